@@ -1,0 +1,28 @@
+#include "base/duration.h"
+
+#include <gtest/gtest.h>
+
+namespace ordeal {
+namespace {
+
+TEST(Duration, ReadsWhatPeopleWrite) {
+  EXPECT_EQ(*parse_duration("500ms"), 500ms);
+  EXPECT_EQ(*parse_duration("1m30s"), 90s);
+  EXPECT_EQ(*parse_duration("1.5s"), 1500ms);
+  EXPECT_EQ(*parse_duration("0"), 0s);
+  EXPECT_EQ(*parse_duration("2d"), 48h);
+}
+
+TEST(Duration, RefusesTheRest) {
+  for (const char* text : {"", "5", "s", "-1s", "1s1m", "1s1s", "1.5m3s", "1 s", "400d", "1e3s", "0x1s"})
+    EXPECT_FALSE(parse_duration(text)) << text;
+}
+
+TEST(Duration, FormatReadsBack) {
+  for (Nanos d : {Nanos(0), Nanos(1), Nanos(1500us), Nanos(90s), Nanos(25h + 3ms)})
+    EXPECT_EQ(*parse_duration(format_duration(d)), d);
+  EXPECT_EQ(format_duration(90s), "1m30s");
+}
+
+}  // namespace
+}  // namespace ordeal

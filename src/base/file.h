@@ -1,0 +1,22 @@
+// Small files, whole: for /proc, cgroup files, state files and a person's input.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace ordeal {
+
+constexpr size_t kMaxInputBytes = 1 << 20;
+
+// The whole content. Fails with kInvalidInput when it is larger than `limit` bytes.
+Result<std::string> read_file(const std::string& path, size_t limit = kMaxInputBytes);
+// One write(2) to an existing file (a cgroup or /proc file).
+Result<> write_existing(const std::string& path, std::string_view text);
+// Replaces `path` as a whole: temporary file, fsync, rename, fsync of the folder. A reader sees old or new.
+Result<> write_atomically(const std::string& path, std::string_view text, unsigned mode = 0644);
+// mkdir -p.
+Result<> make_folders(const std::string& path, unsigned mode = 0755);
+
+}  // namespace ordeal

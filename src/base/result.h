@@ -1,0 +1,62 @@
+// Result<T>: the return type of every function that can fail, and Error: what a failure says.
+// An Error is a chain: each level adds what it tried ("cannot read policy p.yaml"), the cause stays below it.
+// Libraries return errors and never log them; a program prints the chain once, with `hint` as what to do next.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+
+namespace ordeal {
+
+enum class Errc {
+  kInvalidInput,  // a person's file, flag or argument is wrong: exit 2
+  kRefused,       // a safety rule says no: exit 3
+  kNotInjected,   // the fault cannot be made here, or had no effect: exit 4
+  kNotFound,
+  kTimeout,
+  kUnsupported,   // this kernel, capability set or build cannot do it
+  kRevertFailed,  // exit 6
+  kSystem,        // a system call failed; errno in sys_errno
+  kInternal,      // a bug of ours: exit 7
+};
+
+struct Error {
+  Errc code = Errc::kInternal;
+  std::string what;  // one sentence part, no full stop, no cause
+  int sys_errno = 0;
+  std::string hint;  // what the reader can do next; may be empty
+  std::shared_ptr<const Error> cause;
+
+  // "what: cause: cause's cause"
+  std::string message() const;
+  // The nearest hint in the chain, or "".
+  std::string advice() const;
+};
+
+template <typename T = void>
+using Result = tl::expected<T, Error>;
+
+using Unexpected = tl::unexpected<Error>;
+
+[[nodiscard]] Unexpected fail(Errc code, std::string what, std::string hint = {});
+// "what: Permission denied", from errno unless given.
+[[nodiscard]] Unexpected fail_errno(std::string what, int number = -1);
+// Adds a level: the result keeps `cause`'s code and errno.
+[[nodiscard]] Unexpected wrap(Error cause, std::string what);
+
+}  // namespace ordeal
+
+// Evaluates to the value of a Result, or returns its error from the enclosing function.
+#define TRY(expression)                                                      \
+  __extension__({                                                            \
+    auto&& try_result_ = (expression);                                       \
+    if (!try_result_) return tl::unexpected(std::move(try_result_).error()); \
+    std::move(*try_result_);                                                 \
+  })
+// The same for Result<void>.
+#define TRY_VOID(expression)                                                 \
+  do {                                                                       \
+    auto&& try_result_ = (expression);                                       \
+    if (!try_result_) return tl::unexpected(std::move(try_result_).error()); \
+  } while (false)

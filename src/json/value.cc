@@ -1,0 +1,95 @@
+#include "json/value.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/stream_parser.hpp>
+#include <cmath>
+
+namespace ordeal::json {
+namespace {
+
+std::string write_double(double number) {
+  if (std::isnan(number)) return "\"NaN\"";
+  if (std::isinf(number)) return number > 0 ? "\"+Inf\"" : "\"-Inf\"";
+  std::string text = fmt::format("{}", number);
+  return text;
+}
+
+struct Writer {
+  bool pretty;
+  std::string out;
+
+  void newline(int depth) {
+    if (!pretty) return;
+    out += '\n';
+    out.append(static_cast<size_t>(depth) * 2, ' ');
+  }
+
+  void put(const Value& value, int depth) {
+    if (value.is_object()) return put_object(value.get_object(), depth);
+    if (value.is_array()) return put_array(value.get_array(), depth);
+    out += value.is_double() ? write_double(value.get_double()) : boost::json::serialize(value);
+  }
+
+  void put_object(const Object& object, int depth) {
+    out += '{';
+    bool first = true;
+    for (const auto& [key, item] : object) {
+      if (!first) out += pretty ? "," : ",";
+      first = false;
+      newline(depth + 1);
+      out += boost::json::serialize(Value(key));
+      out += pretty ? ": " : ":";
+      put(item, depth + 1);
+    }
+    if (!first) newline(depth);
+    out += '}';
+  }
+
+  void put_array(const Array& array, int depth) {
+    out += '[';
+    bool first = true;
+    for (const Value& item : array) {
+      if (!first) out += ',';
+      first = false;
+      newline(depth + 1);
+      put(item, depth + 1);
+    }
+    if (!first) newline(depth);
+    out += ']';
+  }
+};
+
+}  // namespace
+
+Result<Value> parse(std::string_view text) {
+  boost::json::stream_parser parser;
+  boost::system::error_code error;
+  size_t used = parser.write_some(text.data(), text.size(), error);
+  if (!error) parser.finish(error);
+  if (!error && text.substr(used).find_first_not_of(" \t\r\n") != std::string_view::npos)
+    error = boost::json::error::extra_data;
+  if (!error) return parser.release();
+  std::string_view before = text.substr(0, used);
+  auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  size_t start = before.rfind('\n');
+  size_t column = start == std::string_view::npos ? used + 1 : used - start;
+  return fail(Errc::kInvalidInput, fmt::format("line {}, column {}: not JSON: {}", line, column, error.message()));
+}
+
+std::string write(const Value& value) {
+  Writer writer{false, {}};
+  writer.put(value, 0);
+  return std::move(writer.out);
+}
+
+std::string write_pretty(const Value& value) {
+  Writer writer{true, {}};
+  writer.put(value, 0);
+  return std::move(writer.out) + "\n";
+}
+
+}  // namespace ordeal::json
