@@ -18,7 +18,7 @@ double counter_rise(std::span<const Sample> samples) {
 
 // Prometheus' extrapolatedRate: the change between the first and last sample is stretched to the edges of the window
 // when they are near (1.1 average distances), else by half a distance; a counter never below zero.
-std::optional<double> extrapolated(const Window& window, bool counter) {
+std::optional<double> extrapolated(const Window& window, bool counter, double divisor = 1) {
   std::span<const Sample> samples = window.samples;
   if (samples.size() < 2) return std::nullopt;
   double change = counter ? counter_rise(samples) : samples.back().value - samples.front().value;
@@ -32,7 +32,7 @@ std::optional<double> extrapolated(const Window& window, bool counter) {
   if (counter && change > 0 && samples.front().value >= 0) {
     to_start = std::min(to_start, sampled * (samples.front().value / change));
   }
-  return change * ((sampled + to_start + to_end) / sampled);
+  return change * ((sampled + to_start + to_end) / sampled / divisor);
 }
 
 struct Line {
@@ -62,10 +62,7 @@ Line fit(std::span<const Sample> samples, int64_t origin_ms) {
 
 }  // namespace
 
-std::optional<double> window_rate(const Window& window) {
-  auto increase = extrapolated(window, true);
-  return increase ? std::optional(*increase / window.seconds()) : std::nullopt;
-}
+std::optional<double> window_rate(const Window& window) { return extrapolated(window, true, window.seconds()); }
 
 std::optional<double> window_increase(const Window& window) { return extrapolated(window, true); }
 
