@@ -1,4 +1,4 @@
-// The faults themselves, each in its own .cc; registry.cc lists them. And what is common to their descriptions.
+// The faults themselves, each in its own .cc; registry.cc lists them.
 #pragma once
 
 #include "fault/fault.h"
@@ -9,9 +9,5 @@ const Fault& cpu_fault();
 const Fault& pause_fault();
 const Fault& process_killer_fault();
 const Fault& shutdown_fault();
-
-// How long the attack is in force: its length, after its delay when it has one (shutdown's length counts from the
-// kill).
-Nanos whole_length(const Attack& attack);
 
 }  // namespace ordeal::fault

@@ -1,5 +1,7 @@
 // pause: the victim stands still. A cgroup is frozen as a whole; where that cannot be, its processes get SIGSTOP.
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>

@@ -7,6 +7,7 @@
 #include "fault/nearest.h"
 
 namespace ordeal::fault {
+
 const std::vector<const Fault*>& all_faults() {
   static const std::vector<const Fault*> table{
       &cpu_fault(),
@@ -29,11 +30,6 @@ Result<const Fault*> find_fault(const std::string& type) {
   if (!guess.empty()) guess = fmt::format("did you mean \"{}\"? ", guess);
   return fail(Errc::kInvalidInput, fmt::format("no attack is called \"{}\"", type),
               fmt::format("{}there are: {}", guess, join(names, ", ")));
-}
-
-Nanos whole_length(const Attack& attack) {
-  return attack.args.contains("delay") && attack.type == "shutdown" ? attack.length + duration_argument(attack, "delay")
-                                                                    : attack.length;
 }
 
 }  // namespace ordeal::fault

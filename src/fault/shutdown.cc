@@ -46,6 +46,7 @@ AttackInfo describe() {
        .fallback = "null",
        .help = "The host's name. Without it no host is shut down.",
        .gremlin = ""}};
+  info.lead_in = "delay";
   info.step = StepKind::kOneWay;
   info.mechanisms = {"cgroup.kill (cgroup v2)", "SIGKILL through pidfds", "reboot(2), for a host"};
   info.capabilities = {"CAP_KILL, for processes of other users", "CAP_SYS_BOOT, for a host"};
@@ -206,7 +207,7 @@ class ShutdownFault : public Fault {
     step.undo = "none: irreversible; until the delay is over, ending the run cancels it";
     step.proof = info().proof;
     step.notes.push_back(fmt::format("the length ({}) counts from the kill, so the impact lasts {} in all",
-                                     format_duration(attack.length), format_duration(whole_length(attack))));
+                                     format_duration(attack.length), format_duration(attack.total())));
     return std::vector<Step>{std::move(step)};
   }
 
