@@ -72,7 +72,8 @@ Result<Journal> Journal::create(const std::string& path, const std::string& run_
   if (!fd && errno == EEXIST) return fail(Errc::kRefused, path + " exists already", "run `ordeal revert`");
   if (!fd) return fail_errno("cannot create " + path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return fail_errno("cannot lock " + path);
-  if (int error = ::posix_fallocate(fd.get(), 0, kRecordBytes * kRecords)) return fail_errno("cannot size " + path, error);
+  if (int error = ::posix_fallocate(fd.get(), 0, kRecordBytes * kRecords))
+    return fail_errno("cannot size " + path, error);
   Journal journal(path, std::move(fd));
   TRY_VOID(journal.append(json::Object{{"type", "start"}, {"run", run_id}, {"boot_id", TRY(fault::boot_id())}}));
   UniqueFd folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

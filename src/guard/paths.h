@@ -10,8 +10,8 @@
 namespace ordeal::guard {
 
 struct Paths {
-  std::string state;  // halt.json, journal/, runs.sqlite, fingerprints/
-  std::string run;    // registry.lock, one folder per live run
+  std::string state;                 // halt.json, journal/, runs.sqlite, fingerprints/
+  std::string run;                   // registry.lock, one folder per live run
   std::vector<std::string> latches;  // every latch file that binds us; the first is the one we set
 
   // `state_dir` "" means the defaults.

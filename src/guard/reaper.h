@@ -21,7 +21,7 @@ namespace ordeal::guard {
 struct ReaperOptions {
   std::string run_id;
   Paths paths;
-  UniqueFd guard;     // the socket to the guard
+  UniqueFd guard;  // the socket to the guard
   pid_t guard_pid = 0;
 };
 

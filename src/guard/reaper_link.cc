@@ -37,8 +37,9 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& pat
                                      int lock_fd) {
   (void)paths;
   auto [ours, theirs] = TRY(message_pair());
-  std::vector<std::string> argv{"ordeal-guard", "--reaper",   "--run",    run_id,
-                                "--socket",     std::to_string(theirs.get()), "--lock", std::to_string(lock_fd)};
+  std::vector<std::string> argv{
+      "ordeal-guard",         "--reaper", "--run", run_id, "--socket", std::to_string(theirs.get()), "--lock",
+      std::to_string(lock_fd)};
   if (!state_dir.empty()) argv.insert(argv.end(), {"--state-dir", state_dir});
   pid_t pid = TRY(fork_reaper(argv, theirs.get(), lock_fd));
   theirs.reset();

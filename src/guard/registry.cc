@@ -88,7 +88,10 @@ Result<> check_caps(const std::vector<ActiveRun>& active, const std::vector<Poli
 }  // namespace
 
 Registration::Registration(Paths paths, std::string run_id, UniqueFd lock)
-    : paths_(std::move(paths)), run_id_(std::move(run_id)), folder_(paths_.run_folder(run_id_)), lock_(std::move(lock)) {}
+    : paths_(std::move(paths)),
+      run_id_(std::move(run_id)),
+      folder_(paths_.run_folder(run_id_)),
+      lock_(std::move(lock)) {}
 
 Result<Registration> Registration::enter(const Paths& paths, const std::string& run_id) {
   UniqueFd registry = TRY(lock_registry(paths));

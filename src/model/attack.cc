@@ -90,7 +90,7 @@ Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info) {
   json::Reader reader = TRY(args_reader(document));
   for (const auto& [name, field] : TRY(reader.fields()))
     if (!find_argument(info, name)) return field.refuse(unknown_argument(info, name));
-  Attack resolved{attack.type, {}, attack.length};
+  Attack resolved{attack.type, {}, attack.length, {}};
   for (const ArgumentInfo& argument : info.arguments) {
     std::optional<json::Reader> given = TRY(reader.find(argument.name));
     if (!given && argument.fallback.empty())
@@ -103,6 +103,7 @@ Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info) {
       resolved.args[argument.name] = TRY(resolve_one(*given, argument));
     }
   }
+  if (!info.lead_in.empty()) resolved.lead_in = duration_argument(resolved, info.lead_in);
   return resolved;
 }
 
@@ -173,7 +174,8 @@ Result<Step> step_from_json(const json::Value& value) {
 json::Value to_json(const Attack& attack) {
   return json::Object{{"type", attack.type},
                       {"args", attack.args},
-                      {"length_ms", std::chrono::duration_cast<milliseconds>(attack.length).count()}};
+                      {"length_ms", std::chrono::duration_cast<milliseconds>(attack.length).count()},
+                      {"lead_in_ms", std::chrono::duration_cast<milliseconds>(attack.lead_in).count()}};
 }
 
 Result<Attack> attack_from_json(const json::Value& value) {
@@ -184,7 +186,9 @@ Result<Attack> attack_from_json(const json::Value& value) {
   json::Reader args = TRY(reader.at("args"));
   if (!args.value().is_object()) return args.expected("an object");
   attack.args = args.value().get_object();
-  attack.length = milliseconds(TRY(TRY(reader.at("length_ms")).integer(0, 366LL * 86400 * 1000)));
+  constexpr int64_t kMost = 366LL * 86400 * 1000;
+  attack.length = milliseconds(TRY(TRY(reader.at("length_ms")).integer(0, kMost)));
+  attack.lead_in = milliseconds(TRY(TRY(reader.at("lead_in_ms")).integer(0, kMost)));
   return attack;
 }
 

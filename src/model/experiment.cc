@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "expr/condition.h"
 #include "json/reader.h"
 
 namespace ordeal {
@@ -141,8 +140,6 @@ Result<Expectation> decode_expectation(const Reader& reader) {
   if (probe) TRY_VOID(decode_probe(*probe, expectation));
   Reader condition = TRY(reader.at("condition"));
   expectation.condition = TRY(condition.text());
-  if (auto parsed = expr::Condition::parse(expectation.condition); !parsed)
-    return condition.refuse(parsed.error().message());
   expectation.name = expectation.condition;
   if (auto field = TRY(reader.find("name"))) expectation.name = TRY(field->text());
   if (auto field = TRY(reader.find("when"))) expectation.when = TRY(decode_when(*field));
@@ -191,8 +188,9 @@ Result<Sources> decode_sources(const Reader& reader) {
 Result<ActuatorSpec> decode_actuator(const Reader& reader) {
   TRY_VOID(reader.only({"command", "timeout"}));
   ActuatorSpec spec;
-  spec.command = TRY(TRY(reader.at("command")).texts());
-  if (spec.command.empty()) return reader.expected("a program and its arguments");
+  Reader command = TRY(reader.at("command"));
+  spec.command = TRY(command.texts());
+  if (spec.command.empty()) return command.expected("a program and its arguments");
   if (auto field = TRY(reader.find("timeout"))) spec.timeout = TRY(field->duration(1s));
   return spec;
 }

@@ -1,5 +1,6 @@
 #include "model/experiment.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace ordeal {
@@ -92,7 +93,8 @@ class BadExperiment : public testing::TestWithParam<BadFile> {};
 TEST_P(BadExperiment, GetsOnePreciseError) {
   auto result = decode(GetParam().text);
   EXPECT_EQ(error_of(result), GetParam().error);
-  if (!result) EXPECT_EQ(result.error().code, Errc::kInvalidInput);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kInvalidInput);
 }
 
 #define TARGET "target: {type: host}\n"

@@ -56,7 +56,7 @@ TEST(Json, VictimsStepsAndEventsReadBack) {
   Step step{StepKind::kJournalled, "api-1", "freeze", "thaw", "state", {"cgroup:/shop/api-1/freezer"}, {}};
   EXPECT_EQ(json::write(to_json(*step_from_json(to_json(step)))), json::write(to_json(step)));
 
-  RunEvent event{3, "r1", BootTime(5s), from_seconds(1795464904.25), "note", {{"text", "hi"}}};
+  RunEvent event{3, "r1", BootTime(5s), seconds(1795464904) + 250ms, "note", {{"text", "hi"}}};
   RunEvent read = *run_event_from_json(to_json(event));
   EXPECT_EQ(read.wall, event.wall);
   EXPECT_EQ(json::write(to_json(read)), json::write(to_json(event)));
