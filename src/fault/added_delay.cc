@@ -14,7 +14,7 @@ constexpr size_t kBuckets = kHalf * (kMaxShift + 2);
 
 size_t bucket_of(Nanos delay) {
   auto micros = static_cast<uint64_t>(std::max<Nanos::rep>(delay.count(), 0)) / 1000;
-  int shift = std::max(std::bit_width(micros) - kBits, 0);
+  int shift = std::max(static_cast<int>(std::bit_width(micros)) - kBits, 0);
   if (shift > kMaxShift) return kBuckets - 1;
   return kHalf * static_cast<uint64_t>(shift) + (micros >> shift);
 }

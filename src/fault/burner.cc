@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <csignal>
 #include <cstring>
 #include <thread>
 
