@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <csignal>
 #include <cstring>
 #include <thread>
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "base/defer.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "fault/protected.h"

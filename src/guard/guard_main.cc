@@ -1,4 +1,5 @@
 // ordeal-guard: the helper that `ordeal run` starts. Not for people: it speaks on an inherited socket.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include "guard/guard.h"
 #include "guard/journal.h"
 #include "guard/reaper.h"
+#include "model/exit_code.h"
 
 namespace ordeal::guard {
 namespace {
