@@ -14,7 +14,7 @@ constexpr size_t kBuckets = kHalf * (kMaxShift + 2);
 
 size_t bucket_of(Nanos delay) {
   auto micros = static_cast<uint64_t>(std::max<Nanos::rep>(delay.count(), 0)) / 1000;
-  int shift = std::max(std::bit_width(micros) - kBits, 0);
+  int shift = std::max(static_cast<int>(std::bit_width(micros)) - kBits, 0);
   if (shift > kMaxShift) return kBuckets - 1;
   return kHalf * static_cast<uint64_t>(shift) + (micros >> shift);
 }
@@ -45,6 +45,7 @@ Nanos AddedDelay::quantile(double share) const {
   if (count_ == 0) return Nanos(0);
   double wanted = std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(count_));
   uint64_t rank = std::max<uint64_t>(static_cast<uint64_t>(wanted), 1);
+  if (rank >= count_) return max_;
   uint64_t seen = 0;
   for (size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
     seen += buckets_[bucket];
