@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -39,27 +40,22 @@ void drop_comments(std::vector<std::string>& lines) {
   std::erase_if(lines, [](const std::string& line) { return line.starts_with('#'); });
 }
 
-std::vector<std::string> devices() {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/sys/class/net", error))
-    names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  return names;
+// Only a device with a queueing discipline of somebody's choice can have filters.
+std::set<std::string> devices_with_filters(const std::vector<std::string>& qdiscs) {
+  const std::set<std::string_view> plain{"noqueue", "noop", "pfifo_fast", "fq_codel", "mq", "fq"};
+  std::set<std::string> devices;
+  for (const std::string& line : qdiscs) {
+    auto words = split_words(line);
+    auto device = std::find(words.begin(), words.end(), "dev");
+    if (words.size() > 1 && !plain.count(words[1]) && device != words.end() && device + 1 != words.end())
+      devices.emplace(*(device + 1));
+  }
+  return devices;
 }
 
-// /sys/class/net shows the namespace that sysfs was mounted in, so `ip` is asked for the names.
-std::vector<std::string> device_names() {
-  std::vector<std::string> names;
-  for (const std::string& line : tool({"ip", "-o", "link", "show"}))
-    if (auto parts = split_words(line, " :"); parts.size() > 1)
-      names.emplace_back(parts[1].substr(0, parts[1].find('@')));
-  return names.empty() ? devices() : names;
-}
-
-std::vector<std::string> filters() {
+std::vector<std::string> filters(const std::vector<std::string>& qdiscs) {
   std::vector<std::string> all;
-  for (const std::string& device : device_names())
+  for (const std::string& device : devices_with_filters(qdiscs))
     for (const char* where : {"root", "ingress", "egress"})
       for (std::string& line : tool({"tc", "filter", "show", "dev", device, where}))
         all.push_back(fmt::format("{} {}: {}", device, where, line));
@@ -126,7 +122,7 @@ Fingerprint take_fingerprint() {
   print["links"] = tool({"ip", "-o", "link", "show"});
   print["addresses"] = tool({"ip", "-o", "address", "show"});
   print["qdiscs"] = tool({"tc", "qdisc", "show"});
-  print["filters"] = filters();
+  print["filters"] = filters(print["qdiscs"]);
   print["nft"] = tool({"nft", "-s", "list", "ruleset"});
   print["iptables"] = tool({"iptables-save"});
   print["ip6tables"] = tool({"ip6tables-save"});
