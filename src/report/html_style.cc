@@ -70,7 +70,7 @@ footer{margin-top:56px;color:var(--soft);font-size:13px}
 .wide{display:none}.narrow{display:block}dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}
 h2{margin-top:40px}.tiles{grid-template-columns:1fr 1fr}td,th{padding-right:12px}
 table.stack thead{display:none}table.stack td{display:block;border:0;padding:0 0 4px}table.stack tr{display:block;padding:12px 0;border-bottom:1px solid var(--faint)}
-table.stack td.number{text-align:left}}
+table.stack td:first-child{font-weight:600}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--faint:#ccc;--line:#1d4f9c;--bad:#b3261e;--good:#1d7a4c;--wash:#f4f4f2;--attack:#c98a1b}
 main{max-width:none;padding:0}body{font-size:12px;-webkit-print-color-adjust:exact;print-color-adjust:exact}tr,.card,.verdict{break-inside:avoid}h2{break-after:avoid}}
 )css";
