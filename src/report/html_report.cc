@@ -185,8 +185,10 @@ void Page::put_impact(const ImpactSummary& impact) {
   html_.close();
   bool failed = impact.result == "failed" || impact.result.empty();
   html_.open("td").text(impact.result.empty() ? "! no revert was seen" : (failed ? "! " : "✓ ") + impact.result);
-  std::string after = impact.result.empty() ? "" : "in\u00a0" + format_latency(impact.revert_took);
-  html_.element("small", {}, impact.error.empty() ? after : impact.error).close().close();
+  if (!impact.error.empty()) html_.element("small", {}, impact.error);
+  if (!impact.result.empty())
+    html_.element("small", {{"class", "time"}}, "in\u00a0" + format_latency(impact.revert_took));
+  html_.close().close();
 }
 
 void Page::put_failed(const FailedInjection& failed) {

@@ -60,6 +60,7 @@ td.number,th.number{text-align:right;white-space:nowrap}
 td.kind{white-space:nowrap;color:var(--tone);font-weight:600}
 tr.neutral td.kind{color:var(--soft);font-weight:400}
 td small{display:block;color:var(--soft);font-size:13px;white-space:pre-wrap}
+td small.time{white-space:nowrap}
 tr:last-child td{border-bottom:0}
 td:last-child,th:last-child{padding-right:0}
 ol.next{padding-left:22px;margin:0}ol.next li{margin:0 0 8px;padding-left:4px;overflow-wrap:anywhere}
