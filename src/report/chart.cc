@@ -158,7 +158,7 @@ void Chart::draw_phases() {
                         {"width", std::max(width - 1.5, 0.5)},
                         {"height", 3}});
     if (text_width(name) <= width) svg_.element("text", {{"x", from}, {"y", kStripHeight - 11}}, name);
-    if (from > size_.left + 1)
+    if (from > size_.left + 12)
       svg_.empty("line", {{"class", "edge"}, {"x1", from}, {"x2", from}, {"y1", top_}, {"y2", bottom_}});
   }
 }

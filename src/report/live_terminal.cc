@@ -1,6 +1,7 @@
 #include "report/live_terminal.h"
 
 #include <fmt/format.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -23,19 +24,6 @@ Size size_of(int fd) {
   return {std::max<size_t>(size.ws_col, 20), std::max<size_t>(size.ws_row, 4)};
 }
 
-// A reader that is slow or gone must not hold up a run: what cannot be written within 100 ms is dropped.
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    pollfd ready{fd, POLLOUT, 0};
-    if (::poll(&ready, 1, 100) <= 0) return;
-    // A pipe is ready for PIPE_BUF bytes at least.
-    ssize_t written = ::write(fd, text.data(), std::min<size_t>(text.size(), 4096));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
 bool is_set(const char* name) {
   const char* value = ::getenv(name);
   return value && *value;
@@ -49,6 +37,21 @@ TerminalOptions terminal_options(int fd) {
   return {fd, able, able && !is_set("NO_COLOR")};
 }
 
+// A reader that is slow or gone must not hold up a run: what cannot be written within 100 ms is dropped, and until it
+// reads again nothing is waited for.
+void LiveTerminal::write(std::string_view text) {
+  while (!text.empty()) {
+    pollfd ready{options_.fd, POLLOUT, 0};
+    stuck_ = ::poll(&ready, 1, stuck_ ? 0 : 100) <= 0;
+    if (stuck_) return;
+    // A pipe that is ready takes this much without blocking.
+    ssize_t written = ::write(options_.fd, text.data(), std::min<size_t>(text.size(), PIPE_BUF));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
 void LiveTerminal::redraw(BootTime now) {
   Size size = size_of(options_.fd);
   std::vector<std::string> lines = view_.frame(now, {size.width, options_.colour});
@@ -58,14 +61,14 @@ void LiveTerminal::redraw(BootTime now) {
   for (const std::string& line : lines) out += line + "\x1b[K\n";
   out += "\x1b[J";
   drawn_ = lines.size();
-  write_all(options_.fd, out);
+  write(out);
 }
 
 void LiveTerminal::update(BootTime now) {
   if (options_.redraw) return redraw(now);
   std::string out;
   for (const std::string& line : view_.new_lines(now)) out += line + "\n";
-  write_all(options_.fd, out);
+  write(out);
 }
 
 void LiveTerminal::finish(BootTime now, const std::string& report_path) {
@@ -73,7 +76,7 @@ void LiveTerminal::finish(BootTime now, const std::string& report_path) {
   std::string out = options_.redraw ? "\n" : "";
   for (const std::string& line : view_.ending(report_path, {size_of(options_.fd).width, options_.colour}))
     out += line + "\n";
-  write_all(options_.fd, out);
+  write(out);
 }
 
 }  // namespace ordeal::report

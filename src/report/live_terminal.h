@@ -27,10 +27,12 @@ class LiveTerminal {
 
  private:
   void redraw(BootTime now);
+  void write(std::string_view text);
 
   TerminalOptions options_;
   TerminalView view_;
-  size_t drawn_ = 0;  // lines of the last frame
+  size_t drawn_ = 0;    // lines of the last frame
+  bool stuck_ = false;  // the reader does not read; nothing is waited for
 };
 
 }  // namespace ordeal::report
