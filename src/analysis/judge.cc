@@ -96,8 +96,7 @@ Judgement Judge::without_data(const Observation& observation, BootTime now) {
   judgement.detail = reason_for(observation);
   switch (expectation_.no_data) {
     case NoData::kPass:
-      judgement.reading = Reading::kHolds;
-      break;
+      break;  // no data is no breach, and no proof either
     case NoData::kBreach:
       judgement.reading = Reading::kBreached;
       break;

@@ -3,6 +3,7 @@
 //
 // A scalar is compared. In a vector every element is compared (unless the condition indexes `result` itself): one
 // that violates breaches, and is named. NaN elements are no data for themselves; nothing but NaN is no data.
+// `no_data: pass` lets a phase go on without data, but a run needs one reading with data to count as held.
 // `no_data: hold` is undecided for at most 10 s, then a breach (DESIGN §9): a dead target must not look healthy.
 #pragma once
 

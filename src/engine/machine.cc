@@ -24,6 +24,7 @@ When when_of(Phase phase) {
 
 Actions Machine::start(BootTime now) {
   now_ = now;
+  for (LookState& look : looks_) look.waiting_since = now;
   note("run", describe_run(setup_));
   if (setup_.judges.empty())
     note("note",
@@ -44,7 +45,6 @@ void Machine::enter(Phase phase, const std::string& why) {
   Nanos length = planned_length(setup_.experiment, phase);
   note("phase", {{"phase", to_text(phase)}, {"length_ms", to_millis(length)}, {"why", why}});
   for (LookState& look : looks_) {
-    look.seen_in_phase = false;
     look.holds_since.reset();
     look.breach_told = false;
   }
@@ -52,7 +52,7 @@ void Machine::enter(Phase phase, const std::string& why) {
 }
 
 void Machine::on(const Tick&) {
-  for (size_t i = 0; i < looks_.size(); ++i) out_.push_back(Look{i});
+  look_again();
   switch (phase_) {
     case Phase::kBefore:
       return tick_before();
@@ -69,10 +69,21 @@ void Machine::on(const Tick&) {
   }
 }
 
+// A look that does not come back is a look without data; the lease is for real answers only.
+void Machine::look_again() {
+  for (size_t i = 0; i < looks_.size() && !finished(); ++i) {
+    out_.push_back(Look{i});
+    if (now_ - looks_[i].waiting_since <= kAnswerAtMost) continue;
+    looks_[i].waiting_since = now_;
+    Observation silence{Observation::Kind::kTimedOut, false, {}, "the watcher does not answer", kAnswerAtMost};
+    judge(i, silence);
+  }
+}
+
 void Machine::tick_before() {
   if (in_phase() < setup_.experiment.baseline) return;
   for (size_t i = 0; i < looks_.size(); ++i)
-    if (counts_in_phase(i) && looks_[i].last != Reading::kHolds) return;
+    if (counts_in_phase(i) && !looks_[i].holds_since) return;
   enter(Phase::kInject, "");
   for (size_t i = 0; i < impacts_.size(); ++i) {
     impacts_[i].state = ImpactState::kAsked;
@@ -113,7 +124,7 @@ void Machine::tick_after() {
   if (recovered) return finish();
   if (in_phase() < setup_.experiment.recovery) return;
   for (size_t i = 0; i < looks_.size(); ++i)
-    if (counts_in_phase(i) && looks_[i].last != Reading::kHolds)
+    if (counts_in_phase(i) && !looks_[i].holds_since)
       fail_with(Outcome::kDeviated,
                 fmt::format("\"{}\" did not hold again within {} after the attack", setup_.judges[i].expectation().name,
                             format_duration(setup_.experiment.recovery)),
@@ -123,17 +134,21 @@ void Machine::tick_after() {
 
 void Machine::on(const Seen& event) {
   if (event.expectation >= looks_.size()) return;
-  analysis::Judgement judgement = setup_.judges[event.expectation].observe(event.observation, now_);
-  LookState& look = looks_[event.expectation];
-  look.last_answer = now_;
+  looks_[event.expectation].last_answer = now_;
+  looks_[event.expectation].waiting_since = now_;
+  judge(event.expectation, event.observation);
+}
+
+void Machine::judge(size_t index, const Observation& observation) {
+  analysis::Judgement judgement = setup_.judges[index].observe(observation, now_);
+  LookState& look = looks_[index];
   look.last = judgement.reading;
-  look.seen_in_phase = true;
   bool holds = judgement.reading == Reading::kHolds;
-  if (!holds) look.holds_since.reset();
-  if (holds && !look.holds_since) look.holds_since = now_;
+  if (!goes_on(index)) look.holds_since.reset();
+  if (goes_on(index) && !look.holds_since) look.holds_since = now_;
   if (holds && phase_ == Phase::kDuring) look.held_during = true;
-  note_reading(event.expectation, judgement, event.observation.took);
-  if (judgement.breach && counts_in_phase(event.expectation)) on_breach(event.expectation, judgement);
+  note_reading(index, judgement, observation.took);
+  if (judgement.breach && counts_in_phase(index)) on_breach(index, judgement);
 }
 
 void Machine::note_reading(size_t index, const analysis::Judgement& judgement, Nanos took) {
@@ -249,6 +264,15 @@ void Machine::on(const Reverted& event) {
   if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
 }
 
+void Machine::on(const NothingInForce&) {
+  if (phase_ != Phase::kRevert) return;
+  for (Impact& impact : impacts_) {
+    bool waited_for = impact.state == ImpactState::kAsked || impact.state == ImpactState::kInForce;
+    if (waited_for) impact.state = ImpactState::kEnded;
+  }
+  after_all_reverted();
+}
+
 void Machine::on(const HaltAsked& event) {
   note("halt", {{"why", event.why}, {"by", event.by}, {"requested_boot_ns", now_.time_since_epoch().count()}});
   if (event.by == "error") {
@@ -349,6 +373,12 @@ void Machine::finish() {
 
 bool Machine::counts_in_phase(size_t index) const {
   return setup_.judges[index].expectation().when.count(when_of(phase_)) != 0;
+}
+
+bool Machine::goes_on(size_t index) const {
+  Reading last = looks_[index].last;
+  bool passes = last == Reading::kNoData && setup_.judges[index].expectation().no_data == NoData::kPass;
+  return last == Reading::kHolds || passes;
 }
 
 bool Machine::watching_is_alive() const {

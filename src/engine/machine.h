@@ -45,6 +45,8 @@ struct Reverted {
   Nanos took;
   Proof proof;
 };
+// The guard's answer to RevertAll: nothing is in force, and nothing will be any more.
+struct NothingInForce {};
 // The guard ends everything by itself (by: latch, person, lease, error), or a person asks (signal).
 struct HaltAsked {
   std::string by;
@@ -60,7 +62,8 @@ struct Acted {
   std::string output;
   Nanos took;
 };
-using Event = std::variant<Tick, Seen, Applied, ApplyFailed, VictimGone, Reverted, HaltAsked, GuardLost, Acted>;
+using Event =
+    std::variant<Tick, Seen, Applied, ApplyFailed, VictimGone, Reverted, NothingInForce, HaltAsked, GuardLost, Acted>;
 
 // What goes out. Every request may be repeated without harm.
 struct Look {
@@ -113,10 +116,10 @@ class Machine {
   // What was seen of one expectation in the present phase.
   struct LookState {
     std::optional<BootTime> last_answer;
+    BootTime waiting_since{};  // for an answer
     std::optional<BootTime> holds_since;
     bool held_during = false;
     Reading last = Reading::kNoData;
-    bool seen_in_phase = false;
     bool breach_told = false;
   };
 
@@ -126,6 +129,7 @@ class Machine {
   void on(const ApplyFailed& event);
   void on(const VictimGone& event);
   void on(const Reverted& event);
+  void on(const NothingInForce&);
   void on(const HaltAsked& event);
   void on(const GuardLost& event);
   void on(const Acted& event);
@@ -136,6 +140,8 @@ class Machine {
   void tick_during();
   void tick_revert();
   void tick_after();
+  void look_again();
+  void judge(size_t index, const Observation& observation);
   void note_reading(size_t index, const analysis::Judgement& judgement, Nanos took);
   void on_breach(size_t index, const analysis::Judgement& judgement);
   void begin_revert(const std::string& why);
@@ -146,6 +152,8 @@ class Machine {
   Verdict held_or_not() const;
 
   bool counts_in_phase(size_t index) const;
+  // The last reading lets the run go on: it holds, or has no data and may pass.
+  bool goes_on(size_t index) const;
   bool watching_is_alive() const;
   int count(ImpactState state) const;
   int needed() const;

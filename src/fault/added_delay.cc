@@ -45,6 +45,7 @@ Nanos AddedDelay::quantile(double share) const {
   if (count_ == 0) return Nanos(0);
   double wanted = std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(count_));
   uint64_t rank = std::max<uint64_t>(static_cast<uint64_t>(wanted), 1);
+  if (rank >= count_) return max_;
   uint64_t seen = 0;
   for (size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
     seen += buckets_[bucket];

@@ -6,6 +6,7 @@
 namespace ordeal::fault {
 
 const Fault& cpu_fault();
+const Fault& latency_fault();
 const Fault& pause_fault();
 const Fault& process_killer_fault();
 const Fault& shutdown_fault();

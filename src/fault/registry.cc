@@ -11,7 +11,7 @@ namespace ordeal::fault {
 const std::vector<const Fault*>& all_faults() {
   static const std::vector<const Fault*> table{
       &cpu_fault(),
-      // latency_fault() of latency.cc goes here.
+      &latency_fault(),
       &pause_fault(),
       &process_killer_fault(),
       &shutdown_fault(),

@@ -26,10 +26,13 @@ int64_t number_of(const json::Object& message, std::string_view key) {
 }
 
 Result<GuardEvent> decode(const json::Object& message) {
-  static const std::map<std::string, GuardEvent::Kind> kKinds{
-      {"applied", GuardEvent::Kind::kApplied},        {"apply_failed", GuardEvent::Kind::kApplyFailed},
-      {"victim_gone", GuardEvent::Kind::kVictimGone}, {"halting", GuardEvent::Kind::kHalting},
-      {"halted", GuardEvent::Kind::kHalted},          {"reverted", GuardEvent::Kind::kReverted}};
+  static const std::map<std::string, GuardEvent::Kind> kKinds{{"applied", GuardEvent::Kind::kApplied},
+                                                              {"apply_failed", GuardEvent::Kind::kApplyFailed},
+                                                              {"victim_gone", GuardEvent::Kind::kVictimGone},
+                                                              {"halting", GuardEvent::Kind::kHalting},
+                                                              {"halted", GuardEvent::Kind::kHalted},
+                                                              {"reverted", GuardEvent::Kind::kReverted},
+                                                              {"nothing_in_force", GuardEvent::Kind::kNothingInForce}};
   auto kind = kKinds.find(text_of(message, "op"));
   if (kind == kKinds.end()) return fail(Errc::kInternal, "the guard said " + text_of(message, "op"));
   GuardEvent event;

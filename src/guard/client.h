@@ -16,7 +16,7 @@
 namespace ordeal::guard {
 
 struct GuardEvent {
-  enum class Kind { kApplied, kApplyFailed, kVictimGone, kHalting, kHalted, kReverted, kGuardGone };
+  enum class Kind { kApplied, kApplyFailed, kVictimGone, kHalting, kHalted, kReverted, kNothingInForce, kGuardGone };
   Kind kind = Kind::kGuardGone;
   int impact = -1;
   std::string victim;

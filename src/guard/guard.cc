@@ -110,7 +110,11 @@ void Guard::hear_engine() {
 void Guard::answer(const json::Object& request) {
   std::string op(request.at("op").as_string());
   if (op == "renew") return ledger_.renew(boot_now());
-  if (op == "revert") return end_all(std::string(request.at("why").as_string()));
+  if (op == "revert") {
+    reverting_ = true;
+    end_all(std::string(request.at("why").as_string()));
+    return tell({{"op", "nothing_in_force"}});
+  }
   if (op == "bye") {
     end_all("the run is over");
     done_ = true;
@@ -144,7 +148,7 @@ Result<json::Object> Guard::apply(const json::Object& request) {
 }
 
 Result<Guard::Held> Guard::make_impact(const json::Object& request) {
-  if (done_) return fail(Errc::kRefused, "the guard is ending");
+  if (done_ || reverting_) return fail(Errc::kRefused, "the run is ending");
   if (auto latch = latch_engaged(paths_))
     return fail(Errc::kRefused, "the halt latch is engaged: " + latch->reason, "`ordeal resume` releases it");
   int id = static_cast<int>(request.at("impact").as_int64());

@@ -83,6 +83,7 @@ class Guard {
   BootTime renewed_{};
   BootTime latch_checked_{};
   bool done_ = false;
+  bool reverting_ = false;
   bool failed_ = false;
   bool reaper_lost_ = false;
 };

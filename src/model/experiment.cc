@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "expr/condition.h"
 #include "json/reader.h"
 
 namespace ordeal {
@@ -140,6 +141,8 @@ Result<Expectation> decode_expectation(const Reader& reader) {
   if (probe) TRY_VOID(decode_probe(*probe, expectation));
   Reader condition = TRY(reader.at("condition"));
   expectation.condition = TRY(condition.text());
+  if (auto parsed = expr::Condition::parse(expectation.condition); !parsed)
+    return condition.refuse(parsed.error().message());
   expectation.name = expectation.condition;
   if (auto field = TRY(reader.find("name"))) expectation.name = TRY(field->text());
   if (auto field = TRY(reader.find("when"))) expectation.when = TRY(decode_when(*field));

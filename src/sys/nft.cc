@@ -180,6 +180,18 @@ Result<> NftTable::change_lease(bool remove_first) {
   return socket_.transact(batch);
 }
 
+Result<> NftTable::disarm() {
+  if (!present_) return {};
+  MessageBatch batch;
+  start(batch);
+  // Without elements in the message all go, and an empty set is no error.
+  message(batch, NFT_MSG_DELSETELEM, NLM_F_ACK, "end the lease of the table " + spec_.name);
+  batch.put_text(NFTA_SET_ELEM_LIST_TABLE, spec_.name);
+  batch.put_text(NFTA_SET_ELEM_LIST_SET, kLeaseSet);
+  finish(batch);
+  return socket_.transact(batch);
+}
+
 Result<std::vector<RuleCounter>> NftTable::counters() {
   MessageBatch batch;
   message(batch, NFT_MSG_GETRULE, NLM_F_DUMP, "read the rules of the table " + spec_.name);

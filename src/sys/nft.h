@@ -98,6 +98,9 @@ class NftTable {
   // stay so; revive() puts them in force again.
   Result<> renew();
   Result<> revive();
+  // Ends the lease now: nothing matches any more, while chains and counters stay. Needed before remove() when packets
+  // are held: the kernel drops all queued packets of a namespace when a chain goes.
+  Result<> disarm();
   // Counters of the rules that have one, in the order of the rules.
   Result<std::vector<RuleCounter>> counters();
   // Deletes the table. Idempotent; the destructor does it too.

@@ -179,10 +179,19 @@ class SimulatedRun {
     });
   }
   void perform(const engine::RevertAll& action) {
-    send([this, why = action.why] { end_all(why); });
+    send([this, why = action.why] {
+      if (!guard_alive_) return;
+      reverting_ = true;
+      end_all(why);
+      to_engine(engine::NothingInForce{});
+    });
   }
   void perform(const engine::Act&) {}
-  void perform(const engine::Note&) {}
+  void perform(const engine::Note& note) {
+    if (std::getenv("ORDEAL_SEED"))
+      fmt::print("{:.3f} run {}: {} {}\n", to_seconds(now_.time_since_epoch()), number_, note.type,
+                 json::write(note.data));
+  }
   void perform(const engine::Finish& action) {
     verdict_ = action.verdict;
     // The program says goodbye to its guard, or its end closes the socket.
@@ -191,7 +200,7 @@ class SimulatedRun {
 
   // The guard.
   void apply(int impact) {
-    if (!guard_alive_ || guard_done_) return;
+    if (!guard_alive_ || guard_done_ || reverting_) return;
     if (answered_.count(impact)) return to_engine(answered_.at(impact));
     const Victim& victim = victims_.at(impact);
     std::string claim = victim.name;
@@ -217,13 +226,11 @@ class SimulatedRun {
         impact, true, why, "", found->second.applied, now_, 1ms, Proof{weather_.proven, "", "no", 0, 0, ""}};
     in_force_.erase(found);
     ledger_.ended(impact);
-    reverted_[impact] = event;
     to_engine(event);
   }
   void end_all(const std::string& why) {
     if (!guard_alive_) return;
     while (!in_force_.empty()) end(in_force_.begin()->first, why);
-    for (const auto& [impact, event] : reverted_) to_engine(event);
   }
   void end_what_is_due() {
     if (!guard_alive_) return;
@@ -282,11 +289,10 @@ class SimulatedRun {
   int64_t order_ = 0;
   BootTime now_{};
   BootTime renewed_{};
-  bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, looking_ = false;
+  bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
   bool good_look_during_ = false, breach_seen_during_ = false;
   std::map<int, InForce> in_force_;
   std::map<int, engine::Event> answered_;
-  std::map<int, engine::Reverted> reverted_;
   std::set<int> hit_;
   std::optional<Verdict> verdict_;
 };
