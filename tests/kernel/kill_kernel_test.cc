@@ -179,7 +179,7 @@ TEST_F(KillKernelTest, ANetworkNamespaceSharedWithOthersIsRefused) {
     Target target;
     target.type = TargetType::kContainer;
     target.cgroup = path("victim");
-    return target::select(target, {}, target::World::look().value(), {}, 1);
+    return target::select(target, std::nullopt, {}, 1);
   };
   auto world = target::World::look();
   ASSERT_TRUE(eventually([&] {
@@ -207,7 +207,7 @@ TEST_F(KillKernelTest, ADockerContainerOfTheLiveTreeIsFoundByItsId) {
   Target target;
   target.type = TargetType::kContainer;
   target.names = {id.substr(0, 16)};
-  auto selection = target::select(target, {}, target::World::look().value(), {}, 1);
+  auto selection = target::select(target, std::nullopt, {}, 1);
   child.kill_group(SIGKILL);
   child.wait(2s);
   EXPECT_TRUE(own->remove(2s));
