@@ -29,11 +29,13 @@ UniqueFd ask_for_stamps() {
   return fd;
 }
 
-// A stamp of another clock (packets that the sender had paced) is no use.
-Nanos age_of(const sys::QueuePacket& packet) {
-  if (!packet.stamped_at) return Nanos(0);
+// Read anew for each packet: one that came while a batch was worked on must not be let go early. A stamp of another
+// clock (of packets that the sender had paced) is no use.
+BootTime arrival_of(const sys::QueuePacket& packet) {
+  BootTime now = boot_now();
+  if (!packet.stamped_at) return now;
   Nanos age = wall_now() - *packet.stamped_at;
-  return age < Nanos(0) || age > kOldestStamp ? Nanos(0) : age;
+  return age < Nanos(0) || age > kOldestStamp ? now : now - age;
 }
 
 }  // namespace
@@ -59,13 +61,13 @@ Result<> DelayQueue::on_ready(BootTime now) {
   line_.release_due(now, [&](HeldPacket& packet) { release(packet); });
   TRY_VOID(finish_release());
   for (int i = 0; i < kBatchesPerCall; ++i)
-    if (TRY(receive(now)) == 0) break;
+    if (TRY(receive()) == 0) break;
   return queue_.flush();
 }
 
-Result<> DelayQueue::let_all_go(BootTime now) {
+Result<> DelayQueue::let_all_go() {
   for (int i = 0; i < kBatchesAtTheEnd; ++i) {
-    size_t received = TRY(receive(now));
+    size_t received = TRY(receive());
     line_.release_all([&](HeldPacket& packet) { release(packet); });
     TRY_VOID(finish_release());
     if (received == 0) break;
@@ -73,17 +75,17 @@ Result<> DelayQueue::let_all_go(BootTime now) {
   return {};
 }
 
-Result<size_t> DelayQueue::receive(BootTime now) {
-  size_t count = TRY(queue_.receive([&](const sys::QueuePacket& packet) { take(packet, now); }));
+Result<size_t> DelayQueue::receive() {
+  size_t count = TRY(queue_.receive([&](const sys::QueuePacket& packet) { take(packet); }));
   line_.stats().dropped_on_error += queue_.refused_verdicts() - std::exchange(refused_seen_, queue_.refused_verdicts());
   return count;
 }
 
-void DelayQueue::take(const sys::QueuePacket& packet, BootTime now) {
+void DelayQueue::take(const sys::QueuePacket& packet) {
   HeldPacket held;
   held.id = packet.id;
   held.length = packet.length;
-  held.arrived = now - age_of(packet);
+  held.arrived = arrival_of(packet);
   bool resend = can_resend(packet);
   if (resend) {
     held.mark = packet.mark | options_.mark_bit;

@@ -38,7 +38,7 @@ class DelayQueue {
 
   // Lets go of everything that is held and that still waits in the socket; may be called again. The rules must not
   // match any more, else it does not end: at most a bounded number of packets is taken per call.
-  Result<> let_all_go(BootTime now);
+  Result<> let_all_go();
 
   const DelayStats& stats() const { return line_.stats(); }
   size_t held_packets() const { return line_.held_packets(); }
@@ -46,8 +46,8 @@ class DelayQueue {
  private:
   DelayQueue(DelayOptions options, sys::NfQueue queue, std::optional<sys::RawSocket> raw, UniqueFd stamps,
              Random random);
-  Result<size_t> receive(BootTime now);
-  void take(const sys::QueuePacket& packet, BootTime now);
+  Result<size_t> receive();
+  void take(const sys::QueuePacket& packet);
   bool can_resend(const sys::QueuePacket& packet);
   void release(HeldPacket& packet);
   Result<> finish_release();

@@ -148,7 +148,9 @@ class LatencyImpact : public Impact {
     return {};
   }
   Result<> revert() override {
-    for (PacketDelay& delay : delays_) TRY_VOID(delay.stop(boot_now()));
+    // First all: a table's removal drops what the other one's queue holds.
+    for (PacketDelay& delay : delays_) TRY_VOID(delay.let_go());
+    for (PacketDelay& delay : delays_) TRY_VOID(delay.stop());
     return {};
   }
   Proof proof(BootTime) const override;

@@ -40,11 +40,15 @@ Result<PacketDelay> PacketDelay::start(const sys::NetNs& where, const std::strin
   });
 }
 
-Result<> PacketDelay::stop(BootTime now) {
+Result<> PacketDelay::let_go() {
   TRY_VOID(table_.disarm());
-  TRY_VOID(queue_.let_all_go(now));
+  TRY_VOID(queue_.let_all_go());
   wait_for_packets_in_rules();
-  TRY_VOID(queue_.let_all_go(now));
+  return queue_.let_all_go();
+}
+
+Result<> PacketDelay::stop() {
+  TRY_VOID(let_go());
   return table_.remove();
 }
 

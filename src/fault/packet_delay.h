@@ -35,8 +35,11 @@ class PacketDelay {
   // When a descriptor is readable or a deadline has come.
   Result<> on_ready(BootTime now) { return queue_.on_ready(now); }
   Result<> renew() { return table_.renew(); }
-  // Idempotent. Takes about 20 ms.
-  Result<> stop(BootTime now);
+  // The delay ends and everything held goes on; rules and counters stay, without effect. With several of these in one
+  // namespace, call it on all before stop() on any: a chain's removal drops what the others hold.
+  Result<> let_go();
+  // let_go(), then the table is removed. Both are idempotent and take about 20 ms.
+  Result<> stop();
 
   const DelayStats& stats() const { return queue_.stats(); }
   // Not after stop().

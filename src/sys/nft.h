@@ -87,8 +87,9 @@ struct RuleCounter {
 
 class NftTable {
  public:
-  // Makes the whole table in one transaction, in the socket's network namespace. Fails with EEXIST when the name is
-  // taken. A style that the kernel lacks falls back to the other.
+  // Makes the whole table in one transaction, in the socket's network namespace. Fails when the name is taken: EPERM by
+  // another owner (or no CAP_NET_ADMIN), EEXIST by a table without one. A style that the kernel lacks falls back to
+  // the other.
   static Result<NftTable> create(NetlinkSocket socket, TableSpec spec, QueueStyle preferred = QueueStyle::kNative);
   NftTable(NftTable&& other) noexcept;
   NftTable& operator=(NftTable&& other) noexcept;

@@ -79,7 +79,7 @@ Result<> run(const Plan& plan) {
   std::puts("ready");
   std::fflush(stdout);
   TRY_VOID(host(delay));
-  TRY_VOID(delay.stop(boot_now()));
+  TRY_VOID(delay.stop());
   const fault::DelayStats& stats = delay.stats();
   std::printf(
       "{\"matched\":%zu,\"delayed\":%zu,\"early\":%zu,\"passed\":%zu,\"dropped\":%zu,\"added_min\":%.3f,"
