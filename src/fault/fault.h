@@ -10,21 +10,12 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "fault/exemption.h"
 #include "fault/undo.h"
 #include "model/attack.h"
 #include "model/victim.h"
 
 namespace ordeal::fault {
-
-// A connection that no network fault may touch: Ordeal's own watching.
-struct Exemption {
-  std::string address;      // of the watcher, "10.0.0.1" or "fe80::1"; "" is any
-  std::string remote;       // of what is watched; "" is any
-  uint16_t first_port = 0;  // the watcher's own port range; 0 with a remote_port
-  uint16_t last_port = 0;
-  uint16_t remote_port = 0;
-  std::string why;  // for `plan`: "the scraper's connections"
-};
 
 // What a fault may use while it is applied and in force.
 struct Context {

@@ -5,10 +5,12 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "json/value.h"
 #include "model/victim.h"
+#include "sys/cgroup.h"
 
 namespace ordeal::fault {
 
@@ -30,6 +32,14 @@ class PreparedUndo {
 // Opens and verifies; no change. kRefused when the state is not what the record says (for example already frozen
 // by someone else before us).
 Result<std::unique_ptr<PreparedUndo>> prepare_undo(const UndoRecord& record);
+
+// For the journal of a dead Ordeal, where the change may have been made or not: opens, checks identities and undoes.
+// What is gone or already back as it was is success.
+Result<> replay_undo(const UndoRecord& record);
+
+// The records of the journalled changes. `freezer` was thawed, the processes were running when they were made.
+Result<UndoRecord> thaw_record(const sys::Cgroup& freezer);
+Result<UndoRecord> continue_record(const std::vector<ProcessId>& processes, const std::string& of_what);
 
 // Where undo records go before the change is made. In the guard this is the reaper, at the other end of a socket.
 class UndoLog {

@@ -17,6 +17,9 @@ struct Attack {
   std::string type;
   json::Object args;
   Nanos length = 60s;
+  Nanos lead_in{0};  // passes before the effect (a shutdown's delay); set by resolve_arguments
+
+  Nanos total() const { return lead_in + length; }
 };
 
 enum class ArgumentKind { kDuration, kPercent, kInteger, kBoolean, kText, kTextList, kPortList, kHostList };
@@ -43,6 +46,7 @@ struct AttackInfo {
   std::vector<std::string> mechanisms;    // in order of preference
   std::vector<std::string> capabilities;  // "CAP_NET_ADMIN in the target's network namespace"
   std::string proof;                      // what is measured to prove the impact
+  std::string lead_in;  // the duration argument that passes before the effect; the length counts from its end
 };
 
 // Checks `attack.args` against `info` and fills in defaults. Errors name the field: "attack.args.delay: …".

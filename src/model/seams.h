@@ -39,7 +39,8 @@ class Watcher {
 class Injector {
  public:
   virtual ~Injector() = default;
-  virtual void inject(const Victim& victim, const Attack& attack) = 0;
+  // `impact` names the impact from then on; the same number again is the same request.
+  virtual void inject(int impact, const Victim& victim, const Attack& attack) = 0;
   virtual void renew() = 0;
   virtual void revert_all(const std::string& why) = 0;
 };
