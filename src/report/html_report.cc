@@ -81,7 +81,7 @@ void Page::open() {
 }
 
 void Page::put_top() {
-  html_.element("p", {{"class", "eyebrow"}}, "Ordeal experiment report · " + summary_.wall(summary_.begin));
+  html_.element("p", {{"class", "eyebrow"}}, "Ordeal experiment report · " + date_in_words(summary_));
   html_.element("h1", {}, summary_.name);
   if (!summary_.hypothesis.empty()) html_.element("p", {{"class", "hypothesis"}}, "Hypothesis: " + summary_.hypothesis);
   Headline headline = headline_of(summary_);
@@ -137,8 +137,8 @@ void Page::put_expectation(size_t index) {
   html_.element("p", {{"class", "must"}}, condition_in_words(expectation));
   html_.open("ul", {{"class", "whens"}});
   for (const WhenSummary& when : expectation.when) {
-    html_.open("li").element("span", {}, when.when + " ");
-    html_.element("b", {}, when.worst ? format_value(*when.worst, unit_of(expectation)) : "no data");
+    html_.open("li").element("span", {}, fmt::format("{}, {} ", when.when, name_of_value(when)));
+    html_.element("b", {}, when.value ? format_value(*when.value, unit_of(expectation)) : "no data");
     html_.element("span", {{"class", std::string("standing ") + class_of(when.standing)}},
                   fmt::format(" {} {}", mark_of(when.standing), name_of(when.standing)));
     html_.close();
@@ -166,7 +166,7 @@ void Page::put_impact(const ImpactSummary& impact) {
   html_.close();
   bool failed = impact.result == "failed" || impact.result.empty();
   html_.open("td").text(impact.result.empty() ? "! no revert was seen" : (failed ? "! " : "✓ ") + impact.result);
-  std::string after = impact.result.empty() ? "" : "in " + format_latency(impact.revert_took);
+  std::string after = impact.result.empty() ? "" : "in\u00a0" + format_latency(impact.revert_took);
   html_.element("small", {}, impact.error.empty() ? after : impact.error).close().close();
 }
 

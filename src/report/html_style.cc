@@ -43,8 +43,8 @@ code,pre{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",m
 .chart .attack{fill:var(--attack);fill-opacity:.13}
 .chart .phase{fill:var(--faint)}.chart .inject,.chart .during,.chart .revert{fill:var(--attack)}
 .chart .gap{fill:var(--soft);fill-opacity:.1}
-.chart .line{fill:none;stroke:var(--line);stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}
-.chart .beyond{stroke:var(--bad);stroke-width:2.2}
+.chart use{fill:none;stroke:var(--line);stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}
+.chart use.beyond{stroke:var(--bad);stroke-width:2.2}
 .chart line.limit{stroke:var(--bad);stroke-width:1.2;stroke-dasharray:5 4}
 .chart text.limit,.chart text.bad{fill:var(--bad)}
 .chart text.limit,.chart text.flag{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
