@@ -36,8 +36,8 @@ class SourceWatcher : public Watcher {
   ~SourceWatcher() override;
 
   void look(size_t index) override;
-  int descriptor() const;
-  void dispatch();
+  int descriptor() const override;
+  void dispatch() override;
 
   // What a real Prometheus is, and what it is too slow for; at once, with an empty Info, when there is none.
   void check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback);
