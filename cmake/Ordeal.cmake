@@ -17,7 +17,7 @@ endif()
 add_library(ordeal_flags INTERFACE)
 target_compile_options(ordeal_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Werror
-  -fno-omit-frame-pointer $<$<CONFIG:Debug>:-g1> $<$<CONFIG:Debug>:-O1>)
+  -fno-omit-frame-pointer -pthread $<$<CONFIG:Debug>:-g1> $<$<CONFIG:Debug>:-O1>)
 target_compile_definitions(ordeal_flags INTERFACE
   ORDEAL_VERSION="${PROJECT_VERSION}" BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <cmath>
+#include <cstdlib>
+
 namespace ordeal {
 namespace {
 
@@ -27,6 +30,20 @@ std::string rfc3339(Nanos since_epoch) {
   auto millis = std::chrono::duration_cast<milliseconds>(since_epoch - whole).count();
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, millis);
+}
+
+Result<Nanos> parse_rfc3339(const std::string& text) {
+  tm parts{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  double fraction = 0;
+  if (rest && *rest == '.') {
+    char* end = nullptr;
+    fraction = std::strtod(rest, &end);
+    rest = end;
+  }
+  if (!rest || std::string_view(rest) != "Z")
+    return fail(Errc::kInvalidInput, fmt::format("expected a time such as 2026-11-23T20:15:04Z, found \"{}\"", text));
+  return seconds(timegm(&parts)) + Nanos(std::llround(fraction * 1e9));
 }
 
 }  // namespace ordeal

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <string>
 
+#include "base/result.h"
+
 namespace ordeal {
 
 using Nanos = std::chrono::nanoseconds;
@@ -40,5 +42,7 @@ struct WallOffset {
 
 // 2026-11-23T20:15:04.123Z
 std::string rfc3339(Nanos since_epoch);
+// The exact form above, with or without a fraction.
+Result<Nanos> parse_rfc3339(const std::string& text);
 
 }  // namespace ordeal

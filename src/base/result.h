@@ -48,15 +48,20 @@ using Unexpected = tl::unexpected<Error>;
 }  // namespace ordeal
 
 // Evaluates to the value of a Result, or returns its error from the enclosing function.
-#define TRY(expression)                                                      \
-  __extension__({                                                            \
-    auto&& try_result_ = (expression);                                       \
-    if (!try_result_) return tl::unexpected(std::move(try_result_).error()); \
-    std::move(*try_result_);                                                 \
-  })
+#define TRY(expression) ORDEAL_TRY_NAMED(ORDEAL_TRY_NAME(__COUNTER__), expression)
 // The same for Result<void>.
-#define TRY_VOID(expression)                                                 \
-  do {                                                                       \
-    auto&& try_result_ = (expression);                                       \
-    if (!try_result_) return tl::unexpected(std::move(try_result_).error()); \
+#define TRY_VOID(expression)                                                                     \
+  do {                                                                                           \
+    auto&& try_void_ = (expression);                                                             \
+    if (!try_void_) return tl::unexpected(std::forward<decltype(try_void_)>(try_void_).error()); \
   } while (false)
+
+// A name of its own for each use, so that one TRY can stand inside another.
+#define ORDEAL_TRY_JOIN(a, b) a##b
+#define ORDEAL_TRY_NAME(number) ORDEAL_TRY_JOIN(try_result_, number)
+#define ORDEAL_TRY_NAMED(name, expression)                                        \
+  __extension__({                                                                 \
+    auto&& name = (expression);                                                   \
+    if (!name) return tl::unexpected(std::forward<decltype(name)>(name).error()); \
+    *std::forward<decltype(name)>(name);                                          \
+  })

@@ -1,0 +1,110 @@
+#include "analysis/judge.h"
+
+#include <cmath>
+
+namespace ordeal::analysis {
+namespace {
+
+bool is_data(const Observation& observation) {
+  return observation.kind == Observation::Kind::kValues && !observation.values.empty();
+}
+
+// The larger excess over the threshold is the worse one; without a threshold the larger value.
+bool worse(double a, double b, const std::optional<expr::Threshold>& threshold) {
+  bool wants_large = threshold && (threshold->comparison == expr::Comparison::kGreater ||
+                                   threshold->comparison == expr::Comparison::kGreaterEqual);
+  return wants_large ? a < b : a > b;
+}
+
+std::string reason_for(const Observation& observation) {
+  std::string text = to_text(observation.kind);
+  return observation.error.empty() ? text : text + ": " + observation.error;
+}
+
+}  // namespace
+
+Result<Judge> Judge::create(const Expectation& expectation) {
+  auto condition = expr::Condition::parse(expectation.condition);
+  if (!condition) return wrap(condition.error(), "the condition of \"" + expectation.name + "\"");
+  return Judge(expectation, std::move(*condition));
+}
+
+Judgement Judge::observe(const Observation& observation, BootTime now) {
+  Judgement judgement;
+  if (is_data(observation)) {
+    no_data_since_.reset();
+    judgement = compare(observation);
+  } else {
+    judgement = without_data(observation, now);
+  }
+  if (judgement.reading == Reading::kHolds) breached_since_.reset();
+  if (judgement.reading == Reading::kBreached) {
+    if (!breached_since_) breached_since_ = now;
+    judgement.breached_for = now - *breached_since_;
+    judgement.breach = judgement.breached_for >= expectation_.for_;
+  }
+  return judgement;
+}
+
+void Judge::reset() {
+  breached_since_.reset();
+  no_data_since_.reset();
+}
+
+Judgement Judge::compare(const Observation& observation) const {
+  if (!observation.scalar && condition_.uses_bare_result()) return compare_each(observation);
+  Judgement judgement;
+  if (observation.values.size() == 1) judgement.value = observation.values.front().second;
+  expr::Value result(0.0);
+  if (observation.scalar) {
+    result = expr::Value(observation.values.front().second);
+  } else {
+    std::vector<double> list;
+    for (const auto& [series, value] : observation.values) list.push_back(value);
+    result = expr::Value(std::move(list));
+  }
+  auto holds = condition_.holds(result);
+  judgement.reading = !holds ? Reading::kNoData : *holds ? Reading::kHolds : Reading::kBreached;
+  if (!holds) judgement.detail = holds.error().message();
+  return judgement;
+}
+
+Judgement Judge::compare_each(const Observation& observation) const {
+  Judgement judgement;
+  bool violated = false;
+  for (const auto& [series, value] : observation.values) {
+    if (std::isnan(value)) continue;
+    auto holds = condition_.holds(expr::Value(value));
+    if (!holds) {
+      judgement.detail = holds.error().message();
+      return judgement;
+    }
+    bool first = !judgement.value.has_value();
+    bool takes_over = !*holds && !violated;
+    if (first || takes_over || (*holds != violated && worse(value, *judgement.value, condition_.threshold()))) {
+      judgement.value = value;
+      judgement.series = series;
+    }
+    violated = violated || !*holds;
+  }
+  if (judgement.value) judgement.reading = violated ? Reading::kBreached : Reading::kHolds;
+  return judgement;
+}
+
+Judgement Judge::without_data(const Observation& observation, BootTime now) {
+  if (!no_data_since_) no_data_since_ = now;
+  Judgement judgement;
+  judgement.detail = reason_for(observation);
+  switch (expectation_.no_data) {
+    case NoData::kPass:
+      break;  // no data is no breach, and no proof either
+    case NoData::kBreach:
+      judgement.reading = Reading::kBreached;
+      break;
+    case NoData::kHold:
+      judgement.reading = now - *no_data_since_ >= kHoldAtMost ? Reading::kBreached : Reading::kUndecided;
+  }
+  return judgement;
+}
+
+}  // namespace ordeal::analysis

@@ -1,0 +1,56 @@
+// Judge: one expectation's readings over time. It turns an observation into holds, breached, undecided or no_data,
+// and says when a breach counts: after `for`, and for missing data by the expectation's own policy. Pure.
+//
+// A scalar is compared. In a vector every element is compared (unless the condition indexes `result` itself): one
+// that violates breaches, and is named. NaN elements are no data for themselves; nothing but NaN is no data.
+// `no_data: pass` lets a phase go on without data, but a run needs one reading with data to count as held.
+// `no_data: hold` is undecided for at most 10 s, then a breach (DESIGN §9): a dead target must not look healthy.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "expr/condition.h"
+#include "model/experiment.h"
+#include "model/seams.h"
+#include "model/verdict.h"
+
+namespace ordeal::analysis {
+
+constexpr Nanos kHoldAtMost = 10s;
+
+struct Judgement {
+  Reading reading = Reading::kNoData;
+  bool breach = false;          // the reading is breached and has been for the expectation's `for`
+  std::optional<double> value;  // the worst element, or the scalar
+  std::string series;           // which element
+  std::string detail;           // why there is no data, or what was wrong
+  Nanos breached_for{0};
+};
+
+class Judge {
+ public:
+  // The condition must parse; files are checked when they are loaded.
+  static Result<Judge> create(const Expectation& expectation);
+
+  Judgement observe(const Observation& observation, BootTime now);
+  // A new phase: what was undecided or breached before it does not count in it.
+  void reset();
+  const Expectation& expectation() const { return expectation_; }
+  const expr::Condition& condition() const { return condition_; }
+
+ private:
+  Judge(Expectation expectation, expr::Condition condition)
+      : expectation_(std::move(expectation)), condition_(std::move(condition)) {}
+  Judgement compare(const Observation& observation) const;
+  Judgement compare_each(const Observation& observation) const;
+  Judgement without_data(const Observation& observation, BootTime now);
+
+  Expectation expectation_;
+  expr::Condition condition_;
+  std::optional<BootTime> breached_since_;
+  std::optional<BootTime> no_data_since_;
+};
+
+}  // namespace ordeal::analysis

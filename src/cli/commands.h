@@ -1,0 +1,27 @@
+// The commands of `ordeal`, one function each. They print, and return the exit code (model/exit_code.h).
+#pragma once
+
+#include <string>
+
+#include "cli/options.h"
+#include "model/exit_code.h"
+
+namespace ordeal::cli {
+
+ExitCode plan_command(const RunOptions& options);
+ExitCode run_command(const RunOptions& options);
+// `run_id` "" engages the latch and ends everything; else it ends that run only. `wait` for what is in force to end.
+ExitCode halt_command(const std::string& state_dir, const std::string& run_id, const std::string& reason, bool json);
+ExitCode resume_command(const std::string& state_dir);
+ExitCode revert_command(const std::string& state_dir, bool json);
+ExitCode verify_clean_command(const std::string& state_dir, bool json);
+ExitCode doctor_command(const std::string& state_dir, bool json);
+ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
+ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
+                        const std::string& output);
+ExitCode attacks_command(const std::string& type, bool json);
+
+// Prints "ordeal: message" and the hint, once, and returns the error's exit code.
+ExitCode print_error(const Error& error);
+
+}  // namespace ordeal::cli

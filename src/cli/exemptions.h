@@ -1,0 +1,14 @@
+// Which connections of the watcher a network fault must leave alone: those to its sources, from its own port range.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "fault/exemption.h"
+#include "model/experiment.h"
+
+namespace ordeal::cli {
+
+Result<std::vector<fault::Exemption>> exemptions_for(const Sources& sources);
+
+}  // namespace ordeal::cli

@@ -1,0 +1,69 @@
+// list and report: what the record holds.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/write_report.h"
+#include "guard/paths.h"
+#include "json/value.h"
+#include "store/store.h"
+
+namespace ordeal::cli {
+namespace {
+
+Result<std::vector<store::RunRow>> read_list(const std::string& state_dir, size_t limit) {
+  guard::Paths paths = TRY(guard::Paths::find(state_dir));
+  struct stat unused {};
+  if (::stat(paths.record().c_str(), &unused) < 0) return std::vector<store::RunRow>{};
+  store::Store store = TRY(store::Store::open_to_read(paths.record()));
+  return store.list(limit);
+}
+
+json::Value row_json(const store::RunRow& row) {
+  return json::Object{{"id", row.id},
+                      {"name", row.name},
+                      {"started", row.started},
+                      {"verdict", row.verdict},
+                      {"exit", row.exit ? json::Value(*row.exit) : json::Value(nullptr)}};
+}
+
+Result<> write_out(const std::string& text, const std::string& output) {
+  if (!output.empty()) return write_atomically(output, text);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return {};
+}
+
+Result<> make_report(const std::string& state_dir, const std::string& run, const std::string& format,
+                     const std::string& output) {
+  guard::Paths paths = TRY(guard::Paths::find(state_dir));
+  store::Store store = TRY(store::Store::open_to_read(paths.record()));
+  store::RecordedRun recorded = TRY(store.load(run));
+  return write_out(TRY(render_report(recorded.events, format)), output);
+}
+
+}  // namespace
+
+ExitCode list_command(const std::string& state_dir, size_t limit, bool json) {
+  auto rows = read_list(state_dir, limit);
+  if (!rows) return print_error(rows.error());
+  for (const store::RunRow& row : *rows) {
+    if (json) {
+      fmt::print("{}\n", json::write(row_json(row)));
+    } else {
+      fmt::print("{:<26} {:<24} {:<14} {}\n", row.id, row.started, row.verdict, row.name);
+    }
+  }
+  if (rows->empty() && !json) fmt::print("No runs yet.\n");
+  return ExitCode::kHeld;
+}
+
+ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
+                        const std::string& output) {
+  auto made = make_report(state_dir, run, format, output);
+  return made ? ExitCode::kHeld : print_error(made.error());
+}
+
+}  // namespace ordeal::cli

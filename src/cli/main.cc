@@ -1,0 +1,139 @@
+// ordeal: the command line. This file reads it and calls one function of commands.h.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/commands.h"
+
+namespace {
+
+using namespace ordeal;
+using namespace ordeal::cli;
+
+struct Choice {
+  ExitCode code = ExitCode::kHeld;
+};
+
+void add_state_dir(CLI::App* command, std::string& state_dir) {
+  command->add_option("--state-dir", state_dir, "Keep all state below DIR instead of /var/lib/ordeal (for tests)")
+      ->type_name("DIR");
+}
+
+void add_experiment(CLI::App* command, RunOptions& options) {
+  command->add_option("experiment", options.experiment, "The experiment, JSON or YAML")->required()->type_name("FILE");
+  command->add_option("--expect", options.expect, "Expectations and sources, when the experiment has none")
+      ->type_name("FILE");
+  command->add_option("--inventory", options.inventory, "Which processes and containers stand for pods and labels")
+      ->type_name("FILE");
+  command
+      ->add_option("--policy", options.policies, "Blast radius, protection and caps, besides /etc/ordeal/policy.yaml")
+      ->type_name("FILE")
+      ->envname("ORDEAL_POLICY");
+  command->add_option("--prometheus", options.prometheus, "Ask this Prometheus instead of scraping")
+      ->type_name("URL")
+      ->envname("ORDEAL_PROMETHEUS");
+  command->add_flag("--json", options.json, "One JSON object a line instead of text");
+  add_state_dir(command, options.state_dir);
+}
+
+void add_run(CLI::App& app, RunOptions& options, Choice& choice) {
+  CLI::App* plan =
+      app.add_subcommand("plan", "Show the victims, the rules and each step with its undo. Touches nothing");
+  add_experiment(plan, options);
+  plan->callback([&] { choice.code = plan_command(options); });
+
+  CLI::App* run = app.add_subcommand("run", "Baseline, inject, watch, revert, recover, verdict");
+  add_experiment(run, options);
+  run->add_option("--report", options.reports, "Write the report there too: .html, .json, .xml (JUnit) or .md")
+      ->type_name("FILE");
+  run->add_flag("-q,--quiet", options.quiet, "Print the verdict only");
+  run->callback([&] { choice.code = run_command(options); });
+}
+
+struct Flags {
+  std::string state_dir, run, reason, format = "html", output, type;
+  size_t limit = 20;
+  bool json = false;
+};
+
+void add_safety(CLI::App& app, Flags& flags, Choice& choice) {
+  CLI::App* halt =
+      app.add_subcommand("halt", "End everything and start nothing until `ordeal resume`; with RUN, end that run");
+  halt->add_option("run", flags.run, "End this run only, without the latch")->type_name("RUN");
+  halt->add_option("--reason", flags.reason, "Why, for the record")->type_name("TEXT");
+  halt->add_flag("--json", flags.json, "Print JSON");
+  add_state_dir(halt, flags.state_dir);
+  halt->callback([&] { choice.code = halt_command(flags.state_dir, flags.run, flags.reason, flags.json); });
+
+  CLI::App* resume = app.add_subcommand("resume", "Release the halt latch");
+  add_state_dir(resume, flags.state_dir);
+  resume->callback([&] { choice.code = resume_command(flags.state_dir); });
+
+  CLI::App* revert = app.add_subcommand("revert", "Undo what an earlier, dead process left (normally nothing)");
+  revert->add_flag("--json", flags.json, "Print JSON");
+  add_state_dir(revert, flags.state_dir);
+  revert->callback([&] { choice.code = revert_command(flags.state_dir, flags.json); });
+
+  CLI::App* verify = app.add_subcommand("verify-clean", "Show what differs from before the last run");
+  verify->add_flag("--json", flags.json, "Print JSON");
+  add_state_dir(verify, flags.state_dir);
+  verify->callback([&] { choice.code = verify_clean_command(flags.state_dir, flags.json); });
+}
+
+void add_looking(CLI::App& app, Flags& flags, Choice& choice) {
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "What this machine can inject, by which mechanism, and what is missing");
+  doctor->add_flag("--json", flags.json, "Print JSON");
+  add_state_dir(doctor, flags.state_dir);
+  doctor->callback([&] { choice.code = doctor_command(flags.state_dir, flags.json); });
+
+  CLI::App* attacks = app.add_subcommand("attacks", "The attacks and their arguments");
+  attacks->add_option("type", flags.type, "One attack, in full")->type_name("TYPE");
+  attacks->add_flag("--json", flags.json, "Print JSON");
+  attacks->callback([&] { choice.code = attacks_command(flags.type, flags.json); });
+
+  CLI::App* list = app.add_subcommand("list", "The runs of this host, newest first");
+  list->add_option("--limit", flags.limit, "At most so many")->capture_default_str();
+  list->add_flag("--json", flags.json, "Print JSON");
+  add_state_dir(list, flags.state_dir);
+  list->callback([&] { choice.code = list_command(flags.state_dir, flags.limit, flags.json); });
+
+  CLI::App* report = app.add_subcommand("report", "The report of a run");
+  report->add_option("run", flags.run, "Its id, the beginning of it, or \"last\"")->required()->type_name("RUN");
+  report->add_option("--format", flags.format, "html, json, junit or md")
+      ->check(CLI::IsMember({"html", "json", "junit", "md"}))
+      ->capture_default_str();
+  report->add_option("-o,--output", flags.output, "Write there instead of to the terminal")->type_name("FILE");
+  add_state_dir(report, flags.state_dir);
+  report->callback([&] { choice.code = report_command(flags.state_dir, flags.run, flags.format, flags.output); });
+}
+
+constexpr const char* kFooter =
+    "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
+    "            5 halted, 6 a revert failed and a person must look, 7 an error of Ordeal's own.\n\n"
+    "First steps: ordeal doctor; ordeal plan experiment.yaml; ordeal run experiment.yaml";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Ordeal proves that a system survives: it injects a fault, watches, reverts, and says what was learned.",
+               "ordeal");
+  app.set_version_flag("--version", "ordeal " ORDEAL_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  RunOptions options;
+  Flags flags;
+  Choice choice;
+  add_run(app, options, choice);
+  add_safety(app, flags, choice);
+  add_looking(app, flags, choice);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(ExitCode::kBadInput);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ordeal: internal error: %s\n", error.what());
+    return static_cast<int>(ExitCode::kInternal);
+  }
+  return static_cast<int>(choice.code);
+}

@@ -1,0 +1,21 @@
+// What the flags of the commands hold, after the command line was read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace ordeal::cli {
+
+struct RunOptions {
+  std::string experiment;
+  std::string expect;
+  std::string inventory;
+  std::vector<std::string> policies;
+  std::string prometheus;
+  std::string state_dir;
+  std::vector<std::string> reports;  // files; the ending says the format
+  bool json = false;
+  bool quiet = false;
+};
+
+}  // namespace ordeal::cli

@@ -1,0 +1,91 @@
+// plan: everything that a run would do, in words, without doing any of it.
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "cli/commands.h"
+#include "cli/prepare.h"
+
+namespace ordeal::cli {
+namespace {
+
+void print_attack(const Prepared& prepared) {
+  const Attack& attack = prepared.experiment.attack;
+  fmt::print("Attack      {} for {}\n", attack.type, format_duration(attack.length));
+  for (const ArgumentInfo& info : prepared.fault->info().arguments) {
+    const json::Value* value = attack.args.if_contains(info.name);
+    if (!value) continue;
+    fmt::print("            {} = {}{}\n", info.name, json::write(*value),
+               info.gremlin.empty() ? "" : "   (" + info.gremlin + ")");
+  }
+}
+
+void print_steps(const Victim& victim, const VictimPlan& plan) {
+  fmt::print("  {} ({}{})\n", victim.name, to_text(victim.kind),
+             victim.processes.empty() ? "" : fmt::format(", {} processes", victim.processes.size()));
+  if (plan.refusal) fmt::print("    refused: {}\n", plan.refusal->message());
+  for (const Step& step : plan.steps) {
+    fmt::print("    do    [{}] {}\n    undo  {}\n    proof {}\n", to_text(step.kind), step.action, step.undo,
+               step.proof);
+    for (const std::string& note : step.notes) fmt::print("    note  {}\n", note);
+  }
+}
+
+void print_text(const Prepared& prepared) {
+  const Experiment& experiment = prepared.experiment;
+  fmt::print("Experiment  {}\n", experiment.name);
+  if (!experiment.hypothesis.empty()) fmt::print("Hypothesis  {}\n", experiment.hypothesis);
+  print_attack(prepared);
+  fmt::print("Seed        {}\n", *experiment.seed);
+  const target::Selection& selection = prepared.selection;
+  fmt::print("Victims     {} of {} candidates\n", selection.chosen.size(), selection.candidates);
+  for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
+  for (const Refusal& refusal : selection.refused) fmt::print("  not {}: {}\n", refusal.victim, refusal.rule);
+  for (const fault::Exemption& e : prepared.exemptions)
+    fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
+               e.remote, e.remote_port);
+  for (const Expectation& e : experiment.expect)
+    fmt::print("Expect      {}: {}{}\n", e.name, e.condition, e.halt ? ", a breach halts" : "");
+  for (const std::string& warning : prepared.warnings) fmt::print("Warning     {}\n", warning);
+  fmt::print("Nothing was touched.\n");
+}
+
+json::Value to_json(const Prepared& prepared) {
+  json::Array victims, refused, warnings;
+  for (size_t i = 0; i < prepared.plans.size(); ++i) {
+    json::Array steps;
+    for (const Step& step : prepared.plans[i].steps) steps.push_back(ordeal::to_json(step));
+    json::Object victim{{"victim", ordeal::to_json(prepared.selection.chosen[i])}, {"steps", std::move(steps)}};
+    if (prepared.plans[i].refusal) victim["refused"] = prepared.plans[i].refusal->message();
+    victims.push_back(std::move(victim));
+  }
+  for (const Refusal& r : prepared.selection.refused)
+    refused.push_back(json::Object{{"victim", r.victim}, {"rule", r.rule}});
+  for (const std::string& warning : prepared.warnings) warnings.push_back(json::Value(warning));
+  return json::Object{{"experiment", ordeal::to_json(prepared.experiment)},
+                      {"candidates", prepared.selection.candidates},
+                      {"victims", std::move(victims)},
+                      {"refused", std::move(refused)},
+                      {"warnings", std::move(warnings)}};
+}
+
+ExitCode worst_of(const Prepared& prepared) {
+  ExitCode code = ExitCode::kHeld;
+  for (const VictimPlan& plan : prepared.plans)
+    if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
+  return code;
+}
+
+}  // namespace
+
+ExitCode plan_command(const RunOptions& options) {
+  auto prepared = prepare(options);
+  if (!prepared) return print_error(prepared.error());
+  if (options.json) {
+    fmt::print("{}\n", json::write(to_json(*prepared)));
+  } else {
+    print_text(*prepared);
+  }
+  return worst_of(*prepared);
+}
+
+}  // namespace ordeal::cli

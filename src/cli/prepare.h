@@ -1,0 +1,39 @@
+// Prepared: an experiment read from its files, checked, and resolved on this host: who would be hit, which rules
+// refuse whom, and the steps on each victim. Making one touches nothing; `plan` prints it and `run` runs it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/options.h"
+#include "fault/exemption.h"
+#include "fault/fault.h"
+#include "model/experiment.h"
+#include "model/policy.h"
+#include "target/select.h"
+
+namespace ordeal::cli {
+
+struct VictimPlan {
+  std::vector<Step> steps;
+  std::optional<Error> refusal;  // why this machine or the safety rules do not allow it
+};
+
+struct Prepared {
+  Experiment experiment;  // arguments complete, seed set
+  const fault::Fault* fault = nullptr;
+  std::vector<Policy> policies;
+  target::Selection selection;
+  std::vector<VictimPlan> plans;  // one per chosen victim
+  std::vector<fault::Exemption> exemptions;
+  std::vector<std::string> warnings;
+};
+
+// The local ports that the watcher's own connections leave from, so that the fault can leave them alone.
+constexpr uint16_t kWatcherFirstPort = 47200;
+constexpr uint16_t kWatcherPorts = 200;
+
+Result<Prepared> prepare(const RunOptions& options);
+
+}  // namespace ordeal::cli

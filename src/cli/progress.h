@@ -1,0 +1,27 @@
+// Progress: what a person, or a program with --json, sees of a run while it goes on.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "model/verdict.h"
+#include "report/live_terminal.h"
+
+namespace ordeal::cli {
+
+class Progress {
+ public:
+  Progress(const RunOptions& options, const std::vector<std::string>& warnings);
+  void show(const RunEvent& event);
+  void warn(const std::string& text);
+  void finish(const std::string& run_id);
+
+ private:
+  const RunOptions& options_;
+  std::optional<report::LiveTerminal> terminal_;  // for people
+  BootTime updated_{};
+};
+
+}  // namespace ordeal::cli

@@ -1,0 +1,19 @@
+// Words and records of a run: what the machine says, without any decision.
+#pragma once
+
+#include <string>
+
+#include "analysis/judge.h"
+#include "engine/machine.h"
+
+namespace ordeal::engine {
+
+// The data of the `run` event.
+json::Object describe_run(const Setup& setup);
+// "error rate was 0.034, expected result < 0.01"
+std::string describe_breach(const Expectation& expectation, const analysis::Judgement& judgement);
+std::string describe_held(const Setup& setup);
+// How long a phase is planned to take; 0 when it is open.
+Nanos planned_length(const Experiment& experiment, Phase phase);
+
+}  // namespace ordeal::engine

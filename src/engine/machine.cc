@@ -1,0 +1,400 @@
+#include "engine/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/duration.h"
+#include "engine/describe.h"
+
+namespace ordeal::engine {
+namespace {
+
+constexpr Nanos kInjectAtMost = 10s;
+constexpr Nanos kRevertAtMost = 10s;
+constexpr Nanos kAnswerAtMost = 3s;  // without an answer for so long, watching is dead and the lease is not renewed
+constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
+
+When when_of(Phase phase) {
+  return phase == Phase::kBefore ? When::kBefore : phase == Phase::kAfter ? When::kAfter : When::kDuring;
+}
+
+}  // namespace
+
+Actions Machine::start(BootTime now) {
+  now_ = now;
+  for (LookState& look : looks_) look.waiting_since = now;
+  note("run", describe_run(setup_));
+  if (setup_.judges.empty())
+    note("note",
+         {{"level", "warning"}, {"text", "no expectation: the run can prove nothing and will be inconclusive"}});
+  enter(Phase::kBefore, "");
+  return std::exchange(out_, {});
+}
+
+Actions Machine::handle(BootTime now, const Event& event) {
+  now_ = std::max(now_, now);
+  if (!finished()) std::visit([this](const auto& e) { on(e); }, event);
+  return std::exchange(out_, {});
+}
+
+void Machine::enter(Phase phase, const std::string& why) {
+  phase_ = phase;
+  entered_ = now_;
+  Nanos length = planned_length(setup_.experiment, phase);
+  note("phase", {{"phase", to_text(phase)}, {"length_ms", to_millis(length)}, {"why", why}});
+  for (LookState& look : looks_) {
+    look.holds_since.reset();
+    look.breach_told = false;
+  }
+  for (analysis::Judge& judge : setup_.judges) judge.reset();
+}
+
+void Machine::on(const Tick&) {
+  look_again();
+  switch (phase_) {
+    case Phase::kBefore:
+      return tick_before();
+    case Phase::kInject:
+      return tick_inject();
+    case Phase::kDuring:
+      return tick_during();
+    case Phase::kRevert:
+      return tick_revert();
+    case Phase::kAfter:
+      return tick_after();
+    default:
+      return;
+  }
+}
+
+// A look that does not come back is a look without data; the lease is for real answers only.
+void Machine::look_again() {
+  for (size_t i = 0; i < looks_.size() && !finished(); ++i) {
+    out_.push_back(Look{i});
+    if (now_ - looks_[i].waiting_since <= kAnswerAtMost) continue;
+    looks_[i].waiting_since = now_;
+    Observation silence{Observation::Kind::kTimedOut, false, {}, "the watcher does not answer", kAnswerAtMost};
+    judge(i, silence);
+  }
+}
+
+void Machine::tick_before() {
+  if (in_phase() < setup_.experiment.baseline) return;
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (counts_in_phase(i) && !looks_[i].holds_since) return;
+  enter(Phase::kInject, "");
+  for (size_t i = 0; i < impacts_.size(); ++i) {
+    impacts_[i].state = ImpactState::kAsked;
+    out_.push_back(Inject{static_cast<int>(i)});
+  }
+}
+
+void Machine::tick_inject() {
+  if (watching_is_alive()) out_.push_back(Renew{});
+  if (in_phase() < kInjectAtMost) return;
+  fail_with(Outcome::kError, "the guard did not answer within 10 s");
+  begin_revert("the guard did not answer");
+}
+
+void Machine::tick_during() {
+  if (watching_is_alive()) out_.push_back(Renew{});
+  if (in_phase() >= setup_.experiment.attack.total()) begin_revert("its length is over");
+}
+
+void Machine::tick_revert() {
+  if (in_phase() < kRevertAtMost) {
+    out_.push_back(RevertAll{"asked again"});
+    return;
+  }
+  fail_with(Outcome::kRevertFailed, "the guard did not confirm within 10 s that everything is reverted",
+            "run `ordeal revert`, then `ordeal verify-clean`");
+  for (Impact& impact : impacts_) impact.state = ImpactState::kEnded;
+  after_all_reverted();
+}
+
+void Machine::tick_after() {
+  if (acting_) return;
+  bool recovered = true;
+  for (size_t i = 0; i < looks_.size(); ++i) {
+    auto& since = looks_[i].holds_since;
+    if (counts_in_phase(i) && (!since || now_ - *since < kRecoveredFor)) recovered = false;
+  }
+  if (recovered) return finish();
+  if (in_phase() < setup_.experiment.recovery) return;
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (counts_in_phase(i) && !looks_[i].holds_since)
+      fail_with(Outcome::kDeviated,
+                fmt::format("\"{}\" did not hold again within {} after the attack", setup_.judges[i].expectation().name,
+                            format_duration(setup_.experiment.recovery)),
+                "the fault is off; look why the system does not come back");
+  finish();
+}
+
+void Machine::on(const Seen& event) {
+  if (event.expectation >= looks_.size()) return;
+  looks_[event.expectation].last_answer = now_;
+  looks_[event.expectation].waiting_since = now_;
+  judge(event.expectation, event.observation);
+}
+
+void Machine::judge(size_t index, const Observation& observation) {
+  analysis::Judgement judgement = setup_.judges[index].observe(observation, now_);
+  LookState& look = looks_[index];
+  look.last = judgement.reading;
+  bool holds = judgement.reading == Reading::kHolds;
+  if (!goes_on(index)) look.holds_since.reset();
+  if (goes_on(index) && !look.holds_since) look.holds_since = now_;
+  if (holds && phase_ == Phase::kDuring) look.held_during = true;
+  note_reading(index, judgement, observation.took);
+  if (judgement.breach && counts_in_phase(index)) on_breach(index, judgement);
+}
+
+void Machine::note_reading(size_t index, const analysis::Judgement& judgement, Nanos took) {
+  json::Object data{{"expectation", index},
+                    {"name", setup_.judges[index].expectation().name},
+                    {"reading", to_text(judgement.reading)},
+                    {"phase", to_text(phase_)},
+                    {"took_ms", to_millis(took)}};
+  if (judgement.value) data["value"] = *judgement.value;
+  if (!judgement.series.empty()) data["series"] = judgement.series;
+  if (!judgement.detail.empty()) data["detail"] = judgement.detail;
+  note("reading", std::move(data));
+}
+
+void Machine::on_breach(size_t index, const analysis::Judgement& judgement) {
+  const Expectation& expectation = setup_.judges[index].expectation();
+  // After the attack a breach is only slow recovery, and the recovery limit decides.
+  if (phase_ == Phase::kAfter || phase_ == Phase::kRevert || looks_[index].breach_told) return;
+  looks_[index].breach_told = true;
+  std::string text = describe_breach(expectation, judgement);
+  note("breach", {{"expectation", index},
+                  {"name", expectation.name},
+                  {"value", judgement.value ? json::Value(*judgement.value) : json::Value(nullptr)},
+                  {"condition", expectation.condition},
+                  {"phase", to_text(phase_)},
+                  {"trigger", "expression"},
+                  {"since_ms", to_millis(judgement.breached_for)}});
+  if (phase_ == Phase::kBefore) {
+    fail_with(Outcome::kNotInjected, "before the attack: " + text,
+              "the system is not in its steady state; mend that first, or correct the expectation");
+    return finish();
+  }
+  fail_with(Outcome::kDeviated, text);
+  if (!expectation.halt) return;
+  breach_ = text;
+  note("halt", {{"why", text}, {"by", "breach"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  begin_revert("breach: " + text);
+}
+
+void Machine::on(const Applied& event) {
+  Impact& impact = impacts_.at(event.impact);
+  if (impact.state != ImpactState::kAsked) return;
+  impact.state = ImpactState::kInForce;
+  json::Array steps;
+  for (const Step& step : event.steps) steps.push_back(to_json(step));
+  note("inject",
+       {{"victim", setup_.victims[event.impact].name}, {"impact", event.impact}, {"steps", std::move(steps)}});
+  if (phase_ == Phase::kInject && count(ImpactState::kAsked) == 0) check_enough_victims();
+}
+
+void Machine::on(const ApplyFailed& event) {
+  Impact& impact = impacts_.at(event.impact);
+  if (impact.state != ImpactState::kAsked) return;
+  impact.state = ImpactState::kFailed;
+  impact.proof.reason = event.error.what;
+  const std::string& victim = setup_.victims[event.impact].name;
+  note("inject_failed", {{"victim", victim}, {"error", event.error.what}, {"hint", event.error.hint}});
+  bool refused = event.error.code == Errc::kRefused;
+  if (refused) fail_with(Outcome::kRefused, event.error.what, event.error.hint);
+  if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
+}
+
+void Machine::check_enough_victims() {
+  int in_force = count(ImpactState::kInForce);
+  bool refused = verdict_ && verdict_->outcome == Outcome::kRefused;
+  if (in_force >= needed() && !refused && in_force > 0) {
+    if (phase_ == Phase::kInject) enter(Phase::kDuring, "");
+    return;
+  }
+  std::string why = fmt::format("{} of {} victims could be hit, {} are needed", in_force, impacts_.size(), needed());
+  for (const Impact& impact : impacts_)
+    if (impact.state == ImpactState::kFailed && !refused) why += ": " + impact.proof.reason;
+  if (!refused)
+    fail_with(Outcome::kNotInjected, why,
+              "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do");
+  begin_revert("too few victims");
+}
+
+void Machine::on(const VictimGone& event) {
+  Impact& impact = impacts_.at(event.impact);
+  impact.gone = true;
+  note("victim_gone", {{"victim", setup_.victims[event.impact].name}, {"impact", event.impact}, {"why", event.why}});
+  auto gone = std::count_if(impacts_.begin(), impacts_.end(), [](const Impact& i) { return i.gone; });
+  if (phase_ != Phase::kDuring || static_cast<int>(impacts_.size()) - gone >= needed()) return;
+  fail_with(Outcome::kNotInjected,
+            fmt::format("{} of {} victims went away during the attack ({}: {}), {} are needed", gone, impacts_.size(),
+                        setup_.victims[event.impact].name, event.why, needed()),
+            "what replaces a victim is a new incarnation and is not hit; find out why it went");
+  begin_revert("too few victims are left");
+}
+
+void Machine::on(const Reverted& event) {
+  Impact& impact = impacts_.at(event.impact);
+  if (impact.state == ImpactState::kEnded) return;
+  impact.state = ImpactState::kEnded;
+  impact.proof = event.proof;
+  const std::string& victim = setup_.victims[event.impact].name;
+  note("reverted", {{"impact", event.impact},
+                    {"victim", victim},
+                    {"applied_boot_ns", event.applied.time_since_epoch().count()},
+                    {"reverted_boot_ns", event.reverted.time_since_epoch().count()},
+                    {"took_ms", to_millis(event.took)},
+                    {"result", event.clean ? "clean" : "failed"},
+                    {"why", event.why},
+                    {"error", event.error}});
+  json::Object proof = to_json(event.proof).as_object();
+  proof["victim"] = victim;
+  note("proof", std::move(proof));
+  if (!event.clean)
+    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
+              "the halt latch is engaged; look at the host, run `ordeal revert`, then `ordeal verify-clean`");
+  if (phase_ == Phase::kDuring && count(ImpactState::kInForce) == 0) begin_revert(event.why);
+  if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+}
+
+void Machine::on(const NothingInForce&) {
+  if (phase_ != Phase::kRevert) return;
+  for (Impact& impact : impacts_) {
+    bool waited_for = impact.state == ImpactState::kAsked || impact.state == ImpactState::kInForce;
+    if (waited_for) impact.state = ImpactState::kEnded;
+  }
+  after_all_reverted();
+}
+
+void Machine::on(const HaltAsked& event) {
+  note("halt", {{"why", event.why}, {"by", event.by}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  if (event.by == "error") {
+    fail_with(Outcome::kError, event.why);
+  } else {
+    fail_with(Outcome::kHalted, fmt::format("halted by {}: {}", event.by, event.why));
+  }
+  if (phase_ == Phase::kBefore || phase_ == Phase::kAfter) return finish();
+  if (phase_ != Phase::kRevert) begin_revert("halt: " + event.why);
+}
+
+void Machine::on(const GuardLost& event) {
+  guard_lost_ = true;
+  note("halt", {{"why", "the guard is gone"}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  if (event.left.empty()) {
+    fail_with(Outcome::kError, "the guard ended unexpectedly; everything is reverted");
+  } else {
+    fail_with(Outcome::kRevertFailed, "the guard ended unexpectedly and left something behind: " + event.left,
+              "run `ordeal revert`, then `ordeal verify-clean`");
+  }
+  for (Impact& impact : impacts_)
+    if (impact.state != ImpactState::kNone) impact.state = ImpactState::kEnded;
+  finish();
+}
+
+void Machine::on(const Acted& event) {
+  json::Array command;
+  for (const std::string& word : event.command) command.push_back(json::Value(word));
+  note("action", {{"command", std::move(command)},
+                  {"exit", event.exit},
+                  {"output", event.output},
+                  {"took_ms", to_millis(event.took)}});
+  acting_ = false;
+}
+
+void Machine::begin_revert(const std::string& why) {
+  enter(Phase::kRevert, why);
+  out_.push_back(RevertAll{why});
+  // An impact that was asked for and never confirmed may be in force: it is waited for as well.
+  if (count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+}
+
+void Machine::after_all_reverted() {
+  if (breach_ && setup_.experiment.on_breach) {
+    acting_ = true;
+    out_.push_back(Act{*breach_});
+  }
+  bool over = verdict_ && verdict_->outcome != Outcome::kDeviated;
+  if (over && !acting_) return finish();
+  enter(Phase::kAfter, "");
+}
+
+void Machine::fail_with(Outcome outcome, std::string reason, std::string hint) {
+  Verdict verdict{outcome, std::move(reason), std::move(hint)};
+  if (!verdict_) {
+    verdict_ = std::move(verdict);
+    return;
+  }
+  ExitCode before = exit_code_of(verdict_->outcome), now = exit_code_of(outcome);
+  if (before != now && stronger(before, now) == now) verdict_ = std::move(verdict);
+}
+
+Verdict Machine::held_or_not() const {
+  int proven = 0;
+  std::string reason;
+  for (size_t i = 0; i < impacts_.size(); ++i) {
+    proven += impacts_[i].proof.proven;
+    if (!impacts_[i].proof.proven) reason = setup_.victims[i].name + ": " + impacts_[i].proof.reason;
+  }
+  if (proven < needed())
+    return {Outcome::kNotInjected,
+            fmt::format("the impact is proven on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
+                        needed(), reason),
+            "the attack had no measured effect: check the port, address or process that it names"};
+  bool any = false;
+  for (size_t i = 0; i < looks_.size(); ++i) {
+    const Expectation& expectation = setup_.judges[i].expectation();
+    if (!expectation.when.count(When::kDuring)) continue;
+    any = true;
+    if (!looks_[i].held_during)
+      return {Outcome::kInconclusive, fmt::format("\"{}\" gave no answer during the attack", expectation.name),
+              "check its query and its source, or lengthen the attack"};
+  }
+  if (!any)
+    return {Outcome::kInconclusive, "no expectation says what must hold during the attack",
+            "add `expect`, or --expect FILE"};
+  return {Outcome::kHeld, describe_held(setup_), ""};
+}
+
+void Machine::finish() {
+  bool safe = verdict_ && verdict_->outcome != Outcome::kDeviated;
+  // A deviation on an attack that had no effect is still what the system did; but held needs proof.
+  Verdict verdict = safe || verdict_ ? *verdict_ : held_or_not();
+  enter(Phase::kDone, "");
+  note("verdict", to_json(verdict).as_object());
+  out_.push_back(Finish{std::move(verdict)});
+}
+
+bool Machine::counts_in_phase(size_t index) const {
+  return setup_.judges[index].expectation().when.count(when_of(phase_)) != 0;
+}
+
+bool Machine::goes_on(size_t index) const {
+  Reading last = looks_[index].last;
+  bool passes = last == Reading::kNoData && setup_.judges[index].expectation().no_data == NoData::kPass;
+  return last == Reading::kHolds || passes;
+}
+
+bool Machine::watching_is_alive() const {
+  return std::all_of(looks_.begin(), looks_.end(), [&](const LookState& look) {
+    return look.last_answer && now_ - *look.last_answer <= kAnswerAtMost;
+  });
+}
+
+int Machine::count(ImpactState state) const {
+  return static_cast<int>(
+      std::count_if(impacts_.begin(), impacts_.end(), [&](const Impact& i) { return i.state == state; }));
+}
+
+int Machine::needed() const {
+  double share = setup_.experiment.min_injected / 100 * static_cast<double>(impacts_.size());
+  return std::max(1, static_cast<int>(std::ceil(share - 1e-9)));
+}
+
+}  // namespace ordeal::engine

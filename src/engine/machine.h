@@ -1,0 +1,176 @@
+// Machine: one run from first check to verdict, as a pure state machine: (now, event) -> actions. Time, randomness and
+// the world come in as events and leave as actions, so that a test can run ten thousand of them with crashes and
+// lost messages. Nothing counts as held that was not proven.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "analysis/judge.h"
+#include "base/clock.h"
+#include "model/experiment.h"
+#include "model/seams.h"
+#include "model/verdict.h"
+
+namespace ordeal::engine {
+
+// What comes in.
+struct Tick {};
+struct Seen {
+  size_t expectation;
+  Observation observation;
+};
+struct Applied {
+  int impact;
+  std::vector<Step> steps;
+  BootTime at;
+};
+struct ApplyFailed {
+  int impact;
+  Error error;
+};
+struct VictimGone {
+  int impact;
+  std::string why;
+};
+struct Reverted {
+  int impact;
+  bool clean;
+  std::string why;
+  std::string error;
+  BootTime applied;
+  BootTime reverted;
+  Nanos took;
+  Proof proof;
+};
+// The guard's answer to RevertAll: nothing is in force, and nothing will be any more.
+struct NothingInForce {};
+// The guard ends everything by itself (by: latch, person, lease, error), or a person asks (signal).
+struct HaltAsked {
+  std::string by;
+  std::string why;
+};
+// The guard is gone without goodbye. `left` names what its reaper could not undo; empty is clean.
+struct GuardLost {
+  std::string left;
+};
+struct Acted {
+  std::vector<std::string> command;
+  int exit;
+  std::string output;
+  Nanos took;
+};
+using Event =
+    std::variant<Tick, Seen, Applied, ApplyFailed, VictimGone, Reverted, NothingInForce, HaltAsked, GuardLost, Acted>;
+
+// What goes out. Every request may be repeated without harm.
+struct Look {
+  size_t expectation;
+};
+struct Inject {
+  int impact;  // the index of the victim
+};
+struct Renew {};
+struct RevertAll {
+  std::string why;
+};
+struct Act {
+  std::string why;
+};
+struct Note {
+  std::string type;  // of docs/formats/events.md
+  json::Object data;
+};
+struct Finish {
+  Verdict verdict;
+};
+using Action = std::variant<Look, Inject, Renew, RevertAll, Act, Note, Finish>;
+using Actions = std::vector<Action>;
+
+struct Setup {
+  Experiment experiment;  // with its arguments resolved
+  std::vector<Victim> victims;
+  std::vector<analysis::Judge> judges;  // one per expectation
+};
+
+class Machine {
+ public:
+  explicit Machine(Setup setup)
+      : setup_(std::move(setup)), looks_(setup_.judges.size()), impacts_(setup_.victims.size()) {}
+
+  Actions start(BootTime now);
+  Actions handle(BootTime now, const Event& event);
+
+  Phase phase() const { return phase_; }
+  bool finished() const { return phase_ == Phase::kDone; }
+
+ private:
+  enum class ImpactState { kNone, kAsked, kInForce, kFailed, kEnded };
+  struct Impact {
+    ImpactState state = ImpactState::kNone;
+    bool gone = false;
+    Proof proof;
+  };
+  // What was seen of one expectation in the present phase.
+  struct LookState {
+    std::optional<BootTime> last_answer;
+    BootTime waiting_since{};  // for an answer
+    std::optional<BootTime> holds_since;
+    bool held_during = false;
+    Reading last = Reading::kNoData;
+    bool breach_told = false;
+  };
+
+  void on(const Tick&);
+  void on(const Seen& event);
+  void on(const Applied& event);
+  void on(const ApplyFailed& event);
+  void on(const VictimGone& event);
+  void on(const Reverted& event);
+  void on(const NothingInForce&);
+  void on(const HaltAsked& event);
+  void on(const GuardLost& event);
+  void on(const Acted& event);
+
+  void enter(Phase phase, const std::string& why);
+  void tick_before();
+  void tick_inject();
+  void tick_during();
+  void tick_revert();
+  void tick_after();
+  void look_again();
+  void judge(size_t index, const Observation& observation);
+  void note_reading(size_t index, const analysis::Judgement& judgement, Nanos took);
+  void on_breach(size_t index, const analysis::Judgement& judgement);
+  void begin_revert(const std::string& why);
+  void after_all_reverted();
+  void check_enough_victims();
+  void fail_with(Outcome outcome, std::string reason, std::string hint = {});
+  void finish();
+  Verdict held_or_not() const;
+
+  bool counts_in_phase(size_t index) const;
+  // The last reading lets the run go on: it holds, or has no data and may pass.
+  bool goes_on(size_t index) const;
+  bool watching_is_alive() const;
+  int count(ImpactState state) const;
+  int needed() const;
+  Nanos in_phase() const { return now_ - entered_; }
+  void note(std::string type, json::Object data) { out_.push_back(Note{std::move(type), std::move(data)}); }
+
+  Setup setup_;
+  std::vector<LookState> looks_;
+  std::vector<Impact> impacts_;
+  Phase phase_ = Phase::kCheck;
+  BootTime now_{};
+  BootTime entered_{};
+  std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
+  std::optional<std::string> breach_;  // what to tell the actuator
+  bool acting_ = false;
+  bool guard_lost_ = false;
+  Actions out_;
+};
+
+}  // namespace ordeal::engine

@@ -1,0 +1,256 @@
+// cpu: additive load on the CPUs that the victim may use, inside its quota. Made by burner children (burner.h).
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/duration.h"
+#include "fault/burner.h"
+#include "fault/faults.h"
+#include "fault/live_victim.h"
+#include "sys/cgroup_control.h"
+
+namespace ordeal::fault {
+namespace {
+
+constexpr double kTolerancePoints = 2;
+constexpr double kPeriodSeconds = 0.02;  // the burner's; a shorter look cannot be more exact than one period
+constexpr double kShortestLook = 0.5;    // seconds
+constexpr Nanos kGrace = 10s;            // the burner outlives a forgotten guard at most so long
+
+AttackInfo describe() {
+  AttackInfo info;
+  info.type = "cpu";
+  info.summary = "Loads the CPUs that the victim may use, on top of its own load and inside its quota.";
+  info.arguments = {
+      {.name = "cores",
+       .kind = ArgumentKind::kInteger,
+       .fallback = "1",
+       .help = "How many CPUs to load, 1 to 4096; 0 is all that the victim may use.",
+       .gremlin =
+           "-c, --cores. Gremlin rounds a container's limit up to whole CPUs; here a quota of 0.5 CPU stays 0.5.",
+       .least = 0,
+       .most = 4096},
+      {.name = "percent",
+       .kind = ArgumentKind::kPercent,
+       .fallback = "100",
+       .help =
+           "Load of each of these CPUs in percent, above 0 to 100; of the quota where the victim has a smaller one.",
+       .gremlin = "-p, --percent (capacity).",
+       .least = 0.1,
+       .most = 100},
+      {.name = "all",
+       .kind = ArgumentKind::kBoolean,
+       .fallback = "false",
+       .help = "Load all CPUs that the victim may use, whatever `cores` says.",
+       .gremlin = "-a, --all."}};
+  info.step = StepKind::kOwned;
+  info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
+  info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, to be exact on a busy machine"};
+  info.proof =
+      "CPU time that the burners really used over the time that passed, within 2 points; throttling by the "
+      "quota is told apart";
+  return info;
+}
+
+const AttackInfo& cpu_info() {
+  static const AttackInfo info = describe();
+  return info;
+}
+
+// What the load will be on one victim.
+struct Load {
+  std::string cgroup;             // whose quota and CPUs count; "/" for a host
+  std::vector<sys::Cgroup> join;  // where the burner goes
+  std::vector<int> cpus;          // that the victim may use
+  std::optional<double> quota;    // in CPUs
+  double capacity = 0;            // CPUs of which `percent` is taken; may be a fraction
+  double total = 0;               // CPUs asked
+  BurnPlan burn;
+  std::vector<std::string> notes;
+};
+
+// The cgroup whose quota counts. A v2 cgroup that hands its controllers down takes no process itself, so there the
+// first process says which one below it.
+std::string quota_cgroup(const Victim& victim, const LiveVictim& live) {
+  if (victim.kind == VictimKind::kHost) return "/";
+  const sys::Process& first = live.processes.front();
+  if (victim.cgroup.empty()) return live.tree.path_of(first, "cpu");
+  auto found = live.tree.find("cpu", victim.cgroup);
+  if (!found) return live.tree.path_of(first, "cpu");
+  if (found->version() == 1 || found->read("cgroup.subtree_control").value_or("").empty()) return victim.cgroup;
+  return live.tree.path_of(first, "cpu");
+}
+
+// In v1 the CPU's set, time and account are hierarchies of their own; each process is moved in all of them.
+std::vector<sys::Cgroup> cgroups_to_join(const LiveVictim& live, const std::string& path) {
+  std::vector<sys::Cgroup> found;
+  auto own = sys::read_process(::getpid());
+  for (const char* controller : {"cpu", "cpuacct", "cpuset"}) {
+    auto cgroup = live.tree.find(controller, path);
+    if (!cgroup || (own && live.tree.path_of(*own, controller) == path)) continue;
+    bool again = std::any_of(found.begin(), found.end(), [&](auto& c) { return c.folder() == cgroup->folder(); });
+    if (!again) found.push_back(std::move(*cgroup));
+  }
+  return found;
+}
+
+void size_load(Load& load, const Attack& attack) {
+  double available = static_cast<double>(load.cpus.size());
+  double cores = number_argument(attack, "cores");
+  bool all = flag_argument(attack, "all") || cores == 0;
+  if (all || cores > available) {
+    if (!all) load.notes.push_back(fmt::format("{} cores are asked, the victim may use {}", cores, available));
+    cores = available;
+  }
+  load.capacity = std::min(cores, load.quota.value_or(cores));
+  double percent = number_argument(attack, "percent");
+  load.total = load.capacity * percent / 100;
+  load.burn.threads = static_cast<int>(std::ceil(load.capacity - 1e-9));
+  load.burn.load = load.total / load.burn.threads;
+  if (load.capacity == available) load.burn.pins = load.cpus;
+  if (load.quota && *load.quota < cores)
+    load.notes.push_back(
+        fmt::format("the quota of {} is {:g} CPU: {:g} % of it is asked", load.cgroup, *load.quota, percent));
+}
+
+Result<Load> load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
+  Load load;
+  load.cgroup = quota_cgroup(victim, live);
+  load.join = cgroups_to_join(live, load.cgroup);
+  load.cpus = TRY(sys::allowed_cpus(live.tree, load.cgroup));
+  if (load.cpus.empty()) return fail(Errc::kNotInjected, "the victim may use no CPU");
+  if (live.tree.with("cpu")) load.quota = TRY(sys::cpu_quota(live.tree, load.cgroup));
+  size_load(load, attack);
+  return load;
+}
+
+class CpuImpact : public Impact {
+ public:
+  CpuImpact(Load load, double percent, sys::CgroupTree tree, Burner burner)
+      : load_(std::move(load)), percent_(percent), tree_(std::move(tree)), burner_(std::move(burner)) {}
+
+  std::vector<int> descriptors() const override { return ended_ ? std::vector<int>{} : burner_.descriptors(); }
+
+  Result<> work(BootTime) override {
+    if (ended_ || start_) return ended_ ? Result<>{} : burner_.begun().map([](bool) {});
+    if (!TRY(burner_.begun())) return {};
+    start_ = TRY(look());
+    return {};
+  }
+
+  Result<> revert() override {
+    if (ended_) return {};
+    auto last = look();
+    if (last) last_ = *last;
+    burner_.stop();
+    ended_ = true;
+    return {};
+  }
+
+  Proof proof(BootTime) const override {
+    std::optional<Look> now = last_;
+    if (!ended_) {
+      auto look_now = look();
+      if (look_now) now = *look_now;
+    }
+    Proof proof;
+    proof.asked = load_.total * 100;
+    proof.unit = "% of one CPU";
+    if (!start_ || !now || to_seconds(now->at - start_->at) < kShortestLook) {
+      proof.measured = "the load was not measured for long enough";
+      proof.reason = fmt::format("less than {} s of load were seen; use a longer length", kShortestLook);
+      return proof;
+    }
+    fill(proof, *start_, *now);
+    return proof;
+  }
+
+ private:
+  struct Look {
+    BootTime at;
+    Nanos used;
+    sys::CpuUsage cgroup;
+  };
+
+  Result<Look> look() const {
+    Look look;
+    look.used = TRY(burner_.used());
+    look.at = boot_now();
+    look.cgroup = sys::cpu_usage(tree_, load_.cgroup).value_or(sys::CpuUsage{});
+    return look;
+  }
+
+  void fill(Proof& proof, const Look& start, const Look& now) const {
+    double elapsed = to_seconds(now.at - start.at);
+    double got = to_seconds(now.used - start.used) / elapsed;
+    proof.got = got * 100;
+    double points = std::abs(got / load_.capacity * 100 - percent_);
+    double tolerance = kTolerancePoints + 100 * kPeriodSeconds / elapsed;
+    int64_t periods = now.cgroup.periods - start.cgroup.periods;
+    int64_t throttled = now.cgroup.throttled_periods - start.cgroup.throttled_periods;
+    bool short_of = got < load_.total;
+    bool by_quota = short_of && periods > 0 && throttled * 2 >= periods;
+    proof.proven = points <= tolerance || by_quota;
+    proof.measured =
+        fmt::format("{:.1f} % of {:g} CPU used for {:.1f} s", got / load_.capacity * 100, load_.capacity, elapsed);
+    if (throttled > 0)
+      proof.measured +=
+          fmt::format("; {} was throttled by its quota in {} of {} periods", load_.cgroup, throttled, periods);
+    if (!proof.proven)
+      proof.reason = fmt::format(
+          "{:.1f} points from the {:g} % that were asked: other load of higher priority has the "
+          "CPUs, or they were taken away",
+          points, percent_);
+  }
+
+  Load load_;
+  double percent_;
+  sys::CgroupTree tree_;
+  Burner burner_;
+  std::optional<Look> start_;
+  std::optional<Look> last_;
+  bool ended_ = false;
+};
+
+class CpuFault : public Fault {
+ public:
+  const AttackInfo& info() const override { return cpu_info(); }
+
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+    LiveVictim live = TRY(look_at(victim));
+    Load load = TRY(load_for(victim, attack, live));
+    Step step;
+    step.kind = StepKind::kOwned;
+    step.victim = victim.name;
+    step.action =
+        fmt::format("use {:g} CPU ({:g} % of {:g}) with {} threads of a child process in the cgroup {}", load.total,
+                    number_argument(attack, "percent"), load.capacity, load.burn.threads, load.cgroup);
+    step.undo = "the kernel kills the child when the guard ends";
+    step.proof = info().proof;
+    step.claims = {victim.kind == VictimKind::kHost ? "host/cpu" : fmt::format("cgroup:{}/cpu", load.cgroup)};
+    step.notes = load.notes;
+    return std::vector<Step>{std::move(step)};
+  }
+
+  Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
+                                        const Context& context) const override {
+    LiveVictim live = TRY(look_at(victim));
+    Load load = TRY(load_for(victim, attack, live));
+    load.burn.limit = context.length + kGrace;
+    auto burner = Burner::start(load.burn, load.join);
+    if (!burner) return wrap(std::move(burner).error(), fmt::format("cannot load the CPU of {}", victim.name));
+    return std::make_unique<CpuImpact>(std::move(load), number_argument(attack, "percent"), std::move(live.tree),
+                                       std::move(*burner));
+  }
+};
+
+}  // namespace
+
+const Fault& cpu_fault() {
+  static const CpuFault fault;
+  return fault;
+}
+
+}  // namespace ordeal::fault

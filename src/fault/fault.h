@@ -1,0 +1,67 @@
+// Fault: one kind of attack, in one file. It describes itself, plans on one victim without touching anything, and
+// applies. Impact: the attack in force on one victim; it lives on file descriptors and children that the guard
+// holds, so that the guard's death ends it. Only the guard calls apply(). Everything runs on the guard's one thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "fault/exemption.h"
+#include "fault/undo.h"
+#include "model/attack.h"
+#include "model/victim.h"
+
+namespace ordeal::fault {
+
+// What a fault may use while it is applied and in force.
+struct Context {
+  BootTime now;
+  Nanos length;
+  Random* random = nullptr;
+  UndoLog* undo = nullptr;  // must hold the undo, fsynced, before a journalled change is made
+  std::vector<Exemption> exemptions;
+};
+
+class Impact {
+ public:
+  virtual ~Impact() = default;  // ends the impact, if need be without grace
+
+  // Descriptors to poll for reading, and the next time to call work(); both may change after each call.
+  virtual std::vector<int> descriptors() const { return {}; }
+  virtual std::optional<BootTime> next_work() const { return std::nullopt; }
+  // Called when a descriptor is ready or next_work() has come. An error ends the impact.
+  virtual Result<> work(BootTime now) {
+    (void)now;
+    return {};
+  }
+  // Extends what the kernel holds by another 2 s; called at least every 500 ms.
+  virtual Result<> renew() { return {}; }
+  // Ends the impact cleanly (held packets are let go); idempotent. kRevertFailed when something stays behind.
+  virtual Result<> revert() = 0;
+  // What was measured so far. After revert(): of the whole impact.
+  virtual Proof proof(BootTime now) const = 0;
+  // True for attacks whose effect is that the victim goes (kill, shutdown); then a gone victim is no end.
+  virtual bool outlives_victim() const { return false; }
+};
+
+class Fault {
+ public:
+  virtual ~Fault() = default;
+  virtual const AttackInfo& info() const = 0;
+  // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
+  // forbids ("other processes share the network namespace"), kUnsupported for what the kernel cannot do.
+  virtual Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const = 0;
+  virtual Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
+                                                const Context& context) const = 0;
+};
+
+// The explicit table of all faults; see registry.cc.
+const std::vector<const Fault*>& all_faults();
+// kInvalidInput with the nearest name when there is none.
+Result<const Fault*> find_fault(const std::string& type);
+
+}  // namespace ordeal::fault

@@ -1,0 +1,33 @@
+#include "fault/kill.h"
+
+#include <signal.h>
+
+#include <algorithm>
+
+namespace ordeal::fault {
+
+Result<> Kills::send(const sys::Process& process) {
+  auto handle = sys::PidFd::open(process.pid, process.start_ticks);
+  if (!handle && handle.error().code == Errc::kNotFound) return {};
+  if (!handle) return tl::unexpected(std::move(handle).error());
+  auto sent = handle->signal(SIGKILL);
+  if (!sent && sent.error().code == Errc::kNotFound) return {};
+  if (!sent) return sent;
+  ++sent_;
+  pending_.push_back(std::move(*handle));
+  return {};
+}
+
+void Kills::confirm() {
+  auto gone = std::remove_if(pending_.begin(), pending_.end(), [](const sys::PidFd& handle) { return handle.dead(); });
+  dead_ += static_cast<int>(pending_.end() - gone);
+  pending_.erase(gone, pending_.end());
+}
+
+std::vector<int> Kills::descriptors() const {
+  std::vector<int> fds;
+  for (const sys::PidFd& handle : pending_) fds.push_back(handle.fd());
+  return fds;
+}
+
+}  // namespace ordeal::fault

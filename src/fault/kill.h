@@ -1,0 +1,31 @@
+// Kills: SIGKILL through handles that cannot hit a later process of the same number, and the count of those that
+// really died. Keeps the handles until death is seen.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "sys/pidfd.h"
+#include "sys/process.h"
+
+namespace ordeal::fault {
+
+class Kills {
+ public:
+  // Nothing when it was sent, or when the process was gone already (which is not counted).
+  Result<> send(const sys::Process& process);
+  // Takes note of who died since.
+  void confirm();
+
+  int sent() const { return sent_; }
+  int dead() const { return dead_; }
+  bool pending() const { return !pending_.empty(); }
+  std::vector<int> descriptors() const;
+
+ private:
+  std::vector<sys::PidFd> pending_;
+  int sent_ = 0;
+  int dead_ = 0;
+};
+
+}  // namespace ordeal::fault

@@ -1,0 +1,32 @@
+// LiveVictim: what of a Victim is alive right now, with every identity checked again (start times, cgroup inode).
+// It also remembers where its cgroup is. A snapshot: open a PidFd before acting on a process of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/victim.h"
+#include "sys/cgroup.h"
+#include "sys/process.h"
+
+namespace ordeal::fault {
+
+struct LiveVictim {
+  sys::CgroupTree tree;
+  std::vector<sys::Process> processes;  // alive ones; for a host all of it
+};
+
+// kNotFound when the victim is gone: its cgroup was removed or replaced, or all its processes ended.
+Result<LiveVictim> look_at(const Victim& victim);
+
+// Cheaper, for a victim with a cgroup: true while that very cgroup exists; else: while one of its processes does.
+bool still_there(const Victim& victim);
+
+// kRefused when a process of the victim is always protected, naming it.
+Result<> refuse_protected(const LiveVictim& live);
+
+// "nginx (pid 12), nginx (pid 13) and 4 more"
+std::string name_some(const std::vector<sys::Process>& processes);
+
+}  // namespace ordeal::fault

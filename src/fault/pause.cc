@@ -1,0 +1,272 @@
+// pause: the victim stands still. A cgroup is frozen as a whole; where that cannot be, its processes get SIGSTOP.
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+
+#include "base/duration.h"
+#include "fault/faults.h"
+#include "fault/live_victim.h"
+#include "sys/cgroup_control.h"
+#include "sys/pidfd.h"
+
+namespace ordeal::fault {
+namespace {
+
+constexpr Nanos kFreezeLimit = 300ms;
+constexpr Nanos kLook = 100ms;
+constexpr int kStopRounds = 20;
+
+AttackInfo describe() {
+  AttackInfo info;
+  info.type = "pause";
+  info.summary = "Freezes the victim's processes; they go on where they were.";
+  info.step = StepKind::kJournalled;
+  info.mechanisms = {"the cgroup freezer (version 1 or 2)", "SIGSTOP through pidfds"};
+  info.capabilities = {"write access to the victim's cgroup", "CAP_KILL, for SIGSTOP to processes of other users"};
+  info.proof = "the frozen or stopped state of every process, and no CPU time used by them";
+  return info;
+}
+
+const AttackInfo& pause_info() {
+  static const AttackInfo info = describe();
+  return info;
+}
+
+struct Way {
+  std::optional<sys::Cgroup> freezer;  // nothing: SIGSTOP
+  LiveVictim live;
+};
+
+std::set<pid_t> alive_in(const sys::Cgroup& cgroup) {
+  std::set<pid_t> pids;
+  for (pid_t pid : cgroup.processes().value_or(std::vector<pid_t>{})) {
+    auto stat = sys::read_stat(pid);
+    if (stat && stat->state != 'Z' && stat->state != 'X') pids.insert(pid);
+  }
+  return pids;
+}
+
+// The freezer may be used when the cgroup of that path holds the victim and nobody else there.
+std::optional<sys::Cgroup> freezer_for(const Victim& victim, const LiveVictim& live) {
+  if (victim.cgroup.empty()) return std::nullopt;
+  auto freezer = sys::freezer_of(live.tree, victim.cgroup);
+  if (!freezer) return std::nullopt;
+  std::set<pid_t> inside = alive_in(*freezer);
+  std::set<pid_t> chosen;
+  for (const sys::Process& process : live.processes)
+    if (inside.count(process.pid) || sys::read_stat(process.pid)) chosen.insert(process.pid);
+  return inside == chosen ? std::optional(*freezer) : std::nullopt;
+}
+
+Result<Way> way_for(const Victim& victim) {
+  if (victim.kind == VictimKind::kHost) return fail(Errc::kRefused, "a whole host cannot be paused: Ordeal is in it");
+  Way way{std::nullopt, TRY(look_at(victim))};
+  TRY_VOID(refuse_protected(way.live));
+  way.freezer = freezer_for(victim, way.live);
+  if (way.freezer && TRY(sys::freezer_state(*way.freezer)) != sys::FreezerState::kThawed)
+    return fail(Errc::kRefused, fmt::format("the cgroup {} is frozen already, by somebody else", victim.cgroup));
+  if (way.freezer) return way;
+  for (const sys::Process& process : way.live.processes)
+    if (process.state == 'T' || process.state == 't')
+      return fail(Errc::kRefused,
+                  fmt::format("{} (pid {}) is stopped already, by somebody else", process.comm, process.pid));
+  return way;
+}
+
+class PauseImpact : public Impact {
+ public:
+  PauseImpact(Victim victim, UndoLog& log) : victim_(std::move(victim)), log_(log) {}
+
+  Result<> freeze(const sys::Cgroup& freezer) {
+    freezer_ = freezer;
+    undos_.push_back(TRY(log_.record(TRY(thaw_record(freezer)))));
+    TRY_VOID(sys::freeze(freezer));
+    TRY_VOID(sys::wait_freezer(freezer, sys::FreezerState::kFrozen, kFreezeLimit));
+    for (pid_t pid : TRY(freezer.processes())) watch(pid);
+    return {};
+  }
+
+  // Processes that a victim without a freezer starts while it is being stopped are stopped in the next round.
+  Result<> stop(std::vector<sys::Process> processes) {
+    for (int round = 0; round < kStopRounds && !processes.empty(); ++round) {
+      TRY_VOID(stop_these(processes));
+      if (victim_.cgroup.empty()) return {};
+      LiveVictim live = TRY(look_at(victim_));
+      processes.clear();
+      for (sys::Process& process : live.processes)
+        if (!known_.count({process.pid, process.start_ticks})) processes.push_back(std::move(process));
+    }
+    if (processes.empty()) return {};
+    return fail(Errc::kNotInjected, fmt::format("{} starts processes faster than they can be stopped", victim_.name));
+  }
+
+  std::optional<BootTime> next_work() const override {
+    if (ended_) return std::nullopt;
+    return next_;
+  }
+
+  Result<> work(BootTime now) override {
+    if (ended_ || now < next_) return {};
+    next_ = now + kLook;
+    if (still_paused() || !still_there(victim_)) return {};
+    return fail(Errc::kNotInjected, fmt::format("somebody else continued {}", victim_.name));
+  }
+
+  Result<> revert() override {
+    if (ended_) return {};
+    last_ = observe();
+    ended_ = true;
+    std::optional<Error> failed;
+    for (int number : undos_) {
+      auto undone = log_.undo(number);
+      if (!undone && !failed) failed = std::move(undone).error();
+    }
+    if (failed) return tl::unexpected(std::move(*failed));
+    return {};
+  }
+
+  Proof proof(BootTime) const override {
+    Seen seen = ended_ ? last_ : observe();
+    Proof proof;
+    proof.asked = static_cast<double>(watched_.size());
+    proof.got = seen.paused;
+    proof.unit = "processes";
+    bool all = !watched_.empty() && seen.paused == static_cast<int>(watched_.size());
+    proof.proven = all && seen.cpu <= kClockError * static_cast<int64_t>(watched_.size());
+    proof.measured =
+        fmt::format("{} of {} processes {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused, watched_.size(),
+                    freezer_ ? "frozen" : "stopped", to_seconds(seen.at - begin_), to_millis(seen.cpu));
+    if (!all) proof.reason = "some processes ended, or were continued by somebody else";
+    if (all && !proof.proven) proof.reason = "the processes used CPU time while they were paused";
+    return proof;
+  }
+
+  void begin(BootTime now) { next_ = now + kLook; }
+
+ private:
+  // A process's CPU clock may be brought up to date after it stopped.
+  static constexpr Nanos kClockError = 10ms;
+
+  struct Watched {
+    ProcessId id;
+    Nanos cpu;  // when it was paused
+  };
+  struct Seen {
+    int paused = 0;
+    Nanos cpu{0};
+    BootTime at;
+  };
+
+  void watch(pid_t pid) {
+    auto stat = sys::read_stat(pid);
+    if (stat && stat->state != 'Z') watched_.push_back({{pid, stat->start_ticks}, sys::cpu_time(*stat)});
+    begin_ = boot_now();
+  }
+
+  Result<> stop_these(const std::vector<sys::Process>& processes) {
+    std::vector<ProcessId> ids;
+    for (const sys::Process& process : processes) ids.push_back({process.pid, process.start_ticks});
+    undos_.push_back(TRY(log_.record(TRY(continue_record(ids, victim_.name)))));
+    for (const ProcessId& id : ids) {
+      known_.insert(id);
+      auto handle = sys::PidFd::open(id.pid, id.start_ticks);
+      if (!handle && handle.error().code == Errc::kNotFound) continue;
+      if (!handle) return tl::unexpected(std::move(handle).error());
+      TRY_VOID(handle->signal(SIGSTOP));
+      wait_stopped(id.pid);
+      watch(id.pid);
+    }
+    return {};
+  }
+
+  static void wait_stopped(pid_t pid) {
+    BootTime end = boot_now() + kFreezeLimit;
+    for (;;) {
+      auto stat = sys::read_stat(pid);
+      if (!stat || stat->state == 'T' || boot_now() >= end) return;
+      ::usleep(200);
+    }
+  }
+
+  bool still_paused() const {
+    if (freezer_)
+      return sys::freezer_state(*freezer_).value_or(sys::FreezerState::kThawed) == sys::FreezerState::kFrozen;
+    Seen seen = observe();
+    return seen.paused > 0;
+  }
+
+  Seen observe() const {
+    Seen seen;
+    seen.at = boot_now();
+    bool frozen = freezer_ && still_paused();
+    for (const Watched& watched : watched_) {
+      auto stat = sys::read_stat(watched.id.pid);
+      if (!stat || stat->start_ticks != watched.id.start_ticks) continue;
+      if (freezer_ ? frozen : stat->state == 'T') ++seen.paused;
+      seen.cpu += sys::cpu_time(*stat) - watched.cpu;
+    }
+    return seen;
+  }
+
+  Victim victim_;
+  UndoLog& log_;
+  std::optional<sys::Cgroup> freezer_;
+  std::vector<int> undos_;
+  std::vector<Watched> watched_;
+  std::set<ProcessId> known_;
+  BootTime begin_;
+  BootTime next_;
+  Seen last_;
+  bool ended_ = false;
+};
+
+class PauseFault : public Fault {
+ public:
+  const AttackInfo& info() const override { return pause_info(); }
+
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+    Way way = TRY(way_for(victim));
+    Step step;
+    step.kind = StepKind::kJournalled;
+    step.victim = victim.name;
+    step.action = fmt::format("{} {} processes for {}: {}",
+                              way.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
+                              way.live.processes.size(), format_duration(attack.length), name_some(way.live.processes));
+    step.undo = way.freezer ? "thaw it, unless somebody else did" : "SIGCONT to those that are still stopped";
+    step.proof = info().proof;
+    step.claims = {way.freezer ? fmt::format("cgroup:{}/freezer", victim.cgroup) : victim.name + "/state"};
+    if (!way.freezer && !victim.cgroup.empty())
+      step.notes.push_back(
+          "the cgroup has no freezer that holds just this victim, so its processes are stopped one by one");
+    if (way.freezer && way.freezer->version() == 1)
+      step.notes.push_back("cgroup version 1: what is killed while it is frozen dies when it is thawed");
+    return std::vector<Step>{std::move(step)};
+  }
+
+  Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack&, const Context& context) const override {
+    if (!context.undo) return fail(Errc::kRefused, "pause needs a reaper that holds its undo, and there is none");
+    Way way = TRY(way_for(victim));
+    auto impact = std::make_unique<PauseImpact>(victim, *context.undo);
+    auto done = way.freezer ? impact->freeze(*way.freezer) : impact->stop(way.live.processes);
+    if (!done) {
+      auto reverted = impact->revert();
+      if (!reverted) return tl::unexpected(std::move(reverted).error());
+      return tl::unexpected(std::move(done).error());
+    }
+    impact->begin(context.now);
+    return impact;
+  }
+};
+
+}  // namespace
+
+const Fault& pause_fault() {
+  static const PauseFault fault;
+  return fault;
+}
+
+}  // namespace ordeal::fault

@@ -1,0 +1,223 @@
+// process_killer: SIGKILL to the matching processes of the victim, at once and at every interval again.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "fault/faults.h"
+#include "fault/kill.h"
+#include "fault/live_victim.h"
+#include "fault/process_match.h"
+#include "fault/protected.h"
+
+namespace ordeal::fault {
+namespace {
+
+ArgumentInfo flag(std::string name, std::string help, std::string gremlin) {
+  return {.name = std::move(name),
+          .kind = ArgumentKind::kBoolean,
+          .fallback = "false",
+          .help = std::move(help),
+          .gremlin = std::move(gremlin)};
+}
+
+AttackInfo describe() {
+  AttackInfo info;
+  info.type = "process_killer";
+  info.summary = "Kills processes of the victim with SIGKILL, again at every interval.";
+  info.arguments = {
+      {.name = "process",
+       .kind = ArgumentKind::kText,
+       .fallback = "",
+       .help = "Part of the program's name; the whole name with `exact`; a regular expression on the whole command "
+               "line with `full`.",
+       .gremlin = "-p, --process."},
+      {.name = "interval",
+       .kind = ArgumentKind::kDuration,
+       .unit = 1s,
+       .fallback = "1",
+       .help = "Time from one kill to the next, 0.1 s to 24 h; a bare number is seconds.",
+       .gremlin = "-i, --interval, in seconds.",
+       .least = 0.1,
+       .most = 86400},
+      flag("exact", "The name must be equal, not only contain `process`.", "-e, --exact."),
+      flag("full", "`process` is an RE2 expression on the whole command line.",
+           "-f, --full. Gremlin takes a POSIX expression; RE2 is nearly the same and cannot run away."),
+      {.name = "user",
+       .kind = ArgumentKind::kText,
+       .fallback = "null",
+       .help = "Only processes of this user, by name or number.",
+       .gremlin = "-u, --user."},
+      {.name = "group",
+       .kind = ArgumentKind::kText,
+       .fallback = "null",
+       .help = "Only processes of this Unix group, by name or number.",
+       .gremlin = "-g, --group."},
+      flag("newest", "Only the youngest of the matching processes.", "-n, --newest."),
+      flag("oldest", "Only the oldest of the matching processes.", "-o, --oldest."),
+      flag("children", "All that the matching processes have started, too.", "-c, --kill-children."),
+  };
+  info.step = StepKind::kOneWay;
+  info.mechanisms = {"SIGKILL through a pidfd"};
+  info.capabilities = {"CAP_KILL, for processes of other users"};
+  info.proof = "processes that really died, seen through their pidfds";
+  return info;
+}
+
+const AttackInfo& killer_info() {
+  static const AttackInfo info = describe();
+  return info;
+}
+
+// The victim's processes, and where children count, those of a chosen process too.
+Result<std::vector<sys::Process>> table_of(const Victim& victim, const ProcessMatch& match) {
+  LiveVictim live = TRY(look_at(victim));
+  if (!match.with_children() || !victim.cgroup.empty() || victim.kind == VictimKind::kHost) return live.processes;
+  std::vector<sys::Process> all = TRY(sys::list_processes());
+  std::set<pid_t> family;
+  for (const sys::Process& process : live.processes)
+    for (pid_t pid : sys::with_descendants(all, process.pid)) family.insert(pid);
+  all.erase(std::remove_if(all.begin(), all.end(), [&](auto& p) { return !family.count(p.pid); }), all.end());
+  return all;
+}
+
+struct Round {
+  std::vector<sys::Process> kill;
+  std::vector<std::string> spared;  // with the rule
+};
+
+Round choose(const std::vector<sys::Process>& table, const ProcessMatch& match) {
+  Round round;
+  std::set<pid_t> own = own_chain();
+  for (const sys::Process& process : match.choose(table)) {
+    auto rule = always_protected(process, own);
+    if (!rule && process.namespace_pid == 1)
+      rule = fmt::format("{} (pid {}) is the first process of its container, which ends with it: use shutdown",
+                         process.comm, process.pid);
+    if (rule)
+      round.spared.push_back(*rule);
+    else
+      round.kill.push_back(process);
+  }
+  return round;
+}
+
+// kNotInjected, or kRefused when all that matches is spared.
+Result<Round> first_round(const Victim& victim, const ProcessMatch& match) {
+  auto table = TRY(table_of(victim, match));
+  Round round = choose(table, match);
+  if (!round.kill.empty()) return round;
+  if (!round.spared.empty()) return fail(Errc::kRefused, join(round.spared, "; "));
+  std::string near = match.nearest(table);
+  return fail(Errc::kNotInjected,
+              fmt::format("no process {} in {}; {} processes are there", match.text(), victim.name, table.size()),
+              near.empty() ? "" : fmt::format("the nearest name is {}", near));
+}
+
+class KillerImpact : public Impact {
+ public:
+  KillerImpact(Victim victim, ProcessMatch match, Nanos interval, BootTime now)
+      : victim_(std::move(victim)), match_(std::move(match)), interval_(interval), next_(now + interval) {}
+
+  Result<> kill(const Round& round) {
+    for (const sys::Process& process : round.kill) {
+      auto sent = kills_.send(process);
+      if (!sent) return wrap(std::move(sent).error(), "cannot kill " + process.comm);
+    }
+    for (const std::string& rule : round.spared) spared_.insert(rule);
+    ++rounds_;
+    kills_.confirm();
+    return {};
+  }
+
+  std::vector<int> descriptors() const override { return kills_.descriptors(); }
+  std::optional<BootTime> next_work() const override { return ended_ ? std::nullopt : std::optional(next_); }
+
+  Result<> work(BootTime now) override {
+    kills_.confirm();
+    if (ended_ || now < next_) return {};
+    // Rounds that were slept through (a stopped machine) are not made up for.
+    while (next_ <= now) next_ += interval_;
+    auto table = table_of(victim_, match_);
+    // Between two lives of a container there is nothing to kill.
+    if (!table) return {};
+    return kill(choose(*table, match_));
+  }
+
+  Result<> revert() override {
+    ended_ = true;
+    kills_.confirm();
+    return {};
+  }
+
+  Proof proof(BootTime) const override {
+    Kills const& kills = kills_;
+    Proof proof;
+    proof.proven = kills.dead() > 0 && kills.dead() == kills.sent();
+    proof.asked = kills.sent();
+    proof.got = kills.dead();
+    proof.unit = "processes";
+    proof.measured = fmt::format("{} of {} killed processes died, in {} rounds", kills.dead(), kills.sent(), rounds_);
+    if (!spared_.empty())
+      proof.measured += "; spared: " + join(std::vector<std::string>(spared_.begin(), spared_.end()), "; ");
+    if (!proof.proven)
+      proof.reason = kills.sent() == 0 ? "every matching process was gone before the signal reached it"
+                                       : "a killed process is still there: it may hang in the kernel or be frozen";
+    return proof;
+  }
+
+  bool outlives_victim() const override { return true; }
+
+ private:
+  Victim victim_;
+  ProcessMatch match_;
+  Nanos interval_;
+  BootTime next_;
+  Kills kills_;
+  std::set<std::string> spared_;
+  int rounds_ = 0;
+  bool ended_ = false;
+};
+
+class ProcessKillerFault : public Fault {
+ public:
+  const AttackInfo& info() const override { return killer_info(); }
+
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+    ProcessMatch match = TRY(ProcessMatch::from(attack));
+    Round round = TRY(first_round(victim, match));
+    Step step;
+    step.kind = StepKind::kOneWay;
+    step.victim = victim.name;
+    step.action = fmt::format("SIGKILL to every process {}, now and every {} for {}; as of now: {}", match.text(),
+                              format_duration(duration_argument(attack, "interval")), format_duration(attack.length),
+                              name_some(round.kill));
+    step.undo = "none: irreversible; no kill is sent once the impact ends";
+    step.proof = info().proof;
+    step.claims = {victim.name + "/processes"};
+    for (const std::string& rule : round.spared) step.notes.push_back("spared: " + rule);
+    if (match.with_children()) step.notes.push_back("what these processes have started is killed too");
+    return std::vector<Step>{std::move(step)};
+  }
+
+  Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
+                                        const Context& context) const override {
+    ProcessMatch match = TRY(ProcessMatch::from(attack));
+    Round round = TRY(first_round(victim, match));
+    auto impact =
+        std::make_unique<KillerImpact>(victim, std::move(match), duration_argument(attack, "interval"), context.now);
+    TRY_VOID(impact->kill(round));
+    return impact;
+  }
+};
+
+}  // namespace
+
+const Fault& process_killer_fault() {
+  static const ProcessKillerFault fault;
+  return fault;
+}
+
+}  // namespace ordeal::fault

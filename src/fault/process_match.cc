@@ -1,0 +1,98 @@
+#include "fault/process_match.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "fault/nearest.h"
+
+namespace ordeal::fault {
+namespace {
+
+constexpr size_t kCommBytes = 15;
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+bool older(const sys::Process& a, const sys::Process& b) {
+  return std::pair(a.start_ticks, a.pid) < std::pair(b.start_ticks, b.pid);
+}
+
+}  // namespace
+
+std::string program_name(const sys::Process& process) {
+  if (process.comm.size() < kCommBytes) return process.comm;
+  if (std::string_view whole = base_name(process.exe); whole.starts_with(process.comm)) return std::string(whole);
+  if (process.argv.empty()) return process.comm;
+  if (std::string_view whole = base_name(process.argv[0]); whole.starts_with(process.comm)) return std::string(whole);
+  return process.comm;
+}
+
+Result<ProcessMatch> ProcessMatch::from(const Attack& attack) {
+  ProcessMatch match;
+  match.name_ = text_argument(attack, "process");
+  match.exact_ = flag_argument(attack, "exact");
+  match.newest_ = flag_argument(attack, "newest");
+  match.oldest_ = flag_argument(attack, "oldest");
+  match.children_ = flag_argument(attack, "children");
+  if (match.newest_ && match.oldest_)
+    return fail(Errc::kInvalidInput, "attack.args: \"newest\" and \"oldest\" exclude each other");
+  if (flag_argument(attack, "full")) {
+    auto expression = std::make_shared<re2::RE2>(match.name_, re2::RE2::Quiet);
+    if (!expression->ok())
+      return fail(Errc::kInvalidInput, fmt::format("attack.args.process: \"{}\" is no regular expression: {}",
+                                                   match.name_, expression->error()));
+    match.full_ = std::move(expression);
+  }
+  if (std::string user = text_argument(attack, "user"); !user.empty()) match.user_ = TRY(sys::find_user(user));
+  if (std::string group = text_argument(attack, "group"); !group.empty()) match.group_ = TRY(sys::find_group(group));
+  return match;
+}
+
+bool ProcessMatch::matches(const sys::Process& process) const {
+  if (user_ && process.uid != *user_) return false;
+  if (group_ && process.gid != *group_) return false;
+  if (full_) {
+    std::string line = process.command_line();
+    return exact_ ? re2::RE2::FullMatch(line, *full_) : re2::RE2::PartialMatch(line, *full_);
+  }
+  std::string name = program_name(process);
+  return exact_ ? name == name_ : name.find(name_) != name.npos;
+}
+
+std::vector<sys::Process> ProcessMatch::choose(const std::vector<sys::Process>& table) const {
+  std::vector<sys::Process> chosen;
+  for (const sys::Process& process : table)
+    if (process.alive() && matches(process)) chosen.push_back(process);
+  std::sort(chosen.begin(), chosen.end(), older);
+  if (!chosen.empty() && newest_) chosen = {chosen.back()};
+  if (!chosen.empty() && oldest_) chosen = {chosen.front()};
+  if (!children_) return chosen;
+  std::set<pid_t> pids;
+  for (const sys::Process& process : chosen)
+    for (pid_t pid : sys::with_descendants(table, process.pid)) pids.insert(pid);
+  std::vector<sys::Process> family;
+  for (const sys::Process& process : table)
+    if (pids.count(process.pid) && process.alive()) family.push_back(process);
+  std::sort(family.begin(), family.end(), older);
+  return family;
+}
+
+std::string ProcessMatch::nearest(const std::vector<sys::Process>& table) const {
+  std::vector<std::string> names;
+  for (const sys::Process& process : table) names.push_back(program_name(process));
+  return nearest_name(name_, names);
+}
+
+std::string ProcessMatch::text() const {
+  std::string text = full_    ? fmt::format("with a command line like /{}/", name_)
+                     : exact_ ? fmt::format("named {}", name_)
+                              : fmt::format("with \"{}\" in the name", name_);
+  if (user_) text += " of the user " + sys::user_name(*user_);
+  if (group_) text += fmt::format(" of the group {}", *group_);
+  return text;
+}
+
+}  // namespace ordeal::fault

@@ -1,0 +1,230 @@
+// shutdown: after a delay, ends a container, pod or process group with SIGKILL; a host (only when it is named twice)
+// by reboot(2).
+#include <fmt/format.h>
+#include <linux/reboot.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/duration.h"
+#include "fault/faults.h"
+#include "fault/kill.h"
+#include "fault/live_victim.h"
+
+namespace ordeal::fault {
+namespace {
+
+constexpr Nanos kAgain = 10ms;
+constexpr int kRounds = 200;
+constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;  // PROC_PID_INIT_INO, the same on every Linux
+
+AttackInfo describe() {
+  AttackInfo info;
+  info.type = "shutdown";
+  info.summary =
+      "Ends the victim after a delay: a container, pod or process by SIGKILL, a host by power-off or reboot.";
+  info.arguments = {
+      {.name = "delay",
+       .kind = ArgumentKind::kDuration,
+       .unit = 60s,
+       .fallback = "1",
+       .help = "Time until the victim is ended, 0 to 24 h; a bare number is MINUTES. Ending the run before that "
+               "cancels it.",
+       .gremlin = "-d, --delay, in minutes. Gremlin's shutdown has no length; here the length counts from the kill.",
+       .least = 0,
+       .most = 86400},
+      {.name = "reboot",
+       .kind = ArgumentKind::kBoolean,
+       .fallback = "false",
+       .help =
+           "A host is restarted instead of powered off. Has no meaning for other victims: their supervisor decides.",
+       .gremlin = "-r, --reboot. Gremlin's documentation says that true is the default, its SDK says false."},
+      {.name = "confirm_host",
+       .kind = ArgumentKind::kText,
+       .fallback = "null",
+       .help = "The host's name. Without it no host is shut down.",
+       .gremlin = ""}};
+  info.lead_in = "delay";
+  info.step = StepKind::kOneWay;
+  info.mechanisms = {"cgroup.kill (cgroup v2)", "SIGKILL through pidfds", "reboot(2), for a host"};
+  info.capabilities = {"CAP_KILL, for processes of other users", "CAP_SYS_BOOT, for a host"};
+  info.proof = "all processes of the victim died, seen through their pidfds";
+  return info;
+}
+
+const AttackInfo& shutdown_info() {
+  static const AttackInfo info = describe();
+  return info;
+}
+
+Result<> may_stop_host(const Attack& attack) {
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) < 0) return fail_errno("cannot read the host's name");
+  std::string confirmed = text_argument(attack, "confirm_host");
+  if (confirmed != name)
+    return fail(
+        Errc::kRefused,
+        fmt::format("this would shut down the host {}, and attack.args.confirm_host is \"{}\"", name, confirmed),
+        fmt::format("to do it all the same, set confirm_host: {}", name));
+  struct stat space {};
+  if (::stat("/proc/self/ns/pid", &space) < 0) return fail_errno("cannot look at our PID namespace");
+  if (space.st_ino != kInitialPidNamespace)
+    return fail(Errc::kRefused, "Ordeal runs in a container, and shuts down a host only from the host itself");
+  return {};
+}
+
+Result<> check(const Victim& victim, const Attack& attack, LiveVictim& live) {
+  if (victim.kind == VictimKind::kHost) return may_stop_host(attack);
+  live = TRY(look_at(victim));
+  return refuse_protected(live);
+}
+
+class ShutdownImpact : public Impact {
+ public:
+  ShutdownImpact(Victim victim, bool reboot, BootTime due) : victim_(std::move(victim)), reboot_(reboot), due_(due) {}
+
+  std::vector<int> descriptors() const override { return kills_.descriptors(); }
+
+  std::optional<BootTime> next_work() const override {
+    if (ended_ || done_) return std::nullopt;
+    return due_ + kAgain * rounds_;
+  }
+
+  Result<> work(BootTime now) override {
+    kills_.confirm();
+    if (ended_ || done_ || now < due_ + kAgain * rounds_) return {};
+    if (victim_.kind == VictimKind::kHost) return stop_host();
+    return kill_round();
+  }
+
+  Result<> revert() override {
+    ended_ = true;
+    kills_.confirm();
+    return {};
+  }
+
+  Proof proof(BootTime now) const override {
+    Proof proof;
+    proof.unit = "processes";
+    proof.asked = kills_.sent();
+    proof.got = kills_.dead();
+    if (rounds_ == 0) {
+      proof.measured = "nothing was shut down";
+      proof.reason = ended_ ? "cancelled before the delay was over"
+                            : fmt::format("the delay lasts another {:.1f} s", to_seconds(due_ - now));
+      return proof;
+    }
+    proof.proven = done_ && kills_.dead() > 0 && !kills_.pending();
+    proof.measured = fmt::format("{} of {} killed processes died", kills_.dead(), kills_.sent());
+    if (!proof.proven)
+      proof.reason = "the victim still has processes: one may hang in the kernel, be frozen, or fork fast";
+    return proof;
+  }
+
+  bool outlives_victim() const override { return true; }
+
+ private:
+  // A process may fork while we kill: rounds go on until the cgroup is empty. A supervisor that restarts the victim in
+  // the same cgroup at once is told apart by what was alive when the delay ended.
+  Result<> kill_round() {
+    ++rounds_;
+    auto live = look_at(victim_);
+    if (!live || rounds_ > kRounds) {
+      done_ = !live;
+      ended_ = true;
+      if (done_ && kills_.sent() == 0) return fail(Errc::kNotInjected, victim_.name + " was gone before its shutdown");
+      return {};
+    }
+    TRY_VOID(refuse_protected(*live));
+    if (rounds_ == 1) last_start_ = newest(live->processes);
+    auto newer = [&](const sys::Process& p) { return p.start_ticks > last_start_ + kForkTicks; };
+    auto& targets = live->processes;
+    targets.erase(std::remove_if(targets.begin(), targets.end(), newer), targets.end());
+    done_ = targets.empty();
+    for (const sys::Process& process : targets) TRY_VOID(kills_.send(process));
+    if (auto whole = cgroup_to_kill(live->tree); rounds_ == 1 && whole) TRY_VOID(whole->write("cgroup.kill", "1"));
+    kills_.confirm();
+    return {};
+  }
+
+  static uint64_t newest(const std::vector<sys::Process>& processes) {
+    uint64_t start = 0;
+    for (const sys::Process& process : processes) start = std::max(start, process.start_ticks);
+    return start;
+  }
+
+  // v2 kills a whole cgroup in one step, whatever forks meanwhile. The handles of the processes are open by then.
+  std::optional<sys::Cgroup> cgroup_to_kill(const sys::CgroupTree& tree) const {
+    if (victim_.cgroup.empty() || !tree.unified()) return std::nullopt;
+    auto cgroup = tree.find(*tree.unified(), victim_.cgroup);
+    return cgroup && cgroup->has_file("cgroup.kill") ? cgroup : std::nullopt;
+  }
+
+  Result<> stop_host() {
+    ++rounds_;
+    done_ = true;
+    ::sync();
+    if (::reboot(reboot_ ? LINUX_REBOOT_CMD_RESTART : LINUX_REBOOT_CMD_POWER_OFF) < 0)
+      return fail_errno("cannot shut down the host");
+    return {};
+  }
+
+  static constexpr uint64_t kForkTicks = 100;  // 1 s: what forks later than that after the kill is a restart
+
+  Victim victim_;
+  bool reboot_;
+  BootTime due_;
+  Kills kills_;
+  uint64_t last_start_ = 0;
+  int rounds_ = 0;
+  bool done_ = false;
+  bool ended_ = false;
+};
+
+class ShutdownFault : public Fault {
+ public:
+  const AttackInfo& info() const override { return shutdown_info(); }
+
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+    LiveVictim live;
+    TRY_VOID(check(victim, attack, live));
+    std::string delay = format_duration(duration_argument(attack, "delay"));
+    Step step;
+    step.kind = StepKind::kOneWay;
+    step.victim = victim.name;
+    bool reboot = flag_argument(attack, "reboot");
+    if (victim.kind == VictimKind::kHost) {
+      step.action = fmt::format("after {}, {} this host", delay, reboot ? "restart" : "power off");
+      step.claims = {"host/power"};
+    } else {
+      step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
+                                name_some(live.processes));
+      step.claims = {victim.name + "/processes"};
+      if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
+    }
+    step.undo = "none: irreversible; until the delay is over, ending the run cancels it";
+    step.proof = info().proof;
+    step.notes.push_back(fmt::format("the length ({}) counts from the kill, so the impact lasts {} in all",
+                                     format_duration(attack.length), format_duration(attack.total())));
+    return std::vector<Step>{std::move(step)};
+  }
+
+  Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
+                                        const Context& context) const override {
+    LiveVictim live;
+    TRY_VOID(check(victim, attack, live));
+    return std::make_unique<ShutdownImpact>(victim, flag_argument(attack, "reboot"),
+                                            context.now + duration_argument(attack, "delay"));
+  }
+};
+
+}  // namespace
+
+const Fault& shutdown_fault() {
+  static const ShutdownFault fault;
+  return fault;
+}
+
+}  // namespace ordeal::fault

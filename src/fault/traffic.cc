@@ -1,0 +1,233 @@
+#include "fault/traffic.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "base/text.h"
+
+namespace ordeal::fault {
+namespace {
+
+using Ports = Traffic::Ports;
+
+struct Protocol {
+  const char* name;
+  std::vector<uint8_t> numbers;
+};
+const std::array<Protocol, 4> kProtocols{
+    {{"tcp", {IPPROTO_TCP}}, {"udp", {IPPROTO_UDP}}, {"icmp", {IPPROTO_ICMP, IPPROTO_ICMPV6}}, {"all", {}}}};
+
+Result<std::vector<uint8_t>> read_protocol(const std::string& given) {
+  std::string name = given;
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const Protocol& protocol : kProtocols)
+    if (name == protocol.name) return protocol.numbers;
+  return fail(Errc::kInvalidInput,
+              fmt::format("attack.args.protocol: expected tcp, udp, icmp or all, found \"{}\"", given));
+}
+
+Ports read_ports(std::string_view text, Ports::Side side) {
+  bool excluded = text.starts_with('^');
+  if (excluded) text.remove_prefix(1);
+  std::vector<std::string_view> ends = split(text, '-');
+  return Ports{side, *parse_number<uint16_t>(ends.front()), *parse_number<uint16_t>(ends.back()), excluded};
+}
+
+Result<std::vector<sys::Prefix>> look_up(const std::string& host) {
+  if (auto prefix = sys::Prefix::parse(host)) return std::vector{*prefix};
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found))
+    return fail(Errc::kNotFound, fmt::format("cannot look up the host \"{}\": {}", host, ::gai_strerror(error)),
+                "give an address or a network instead");
+  std::vector<sys::Prefix> all;
+  for (const addrinfo* a = found; a; a = a->ai_next) {
+    char text[NI_MAXHOST] = {};
+    ::getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
+    if (auto prefix = sys::Prefix::parse(text)) all.push_back(*prefix);
+  }
+  ::freeaddrinfo(found);
+  return all;
+}
+
+Result<> read_remotes(const std::vector<std::string>& given, Traffic& traffic) {
+  for (const std::string& item : given) {
+    bool excluded = item.starts_with('^');
+    auto& into = excluded ? traffic.excluded_remotes : traffic.remotes;
+    for (const sys::Prefix& prefix : TRY(look_up(item.substr(excluded)))) into.push_back(prefix);
+  }
+  return {};
+}
+
+using sys::Rule;
+
+// On arrival the remote end is the source, on departure the destination.
+void match_remote(Rule& rule, Way way, const sys::Prefix& prefix) {
+  way == Way::kArrival ? rule.source(prefix) : rule.destination(prefix);
+}
+void match_local(Rule& rule, Way way, const sys::Prefix& prefix) {
+  way == Way::kArrival ? rule.destination(prefix) : rule.source(prefix);
+}
+void match_port(Rule& rule, Way way, bool remote, uint16_t first, uint16_t last) {
+  bool source = (way == Way::kArrival) == remote;
+  source ? rule.source_port(first, last) : rule.destination_port(first, last);
+}
+
+// Every combination of protocol and side that a port range means.
+std::vector<Rule> port_rules(const Ports& ports, const std::vector<uint8_t>& protocols, Way way,
+                             const std::string& comment) {
+  std::vector<Rule> rules;
+  for (uint8_t protocol : protocols)
+    for (bool remote : {false, true}) {
+      bool meant = ports.side == Ports::Side::kEither || remote == (ports.side == Ports::Side::kRemote);
+      if (!meant || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)) continue;
+      Rule rule(comment);
+      rule.protocol(protocol);
+      match_port(rule, way, remote, ports.first, ports.last);
+      rules.push_back(std::move(rule));
+    }
+  return rules;
+}
+
+std::vector<uint8_t> with_ports(const Traffic& traffic) {
+  if (traffic.protocols.empty()) return {IPPROTO_TCP, IPPROTO_UDP};
+  return traffic.protocols;
+}
+
+Rule exemption_rule(const Exemption& exemption, Way way) {
+  Rule rule("exempt");
+  rule.protocol(IPPROTO_TCP);
+  // What is watched is the local end here, when the victim serves it; the watcher is the remote end.
+  if (auto watcher = sys::Prefix::parse(exemption.address)) match_remote(rule, way, *watcher);
+  if (auto watched = sys::Prefix::parse(exemption.remote)) match_local(rule, way, *watched);
+  if (exemption.first_port) match_port(rule, way, true, exemption.first_port, exemption.last_port);
+  if (exemption.remote_port) match_port(rule, way, false, exemption.remote_port, exemption.remote_port);
+  rule.leave();
+  return rule;
+}
+
+// Where the watcher itself lives in the victim's namespace, it is the local end.
+Rule exemption_rule_here(const Exemption& exemption, Way way) {
+  Rule rule("exempt");
+  rule.protocol(IPPROTO_TCP);
+  if (auto watcher = sys::Prefix::parse(exemption.address)) match_local(rule, way, *watcher);
+  if (auto watched = sys::Prefix::parse(exemption.remote)) match_remote(rule, way, *watched);
+  if (exemption.first_port) match_port(rule, way, false, exemption.first_port, exemption.last_port);
+  if (exemption.remote_port) match_port(rule, way, true, exemption.remote_port, exemption.remote_port);
+  rule.leave();
+  return rule;
+}
+
+void add_exclusions(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
+  for (const sys::Prefix& prefix : traffic.excluded_remotes) {
+    Rule rule("excluded host");
+    match_remote(rule, way, prefix);
+    rules.push_back(std::move(rule.leave()));
+  }
+  for (const Ports& ports : traffic.ports)
+    if (ports.excluded)
+      for (Rule& rule : port_rules(ports, with_ports(traffic), way, "excluded port"))
+        rules.push_back(std::move(rule.leave()));
+}
+
+// One rule per way to be meant, without remotes and verdict yet.
+std::vector<Rule> chosen(const Traffic& traffic, Way way) {
+  std::vector<Rule> rules;
+  bool any_port = false;
+  for (const Ports& ports : traffic.ports) {
+    if (ports.excluded) continue;
+    any_port = true;
+    for (Rule& rule : port_rules(ports, with_ports(traffic), way, "delay")) rules.push_back(std::move(rule));
+  }
+  if (any_port) return rules;
+  if (traffic.protocols.empty()) return {Rule("delay")};
+  for (uint8_t protocol : traffic.protocols) {
+    Rule rule("delay");
+    rules.push_back(std::move(rule.protocol(protocol)));
+  }
+  return rules;
+}
+
+void finish(Rule rule, const Traffic& traffic, uint16_t number, std::vector<Rule>& rules) {
+  if (traffic.scope) rule.cgroup(traffic.scope->level, traffic.scope->id);
+  rules.push_back(std::move(rule.counter().queue(number)));
+}
+
+std::string port_text(const Ports& ports) {
+  constexpr const char* kSides[] = {"local port", "remote port", "port"};
+  std::string range =
+      ports.first == ports.last ? std::to_string(ports.first) : fmt::format("{}-{}", ports.first, ports.last);
+  return fmt::format("{}{} {}", ports.excluded ? "not " : "", kSides[static_cast<size_t>(ports.side)], range);
+}
+
+}  // namespace
+
+std::vector<ArgumentInfo> traffic_arguments() {
+  using Kind = ArgumentKind;
+  return {
+      {"port", Kind::kPortList, 1s, "null", "Ports on either side of a connection, 1-65535, ranges allowed",
+       "not Gremlin's: its ports are remote or local"},
+      {"ports", Kind::kPortList, 1s, "null", "Remote ports; ^ excludes", "-p, whose default ^53 we do not add"},
+      {"source_ports", Kind::kPortList, 1s, "null", "Local ports; ^ excludes", "-n/-s"},
+      {"hosts", Kind::kHostList, 1s, "null", "Remote host names, addresses or networks; ^ excludes", "-h"},
+      {"ips", Kind::kHostList, 1s, "null", "Remote addresses or networks (10.0.0.0/8); ^ excludes", "-i"},
+      {"protocol", Kind::kText, 1s, "\"all\"", "tcp, udp, icmp or all", "-P"},
+      {"device", Kind::kText, 1s, "null", "One network device; lo is left alone unless it is named here", "-d"},
+  };
+}
+
+Result<Traffic> read_traffic(const Attack& attack) {
+  Traffic traffic;
+  traffic.protocols = TRY(read_protocol(text_argument(attack, "protocol")));
+  for (auto [name, side] : {std::pair{"port", Ports::Side::kEither},
+                            {"ports", Ports::Side::kRemote},
+                            {"source_ports", Ports::Side::kLocal}})
+    for (const std::string& item : list_argument(attack, name)) traffic.ports.push_back(read_ports(item, side));
+  for (const char* name : {"hosts", "ips"}) TRY_VOID(read_remotes(list_argument(attack, name), traffic));
+  traffic.device = text_argument(attack, "device");
+  return traffic;
+}
+
+std::string describe(const Traffic& traffic) {
+  std::vector<std::string> parts;
+  for (const Protocol& protocol : kProtocols)
+    if (protocol.numbers == traffic.protocols)
+      parts.push_back(traffic.protocols.empty() ? "every protocol" : protocol.name);
+  for (const Ports& ports : traffic.ports) parts.push_back(port_text(ports));
+  for (const sys::Prefix& prefix : traffic.remotes) parts.push_back("remote " + prefix.to_text());
+  for (const sys::Prefix& prefix : traffic.excluded_remotes) parts.push_back("not remote " + prefix.to_text());
+  parts.push_back(traffic.device.empty() ? "every device but lo" : "device " + traffic.device);
+  return join(parts, ", ");
+}
+
+std::vector<Rule> traffic_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
+                                uint16_t number) {
+  std::vector<Rule> rules;
+  Rule device("other devices");
+  bool only_named = !traffic.device.empty();
+  const std::string& name = only_named ? traffic.device : "lo";
+  way == Way::kArrival ? device.in_device(name, !only_named) : device.out_device(name, !only_named);
+  rules.push_back(std::move(device.leave()));
+  for (const Exemption& exemption : exemptions) {
+    rules.push_back(exemption_rule(exemption, way));
+    rules.push_back(exemption_rule_here(exemption, way));
+  }
+  add_exclusions(traffic, way, rules);
+  for (Rule& rule : chosen(traffic, way)) {
+    if (traffic.remotes.empty()) finish(std::move(rule), traffic, number, rules);
+    for (const sys::Prefix& prefix : traffic.remotes) {
+      Rule with_remote = rule;
+      match_remote(with_remote, way, prefix);
+      finish(std::move(with_remote), traffic, number, rules);
+    }
+  }
+  return rules;
+}
+
+}  // namespace ordeal::fault

@@ -1,0 +1,137 @@
+#include "guard/client.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+
+#include "guard/wire.h"
+#include "json/reader.h"
+
+namespace ordeal::guard {
+namespace {
+
+constexpr Nanos kStartLimit = 10s;
+constexpr Nanos kEndLimit = 5s;
+
+std::string text_of(const json::Object& message, std::string_view key) {
+  const json::Value* value = message.if_contains(key);
+  return value && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+int64_t number_of(const json::Object& message, std::string_view key) {
+  const json::Value* value = message.if_contains(key);
+  return value && value->is_number() ? value->to_number<int64_t>() : -1;
+}
+
+Result<GuardEvent> decode(const json::Object& message) {
+  static const std::map<std::string, GuardEvent::Kind> kKinds{{"applied", GuardEvent::Kind::kApplied},
+                                                              {"apply_failed", GuardEvent::Kind::kApplyFailed},
+                                                              {"victim_gone", GuardEvent::Kind::kVictimGone},
+                                                              {"halting", GuardEvent::Kind::kHalting},
+                                                              {"halted", GuardEvent::Kind::kHalted},
+                                                              {"reverted", GuardEvent::Kind::kReverted},
+                                                              {"nothing_in_force", GuardEvent::Kind::kNothingInForce}};
+  auto kind = kKinds.find(text_of(message, "op"));
+  if (kind == kKinds.end()) return fail(Errc::kInternal, "the guard said " + text_of(message, "op"));
+  GuardEvent event;
+  event.kind = kind->second;
+  event.impact = static_cast<int>(number_of(message, "impact"));
+  event.victim = text_of(message, "victim");
+  event.why = text_of(message, "why");
+  event.by = text_of(message, "by");
+  event.clean = text_of(message, "result") != "failed";
+  event.error.code = message.contains("code") ? static_cast<Errc>(number_of(message, "code")) : Errc::kRevertFailed;
+  event.error.what = text_of(message, "error");
+  event.error.hint = text_of(message, "hint");
+  event.applied =
+      BootTime(Nanos(number_of(message, event.kind == GuardEvent::Kind::kReverted ? "applied_boot_ns" : "boot_ns")));
+  event.reverted =
+      BootTime(Nanos(number_of(message, event.kind == GuardEvent::Kind::kReverted ? "reverted_boot_ns" : "boot_ns")));
+  if (const json::Value* took = message.if_contains("took_ms"))
+    event.took = from_seconds(took->to_number<double>() / 1e3);
+  if (const json::Value* steps = message.if_contains("steps"))
+    for (const json::Value& step : steps->as_array()) event.steps.push_back(TRY(step_from_json(step)));
+  if (const json::Value* proof = message.if_contains("proof")) event.proof = TRY(proof_from_json(*proof));
+  return event;
+}
+
+}  // namespace
+
+Result<std::string> find_guard() {
+  std::error_code error;
+  std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  for (const std::filesystem::path& folder :
+       {self.parent_path(), self.parent_path().parent_path(), std::filesystem::path("/usr/libexec/ordeal")})
+    if (std::filesystem::path path = folder / "ordeal-guard"; ::access(path.c_str(), X_OK) == 0) return path.string();
+  return fail(Errc::kInternal, "ordeal-guard is not beside " + self.string(), "install both programs in one folder");
+}
+
+Result<GuardClient> GuardClient::start(const GuardStart& options) {
+  auto [ours, theirs] = TRY(message_pair());
+  constexpr int kSocket = 3;
+  sys::SpawnOptions spawn;
+  spawn.program = TRY(find_guard());
+  spawn.argv = {"ordeal-guard", "--guard",
+                "--run",        options.run_id,
+                "--socket",     std::to_string(kSocket),
+                "--lease-ms",   fmt::format("{}", std::chrono::duration_cast<milliseconds>(options.lease).count())};
+  if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", options.state_dir});
+  for (const std::string& policy : options.policies) spawn.argv.insert(spawn.argv.end(), {"--policy", policy});
+  spawn.pass = {{theirs.get(), kSocket}};
+  GuardClient client(std::move(ours), TRY(sys::Child::start(spawn)));
+  theirs.reset();
+  auto ready = await_message(client.socket_.get(), kStartLimit);
+  if (!ready) return wrap(ready.error(), "the guard did not start");
+  client.journalled_ = ready->at("journalled").as_bool();
+  return client;
+}
+
+GuardClient::~GuardClient() {
+  if (!process_) return;
+  socket_.reset();
+  process_->wait(kEndLimit);
+}
+
+void GuardClient::send(const json::Object& request) {
+  // A guard that does not read is dealt with by its reaper, and then its socket closes.
+  (void)send_message(socket_.get(), request);
+}
+
+void GuardClient::inject(int impact, const Victim& victim, const Attack& attack) {
+  json::Array exemptions;
+  for (const fault::Exemption& exemption : exemptions_) exemptions.push_back(to_json(exemption));
+  send({{"v", kWireVersion},
+        {"op", "apply"},
+        {"impact", impact},
+        {"victim", to_json(victim)},
+        {"attack", to_json(attack)},
+        {"candidates", candidates_},
+        {"exemptions", std::move(exemptions)}});
+}
+
+void GuardClient::renew() { send({{"v", kWireVersion}, {"op", "renew"}}); }
+
+void GuardClient::revert_all(const std::string& why) { send({{"v", kWireVersion}, {"op", "revert"}, {"why", why}}); }
+
+std::vector<GuardEvent> GuardClient::events() {
+  std::vector<GuardEvent> events;
+  while (!gone_) {
+    auto received = receive_message(socket_.get());
+    gone_ = !received || received->closed;
+    if (gone_) events.push_back(GuardEvent{});
+    if (gone_ || !received->message) break;
+    if (auto event = decode(*received->message)) events.push_back(std::move(*event));
+  }
+  return events;
+}
+
+Result<int> GuardClient::finish() {
+  send({{"v", kWireVersion}, {"op", "bye"}});
+  auto status = process_->wait(kEndLimit);
+  if (!status) return fail(Errc::kInternal, "the guard did not end within 5 s");
+  return status->signal == 0 ? status->code : 7;
+}
+
+}  // namespace ordeal::guard

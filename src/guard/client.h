@@ -1,0 +1,78 @@
+// GuardClient: the engine's side of the socket to its guard. Starts ordeal-guard, sends requests that are safe to
+// repeat, and turns what comes back into GuardEvents. Destroying it closes the socket, so that the guard reverts
+// everything, and waits for it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "fault/exemption.h"
+#include "model/seams.h"
+#include "sys/spawn.h"
+
+namespace ordeal::guard {
+
+struct GuardEvent {
+  enum class Kind { kApplied, kApplyFailed, kVictimGone, kHalting, kHalted, kReverted, kNothingInForce, kGuardGone };
+  Kind kind = Kind::kGuardGone;
+  int impact = -1;
+  std::string victim;
+  std::string why;
+  std::string by;  // kHalting, kHalted: latch, person, lease, engine, error
+  Error error;     // kApplyFailed; kReverted when not clean
+  std::vector<Step> steps;
+  BootTime applied{};
+  BootTime reverted{};
+  Nanos took{0};
+  bool clean = true;
+  Proof proof;
+};
+
+struct GuardStart {
+  std::string run_id;
+  std::string state_dir;
+  std::vector<std::string> policies;
+  Nanos lease = 5s;
+};
+
+class GuardClient : public Injector {
+ public:
+  static Result<GuardClient> start(const GuardStart& options);
+  GuardClient(GuardClient&&) = default;
+  ~GuardClient() override;
+
+  int fd() const { return socket_.get(); }
+  pid_t pid() const { return process_->pid(); }
+  // True when faults that must be undone are possible (the reaper has its own cgroup).
+  bool journalled() const { return journalled_; }
+  void set_exemptions(std::vector<fault::Exemption> exemptions) { exemptions_ = std::move(exemptions); }
+  void set_candidates(int64_t candidates) { candidates_ = candidates; }
+
+  void inject(int impact, const Victim& victim, const Attack& attack) override;
+  void renew() override;
+  void revert_all(const std::string& why) override;
+  // What has come since the last call; never blocks.
+  std::vector<GuardEvent> events();
+  // Ends the guard in good order. The exit code of the guard, or kInternal when it did not end.
+  Result<int> finish();
+
+ private:
+  GuardClient(UniqueFd socket, sys::Child process)
+      : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
+  void send(const json::Object& request);
+
+  UniqueFd socket_;
+  std::unique_ptr<sys::Child> process_;
+  std::vector<fault::Exemption> exemptions_;
+  int64_t candidates_ = 1;
+  bool journalled_ = false;
+  bool gone_ = false;
+};
+
+// The path of ordeal-guard: beside the running program, else /usr/libexec/ordeal.
+Result<std::string> find_guard();
+
+}  // namespace ordeal::guard

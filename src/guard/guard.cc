@@ -1,0 +1,328 @@
+#include "guard/guard.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/defer.h"
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "fault/protected.h"
+#include "guard/heartbeat.h"
+#include "guard/journal.h"
+#include "guard/latch.h"
+#include "guard/own_cgroup.h"
+#include "guard/policy_file.h"
+#include "guard/priority.h"
+#include "guard/wire.h"
+#include "json/reader.h"
+#include "sys/process.h"
+
+namespace ordeal::guard {
+namespace {
+
+constexpr Nanos kRenewEvery = 500ms;
+constexpr Nanos kWatchVictimsEvery = 50ms;
+constexpr Nanos kCheckLatchEvery = 1s;
+
+Result<UniqueFd> watch_halts(const Paths& paths, const std::string& run_folder) {
+  UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!fd) return fail_errno("cannot make an inotify instance");
+  for (const std::string& folder : {paths.state, run_folder})
+    if (::inotify_add_watch(fd.get(), folder.c_str(), IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE) < 0)
+      return fail_errno("cannot watch " + folder);
+  return fd;
+}
+
+}  // namespace
+
+Guard::Guard(GuardOptions options, Paths paths, Registration registration, ReaperLink reaper)
+    : options_(std::move(options)),
+      paths_(std::move(paths)),
+      registration_(std::move(registration)),
+      reaper_(std::move(reaper)),
+      ledger_(options_.lease),
+      random_(Random::fresh_seed()) {}
+
+Result<Guard> Guard::start(GuardOptions options) {
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+  Paths paths = TRY(Paths::find(options.state_dir));
+  TRY_VOID(paths.make());
+  std::vector<Policy> policies = TRY(read_policies(options.policies));
+  Registration registration = TRY(Registration::enter(paths, options.run_id));
+  ReaperLink reaper = TRY(ReaperLink::start(options.run_id, paths, options.state_dir, registration.lock_fd()));
+  UniqueFd inotify = TRY(watch_halts(paths, registration.folder()));
+  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(reaper));
+  guard.policies_ = std::move(policies);
+  guard.inotify_ = std::move(inotify);
+  guard.silence_limit_ = raise_priority();
+  guard.tell({{"op", "ready"}, {"journalled", guard.reaper_.own_cgroup()}});
+  return guard;
+}
+
+int Guard::run() {
+  while (!done_) {
+    wait();                 // something is ready, or something is due
+    hear_engine();          // its requests; its end is ours
+    hear_reaper();          // without a reaper nothing may be in force
+    hear_halt();            // the latch, or this run's own halt
+    work_impacts();         // held packets, kill rounds, burners
+    watch_victims();        // who is gone is hit no more
+    end_what_is_due();      // length and lease
+    renew_kernel_leases();  // what the kernel drops by itself in 2 s
+    beat();
+  }
+  return leave();
+}
+
+void Guard::wait() {
+  std::vector<pollfd> fds{{options_.engine.get(), POLLIN, 0}, {reaper_.fd(), POLLIN, 0}, {inotify_.get(), POLLIN, 0}};
+  BootTime now = boot_now();
+  BootTime until = now + beat_interval(!held_.empty());
+  if (!held_.empty()) until = std::min(until, now + kWatchVictimsEvery);
+  if (auto due = ledger_.next()) until = std::min(until, *due);
+  for (const auto& [id, held] : held_) {
+    for (int fd : held.impact->descriptors()) fds.push_back({fd, POLLIN, 0});
+    if (auto next = held.impact->next_work()) until = std::min(until, *next);
+  }
+  Nanos left = std::max(Nanos(0), until - now);
+  timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
+  ::ppoll(fds.data(), fds.size(), &limit, nullptr);
+}
+
+void Guard::hear_engine() {
+  for (;;) {
+    auto received = receive_message(options_.engine.get());
+    if (!received || received->closed) {
+      end_by("engine", "the engine is gone");
+      return;
+    }
+    if (!received->message) return;
+    answer(*received->message);
+  }
+}
+
+void Guard::answer(const json::Object& request) {
+  std::string op(request.at("op").as_string());
+  if (op == "renew") return ledger_.renew(boot_now());
+  if (op == "revert") {
+    reverting_ = true;
+    end_all(std::string(request.at("why").as_string()));
+    return tell({{"op", "nothing_in_force"}});
+  }
+  if (op == "bye") {
+    end_all("the run is over");
+    done_ = true;
+    return;
+  }
+  if (op != "apply") return;
+  int id = static_cast<int>(request.at("impact").as_int64());
+  if (!answers_.count(id)) {
+    auto reply = apply(request);
+    if (!reply)
+      reply = json::Object{{"op", "apply_failed"},
+                           {"impact", id},
+                           {"code", static_cast<int>(reply.error().code)},
+                           {"error", reply.error().message()},
+                           {"hint", reply.error().advice()}};
+    answers_[id] = std::move(*reply);
+  }
+  tell(answers_[id]);
+}
+
+Result<json::Object> Guard::apply(const json::Object& request) {
+  int id = static_cast<int>(request.at("impact").as_int64());
+  Held held = TRY(make_impact(request));
+  json::Array steps;
+  for (const Step& step : held.steps) steps.push_back(to_json(step));
+  json::Object reply{{"op", "applied"}, {"impact", id}, {"victim", held.victim.name}, {"steps", std::move(steps)}};
+  ledger_.applied(id, held.applied, held.attack.total());
+  held_.insert_or_assign(id, std::move(held));
+  failpoint("guard.applied");
+  return reply;
+}
+
+Result<Guard::Held> Guard::make_impact(const json::Object& request) {
+  if (done_ || reverting_) return fail(Errc::kRefused, "the run is ending");
+  if (auto latch = latch_engaged(paths_))
+    return fail(Errc::kRefused, "the halt latch is engaged: " + latch->reason, "`ordeal resume` releases it");
+  int id = static_cast<int>(request.at("impact").as_int64());
+  Held held;
+  held.victim = TRY(victim_from_json(request.at("victim")));
+  held.attack = TRY(attack_from_json(request.at("attack")));
+  TRY_VOID(check_victim(held.victim));
+  const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
+  held.attack = TRY(resolve_arguments(held.attack, fault->info()));
+  held.steps = TRY(fault->plan(held.victim, held.attack));
+  std::vector<std::string> claims = claims_of(held);
+  TRY_VOID(registration_.claim(claims, policies_, 1, request.at("candidates").as_int64()));
+  Defer give_back([&] { (void)registration_.release(claims, 1); });
+  TRY_VOID(victim_watch_.add(id, held.victim));
+  Defer watch_no_more([&] { victim_watch_.remove(id); });
+  failpoint("guard.before_apply");
+  reaper_.beat(boot_now(), true);
+  fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, {}};
+  for (const json::Value& item : request.at("exemptions").as_array())
+    context.exemptions.push_back(TRY(fault::exemption_from_json(item)));
+  held.impact = TRY(fault->apply(held.victim, held.attack, context));
+  held.applied = boot_now();
+  give_back.cancel();
+  watch_no_more.cancel();
+  return held;
+}
+
+Result<> Guard::check_victim(const Victim& victim) const {
+  for (const Policy& policy : policies_)
+    if (auto refusal = judge(policy, victim))
+      return fail(Errc::kRefused, victim.name + " is refused by " + refusal->rule);
+  if (victim.kind == VictimKind::kHost) return {};
+  for (const ProcessId& id : victim.processes) {
+    auto process = sys::read_process(id.pid);
+    if (!process || process->start_ticks != id.start_ticks) continue;
+    if (auto rule = fault::always_protected(*process))
+      return fail(Errc::kRefused,
+                  fmt::format("{} holds process {} ({}): {}", victim.name, id.pid, process->comm, *rule));
+  }
+  return {};
+}
+
+std::vector<std::string> Guard::claims_of(const Held& held) const {
+  std::vector<std::string> claims;
+  for (const Step& step : held.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
+  return claims;
+}
+
+void Guard::hear_reaper() {
+  BootTime now = boot_now();
+  bool alive = reaper_.hear(now) && !reaper_.silent(now, silence_limit_, !held_.empty());
+  if (alive || reaper_lost_) return;
+  reaper_lost_ = true;
+  end_by("error", "the reaper is gone or hung");
+}
+
+void Guard::hear_halt() {
+  char buffer[4096];
+  bool changed = false;
+  while (::read(inotify_.get(), buffer, sizeof buffer) > 0) changed = true;
+  BootTime now = boot_now();
+  if (!changed && now - latch_checked_ < kCheckLatchEvery) return;
+  latch_checked_ = now;
+  if (auto latch = latch_engaged(paths_)) {
+    end_by("latch", latch->reason);
+  } else if (auto halt = read_file(registration_.folder() + "/halt")) {
+    end_by("person", *halt);
+  }
+}
+
+void Guard::work_impacts() {
+  std::vector<std::pair<int, std::string>> broken;
+  BootTime now = boot_now();
+  for (auto& [id, held] : held_)
+    if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
+  for (const auto& [id, why] : broken) end(id, why);
+}
+
+void Guard::watch_victims() {
+  for (const auto& [id, why] : victim_watch_.gone()) {
+    auto found = held_.find(id);
+    if (found == held_.end() || found->second.impact->outlives_victim()) {
+      victim_watch_.remove(id);
+      continue;
+    }
+    tell({{"op", "victim_gone"}, {"impact", id}, {"victim", found->second.victim.name}, {"why", why}});
+    end(id, "the victim is gone: " + why);
+  }
+}
+
+void Guard::end_what_is_due() {
+  for (const Ledger::Due& due : ledger_.due(boot_now())) {
+    if (due.why == Ledger::Why::kLength) {
+      end(due.impact, "its length is over");
+    } else {
+      return end_by("lease", "the engine did not renew its lease");
+    }
+  }
+}
+
+void Guard::renew_kernel_leases() {
+  BootTime now = boot_now();
+  if (held_.empty() || now - renewed_ < kRenewEvery) return;
+  renewed_ = now;
+  std::vector<std::pair<int, std::string>> broken;
+  for (auto& [id, held] : held_)
+    if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
+  for (const auto& [id, why] : broken) end(id, why);
+}
+
+void Guard::beat() { reaper_.beat(boot_now(), !held_.empty()); }
+
+void Guard::end(int id, const std::string& why) {
+  auto found = held_.find(id);
+  if (found == held_.end()) return;
+  Held held = std::move(found->second);
+  held_.erase(found);
+  ledger_.ended(id);
+  victim_watch_.remove(id);
+  BootTime start = boot_now();
+  Result<> reverted = held.impact->revert();
+  BootTime end = boot_now();
+  failpoint("guard.reverted");
+  json::Object event{{"op", "reverted"},
+                     {"impact", id},
+                     {"victim", held.victim.name},
+                     {"why", why},
+                     {"applied_boot_ns", held.applied.time_since_epoch().count()},
+                     {"reverted_boot_ns", end.time_since_epoch().count()},
+                     {"took_ms", to_millis(end - start)},
+                     {"result", reverted ? "clean" : "failed"},
+                     {"error", reverted ? "" : reverted.error().message()},
+                     {"proof", to_json(held.impact->proof(end))}};
+  held.impact.reset();
+  (void)registration_.release(claims_of(held), 1);
+  if (!reverted) {
+    failed_ = true;
+    (void)engage_latch(paths_, fmt::format("a revert failed on {}: {}", held.victim.name, reverted.error().message()),
+                       options_.run_id, wall_now());
+  }
+  tell(std::move(event));
+}
+
+void Guard::end_all(const std::string& why) {
+  std::vector<int> ids;
+  for (const auto& [id, held] : held_) ids.push_back(id);
+  for (int id : ids) end(id, why);
+}
+
+void Guard::end_by(const std::string& by, const std::string& why) {
+  if (done_) return;
+  tell({{"op", "halting"}, {"by", by}, {"why", why}});
+  end_all(why);
+  tell({{"op", "halted"}, {"by", by}, {"why", why}});
+  done_ = true;
+}
+
+void Guard::tell(json::Object event) {
+  event["v"] = kWireVersion;
+  event["boot_ns"] = boot_now().time_since_epoch().count();
+  // An engine that does not read is hung; its lease will end the run.
+  (void)send_message(options_.engine.get(), event);
+}
+
+int Guard::leave() {
+  if (reaper_lost_) {
+    reaper_.kill();
+    leave_own_cgroup(options_.run_id);
+    if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
+  } else if (!reaper_.say_goodbye()) {
+    failed_ = true;
+  }
+  registration_.leave();
+  return failed_ ? 6 : 0;
+}
+
+}  // namespace ordeal::guard

@@ -1,0 +1,91 @@
+// Guard: the one process that touches the kernel for a run. It holds every impact; when the engine's socket closes,
+// the lease runs out, the latch or the run's halt is set, or the reaper is gone, it ends them all. It takes resolved
+// victims, never selectors, and checks each against its own policy before it acts (docs/formats/guard.md).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "fault/fault.h"
+#include "guard/ledger.h"
+#include "guard/paths.h"
+#include "guard/reaper_link.h"
+#include "guard/registry.h"
+#include "guard/victim_watch.h"
+#include "json/value.h"
+#include "model/policy.h"
+
+namespace ordeal::guard {
+
+struct GuardOptions {
+  std::string run_id;
+  std::string state_dir;              // as given by the user, "" for the default
+  std::vector<std::string> policies;  // files, in addition to /etc/ordeal/policy.yaml
+  Nanos lease = 5s;
+  UniqueFd engine;
+};
+
+class Guard {
+ public:
+  static Result<Guard> start(GuardOptions options);
+  int run();
+
+ private:
+  struct Held {
+    Victim victim;
+    Attack attack;
+    std::vector<Step> steps;
+    std::unique_ptr<fault::Impact> impact;
+    BootTime applied;
+  };
+
+  Guard(GuardOptions options, Paths paths, Registration registration, ReaperLink reaper);
+
+  void wait();
+  void hear_engine();
+  void answer(const json::Object& request);
+  Result<json::Object> apply(const json::Object& request);
+  Result<> check_victim(const Victim& victim) const;
+  Result<Held> make_impact(const json::Object& request);
+  void hear_reaper();
+  void hear_halt();
+  void work_impacts();
+  void watch_victims();
+  void end_what_is_due();
+  void renew_kernel_leases();
+  void beat();
+
+  void end(int impact, const std::string& why);
+  void end_all(const std::string& why);
+  void end_by(const std::string& by, const std::string& why);
+  void tell(json::Object event);
+  std::vector<std::string> claims_of(const Held& held) const;
+  int leave();
+
+  GuardOptions options_;
+  Paths paths_;
+  Registration registration_;
+  ReaperLink reaper_;
+  std::vector<Policy> policies_;
+  Ledger ledger_;
+  VictimWatch victim_watch_;
+  Random random_;
+  UniqueFd inotify_;
+  std::map<int, Held> held_;
+  std::map<int, json::Object> answers_;  // of apply requests, so that a repeated one is not done twice
+  Nanos silence_limit_{0};
+  BootTime renewed_{};
+  BootTime latch_checked_{};
+  bool done_ = false;
+  bool reverting_ = false;
+  bool failed_ = false;
+  bool reaper_lost_ = false;
+};
+
+}  // namespace ordeal::guard

@@ -1,0 +1,106 @@
+// ordeal-guard: the helper that `ordeal run` starts. Not for people: it speaks on an inherited socket.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <map>
+#include <string_view>
+
+#include "base/text.h"
+#include "fault/burner.h"
+#include "guard/guard.h"
+#include "guard/journal.h"
+#include "guard/reaper.h"
+#include "model/exit_code.h"
+
+namespace ordeal::guard {
+namespace {
+
+// --name value pairs; a name may stand more than once.
+using Flags = std::multimap<std::string, std::string>;
+
+Result<Flags> parse_flags(int argc, char** argv) {
+  Flags flags;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    if (!std::string_view(argv[i]).starts_with("--"))
+      return fail(Errc::kInvalidInput, fmt::format("expected a flag, found \"{}\"", argv[i]));
+    flags.emplace(argv[i] + 2, argv[i + 1]);
+  }
+  return flags;
+}
+
+std::string text_flag(const Flags& flags, const std::string& name) {
+  auto found = flags.find(name);
+  return found == flags.end() ? "" : found->second;
+}
+
+Result<int> number_flag(const Flags& flags, const std::string& name) {
+  auto number = parse_number<int>(text_flag(flags, name));
+  if (!number) return fail(Errc::kInvalidInput, fmt::format("--{} expects a number", name));
+  return *number;
+}
+
+Result<UniqueFd> inherited(const Flags& flags, const std::string& name) {
+  int fd = TRY(number_flag(flags, name));
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return fail_errno(fmt::format("--{} {} is no open descriptor", name, fd));
+  return UniqueFd(fd);
+}
+
+Result<int> guard_command(const Flags& flags) {
+  GuardOptions options;
+  options.run_id = text_flag(flags, "run");
+  options.state_dir = text_flag(flags, "state-dir");
+  auto [first, last] = flags.equal_range("policy");
+  for (auto it = first; it != last; ++it) options.policies.push_back(it->second);
+  options.lease = milliseconds(TRY(number_flag(flags, "lease-ms")));
+  options.engine = TRY(inherited(flags, "socket"));
+  Guard guard = TRY(Guard::start(std::move(options)));
+  return guard.run();
+}
+
+Result<int> reaper_command(const Flags& flags) {
+  ReaperOptions options;
+  options.run_id = text_flag(flags, "run");
+  options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
+  options.guard = TRY(inherited(flags, "socket"));
+  options.guard_pid = ::getppid();
+  // The run's lock stays open, and so held, until this process ends.
+  UniqueFd lock = TRY(inherited(flags, "lock"));
+  Reaper reaper = TRY(Reaper::start(std::move(options)));
+  return reaper.run();
+}
+
+// Prints one JSON object: what earlier, dead runs left and what became of it.
+Result<int> replay_command(const Flags& flags) {
+  Paths paths = TRY(Paths::find(text_flag(flags, "state-dir")));
+  json::Array runs;
+  bool failed = false;
+  for (const Replayed& replayed : TRY(replay_journals(paths.journal_folder()))) {
+    json::Array undone, left;
+    for (const std::string& text : replayed.undone) undone.push_back(json::Value(text));
+    for (const std::string& text : replayed.failed) left.push_back(json::Value(text)), failed = true;
+    runs.push_back(json::Object{{"run", replayed.run}, {"undone", std::move(undone)}, {"failed", std::move(left)}});
+  }
+  fmt::print("{}\n", json::write(json::Object{{"runs", std::move(runs)}}));
+  return failed ? 6 : 0;
+}
+
+Result<int> dispatch(int argc, char** argv) {
+  std::string_view mode = argc > 1 ? argv[1] : "";
+  Flags flags = TRY(parse_flags(argc, argv));
+  if (mode == "--guard") return guard_command(flags);
+  if (mode == "--reaper") return reaper_command(flags);
+  if (mode == "--replay") return replay_command(flags);
+  return fail(Errc::kInvalidInput, "ordeal-guard is started by ordeal; see `ordeal --help`");
+}
+
+}  // namespace
+}  // namespace ordeal::guard
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
+  auto code = ordeal::guard::dispatch(argc, argv);
+  if (code) return *code;
+  fmt::print(stderr, "ordeal-guard: {}\n", code.error().message());
+  return static_cast<int>(ordeal::exit_code_of(code.error()));
+}

@@ -1,0 +1,184 @@
+#include "guard/journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include <boost/crc.hpp>
+#include <cstring>
+#include <filesystem>
+
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "json/reader.h"
+
+namespace ordeal::guard {
+namespace {
+
+constexpr size_t kRecordBytes = 4096;
+constexpr size_t kRecords = 256;
+constexpr uint32_t kMagic = 0x4a44524f;  // "ORDJ"
+constexpr uint16_t kVersion = 1;
+
+struct Header {
+  uint32_t magic = kMagic;
+  uint16_t version = kVersion;
+  uint16_t length = 0;  // of the JSON that follows
+  uint32_t crc = 0;     // CRC-32C of that JSON
+};
+static_assert(sizeof(Header) == 12);
+constexpr size_t kMaxPayload = kRecordBytes - sizeof(Header);
+
+uint32_t crc32c(std::string_view text) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(text.data(), text.size());
+  return crc.checksum();
+}
+
+// The JSON of one record; nothing for an unused or torn one.
+std::optional<json::Value> decode_record(std::string_view block) {
+  Header header;
+  std::memcpy(&header, block.data(), sizeof header);
+  if (header.magic != kMagic || header.version != kVersion || header.length > kMaxPayload) return std::nullopt;
+  std::string_view payload = block.substr(sizeof header, header.length);
+  if (crc32c(payload) != header.crc) return std::nullopt;
+  auto value = json::parse(payload);
+  return value ? std::optional(*value) : std::nullopt;
+}
+
+Result<> apply_record(const json::Value& value, std::map<int, fault::UndoRecord>& open) {
+  json::Document document{value, {}};
+  json::Reader reader(document);
+  std::string type = TRY(TRY(reader.at("type")).word({"start", "undo", "done"}));
+  if (type == "start") return {};
+  int number = static_cast<int>(TRY(TRY(reader.at("number")).integer(0, 1 << 30)));
+  if (type == "done") {
+    open.erase(number);
+  } else {
+    open[number] = TRY(fault::undo_record_from_json(TRY(reader.at("undo")).value()));
+  }
+  return {};
+}
+
+Result<> sync(int fd, const std::string& path) {
+  if (::fdatasync(fd) < 0) return fail_errno("cannot sync " + path);
+  return {};
+}
+
+}  // namespace
+
+Result<Journal> Journal::create(const std::string& path, const std::string& run_id) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd && errno == EEXIST) return fail(Errc::kRefused, path + " exists already", "run `ordeal revert`");
+  if (!fd) return fail_errno("cannot create " + path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return fail_errno("cannot lock " + path);
+  if (int error = ::posix_fallocate(fd.get(), 0, kRecordBytes * kRecords))
+    return fail_errno("cannot size " + path, error);
+  Journal journal(path, std::move(fd));
+  TRY_VOID(journal.append(json::Object{{"type", "start"}, {"run", run_id}, {"boot_id", TRY(fault::boot_id())}}));
+  UniqueFd folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::fsync(folder.get()) < 0) return fail_errno("cannot sync the folder of " + path);
+  return journal;
+}
+
+Result<> Journal::append(const json::Value& value) {
+  std::string payload = json::write(value);
+  if (payload.size() > kMaxPayload) return fail(Errc::kRefused, "the undo record is larger than 4 KiB");
+  if (records_ >= static_cast<int64_t>(kRecords)) return fail(Errc::kRefused, "the journal is full");
+  Header header;
+  header.length = static_cast<uint16_t>(payload.size());
+  header.crc = crc32c(payload);
+  std::string block(kRecordBytes, '\0');
+  std::memcpy(block.data(), &header, sizeof header);
+  std::memcpy(block.data() + sizeof header, payload.data(), payload.size());
+  off_t offset = records_ * static_cast<off_t>(kRecordBytes);
+  if (::pwrite(fd_.get(), block.data(), block.size(), offset) != static_cast<ssize_t>(block.size()))
+    return fail_errno("cannot write " + path_);
+  TRY_VOID(sync(fd_.get(), path_));
+  ++records_;
+  return {};
+}
+
+Result<> Journal::append_undo(int number, const fault::UndoRecord& record) {
+  failpoint("reaper.before_journal");
+  TRY_VOID(append(json::Object{{"type", "undo"}, {"number", number}, {"undo", to_json(record)}}));
+  failpoint("reaper.journalled");
+  return {};
+}
+
+Result<> Journal::append_done(int number) { return append(json::Object{{"type", "done"}, {"number", number}}); }
+
+Result<> Journal::remove() {
+  if (::unlink(path_.c_str()) < 0 && errno != ENOENT) return fail_errno("cannot remove " + path_);
+  return {};
+}
+
+Result<std::map<int, fault::UndoRecord>> read_journal(const std::string& path) {
+  std::string text = TRY(read_file(path, 2 * kRecordBytes * kRecords));
+  std::map<int, fault::UndoRecord> open;
+  bool ended = false;
+  for (size_t offset = 0; offset + kRecordBytes <= text.size(); offset += kRecordBytes) {
+    auto value = decode_record(std::string_view(text).substr(offset, kRecordBytes));
+    if (value && ended)
+      return fail(Errc::kRevertFailed, fmt::format("{} is damaged at record {}", path, offset / kRecordBytes - 1),
+                  "look at the record, undo by hand what it names, then delete the file");
+    if (!value) {
+      ended = true;
+      continue;
+    }
+    TRY_VOID(apply_record(*value, open));
+  }
+  return open;
+}
+
+Result<std::optional<UniqueFd>> lock_journal(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd) return fail_errno("cannot open " + path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(std::move(fd));
+  if (errno == EWOULDBLOCK) return std::nullopt;
+  return fail_errno("cannot lock " + path);
+}
+
+namespace {
+
+void undo_all(const std::map<int, fault::UndoRecord>& open, Replayed& replayed) {
+  for (auto it = open.rbegin(); it != open.rend(); ++it) {
+    auto prepared = fault::prepare_undo(it->second);
+    Result<> done = prepared ? (*prepared)->run() : Result<>(tl::unexpected(prepared.error()));
+    if (done) {
+      replayed.undone.push_back(it->second.text);
+    } else {
+      replayed.failed.push_back(it->second.text + ": " + done.error().message());
+    }
+  }
+}
+
+Result<std::optional<Replayed>> replay_one(const std::string& path) {
+  std::optional<UniqueFd> lock = TRY(lock_journal(path));
+  if (!lock) return std::nullopt;
+  Replayed replayed;
+  replayed.run = std::filesystem::path(path).stem();
+  auto open = read_journal(path);
+  if (!open) {
+    replayed.failed.push_back(open.error().message());
+    return replayed;
+  }
+  undo_all(*open, replayed);
+  if (replayed.failed.empty() && ::unlink(path.c_str()) < 0) return fail_errno("cannot remove " + path);
+  return replayed;
+}
+
+}  // namespace
+
+Result<std::vector<Replayed>> replay_journals(const std::string& folder) {
+  std::vector<Replayed> all;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() != ".journal") continue;
+    if (std::optional<Replayed> replayed = TRY(replay_one(entry.path()))) all.push_back(std::move(*replayed));
+  }
+  if (error && error != std::errc::no_such_file_or_directory) return fail_errno("cannot read " + folder, error.value());
+  return all;
+}
+
+}  // namespace ordeal::guard

@@ -1,0 +1,48 @@
+// Journal: what must be undone, on disk before it is done (docs/formats/journal.md). A preallocated file of 4 KiB
+// records, only appended, each synced before append() returns. Written by the reaper alone and locked while it lives.
+// It is removed when everything in it is undone; a journal that exists without a lock is an earlier death's.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "fault/undo.h"
+
+namespace ordeal::guard {
+
+class Journal {
+ public:
+  // Fails with kRefused when the file exists already.
+  static Result<Journal> create(const std::string& path, const std::string& run_id);
+  Result<> append_undo(int number, const fault::UndoRecord& record);
+  Result<> append_done(int number);
+  Result<> remove();
+
+ private:
+  Journal(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  Result<> append(const json::Value& value);
+
+  std::string path_;
+  UniqueFd fd_;
+  int64_t records_ = 0;
+};
+
+// The undo records that are not marked done, by number. A torn last record (power loss while appending) is ignored:
+// its change was never made. Damage before that is an error.
+Result<std::map<int, fault::UndoRecord>> read_journal(const std::string& path);
+
+// Takes the journal's lock; nothing when a live run holds it.
+Result<std::optional<UniqueFd>> lock_journal(const std::string& path);
+
+struct Replayed {
+  std::string run;
+  std::vector<std::string> undone;
+  std::vector<std::string> failed;  // a person must look
+};
+// Undoes what dead runs left in `folder`, skipping live ones, and removes the journals that are fully undone.
+Result<std::vector<Replayed>> replay_journals(const std::string& folder);
+
+}  // namespace ordeal::guard

@@ -1,0 +1,51 @@
+#include "guard/own_cgroup.h"
+
+#include <unistd.h>
+
+#include "sys/cgroup.h"
+
+namespace ordeal::guard {
+namespace {
+
+std::string path_for(const std::string& run_id) { return "/ordeal-reaper-" + run_id; }
+
+// The hierarchy by which the whole of a service is found and killed.
+const sys::Hierarchy* identifying(const sys::CgroupTree& tree) {
+  if (tree.unified()) return tree.unified();
+  return tree.with("name=systemd");
+}
+
+bool join_root(const sys::CgroupTree& tree, const sys::Hierarchy& hierarchy, pid_t pid) {
+  auto root = tree.find(hierarchy, "/");
+  return root && root->join(pid).has_value();
+}
+
+}  // namespace
+
+bool enter_own_cgroup(const std::string& run_id) {
+  auto tree = sys::CgroupTree::discover();
+  if (!tree) return false;
+  const sys::Hierarchy* own = identifying(*tree);
+  if (!own) return false;
+  std::string controller = own->version == 2 ? "unified" : "name=systemd";
+  auto cgroup = sys::OwnCgroup::create(*tree, path_for(run_id), {controller});
+  if (!cgroup || !cgroup->join(::getpid())) return false;
+  cgroup->release();
+  // In the v1 hierarchies the root is outside every service; a cgroup of its own there would lose SCHED_FIFO.
+  for (const sys::Hierarchy& hierarchy : tree->hierarchies())
+    if (&hierarchy != own && hierarchy.version == 1 && !join_root(*tree, hierarchy, ::getpid())) return false;
+  return true;
+}
+
+void leave_own_cgroup(const std::string& run_id) {
+  auto tree = sys::CgroupTree::discover();
+  const sys::Hierarchy* own = tree ? identifying(*tree) : nullptr;
+  auto cgroup = own ? tree->find(*own, path_for(run_id)) : std::nullopt;
+  if (!cgroup) return;
+  auto members = cgroup->processes();
+  for (pid_t pid : members.value_or(std::vector<pid_t>{}))
+    if (pid == ::getpid()) join_root(*tree, *own, pid);
+  ::rmdir(cgroup->folder().c_str());
+}
+
+}  // namespace ordeal::guard

@@ -1,0 +1,39 @@
+#include "guard/paths.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/file.h"
+
+namespace ordeal::guard {
+namespace {
+
+constexpr const char* kHostState = "/var/lib/ordeal";
+
+Result<std::string> user_folder(const char* variable, const std::string& below_home) {
+  if (const char* set = std::getenv(variable); set && *set) return std::string(set) + "/ordeal";
+  const char* home = std::getenv("HOME");
+  if (!home || !*home) return fail(Errc::kInvalidInput, "HOME is not set", "set HOME, or give --state-dir DIR");
+  return std::string(home) + below_home;
+}
+
+}  // namespace
+
+Result<Paths> Paths::find(const std::string& state_dir) {
+  if (!state_dir.empty()) return Paths{state_dir, state_dir + "/run", {state_dir + "/halt.json"}};
+  if (::geteuid() == 0) return Paths{kHostState, "/run/ordeal", {std::string(kHostState) + "/halt.json"}};
+  Paths paths;
+  paths.state = TRY(user_folder("XDG_STATE_HOME", "/.local/state/ordeal"));
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  paths.run = runtime && *runtime ? std::string(runtime) + "/ordeal" : paths.state + "/run";
+  paths.latches = {paths.state + "/halt.json", std::string(kHostState) + "/halt.json"};
+  return paths;
+}
+
+Result<> Paths::make() const {
+  for (const std::string& folder : {state, run, journal_folder()}) TRY_VOID(make_folders(folder));
+  return {};
+}
+
+}  // namespace ordeal::guard

@@ -1,0 +1,143 @@
+#include "guard/reaper.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/failpoint.h"
+#include "guard/heartbeat.h"
+#include "guard/latch.h"
+#include "guard/own_cgroup.h"
+#include "guard/priority.h"
+#include "guard/wire.h"
+#include "json/reader.h"
+#include "sys/process.h"
+
+namespace ordeal::guard {
+
+Reaper::Reaper(ReaperOptions options, sys::PidFd guard) : options_(std::move(options)), guard_(std::move(guard)) {}
+
+Result<Reaper> Reaper::start(ReaperOptions options) {
+  ::setsid();
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+  sys::ProcessStat guard = TRY(sys::read_stat(options.guard_pid));
+  sys::PidFd handle = TRY(sys::PidFd::open(guard.pid, guard.start_ticks));
+  Reaper reaper(std::move(options), std::move(handle));
+  reaper.own_cgroup_ = enter_own_cgroup(reaper.options_.run_id);
+  reaper.silence_limit_ = raise_priority();
+  reaper.heard_ = boot_now();
+  TRY_VOID(send_message(reaper.options_.guard.get(),
+                        {{"op", "ready"}, {"own_cgroup", reaper.own_cgroup_}, {"pid", ::getpid()}}));
+  return reaper;
+}
+
+int Reaper::run() {
+  while (!goodbye_ && !guard_gone_) {
+    wait();
+    hear_guard();
+    beat();
+    if (guard_is_silent()) kill_guard();
+  }
+  undo_everything();
+  leave();
+  return failed_ ? 6 : 0;
+}
+
+void Reaper::wait() {
+  pollfd fds[2] = {{options_.guard.get(), POLLIN, 0}, {guard_.fd(), POLLIN, 0}};
+  Nanos pause = beat_interval(impact_in_force_);
+  ::poll(fds, 2, static_cast<int>(to_millis(pause)));
+  if (fds[1].revents != 0) guard_gone_ = true;
+}
+
+void Reaper::hear_guard() {
+  for (;;) {
+    auto received = receive_message(options_.guard.get());
+    if (!received || received->closed) guard_gone_ = true;
+    if (!received || !received->message) return;
+    heard_ = boot_now();
+    answer(*received->message);
+  }
+}
+
+void Reaper::answer(const json::Object& request) {
+  std::string op(request.at("op").as_string());
+  if (op == "beat") impact_in_force_ = request.at("active").as_bool();
+  if (op == "bye") goodbye_ = true;
+  if (op != "record" && op != "undo") return;
+  int number = static_cast<int>(request.at("number").as_int64());
+  Result<> result = op == "record" ? record(request) : undo(number);
+  json::Object reply{{"op", "done"}, {"number", number}, {"ok", result.has_value()}};
+  if (!result) {
+    reply["code"] = static_cast<int>(result.error().code);
+    reply["error"] = result.error().message();
+  }
+  // A reply that cannot be sent means that the guard is hung or gone; both are found out by the loop.
+  (void)send_message(options_.guard.get(), reply);
+}
+
+Result<> Reaper::record(const json::Object& request) {
+  if (!own_cgroup_)
+    return fail(Errc::kRefused, "the reaper has no cgroup of its own, so a fault that must be undone is refused",
+                "run as root on a host where cgroups can be made");
+  int number = static_cast<int>(request.at("number").as_int64());
+  fault::UndoRecord record = TRY(fault::undo_record_from_json(request.at("undo")));
+  std::unique_ptr<fault::PreparedUndo> prepared = TRY(fault::prepare_undo(record));
+  if (!journal_) journal_ = TRY(Journal::create(options_.paths.journal(options_.run_id), options_.run_id));
+  TRY_VOID(journal_->append_undo(number, record));
+  prepared_[number] = std::move(prepared);
+  texts_[number] = record.text;
+  return {};
+}
+
+Result<> Reaper::undo(int number) {
+  auto found = prepared_.find(number);
+  if (found == prepared_.end()) return {};  // undone already
+  Result<> done = found->second->run();
+  failpoint("reaper.undone");
+  if (!done) {
+    failed_ = true;
+    return wrap(done.error(), texts_[number]);
+  }
+  prepared_.erase(found);
+  return journal_->append_done(number);
+}
+
+void Reaper::beat() {
+  if (boot_now() - beaten_ < beat_interval(impact_in_force_)) return;
+  beaten_ = boot_now();
+  (void)send_message(options_.guard.get(), {{"op", "beat"}});
+}
+
+bool Reaper::guard_is_silent() const { return impact_in_force_ && boot_now() - heard_ > silence_limit_; }
+
+void Reaper::kill_guard() {
+  (void)guard_.signal(SIGKILL);
+  guard_.wait_death(500ms);
+  guard_gone_ = true;
+}
+
+void Reaper::undo_everything() {
+  while (!prepared_.empty()) {
+    int number = prepared_.rbegin()->first;
+    if (undo(number)) continue;
+    prepared_.erase(number);
+  }
+}
+
+void Reaper::leave() {
+  if (journal_ && !failed_) (void)journal_->remove();
+  if (failed_)
+    (void)engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`", "reaper",
+                       wall_now());
+  if (guard_gone_) {
+    std::error_code ignored;
+    std::filesystem::remove_all(options_.paths.run_folder(options_.run_id), ignored);
+  }
+  leave_own_cgroup(options_.run_id);
+}
+
+}  // namespace ordeal::guard

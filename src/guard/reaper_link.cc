@@ -1,0 +1,107 @@
+#include "guard/reaper_link.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/failpoint.h"
+#include "guard/heartbeat.h"
+#include "guard/wire.h"
+#include "sys/process.h"
+
+namespace ordeal::guard {
+namespace {
+
+constexpr Nanos kAnswerLimit = 2s;
+constexpr Nanos kStartLimit = 5s;
+
+// The reaper is no child with PDEATHSIG: it must outlive the guard.
+Result<pid_t> fork_reaper(const std::vector<std::string>& arguments, int socket, int lock) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  pid_t pid = ::fork();
+  if (pid < 0) return fail_errno("cannot fork the reaper");
+  if (pid > 0) return pid;
+  ::fcntl(socket, F_SETFD, 0);
+  ::fcntl(lock, F_SETFD, 0);
+  ::execv("/proc/self/exe", argv.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& paths, const std::string& state_dir,
+                                     int lock_fd) {
+  (void)paths;
+  auto [ours, theirs] = TRY(message_pair());
+  std::vector<std::string> argv{
+      "ordeal-guard",         "--reaper", "--run", run_id, "--socket", std::to_string(theirs.get()), "--lock",
+      std::to_string(lock_fd)};
+  if (!state_dir.empty()) argv.insert(argv.end(), {"--state-dir", state_dir});
+  pid_t pid = TRY(fork_reaper(argv, theirs.get(), lock_fd));
+  theirs.reset();
+  ReaperLink link(std::move(ours), TRY(sys::PidFd::of_child(pid)));
+  auto ready = await_message(link.socket_.get(), kStartLimit);
+  if (!ready) return wrap(ready.error(), "the reaper did not start");
+  link.own_cgroup_ = ready->at("own_cgroup").as_bool();
+  link.heard_ = boot_now();
+  return link;
+}
+
+Result<> ReaperLink::ask(json::Object request, int number) {
+  TRY_VOID(send_message(socket_.get(), request));
+  for (;;) {
+    json::Object answer = TRY(await_message(socket_.get(), kAnswerLimit));
+    heard_ = boot_now();
+    if (answer.at("op").as_string() != "done" || answer.at("number").as_int64() != number) continue;
+    if (answer.at("ok").as_bool()) return {};
+    return fail(static_cast<Errc>(answer.at("code").as_int64()), std::string(answer.at("error").as_string()));
+  }
+}
+
+Result<int> ReaperLink::record(const fault::UndoRecord& undo) {
+  int number = next_number_++;
+  TRY_VOID(ask({{"op", "record"}, {"number", number}, {"undo", to_json(undo)}}, number));
+  failpoint("guard.journalled");
+  return number;
+}
+
+Result<> ReaperLink::undo(int number) { return ask({{"op", "undo"}, {"number", number}}, number); }
+
+bool ReaperLink::hear(BootTime now) {
+  for (;;) {
+    auto received = receive_message(socket_.get());
+    if (!received || received->closed) gone_ = true;
+    if (gone_ || !received->message) return !gone_;
+    heard_ = now;
+  }
+}
+
+void ReaperLink::beat(BootTime now, bool impact_in_force) {
+  if (now - beaten_ < beat_interval(impact_in_force)) return;
+  beaten_ = now;
+  (void)send_message(socket_.get(), {{"op", "beat"}, {"active", impact_in_force}});
+}
+
+bool ReaperLink::silent(BootTime now, Nanos limit, bool impact_in_force) const {
+  return impact_in_force && now - heard_ > limit;
+}
+
+bool ReaperLink::say_goodbye() {
+  (void)send_message(socket_.get(), {{"op", "bye"}});
+  if (!process_.wait_death(3s)) return false;
+  int status = 0;
+  ::waitpid(process_.pid(), &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void ReaperLink::kill() {
+  (void)process_.signal(SIGKILL);
+  process_.wait_death(500ms);
+  ::waitpid(process_.pid(), nullptr, WNOHANG);
+}
+
+}  // namespace ordeal::guard

@@ -1,0 +1,49 @@
+// ReaperLink: the guard's end of the socket to the reaper. Starts the reaper, sends undo records and waits for their
+// acknowledgement (at most 2 s), exchanges heartbeats.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+
+#include "base/clock.h"
+#include "fault/undo.h"
+#include "guard/paths.h"
+#include "sys/pidfd.h"
+
+namespace ordeal::guard {
+
+class ReaperLink : public fault::UndoLog {
+ public:
+  // Starts `ordeal-guard --reaper` from the running executable. `lock_fd` is the run's lock, which it shares.
+  static Result<ReaperLink> start(const std::string& run_id, const Paths& paths, const std::string& state_dir,
+                                  int lock_fd);
+
+  Result<int> record(const fault::UndoRecord& undo) override;
+  Result<> undo(int number) override;
+
+  int fd() const { return socket_.get(); }
+  bool own_cgroup() const { return own_cgroup_; }
+  // Reads what has come. False once the reaper is gone.
+  bool hear(BootTime now);
+  void beat(BootTime now, bool impact_in_force);
+  bool silent(BootTime now, Nanos limit, bool impact_in_force) const;
+  // Ends the reaper's watch in good order and waits for it. False when something stayed behind.
+  bool say_goodbye();
+  // After the reaper was found dead or silent: ends it, so that its journal is free.
+  void kill();
+
+ private:
+  ReaperLink(UniqueFd socket, sys::PidFd process) : socket_(std::move(socket)), process_(std::move(process)) {}
+  Result<> ask(json::Object request, int number);
+
+  UniqueFd socket_;
+  sys::PidFd process_;
+  bool own_cgroup_ = false;
+  bool gone_ = false;
+  int next_number_ = 1;
+  BootTime heard_{};
+  BootTime beaten_{};
+};
+
+}  // namespace ordeal::guard

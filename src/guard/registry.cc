@@ -1,0 +1,147 @@
+#include "guard/registry.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.h"
+#include "json/reader.h"
+
+namespace ordeal::guard {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<UniqueFd> open_lock(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd) return fail_errno("cannot open " + path);
+  return fd;
+}
+
+Result<UniqueFd> lock_registry(const Paths& paths) {
+  UniqueFd fd = TRY(open_lock(paths.run + "/registry.lock"));
+  while (::flock(fd.get(), LOCK_EX) < 0)
+    if (errno != EINTR) return fail_errno("cannot lock the registry");
+  return fd;
+}
+
+// True when no live process holds the run's lock.
+bool is_dead(const std::string& folder) {
+  UniqueFd fd(::open((folder + "/lock").c_str(), O_RDWR | O_CLOEXEC));
+  return !fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+Result<ActiveRun> read_claims(const std::string& folder) {
+  ActiveRun run{fs::path(folder).filename(), {}, 0};
+  auto text = read_file(folder + "/claims.json");
+  if (!text) return run;  // entered, nothing claimed yet
+  json::Document document{TRY(json::parse(*text)), {}};
+  json::Reader reader(document);
+  run.claims = TRY(TRY(reader.at("claims")).texts());
+  run.targets = TRY(TRY(reader.at("targets")).integer(0, INT64_MAX));
+  return run;
+}
+
+void remove_folder(const std::string& folder) {
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+}
+
+// Under the registry's lock.
+Result<std::vector<ActiveRun>> read_active(const Paths& paths, const std::string& except) {
+  std::vector<ActiveRun> active;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(paths.run, error)) {
+    if (!entry.is_directory() || entry.path().filename() == except) continue;
+    if (is_dead(entry.path())) {
+      remove_folder(entry.path());
+    } else {
+      active.push_back(TRY(read_claims(entry.path())));
+    }
+  }
+  if (error) return fail_errno("cannot read " + paths.run, error.value());
+  return active;
+}
+
+Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims) {
+  for (const ActiveRun& run : active)
+    for (const std::string& claim : claims)
+      if (std::find(run.claims.begin(), run.claims.end(), claim) != run.claims.end())
+        return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run.run, claim),
+                    fmt::format("wait for it, or end it with `ordeal halt {}`", run.run));
+  return {};
+}
+
+Result<> check_caps(const std::vector<ActiveRun>& active, const std::vector<Policy>& policies, int64_t chosen,
+                    int64_t candidates) {
+  ActiveLoad load;
+  for (const ActiveRun& run : active) load.runs += run.targets > 0, load.targets += run.targets;
+  for (const Policy& policy : policies)
+    if (auto rule = cap_broken(policy, load, chosen, candidates)) return fail(Errc::kRefused, *rule);
+  return {};
+}
+
+}  // namespace
+
+Registration::Registration(Paths paths, std::string run_id, UniqueFd lock)
+    : paths_(std::move(paths)),
+      run_id_(std::move(run_id)),
+      folder_(paths_.run_folder(run_id_)),
+      lock_(std::move(lock)) {}
+
+Result<Registration> Registration::enter(const Paths& paths, const std::string& run_id) {
+  UniqueFd registry = TRY(lock_registry(paths));
+  std::string folder = paths.run_folder(run_id);
+  TRY_VOID(make_folders(folder, 0755));
+  UniqueFd lock = TRY(open_lock(folder + "/lock"));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) < 0) return fail_errno("cannot lock " + folder);
+  return Registration(paths, run_id, std::move(lock));
+}
+
+Result<> Registration::write() const {
+  json::Array claims;
+  for (const std::string& claim : claims_) claims.push_back(json::Value(claim));
+  json::Object state{{"v", 1}, {"run", run_id_}, {"claims", std::move(claims)}, {"targets", targets_}};
+  return write_atomically(folder_ + "/claims.json", json::write(state));
+}
+
+Result<> Registration::claim(const std::vector<std::string>& claims, const std::vector<Policy>& policies,
+                             int64_t new_targets, int64_t candidates) {
+  UniqueFd registry = TRY(lock_registry(paths_));
+  std::vector<ActiveRun> active = TRY(read_active(paths_, run_id_));
+  TRY_VOID(check_conflicts(active, claims));
+  TRY_VOID(check_conflicts({ActiveRun{run_id_, claims_, targets_}}, claims));
+  TRY_VOID(check_caps(active, policies, targets_ + new_targets, candidates));
+  claims_.insert(claims_.end(), claims.begin(), claims.end());
+  targets_ += new_targets;
+  return write();
+}
+
+Result<> Registration::release(const std::vector<std::string>& claims, int64_t targets) {
+  UniqueFd registry = TRY(lock_registry(paths_));
+  for (const std::string& claim : claims)
+    if (auto it = std::find(claims_.begin(), claims_.end(), claim); it != claims_.end()) claims_.erase(it);
+  targets_ -= targets;
+  return write();
+}
+
+void Registration::leave() { remove_folder(folder_); }
+
+Result<std::vector<ActiveRun>> active_runs(const Paths& paths) {
+  if (!fs::exists(paths.run)) return std::vector<ActiveRun>{};
+  UniqueFd registry = TRY(lock_registry(paths));
+  return read_active(paths, "");
+}
+
+Result<> request_halt(const Paths& paths, const std::string& run_id, const std::string& reason) {
+  std::string folder = paths.run_folder(run_id);
+  if (!fs::exists(folder) || is_dead(folder))
+    return fail(Errc::kNotFound, fmt::format("no live run {}", run_id), "`ordeal list` shows the runs");
+  return write_atomically(folder + "/halt", reason);
+}
+
+}  // namespace ordeal::guard

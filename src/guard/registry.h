@@ -1,0 +1,54 @@
+// Registry: which run of this host holds which resource, so that two impacts never meet on one (DESIGN §4.7).
+// Each live run has a folder below Paths::run with a lock that its guard and its reaper hold; claims of a run whose
+// lock is free are an earlier death's and are removed. Every change is made under one host-wide lock.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "guard/paths.h"
+#include "model/policy.h"
+
+namespace ordeal::guard {
+
+// One run's place in the registry, for as long as the descriptor is open.
+class Registration {
+ public:
+  static Result<Registration> enter(const Paths& paths, const std::string& run_id);
+
+  // Takes the claims, or says who holds one (kRefused). `check_caps` sees the load of the other runs under the lock.
+  Result<> claim(const std::vector<std::string>& claims, const std::vector<Policy>& policies, int64_t new_targets,
+                 int64_t candidates);
+  Result<> release(const std::vector<std::string>& claims, int64_t targets);
+  // Removes the run's folder. The lock ends with the descriptors.
+  void leave();
+
+  int lock_fd() const { return lock_.get(); }
+  const std::string& folder() const { return folder_; }
+
+ private:
+  Registration(Paths paths, std::string run_id, UniqueFd lock);
+  Result<> write() const;
+
+  Paths paths_;
+  std::string run_id_;
+  std::string folder_;
+  UniqueFd lock_;
+  std::vector<std::string> claims_;
+  int64_t targets_ = 0;
+};
+
+struct ActiveRun {
+  std::string run;
+  std::vector<std::string> claims;
+  int64_t targets = 0;
+};
+// The live runs; folders of dead ones are removed on the way.
+Result<std::vector<ActiveRun>> active_runs(const Paths& paths);
+
+// Asks a live run to end. kNotFound when it is not live.
+Result<> request_halt(const Paths& paths, const std::string& run_id, const std::string& reason);
+
+}  // namespace ordeal::guard

@@ -1,0 +1,31 @@
+// Messages between engine, guard and reaper: one JSON object of at most 64 KiB per SEQPACKET datagram.
+#pragma once
+
+#include <optional>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "json/value.h"
+
+namespace ordeal::guard {
+
+constexpr int kWireVersion = 1;
+constexpr size_t kMaxMessage = 64 * 1024;
+
+Result<std::pair<UniqueFd, UniqueFd>> message_pair();
+
+// Never blocks; kTimeout when the other side does not read.
+Result<> send_message(int fd, const json::Object& message);
+
+struct Received {
+  std::optional<json::Object> message;  // nothing: there is none now
+  bool closed = false;                  // the other side is gone
+};
+// Never blocks.
+Result<Received> receive_message(int fd);
+
+// Waits at most `limit` for one message. kTimeout, or kNotFound when the other side is gone.
+Result<json::Object> await_message(int fd, Nanos limit);
+
+}  // namespace ordeal::guard

@@ -1,0 +1,91 @@
+// Attack: one kind of fault with its arguments, as decoded from a file; and what an attack says of itself.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "json/reader.h"
+
+namespace ordeal {
+
+// `args` is checked and completed against the attack's own description: after `resolve_arguments` every argument
+// that has a default is present, durations are text with their unit ("500ms").
+struct Attack {
+  std::string type;
+  json::Object args;
+  Nanos length = 60s;
+  Nanos lead_in{0};  // passes before the effect (a shutdown's delay); set by resolve_arguments
+
+  Nanos total() const { return lead_in + length; }
+};
+
+enum class ArgumentKind { kDuration, kPercent, kInteger, kBoolean, kText, kTextList, kPortList, kHostList };
+
+struct ArgumentInfo {
+  std::string name;
+  ArgumentKind kind;
+  Nanos unit = 1s;       // of a bare number, for durations
+  std::string fallback;  // JSON text of the default; "" is required, "null" is absent
+  std::string help;      // one sentence, with unit and range
+  std::string gremlin;   // Gremlin's flag, and where our meaning or default differs; "" when it has none
+  double least = 0;
+  double most = 1e9;
+};
+
+// The undo guarantee of a change (DESIGN §2).
+enum class StepKind { kOwned, kJournalled, kOneWay };
+
+struct AttackInfo {
+  std::string type;
+  std::string summary;
+  std::vector<ArgumentInfo> arguments;
+  StepKind step;                          // of the preferred mechanism
+  std::vector<std::string> mechanisms;    // in order of preference
+  std::vector<std::string> capabilities;  // "CAP_NET_ADMIN in the target's network namespace"
+  std::string proof;                      // what is measured to prove the impact
+  std::string lead_in;  // the duration argument that passes before the effect; the length counts from its end
+};
+
+// Checks `attack.args` against `info` and fills in defaults. Errors name the field: "attack.args.delay: …".
+Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info);
+
+// Typed reads of resolved arguments; calling one for an argument of another kind is a bug.
+Nanos duration_argument(const Attack& attack, const std::string& name);
+double number_argument(const Attack& attack, const std::string& name);
+bool flag_argument(const Attack& attack, const std::string& name);
+std::string text_argument(const Attack& attack, const std::string& name);  // "" when absent
+std::vector<std::string> list_argument(const Attack& attack, const std::string& name);
+
+// One change to the system as data, for `plan`, the record and the journal.
+struct Step {
+  StepKind kind = StepKind::kOwned;
+  std::string victim;
+  std::string action;               // "delay packets to port 8000 by 500 ms in network namespace 4026532201"
+  std::string undo;                 // "the kernel removes the table when the guard's socket closes"
+  std::string proof;                // "packets matched and their added delay"
+  std::vector<std::string> claims;  // "netns:4026532201/delay": resource and field, for conflicts
+  std::vector<std::string> notes;   // exemptions, differences from Gremlin, warnings
+};
+
+const char* to_text(StepKind kind);
+json::Value to_json(const Step& step);
+Result<Step> step_from_json(const json::Value& value);
+json::Value to_json(const Attack& attack);
+Result<Attack> attack_from_json(const json::Value& value);
+
+// What an impact measured of itself (DESIGN §4.10).
+struct Proof {
+  bool proven = false;
+  std::string measured;  // "412 packets delayed, median 500.3 ms added"
+  std::string reason;    // when not proven: what is missing and what to check
+  double asked = 0;
+  double got = 0;
+  std::string unit;
+};
+json::Value to_json(const Proof& proof);
+Result<Proof> proof_from_json(const json::Value& value);
+
+}  // namespace ordeal

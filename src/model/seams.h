@@ -1,0 +1,58 @@
+// The interfaces through which the engine meets the world. Implementations live elsewhere (guard client, watch,
+// kube) and are put together by the programs. Nothing here blocks: requests go out, events come back.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/attack.h"
+#include "model/experiment.h"
+#include "model/verdict.h"
+#include "model/victim.h"
+
+namespace ordeal {
+
+// What one look at one expectation gave. `values` are the numbers behind it, labelled for a person ("route=/pay").
+struct Observation {
+  enum class Kind { kValues, kNoSuchSeries, kNaN, kStale, kTimedOut, kError };
+  Kind kind = Kind::kError;
+  bool scalar = false;
+  std::vector<std::pair<std::string, double>> values;
+  std::string error;  // for kTimedOut and kError, and which series is NaN or stale
+  Nanos took{0};
+};
+const char* to_text(Observation::Kind kind);
+
+// Looks at expectations. One look per expectation may be under way; a second request for it is ignored.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  using Callback = std::function<void(size_t expectation, const Observation&)>;
+  // Starts a look; the answer comes from inside dispatch(), or from here when it is known at once.
+  virtual void look(size_t expectation) = 0;
+  // To poll for reading; then dispatch() does what is due. Neither blocks.
+  virtual int descriptor() const = 0;
+  virtual void dispatch() = 0;
+};
+
+// Makes and ends impacts; a guard on this host, later a custom resource in a cluster. Requests are idempotent.
+class Injector {
+ public:
+  virtual ~Injector() = default;
+  // `impact` names the impact from then on; the same number again is the same request.
+  virtual void inject(int impact, const Victim& victim, const Attack& attack) = 0;
+  virtual void renew() = 0;
+  virtual void revert_all(const std::string& why) = 0;
+};
+
+// Acts on the deployment after a breach, once the fault is off.
+class Actuator {
+ public:
+  virtual ~Actuator() = default;
+  virtual void act(const std::string& why) = 0;
+};
+
+}  // namespace ordeal

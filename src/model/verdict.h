@@ -1,0 +1,47 @@
+// Verdict: what a run ends with, and the number that decided it.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "json/value.h"
+#include "model/exit_code.h"
+
+namespace ordeal {
+
+enum class Outcome { kHeld, kDeviated, kNotInjected, kInconclusive, kHalted, kRefused, kError, kRevertFailed };
+
+struct Verdict {
+  Outcome outcome = Outcome::kInconclusive;
+  std::string reason;  // a sentence with the deciding number
+  std::string hint;    // what to do next; may be empty
+};
+
+ExitCode exit_code_of(Outcome outcome);
+const char* to_text(Outcome outcome);
+json::Value to_json(const Verdict& verdict);
+
+// The phases of a run, in order.
+enum class Phase { kCheck, kBefore, kInject, kDuring, kRevert, kAfter, kDone };
+const char* to_text(Phase phase);
+
+// An observation of one expectation at one tick.
+enum class Reading { kHolds, kBreached, kUndecided, kNoData };
+const char* to_text(Reading reading);
+
+// r<yyyymmdd>t<hhmmss>z-<5 of base32>, lower case.
+std::string make_run_id(Nanos wall, uint64_t random);
+
+// One line of a run's history; terminal, report and --json only project these (docs/formats/events.md).
+struct RunEvent {
+  int64_t seq = 0;
+  std::string run;
+  BootTime boot;
+  Nanos wall{0};
+  std::string type;
+  json::Object data;
+};
+json::Value to_json(const RunEvent& event);
+Result<RunEvent> run_event_from_json(const json::Value& value);
+
+}  // namespace ordeal

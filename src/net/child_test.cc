@@ -1,0 +1,82 @@
+#include "net/child.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+
+#include <optional>
+
+#include "base/file.h"
+#include "base/text.h"
+
+namespace ordeal::net {
+namespace {
+
+class ChildTest : public testing::Test {
+ protected:
+  ChildResult run(const std::vector<std::string>& argv, Nanos timeout = 5s) {
+    std::optional<ChildResult> result;
+    auto started = runner_.start(argv, timeout, [&](const ChildResult& r) { result = r; });
+    EXPECT_TRUE(started) << started.error().message();
+    while (!result) {
+      pollfd wait{runner_.descriptor(), POLLIN, 0};
+      if (poll(&wait, 1, 10'000) <= 0) break;
+      runner_.dispatch();
+    }
+    return result.value_or(ChildResult{});
+  }
+  ChildRunner runner_ = std::move(*ChildRunner::create());
+};
+
+TEST_F(ChildTest, ExitCodeAndOutputComeBack) {
+  auto result = run({"sh", "-c", "echo out; echo err >&2; exit 3"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.output, "out\nerr\n");
+  EXPECT_FALSE(result.timed_out);
+}
+
+TEST_F(ChildTest, DeadlineKillsTheWholeGroup) {
+  auto result = run({"sh", "-c", "sleep 60 & echo $!; wait"}, 100ms);
+  EXPECT_TRUE(result.timed_out);
+  EXPECT_EQ(result.signal, SIGKILL);
+  auto grandchild = parse_number<pid_t>(trim(result.output));
+  ASSERT_TRUE(grandchild);
+  auto stat = read_file("/proc/" + std::to_string(*grandchild) + "/stat");
+  EXPECT_TRUE(!stat || stat->find(") Z ") != std::string::npos || stat->find(") X ") != std::string::npos) << *stat;
+}
+
+TEST_F(ChildTest, OutputBeyondTheLimitIsDropped) {
+  auto result = run({"head", "-c", "1000000", "/dev/zero"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.output.size(), ChildRunner::kMaxOutput);
+}
+
+TEST_F(ChildTest, MissingProgramIsAnErrorAtOnce) {
+  auto started = runner_.start({"/no/such/program"}, 1s, [](const ChildResult&) { FAIL(); });
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().message(), "cannot run /no/such/program: No such file or directory");
+  EXPECT_EQ(runner_.running(), 0u);
+}
+
+TEST_F(ChildTest, ProgramThatClosesItsOutputIsStillWaitedFor) {
+  EXPECT_EQ(run({"sh", "-c", "exec >&- 2>&-; sleep 0.05; exit 7"}).exit_code, 7);
+}
+
+TEST_F(ChildTest, NoDescriptorOfOursIsInherited) { EXPECT_EQ(run({"ls", "/proc/self/fd"}).output, "0\n1\n2\n3\n"); }
+
+TEST_F(ChildTest, TwoRunAtOnce) {
+  int done = 0;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(runner_.start({"sleep", "0.1"}, 5s, [&](const ChildResult& r) { done += r.exit_code == 0; }));
+  }
+  EXPECT_EQ(runner_.running(), 2u);
+  while (runner_.running() > 0) {
+    pollfd wait{runner_.descriptor(), POLLIN, 0};
+    ASSERT_GT(poll(&wait, 1, 5000), 0);
+    runner_.dispatch();
+  }
+  EXPECT_EQ(done, 2);
+}
+
+}  // namespace
+}  // namespace ordeal::net

@@ -1,0 +1,42 @@
+#include "sys/netns.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+#include <system_error>
+#include <thread>
+
+namespace ordeal::sys {
+
+Result<NetNs> NetNs::open(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno("cannot open the network namespace " + path);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno("cannot look at the network namespace " + path);
+  return NetNs(std::move(fd), Id{status.st_dev, status.st_ino});
+}
+
+Result<NetNs> NetNs::of_process(pid_t pid) { return open("/proc/" + std::to_string(pid) + "/ns/net"); }
+
+Result<NetNs> NetNs::current() { return open("/proc/thread-self/ns/net"); }
+
+Result<> NetNs::run_inside(const std::function<void()>& function) const {
+  Result<> entered;
+  try {
+    std::thread([&] {
+      if (::setns(fd_.get(), CLONE_NEWNET) != 0) {
+        entered = fail_errno("cannot enter the network namespace " + std::to_string(id_.inode));
+        if (entered.error().sys_errno == EPERM)
+          entered.error().hint = "CAP_SYS_ADMIN is needed in the user namespace that owns the network namespace";
+        return;
+      }
+      function();
+    }).join();
+  } catch (const std::system_error& error) {
+    return fail_errno("cannot start a thread for the network namespace", error.code().value());
+  }
+  return entered;
+}
+
+}  // namespace ordeal::sys

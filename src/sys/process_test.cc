@@ -1,0 +1,122 @@
+#include "sys/process.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace ordeal::sys {
+namespace {
+
+std::string stat_line(const std::string& comm) {
+  return "4242 (" + comm +
+         ") S 17 4242 4240 0 -1 4194304 118 0 0 0 150 50 0 0 20 0 1 0 987654 1000 10 18446744073709551615 0\n";
+}
+
+TEST(Process, StatOfAnOrdinaryProcessIsRead) {
+  auto stat = parse_stat(stat_line("nginx"));
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(stat->pid, 4242);
+  EXPECT_EQ(stat->comm, "nginx");
+  EXPECT_EQ(stat->state, 'S');
+  EXPECT_EQ(stat->ppid, 17);
+  EXPECT_EQ(stat->group, 4242);
+  EXPECT_EQ(stat->session, 4240);
+  EXPECT_EQ(stat->start_ticks, 987654u);
+  EXPECT_EQ(cpu_time(*stat), 2s);
+}
+
+TEST(Process, ANameMayHoldBracketsSpacesAndNewlines) {
+  for (std::string comm : {"a) S 1 (b", "((sd-pam))", ") R 1 1 1", "", "line\nbreak", "x y"}) {
+    auto stat = parse_stat(stat_line(comm));
+    ASSERT_TRUE(stat) << comm;
+    EXPECT_EQ(stat->comm, comm);
+    EXPECT_EQ(stat->ppid, 17);
+    EXPECT_EQ(stat->start_ticks, 987654u);
+  }
+}
+
+TEST(Process, BrokenStatIsAnError) {
+  for (const char* text : {"", "1", "1 (", "1 (x", ") 1 (", "x (y) S 1", "4242 (a) S 1 2 3"})
+    EXPECT_FALSE(parse_stat(text)) << text;
+}
+
+TEST(Process, CgroupLinesOfBothVersionsAreRead) {
+  auto found = parse_cgroups("9:name=systemd:/a\n4:cpu,cpuacct:/b:c/d\n0::/e (deleted)\nrubbish\n");
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0], (CgroupMembership{{"name=systemd"}, "/a"}));
+  EXPECT_EQ(found[1], (CgroupMembership{{"cpu", "cpuacct"}, "/b:c/d"}));
+  EXPECT_EQ(found[2], (CgroupMembership{{}, "/e"}));
+}
+
+TEST(Process, WeSeeOurselves) {
+  auto own = read_process(::getpid());
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->ppid, ::getppid());
+  EXPECT_EQ(own->uid, ::geteuid());
+  EXPECT_GT(own->start_ticks, 0u);
+  EXPECT_FALSE(own->exe.empty());
+  EXPECT_NE(own->netns, 0u);
+  EXPECT_NE(own->command_line().find("sys_test"), std::string::npos);
+  auto table = list_processes();
+  ASSERT_TRUE(table);
+  bool listed = std::any_of(table->begin(), table->end(), [](const Process& p) { return p.pid == ::getpid(); });
+  EXPECT_TRUE(listed);
+}
+
+TEST(Process, AnEmptyArgumentStaysInTheCommandLine) {
+  std::string proc = ::testing::TempDir() + "ordeal-proc-" + std::to_string(::getpid());
+  std::filesystem::create_directories(proc + "/4242");
+  std::filesystem::create_directories(proc + "/4243");  // vanished: nothing to read in it
+  std::ofstream(proc + "/4242/stat") << stat_line("odd");
+  std::ofstream(proc + "/4242/cmdline") << std::string("odd\0\0--x\0", 9);
+  std::ofstream(proc + "/4242/status") << "Name:\todd\nUid:\t1\t1001\t1\t1\nGid:\t2\t1002\t2\t2\nNSpid:\t4242\t7\n";
+  auto table = list_processes(proc);
+  std::filesystem::remove_all(proc);
+  ASSERT_TRUE(table);
+  ASSERT_EQ(table->size(), 1u);
+  EXPECT_EQ((*table)[0].argv, (std::vector<std::string>{"odd", "", "--x"}));
+  EXPECT_EQ((*table)[0].command_line(), "odd  --x");
+  EXPECT_EQ((*table)[0].uid, 1001u);
+  EXPECT_EQ((*table)[0].gid, 1002u);
+  EXPECT_EQ((*table)[0].namespace_pid, 7);
+}
+
+TEST(Process, AMissingProcessIsNotFound) {
+  auto gone = read_process(1 << 30);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Errc::kNotFound);
+}
+
+TEST(Process, ACgroupHoldsItsOwnAndWhatIsBelowButNotItsNamesake) {
+  Process process;
+  process.cgroups = {{{"cpu"}, "/shop/db/worker"}, {{}, "/"}};
+  EXPECT_TRUE(in_cgroup(process, "/shop"));
+  EXPECT_TRUE(in_cgroup(process, "/shop/db/"));
+  EXPECT_TRUE(in_cgroup(process, "/shop/db/worker"));
+  EXPECT_FALSE(in_cgroup(process, "/shop/d"));
+  EXPECT_FALSE(in_cgroup(process, "/"));
+  EXPECT_FALSE(in_cgroup(process, ""));
+}
+
+TEST(Process, DescendantsAreFoundThroughGenerations) {
+  std::vector<Process> table(5);
+  for (int i = 0; i < 5; ++i) table[i].pid = 10 + i;
+  table[1].ppid = 10;
+  table[2].ppid = 11;
+  table[3].ppid = 1;
+  table[4].ppid = 12;
+  EXPECT_EQ(with_descendants(table, 11), (std::vector<pid_t>{11, 12, 14}));
+}
+
+TEST(Process, UsersAreFoundByNameAndNumber) {
+  EXPECT_EQ(find_user("root").value_or(99), 0u);
+  EXPECT_EQ(find_user("1234").value_or(0), 1234u);
+  EXPECT_EQ(find_group("root").value_or(99), 0u);
+  EXPECT_FALSE(find_user("no-such-user-of-ordeal"));
+  EXPECT_EQ(user_name(0), "root");
+}
+
+}  // namespace
+}  // namespace ordeal::sys

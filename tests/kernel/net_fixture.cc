@@ -1,0 +1,166 @@
+#include "net_fixture.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+namespace ordeal::testing {
+
+Result<sys::NetNs> make_namespace() {
+  Result<sys::NetNs> made = fail(Errc::kInternal, "did not run");
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNET) != 0) {
+      made = fail_errno("cannot make a network namespace");
+      return;
+    }
+    UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    ::ioctl(fd.get(), SIOCSIFFLAGS, &request);
+    made = sys::NetNs::current();
+  }).join();
+  return made;
+}
+
+int run_in(const sys::NetNs& where, const std::vector<std::string>& argv, std::string* output) {
+  int pipe_fds[2];
+  if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return -1;
+  UniqueFd read_end(pipe_fds[0]), write_end(pipe_fds[1]);
+  std::vector<char*> arguments;
+  for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  pid_t child = ::fork();
+  if (child == 0) {
+    if (::setns(where.fd(), CLONE_NEWNET) != 0) ::_exit(126);
+    ::dup2(write_end.get(), 1);
+    ::dup2(write_end.get(), 2);
+    ::execvp(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+  write_end.reset();
+  char buffer[4096];
+  for (ssize_t size; (size = ::read(read_end.get(), buffer, sizeof buffer)) > 0;)
+    if (output) output->append(buffer, static_cast<size_t>(size));
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+sockaddr_storage Endpoint::storage() const {
+  sockaddr_storage storage{};
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+  if (::inet_pton(AF_INET, address.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+  } else {
+    ::inet_pton(AF_INET6, address.c_str(), &v6->sin6_addr);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+  }
+  return storage;
+}
+
+socklen_t Endpoint::size() const {
+  return address.find(':') == std::string::npos ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+}
+
+Result<UniqueFd> udp_socket(const sys::NetNs& where, const Endpoint& bound) {
+  return where.run([&]() -> Result<UniqueFd> {
+    auto storage = bound.storage();
+    UniqueFd fd(::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    int buffer = 16 << 20;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), bound.size()) != 0)
+      return fail_errno("cannot bind to " + bound.address);
+    return fd;
+  });
+}
+
+std::vector<Trip> send_one_way(int from, int to, const Endpoint& target, uint32_t count, Nanos gap, Nanos patience) {
+  std::vector<Trip> trips;
+  std::vector<BootTime> sent(count);
+  auto storage = target.storage();
+  uint32_t next = 0;
+  BootTime start = boot_now(), end = start + gap * count + patience;
+  while (trips.size() < count && boot_now() < end) {
+    while (next < count && start + gap * next <= boot_now()) {
+      sent[next] = boot_now();
+      ::sendto(from, &next, sizeof next, 0, reinterpret_cast<sockaddr*>(&storage), target.size());
+      ++next;
+    }
+    BootTime wake = next < count ? start + gap * next : end;
+    Nanos length = std::max(wake - boot_now(), Nanos(0));
+    timespec limit{length / 1s, (length % 1s).count()};
+    pollfd polled{to, POLLIN, 0};
+    ::ppoll(&polled, 1, &limit, nullptr);
+    uint32_t number = 0;
+    while (::recv(to, &number, sizeof number, MSG_DONTWAIT) == sizeof number)
+      trips.push_back({number, boot_now() - sent.at(number)});
+  }
+  return trips;
+}
+
+Nanos median(std::vector<Trip> trips) {
+  if (trips.empty()) return Nanos(-1);
+  auto middle = trips.begin() + static_cast<std::ptrdiff_t>(trips.size() / 2);
+  std::nth_element(trips.begin(), middle, trips.end(), [](const Trip& a, const Trip& b) { return a.took < b.took; });
+  return middle->took;
+}
+
+DelayHost::DelayHost(fault::PacketDelay delay) : delay_(std::move(delay)), thread_([this] { run(); }) {}
+
+DelayHost::~DelayHost() {
+  ending_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+void DelayHost::run() {
+  ::prctl(PR_SET_TIMERSLACK, 1);
+  BootTime renew_at = boot_now() + 400ms;
+  while (!ending_) {
+    BootTime wake = std::min(boot_now() + 5ms, delay_.next_deadline().value_or(renew_at));
+    Nanos length = std::max(wake - boot_now(), Nanos(0));
+    timespec limit{length / 1s, (length % 1s).count()};
+    pollfd polled{delay_.descriptors()[0], POLLIN, 0};
+    ::ppoll(&polled, 1, &limit, nullptr);
+    EXPECT_TRUE(delay_.on_ready(boot_now()));
+    if (boot_now() < renew_at) continue;
+    EXPECT_TRUE(delay_.renew());
+    renew_at = boot_now() + 400ms;
+  }
+}
+
+Result<> DelayHost::stop() {
+  ending_ = true;
+  thread_.join();
+  return delay_.stop();
+}
+
+sys::Chain delay_chain(const fault::DelayOptions& options, uint16_t port, uint16_t queue) {
+  bool arrival = options.way == fault::DelayWay::kArrival;
+  sys::Chain chain{"delay", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, fault::PacketDelay::kPriority, {}};
+  if (!arrival) chain.rules.push_back(fault::resent_rule(options));
+  sys::Rule rule("delay");
+  chain.rules.push_back(rule.protocol(IPPROTO_UDP).destination_port(port, port).counter().queue(queue));
+  return chain;
+}
+
+Result<fault::PacketDelay> start_delay(const sys::NetNs& where, const fault::DelayOptions& options, uint16_t port) {
+  Random random(1);
+  auto chains = [&](uint16_t queue) { return std::vector{delay_chain(options, port, queue)}; };
+  return fault::PacketDelay::start(where, "ordeal_test", options, chains, random);
+}
+
+}  // namespace ordeal::testing

@@ -1,0 +1,63 @@
+// What the tests of packets share: network namespaces of their own, sockets in them, and a loop that hosts a delay.
+// Everything made here is gone with the objects; nothing outside the namespaces is touched.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fault/packet_delay.h"
+#include "sys/netns.h"
+
+namespace ordeal::testing {
+
+// A fresh namespace whose lo is up; skips the test where it cannot be made.
+Result<sys::NetNs> make_namespace();
+// Runs a program inside, to the end; its exit code, or -1. Output goes to `output` when given.
+int run_in(const sys::NetNs& where, const std::vector<std::string>& argv, std::string* output = nullptr);
+
+// 127.0.0.1 or ::1, or any other address.
+struct Endpoint {
+  std::string address;
+  uint16_t port = 0;
+  sockaddr_storage storage() const;
+  socklen_t size() const;
+};
+
+Result<UniqueFd> udp_socket(const sys::NetNs& where, const Endpoint& bound);
+
+// Sends `count` datagrams from `from` to `to`, `gap` apart, and gives the one-way time of each that arrived within
+// `patience`, in the order of arrival.
+struct Trip {
+  uint32_t number;
+  Nanos took;
+};
+std::vector<Trip> send_one_way(int from, int to, const Endpoint& target, uint32_t count, Nanos gap, Nanos patience);
+Nanos median(std::vector<Trip> trips);
+
+// Hosts a delay on a thread until it is stopped or destroyed, renewing its lease.
+class DelayHost {
+ public:
+  explicit DelayHost(fault::PacketDelay delay);
+  ~DelayHost();
+  // Ends the thread and stops the delay cleanly; the statistics are final then.
+  Result<> stop();
+  fault::PacketDelay& delay() { return delay_; }
+
+ private:
+  void run();
+
+  fault::PacketDelay delay_;
+  std::atomic<bool> ending_{false};
+  std::thread thread_;
+};
+
+// Everything to UDP port `port` is delayed.
+sys::Chain delay_chain(const fault::DelayOptions& options, uint16_t port, uint16_t queue);
+Result<fault::PacketDelay> start_delay(const sys::NetNs& where, const fault::DelayOptions& options, uint16_t port);
+
+}  // namespace ordeal::testing

@@ -1,0 +1,334 @@
+// Thousands of seeded runs of the real engine, ledger and policy in a simulated world that crashes, loses and repeats
+// messages, answers late or never, and halts at any moment. A failure prints its seed: ORDEAL_SEED=n runs that one.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <queue>
+
+#include "base/random.h"
+#include "engine/machine.h"
+#include "guard/ledger.h"
+#include "model/policy.h"
+
+namespace ordeal {
+namespace {
+
+using engine::Actions;
+using engine::Machine;
+
+constexpr Nanos kLease = 5s;
+constexpr Nanos kTick = 200ms;
+
+// What may go wrong in one schedule.
+struct Weather {
+  double lose = 0;       // share of messages between engine and guard that vanish
+  double repeat = 0;     // share that come twice
+  double dead_look = 0;  // share of looks that never answer
+  Nanos slow_look{0};    // at most
+  std::optional<BootTime> engine_dies, guard_dies, halt, breach_from, gone_at;
+  bool proven = true;
+};
+
+Weather draw_weather(Random& random) {
+  auto sometimes = [&](double chance) -> std::optional<BootTime> {
+    BootTime at{Nanos(random.below(20'000)) * 1'000'000};
+    return random.uniform() < chance ? std::optional(at) : std::nullopt;
+  };
+  Weather weather;
+  if (random.below(3) == 0) weather.lose = random.uniform() * 0.5;
+  if (random.below(3) == 0) weather.repeat = random.uniform() * 0.5;
+  if (random.below(4) == 0) weather.dead_look = random.uniform();
+  if (random.below(2) == 0) weather.slow_look = Nanos(random.below(6'000)) * 1'000'000;
+  weather.engine_dies = sometimes(0.2);
+  weather.guard_dies = sometimes(0.1);
+  weather.halt = sometimes(0.2);
+  weather.breach_from = sometimes(0.4);
+  weather.gone_at = sometimes(0.15);
+  weather.proven = random.below(8) != 0;
+  return weather;
+}
+
+// The claims that impacts of all runs hold now.
+using Claims = std::map<std::string, int>;
+
+class SimulatedRun {
+ public:
+  SimulatedRun(uint64_t seed, int number, Claims& claims)
+      : random_(seed), number_(number), claims_(claims), weather_(draw_weather(random_)), machine_(make_setup()) {
+    policy_.origin = "policy";
+    policy_.protected_labels = {{"keep", "yes"}};
+    carry_out(machine_.start(now_));
+    at(now_, [this] { tick(); });
+    if (weather_.engine_dies) at(*weather_.engine_dies, [this] { engine_dies(); });
+    if (weather_.guard_dies) at(*weather_.guard_dies, [this] { guard_dies(); });
+    if (weather_.halt) at(*weather_.halt, [this] { guard_halts("person", "enough"); });
+    if (weather_.gone_at) at(*weather_.gone_at, [this] { a_victim_goes(); });
+  }
+
+  bool idle() const { return queue_.empty() && !ledger_.next(); }
+  BootTime next() const {
+    BootTime next = queue_.empty() ? BootTime::max() : queue_.top().time;
+    if (auto due = ledger_.next(); due && guard_alive_) next = std::min(next, *due);
+    return next;
+  }
+  void step() {
+    now_ = next();
+    end_what_is_due();
+    if (queue_.empty() || queue_.top().time > now_) return;
+    auto work = queue_.top().work;
+    queue_.pop();
+    work();
+    check_in_force();
+  }
+
+  void check_at_the_end() const {
+    EXPECT_TRUE(in_force_.empty()) << "an impact outlived its run";
+    if (!engine_alive_) return;
+    ASSERT_TRUE(verdict_) << "the run never ended";
+    if (verdict_->outcome != Outcome::kHeld) return;
+    EXPECT_TRUE(weather_.proven) << "held without proof";
+    EXPECT_EQ(hit_.size(), victims_.size()) << "held although a victim was not hit";
+    EXPECT_TRUE(good_look_during_) << "held although nothing was seen";
+    EXPECT_FALSE(breach_seen_during_) << "held although a breach was seen";
+  }
+  std::string outcome() const { return verdict_ ? to_text(verdict_->outcome) : "crashed"; }
+
+ private:
+  struct Work {
+    BootTime time;
+    int64_t order;
+    std::function<void()> work;
+    bool operator<(const Work& other) const { return std::tie(time, order) > std::tie(other.time, other.order); }
+  };
+  struct InForce {
+    BootTime applied;
+    std::string claim;
+  };
+
+  engine::Setup make_setup() {
+    engine::Setup setup;
+    setup.experiment.name = "simulated";
+    setup.experiment.attack.length = seconds(1 + static_cast<int64_t>(random_.below(8)));
+    setup.experiment.baseline = 1s;
+    setup.experiment.recovery = 3s;
+    setup.experiment.min_injected = random_.below(2) ? 100 : 50;
+    for (uint64_t i = 0, n = 1 + random_.below(4); i < n; ++i) {
+      Victim victim;
+      victim.name = fmt::format("v{}", i);
+      if (random_.below(12) == 0) victim.labels["keep"] = "yes";
+      setup.victims.push_back(std::move(victim));
+    }
+    Expectation expectation;
+    expectation.name = "errors";
+    expectation.query = "errors";
+    expectation.condition = "result < 0.01";
+    expectation.no_data = static_cast<NoData>(random_.below(3));
+    setup.judges.push_back(*analysis::Judge::create(expectation));
+    victims_ = setup.victims;
+    no_data_ = expectation.no_data;
+    length_ = setup.experiment.attack.length;
+    return setup;
+  }
+
+  void at(BootTime time, std::function<void()> work) { queue_.push({time, order_++, std::move(work)}); }
+
+  // A message may be lost, late or doubled.
+  void send(std::function<void()> work) {
+    int copies = random_.uniform() < weather_.lose ? 0 : random_.uniform() < weather_.repeat ? 2 : 1;
+    for (int i = 0; i < copies; ++i) at(now_ + Nanos(random_.below(50'000'000)), work);
+  }
+  void to_engine(engine::Event event) {
+    send([this, event = std::move(event)] { feed(event); });
+  }
+
+  void feed(const engine::Event& event) {
+    if (engine_alive_ && !machine_.finished()) carry_out(machine_.handle(now_, event));
+  }
+
+  void tick() {
+    if (!engine_alive_ || machine_.finished()) return;
+    feed(engine::Tick{});
+    at(now_ + kTick, [this] { tick(); });
+  }
+
+  void carry_out(const Actions& actions) {
+    for (const auto& action : actions) std::visit([this](const auto& a) { perform(a); }, action);
+  }
+  void perform(const engine::Look& action) {
+    if (looking_) return;
+    looking_ = true;
+    if (random_.uniform() < weather_.dead_look) return;  // a source that never answers again
+    Nanos late = weather_.slow_look > Nanos(0) ? Nanos(random_.below(weather_.slow_look.count())) : 1ms;
+    at(now_ + late, [this, action] { answer(action.expectation); });
+  }
+  void answer(size_t expectation) {
+    looking_ = false;
+    bool breached = weather_.breach_from && now_ >= *weather_.breach_from;
+    bool during = machine_.phase() == Phase::kDuring && engine_alive_;
+    (breached ? breach_seen_during_ : good_look_during_) |= during;
+    Observation observation{Observation::Kind::kValues, true, {{"", breached ? 0.5 : 0.001}}, "", 1ms};
+    feed(engine::Seen{expectation, observation});
+  }
+  void perform(const engine::Inject& action) {
+    send([this, action] { apply(action.impact); });
+  }
+  void perform(const engine::Renew&) {
+    send([this] {
+      if (guard_alive_) ledger_.renew(now_), renewed_ = now_;
+    });
+  }
+  void perform(const engine::RevertAll& action) {
+    send([this, why = action.why] {
+      if (!guard_alive_) return;
+      reverting_ = true;
+      end_all(why);
+      to_engine(engine::NothingInForce{});
+    });
+  }
+  void perform(const engine::Act&) {}
+  void perform(const engine::Note& note) {
+    if (std::getenv("ORDEAL_SEED"))
+      fmt::print("{:.3f} run {}: {} {}\n", to_seconds(now_.time_since_epoch()), number_, note.type,
+                 json::write(note.data));
+  }
+  void perform(const engine::Finish& action) {
+    verdict_ = action.verdict;
+    // The program says goodbye to its guard, or its end closes the socket.
+    at(now_, [this] { end_all("bye"), guard_alive_ = false; });
+  }
+
+  // The guard.
+  void apply(int impact) {
+    if (!guard_alive_ || guard_done_ || reverting_) return;
+    if (answered_.count(impact)) return to_engine(answered_.at(impact));
+    const Victim& victim = victims_.at(impact);
+    std::string claim = victim.name;
+    auto refusal = judge(policy_, victim);
+    if (refusal || claims_.count(claim)) {
+      Error error{Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "", nullptr};
+      answered_.emplace(impact, engine::ApplyFailed{impact, error});
+    } else {
+      claims_[claim] = number_;
+      in_force_[impact] = {now_, claim};
+      hit_.insert(impact);
+      if (in_force_.size() == 1) renewed_ = now_;
+      ledger_.applied(impact, now_, length_);
+      answered_.emplace(impact, engine::Applied{impact, {}, now_});
+    }
+    to_engine(answered_.at(impact));
+  }
+  void end(int impact, const std::string& why) {
+    auto found = in_force_.find(impact);
+    if (found == in_force_.end()) return;
+    claims_.erase(found->second.claim);
+    engine::Reverted event{
+        impact, true, why, "", found->second.applied, now_, 1ms, Proof{weather_.proven, "", "no", 0, 0, ""}};
+    in_force_.erase(found);
+    ledger_.ended(impact);
+    to_engine(event);
+  }
+  void end_all(const std::string& why) {
+    if (!guard_alive_) return;
+    while (!in_force_.empty()) end(in_force_.begin()->first, why);
+  }
+  void end_what_is_due() {
+    if (!guard_alive_) return;
+    for (const auto& due : ledger_.due(now_))
+      end(due.impact, due.why == guard::Ledger::Why::kLease ? "lease" : "length");
+  }
+  void guard_halts(const std::string& by, const std::string& why) {
+    if (!guard_alive_ || guard_done_) return;
+    guard_done_ = true;
+    to_engine(engine::HaltAsked{by, why});
+    end_all(why);
+  }
+  void guard_dies() {  // its impacts are owned by descriptors: the kernel ends them
+    if (!guard_alive_) return;
+    guard_alive_ = false;
+    while (!in_force_.empty()) {
+      auto it = in_force_.begin();
+      claims_.erase(it->second.claim);
+      ledger_.ended(it->first);
+      in_force_.erase(it);
+    }
+    at(now_ + 10ms, [this] { feed(engine::GuardLost{}); });
+  }
+  void engine_dies() {
+    engine_alive_ = false;
+    // The socket closes; now and then only the lease is left to notice (a frozen engine).
+    if (random_.below(2)) at(now_ + 1ms, [this] { end_all("the engine is gone"), guard_done_ = true; });
+  }
+  void a_victim_goes() {
+    if (in_force_.empty()) return;
+    int impact = in_force_.begin()->first;
+    to_engine(engine::VictimGone{impact, "its first process has ended"});
+    end(impact, "the victim is gone");
+  }
+
+  void check_in_force() {
+    for (const auto& [impact, state] : in_force_) {
+      ASSERT_FALSE(judge(policy_, victims_.at(impact))) << "a protected victim was hit";
+      ASSERT_EQ(claims_.at(state.claim), number_) << "two runs on one resource";
+      ASSERT_LE(now_, state.applied + length_) << "an impact outlived its length";
+      ASSERT_LE(now_, renewed_ + kLease) << "an impact outlived its lease";
+    }
+  }
+
+  Random random_;
+  int number_;
+  Claims& claims_;
+  Weather weather_;
+  Policy policy_;
+  std::vector<Victim> victims_;
+  NoData no_data_{};
+  Nanos length_{0};
+  Machine machine_;
+  guard::Ledger ledger_{kLease};
+  std::priority_queue<Work> queue_;
+  int64_t order_ = 0;
+  BootTime now_{};
+  BootTime renewed_{};
+  bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
+  bool good_look_during_ = false, breach_seen_during_ = false;
+  std::map<int, InForce> in_force_;
+  std::map<int, engine::Event> answered_;
+  std::set<int> hit_;
+  std::optional<Verdict> verdict_;
+};
+
+void simulate(uint64_t seed, std::map<std::string, int>& outcomes) {
+  Claims claims;
+  Random random(seed);
+  std::vector<std::unique_ptr<SimulatedRun>> runs;
+  for (uint64_t i = 0, n = 1 + random.below(2); i < n; ++i)
+    runs.push_back(std::make_unique<SimulatedRun>(random.next(), static_cast<int>(i), claims));
+  for (int steps = 0; steps < 20'000; ++steps) {
+    auto next = std::min_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a->next() < b->next(); });
+    if ((*next)->next() == BootTime::max() || (*next)->next() > BootTime(120s)) break;
+    (*next)->step();
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  for (const auto& run : runs) {
+    run->check_at_the_end();
+    ++outcomes[run->outcome()];
+  }
+}
+
+TEST(EngineSimulation, TenThousandSchedulesKeepTheSafetyModel) {
+  std::map<std::string, int> outcomes;
+  const char* only = std::getenv("ORDEAL_SEED");
+  uint64_t first = only ? std::strtoull(only, nullptr, 10) : 0;
+  uint64_t last = only ? first + 1 : 10'000;
+  for (uint64_t seed = first; seed < last; ++seed) {
+    simulate(seed, outcomes);
+    ASSERT_FALSE(testing::Test::HasFailure()) << "run it alone with ORDEAL_SEED=" << seed;
+  }
+  for (const auto& [outcome, count] : outcomes) fmt::print("{}: {}\n", outcome, count);
+  if (only) return;
+  for (const char* outcome : {"held", "deviated", "not injected", "halted", "refused", "error", "crashed"})
+    EXPECT_GT(outcomes[outcome], 50) << "the schedules do not reach the outcome " << outcome;
+}
+
+}  // namespace
+}  // namespace ordeal
