@@ -11,7 +11,8 @@ bool is_data(const Observation& observation) {
 
 // The larger excess over the threshold is the worse one; without a threshold the larger value.
 bool worse(double a, double b, const std::optional<expr::Threshold>& threshold) {
-  bool wants_large = threshold && (threshold->op == ">" || threshold->op == ">=");
+  bool wants_large = threshold && (threshold->comparison == expr::Comparison::kGreater ||
+                                   threshold->comparison == expr::Comparison::kGreaterEqual);
   return wants_large ? a < b : a > b;
 }
 

@@ -6,9 +6,9 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "cli/exemptions.h"
+#include "cli/watching.h"
 #include "guard/policy_file.h"
 #include "model/inventory.h"
-#include "watch/watcher.h"
 
 namespace ordeal::cli {
 namespace {
@@ -36,7 +36,7 @@ Result<Experiment> read_experiment(const RunOptions& options) {
 
 Result<> check_expectations(const Experiment& experiment) {
   for (const Expectation& expectation : experiment.expect) TRY_VOID(analysis::Judge::create(expectation));
-  return watch::validate(experiment);
+  return check_queries(experiment);
 }
 
 std::vector<VictimPlan> plan_each(const Prepared& prepared) {
@@ -79,10 +79,10 @@ Result<Prepared> prepare(const RunOptions& options) {
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   prepared.policies = TRY(guard::read_policies(options.policies));
-  std::optional<std::vector<InventoryEntry>> inventory;
+  std::vector<InventoryEntry> inventory;
   if (!options.inventory.empty()) inventory = TRY(read_document(options.inventory, decode_inventory));
-  prepared.selection =
-      TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
+  prepared.selection = TRY(target::select(prepared.experiment.target, inventory, TRY(target::World::look()),
+                                          prepared.policies, *prepared.experiment.seed));
   prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
   prepared.warnings = warnings_for(prepared);

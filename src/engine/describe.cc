@@ -37,7 +37,7 @@ json::Value describe_expectation(const analysis::Judge& judge) {
                     {"when", when_of(expectation)},
                     {"halt", expectation.halt}};
   if (auto threshold = judge.condition().threshold())
-    data["threshold"] = json::Object{{"op", threshold->op}, {"value", threshold->value}};
+    data["threshold"] = json::Object{{"op", expr::symbol(threshold->comparison)}, {"value", threshold->value}};
   return data;
 }
 

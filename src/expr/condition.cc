@@ -3,176 +3,72 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <functional>
-#include <map>
 
 #include "expr/node.h"
 
 namespace ordeal::expr {
 namespace {
 
-using List = std::vector<double>;
+constexpr Op kComparisonOps[] = {Op::kLess, Op::kLessEqual, Op::kGreater, Op::kGreaterEqual, Op::kEqual, Op::kNotEqual};
+constexpr Comparison kMirrored[] = {Comparison::kGreater,   Comparison::kGreaterEqual, Comparison::kLess,
+                                    Comparison::kLessEqual, Comparison::kEqual,        Comparison::kNotEqual};
 
-const char* type_of(const Value& value) {
-  constexpr std::array kTypes{"a number", "a truth value", "a list"};
-  return kTypes[value.index()];
+bool takes_lists(const Node& node) {
+  return node.op == Op::kIndex || (node.op == Op::kCall && node.function->types[0] != Type::kNumber);
 }
 
-Unexpected type_error(int column, const std::string& wanted, const Value& found) {
-  return fail(Errc::kInvalidInput, fmt::format("column {}: expected {}, found {}", column, wanted, type_of(found)));
-}
-
-Result<double> number_of(const Node& node, const Value& result) {
-  Value value = TRY(evaluate(node, result));
-  if (auto* number = std::get_if<double>(&value)) return *number;
-  return type_error(node.column, "a number", value);
-}
-
-Result<bool> truth_of(const Node& node, const Value& result) {
-  Value value = TRY(evaluate(node, result));
-  if (auto* truth = std::get_if<bool>(&value)) return *truth;
-  return type_error(node.column, "true or false", value);
-}
-
-using Compare = bool (*)(double, double);
-const std::map<std::string_view, Compare> kCompare{
-    {"<", [](double a, double b) { return a < b; }},   {"<=", [](double a, double b) { return a <= b; }},
-    {">", [](double a, double b) { return a > b; }},   {">=", [](double a, double b) { return a >= b; }},
-    {"==", [](double a, double b) { return a == b; }}, {"!=", [](double a, double b) { return a != b; }}};
-
-using Arithmetic = double (*)(double, double);
-const std::map<std::string_view, Arithmetic> kArithmetic{{"+", [](double a, double b) { return a + b; }},
-                                                         {"-", [](double a, double b) { return a - b; }},
-                                                         {"*", [](double a, double b) { return a * b; }},
-                                                         {"/", [](double a, double b) { return a / b; }},
-                                                         {"%", [](double a, double b) { return std::fmod(a, b); }}};
-
-Result<Value> evaluate_binary(const Node& node, const Value& result) {
-  const Node& left = *node.children[0];
-  const Node& right = *node.children[1];
-  if (node.word == "&&" || node.word == "||") {
-    bool first = TRY(truth_of(left, result));
-    if (first == (node.word == "||")) return Value(first);
-    return Value(TRY(truth_of(right, result)));
+bool has_bare_result(const Node& node) {
+  for (size_t i = 0; i < node.children.size(); ++i) {
+    const Node& child = *node.children[i];
+    if (child.op == Op::kResult && takes_lists(node) && (i == 0 || node.op == Op::kCall)) continue;
+    if (child.op == Op::kResult || has_bare_result(child)) return true;
   }
-  double a = TRY(number_of(left, result));
-  double b = TRY(number_of(right, result));
-  if (auto compare = kCompare.find(node.word); compare != kCompare.end()) return Value(compare->second(a, b));
-  return Value(kArithmetic.at(node.word)(a, b));
+  return node.op == Op::kResult;
 }
 
-Result<Value> evaluate_index(const Node& node, const Value& result) {
-  auto* list = std::get_if<List>(&result);
-  if (!list) return type_error(node.column, "a list before [", result);
-  double index = TRY(number_of(*node.children[1], result));
-  if (index < 0 || index >= static_cast<double>(list->size()) || index != std::floor(index))
-    return fail(Errc::kInvalidInput,
-                fmt::format("column {}: there is no element {} in a result of {}", node.column, index, list->size()));
-  return Value((*list)[static_cast<size_t>(index)]);
+bool is_result(const Node& node) {
+  return node.op == Op::kResult || (node.op == Op::kIndex && node.children[0]->op == Op::kResult);
 }
 
-Result<Value> evaluate_unary(const Node& node, const Value& result) {
-  if (node.word == "!") return Value(!TRY(truth_of(*node.children[0], result)));
-  return Value(-TRY(number_of(*node.children[0], result)));
+std::optional<double> constant(const Node& node) {
+  if (node.op == Op::kLiteral && node.type == Type::kNumber) return std::get<double>(node.literal);
+  if (node.op != Op::kNegate) return std::nullopt;
+  auto positive = constant(*node.children[0]);
+  return positive ? std::optional(-*positive) : std::nullopt;
 }
 
-// min, max and friends take numbers or lists alike.
-Result<List> numbers_in(const std::vector<Value>& arguments) {
-  List all;
-  for (const Value& argument : arguments) {
-    if (auto* number = std::get_if<double>(&argument)) {
-      all.push_back(*number);
-    } else if (auto* list = std::get_if<List>(&argument)) {
-      all.insert(all.end(), list->begin(), list->end());
-    } else {
-      return fail(Errc::kInvalidInput, "expected numbers, found a truth value");
-    }
-  }
-  if (all.empty()) return fail(Errc::kInvalidInput, "an empty list has no smallest or largest element");
-  return all;
+std::optional<Threshold> threshold_of(const Node& node) {
+  auto found = std::find(std::begin(kComparisonOps), std::end(kComparisonOps), node.op);
+  if (found == std::end(kComparisonOps)) return std::nullopt;
+  auto which = static_cast<size_t>(found - std::begin(kComparisonOps));
+  auto left = constant(*node.children[0]), right = constant(*node.children[1]);
+  if (is_result(*node.children[0]) && right) return Threshold{static_cast<Comparison>(which), *right};
+  if (is_result(*node.children[1]) && left) return Threshold{kMirrored[which], *left};
+  return std::nullopt;
 }
-
-Result<double> only_number(const std::vector<Value>& arguments) {
-  if (auto* number = std::get_if<double>(&arguments[0])) return *number;
-  return fail(Errc::kInvalidInput, fmt::format("expected a number, found {}", type_of(arguments[0])));
-}
-
-Result<Value> len(const std::vector<Value>& arguments) {
-  if (auto* list = std::get_if<List>(&arguments[0])) return Value(static_cast<double>(list->size()));
-  return fail(Errc::kInvalidInput, fmt::format("len expects a list, found {}", type_of(arguments[0])));
-}
-Result<Value> min(const std::vector<Value>& arguments) {
-  List all = TRY(numbers_in(arguments));
-  return Value(*std::min_element(all.begin(), all.end()));
-}
-Result<Value> max(const std::vector<Value>& arguments) {
-  List all = TRY(numbers_in(arguments));
-  return Value(*std::max_element(all.begin(), all.end()));
-}
-Result<Value> abs(const std::vector<Value>& arguments) { return Value(std::fabs(TRY(only_number(arguments)))); }
-Result<Value> is_nan(const std::vector<Value>& arguments) { return Value(std::isnan(TRY(only_number(arguments)))); }
-Result<Value> is_inf(const std::vector<Value>& arguments) { return Value(std::isinf(TRY(only_number(arguments)))); }
-// An empty list is no value.
-Result<Value> or_default(const std::vector<Value>& arguments) {
-  auto* list = std::get_if<List>(&arguments[0]);
-  return list && list->empty() ? arguments[1] : arguments[0];
-}
-
-constexpr size_t kAny = 100;
-constexpr std::array<Function, 7> kFunctions{{{"len", 1, 1, len},
-                                              {"min", 1, kAny, min},
-                                              {"max", 1, kAny, max},
-                                              {"abs", 1, 1, abs},
-                                              {"isNaN", 1, 1, is_nan},
-                                              {"isInf", 1, 1, is_inf},
-                                              {"default", 2, 2, or_default}}};
 
 }  // namespace
 
-const Function* find_function(std::string_view name) {
-  auto found = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const Function& f) { return f.name == name; });
-  return found == kFunctions.end() ? nullptr : &*found;
-}
-
-Result<Value> evaluate(const Node& node, const Value& result) {
-  switch (node.kind) {
-    case Node::Kind::kLiteral:
-      return node.literal;
-    case Node::Kind::kResult:
-      return result;
-    case Node::Kind::kIndex:
-      return evaluate_index(node, result);
-    case Node::Kind::kUnary:
-      return evaluate_unary(node, result);
-    case Node::Kind::kBinary:
-      return evaluate_binary(node, result);
-    case Node::Kind::kCall:
-      break;
-  }
-  std::vector<Value> arguments;
-  for (const NodePtr& child : node.children) arguments.push_back(TRY(evaluate(*child, result)));
-  auto value = find_function(node.word)->call(arguments);
-  if (!value) return fail(Errc::kInvalidInput, fmt::format("column {}: {}", node.column, value.error().what));
-  return value;
+std::string_view symbol(Comparison comparison) {
+  return operator_of(kComparisonOps[static_cast<size_t>(comparison)])->symbol;
 }
 
 Result<Condition> Condition::parse(std::string_view text) {
-  Parsed parsed = TRY(parse_tree(text));
-  return Condition(std::string(text), std::move(parsed.root), parsed.bare_result);
+  auto root = parse_tree(text);
+  if (!root) return wrap(root.error(), fmt::format("cannot read the condition \"{}\"", text.substr(0, 200)));
+  Condition condition;
+  condition.text_ = text;
+  condition.root_ = std::move(*root);
+  condition.uses_bare_result_ = has_bare_result(*condition.root_);
+  condition.threshold_ = threshold_of(*condition.root_);
+  return condition;
 }
 
-Result<bool> Condition::holds(const Value& result) const { return truth_of(*root_, result); }
-
-std::optional<Threshold> Condition::threshold() const {
-  const Node& node = *root_;
-  if (node.kind != Node::Kind::kBinary || !kCompare.count(node.word)) return std::nullopt;
-  const Node& left = *node.children[0];
-  const Node& right = *node.children[1];
-  bool names_result = left.kind == Node::Kind::kResult || left.kind == Node::Kind::kIndex;
-  if (!names_result || right.kind != Node::Kind::kLiteral) return std::nullopt;
-  return Threshold{node.word, std::get<double>(right.literal)};
+Result<bool> Condition::holds(const Value& result) const {
+  auto value = evaluate(*root_, result);
+  if (!value) return wrap(value.error(), fmt::format("cannot judge \"{}\"", text_));
+  if (const bool* truth = std::get_if<bool>(&*value)) return *truth;
+  return fail(Errc::kInvalidInput, fmt::format("\"{}\" is {}, not true or false", text_, type_name(type_of(*value))));
 }
 
 }  // namespace ordeal::expr

@@ -1,48 +1,50 @@
-// Condition: what must hold of a measured `result`, in the words of Argo's analysis conditions:
-//   result < 0.01        result[0] >= 0.95 && len(result) > 0        isNaN(result) || abs(result) <= 5
-// A result is a number or a list of numbers. Comparisons with NaN are false, as in IEEE 754. Evaluation is pure and
-// bounded by the text, which is at most 4 KiB and nested at most 50 deep. Errors name the column (from 1).
+// Condition: what an expectation demands of a query's `result`, in the language of Argo Rollouts' conditions:
+//   result < 0.01     len(result) == 0 || result[0] <= 0.5     !isNaN(result) and default(result[0], 0) < 1
+// Numbers are doubles (a comparison with NaN is false, x / 0 is Inf), && and || stop early, an index beyond the list
+// is an error unless default() is around it. At most 4 KiB of text and 64 levels; holds() takes at most 100 000 steps.
+// Errors are kInvalidInput and name the column. A condition is immutable and may be shared between threads.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
 #include "base/result.h"
+#include "expr/value.h"
 
 namespace ordeal::expr {
 
-using Value = std::variant<double, bool, std::vector<double>>;
-
-// `result < 0.01`: what a chart can draw as a line.
-struct Threshold {
-  std::string op;  // < <= > >= == !=
-  double value = 0;
-};
-
 struct Node;
+
+enum class Comparison { kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual };
+std::string_view symbol(Comparison comparison);
+
+// A condition of the shape `result < 5` or `5 > result[0]`: what a chart draws as a line.
+struct Threshold {
+  Comparison comparison = Comparison::kLess;
+  double value = 0;
+  bool operator==(const Threshold&) const = default;
+};
 
 class Condition {
  public:
+  // Types are checked as far as they are known without the result.
   static Result<Condition> parse(std::string_view text);
 
-  // kInvalidInput when the types do not fit (a list compared with a number) or the value is no truth value.
+  // Fails when the condition does not fit the result: `result < 1` for a list (compare result[0], or each element).
   Result<bool> holds(const Value& result) const;
-  // True when `result` stands somewhere without an index and outside len(): then each element of a vector is meant.
-  bool uses_bare_result() const { return bare_; }
-  std::optional<Threshold> threshold() const;
+
+  // Whether `result` stands for a number somewhere: not indexed, and not inside len() or default().
+  bool uses_bare_result() const { return uses_bare_result_; }
+  std::optional<Threshold> threshold() const { return threshold_; }
   const std::string& text() const { return text_; }
 
  private:
-  Condition(std::string text, std::shared_ptr<const Node> root, bool bare)
-      : text_(std::move(text)), root_(std::move(root)), bare_(bare) {}
-
   std::string text_;
   std::shared_ptr<const Node> root_;
-  bool bare_;
+  bool uses_bare_result_ = false;
+  std::optional<Threshold> threshold_;
 };
 
 }  // namespace ordeal::expr

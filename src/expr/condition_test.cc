@@ -7,58 +7,123 @@
 namespace ordeal::expr {
 namespace {
 
-std::string outcome(std::string_view text, const Value& result) {
+const Value kNone = 0.0;
+
+bool holds(std::string_view text, const Value& result = kNone) {
   auto condition = Condition::parse(text);
-  if (!condition) return condition.error().message();
-  auto holds = condition->holds(result);
-  return holds ? (*holds ? "true" : "false") : holds.error().message();
-}
-std::string outcome(std::string_view text, double result) { return outcome(text, Value(result)); }
-
-TEST(Condition, ComparesAndCombines) {
-  EXPECT_EQ(outcome("result < 0.01", 0.002), "true");
-  EXPECT_EQ(outcome("result < 0.01", 0.01), "false");
-  EXPECT_EQ(outcome("result >= 1 && result <= 3 || result == 7", 7), "true");
-  EXPECT_EQ(outcome("not (result > 1) and !false", 0), "true");
-  EXPECT_EQ(outcome("1 + 2 * 3 - -result == 8", 1), "true");
-  EXPECT_EQ(outcome("10 - 4 - 3 == result", 3), "true") << "left to right";
-  EXPECT_EQ(outcome("result % 4 / 2 == 1.5", 7), "true");
+  EXPECT_TRUE(condition) << condition.error().message();
+  auto truth = condition->holds(result);
+  EXPECT_TRUE(truth) << (truth ? "" : truth.error().message());
+  return truth && *truth;
 }
 
-TEST(Condition, ListsAreIndexedAndMeasured) {
-  Value list(std::vector<double>{3, 1});
-  EXPECT_EQ(outcome("result[1] == 1 && len(result) == 2 && max(result) == 3 && min(result, 0) == 0", list), "true");
-  EXPECT_EQ(outcome("result[2] == 1", list), "column 1: there is no element 2 in a result of 2");
-  EXPECT_EQ(outcome("result < 1", list), "column 1: expected a number, found a list");
-  EXPECT_EQ(outcome("len(result) == 0 || result[0] < 1", Value(std::vector<double>{})), "true");
+std::string refusal(std::string_view text) {
+  auto condition = Condition::parse(text);
+  return condition ? "parsed" : condition.error().message();
 }
 
-TEST(Condition, NanIsFalseEverywhereButInIsNan) {
-  EXPECT_EQ(outcome("result < 1 || result >= 1 || result == result", std::nan("")), "false");
-  EXPECT_EQ(outcome("isNaN(result)", std::nan("")), "true");
-  EXPECT_EQ(outcome("isInf(result) && result > 1", INFINITY), "true");
+std::string failure(std::string_view text, const Value& result) {
+  auto truth = Condition::parse(text)->holds(result);
+  return truth ? "judged" : truth.error().message();
 }
 
-TEST(Condition, ErrorsNameTheColumn) {
-  EXPECT_EQ(outcome("result <", 1), "column 9: expected a number, result, a function or (, found the end");
-  EXPECT_EQ(outcome("result < 1 1", 1), "column 12: expected an operator or the end, found \"1\"");
-  EXPECT_EQ(outcome("resul < 1", 1).substr(0, 32), "column 1: unknown name \"resul\"; ");
-  EXPECT_EQ(outcome("abs(1, 2) > 1", 1), "column 1: abs takes 1 argument, found 2");
-  EXPECT_EQ(outcome("result", 1), "column 1: expected true or false, found a number");
-  EXPECT_EQ(outcome(std::string(60, '(') + "1", 1).substr(0, 10), "column 51:");
+TEST(Condition, ComparesTheResult) {
+  EXPECT_TRUE(holds("result < 0.01", 0.005));
+  EXPECT_FALSE(holds("result < 0.01", 0.01));
+  EXPECT_TRUE(holds("result >= 1e-2", 0.01));
+  EXPECT_TRUE(holds("result != 2 && result == 1", 1.0));
+  EXPECT_TRUE(holds("1 <= result and result <= 3", 3.0));
+  EXPECT_TRUE(holds("result", true));
 }
 
-TEST(Condition, KnowsWhetherEachElementIsMeant) {
+TEST(Condition, KnowsPrecedence) {
+  EXPECT_TRUE(holds("1 + 2 * 3 == 7"));
+  EXPECT_TRUE(holds("(1 + 2) * 3 == 9"));
+  EXPECT_TRUE(holds("10 - 4 - 3 == 3"));
+  EXPECT_TRUE(holds("-2 * -3 == 6"));
+  EXPECT_TRUE(holds("7 % 4 == 3"));
+  EXPECT_TRUE(holds("true || false && false"));
+  EXPECT_TRUE(holds("not false and true"));
+  EXPECT_FALSE(holds("!(1 < 2) or 3 < 2"));
+}
+
+TEST(Condition, IndexesLists) {
+  EXPECT_TRUE(holds("result[0] < 1 && result[1] > 1", List{0.5, 2}));
+  EXPECT_TRUE(holds("result[len(result) - 1] == 3", List{1, 2, 3}));
+  EXPECT_TRUE(holds("len(result) == 0 || result[0] < 1", List{}));
+}
+
+TEST(Condition, CallsFunctions) {
+  EXPECT_TRUE(holds("max(result) == 3 && min(result) == 1", List{2, 3, 1}));
+  EXPECT_TRUE(holds("max(1, 5, 2) == 5 and abs(-2) == 2"));
+  EXPECT_TRUE(holds("isNaN(result)", std::nan("")));
+  EXPECT_TRUE(holds("isInf(result) && result > 0", INFINITY));
+  EXPECT_TRUE(holds("isNaN(max(result))", List{1, std::nan("")}));
+  EXPECT_TRUE(holds("default(result[0], 7) == 7", List{}));
+  EXPECT_TRUE(holds("default(result[0], 7) == 1", List{1}));
+  EXPECT_TRUE(holds("default(result, 7) == 7", List{}));
+}
+
+TEST(Condition, TreatsNaNAsInIeee754) {
+  EXPECT_FALSE(holds("result < 1", std::nan("")));
+  EXPECT_FALSE(holds("result >= 1", std::nan("")));
+  EXPECT_TRUE(holds("result != result", std::nan("")));
+  EXPECT_TRUE(holds("isInf(1 / result)", 0.0));
+}
+
+TEST(Condition, PointsAtTheColumnOfAMistake) {
+  EXPECT_NE(refusal("result < ").find("column 10: expected a value, found the end"), std::string::npos);
+  EXPECT_NE(refusal("result = 1").find("column 8: unexpected '=' (equality is ==)"), std::string::npos);
+  EXPECT_NE(refusal("result < 1 2").find("column 12: expected an operator or the end, found \"2\""), std::string::npos);
+  EXPECT_NE(refusal("reslt < 1").find("column 1: unknown name \"reslt\""), std::string::npos);
+  EXPECT_NE(refusal("max() < 1").find("takes 1 to 16 arguments, not 0"), std::string::npos);
+  EXPECT_NE(refusal("1.2.3 < 1").find("column 1: \"1.2.3\" is not a number"), std::string::npos);
+  EXPECT_NE(refusal("(result < 1").find("column 12: expected ')'"), std::string::npos);
+  EXPECT_NE(refusal("").find("column 1: expected a value"), std::string::npos);
+}
+
+TEST(Condition, RefusesWrongTypesWhenItIsRead) {
+  EXPECT_NE(refusal("1 + true < 2").find("+ needs a number, not a boolean"), std::string::npos);
+  EXPECT_NE(refusal("result + 1").find("must be true or false"), std::string::npos);
+  EXPECT_NE(refusal("1 < 2 < 3").find("< needs a number, not a boolean"), std::string::npos);
+  EXPECT_NE(refusal("len(1) == 1").find("len() needs a list of numbers"), std::string::npos);
+  EXPECT_NE(refusal("true == 1"), "parsed");
+  EXPECT_NE(refusal("3[0] < 1"), "parsed");
+}
+
+TEST(Condition, SaysWhyItDoesNotFitAResult) {
+  EXPECT_NE(failure("result < 1", List{0.5}).find("use result[0]"), std::string::npos);
+  EXPECT_NE(failure("result[0] < 1", List{}).find("the result is empty: no data"), std::string::npos);
+  EXPECT_NE(failure("result[2] < 1", List{1}).find("index 2 of a list of 1"), std::string::npos);
+  EXPECT_NE(failure("result[0.5] < 1", List{1}).find("not a whole index"), std::string::npos);
+  EXPECT_NE(failure("result[0-1] < 1", List{1}).find("index -1"), std::string::npos);
+  EXPECT_NE(failure("result[0] < 1", 3.0).find("expected a list of numbers, got a number"), std::string::npos);
+  EXPECT_NE(failure("result", 3.0).find("not true or false"), std::string::npos);
+  EXPECT_NE(failure("max(result) < 1", List{}).find("no data"), std::string::npos);
+}
+
+TEST(Condition, LimitsDepthLengthAndSteps) {
+  EXPECT_NE(refusal(std::string(200, '(') + "1" + std::string(200, ')')).find("levels deep"), std::string::npos);
+  EXPECT_NE(refusal(std::string(100, '!') + "true").find("levels deep"), std::string::npos);
+  EXPECT_NE(refusal(std::string(5000, ' ')).find("at most 4096 bytes"), std::string::npos);
+  EXPECT_NE(failure("len(result) == 1", List(200'000, 1.0)).find("steps"), std::string::npos);
+}
+
+TEST(Condition, KnowsWhetherTheResultStandsBare) {
   EXPECT_TRUE(Condition::parse("result < 1")->uses_bare_result());
-  EXPECT_FALSE(Condition::parse("result[0] < 1 && len(result) > 0")->uses_bare_result());
+  EXPECT_TRUE(Condition::parse("isNaN(result) || true")->uses_bare_result());
+  EXPECT_TRUE(Condition::parse("len(result) == 0 || result < 1")->uses_bare_result());
+  EXPECT_FALSE(Condition::parse("result[0] < 1")->uses_bare_result());
+  EXPECT_FALSE(Condition::parse("len(result) == 0 || result[0] < 1")->uses_bare_result());
+  EXPECT_FALSE(Condition::parse("max(result) < default(result, 1)")->uses_bare_result());
 }
 
-TEST(Condition, AThresholdCanBeDrawn) {
-  auto threshold = Condition::parse("result <= 0.5")->threshold();
-  ASSERT_TRUE(threshold);
-  EXPECT_EQ(threshold->op, "<=");
-  EXPECT_EQ(threshold->value, 0.5);
-  EXPECT_FALSE(Condition::parse("result < 1 && result > 0")->threshold());
+TEST(Condition, TellsTheThresholdOfASimpleShape) {
+  EXPECT_EQ(Condition::parse("result < 0.01")->threshold(), (Threshold{Comparison::kLess, 0.01}));
+  EXPECT_EQ(Condition::parse("(-5 <= result[0])")->threshold(), (Threshold{Comparison::kGreaterEqual, -5}));
+  EXPECT_EQ(Condition::parse("result < 1 && result > 0")->threshold(), std::nullopt);
+  EXPECT_EQ(Condition::parse("result < result")->threshold(), std::nullopt);
+  EXPECT_EQ(symbol(Comparison::kGreaterEqual), ">=");
 }
 
 }  // namespace

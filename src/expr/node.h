@@ -1,38 +1,58 @@
-// The tree of a condition, private to src/expr.
+// The syntax tree of a condition, its operators and functions. Internal to src/expr.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "expr/condition.h"
+#include "base/result.h"
+#include "expr/value.h"
 
 namespace ordeal::expr {
 
-using NodePtr = std::shared_ptr<const Node>;
+// clang-format off
+enum class Op { kLiteral, kResult, kIndex, kCall, kNegate, kNot, kOr, kAnd, kEqual, kNotEqual, kLess, kLessEqual,
+                kGreater, kGreaterEqual, kAdd, kSubtract, kMultiply, kDivide, kModulo };
+// clang-format on
+
+struct Function {
+  std::string_view name;
+  size_t least_arguments;
+  size_t most_arguments;
+  std::vector<Type> types;  // of the arguments; the last one counts for all that follow
+  Type returns;
+  // Never called for `default`, which must not fail when its first argument has no data.
+  Result<Value> (*call)(std::span<const Value> arguments);
+};
+// Null when there is none of this name.
+const Function* function_named(std::string_view name);
+std::string function_names();
+
+struct BinaryOperator {
+  std::string_view symbol;
+  Op op;
+  int binding;  // higher binds tighter
+  Type operands;
+  Type returns;
+};
+// By symbol ("&&", "and", ...) or by what it does; null when there is none.
+const BinaryOperator* operator_of(std::string_view symbol);
+const BinaryOperator* operator_of(Op op);
 
 struct Node {
-  enum class Kind { kLiteral, kResult, kIndex, kUnary, kBinary, kCall };
-  Kind kind;
-  std::string word;  // operator or function
-  Value literal{0.0};
-  std::vector<NodePtr> children;
-  int column = 1;
+  Op op = Op::kLiteral;
+  size_t column = 0;
+  Value literal;
+  const Function* function = nullptr;
+  std::vector<std::unique_ptr<Node>> children;
+  Type type = Type::kAny;
 };
+using NodePtr = std::unique_ptr<Node>;
 
-struct Parsed {
-  NodePtr root;
-  bool bare_result = false;
-};
-Result<Parsed> parse_tree(std::string_view text);
+Unexpected fail_at(size_t column, const std::string& what);
+Result<NodePtr> parse_tree(std::string_view text);
 Result<Value> evaluate(const Node& node, const Value& result);
-
-// Functions by name, with how many arguments they take.
-struct Function {
-  const char* name;
-  size_t least, most;
-  Result<Value> (*call)(const std::vector<Value>& arguments);
-};
-const Function* find_function(std::string_view name);
 
 }  // namespace ordeal::expr

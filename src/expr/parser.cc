@@ -1,190 +1,225 @@
 #include <fmt/format.h>
 
-#include <array>
-#include <cctype>
-#include <charconv>
-
+#include "base/text.h"
 #include "expr/node.h"
 
 namespace ordeal::expr {
 namespace {
 
-constexpr size_t kMaxText = 4096;
-constexpr int kMaxDepth = 50;
+constexpr size_t kMostText = 4096;
+constexpr int kMostDepth = 64;
+constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+constexpr std::string_view kDigits = "0123456789";
 
-struct Binary {
-  std::string_view word;
-  int strength;
-  const char* means;
+enum class Kind { kEnd, kNumber, kName, kSymbol };
+
+struct Token {
+  Kind kind = Kind::kEnd;
+  std::string_view text;
+  size_t column = 1;
 };
-// Longer words first, so that "<=" is not read as "<".
-constexpr std::array<Binary, 15> kBinary{{{"||", 1, "||"},
-                                          {"or", 1, "||"},
-                                          {"&&", 2, "&&"},
-                                          {"and", 2, "&&"},
-                                          {"==", 3, "=="},
-                                          {"!=", 3, "!="},
-                                          {"<=", 4, "<="},
-                                          {">=", 4, ">="},
-                                          {"<", 4, "<"},
-                                          {">", 4, ">"},
-                                          {"+", 5, "+"},
-                                          {"-", 5, "-"},
-                                          {"*", 6, "*"},
-                                          {"/", 6, "/"},
-                                          {"%", 6, "%"}}};
-constexpr int kUnaryStrength = 7;
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+size_t span_of(std::string_view text, std::string_view set) {
+  return std::min(text.find_first_not_of(set), text.size());
+}
+
+// Digits, a fraction, an exponent; its value is read by parse_number.
+size_t number_length(std::string_view text) {
+  size_t length = span_of(text, "0123456789.");
+  if (length < text.size() && (text[length] == 'e' || text[length] == 'E')) {
+    size_t sign = length + 1 < text.size() && (text[length + 1] == '-' || text[length + 1] == '+') ? 2 : 1;
+    size_t digits = span_of(text.substr(length + sign), kDigits);
+    if (digits > 0) length += sign + digits;
+  }
+  return length;
+}
+
+std::string word_set() { return std::string(kLetters) + std::string(kDigits); }
 
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
 
-  Result<Parsed> parse() {
-    NodePtr root = TRY(expression(0));
-    skip_space();
-    if (at_ != text_.size()) return bad("expected an operator or the end");
-    return Parsed{std::move(root), bare_};
+  Result<NodePtr> parse() {
+    TRY_VOID(advance());
+    NodePtr root = TRY(parse_binary(0));
+    if (token_.kind != Kind::kEnd) return unexpected("an operator or the end");
+    if (root->type == Type::kBool || root->type == Type::kAny) return root;
+    return fail_at(1, fmt::format("a condition must be true or false, this is {}", type_name(root->type)));
   }
 
  private:
-  // Precedence climbing: takes operators that bind stronger than `least`.
-  Result<NodePtr> expression(int least) {
-    if (++depth_ > kMaxDepth) return bad("nested deeper than 50 levels");
-    NodePtr left = TRY(operand());
-    while (const Binary* op = peek_binary()) {
-      if (op->strength <= least) break;
-      int column = this->column();
-      at_ += op->word.size();
-      NodePtr right = TRY(expression(op->strength));
-      left = make(Node::Kind::kBinary, op->means, {left, right}, column);
+  Unexpected unexpected(std::string_view wanted) const {
+    std::string found = token_.kind == Kind::kEnd ? "the end" : fmt::format("\"{}\"", token_.text);
+    return fail_at(token_.column, fmt::format("expected {}, found {}", wanted, found));
+  }
+
+  Result<> advance() {
+    at_ += span_of(text_.substr(at_), " \t\r\n");
+    std::string_view rest = text_.substr(at_);
+    token_ = {Kind::kEnd, {}, at_ + 1};
+    if (rest.empty()) return {};
+    size_t length = 1;
+    if (kLetters.find(rest[0]) != std::string_view::npos) {
+      token_.kind = Kind::kName;
+      length = span_of(rest, word_set());
+    } else if (kDigits.find(rest[0]) != std::string_view::npos || rest[0] == '.') {
+      token_.kind = Kind::kNumber;
+      length = number_length(rest);
+    } else {
+      token_.kind = Kind::kSymbol;
+      bool pair = operator_of(rest.substr(0, 2)) != nullptr;
+      length = pair ? 2 : 1;
+      if (!pair && std::string_view("+-*/%<>!()[],").find(rest[0]) == std::string_view::npos) {
+        std::string_view hint = rest[0] == '=' ? " (equality is ==)" : "";
+        return fail_at(at_ + 1, fmt::format("unexpected '{}'{}", rest[0], hint));
+      }
     }
-    --depth_;
+    token_.text = rest.substr(0, length);
+    at_ += length;
+    return {};
+  }
+
+  bool at_symbol(std::string_view symbol) const { return token_.kind == Kind::kSymbol && token_.text == symbol; }
+
+  Result<> take(std::string_view symbol) {
+    if (!at_symbol(symbol)) return unexpected(fmt::format("'{}'", symbol));
+    return advance();
+  }
+
+  NodePtr node(Op op, size_t column, Type type) {
+    auto made = std::make_unique<Node>();
+    made->op = op;
+    made->column = column;
+    made->type = type;
+    return made;
+  }
+
+  Result<> want(const Node& child, Type type, std::string_view of) const {
+    if (child.type == type || child.type == Type::kAny || type == Type::kAny) return {};
+    return fail_at(child.column, fmt::format("{} needs {}, not {}", of, type_name(type), type_name(child.type)));
+  }
+
+  const BinaryOperator* at_operator() const {
+    bool may_be = token_.kind == Kind::kSymbol || token_.kind == Kind::kName;
+    return may_be ? operator_of(token_.text) : nullptr;
+  }
+
+  Result<NodePtr> parse_binary(int least_binding) {
+    NodePtr left = TRY(parse_unary());
+    for (const BinaryOperator* op = at_operator(); op && op->binding > least_binding; op = at_operator()) {
+      size_t column = token_.column;
+      TRY_VOID(advance());
+      NodePtr right = TRY(parse_binary(op->binding));
+      TRY_VOID(want(*left, op->operands, op->symbol));
+      TRY_VOID(want(*right, op->operands, op->symbol));
+      if (op->operands == Type::kAny) TRY_VOID(want(*right, left->type, op->symbol));
+      NodePtr both = node(op->op, column, op->returns);
+      both->children.push_back(std::move(left));
+      both->children.push_back(std::move(right));
+      left = std::move(both);
+    }
     return left;
   }
 
-  Result<NodePtr> operand() {
-    skip_space();
-    int column = this->column();
-    if (take("(")) {
-      NodePtr inner = TRY(expression(0));
-      if (!take(")")) return bad("expected )");
-      return inner;
+  Result<NodePtr> parse_unary() {
+    bool negate = at_symbol("-");
+    bool invert = at_symbol("!") || (token_.kind == Kind::kName && token_.text == "not");
+    if (++depth_ > kMostDepth) return fail_at(token_.column, fmt::format("more than {} levels deep", kMostDepth));
+    Result<NodePtr> parsed = negate || invert ? parse_prefix(negate) : parse_postfix();
+    --depth_;
+    return parsed;
+  }
+
+  Result<NodePtr> parse_prefix(bool negate) {
+    Type type = negate ? Type::kNumber : Type::kBool;
+    NodePtr made = node(negate ? Op::kNegate : Op::kNot, token_.column, type);
+    TRY_VOID(advance());
+    made->children.push_back(TRY(parse_unary()));
+    TRY_VOID(want(*made->children[0], type, negate ? "-" : "!"));
+    return made;
+  }
+
+  Result<NodePtr> parse_postfix() {
+    NodePtr value = TRY(parse_primary());
+    while (at_symbol("[")) {
+      NodePtr indexed = node(Op::kIndex, token_.column, Type::kNumber);
+      TRY_VOID(want(*value, Type::kList, "an index"));
+      TRY_VOID(advance());
+      indexed->children.push_back(std::move(value));
+      indexed->children.push_back(TRY(parse_binary(0)));
+      TRY_VOID(want(*indexed->children[1], Type::kNumber, "an index"));
+      TRY_VOID(take("]"));
+      value = std::move(indexed);
     }
-    if (take("-")) return make(Node::Kind::kUnary, "-", {TRY(expression(kUnaryStrength))}, column);
-    if (take("!") || take_word("not")) return make(Node::Kind::kUnary, "!", {TRY(expression(kUnaryStrength))}, column);
-    if (at_ < text_.size() && (std::isdigit(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.'))
-      return number();
-    return name();
+    return value;
   }
 
-  Result<NodePtr> number() {
-    int column = this->column();
-    double value = 0;
-    auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
-    if (error != std::errc()) return bad("expected a number");
-    at_ = static_cast<size_t>(end - text_.data());
-    return literal(value, column);
+  Result<NodePtr> parse_primary() {
+    if (token_.kind == Kind::kNumber) return parse_literal();
+    if (token_.kind == Kind::kName) return parse_name();
+    if (!at_symbol("(")) return unexpected("a value");
+    TRY_VOID(advance());
+    NodePtr inside = TRY(parse_binary(0));
+    TRY_VOID(take(")"));
+    return inside;
   }
 
-  Result<NodePtr> name() {
-    int column = this->column();
-    size_t end = at_;
-    while (end < text_.size() && is_word(text_[end])) ++end;
-    std::string word(text_.substr(at_, end - at_));
-    if (word.empty()) return bad("expected a number, result, a function or (");
-    at_ = end;
-    if (word == "true" || word == "false") return literal(word == "true", column);
-    if (word == "result") return result(column);
-    if (!find_function(word)) {
-      at_ -= word.size();
-      return bad(fmt::format(
-          "unknown name \"{}\"; known: result, true, false, len, min, max, abs, isNaN, isInf, default", word));
+  Result<NodePtr> parse_literal() {
+    auto value = parse_number<double>(token_.text);
+    if (!value) return fail_at(token_.column, fmt::format("\"{}\" is not a number", token_.text));
+    NodePtr literal = node(Op::kLiteral, token_.column, Type::kNumber);
+    literal->literal = *value;
+    TRY_VOID(advance());
+    return literal;
+  }
+
+  Result<NodePtr> parse_name() {
+    Token name = token_;
+    TRY_VOID(advance());
+    if (name.text == "result") return node(Op::kResult, name.column, Type::kAny);
+    if (name.text == "true" || name.text == "false") {
+      NodePtr literal = node(Op::kLiteral, name.column, Type::kBool);
+      literal->literal = name.text == "true";
+      return literal;
     }
-    return call(word, column);
+    const Function* function = function_named(name.text);
+    if (function && at_symbol("(")) return parse_call(*function, name.column);
+    std::string known = fmt::format("known are result, true, false and the functions {}", function_names());
+    return fail_at(name.column, fmt::format("unknown name \"{}\": {}", name.text, known));
   }
 
-  Result<NodePtr> result(int column) {
-    NodePtr node = make(Node::Kind::kResult, "result", {}, column);
-    if (!take("[")) {
-      bare_ = bare_ || !inside_len_;
-      return node;
+  Result<NodePtr> parse_call(const Function& function, size_t column) {
+    NodePtr call = node(Op::kCall, column, function.returns);
+    call->function = &function;
+    TRY_VOID(take("("));
+    while (!at_symbol(")")) {
+      if (!call->children.empty()) TRY_VOID(take(","));
+      call->children.push_back(TRY(parse_binary(0)));
+      const Type& type = function.types[std::min(call->children.size(), function.types.size()) - 1];
+      TRY_VOID(want(*call->children.back(), type, fmt::format("{}()", function.name)));
     }
-    NodePtr index = TRY(expression(0));
-    if (!take("]")) return bad("expected ]");
-    return make(Node::Kind::kIndex, "[]", {node, index}, column);
-  }
-
-  Result<NodePtr> call(const std::string& word, int column) {
-    if (!take("(")) return bad("expected ( after " + word);
-    bool outer = std::exchange(inside_len_, word == "len");
-    std::vector<NodePtr> arguments;
-    if (!take(")")) {
-      do arguments.push_back(TRY(expression(0)));
-      while (take(","));
-      if (!take(")")) return bad("expected , or )");
-    }
-    inside_len_ = outer;
-    const Function* function = find_function(word);
-    if (arguments.size() < function->least || arguments.size() > function->most)
-      return fail(Errc::kInvalidInput, fmt::format("column {}: {} takes {} argument{}, found {}", column, word,
-                                                   function->least, function->least == 1 ? "" : "s", arguments.size()));
-    return make(Node::Kind::kCall, word, std::move(arguments), column);
-  }
-
-  const Binary* peek_binary() {
-    skip_space();
-    for (const Binary& op : kBinary) {
-      if (!text_.substr(at_).starts_with(op.word)) continue;
-      bool letters = is_word(op.word[0]);
-      if (letters && at_ + op.word.size() < text_.size() && is_word(text_[at_ + op.word.size()])) continue;
-      return &op;
-    }
-    return nullptr;
-  }
-
-  bool take(std::string_view word) {
-    skip_space();
-    if (!text_.substr(at_).starts_with(word) || (word == "!" && text_.substr(at_).starts_with("!="))) return false;
-    at_ += word.size();
-    return true;
-  }
-  bool take_word(std::string_view word) {
-    size_t end = at_ + word.size();
-    if (!text_.substr(at_).starts_with(word) || (end < text_.size() && is_word(text_[end]))) return false;
-    at_ = end;
-    return true;
-  }
-  void skip_space() {
-    while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
-  }
-  int column() {
-    skip_space();
-    return static_cast<int>(at_) + 1;
-  }
-  static NodePtr make(Node::Kind kind, std::string word, std::vector<NodePtr> children, int column) {
-    return std::make_shared<const Node>(Node{kind, std::move(word), 0.0, std::move(children), column});
-  }
-  static NodePtr literal(Value value, int column) {
-    return std::make_shared<const Node>(Node{Node::Kind::kLiteral, "", std::move(value), {}, column});
-  }
-  Unexpected bad(const std::string& what) {
-    std::string found = at_ < text_.size() ? fmt::format("\"{}\"", text_.substr(at_, 12)) : "the end";
-    return fail(Errc::kInvalidInput, fmt::format("column {}: {}, found {}", column(), what, found));
+    TRY_VOID(advance());
+    size_t given = call->children.size();
+    if (given >= function.least_arguments && given <= function.most_arguments) return call;
+    return fail_at(column, fmt::format("{}() takes {} to {} arguments, not {}", function.name, function.least_arguments,
+                                       function.most_arguments, given));
   }
 
   std::string_view text_;
   size_t at_ = 0;
+  Token token_;
   int depth_ = 0;
-  bool inside_len_ = false;
-  bool bare_ = false;
 };
 
 }  // namespace
 
-Result<Parsed> parse_tree(std::string_view text) {
-  if (text.size() > kMaxText) return fail(Errc::kInvalidInput, "the condition is longer than 4096 bytes");
+Unexpected fail_at(size_t column, const std::string& what) {
+  return fail(Errc::kInvalidInput, fmt::format("column {}: {}", column, what));
+}
+
+Result<NodePtr> parse_tree(std::string_view text) {
+  if (text.size() > kMostText) return fail_at(kMostText, fmt::format("a condition is at most {} bytes", kMostText));
   return Parser(text).parse();
 }
 

@@ -24,8 +24,9 @@ bool older(const sys::Process& a, const sys::Process& b) {
 
 std::string program_name(const sys::Process& process) {
   if (process.comm.size() < kCommBytes) return process.comm;
-  for (std::string_view whole : {base_name(process.exe), base_name(process.argv.empty() ? "" : process.argv[0])})
-    if (whole.starts_with(process.comm)) return std::string(whole);
+  if (std::string_view whole = base_name(process.exe); whole.starts_with(process.comm)) return std::string(whole);
+  if (process.argv.empty()) return process.comm;
+  if (std::string_view whole = base_name(process.argv[0]); whole.starts_with(process.comm)) return std::string(whole);
   return process.comm;
 }
 

@@ -29,8 +29,10 @@ Result<> owns_netns(const Victim& victim) {
   if (victim.kind == VictimKind::kHost) return {};
   if (victim.netns == 0)
     return fail(Errc::kRefused, fmt::format("the network namespace of {} is not known", victim.name));
-  auto own = sys::read_process(1);
-  if (own && own->netns == victim.netns)
+  LiveVictim live = TRY(look_at(victim));
+  const uint64_t mark = sys::netns_mark(live.processes.front().pid);
+  if (mark == 0) return fail(Errc::kNotFound, fmt::format("{} is gone", victim.name));
+  if (mark == sys::netns_mark(1))
     return fail(Errc::kRefused, fmt::format("{} lives in the host's own network namespace", victim.name),
                 "choose the target \"host\", or give the victim a network namespace of its own");
   std::vector<sys::Process> table = TRY(sys::list_processes());
@@ -38,9 +40,8 @@ Result<> owns_netns(const Victim& victim) {
   std::vector<sys::Process> others;
   for (const sys::Process& process : table) {
     if (!process.alive() || process.kernel_thread()) continue;
-    bool same = process.netns == victim.netns || process.netns == 0;
     bool ours = family.count(process.pid) || (!victim.cgroup.empty() && sys::in_cgroup(process, victim.cgroup));
-    if (same && !ours) others.push_back(process);
+    if (!ours && sys::netns_mark(process.pid) == mark) others.push_back(process);
   }
   if (others.empty()) return {};
   return fail(Errc::kRefused,

@@ -7,8 +7,7 @@
 namespace ordeal::fault {
 
 // A rule for the victim's whole network namespace hits only the victim. kRefused names the other processes in it.
-// A host victim owns the host's namespace; nobody else does. A process that we may not look at (no permission to read
-// its ns/net) makes the answer kRefused too.
+// A host victim owns the host's namespace; nobody else does.
 Result<> owns_netns(const Victim& victim);
 
 }  // namespace ordeal::fault

@@ -3,7 +3,7 @@
 // everything, and waits for it.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -60,11 +60,12 @@ class GuardClient : public Injector {
   Result<int> finish();
 
  private:
-  GuardClient(UniqueFd socket, sys::Child process) : socket_(std::move(socket)), process_(std::move(process)) {}
+  GuardClient(UniqueFd socket, sys::Child process)
+      : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
   void send(const json::Object& request);
 
   UniqueFd socket_;
-  std::optional<sys::Child> process_;
+  std::unique_ptr<sys::Child> process_;
   std::vector<fault::Exemption> exemptions_;
   int64_t candidates_ = 1;
   bool journalled_ = false;

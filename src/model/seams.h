@@ -30,9 +30,12 @@ const char* to_text(Observation::Kind kind);
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  using Callback = std::function<void(size_t expectation, const Observation&)>;
-  // Starts a look at expectation `index`; the callback comes on the caller's thread, from inside poll().
-  virtual void look(size_t index) = 0;
+  using Answer = std::function<void(size_t expectation, const Observation&)>;
+  // Starts a look; the answer comes from inside dispatch(), or from here when it is known at once.
+  virtual void look(size_t expectation) = 0;
+  // To poll for reading; then dispatch() does what is due. Neither blocks.
+  virtual int descriptor() const = 0;
+  virtual void dispatch() = 0;
 };
 
 // Makes and ends impacts; a guard on this host, later a custom resource in a cluster. Requests are idempotent.

@@ -5,42 +5,16 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <thread>
-
 #include "base/unique_fd.h"
 #include "net/fetcher.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "net/test_server.h"
 
 namespace ordeal::net {
 namespace {
 
 using Kind = HttpFailure::Kind;
-
-// A server on a thread of its own.
-class TestServer {
- public:
-  explicit TestServer(Handler handler, HttpServerOptions options = {}) {
-    auto server = HttpServer::listen(loop_, options, std::move(handler));
-    EXPECT_TRUE(server) << server.error().message();
-    server_ = std::move(*server);
-    port_ = server_->port();
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  ~TestServer() {
-    loop_.post([this] { server_->stop(); });
-    thread_.join();
-  }
-  Loop& loop() { return loop_; }
-  uint16_t port() const { return port_; }
-  std::string url(const std::string& path = "/") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
-
- private:
-  Loop loop_;
-  std::unique_ptr<HttpServer> server_;
-  uint16_t port_ = 0;
-  std::thread thread_;
-};
 
 HttpOutcome run(HttpClient& client, HttpCall call) {
   std::optional<HttpOutcome> outcome;

@@ -121,8 +121,10 @@ std::string Chart::description() const {
   std::string text = fmt::format("{} over {}; it {}.", expectation_.name, format_latency(summary_.end - summary_.begin),
                                  condition_in_words(expectation_));
   for (const WhenSummary& when : expectation_.when)
-    text += fmt::format(" {}: {}{}.", when.when, name_of(when.standing),
-                        when.worst ? ", worst " + format_value(*when.worst, unit_of(expectation_)) : "");
+    text += fmt::format(
+        " {}: {}{}.", when.when, name_of(when.standing),
+        when.value ? ", " + std::string(name_of_value(when)) + " " + format_value(*when.value, unit_of(expectation_))
+                   : "");
   return text;
 }
 
@@ -156,7 +158,7 @@ void Chart::draw_phases() {
                         {"width", std::max(width - 1.5, 0.5)},
                         {"height", 3}});
     if (text_width(name) <= width) svg_.element("text", {{"x", from}, {"y", kStripHeight - 11}}, name);
-    if (from > size_.left + 1)
+    if (from > size_.left + 12)
       svg_.empty("line", {{"class", "edge"}, {"x1", from}, {"x2", from}, {"y1", top_}, {"y2", bottom_}});
   }
 }
@@ -220,7 +222,9 @@ std::string Chart::path() const {
 
 void Chart::draw_line() {
   if (lines_.empty()) return;
-  svg_.empty("path", {{"class", "line"}, {"id", id("line")}, {"d", path()}});
+  // The path is styled only where it is used: a style of its own would win over the one of the second use.
+  svg_.open("defs").empty("path", {{"id", id("line")}, {"d", path()}}).close();
+  svg_.empty("use", {{"class", "line"}, {"href", "#" + id("line")}});
   const std::optional<Threshold>& limit = expectation_.threshold;
   bool above = limit && (limit->op == "<" || limit->op == "<="), below = limit && limit->op[0] == '>';
   if (!above && !below) return;
@@ -255,7 +259,7 @@ void Chart::draw_flags() {
 
 }  // namespace
 
-ChartSize wide_chart() { return {"wide", 880, 150, 62, 92, 600, 10, 4, true}; }
+ChartSize wide_chart() { return {"wide", 880, 165, 50, 80, 600, 10, 4, true}; }
 ChartSize narrow_chart() { return {"narrow", 360, 150, 52, 14, 200, 5, 4, false}; }
 
 std::string draw_chart(const RunSummary& summary, size_t expectation, const ChartSize& size) {

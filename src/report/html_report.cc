@@ -66,6 +66,8 @@ class Page {
     html_.close().close();
   }
   const ProofSummary* proof_of(const std::string& victim) const;
+  std::string last_words() const;
+  const char* left_behind() const;
 
   const RunSummary& summary_;
   Markup html_;
@@ -81,15 +83,30 @@ void Page::open() {
 }
 
 void Page::put_top() {
-  html_.element("p", {{"class", "eyebrow"}}, "Ordeal experiment report · " + summary_.wall(summary_.begin));
+  html_.element("p", {{"class", "eyebrow"}}, "Ordeal experiment report · " + date_in_words(summary_));
   html_.element("h1", {}, summary_.name);
   if (!summary_.hypothesis.empty()) html_.element("p", {{"class", "hypothesis"}}, "Hypothesis: " + summary_.hypothesis);
   Headline headline = headline_of(summary_);
   html_.open("section", {{"class", std::string("verdict ") + class_of(headline.tone)}, {"aria-label", "Verdict"}});
   html_.element("h2", {}, headline.mark + " " + headline.title);
-  html_.element("p", {},
-                summary_.verdict ? summary_.verdict->reason : "The last event is shown at the end of the story below.");
+  html_.element("p", {}, summary_.verdict ? summary_.verdict->reason : last_words());
   html_.close();
+}
+
+std::string Page::last_words() const {
+  if (summary_.story.empty()) return "Nothing was recorded.";
+  Telling telling = tell(summary_.story.back(), summary_.expectations);
+  return fmt::format("The last thing recorded, after {}, was {}: {}", format_latency(summary_.end - summary_.begin),
+                     telling.kind, telling.text);
+}
+
+const char* Page::left_behind() const {
+  bool unknown = false;
+  for (const ImpactSummary& impact : summary_.impacts) {
+    if (impact.result == "failed") return "! not clean";
+    unknown |= impact.result.empty();
+  }
+  return unknown ? "? unknown" : "✓ nothing";
 }
 
 void Page::put_facts() {
@@ -112,7 +129,7 @@ void Page::put_tiles() {
     size_t proven = 0;
     for (const ProofSummary& proof : summary_.proofs) proven += proof.proven;
     tile(fmt::format("{} of {}", proven, summary_.impacts.size()), "impacts proven");
-    tile(summary_.all_reverted_clean() ? "✓ clean" : "! not clean", "left behind");
+    tile(left_behind(), "left behind");
   } else {
     tile("none", "impacts made");
   }
@@ -137,8 +154,10 @@ void Page::put_expectation(size_t index) {
   html_.element("p", {{"class", "must"}}, condition_in_words(expectation));
   html_.open("ul", {{"class", "whens"}});
   for (const WhenSummary& when : expectation.when) {
-    html_.open("li").element("span", {}, when.when + " ");
-    html_.element("b", {}, when.worst ? format_value(*when.worst, unit_of(expectation)) : "no data");
+    bool reached = when.standing != Standing::kNotReached;
+    std::string label = reached ? fmt::format("{}, {} ", when.when, name_of_value(when)) : when.when;
+    html_.open("li").element("span", {}, label);
+    if (reached) html_.element("b", {}, when.value ? format_value(*when.value, unit_of(expectation)) : "no data");
     html_.element("span", {{"class", std::string("standing ") + class_of(when.standing)}},
                   fmt::format(" {} {}", mark_of(when.standing), name_of(when.standing)));
     html_.close();
@@ -166,8 +185,10 @@ void Page::put_impact(const ImpactSummary& impact) {
   html_.close();
   bool failed = impact.result == "failed" || impact.result.empty();
   html_.open("td").text(impact.result.empty() ? "! no revert was seen" : (failed ? "! " : "✓ ") + impact.result);
-  std::string after = impact.result.empty() ? "" : "in " + format_latency(impact.revert_took);
-  html_.element("small", {}, impact.error.empty() ? after : impact.error).close().close();
+  if (!impact.error.empty()) html_.element("small", {}, impact.error);
+  if (!impact.result.empty())
+    html_.element("small", {{"class", "time"}}, "in\u00a0" + format_latency(impact.revert_took));
+  html_.close().close();
 }
 
 void Page::put_failed(const FailedInjection& failed) {

@@ -43,8 +43,8 @@ code,pre{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",m
 .chart .attack{fill:var(--attack);fill-opacity:.13}
 .chart .phase{fill:var(--faint)}.chart .inject,.chart .during,.chart .revert{fill:var(--attack)}
 .chart .gap{fill:var(--soft);fill-opacity:.1}
-.chart .line{fill:none;stroke:var(--line);stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}
-.chart .beyond{stroke:var(--bad);stroke-width:2.2}
+.chart use{fill:none;stroke:var(--line);stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}
+.chart use.beyond{stroke:var(--bad);stroke-width:2.2}
 .chart line.limit{stroke:var(--bad);stroke-width:1.2;stroke-dasharray:5 4}
 .chart text.limit,.chart text.bad{fill:var(--bad)}
 .chart text.limit,.chart text.flag{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
@@ -60,6 +60,7 @@ td.number,th.number{text-align:right;white-space:nowrap}
 td.kind{white-space:nowrap;color:var(--tone);font-weight:600}
 tr.neutral td.kind{color:var(--soft);font-weight:400}
 td small{display:block;color:var(--soft);font-size:13px;white-space:pre-wrap}
+td small.time{white-space:nowrap}
 tr:last-child td{border-bottom:0}
 td:last-child,th:last-child{padding-right:0}
 ol.next{padding-left:22px;margin:0}ol.next li{margin:0 0 8px;padding-left:4px;overflow-wrap:anywhere}
@@ -70,7 +71,7 @@ footer{margin-top:56px;color:var(--soft);font-size:13px}
 .wide{display:none}.narrow{display:block}dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}
 h2{margin-top:40px}.tiles{grid-template-columns:1fr 1fr}td,th{padding-right:12px}
 table.stack thead{display:none}table.stack td{display:block;border:0;padding:0 0 4px}table.stack tr{display:block;padding:12px 0;border-bottom:1px solid var(--faint)}
-table.stack td.number{text-align:left}}
+table.stack td:first-child{font-weight:600}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--faint:#ccc;--line:#1d4f9c;--bad:#b3261e;--good:#1d7a4c;--wash:#f4f4f2;--attack:#c98a1b}
 main{max-width:none;padding:0}body{font-size:12px;-webkit-print-color-adjust:exact;print-color-adjust:exact}tr,.card,.verdict{break-inside:avoid}h2{break-after:avoid}}
 )css";

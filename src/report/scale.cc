@@ -59,7 +59,7 @@ std::string guess_unit(std::string_view query) {
   if (slash != std::string_view::npos && contains(query.substr(0, slash), "rate(") &&
       contains(query.substr(slash), "rate("))
     return contains(query, "_seconds_sum") ? "s" : "ratio";
-  if (contains(query, "_seconds")) return "s";
+  if (contains(query, "_seconds") || query.starts_with("TCP connect")) return "s";
   if (contains(query, "_bytes")) return "bytes";
   return "";
 }

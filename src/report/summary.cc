@@ -146,14 +146,18 @@ void Projection::on_reading(const RunEvent& event) {
                 text_of(event.data, "series"),
                 text_of(event.data, "detail")};
   if (sample.value && !std::isfinite(*sample.value)) sample.value.reset();
-  bool changed = expectation.samples.empty() || expectation.samples.back().reading != sample.reading;
+  // That an expectation holds from the start is no news.
+  Reading before = expectation.samples.empty() ? Reading::kHolds : expectation.samples.back().reading;
+  bool changed = before != sample.reading;
   if (changed) summary_.story.push_back(event);
   for (WhenSummary& when : expectation.when) {
     if (when.when != when_of(sample.phase)) continue;
     ++when.looks;
     if (!sample.value) ++when.without_data;
-    if (sample.value && (!when.worst || is_worse(*sample.value, *when.worst, expectation.threshold)))
-      when.worst = sample.value;
+    // A recovery is judged by where it ends.
+    bool counts = !when.value || when.when == "after";
+    if (sample.value && (counts || is_worse(*sample.value, *when.value, expectation.threshold)))
+      when.value = sample.value;
   }
   expectation.samples.push_back(std::move(sample));
 }

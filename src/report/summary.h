@@ -42,7 +42,8 @@ struct WhenSummary {
   Standing standing = Standing::kNotReached;
   size_t looks = 0;
   size_t without_data = 0;
-  std::optional<double> worst;  // farthest on the wrong side; the last one where no side is wrong
+  // The one farthest on the wrong side; of `after`, and where no side is wrong, the last one.
+  std::optional<double> value;
 };
 
 struct ExpectationSummary {

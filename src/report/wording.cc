@@ -204,6 +204,14 @@ const char* mark_of(Standing standing) {
   return kMarks[static_cast<size_t>(standing)];
 }
 
+const char* name_of_value(const WhenSummary& when) { return when.when == "after" ? "at the end" : "worst"; }
+
+std::string date_in_words(const RunSummary& summary) {
+  std::string text = summary.wall(summary.begin);
+  if (text.size() < 19) return text;
+  return text.substr(0, 10) + " " + text.substr(11, 8) + " UTC";
+}
+
 std::string unit_of(const ExpectationSummary& expectation) {
   return expectation.unit.empty() ? guess_unit(expectation.text) : expectation.unit;
 }

@@ -25,6 +25,9 @@ const char* name_of(Phase phase);  // "baseline", "attack", "recovery"
 const char* name_of(Standing standing);
 const char* mark_of(Standing standing);
 
+const char* name_of_value(const WhenSummary& when);    // what its value is: "worst", "at the end"
+std::string date_in_words(const RunSummary& summary);  // "2026-11-23 20:15:04 UTC"
+
 // The unit as given, else as the query's text tells.
 std::string unit_of(const ExpectationSummary& expectation);
 // "must stay below 1 s"; the condition as written when it has no single threshold.

@@ -54,6 +54,12 @@ uint64_t status_number(std::string_view status, std::string_view key, int n) {
   return 0;
 }
 
+uint64_t read_netns(pid_t pid, const std::string& folder) {
+  uint64_t inode = file_inode(folder + "/ns/net");
+  if (inode != 0 || folder != fmt::format("/proc/{}", pid)) return inode;
+  return netns_mark(pid) == netns_mark(::getpid()) ? file_inode("/proc/self/ns/net") : 0;
+}
+
 bool is_gone(const Error& error) { return error.sys_errno == ENOENT || error.sys_errno == ESRCH; }
 
 }  // namespace
@@ -126,7 +132,7 @@ Result<Process> read_process(pid_t pid, const std::string& proc) {
   process.gid = static_cast<gid_t>(status_number(status, "Gid:", 1));
   process.namespace_pid = static_cast<pid_t>(status_number(status, "NSpid:", -1));
   process.cgroups = parse_cgroups(read_file(folder + "/cgroup").value_or(""));
-  process.netns = file_inode(folder + "/ns/net");
+  process.netns = read_netns(pid, folder);
   // What was read in between may be of another process, if this one ended and its number was taken.
   ProcessStat again = TRY(read_stat(pid, proc));
   if (again.start_ticks != stat.start_ticks) return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
@@ -150,6 +156,8 @@ Result<std::vector<Process>> list_processes(const std::string& proc) {
 Nanos cpu_time(const ProcessStat& stat) {
   return Nanos(static_cast<int64_t>(stat.user_ticks + stat.system_ticks) * kTick);
 }
+
+uint64_t netns_mark(pid_t pid) { return file_inode(fmt::format("/proc/{}/net/dev", pid)); }
 
 bool in_cgroup(const Process& process, std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);

@@ -47,7 +47,7 @@ struct Process {
   gid_t gid = 0;                  // effective
   pid_t namespace_pid = 0;        // its number in its own PID namespace
   std::vector<CgroupMembership> cgroups;
-  uint64_t netns = 0;  // inode of ns/net; 0 when unreadable
+  uint64_t netns = 0;  // inode of ns/net; 0 when unreadable, and not our own
 
   // The arguments joined by one space, or the comm in brackets when there are none.
   std::string command_line() const;
@@ -64,6 +64,9 @@ Result<Process> read_process(pid_t pid, const std::string& proc = "/proc");
 Result<std::vector<Process>> list_processes(const std::string& proc = "/proc");
 // CPU time of the process with all its threads.
 Nanos cpu_time(const ProcessStat& stat);
+// Equal for two processes exactly when they share a network namespace; 0 when the process is gone. Unlike ns/net it can
+// be read of processes with more capabilities than ours (it is the inode of /proc/PID/net/dev).
+uint64_t netns_mark(pid_t pid);
 // True when `path`, or a cgroup below it, holds the process in any hierarchy. `path` is not "/".
 bool in_cgroup(const Process& process, std::string_view path);
 // `process` and all that descend from it, in the table.

@@ -227,10 +227,6 @@ Result<Candidates> containers(const Target& target, const std::vector<Known>& kn
 }
 
 Result<Candidates> pods(const Target& target, const std::vector<Known>& known, const World&) {
-  bool any = std::any_of(known.begin(), known.end(), [](auto& k) { return k.entry->kind == VictimKind::kPod; });
-  if (!any)
-    return fail(Errc::kNotFound, "the target kubernetes needs a cluster or an inventory, and there is neither",
-                "name the processes that stand for the pods: --inventory FILE");
   Candidates candidates;
   add_known(candidates, target, known, VictimKind::kPod);
   return candidates;
@@ -241,14 +237,17 @@ constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods};
 
 }  // namespace
 
-Result<Candidates> find_candidates(const Target& target, const std::vector<InventoryEntry>& inventory,
-                                   const World& world) {
+Result<Candidates> find_candidates(const Target& target, const Inventory& inventory, const World& world) {
   bool empty = target.namespace_.empty() && target.labels.empty() && target.names.empty() && target.pattern.empty() &&
                target.user.empty() && target.cgroup.empty();
   if (empty && target.type != TargetType::kHost)
     return fail(Errc::kRefused, "the target selects nothing in particular, and that is never everything",
                 "give it names, labels, a namespace, a pattern or a cgroup");
-  std::vector<Known> known = TRY(resolve(inventory, world));
+  if (target.type == TargetType::kKubernetes && !inventory)
+    return fail(Errc::kNotFound, "the target kubernetes needs a cluster or an inventory, and there is neither",
+                "name the processes that stand for the pods: --inventory FILE");
+  std::vector<Known> known;
+  if (inventory) known = TRY(resolve(*inventory, world));
   return kFinders[static_cast<size_t>(target.type)](target, known, world);
 }
 

@@ -1,6 +1,7 @@
 // Candidates: every victim that a target describes, before any rule and any choice of how many.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 
 namespace ordeal::target {
 
+// Nothing: no inventory was given.
+using Inventory = std::optional<std::vector<InventoryEntry>>;
+
 struct Candidates {
   std::vector<Victim> victims;
   // For each victim: who else it is by the inventory. Rules are judged for all of these.
@@ -18,7 +22,6 @@ struct Candidates {
   std::vector<std::string> notes;
 };
 
-Result<Candidates> find_candidates(const Target& target, const std::vector<InventoryEntry>& inventory,
-                                   const World& world);
+Result<Candidates> find_candidates(const Target& target, const Inventory& inventory, const World& world);
 
 }  // namespace ordeal::target

@@ -52,21 +52,21 @@ std::string described(const Target& target) {
   return fmt::format("{} {}", kThings[static_cast<size_t>(target.type)], join(parts, ", "));
 }
 
-std::string nearest_to(const std::string& name, const Target& target, const std::vector<InventoryEntry>& inventory,
-                       const World& world) {
+std::string nearest_to(const std::string& name, const Target& target, const Inventory& inventory, const World& world) {
   std::vector<std::string> names;
   if (target.type == TargetType::kProcess)
     for (const sys::Process& process : world.processes) names.push_back(fault::program_name(process));
   else
-    for (const InventoryEntry& entry : inventory) names.push_back(entry.name);
+    for (const InventoryEntry& entry : inventory.value_or(std::vector<InventoryEntry>{})) names.push_back(entry.name);
   return fault::nearest_name(name, names);
 }
 
-Unexpected nothing_matched(const Target& target, const std::vector<InventoryEntry>& inventory, const World& world,
+Unexpected nothing_matched(const Target& target, const Inventory& inventory, const World& world,
                            const std::vector<std::string>& notes) {
   bool from_inventory = target.type == TargetType::kKubernetes || target.type == TargetType::kContainer;
   std::string text = fmt::format("no {}; {} processes are visible", described(target), world.processes.size());
-  if (from_inventory) text += fmt::format(" and the inventory lists {} entries", inventory.size());
+  if (from_inventory)
+    text += inventory ? fmt::format(" and the inventory lists {} entries", inventory->size()) : ", and no inventory";
   if (!notes.empty()) text += "; " + join(notes, "; ");
   std::string near = target.names.empty() ? "" : nearest_to(target.names.front(), target, inventory, world);
   return fail(Errc::kNotInjected, text, near.empty() ? "" : fmt::format("the nearest name is {}", near));
@@ -78,8 +78,8 @@ bool answers_to(const Victim& victim, const std::string& name) {
   return name.size() > victim.name.size() && name.starts_with(victim.name);
 }
 
-Result<> all_names_found(const Target& target, const std::vector<Victim>& victims,
-                         const std::vector<InventoryEntry>& inventory, const World& world) {
+Result<> all_names_found(const Target& target, const std::vector<Victim>& victims, const Inventory& inventory,
+                         const World& world) {
   for (const std::string& name : target.names) {
     bool found = std::any_of(victims.begin(), victims.end(), [&](auto& victim) { return answers_to(victim, name); });
     if (found) continue;
@@ -131,7 +131,7 @@ std::vector<Victim> choose(std::vector<Victim> allowed, int64_t number, uint64_t
 
 }  // namespace
 
-Result<Selection> select(const Target& target, const std::vector<InventoryEntry>& inventory, const World& world,
+Result<Selection> select(const Target& target, const Inventory& inventory, const World& world,
                          const std::vector<Policy>& policies, uint64_t seed) {
   Candidates candidates = TRY(find_candidates(target, inventory, world));
   if (candidates.victims.empty()) return nothing_matched(target, inventory, world, candidates.notes);
@@ -139,7 +139,6 @@ Result<Selection> select(const Target& target, const std::vector<InventoryEntry>
   Selection selection;
   selection.candidates = static_cast<int64_t>(candidates.victims.size());
   selection.notes = std::move(candidates.notes);
-  if (policies.empty()) selection.notes.push_back("there is no policy: only what is always protected is spared");
   std::vector<Victim> allowed;
   for (size_t i = 0; i < candidates.victims.size(); ++i) {
     Victim& victim = candidates.victims[i];
@@ -153,6 +152,12 @@ Result<Selection> select(const Target& target, const std::vector<InventoryEntry>
   int64_t number = TRY(how_many(target, static_cast<int64_t>(allowed.size())));
   selection.chosen = choose(std::move(allowed), number, seed);
   return selection;
+}
+
+Result<Selection> select(const Target& target, const Inventory& inventory, const std::vector<Policy>& policies,
+                         uint64_t seed) {
+  World world = TRY(World::look());
+  return select(target, inventory, world, policies, seed);
 }
 
 }  // namespace ordeal::target

@@ -9,8 +9,8 @@
 
 #include "base/result.h"
 #include "model/experiment.h"
-#include "model/inventory.h"
 #include "model/policy.h"
+#include "target/candidates.h"
 #include "target/world.h"
 
 namespace ordeal::target {
@@ -25,7 +25,10 @@ struct Selection {
 // kNotInjected: nothing matches, or fewer than asked. kRefused: the rules leave nothing, or forbid a victim that is
 // named; the selector is empty; the percentage rounds down to nothing. kNotFound: a cluster or an inventory is needed.
 // Every policy must allow a victim.
-Result<Selection> select(const Target& target, const std::vector<InventoryEntry>& inventory, const World& world,
+Result<Selection> select(const Target& target, const Inventory& inventory, const World& world,
                          const std::vector<Policy>& policies, uint64_t seed);
+// On this host as it is now.
+Result<Selection> select(const Target& target, const Inventory& inventory, const std::vector<Policy>& policies,
+                         uint64_t seed);
 
 }  // namespace ordeal::target

@@ -107,10 +107,11 @@ TEST(Select, HalfOfThemIsTheSameHalfForTheSameSeed) {
 }
 
 TEST(Select, WithoutAnInventoryAClusterIsNeeded) {
-  auto selection = select(pods(), {}, shop(), {}, 1);
+  auto selection = select(pods(), std::nullopt, shop(), {}, 1);
   ASSERT_FALSE(selection);
   EXPECT_EQ(selection.error().code, Errc::kNotFound);
   EXPECT_NE(selection.error().advice().find("--inventory"), std::string::npos);
+  EXPECT_EQ(select(pods(), Inventory(std::in_place), shop(), {}, 1).error().code, Errc::kNotInjected);
 }
 
 TEST(Select, AnEmptySelectorIsRefused) {
@@ -128,7 +129,7 @@ TEST(Select, ProcessesAreFoundByNamePatternUserAndCgroup) {
     Target target;
     target.type = TargetType::kProcess;
     change(target);
-    auto selection = select(target, {}, shop(), {}, 1);
+    auto selection = select(target, std::nullopt, shop(), {}, 1);
     return selection ? static_cast<int>(selection->chosen.size()) : -1;
   };
   EXPECT_EQ(count([](Target& t) { t.names = {"nginx"}; }), 2);
@@ -148,7 +149,7 @@ TEST(Select, OrdealItselfIsNeverMatchedByAPattern) {
   Target target;
   target.type = TargetType::kProcess;
   target.pattern = "--serve";
-  auto selection = select(target, {}, shop(), {}, 1);
+  auto selection = select(target, std::nullopt, shop(), {}, 1);
   ASSERT_TRUE(selection);
   for (const Victim& victim : selection->chosen) EXPECT_NE(victim.processes[0].pid, 60);
   EXPECT_EQ(selection->refused.size(), 2u);  // init and sshd
@@ -158,7 +159,7 @@ TEST(Select, WhatIsAlwaysProtectedIsRefusedByName) {
   Target target;
   target.type = TargetType::kProcess;
   target.names = {"sshd"};
-  auto selection = select(target, {}, shop(), {}, 1);
+  auto selection = select(target, std::nullopt, shop(), {}, 1);
   ASSERT_FALSE(selection);
   EXPECT_EQ(selection.error().code, Errc::kRefused);
   EXPECT_NE(selection.error().message().find("sshd is always protected"), std::string::npos);
@@ -168,18 +169,18 @@ TEST(Select, ContainersAreFoundByIdPathAndLabels) {
   Target by_id;
   by_id.type = TargetType::kContainer;
   by_id.names = {kId.substr(0, 12)};
-  auto selection = select(by_id, {}, shop(), {}, 1);
+  auto selection = select(by_id, std::nullopt, shop(), {}, 1);
   ASSERT_TRUE(selection) << selection.error().message();
   EXPECT_EQ(selection->chosen[0].cgroup, "/docker/" + kId);
   by_id.names = {kId};
-  EXPECT_TRUE(select(by_id, {}, shop(), {}, 1));
+  EXPECT_TRUE(select(by_id, std::nullopt, shop(), {}, 1));
   by_id.names = {kId.substr(0, 5)};
-  EXPECT_FALSE(select(by_id, {}, shop(), {}, 1));
+  EXPECT_FALSE(select(by_id, std::nullopt, shop(), {}, 1));
 
   Target by_path;
   by_path.type = TargetType::kContainer;
   by_path.cgroup = "/shop/db";
-  selection = select(by_path, {}, shop(), {}, 1);
+  selection = select(by_path, std::nullopt, shop(), {}, 1);
   ASSERT_TRUE(selection);
   EXPECT_EQ(selection->chosen[0].processes.size(), 2u);
   selection = select(by_path, inventory(), shop(), {}, 1);
@@ -197,7 +198,7 @@ TEST(Select, NothingMatchedNamesTheNearest) {
   Target target;
   target.type = TargetType::kProcess;
   target.names = {"postgers"};
-  auto selection = select(target, {}, shop(), {}, 1);
+  auto selection = select(target, std::nullopt, shop(), {}, 1);
   ASSERT_FALSE(selection);
   EXPECT_EQ(selection.error().code, Errc::kNotInjected);
   EXPECT_NE(selection.error().message().find("12 processes are visible"), std::string::npos);
@@ -268,13 +269,13 @@ TEST(Select, APercentageThatRoundsToNothingIsRefused) {
 
 TEST(Select, TheHostIsOneVictim) {
   Target target;
-  auto selection = select(target, {}, shop(), {}, 1);
+  auto selection = select(target, std::nullopt, shop(), {}, 1);
   ASSERT_TRUE(selection);
   ASSERT_EQ(selection->chosen.size(), 1u);
   EXPECT_EQ(selection->chosen[0].kind, VictimKind::kHost);
   EXPECT_EQ(selection->chosen[0].name, "shop-host");
   target.names = {"other-host"};
-  EXPECT_FALSE(select(target, {}, shop(), {}, 1));
+  EXPECT_FALSE(select(target, std::nullopt, shop(), {}, 1));
 }
 
 // For n victims of which some are protected, and p percent: never more than floor(p % of the allowed), never a

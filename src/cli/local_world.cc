@@ -1,0 +1,170 @@
+#include "cli/local_world.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "cli/watching.h"
+#include "guard/journal.h"
+#include "guard/registry.h"
+
+namespace ordeal::cli {
+namespace {
+
+constexpr Nanos kReaperLimit = 3s;
+constexpr size_t kMaxOutput = 4096;
+
+Result<UniqueFd> take_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("cannot block signals");
+  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd) return fail_errno("cannot take signals");
+  return fd;
+}
+
+}  // namespace
+
+LocalWorld::LocalWorld(const Experiment& experiment, const std::vector<Victim>& victims, guard::GuardClient guard,
+                       guard::Paths paths, std::string run_id)
+    : experiment_(experiment),
+      victims_(victims),
+      guard_(std::move(guard)),
+      paths_(std::move(paths)),
+      run_id_(std::move(run_id)) {}
+
+Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experiment, const std::vector<Victim>& victims,
+                                                       guard::GuardClient guard, guard::Paths paths,
+                                                       std::string run_id) {
+  std::unique_ptr<LocalWorld> world(
+      new LocalWorld(experiment, victims, std::move(guard), std::move(paths), std::move(run_id)));
+  world->signals_ = TRY(take_signals());
+  world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
+    w->events_.push_back(engine::Seen{index, observation});
+  }));
+  return world;
+}
+
+void LocalWorld::wait(BootTime until) {
+  pollfd fds[4] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
+                   {signals_.get(), POLLIN, 0},
+                   {watcher_->descriptor(), POLLIN, 0},
+                   {actuator_ ? actuator_->fd() : -1, POLLIN, 0}};
+  Nanos left = events_.empty() ? std::max(Nanos(0), until - boot_now()) : Nanos(0);
+  timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
+  ::ppoll(fds, 4, &limit, nullptr);
+  if (fds[2].revents != 0) watcher_->dispatch();
+}
+
+std::vector<engine::Event> LocalWorld::collect() {
+  collect_guard();
+  collect_signals();
+  collect_actuator();
+  std::vector<engine::Event> events(events_.begin(), events_.end());
+  events_.clear();
+  return events;
+}
+
+void LocalWorld::collect_guard() {
+  if (guard_lost_) return;
+  for (const guard::GuardEvent& event : guard_.events()) {
+    if (event.kind == guard::GuardEvent::Kind::kHalted) continue;  // kHalting has said it
+    events_.push_back(translate(event));
+  }
+}
+
+engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
+  using Kind = guard::GuardEvent::Kind;
+  switch (event.kind) {
+    case Kind::kApplied:
+      return engine::Applied{event.impact, event.steps, event.applied};
+    case Kind::kApplyFailed:
+      return engine::ApplyFailed{event.impact, event.error};
+    case Kind::kVictimGone:
+      return engine::VictimGone{event.impact, event.why};
+    case Kind::kReverted:
+      return engine::Reverted{event.impact,  event.clean,    event.why,  event.error.what,
+                              event.applied, event.reverted, event.took, event.proof};
+    case Kind::kNothingInForce:
+      return engine::NothingInForce{};
+    case Kind::kHalting:
+    case Kind::kHalted:
+      return engine::HaltAsked{event.by, event.why};
+    case Kind::kGuardGone:
+      break;
+  }
+  guard_lost_ = true;
+  return engine::GuardLost{left_behind()};
+}
+
+// After the guard's death its reaper undoes what is journalled; nothing is left once its journal is gone.
+std::string LocalWorld::left_behind() const {
+  std::string journal = paths_.journal(run_id_);
+  BootTime until = boot_now() + kReaperLimit;
+  while (::access(journal.c_str(), F_OK) == 0) {
+    auto lock = guard::lock_journal(journal);
+    if (lock && *lock && ::access(journal.c_str(), F_OK) == 0) return "the journal " + journal + " is not undone";
+    if (boot_now() > until) return "the reaper still works on " + journal;
+    std::this_thread::sleep_for(10ms);
+  }
+  return "";
+}
+
+void LocalWorld::collect_signals() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+    events_.push_back(engine::HaltAsked{"signal", strsignal(static_cast<int>(info.ssi_signo))});
+}
+
+void LocalWorld::perform(const engine::Action& action) {
+  if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation);
+  if (auto* act_now = std::get_if<engine::Act>(&action)) act(act_now->why);
+  if (guard_lost_) return;
+  if (auto* inject = std::get_if<engine::Inject>(&action))
+    guard_.inject(inject->impact, victims_.at(inject->impact), experiment_.attack);
+  if (std::holds_alternative<engine::Renew>(action)) guard_.renew();
+  if (auto* revert = std::get_if<engine::RevertAll>(&action)) guard_.revert_all(revert->why);
+}
+
+void LocalWorld::act(const std::string& why) {
+  sys::SpawnOptions options;
+  options.argv = experiment_.on_breach->command;
+  options.out = sys::Stream::kPipe;
+  options.err = sys::Stream::kPipe;
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable; ++variable) environment.emplace_back(*variable);
+  environment.push_back("ORDEAL_RUN=" + run_id_);
+  environment.push_back("ORDEAL_BREACH=" + why);
+  options.environment = std::move(environment);
+  acted_ = boot_now();
+  actuator_output_.clear();
+  auto child = sys::Child::start(options);
+  if (!child) {
+    events_.push_back(engine::Acted{options.argv, 127, child.error().message(), Nanos(0)});
+    return;
+  }
+  for (int fd : {child->out(), child->err()}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  actuator_ = std::move(*child);
+}
+
+void LocalWorld::collect_actuator() {
+  if (!actuator_) return;
+  char buffer[1024];
+  for (int fd : {actuator_->out(), actuator_->err()})
+    for (ssize_t n; (n = ::read(fd, buffer, sizeof buffer)) > 0;)
+      if (actuator_output_.size() < kMaxOutput) actuator_output_.append(buffer, static_cast<size_t>(n));
+  auto status = actuator_->wait(Nanos(0));
+  bool late = boot_now() - acted_ > experiment_.on_breach->timeout;
+  if (!status && !late) return;
+  if (late) actuator_output_ += "\nkilled at its time limit";
+  int code = status && status->signal == 0 ? status->code : 124;
+  events_.push_back(engine::Acted{experiment_.on_breach->command, code, actuator_output_, boot_now() - acted_});
+  actuator_.reset();
+}
+
+}  // namespace ordeal::cli

@@ -1,0 +1,56 @@
+// LocalWorld: a run on this host as the engine sees it: a watcher, a guard, signals, an actuator, and the clock.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "engine/loop.h"
+#include "guard/client.h"
+#include "guard/paths.h"
+#include "model/seams.h"
+#include "sys/spawn.h"
+
+namespace ordeal::cli {
+
+class LocalWorld : public engine::World {
+ public:
+  // SIGINT, SIGTERM and SIGHUP end the run from here on, in good order.
+  static Result<std::unique_ptr<LocalWorld>> create(const Experiment& experiment, const std::vector<Victim>& victims,
+                                                    guard::GuardClient guard, guard::Paths paths, std::string run_id);
+
+  void wait(BootTime until) override;
+  std::vector<engine::Event> collect() override;
+  void perform(const engine::Action& action) override;
+  BootTime now() override { return boot_now(); }
+
+  guard::GuardClient& guard() { return guard_; }
+  bool guard_lost() const { return guard_lost_; }
+
+ private:
+  LocalWorld(const Experiment& experiment, const std::vector<Victim>& victims, guard::GuardClient guard,
+             guard::Paths paths, std::string run_id);
+  void collect_guard();
+  void collect_signals();
+  void collect_actuator();
+  engine::Event translate(const guard::GuardEvent& event);
+  void act(const std::string& why);
+  std::string left_behind() const;
+
+  const Experiment& experiment_;
+  const std::vector<Victim>& victims_;
+  guard::GuardClient guard_;
+  guard::Paths paths_;
+  std::string run_id_;
+  std::unique_ptr<Watcher> watcher_;
+  UniqueFd signals_;
+  std::deque<engine::Event> events_;
+  std::optional<sys::Child> actuator_;
+  BootTime acted_{};
+  std::string actuator_output_;
+  bool guard_lost_ = false;
+};
+
+}  // namespace ordeal::cli

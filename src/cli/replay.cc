@@ -1,0 +1,55 @@
+#include "cli/replay.h"
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "guard/client.h"
+#include "sys/spawn.h"
+
+namespace ordeal::cli {
+
+Result<json::Value> replay(const std::string& state_dir) {
+  sys::SpawnOptions options;
+  options.program = TRY(guard::find_guard());
+  options.argv = {"ordeal-guard", "--replay"};
+  if (!state_dir.empty()) options.argv.insert(options.argv.end(), {"--state-dir", state_dir});
+  sys::Finished finished = TRY(sys::run(options, 30s));
+  if (finished.timed_out) return fail(Errc::kRevertFailed, "ordeal-guard --replay did not end within 30 s");
+  auto answer = json::parse(finished.output);
+  if (!answer) return fail(Errc::kInternal, "ordeal-guard --replay: " + finished.output);
+  return answer;
+}
+
+Result<> replay_dead_runs(const std::string& state_dir) {
+  json::Value answer = TRY(replay(state_dir));
+  for (const json::Value& run : answer.at("runs").as_array())
+    for (const json::Value& failed : run.at("failed").as_array())
+      return fail(Errc::kRevertFailed,
+                  fmt::format("the run {} left something behind: {}", std::string_view(run.at("run").as_string()),
+                              std::string_view(failed.as_string())),
+                  "mend it by hand, then `ordeal revert`");
+  return {};
+}
+
+ExitCode revert_command(const std::string& state_dir, bool json) {
+  auto answer = replay(state_dir);
+  if (!answer) return print_error(answer.error());
+  ExitCode code = ExitCode::kHeld;
+  const json::Array& runs = answer->at("runs").as_array();
+  for (const json::Value& run : runs) {
+    for (const json::Value& done : run.at("undone").as_array())
+      if (!json)
+        fmt::print("{}: undone: {}\n", std::string_view(run.at("run").as_string()), std::string_view(done.as_string()));
+    for (const json::Value& failed : run.at("failed").as_array()) {
+      code = ExitCode::kRevertFailed;
+      if (!json)
+        fmt::print("{}: NOT undone: {}\n", std::string_view(run.at("run").as_string()),
+                   std::string_view(failed.as_string()));
+    }
+  }
+  if (json) fmt::print("{}\n", json::write(*answer));
+  if (!json && runs.empty()) fmt::print("Nothing was left behind.\n");
+  return code;
+}
+
+}  // namespace ordeal::cli

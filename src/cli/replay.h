@@ -1,0 +1,16 @@
+// What dead runs left, undone by `ordeal-guard --replay`: the helper touches the kernel, not this program.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "json/value.h"
+
+namespace ordeal::cli {
+
+// {"runs":[{run, undone[], failed[]}]}
+Result<json::Value> replay(const std::string& state_dir);
+// kRevertFailed when something stays behind.
+Result<> replay_dead_runs(const std::string& state_dir);
+
+}  // namespace ordeal::cli

@@ -1,0 +1,119 @@
+// run: the whole way of an experiment. run_experiment() reads as the list of its steps.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/fingerprint.h"
+#include "cli/local_world.h"
+#include "cli/prepare.h"
+#include "cli/progress.h"
+#include "cli/replay.h"
+#include "cli/write_report.h"
+#include "guard/latch.h"
+#include "store/store.h"
+#include "sys/capability.h"
+
+namespace ordeal::cli {
+namespace {
+
+Result<> check_latch(const guard::Paths& paths) {
+  auto latch = guard::latch_engaged(paths);
+  if (!latch) return {};
+  return fail(Errc::kRefused,
+              fmt::format("the halt latch is engaged by {} since {}: {}", latch->by, latch->since, latch->reason),
+              "`ordeal resume` releases it");
+}
+
+// What a plan alone cannot do, a run refuses before anything is touched.
+Result<> check_plans(const Prepared& prepared) {
+  for (const VictimPlan& plan : prepared.plans)
+    if (plan.refusal && plan.refusal->code == Errc::kRefused) return tl::unexpected(*plan.refusal);
+  int possible = 0;
+  for (const VictimPlan& plan : prepared.plans) possible += !plan.refusal;
+  if (possible == 0) return tl::unexpected(*prepared.plans.front().refusal);
+  return {};
+}
+
+Result<engine::Setup> make_setup(const Prepared& prepared) {
+  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}};
+  for (const Expectation& expectation : prepared.experiment.expect)
+    setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
+  return setup;
+}
+
+Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOptions& options, const std::string& run_id) {
+  guard::GuardStart start{run_id, options.state_dir, options.policies};
+  guard::GuardClient guard = TRY(guard::GuardClient::start(start));
+  guard.set_exemptions(prepared.exemptions);
+  guard.set_candidates(prepared.selection.candidates);
+  return guard;
+}
+
+json::Value plan_record(const Prepared& prepared) {
+  json::Array victims;
+  for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
+  return json::Object{{"candidates", prepared.selection.candidates}, {"victims", std::move(victims)}};
+}
+
+Result<> write_reports(const std::vector<RunEvent>& events, const std::vector<std::string>& files) {
+  for (const std::string& file : files)
+    TRY_VOID(write_atomically(file, TRY(render_report(events, TRY(format_of(file))))));
+  return {};
+}
+
+// A revert that failed shows in the guard's own exit code too.
+Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
+  if (world.guard_lost()) return verdict;
+  auto code = world.guard().finish();
+  if (code && *code == 0) return verdict;
+  if (verdict.outcome == Outcome::kRevertFailed) return verdict;
+  std::string why = code ? fmt::format("the guard ended with {}", *code) : code.error().message();
+  return {Outcome::kRevertFailed, why, "run `ordeal revert`, then `ordeal verify-clean`"};
+}
+
+Result<Verdict> run_experiment(const RunOptions& options) {
+  for (const std::string& file : options.reports) TRY_VOID(format_of(file));
+  guard::Paths paths = TRY(guard::Paths::find(options.state_dir));
+  TRY_VOID(check_latch(paths));               // nothing starts under the latch
+  Prepared prepared = TRY(prepare(options));  // the files are good; victims and steps are known
+  TRY_VOID(check_plans(prepared));            // each victim may be hit, by a mechanism that this machine has
+  TRY_VOID(paths.make());
+  TRY_VOID(replay_dead_runs(options.state_dir));  // nothing of an earlier, dead run is left
+  std::string run_id = make_run_id(wall_now(), Random::fresh_seed());
+  store::Store store = TRY(store::Store::open(paths.record()));
+  TRY_VOID(store.begin_run(
+      {run_id, prepared.experiment.name, wall_now(), to_json(prepared.experiment), plan_record(prepared)}));
+  TRY_VOID(save_fingerprint(paths));  // verify-clean can compare with now
+  guard::GuardClient guard =
+      TRY(start_guard(prepared, options, run_id));  // from here on the guard alone may touch the kernel
+  TRY_VOID(sys::drop_all_capabilities());
+  std::unique_ptr<LocalWorld> world =
+      TRY(LocalWorld::create(prepared.experiment, prepared.selection.chosen, std::move(guard), paths, run_id));
+  engine::Machine machine(TRY(make_setup(prepared)));
+  Progress progress(options, prepared.warnings);
+  std::vector<RunEvent> events;
+  auto sink = [&](const RunEvent& event) {
+    events.push_back(event);
+    progress.show(event);
+    if (auto stored = store.append(event); !stored) progress.warn(stored.error().message());
+  };
+  Verdict verdict =
+      engine::run(machine, *world, run_id, WallOffset::measure(), prepared.experiment.sources.interval, sink);
+  verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
+  TRY_VOID(store.finish_run(run_id, verdict));
+  TRY_VOID(write_reports(events, options.reports));
+  progress.finish(verdict, run_id, options);
+  return verdict;
+}
+
+}  // namespace
+
+ExitCode run_command(const RunOptions& options) {
+  auto verdict = run_experiment(options);
+  return verdict ? exit_code_of(verdict->outcome) : print_error(verdict.error());
+}
+
+}  // namespace ordeal::cli

@@ -1,0 +1,96 @@
+// verify-clean: what is different from before the last run, and anything of Ordeal's that still stands.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/fingerprint.h"
+#include "guard/registry.h"
+#include "json/reader.h"
+#include "sys/cgroup.h"
+#include "sys/fingerprint.h"
+#include "sys/process.h"
+
+namespace ordeal::cli {
+namespace {
+
+std::string file_of(const guard::Paths& paths) { return paths.state + "/fingerprint.json"; }
+
+Result<sys::Fingerprint> read_fingerprint(const guard::Paths& paths) {
+  auto text = read_file(file_of(paths), size_t{16} << 20);
+  if (!text) return fail(Errc::kNotFound, "there is no fingerprint yet", "it is taken when a run starts");
+  json::Document document{TRY(json::parse(*text)), {}};
+  sys::Fingerprint print;
+  for (const auto& [section, lines] : TRY(json::Reader(document).fields())) {
+    auto& into = print[section];
+    for (const json::Reader& line : TRY(lines.items())) into.push_back(TRY(line.text()));
+  }
+  return print;
+}
+
+void find_journals(const guard::Paths& paths, std::vector<std::string>& left) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(paths.journal_folder(), error))
+    left.push_back("journal " + entry.path().string());
+}
+
+void find_cgroups(std::vector<std::string>& left) {
+  auto tree = sys::CgroupTree::discover();
+  if (!tree) return;
+  for (const sys::Hierarchy& hierarchy : tree->hierarchies()) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(hierarchy.mount, error))
+      if (entry.path().filename().string().starts_with("ordeal-")) left.push_back("cgroup " + entry.path().string());
+  }
+}
+
+void find_processes(std::vector<std::string>& left) {
+  for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{}))
+    if (process.comm == "ordeal-guard")
+      left.push_back(fmt::format("process {} {}", process.pid, process.command_line()));
+}
+
+// Of Ordeal's own, while no run is live.
+std::vector<std::string> leftovers(const guard::Paths& paths) {
+  std::vector<std::string> left;
+  find_journals(paths, left);
+  find_cgroups(left);
+  find_processes(left);
+  return left;
+}
+
+}  // namespace
+
+Result<> save_fingerprint(const guard::Paths& paths) {
+  json::Object object;
+  for (const auto& [section, lines] : sys::take_fingerprint()) {
+    json::Array array;
+    for (const std::string& line : lines) array.push_back(json::Value(line));
+    object[section] = std::move(array);
+  }
+  return write_atomically(file_of(paths), json::write(object));
+}
+
+ExitCode verify_clean_command(const std::string& state_dir, bool json) {
+  auto paths = guard::Paths::find(state_dir);
+  if (!paths) return print_error(paths.error());
+  auto active = guard::active_runs(*paths);
+  if (active && !active->empty())
+    return print_error(Error{Errc::kRefused, "the run " + active->front().run + " is live", 0,
+                             "wait for it, or `ordeal halt` it", nullptr});
+  auto before = read_fingerprint(*paths);
+  if (!before) return print_error(before.error());
+  std::vector<std::string> differences = sys::compare(*before, sys::take_fingerprint());
+  for (std::string& left : leftovers(*paths)) differences.push_back(std::move(left));
+  json::Array list;
+  for (const std::string& difference : differences) list.push_back(json::Value(difference));
+  if (json)
+    fmt::print("{}\n", json::write(json::Object{{"clean", differences.empty()}, {"differences", std::move(list)}}));
+  if (!json)
+    for (const std::string& difference : differences) fmt::print("{}\n", difference);
+  if (!json && differences.empty()) fmt::print("Clean: nothing differs from before the last run.\n");
+  return differences.empty() ? ExitCode::kHeld : ExitCode::kRevertFailed;
+}
+
+}  // namespace ordeal::cli

@@ -1,0 +1,15 @@
+// The watcher of a run, from the experiment's sources and expectations.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "model/seams.h"
+
+namespace ordeal::cli {
+
+// Every query must parse and be evaluable; kInvalidInput names the expectation and the column.
+Result<> check_queries(const Experiment& experiment);
+Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Answer answer);
+
+}  // namespace ordeal::cli

@@ -1,0 +1,45 @@
+#include "fault/protected.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace ordeal::fault {
+namespace {
+
+sys::Process make(pid_t pid, const std::string& comm, const std::string& exe) {
+  sys::Process process;
+  process.pid = pid;
+  process.ppid = 1;
+  process.comm = comm;
+  process.exe = exe;
+  process.argv = {exe};
+  return process;
+}
+
+TEST(Protected, TheHostsServicesAreProtectedByNameOrProgram) {
+  for (const char* name :
+       {"sshd", "sshd-session", "kubelet", "containerd", "containerd-shim", "containerd-shim-runc-v2", "dockerd",
+        "crio", "conmon", "podman", "ordeal", "ordeal-guard"}) {
+    EXPECT_TRUE(always_protected(make(99, std::string(name).substr(0, 15), ""), {})) << name;
+    EXPECT_TRUE(always_protected(make(99, "renamed", std::string("/usr/bin/") + name), {})) << name;
+  }
+}
+
+TEST(Protected, OrdinaryProcessesAreNot) {
+  for (const char* name : {"nginx", "postgres", "sshfs", "ssh", "containers", "podman-x", "ordealing"})
+    EXPECT_FALSE(always_protected(make(99, name, std::string("/usr/bin/") + name), {})) << name;
+}
+
+TEST(Protected, InitKernelThreadsAndWhatRunsOrdealAre) {
+  EXPECT_TRUE(always_protected(make(1, "systemd", "/sbin/init"), {}));
+  sys::Process thread = make(77, "kworker/0:1", "");
+  thread.argv.clear();
+  thread.ppid = 2;
+  EXPECT_TRUE(always_protected(thread, {}));
+  EXPECT_TRUE(always_protected(make(::getpid(), "x", "/x")));
+  EXPECT_TRUE(always_protected(make(::getppid(), "x", "/x")));
+  EXPECT_TRUE(own_chain().count(::getppid()));
+}
+
+}  // namespace
+}  // namespace ordeal::fault

@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+
+#include "report/markup.h"
+#include "report/report.h"
+#include "report/scale.h"
+#include "report/wording.h"
+
+namespace ordeal::report {
+namespace {
+
+// One line of plain text: Markdown's own characters are escaped, and HTML is.
+std::string plain(std::string_view text) {
+  std::string out;
+  for (char c : escape(text)) {
+    if (std::string_view("\\`*_[]|~").find(c) != std::string_view::npos) out += '\\';
+    out += c == '\n' || c == '\t' ? ' ' : c;
+  }
+  return out;
+}
+
+std::string code(std::string text) {
+  for (char& c : text)
+    if (c == '`' || c == '\n') c = ' ';
+  return "`" + text + "`";
+}
+
+std::string when_cell(const ExpectationSummary& expectation, const char* name) {
+  for (const WhenSummary& when : expectation.when)
+    if (when.when == name)
+      return fmt::format("{} {}", mark_of(when.standing),
+                         plain(when.value ? format_value(*when.value, unit_of(expectation)) : "no data"));
+  return "";
+}
+
+std::string expectations_table(const RunSummary& summary) {
+  if (summary.expectations.empty()) return {};
+  std::string out = "| expectation | asked | before | during | after |\n|---|---|--:|--:|--:|\n";
+  for (const ExpectationSummary& expectation : summary.expectations)
+    out += fmt::format("| {} | {} | {} | {} | {} |\n", plain(expectation.name), plain(condition_in_words(expectation)),
+                       when_cell(expectation, "before"), when_cell(expectation, "during"),
+                       when_cell(expectation, "after"));
+  return out + "\n";
+}
+
+std::string impacts_table(const RunSummary& summary) {
+  if (summary.impacts.empty()) return "Nothing was injected.\n\n";
+  std::string out = "| victim | proof of impact | reverted |\n|---|---|---|\n";
+  for (const ImpactSummary& impact : summary.impacts) {
+    std::string proven = "– no proof";
+    for (const ProofSummary& proof : summary.proofs)
+      if (proof.victim == impact.victim) proven = (proof.proven ? "✓ " : "✕ ") + plain(proof.measured);
+    std::string result = impact.result.empty() ? "not seen" : impact.result;
+    out += fmt::format("| {} | {} | {} |\n", plain(impact.victim), proven, plain(result));
+  }
+  return out + "\n";
+}
+
+std::string timings(const RunSummary& summary) {
+  std::string out;
+  auto line = [&](const std::optional<Nanos>& latency, const char* name) {
+    if (latency) out += fmt::format("- {}: {}\n", name, format_latency(*latency));
+  };
+  line(summary.detection(), "fault on to breach");
+  line(summary.breach_to_halt(), "breach to halt");
+  line(summary.halt_to_reverted(), "halt to fault off");
+  return out.empty() ? out : out + "\n";
+}
+
+}  // namespace
+
+std::string markdown_report(const RunSummary& summary) {
+  Headline headline = headline_of(summary);
+  std::string out = fmt::format("# {}\n\n", plain(summary.name));
+  if (!summary.hypothesis.empty()) out += fmt::format("> {}\n\n", plain(summary.hypothesis));
+  out += fmt::format("**{} {}**", headline.mark, headline.title);
+  if (summary.verdict) out += fmt::format(": {}", plain(summary.verdict->reason));
+  out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary)));
+  out += expectations_table(summary) + timings(summary) + impacts_table(summary) + "## What to do next\n\n";
+  size_t number = 0;
+  for (const std::string& step : next_steps(summary)) out += fmt::format("{}. {}\n", ++number, plain(step));
+  out += fmt::format("\nRun {}, {}, took {}, Ordeal {}.\n", code(summary.run), date_in_words(summary),
+                     format_latency(summary.end - summary.begin), plain(summary.version));
+  return out;
+}
+
+}  // namespace ordeal::report

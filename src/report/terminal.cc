@@ -1,0 +1,169 @@
+#include "report/terminal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "report/columns.h"
+#include "report/scale.h"
+
+namespace ordeal::report {
+namespace {
+
+constexpr size_t kHistory = 40;
+constexpr Nanos kReadingsEvery = 5s;
+
+struct StateWords {
+  const char *mark, *word;
+  Tone tone;
+};
+StateWords words_of(Reading reading) {
+  static constexpr std::array<StateWords, 4> kWords{{{"✓", "holds", Tone::kGood},
+                                                     {"✕", "BREACHED", Tone::kBad},
+                                                     {"?", "undecided", Tone::kNeutral},
+                                                     {"–", "no data", Tone::kNeutral}}};
+  return kWords[static_cast<size_t>(reading)];
+}
+
+std::string coloured(const std::string& text, Tone tone, const TerminalStyle& style) {
+  static constexpr std::array kCodes{"32", "31", "1;35", "2"};
+  if (!style.colour) return text;
+  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<size_t>(tone)], text);
+}
+
+std::string bold(const std::string& text, const TerminalStyle& style) {
+  return style.colour ? "\x1b[1m" + text + "\x1b[0m" : text;
+}
+
+void put(std::vector<std::string>& lines, const std::string& text, const TerminalStyle& style) {
+  lines.push_back(fit(text, style.width));
+}
+
+}  // namespace
+
+void TerminalView::on_run(const RunEvent& event) {
+  RunSummary summary = summarize({event});
+  run_ = event.run;
+  begin_ = phase_begin_ = readings_shown_ = event.boot;
+  name_ = harmless(summary.name);
+  hypothesis_ = harmless(summary.hypothesis);
+  expectations_ = std::move(summary.expectations);
+  rows_.assign(expectations_.size(), Row());
+  due_.push_back(fmt::format("{}  {}", name_, run_));
+  if (!hypothesis_.empty()) due_.push_back("hypothesis: " + hypothesis_);
+  due_.push_back("attack: " + harmless(attack_in_words(summary)));
+}
+
+void TerminalView::on_reading(const RunEvent& event) {
+  auto index = number_of(event.data, "expectation");
+  if (!index || *index < 0 || static_cast<size_t>(*index) >= rows_.size()) return;
+  Row& row = rows_[static_cast<size_t>(*index)];
+  Reading reading = reading_of(event.data);
+  if (row.seen && reading != row.reading)
+    due_.push_back(stamped(event.boot, harmless(tell(event, expectations_).text)));
+  row.reading = reading;
+  row.seen = readings_fresh_ = true;
+  row.value = number_of(event.data, "value");
+  row.history.push_back(row.value);
+  if (row.history.size() > kHistory) row.history.pop_front();
+}
+
+void TerminalView::apply(const RunEvent& event) {
+  if (event.type == "run") return on_run(event);
+  if (event.type == "reading") return on_reading(event);
+  if (event.type == "phase") {
+    phase_ = phase_of(event.data);
+    phase_begin_ = event.boot;
+    phase_length_ = millis_of(event.data, "length_ms");
+  }
+  if (event.type == "inject") in_force_[text_of(event.data, "impact")] = harmless(text_of(event.data, "victim"));
+  if (event.type == "reverted" || event.type == "victim_gone") in_force_.erase(text_of(event.data, "impact"));
+  if (event.type == "verdict") verdict_ = summarize({event}).verdict;
+  Telling telling = tell(event, expectations_);
+  std::string text = harmless(telling.kind + ": " + telling.text);
+  if (!telling.detail.empty()) text += " (" + harmless(telling.detail) + ")";
+  if (event.type != "verdict") due_.push_back(stamped(event.boot, text));
+  if (event.type != "phase") last_ = {telling.tone, telling.kind, text, {}};
+}
+
+std::string TerminalView::stamped(BootTime at, const std::string& text) const {
+  return fmt::format("{:>6.1f}s  {}", to_seconds(at - begin_), text);
+}
+
+std::string TerminalView::phase_line(BootTime now) const {
+  std::string line = fmt::format("{}  {}", format_elapsed(now - begin_), name_of(phase_));
+  if (phase_length_ <= 0s) return line;
+  Nanos left = std::max<Nanos>(phase_length_ - (now - phase_begin_), 0s);
+  // Rounded up: the countdown shows 0:00 only when the time is over.
+  return line + fmt::format(", {} left of {}", format_elapsed(left + 999ms), format_elapsed(phase_length_));
+}
+
+std::string TerminalView::impacts_line() const {
+  if (in_force_.empty()) return "no impact in force";
+  std::vector<std::string> victims;
+  for (const auto& [impact, victim] : in_force_) victims.push_back(victim);
+  return fmt::format("{} impact{} in force: {}", victims.size(), victims.size() == 1 ? "" : "s", join(victims, ", "));
+}
+
+std::string TerminalView::row_line(size_t index, const TerminalStyle& style) const {
+  const Row& row = rows_[index];
+  const ExpectationSummary& expectation = expectations_[index];
+  size_t name_width = std::clamp<size_t>(style.width / 3, 10, 28);
+  std::string value = row.value ? format_value(*row.value, unit_of(expectation)) : "–";
+  std::string limit = expectation.threshold ? expectation.threshold->op + " " +
+                                                  format_value(expectation.threshold->value, unit_of(expectation))
+                                            : harmless(expectation.condition);
+  StateWords words = row.seen ? words_of(row.reading) : StateWords{"·", "waiting", Tone::kNeutral};
+  std::string line = fmt::format("{} {} {} {} ", coloured(words.mark, words.tone, style),
+                                 padded(fit(harmless(expectation.name), name_width), name_width), padded_left(value, 9),
+                                 padded(limit, 10));
+  // What is left of the width is the sparkline's; the state word must always be seen.
+  size_t used = name_width + 2 + 10 + 11 + 12;
+  size_t room = style.width > used ? std::min(style.width - used, kHistory) : 0;
+  return line + coloured(padded(words.word, 10), words.tone, style) + sparkline(row.history, room);
+}
+
+std::vector<std::string> TerminalView::frame(BootTime now, const TerminalStyle& style) const {
+  std::vector<std::string> lines;
+  put(lines, bold(name_, style) + "  " + coloured(run_, Tone::kNeutral, style), style);
+  if (!hypothesis_.empty()) put(lines, hypothesis_, style);
+  put(lines, "", style);
+  for (size_t i = 0; i < rows_.size(); ++i) put(lines, row_line(i, style), style);
+  put(lines, "", style);
+  put(lines, phase_line(now), style);
+  put(lines, in_force_.empty() ? coloured(impacts_line(), Tone::kNeutral, style) : bold(impacts_line(), style), style);
+  put(lines, coloured(last_.text, last_.tone, style), style);
+  return lines;
+}
+
+std::string TerminalView::readings_line() const {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < rows_.size(); ++i)
+    if (rows_[i].seen)
+      parts.push_back(fmt::format("{} {} ({})", harmless(expectations_[i].name),
+                                  rows_[i].value ? format_value(*rows_[i].value, unit_of(expectations_[i])) : "–",
+                                  words_of(rows_[i].reading).word));
+  return join(parts, ", ");
+}
+
+std::vector<std::string> TerminalView::new_lines(BootTime now) {
+  if (readings_fresh_ && now - readings_shown_ >= kReadingsEvery) {
+    due_.push_back(stamped(now, readings_line()));
+    readings_shown_ = now;
+    readings_fresh_ = false;
+  }
+  return std::exchange(due_, {});
+}
+
+std::vector<std::string> TerminalView::ending(const std::string& report_path, const TerminalStyle& style) const {
+  Headline headline = headline_of(verdict_ ? verdict_->outcome : std::string());
+  std::vector<std::string> lines{bold(coloured(headline.mark + " " + headline.title, headline.tone, style), style)};
+  if (verdict_ && !verdict_->reason.empty()) lines.push_back("  " + harmless(verdict_->reason));
+  if (verdict_ && !verdict_->hint.empty()) lines.push_back("  next: " + harmless(verdict_->hint));
+  if (!report_path.empty()) lines.push_back("  report: " + harmless(report_path));
+  return lines;
+}
+
+}  // namespace ordeal::report

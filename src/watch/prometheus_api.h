@@ -1,0 +1,24 @@
+// The answers of Prometheus' HTTP API (/api/v1), as values. Pure: text in, results out; made for outside bytes.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/clock.h"
+#include "promql/result.h"
+
+namespace ordeal::watch {
+
+struct QueryAnswer {
+  promql::QueryResult result;
+  std::vector<std::string> warnings;  // and infos
+};
+
+// The body of /api/v1/query. An answer of status "error" is an Error with the server's words.
+Result<QueryAnswer> parse_query_answer(std::string_view body);
+// The version in the body of /api/v1/status/buildinfo.
+Result<std::string> parse_build_version(std::string_view body);
+// The longest scrape interval in the body of /api/v1/targets; nullopt without targets, or before Prometheus 2.30.
+Result<std::optional<Nanos>> parse_slowest_interval(std::string_view body);
+
+}  // namespace ordeal::watch

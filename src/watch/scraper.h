@@ -1,0 +1,66 @@
+// Scraper: fetches /metrics pages into a SeriesStore, as Prometheus does it: labels job and instance, `up`, stale
+// markers for series that vanish and for all of a target whose scrape fails. A bad line costs that line only; it is
+// counted and described. Samples get the time at which their scrape began. One scrape per target at a time; one that
+// takes longer than kScrapeTimeout has failed.
+#pragma once
+
+#include <optional>
+#include <unordered_set>
+
+#include "model/experiment.h"
+#include "net/http_client.h"
+#include "promql/series_store.h"
+
+namespace ordeal::watch {
+
+// More than an injected second of delay, so that a slow target still counts as up.
+constexpr Nanos kScrapeTimeout = 2s;
+
+class Scraper {
+ public:
+  struct Status {
+    std::string url;
+    bool up = false;
+    uint64_t scrapes = 0;
+    uint64_t failures = 0;
+    uint64_t bad_lines = 0;  // over all scrapes
+    size_t samples = 0;      // of the last good scrape
+    Nanos took{0};           // the last scrape
+    std::string trouble;     // of the last scrape: why it failed, or its first bad line; "" is none
+  };
+
+  // The client and the store must outlive the scraper.
+  Scraper(net::HttpClient& client, promql::SeriesStore& store, const std::vector<ScrapeTarget>& targets,
+          WallOffset offset, std::optional<net::PortRange> local_ports);
+
+  // Starts a scrape of each target that has none under way.
+  void scrape_all();
+  std::vector<Status> status() const;
+
+ private:
+  using Seen = std::unordered_set<promql::Labels, promql::LabelsHash>;
+  struct Target {
+    ScrapeTarget spec;
+    promql::Labels own;  // job, instance and the target's labels
+    bool under_way = false;
+    BootTime started;
+    Seen seen;  // by the last scrape
+    Status status;
+  };
+
+  void start(size_t index);
+  void finish(Target& target, net::HttpOutcome outcome);
+  Result<> take_in(Target& target, const net::HttpReply& reply, Seen& seen, int64_t ms);
+  void add(Target& target, std::string_view name, int64_t ms, double value);
+
+  net::HttpClient& client_;
+  promql::SeriesStore& store_;
+  std::vector<Target> targets_;
+  WallOffset offset_;
+  std::optional<net::PortRange> local_ports_;
+};
+
+// "10.0.0.1:8000" of "http://10.0.0.1:8000/metrics"; the scheme's port when none is given.
+std::string instance_of(std::string_view url);
+
+}  // namespace ordeal::watch

@@ -1,0 +1,230 @@
+#include "watch/source_watcher.h"
+
+#include <fmt/core.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include <array>
+
+#include "base/unique_fd.h"
+#include "net/child.h"
+#include "promql/eval.h"
+#include "promql/parser.h"
+#include "watch/observe.h"
+#include "watch/prober.h"
+
+namespace ordeal::watch {
+
+namespace {
+
+using Kind = Observation::Kind;
+
+Unexpected about(size_t index, const Expectation& expectation, Error error) {
+  return wrap(std::move(error), fmt::format("expect[{}] \"{}\": query", index, expectation.name));
+}
+
+// With a real Prometheus what our evaluator lacks is no reason to refuse: the server decides.
+Result<> validate_query(const Expectation& expectation, bool own_scraper) {
+  auto parsed = own_scraper ? promql::load(expectation.query) : promql::parse(expectation.query);
+  if (!parsed) {
+    if (!own_scraper && parsed.error().code == Errc::kUnsupported) return {};
+    return tl::unexpected(parsed.error());
+  }
+  promql::ValueKind kind = (*parsed)->kind();
+  if (kind == promql::ValueKind::kScalar || kind == promql::ValueKind::kVector) return {};
+  return fail(Errc::kInvalidInput,
+              fmt::format("it gives a {}, which no condition can compare", promql::kind_name(kind)),
+              "Wrap a range such as x[1m] in a function such as rate() or last_over_time().");
+}
+
+Result<UniqueFd> periodic_timer(Nanos interval) {
+  UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  int64_t nanos = std::max<int64_t>(interval.count(), 1'000'000);
+  itimerspec spec{{nanos / 1'000'000'000, nanos % 1'000'000'000}, {0, 1}};
+  if (!timer || timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) return fail_errno("cannot make a timer");
+  return timer;
+}
+
+void drain(int fd) {
+  uint64_t count = 0;
+  [[maybe_unused]] ssize_t got = read(fd, &count, sizeof count);
+}
+
+}  // namespace
+
+Result<> validate(const Experiment& experiment) {
+  bool own_scraper = experiment.sources.prometheus.empty();
+  for (size_t i = 0; i < experiment.expect.size(); ++i) {
+    const Expectation& expectation = experiment.expect[i];
+    if (expectation.query.empty()) continue;
+    if (own_scraper && experiment.sources.scrape.empty()) {
+      return about(i, expectation,
+                   {.code = Errc::kInvalidInput,
+                    .what = "there is no source to ask",
+                    .hint = "Give --prometheus URL, or sources.prometheus or sources.scrape in the file."});
+    }
+    if (auto valid = validate_query(expectation, own_scraper); !valid) return about(i, expectation, valid.error());
+  }
+  return {};
+}
+
+struct SourceWatcher::Impl {
+  Impl(net::HttpClient quiet_client, net::HttpClient probe_client, net::ChildRunner runner)
+      : quiet(std::move(quiet_client)), plain(std::move(probe_client)), children(std::move(runner)) {}
+
+  struct Look {
+    Expectation expectation;
+    promql::ExprPtr query;  // null with a Prometheus and with a probe
+    bool under_way = false;
+    BootTime started;
+  };
+
+  WatchOptions options;
+  Callback callback;
+  std::vector<Look> looks;
+  promql::SeriesStore store;
+  // Two clients, because a kept connection does not say which local ports it may use.
+  net::HttpClient quiet;
+  net::HttpClient plain;
+  net::ChildRunner children;
+  std::optional<Scraper> scraper;
+  std::optional<PrometheusSource> prometheus;
+  std::optional<Prober> prober;
+  UniqueFd epoll, timer, ready_event;
+  std::vector<std::pair<size_t, Observation>> ready;  // answers to be told by the next dispatch()
+
+  Result<> set_up(const Experiment& experiment);
+  Result<> watch(int fd);
+  Observation evaluate(const promql::Expr& query);
+  void answer(size_t index, Observation seen);
+  void tell_ready();
+  void act(int fd);
+};
+
+Result<> SourceWatcher::Impl::watch(int fd) {
+  epoll_event event{EPOLLIN, {.fd = fd}};
+  if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("cannot watch a descriptor");
+  return {};
+}
+
+Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
+  epoll = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  ready_event = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll || !ready_event) return fail_errno("cannot make the watcher's descriptors");
+  bool own_scraper = experiment.sources.prometheus.empty();
+  for (const auto& expectation : experiment.expect) {
+    Look look{expectation, nullptr, false, {}};
+    if (own_scraper && !expectation.query.empty()) look.query = TRY(promql::load(expectation.query));
+    looks.push_back(std::move(look));
+  }
+  prober.emplace(plain, children);
+  for (int fd : {quiet.descriptor(), plain.descriptor(), children.descriptor(), ready_event.get()}) {
+    TRY_VOID(watch(fd));
+  }
+  if (!own_scraper) {
+    prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports);
+  } else if (!experiment.sources.scrape.empty()) {
+    scraper.emplace(quiet, store, experiment.sources.scrape, options.offset, options.local_ports);
+    timer = TRY(periodic_timer(experiment.sources.interval));
+    TRY_VOID(watch(timer.get()));
+  }
+  return {};
+}
+
+Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
+  int64_t now_ms = std::chrono::duration_cast<milliseconds>(options.offset.wall(boot_now())).count();
+  auto result = promql::eval_instant(query, store, now_ms);
+  if (!result) return trouble(Kind::kError, result.error().message());
+  if (result->kind == promql::ValueKind::kVector && result->vector.empty()) {
+    return explain_empty(query, store, now_ms);
+  }
+  return observe(*result);
+}
+
+// Told later, from dispatch(), so that look() never calls back into the machine that called it.
+void SourceWatcher::Impl::answer(size_t index, Observation seen) {
+  seen.took = boot_now() - looks[index].started;
+  ready.emplace_back(index, std::move(seen));
+  uint64_t one = 1;
+  [[maybe_unused]] ssize_t written = write(ready_event.get(), &one, sizeof one);
+}
+
+void SourceWatcher::Impl::tell_ready() {
+  auto answers = std::exchange(ready, {});
+  for (auto& [index, seen] : answers) {
+    looks[index].under_way = false;
+    callback(index, seen);
+  }
+}
+
+void SourceWatcher::Impl::act(int fd) {
+  if (fd == quiet.descriptor()) {
+    quiet.dispatch();
+  } else if (fd == plain.descriptor()) {
+    plain.dispatch();
+  } else if (fd == children.descriptor()) {
+    children.dispatch();
+  } else {
+    drain(fd);
+    if (fd == timer.get()) scraper->scrape_all();
+  }
+}
+
+SourceWatcher::SourceWatcher(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SourceWatcher::~SourceWatcher() = default;
+
+Result<std::unique_ptr<SourceWatcher>> SourceWatcher::create(const Experiment& experiment, const WatchOptions& options,
+                                                             Callback callback) {
+  TRY_VOID(validate(experiment));
+  auto impl = std::make_unique<Impl>(TRY(net::HttpClient::create()), TRY(net::HttpClient::create()),
+                                     TRY(net::ChildRunner::create()));
+  impl->options = options;
+  impl->callback = std::move(callback);
+  TRY_VOID(impl->set_up(experiment));
+  return std::unique_ptr<SourceWatcher>(new SourceWatcher(std::move(impl)));
+}
+
+void SourceWatcher::look(size_t index) {
+  auto& look = impl_->looks.at(index);
+  if (look.under_way) return;
+  look.under_way = true;
+  look.started = boot_now();
+  auto answer = [impl = impl_.get(), index](Observation seen) { impl->answer(index, std::move(seen)); };
+  const Expectation& expectation = look.expectation;
+  if (look.query) {
+    answer(impl_->evaluate(*look.query));
+  } else if (!expectation.query.empty()) {
+    impl_->prometheus->query(expectation.query, impl_->options.query_timeout, answer);
+  } else if (expectation.http) {
+    impl_->prober->start(*expectation.http, answer);
+  } else if (expectation.tcp) {
+    impl_->prober->start(*expectation.tcp, answer);
+  } else if (expectation.command) {
+    impl_->prober->start(*expectation.command, answer);
+  } else {
+    answer(trouble(Kind::kError, "the expectation has neither a query nor a probe"));
+  }
+}
+
+int SourceWatcher::descriptor() const { return impl_->epoll.get(); }
+
+void SourceWatcher::dispatch() {
+  std::array<epoll_event, 8> events{};
+  int count = epoll_wait(impl_->epoll.get(), events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) impl_->act(events[i].data.fd);
+  impl_->tell_ready();
+}
+
+void SourceWatcher::check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback) {
+  if (!impl_->prometheus) return callback(PrometheusSource::Info{});
+  impl_->prometheus->check(halt_within, std::move(callback));
+}
+
+std::vector<Scraper::Status> SourceWatcher::scrapes() const {
+  return impl_->scraper ? impl_->scraper->status() : std::vector<Scraper::Status>{};
+}
+
+const promql::SeriesStore& SourceWatcher::store() const { return impl_->store; }
+
+}  // namespace ordeal::watch

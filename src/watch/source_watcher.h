@@ -1,0 +1,54 @@
+// SourceWatcher: the Watcher of `ordeal run`. Queries go to the Prometheus of the experiment's sources, or, without
+// one, to Ordeal's own scraper and its store; probes go straight out. Nothing blocks: the loop watches descriptor()
+// for reading and calls dispatch(), and every callback comes from inside that. A look ends by its deadline (the
+// probe's time-out, or query_timeout) as kTimedOut, however slow or dead the source is.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/experiment.h"
+#include "model/seams.h"
+#include "net/http_client.h"
+#include "watch/prometheus_source.h"
+#include "watch/scraper.h"
+
+namespace ordeal::watch {
+
+struct WatchOptions {
+  WallOffset offset;
+  Nanos query_timeout = 1s;
+  // Scrapes and queries leave from these ports, so that a fault can exempt them; probes never do.
+  std::optional<net::PortRange> local_ports;
+};
+
+// Whether each query can be parsed and compared and, on the own scraper, evaluated. An error names the expectation
+// and the column. For the moment when the file is loaded.
+Result<> validate(const Experiment& experiment);
+
+class SourceWatcher : public Watcher {
+ public:
+  // Runs validate(), then starts scraping. `callback` must not destroy the watcher.
+  static Result<std::unique_ptr<SourceWatcher>> create(const Experiment& experiment, const WatchOptions& options,
+                                                       Callback callback);
+  ~SourceWatcher() override;
+
+  void look(size_t index) override;
+  int descriptor() const;
+  void dispatch();
+
+  // What a real Prometheus is, and what it is too slow for; at once, with an empty Info, when there is none.
+  void check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback);
+  // Of the own scraper; empty with a Prometheus.
+  std::vector<Scraper::Status> scrapes() const;
+  const promql::SeriesStore& store() const;
+
+ private:
+  struct Impl;
+  explicit SourceWatcher(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ordeal::watch
