@@ -7,11 +7,11 @@ namespace ordeal::cli {
 
 Result<> check_queries(const Experiment& experiment) { return watch::validate(experiment); }
 
-Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback) {
+Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Answer answer) {
   watch::WatchOptions options;
   options.offset = WallOffset::measure();
   options.local_ports = net::PortRange{kWatcherFirstPort, kWatcherPorts};
-  return TRY(watch::SourceWatcher::create(experiment, options, std::move(callback)));
+  return TRY(watch::SourceWatcher::create(experiment, options, std::move(answer)));
 }
 
 }  // namespace ordeal::cli

@@ -12,6 +12,7 @@
 #include "promql/parser.h"
 #include "watch/observe.h"
 #include "watch/prober.h"
+#include "watch/ratio.h"
 
 namespace ordeal::watch {
 
@@ -131,7 +132,9 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
   auto result = promql::eval_instant(query, store, now_ms);
   if (!result) return trouble(Kind::kError, result.error().message());
   if (result->kind == promql::ValueKind::kVector && result->vector.empty()) {
-    return explain_empty(query, store, now_ms);
+    Observation empty = explain_empty(query, store, now_ms);
+    const promql::Expr* denominator = denominator_of(query);
+    return denominator ? judge_empty_ratio(empty, evaluate(*denominator)) : empty;
   }
   return observe(*result);
 }
