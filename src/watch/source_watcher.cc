@@ -81,7 +81,7 @@ struct SourceWatcher::Impl {
   };
 
   WatchOptions options;
-  Answer tell;
+  Callback tell;
   std::vector<Look> looks;
   promql::SeriesStore store;
   // Two clients, because a kept connection does not say which local ports it may use.
@@ -162,12 +162,12 @@ SourceWatcher::SourceWatcher(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 SourceWatcher::~SourceWatcher() = default;
 
 Result<std::unique_ptr<SourceWatcher>> SourceWatcher::create(const Experiment& experiment, const WatchOptions& options,
-                                                             Answer answer) {
+                                                             Callback callback) {
   TRY_VOID(validate(experiment));
   auto impl = std::make_unique<Impl>(TRY(net::HttpClient::create()), TRY(net::HttpClient::create()),
                                      TRY(net::ChildRunner::create()));
   impl->options = options;
-  impl->tell = std::move(answer);
+  impl->tell = std::move(callback);
   TRY_VOID(impl->set_up(experiment));
   return std::unique_ptr<SourceWatcher>(new SourceWatcher(std::move(impl)));
 }

@@ -29,9 +29,9 @@ Result<> validate(const Experiment& experiment);
 
 class SourceWatcher : public Watcher {
  public:
-  // Runs validate(), then starts scraping. `answer` must not destroy the watcher.
+  // Runs validate(), then starts scraping. `callback` must not destroy the watcher.
   static Result<std::unique_ptr<SourceWatcher>> create(const Experiment& experiment, const WatchOptions& options,
-                                                       Answer answer);
+                                                       Callback callback);
   ~SourceWatcher() override;
 
   void look(size_t index) override;
