@@ -1,7 +1,8 @@
-"""The attacks of the crash tests: how each is asked for, and how one sees that it ended in time."""
+"""The attacks of the crash tests: how each is asked for, and how one sees that it ended in time. ended() looks at once
+and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
 import time
 
-from lab import DELAY, NORMAL, PORT, Respawner, now, wait_until
+from lab import DELAY, PORT, Respawner, now, wait_until
 from traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
@@ -17,9 +18,11 @@ class Attack:
     def before(self, lab):
         pass
 
-    def problem(self, lab, killed):
-        """What of the attack lasted longer than it may after `killed`, or ""."""
-        raise NotImplementedError
+    def ended(self, lab, killed):
+        return ""
+
+    def later(self, lab, killed):
+        return ""
 
     def after(self, lab):
         pass
@@ -31,29 +34,32 @@ class Latency(Attack):
     def before(self, lab):
         lab.open_stream()
 
-    def problem(self, lab, killed):
-        return lab.stream.untouched(killed + 0.1, killed + 0.3)
+    def later(self, lab, killed):
+        return lab.stream.untouched(killed + self.limit, killed + 0.3)
 
 
 class Pause(Attack):
     type, limit = "pause", 1.0
 
-    def problem(self, lab, killed):
+    def ended(self, lab, killed):
         at = wait_until(lambda: not lab.victim_cgroup.frozen(), 5)
-        if at is None or at > killed + self.limit + SLACK:
-            return f"still frozen {self.limit} s after the kill"
-        # It must not be frozen anew either.
+        late = at is None or at > killed + self.limit + SLACK
+        return f"still frozen {self.limit} s after the kill" if late else ""
+
+    def later(self, lab, killed):
         time.sleep(max(0.0, killed + 0.15 - now()))
-        return "frozen again" if lab.victim_cgroup.frozen() else ""
+        return "frozen anew" if lab.victim_cgroup.frozen() else ""
 
 
 class Cpu(Attack):
     type, args = "cpu", {"cores": 1, "percent": 30}
 
-    def problem(self, lab, killed):
+    def ended(self, lab, killed):
         at = wait_until(lambda: not burners(lab), 5)
-        if at is None or at > killed + self.limit + SLACK:
-            return f"a burner runs {self.limit} s after the kill"
+        late = at is None or at > killed + self.limit + SLACK
+        return f"a burner runs {self.limit} s after the kill" if late else ""
+
+    def later(self, lab, killed):
         time.sleep(max(0.0, killed + 0.15 - now()))
         return "a burner came later" if burners(lab) else ""
 
@@ -64,7 +70,7 @@ class ProcessKiller(Attack):
     def before(self, lab):
         self.respawner = Respawner(lab.victim)
 
-    def problem(self, lab, killed):
+    def later(self, lab, killed):
         time.sleep(max(0.0, killed + 0.45 - now()))
         late = [at - killed for at in self.respawner.deaths if at > killed + self.limit + SLACK]
         return f"{len(late)} kills later than 100 ms, the last after {late[-1] * 1e3:.0f} ms" if late else ""
@@ -76,13 +82,15 @@ class ProcessKiller(Attack):
 class Shutdown(Attack):
     type, args, length = "shutdown", {"delay": "250ms"}, 0.25
 
-    def problem(self, lab, killed):
+    def ended(self, lab, killed):
         time.sleep(max(0.0, killed + self.limit + SLACK - now()))
-        soon = lab.victim.alive()
+        self.soon = lab.victim.alive()
+        return ""
+
+    def later(self, lab, killed):
         time.sleep(max(0.0, killed + 0.5 - now()))
-        return "the victim was killed later than 100 ms" if lab.victim.alive() != soon else ""
+        return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
 ALL = [Latency, Cpu, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}
-__all__ = ["ALL", "BY_NAME", "NORMAL"]

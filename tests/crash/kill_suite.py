@@ -33,12 +33,12 @@ def one_run(lab, attack, who, instant, rules=False):
     wait_until(lambda: run.guard() or run.process.poll() is not None, 10, 0.005)
     time.sleep(instant)
     killed = strike(lab, run, who)
-    problems = [attack.problem(lab, killed)]
-    attack.after(lab)
+    problems = [attack.ended(lab, killed)]
     if run.wait() is None:
         problems.append("the engine did not end")
     clean_at, left = traces.clean_within(lab, run)
-    problems += left
+    problems += [attack.later(lab, killed), *left]
+    attack.after(lab)
     in_force = run.in_force_at(killed)
     lab.victim.ensure()
     problems += traces.differences(before, traces.fingerprint(lab, rules))

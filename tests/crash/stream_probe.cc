@@ -4,6 +4,7 @@
 // from the due time, so a stalled sender hides nothing.
 #include <arpa/inet.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
