@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "fault/nearest.h"
+#include "sys/nearest.h"
 
 namespace ordeal::fault {
 namespace {
@@ -83,7 +83,7 @@ std::vector<sys::Process> ProcessMatch::choose(const std::vector<sys::Process>& 
 std::string ProcessMatch::nearest(const std::vector<sys::Process>& table) const {
   std::vector<std::string> names;
   for (const sys::Process& process : table) names.push_back(program_name(process));
-  return nearest_name(name_, names);
+  return sys::nearest_name(name_, names);
 }
 
 std::string ProcessMatch::text() const {

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "base/text.h"
-#include "fault/nearest.h"
+#include "sys/nearest.h"
 #include "fault/process_match.h"
 #include "sys/container.h"
 
