@@ -79,10 +79,10 @@ Result<Prepared> prepare(const RunOptions& options) {
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   prepared.policies = TRY(guard::read_policies(options.policies));
-  std::vector<InventoryEntry> inventory;
+  target::Inventory inventory;
   if (!options.inventory.empty()) inventory = TRY(read_document(options.inventory, decode_inventory));
-  prepared.selection = TRY(target::select(prepared.experiment.target, inventory, TRY(target::World::look()),
-                                          prepared.policies, *prepared.experiment.seed));
+  prepared.selection =
+      TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
   prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
   prepared.warnings = warnings_for(prepared);

@@ -1,32 +1,43 @@
 #include "cli/progress.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 
 namespace ordeal::cli {
+namespace {
 
-Progress::Progress(const RunOptions& options, const std::vector<std::string>& warnings)
-    : json_(options.json), quiet_(options.quiet) {
+constexpr Nanos kRedrawEvery = 100ms;
+
+}  // namespace
+
+Progress::Progress(const RunOptions& options, const std::vector<std::string>& warnings) : options_(options) {
+  if (!options.json && !options.quiet) terminal_.emplace(report::terminal_options(STDOUT_FILENO));
   for (const std::string& text : warnings) warn(text);
 }
 
 void Progress::show(const RunEvent& event) {
-  if (json_) {
+  if (options_.json) {
     fmt::print("{}\n", json::write(to_json(event)));
     std::fflush(stdout);
   }
+  if (!terminal_) return;
+  terminal_->apply(event);
+  if (event.boot - updated_ < kRedrawEvery) return;
+  updated_ = event.boot;
+  terminal_->update(event.boot);
 }
 
 void Progress::warn(const std::string& text) {
-  if (!quiet_) fmt::print(stderr, "ordeal: warning: {}\n", text);
+  if (!options_.quiet) fmt::print(stderr, "ordeal: warning: {}\n", text);
 }
 
-void Progress::finish(const Verdict& verdict, const std::string& run_id, const RunOptions&) {
-  if (json_) return;
-  fmt::print("{}: {}\n", to_text(verdict.outcome), verdict.reason);
-  if (!verdict.hint.empty()) fmt::print("  {}\n", verdict.hint);
-  fmt::print("  run {}; `ordeal report {}` has the report\n", run_id, run_id);
+void Progress::finish(const std::string& run_id) {
+  std::string where = "ordeal report " + run_id;
+  if (!options_.state_dir.empty()) where += " --state-dir " + options_.state_dir;
+  if (!options_.reports.empty()) where = options_.reports.front();
+  if (terminal_) terminal_->finish(boot_now(), where);
 }
 
 }  // namespace ordeal::cli

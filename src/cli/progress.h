@@ -1,11 +1,13 @@
 // Progress: what a person, or a program with --json, sees of a run while it goes on.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/options.h"
 #include "model/verdict.h"
+#include "report/live_terminal.h"
 
 namespace ordeal::cli {
 
@@ -14,11 +16,12 @@ class Progress {
   Progress(const RunOptions& options, const std::vector<std::string>& warnings);
   void show(const RunEvent& event);
   void warn(const std::string& text);
-  void finish(const Verdict& verdict, const std::string& run_id, const RunOptions& options);
+  void finish(const std::string& run_id);
 
  private:
-  bool json_;
-  bool quiet_;
+  const RunOptions& options_;
+  std::optional<report::LiveTerminal> terminal_;  // for people
+  BootTime updated_{};
 };
 
 }  // namespace ordeal::cli

@@ -105,7 +105,7 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
   TRY_VOID(store.finish_run(run_id, verdict));
   TRY_VOID(write_reports(events, options.reports));
-  progress.finish(verdict, run_id, options);
+  progress.finish(run_id);
   return verdict;
 }
 
@@ -113,7 +113,9 @@ Result<Verdict> run_experiment(const RunOptions& options) {
 
 ExitCode run_command(const RunOptions& options) {
   auto verdict = run_experiment(options);
-  return verdict ? exit_code_of(verdict->outcome) : print_error(verdict.error());
+  if (!verdict) return print_error(verdict.error());
+  if (options.quiet) fmt::print("{}: {}\n", to_text(verdict->outcome), verdict->reason);
+  return exit_code_of(verdict->outcome);
 }
 
 }  // namespace ordeal::cli

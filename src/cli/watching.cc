@@ -1,24 +1,17 @@
 #include "cli/watching.h"
 
+#include "cli/prepare.h"
+#include "watch/source_watcher.h"
+
 namespace ordeal::cli {
-namespace {
 
-class NoWatcher : public Watcher {
- public:
-  void look(size_t) override {}
-  int descriptor() const override { return -1; }
-  void dispatch() override {}
-};
+Result<> check_queries(const Experiment& experiment) { return watch::validate(experiment); }
 
-}  // namespace
-
-Result<> check_queries(const Experiment& experiment) {
-  if (experiment.expect.empty()) return {};
-  return fail(Errc::kUnsupported, "watching is not built in yet");
-}
-
-Result<std::unique_ptr<Watcher>> make_watcher(const Experiment&, Watcher::Answer) {
-  return std::make_unique<NoWatcher>();
+Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Answer answer) {
+  watch::WatchOptions options;
+  options.offset = WallOffset::measure();
+  options.local_ports = net::PortRange{kWatcherFirstPort, kWatcherPorts};
+  return TRY(watch::SourceWatcher::create(experiment, options, std::move(answer)));
 }
 
 }  // namespace ordeal::cli

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/result.h"
+#include "model/experiment.h"
 #include "model/seams.h"
 
 namespace ordeal::cli {

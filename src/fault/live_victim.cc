@@ -78,6 +78,14 @@ Result<> refuse_protected(const LiveVictim& live) {
   return {};
 }
 
+std::vector<std::string> claims_on(const Victim& victim, const std::string& field) {
+  if (victim.kind == VictimKind::kHost) return {"host/" + field};
+  if (!victim.cgroup.empty()) return {fmt::format("cgroup:{}/{}", victim.cgroup, field)};
+  std::vector<std::string> claims;
+  for (const ProcessId& id : victim.processes) claims.push_back(fmt::format("process:{}/{}", id.pid, field));
+  return claims;
+}
+
 std::string name_some(const std::vector<sys::Process>& processes) {
   constexpr size_t kShown = 5;
   std::vector<std::string> names;

@@ -196,7 +196,7 @@ class ProcessKillerFault : public Fault {
                               name_some(round.kill));
     step.undo = "none: irreversible; no kill is sent once the impact ends";
     step.proof = info().proof;
-    step.claims = {victim.name + "/processes"};
+    step.claims = claims_on(victim, "processes");
     for (const std::string& rule : round.spared) step.notes.push_back("spared: " + rule);
     if (match.with_children()) step.notes.push_back("what these processes have started is killed too");
     return std::vector<Step>{std::move(step)};

@@ -109,7 +109,8 @@ struct Call {
 struct Expr {
   using Node = std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, Subquery, Paren, Unary,
                             Binary, Aggregate, Call>;
-  size_t at = 0;  // offset in the text of the query, for messages
+  size_t at = 0;   // offset in the text of the query, for messages
+  int height = 1;  // levels of the tree from here down
   Node node;
 
   ValueKind kind() const;

@@ -15,8 +15,8 @@ struct EvalOptions {
   int64_t default_step_ms = 60 * 1000;  // of a subquery that names none
   // Names are dropped at the end of the query instead of by each function (Prometheus' promql-delayed-name-removal).
   bool delayed_name_removal = false;
-  // Samples and elements that one query may touch; more is an error.
-  size_t most_samples = 50'000'000;
+  // Samples that one step of a query may touch; more is an error.
+  size_t most_samples = 10'000'000;
 };
 
 Result<QueryResult> eval_instant(const Expr& expr, const Storage& storage, int64_t at_ms,

@@ -1,7 +1,6 @@
 // SourceWatcher: the Watcher of `ordeal run`. Queries go to the Prometheus of the experiment's sources, or, without
-// one, to Ordeal's own scraper and its store; probes go straight out. Nothing blocks: the loop watches descriptor()
-// for reading and calls dispatch(), and every callback comes from inside that. A look ends by its deadline (the
-// probe's time-out, or query_timeout) as kTimedOut, however slow or dead the source is.
+// one, to Ordeal's own scraper and its store; probes go straight out. Nothing blocks. A look ends by its deadline
+// (the probe's time-out, or query_timeout) as kTimedOut, however slow or dead the source is.
 #pragma once
 
 #include <memory>
@@ -36,8 +35,8 @@ class SourceWatcher : public Watcher {
   ~SourceWatcher() override;
 
   void look(size_t index) override;
-  int descriptor() const;
-  void dispatch();
+  int descriptor() const override;
+  void dispatch() override;
 
   // What a real Prometheus is, and what it is too slow for; at once, with an empty Info, when there is none.
   void check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback);
