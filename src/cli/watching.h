@@ -11,6 +11,6 @@ namespace ordeal::cli {
 
 // Every query must parse and be evaluable; kInvalidInput names the expectation and the column.
 Result<> check_queries(const Experiment& experiment);
-Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Answer answer);
+Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback);
 
 }  // namespace ordeal::cli

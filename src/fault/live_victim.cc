@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "fault/protected.h"
+#include "sys/protected.h"
 
 namespace ordeal::fault {
 namespace {
@@ -71,9 +71,9 @@ bool still_there(const Victim& victim) {
 }
 
 Result<> refuse_protected(const LiveVictim& live) {
-  std::set<pid_t> own = own_chain();
+  std::set<pid_t> own = sys::own_chain();
   for (const sys::Process& process : live.processes)
-    if (auto rule = always_protected(process, own))
+    if (auto rule = sys::always_protected(process, own))
       return fail(Errc::kRefused, fmt::format("{} (pid {})", *rule, process.pid));
   return {};
 }

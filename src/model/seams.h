@@ -30,7 +30,7 @@ const char* to_text(Observation::Kind kind);
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  using Answer = std::function<void(size_t expectation, const Observation&)>;
+  using Callback = std::function<void(size_t expectation, const Observation&)>;
   // Starts a look; the answer comes from inside dispatch(), or from here when it is known at once.
   virtual void look(size_t expectation) = 0;
   // To poll for reading; then dispatch() does what is due. Neither blocks.
