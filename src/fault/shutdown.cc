@@ -198,6 +198,7 @@ class ShutdownFault : public Fault {
       step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
                                 name_some(live.processes));
       step.claims = claims_on(victim, "processes");
+      step.proof = info().proof;
       if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
     }
     step.undo = "none: irreversible; until the delay is over, ending the run cancels it";
