@@ -8,7 +8,6 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "sys/nearest.h"
-#include "fault/process_match.h"
 #include "sys/protected.h"
 #include "target/candidates.h"
 
@@ -55,7 +54,7 @@ std::string described(const Target& target) {
 std::string nearest_to(const std::string& name, const Target& target, const Inventory& inventory, const World& world) {
   std::vector<std::string> names;
   if (target.type == TargetType::kProcess)
-    for (const sys::Process& process : world.processes) names.push_back(fault::program_name(process));
+    for (const sys::Process& process : world.processes) names.push_back(sys::program_name(process));
   else
     for (const InventoryEntry& entry : inventory.value_or(std::vector<InventoryEntry>{})) names.push_back(entry.name);
   return sys::nearest_name(name, names);
