@@ -58,7 +58,7 @@ class Cgroup:
     """One path in several hierarchies."""
 
     def __init__(self, path, names):
-        self.path = path
+        self.path, self.names = path, names
         self.folders = [mount + path for mount in hierarchies(names)]
         for folder in self.folders:
             os.makedirs(folder, exist_ok=True)
