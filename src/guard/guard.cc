@@ -12,7 +12,7 @@
 #include "base/defer.h"
 #include "base/failpoint.h"
 #include "base/file.h"
-#include "fault/protected.h"
+#include "sys/protected.h"
 #include "guard/heartbeat.h"
 #include "guard/journal.h"
 #include "guard/latch.h"
@@ -184,7 +184,7 @@ Result<> Guard::check_victim(const Victim& victim) const {
   for (const ProcessId& id : victim.processes) {
     auto process = sys::read_process(id.pid);
     if (!process || process->start_ticks != id.start_ticks) continue;
-    if (auto rule = fault::always_protected(*process))
+    if (auto rule = sys::always_protected(*process))
       return fail(Errc::kRefused,
                   fmt::format("{} holds process {} ({}): {}", victim.name, id.pid, process->comm, *rule));
   }
