@@ -150,7 +150,7 @@ def write_base(kernel, cache):
     for folder in ("proc", "sys", "dev", "tmp", "run", "root", "var/lib"):
         cpio.add(folder, stat.S_IFDIR | 0o755)
     cpio.add("dev/console", stat.S_IFCHR | 0o600)
-    cpio.add_file("bin/busybox", programs.pop("busybox"))
+    add_program(cpio, "bin/busybox", programs.pop("busybox"))
     for applet in output_of("busybox", "--list").split():
         if applet not in (*programs, "busybox"):
             cpio.add_link(f"bin/{applet}", "busybox")

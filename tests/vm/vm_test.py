@@ -54,6 +54,9 @@ class Steps:
     def out(self, name):
         return self[name]["out"]
 
+    def text(self, name):
+        return self.out(name) if name in self else ""
+
     def last(self):
         return list(self._steps)[-1] if self._steps else "nothing"
 
@@ -131,6 +134,7 @@ def check_latency(steps, show):
         expect("nft_queue" in steps.out(f"{ours}.modules"), "nft_queue is not loaded")
         expect_exit(steps, f"{ours}.plan", 0)
         proof = expect_proven_and_clean(steps, ours, 5)
+        expect("by the nftables queue" in proof["measured"], f"the proof names another mechanism: {proof['measured']}")
         speed = {}
         for side in (netem, ours):
             trip = expect_delay(steps, f"{side}.rtt", bare, delay)
@@ -204,12 +208,13 @@ def check_host(steps, show, console):
     for name in ("wrong.plan", "wrong.run", "unnamed.run", "latched.run"):
         expect_exit(steps, name, 3)
     expect("ordeal-vm" in steps.out("wrong.run") and "confirm_host" in steps.out("wrong.run"), steps.out("wrong.run"))
+    expect("nothing was shut down" in steps.event("cancelled", "proof")["measured"], "the cancelled shutdown acted")
     expect("power off this host" in steps.out("cancelled.plan"), steps.out("cancelled.plan"))
     expect_exit(steps, "cancelled.halt", 0)
     expect_exit(steps, "cancelled.events", 5)
     expect("cancelled.alive" in steps, "a cancelled shutdown happened all the same")
     expect_exit(steps, "power.began", 0)
-    expect("power.events" not in steps, f"the VM did not power off:\n{steps._steps.get('power.events', {}).get('out')}")
+    expect("power.events" not in steps, f"the VM did not power off:\n{steps.text('power.events')}")
     expect("Power down" in console, f"the VM ended, but did not power off:\n{console[-500:]}")
     show(f"shutdown: a wrong host is refused (3), a halt cancelled it ({steps.json('cancelled.halt')['took_ms']:.0f} ms), "
          "then the VM powered itself off")
