@@ -24,7 +24,10 @@ class Unavailable(Exception):
 
 
 def output_of(*argv, **options):
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, **options)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, **options)
+    except OSError as why:
+        raise Unavailable(f"{argv[0]} cannot be started: {why.strerror}") from why
     if done.returncode != 0:
         raise Unavailable(f"{' '.join(argv)} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
