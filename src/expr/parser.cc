@@ -68,7 +68,7 @@ class Parser {
       length = number_length(rest);
     } else {
       token_.kind = Kind::kSymbol;
-      bool pair = operator_of(rest.substr(0, 2)) != nullptr;
+      bool pair = rest.size() > 1 && operator_of(rest.substr(0, 2)) != nullptr;
       length = pair ? 2 : 1;
       if (!pair && std::string_view("+-*/%<>!()[],").find(rest[0]) == std::string_view::npos) {
         std::string_view hint = rest[0] == '=' ? " (equality is ==)" : "";
