@@ -88,6 +88,8 @@ TEST(Condition, PointsAtTheColumnOfAMistake) {
   EXPECT_NE(refusal("1.2.3 < 1").find("column 1: \"1.2.3\" is not a number"), std::string::npos);
   EXPECT_NE(refusal("(result < 1").find("column 12: expected ')'"), std::string::npos);
   EXPECT_NE(refusal("").find("column 1: expected a value"), std::string::npos);
+  EXPECT_NE(refusal("-").find("column 2: expected a value, found the end"), std::string::npos);
+  EXPECT_NE(refusal("result <").find("column 9: expected a value, found the end"), std::string::npos);
 }
 
 TEST(Condition, RefusesWrongTypesWhenItIsRead) {

@@ -158,7 +158,12 @@ class CpuImpact : public Impact {
     Proof proof;
     proof.asked = load_.total * 100;
     proof.unit = "% of one CPU";
-    if (!start_ || !now || to_seconds(now->at - start_->at) < kShortestLook) {
+    if (start_ && !now) {
+      proof.measured = "the load ended before the impact did";
+      proof.reason = "somebody else ended the process that made the load";
+      return proof;
+    }
+    if (!start_ || to_seconds(now->at - start_->at) < kShortestLook) {
       proof.measured = "the load was not measured for long enough";
       proof.reason = fmt::format("less than {} s of load were seen; use a longer length", kShortestLook);
       return proof;
@@ -200,8 +205,8 @@ class CpuImpact : public Impact {
           fmt::format("; {} was throttled by its quota in {} of {} periods", load_.cgroup, throttled, periods);
     if (!proof.proven)
       proof.reason = fmt::format(
-          "{:.1f} points from the {:g} % that were asked: other load of higher priority has the "
-          "CPUs, or they were taken away",
+          "{:.1f} points from the {:g} % that were asked: other load has the CPUs "
+          "(a cgroup's share comes before the priority of what is in it)",
           points, percent_);
   }
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "fault/protected.h"
+#include "sys/protected.h"
 
 namespace ordeal::fault {
 namespace {
@@ -71,11 +71,19 @@ bool still_there(const Victim& victim) {
 }
 
 Result<> refuse_protected(const LiveVictim& live) {
-  std::set<pid_t> own = own_chain();
+  std::set<pid_t> own = sys::own_chain();
   for (const sys::Process& process : live.processes)
-    if (auto rule = always_protected(process, own))
+    if (auto rule = sys::always_protected(process, own))
       return fail(Errc::kRefused, fmt::format("{} (pid {})", *rule, process.pid));
   return {};
+}
+
+std::vector<std::string> claims_on(const Victim& victim, const std::string& field) {
+  if (victim.kind == VictimKind::kHost) return {"host/" + field};
+  if (!victim.cgroup.empty()) return {fmt::format("cgroup:{}/{}", victim.cgroup, field)};
+  std::vector<std::string> claims;
+  for (const ProcessId& id : victim.processes) claims.push_back(fmt::format("process:{}/{}", id.pid, field));
+  return claims;
 }
 
 std::string name_some(const std::vector<sys::Process>& processes) {

@@ -26,6 +26,9 @@ bool still_there(const Victim& victim);
 // kRefused when a process of the victim is always protected, naming it.
 Result<> refuse_protected(const LiveVictim& live);
 
+// What an impact on this field of the victim claims: of its cgroup, else of each of its processes, else of the host.
+std::vector<std::string> claims_on(const Victim& victim, const std::string& field);
+
 // "nginx (pid 12), nginx (pid 13) and 4 more"
 std::string name_some(const std::vector<sys::Process>& processes);
 

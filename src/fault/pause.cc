@@ -41,25 +41,19 @@ struct Way {
   LiveVictim live;
 };
 
-std::set<pid_t> alive_in(const sys::Cgroup& cgroup) {
-  std::set<pid_t> pids;
-  for (pid_t pid : cgroup.processes().value_or(std::vector<pid_t>{})) {
-    auto stat = sys::read_stat(pid);
-    if (stat && stat->state != 'Z' && stat->state != 'X') pids.insert(pid);
-  }
-  return pids;
-}
-
-// The freezer may be used when the cgroup of that path holds the victim and nobody else there.
+// The freezer may be used when it holds every process of the victim. (What is below that path in any hierarchy is the
+// victim, so nobody else is in it.)
 std::optional<sys::Cgroup> freezer_for(const Victim& victim, const LiveVictim& live) {
   if (victim.cgroup.empty()) return std::nullopt;
   auto freezer = sys::freezer_of(live.tree, victim.cgroup);
   if (!freezer) return std::nullopt;
-  std::set<pid_t> inside = alive_in(*freezer);
-  std::set<pid_t> chosen;
-  for (const sys::Process& process : live.processes)
-    if (inside.count(process.pid) || sys::read_stat(process.pid)) chosen.insert(process.pid);
-  return inside == chosen ? std::optional(*freezer) : std::nullopt;
+  std::vector<pid_t> inside = freezer->processes().value_or(std::vector<pid_t>{});
+  for (const sys::Process& process : live.processes) {
+    if (std::binary_search(inside.begin(), inside.end(), process.pid)) continue;
+    auto stat = sys::read_stat(process.pid);
+    if (stat && stat->start_ticks == process.start_ticks && stat->state != 'Z') return std::nullopt;
+  }
+  return *freezer;
 }
 
 Result<Way> way_for(const Victim& victim) {
@@ -238,7 +232,7 @@ class PauseFault : public Fault {
                               way.live.processes.size(), format_duration(attack.length), name_some(way.live.processes));
     step.undo = way.freezer ? "thaw it, unless somebody else did" : "SIGCONT to those that are still stopped";
     step.proof = info().proof;
-    step.claims = {way.freezer ? fmt::format("cgroup:{}/freezer", victim.cgroup) : victim.name + "/state"};
+    step.claims = claims_on(victim, "running");
     if (!way.freezer && !victim.cgroup.empty())
       step.notes.push_back(
           "the cgroup has no freezer that holds just this victim, so its processes are stopped one by one");

@@ -10,7 +10,7 @@
 #include "fault/kill.h"
 #include "fault/live_victim.h"
 #include "fault/process_match.h"
-#include "fault/protected.h"
+#include "sys/protected.h"
 
 namespace ordeal::fault {
 namespace {
@@ -90,9 +90,9 @@ struct Round {
 
 Round choose(const std::vector<sys::Process>& table, const ProcessMatch& match) {
   Round round;
-  std::set<pid_t> own = own_chain();
+  std::set<pid_t> own = sys::own_chain();
   for (const sys::Process& process : match.choose(table)) {
-    auto rule = always_protected(process, own);
+    auto rule = sys::always_protected(process, own);
     if (!rule && process.namespace_pid == 1)
       rule = fmt::format("{} (pid {}) is the first process of its container, which ends with it: use shutdown",
                          process.comm, process.pid);
@@ -148,7 +148,7 @@ class KillerImpact : public Impact {
 
   Result<> revert() override {
     ended_ = true;
-    kills_.confirm();
+    kills_.confirm_within(kLastDeaths);
     return {};
   }
 
@@ -196,7 +196,7 @@ class ProcessKillerFault : public Fault {
                               name_some(round.kill));
     step.undo = "none: irreversible; no kill is sent once the impact ends";
     step.proof = info().proof;
-    step.claims = {victim.name + "/processes"};
+    step.claims = claims_on(victim, "processes");
     for (const std::string& rule : round.spared) step.notes.push_back("spared: " + rule);
     if (match.with_children()) step.notes.push_back("what these processes have started is killed too");
     return std::vector<Step>{std::move(step)};

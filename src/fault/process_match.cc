@@ -7,28 +7,16 @@
 #include <set>
 
 #include "base/text.h"
-#include "fault/nearest.h"
+#include "sys/nearest.h"
 
 namespace ordeal::fault {
 namespace {
-
-constexpr size_t kCommBytes = 15;
-
-std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool older(const sys::Process& a, const sys::Process& b) {
   return std::pair(a.start_ticks, a.pid) < std::pair(b.start_ticks, b.pid);
 }
 
 }  // namespace
-
-std::string program_name(const sys::Process& process) {
-  if (process.comm.size() < kCommBytes) return process.comm;
-  if (std::string_view whole = base_name(process.exe); whole.starts_with(process.comm)) return std::string(whole);
-  if (process.argv.empty()) return process.comm;
-  if (std::string_view whole = base_name(process.argv[0]); whole.starts_with(process.comm)) return std::string(whole);
-  return process.comm;
-}
 
 Result<ProcessMatch> ProcessMatch::from(const Attack& attack) {
   ProcessMatch match;
@@ -58,7 +46,7 @@ bool ProcessMatch::matches(const sys::Process& process) const {
     std::string line = process.command_line();
     return exact_ ? re2::RE2::FullMatch(line, *full_) : re2::RE2::PartialMatch(line, *full_);
   }
-  std::string name = program_name(process);
+  std::string name = sys::program_name(process);
   return exact_ ? name == name_ : name.find(name_) != name.npos;
 }
 
@@ -82,8 +70,8 @@ std::vector<sys::Process> ProcessMatch::choose(const std::vector<sys::Process>& 
 
 std::string ProcessMatch::nearest(const std::vector<sys::Process>& table) const {
   std::vector<std::string> names;
-  for (const sys::Process& process : table) names.push_back(program_name(process));
-  return nearest_name(name_, names);
+  for (const sys::Process& process : table) names.push_back(sys::program_name(process));
+  return sys::nearest_name(name_, names);
 }
 
 std::string ProcessMatch::text() const {

@@ -42,7 +42,4 @@ class ProcessMatch {
   std::shared_ptr<const re2::RE2> full_;
 };
 
-// The name of the program: the comm, or the whole of it where the kernel cut the comm at 15 bytes.
-std::string program_name(const sys::Process& process);
-
 }  // namespace ordeal::fault

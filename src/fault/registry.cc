@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "fault/faults.h"
-#include "fault/nearest.h"
+#include "sys/nearest.h"
 
 namespace ordeal::fault {
 
@@ -26,7 +26,7 @@ Result<const Fault*> find_fault(const std::string& type) {
     if (name == type) return fault;
     names.push_back(name);
   }
-  std::string guess = nearest_name(type, names);
+  std::string guess = sys::nearest_name(type, names);
   if (!guess.empty()) guess = fmt::format("did you mean \"{}\"? ", guess);
   return fail(Errc::kInvalidInput, fmt::format("no attack is called \"{}\"", type),
               fmt::format("{}there are: {}", guess, join(names, ", ")));

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "fault/faults.h"
-#include "fault/nearest.h"
+#include "sys/nearest.h"
 #include "json/value.h"
 
 namespace ordeal::fault {
@@ -45,12 +45,12 @@ TEST(Registry, AShutdownsBareDelayIsMinutesAndComesBeforeItsLength) {
 }
 
 TEST(Nearest, ANameThatIsNearIsFoundAndAFarOneIsNot) {
-  EXPECT_EQ(nearest_name("ngnix", {"sshd", "nginx", "bash"}), "");  // two edits of five letters are too many
-  EXPECT_EQ(nearest_name("ngins", {"sshd", "nginx", "bash"}), "nginx");
-  EXPECT_EQ(nearest_name("postgers", {"sshd", "postgres"}), "postgres");
-  EXPECT_EQ(nearest_name("redis", {"redis-server"}), "redis-server");
-  EXPECT_EQ(nearest_name("x", {"y", "zz"}), "y");
-  EXPECT_EQ(nearest_name("haproxy", {"systemd"}), "");
+  EXPECT_EQ(sys::nearest_name("ngnix", {"sshd", "nginx", "bash"}), "");  // two edits of five letters are too many
+  EXPECT_EQ(sys::nearest_name("ngins", {"sshd", "nginx", "bash"}), "nginx");
+  EXPECT_EQ(sys::nearest_name("postgers", {"sshd", "postgres"}), "postgres");
+  EXPECT_EQ(sys::nearest_name("redis", {"redis-server"}), "redis-server");
+  EXPECT_EQ(sys::nearest_name("x", {"y", "zz"}), "y");
+  EXPECT_EQ(sys::nearest_name("haproxy", {"systemd"}), "");
 }
 
 }  // namespace

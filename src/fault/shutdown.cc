@@ -101,7 +101,7 @@ class ShutdownImpact : public Impact {
 
   Result<> revert() override {
     ended_ = true;
-    kills_.confirm();
+    kills_.confirm_within(kLastDeaths);
     return {};
   }
 
@@ -127,7 +127,7 @@ class ShutdownImpact : public Impact {
 
  private:
   // A process may fork while we kill: rounds go on until the cgroup is empty. A supervisor that restarts the victim in
-  // the same cgroup at once is told apart by what was alive when the delay ended.
+  // the same cgroup is told apart by its processes' start: a second after the kill, or later.
   Result<> kill_round() {
     ++rounds_;
     auto live = look_at(victim_);
@@ -138,8 +138,8 @@ class ShutdownImpact : public Impact {
       return {};
     }
     TRY_VOID(refuse_protected(*live));
-    if (rounds_ == 1) last_start_ = newest(live->processes);
-    auto newer = [&](const sys::Process& p) { return p.start_ticks > last_start_ + kForkTicks; };
+    if (rounds_ == 1) begin_ticks_ = static_cast<uint64_t>(boot_now().time_since_epoch() / kTick);
+    auto newer = [&](const sys::Process& p) { return p.start_ticks > begin_ticks_ + kForkTicks; };
     auto& targets = live->processes;
     targets.erase(std::remove_if(targets.begin(), targets.end(), newer), targets.end());
     done_ = targets.empty();
@@ -147,12 +147,6 @@ class ShutdownImpact : public Impact {
     if (auto whole = cgroup_to_kill(live->tree); rounds_ == 1 && whole) TRY_VOID(whole->write("cgroup.kill", "1"));
     kills_.confirm();
     return {};
-  }
-
-  static uint64_t newest(const std::vector<sys::Process>& processes) {
-    uint64_t start = 0;
-    for (const sys::Process& process : processes) start = std::max(start, process.start_ticks);
-    return start;
   }
 
   // v2 kills a whole cgroup in one step, whatever forks meanwhile. The handles of the processes are open by then.
@@ -171,13 +165,14 @@ class ShutdownImpact : public Impact {
     return {};
   }
 
+  static constexpr Nanos kTick = 10ms;
   static constexpr uint64_t kForkTicks = 100;  // 1 s: what forks later than that after the kill is a restart
 
   Victim victim_;
   bool reboot_;
   BootTime due_;
   Kills kills_;
-  uint64_t last_start_ = 0;
+  uint64_t begin_ticks_ = 0;  // when the kill began, as processes count their start
   int rounds_ = 0;
   bool done_ = false;
   bool ended_ = false;
@@ -197,15 +192,16 @@ class ShutdownFault : public Fault {
     bool reboot = flag_argument(attack, "reboot");
     if (victim.kind == VictimKind::kHost) {
       step.action = fmt::format("after {}, {} this host", delay, reboot ? "restart" : "power off");
+      step.proof = "none from here: Ordeal ends with the host, and the run stays interrupted in the record";
       step.claims = {"host/power"};
     } else {
       step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
                                 name_some(live.processes));
-      step.claims = {victim.name + "/processes"};
+      step.claims = claims_on(victim, "processes");
+      step.proof = info().proof;
       if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
     }
     step.undo = "none: irreversible; until the delay is over, ending the run cancels it";
-    step.proof = info().proof;
     step.notes.push_back(fmt::format("the length ({}) counts from the kill, so the impact lasts {} in all",
                                      format_duration(attack.length), format_duration(attack.total())));
     return std::vector<Step>{std::move(step)};

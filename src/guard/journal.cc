@@ -143,8 +143,7 @@ namespace {
 
 void undo_all(const std::map<int, fault::UndoRecord>& open, Replayed& replayed) {
   for (auto it = open.rbegin(); it != open.rend(); ++it) {
-    auto prepared = fault::prepare_undo(it->second);
-    Result<> done = prepared ? (*prepared)->run() : Result<>(tl::unexpected(prepared.error()));
+    Result<> done = fault::replay_undo(it->second);
     if (done) {
       replayed.undone.push_back(it->second.text);
     } else {

@@ -133,10 +133,9 @@ void Reaper::leave() {
   if (failed_)
     (void)engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`", "reaper",
                        wall_now());
-  if (guard_gone_) {
-    std::error_code ignored;
-    std::filesystem::remove_all(options_.paths.run_folder(options_.run_id), ignored);
-  }
+  // Also after a goodbye: the guard removes it too, but may be killed before it does.
+  std::error_code ignored;
+  std::filesystem::remove_all(options_.paths.run_folder(options_.run_id), ignored);
   leave_own_cgroup(options_.run_id);
 }
 

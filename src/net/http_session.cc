@@ -67,7 +67,9 @@ class Session {
         response = {status, std::string(reason_phrase(status)) + "\n"};
       }
       keep = keep && !state_.stopping;
-      if (!co_await stream_.write(serialise(response, keep, head)) || !keep) co_return;
+      std::string bytes = serialise(response, keep, head);
+      bool written = co_await stream_.write(bytes);
+      if (!written || !keep) co_return;
     }
   }
 
@@ -83,10 +85,12 @@ class Session {
         if (parser.is_done()) co_return 0;
         if (parser.is_header_done() && !promised && parser.get()[http::field::expect] == "100-continue") {
           promised = true;
-          if (!co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n")) co_return kPeerGone;
+          bool written = co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
+          if (!written) co_return kPeerGone;
         }
       }
-      if (!co_await fill()) co_return kPeerGone;
+      bool more = co_await fill();
+      if (!more) co_return kPeerGone;
     }
   }
 

@@ -1,6 +1,7 @@
 // Loop: one thread's event loop (Asio's io_context behind a narrow header), for programs made of coroutines.
 // run() returns when the last coroutine has ended (signals and watched descriptors are then let go) or after stop().
 // Only stop() and post() may be called from other threads.
+// g++ 12 miscompiles `if (co_await f(a_temporary))`: name the arguments, and put the result in a variable first.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -12,7 +12,7 @@ namespace {
 
 struct Group {
   Labels labels;
-  bool drop_name = true;  // until an element keeps its name
+  bool drop_name = false;  // as soon as one element drops its name
   Vector elements;
 
   std::vector<double> values() const {
@@ -37,9 +37,9 @@ std::vector<Group> grouped(const Aggregate& aggregate, Vector vector) {
   std::unordered_map<Labels, size_t, LabelsHash> places;
   for (Element& element : vector) {
     auto [at, fresh] = places.try_emplace(key_of(aggregate, element.labels), groups.size());
-    if (fresh) groups.push_back({at->first, true, {}});
+    if (fresh) groups.push_back({at->first, false, {}});
     Group& group = groups[at->second];
-    group.drop_name = group.drop_name && element.drop_name;
+    group.drop_name = group.drop_name || element.drop_name;
     group.elements.push_back(std::move(element));
   }
   return groups;

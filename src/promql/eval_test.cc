@@ -160,6 +160,9 @@ TEST(Arithmetic, RefusesTwoElementsThatLoseTheirNames) {  // P10
             std::string::npos);
   EvalOptions delayed{.delayed_name_removal = true};
   EXPECT_EQ(ask(store, "sum by (__name__) ({a=\"x\"})", 0, delayed), "bar 4, foo 3");
+  EXPECT_EQ(ask(store, "sum by (__name__) (foo or label_replace(foo * 2, \"b\", \"y\", \"\", \"\"))", 0, delayed),
+            "{} 9")
+      << "one element that loses its name takes the group's";
   EXPECT_NE(ask(store, "{a=\"x\"} * 2", 0, delayed).find("same labelset"), std::string::npos);
   EXPECT_EQ(ask(store, "label_replace({a=\"x\"} * 2, \"n\", \"$1\", \"__name__\", \"(.*)\")", 0, delayed),
             R"({a="x", n="bar"} 8, {a="x", n="foo"} 6)");

@@ -113,9 +113,9 @@ std::vector<FunctionSpec> make_table() {
     table.push_back(planned(name, {kV}, 1));
   }
   for (const char* name :
-       {"double_exponential_smoothing", "end", "first_over_time", "histogram_quantiles", "info", "integral",
-        "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start", "step", "ts_of_first_over_time",
-        "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time"}) {
+       {"double_exponential_smoothing", "end", "first_over_time", "histogram_quantiles", "info", "integral", "max_of",
+        "min_of", "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start", "step",
+        "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time"}) {
     table.push_back(refused(name, Status::kExperimental));
   }
   for (const char* name :

@@ -20,7 +20,7 @@ Bytes bytes_of(const T& value) {
 template <typename T>
 T read_as(Bytes value) {
   T result{};
-  std::memcpy(&result, value.data(), std::min(value.size(), sizeof result));
+  if (!value.empty()) std::memcpy(&result, value.data(), std::min(value.size(), sizeof result));
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>

@@ -206,4 +206,20 @@ std::string user_name(uid_t uid) {
   return found ? found->pw_name : std::to_string(uid);
 }
 
+namespace {
+
+constexpr size_t kCommBytes = 15;
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+std::string program_name(const Process& process) {
+  if (process.comm.size() < kCommBytes) return process.comm;
+  if (std::string_view whole = base_name(process.exe); whole.starts_with(process.comm)) return std::string(whole);
+  if (process.argv.empty()) return process.comm;
+  if (std::string_view whole = base_name(process.argv[0]); whole.starts_with(process.comm)) return std::string(whole);
+  return process.comm;
+}
+
 }  // namespace ordeal::sys

@@ -78,4 +78,7 @@ Result<gid_t> find_group(const std::string& name);
 // The name, or the number as text.
 std::string user_name(uid_t uid);
 
+// The name of the program: the comm, or the whole of it where the kernel cut the comm at 15 bytes.
+std::string program_name(const Process& process);
+
 }  // namespace ordeal::sys

@@ -7,8 +7,7 @@
 #include <map>
 
 #include "base/text.h"
-#include "fault/nearest.h"
-#include "fault/process_match.h"
+#include "sys/nearest.h"
 #include "sys/container.h"
 
 namespace ordeal::target {
@@ -179,11 +178,11 @@ Result<Candidates> processes(const Target& target, const std::vector<Known>& kno
   Candidates candidates;
   for (const sys::Process& process : world.processes) {
     bool chosen = may_match(world, process) && (!user || process.uid == *user) &&
-                  (target.names.empty() || lists(target.names, fault::program_name(process))) &&
+                  (target.names.empty() || lists(target.names, sys::program_name(process))) &&
                   (target.cgroup.empty() || sys::in_cgroup(process, target.cgroup)) &&
                   (!pattern || re2::RE2::PartialMatch(process.command_line(), *pattern));
     if (!chosen) continue;
-    std::string name = fmt::format("{}:{}", fault::program_name(process), process.pid);
+    std::string name = fmt::format("{}:{}", sys::program_name(process), process.pid);
     add(candidates, target, known, victim_of(VictimKind::kProcess, std::move(name), {&process}));
   }
   return candidates;

@@ -7,9 +7,8 @@
 
 #include "base/random.h"
 #include "base/text.h"
-#include "fault/nearest.h"
-#include "fault/process_match.h"
-#include "fault/protected.h"
+#include "sys/nearest.h"
+#include "sys/protected.h"
 #include "target/candidates.h"
 
 namespace ordeal::target {
@@ -33,7 +32,7 @@ std::optional<Refusal> refusal_of(const Victim& victim, const std::vector<Victim
       return id.pid == process.pid && id.start_ticks == process.start_ticks;
     });
     if (!inside) continue;
-    if (auto rule = fault::always_protected(process, world.own))
+    if (auto rule = sys::always_protected(process, world.own))
       return Refusal{victim.name, fmt::format("{} (pid {})", *rule, process.pid)};
   }
   return std::nullopt;
@@ -55,10 +54,10 @@ std::string described(const Target& target) {
 std::string nearest_to(const std::string& name, const Target& target, const Inventory& inventory, const World& world) {
   std::vector<std::string> names;
   if (target.type == TargetType::kProcess)
-    for (const sys::Process& process : world.processes) names.push_back(fault::program_name(process));
+    for (const sys::Process& process : world.processes) names.push_back(sys::program_name(process));
   else
     for (const InventoryEntry& entry : inventory.value_or(std::vector<InventoryEntry>{})) names.push_back(entry.name);
-  return fault::nearest_name(name, names);
+  return sys::nearest_name(name, names);
 }
 
 Unexpected nothing_matched(const Target& target, const Inventory& inventory, const World& world,

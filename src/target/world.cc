@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "fault/protected.h"
+#include "sys/protected.h"
 
 namespace ordeal::target {
 
@@ -13,7 +13,7 @@ Result<World> World::look() {
   world.host = name;
   world.processes = TRY(sys::list_processes());
   world.cgroups = TRY(sys::CgroupTree::discover());
-  world.own = fault::own_chain();
+  world.own = sys::own_chain();
   return world;
 }
 

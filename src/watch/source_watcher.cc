@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
 #include <array>
@@ -13,6 +12,7 @@
 #include "promql/parser.h"
 #include "watch/observe.h"
 #include "watch/prober.h"
+#include "watch/ratio.h"
 
 namespace ordeal::watch {
 
@@ -81,7 +81,7 @@ struct SourceWatcher::Impl {
   };
 
   WatchOptions options;
-  Callback callback;
+  Callback tell;
   std::vector<Look> looks;
   promql::SeriesStore store;
   // Two clients, because a kept connection does not say which local ports it may use.
@@ -91,14 +91,12 @@ struct SourceWatcher::Impl {
   std::optional<Scraper> scraper;
   std::optional<PrometheusSource> prometheus;
   std::optional<Prober> prober;
-  UniqueFd epoll, timer, ready_event;
-  std::vector<std::pair<size_t, Observation>> ready;  // answers to be told by the next dispatch()
+  UniqueFd epoll, timer;
 
   Result<> set_up(const Experiment& experiment);
   Result<> watch(int fd);
   Observation evaluate(const promql::Expr& query);
   void answer(size_t index, Observation seen);
-  void tell_ready();
   void act(int fd);
 };
 
@@ -110,8 +108,7 @@ Result<> SourceWatcher::Impl::watch(int fd) {
 
 Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   epoll = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
-  ready_event = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!epoll || !ready_event) return fail_errno("cannot make the watcher's descriptors");
+  if (!epoll) return fail_errno("cannot make the watcher's descriptor");
   bool own_scraper = experiment.sources.prometheus.empty();
   for (const auto& expectation : experiment.expect) {
     Look look{expectation, nullptr, false, {}};
@@ -119,9 +116,7 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
     looks.push_back(std::move(look));
   }
   prober.emplace(plain, children);
-  for (int fd : {quiet.descriptor(), plain.descriptor(), children.descriptor(), ready_event.get()}) {
-    TRY_VOID(watch(fd));
-  }
+  for (int fd : {quiet.descriptor(), plain.descriptor(), children.descriptor()}) TRY_VOID(watch(fd));
   if (!own_scraper) {
     prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports);
   } else if (!experiment.sources.scrape.empty()) {
@@ -137,25 +132,17 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
   auto result = promql::eval_instant(query, store, now_ms);
   if (!result) return trouble(Kind::kError, result.error().message());
   if (result->kind == promql::ValueKind::kVector && result->vector.empty()) {
-    return explain_empty(query, store, now_ms);
+    Observation empty = explain_empty(query, store, now_ms);
+    const promql::Expr* denominator = denominator_of(query);
+    return denominator ? judge_empty_ratio(empty, evaluate(*denominator)) : empty;
   }
   return observe(*result);
 }
 
-// Told later, from dispatch(), so that look() never calls back into the machine that called it.
 void SourceWatcher::Impl::answer(size_t index, Observation seen) {
+  looks[index].under_way = false;
   seen.took = boot_now() - looks[index].started;
-  ready.emplace_back(index, std::move(seen));
-  uint64_t one = 1;
-  [[maybe_unused]] ssize_t written = write(ready_event.get(), &one, sizeof one);
-}
-
-void SourceWatcher::Impl::tell_ready() {
-  auto answers = std::exchange(ready, {});
-  for (auto& [index, seen] : answers) {
-    looks[index].under_way = false;
-    callback(index, seen);
-  }
+  tell(index, seen);
 }
 
 void SourceWatcher::Impl::act(int fd) {
@@ -167,7 +154,7 @@ void SourceWatcher::Impl::act(int fd) {
     children.dispatch();
   } else {
     drain(fd);
-    if (fd == timer.get()) scraper->scrape_all();
+    scraper->scrape_all();
   }
 }
 
@@ -180,7 +167,7 @@ Result<std::unique_ptr<SourceWatcher>> SourceWatcher::create(const Experiment& e
   auto impl = std::make_unique<Impl>(TRY(net::HttpClient::create()), TRY(net::HttpClient::create()),
                                      TRY(net::ChildRunner::create()));
   impl->options = options;
-  impl->callback = std::move(callback);
+  impl->tell = std::move(callback);
   TRY_VOID(impl->set_up(experiment));
   return std::unique_ptr<SourceWatcher>(new SourceWatcher(std::move(impl)));
 }
@@ -213,7 +200,6 @@ void SourceWatcher::dispatch() {
   std::array<epoll_event, 8> events{};
   int count = epoll_wait(impl_->epoll.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) impl_->act(events[i].data.fd);
-  impl_->tell_ready();
 }
 
 void SourceWatcher::check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback) {

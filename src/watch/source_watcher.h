@@ -1,7 +1,6 @@
 // SourceWatcher: the Watcher of `ordeal run`. Queries go to the Prometheus of the experiment's sources, or, without
-// one, to Ordeal's own scraper and its store; probes go straight out. Nothing blocks: the loop watches descriptor()
-// for reading and calls dispatch(), and every callback comes from inside that. A look ends by its deadline (the
-// probe's time-out, or query_timeout) as kTimedOut, however slow or dead the source is.
+// one, to Ordeal's own scraper and its store; probes go straight out. Nothing blocks. A look ends by its deadline
+// (the probe's time-out, or query_timeout) as kTimedOut, however slow or dead the source is.
 #pragma once
 
 #include <memory>

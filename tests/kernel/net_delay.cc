@@ -43,9 +43,9 @@ std::vector<sys::Chain> chains(const Plan& plan, uint16_t queue) {
   bool arrival = plan.options.way == DelayWay::kArrival;
   sys::Chain chain{"delay", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, PacketDelay::kPriority, {}};
   if (!arrival) chain.rules.push_back(fault::resent_rule(plan.options));
-  for (uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
-    auto from = sys::Rule("from the port").protocol(protocol).source_port(plan.port, plan.port);
-    auto to = sys::Rule("to the port").protocol(protocol).destination_port(plan.port, plan.port);
+  for (int protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+    auto from = sys::Rule("from the port").protocol(static_cast<uint8_t>(protocol)).source_port(plan.port, plan.port);
+    auto to = sys::Rule("to the port").protocol(static_cast<uint8_t>(protocol)).destination_port(plan.port, plan.port);
     chain.rules.push_back(from.counter().queue(queue));
     chain.rules.push_back(to.counter().queue(queue));
   }

@@ -1,8 +1,8 @@
-#include "fault/nearest.h"
+#include "sys/nearest.h"
 
 #include <algorithm>
 
-namespace ordeal::fault {
+namespace ordeal::sys {
 namespace {
 
 // Levenshtein's distance.
@@ -43,4 +43,4 @@ std::string nearest_name(std::string_view word, const std::vector<std::string>& 
   return best;
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::sys

@@ -1,13 +1,13 @@
-#include "fault/protected.h"
+#include "sys/protected.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace ordeal::fault {
+namespace ordeal::sys {
 namespace {
 
-sys::Process make(pid_t pid, const std::string& comm, const std::string& exe) {
-  sys::Process process;
+Process make(pid_t pid, const std::string& comm, const std::string& exe) {
+  Process process;
   process.pid = pid;
   process.ppid = 1;
   process.comm = comm;
@@ -32,7 +32,7 @@ TEST(Protected, OrdinaryProcessesAreNot) {
 
 TEST(Protected, InitKernelThreadsAndWhatRunsOrdealAre) {
   EXPECT_TRUE(always_protected(make(1, "systemd", "/sbin/init"), {}));
-  sys::Process thread = make(77, "kworker/0:1", "");
+  Process thread = make(77, "kworker/0:1", "");
   thread.argv.clear();
   thread.ppid = 2;
   EXPECT_TRUE(always_protected(thread, {}));
@@ -42,4 +42,4 @@ TEST(Protected, InitKernelThreadsAndWhatRunsOrdealAre) {
 }
 
 }  // namespace
-}  // namespace ordeal::fault
+}  // namespace ordeal::sys

@@ -1,4 +1,4 @@
-#include "fault/protected.h"
+#include "sys/protected.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-namespace ordeal::fault {
+namespace ordeal::sys {
 namespace {
 
 struct Rule {
@@ -38,14 +38,14 @@ std::string_view base_name(std::string_view path) { return path.substr(path.rfin
 std::set<pid_t> own_chain() {
   std::set<pid_t> chain;
   for (pid_t pid = ::getpid(); pid > 0 && chain.insert(pid).second;) {
-    auto stat = sys::read_stat(pid);
+    auto stat = read_stat(pid);
     if (!stat) break;
     pid = stat->ppid;
   }
   return chain;
 }
 
-std::optional<std::string> always_protected(const sys::Process& process, const std::set<pid_t>& own) {
+std::optional<std::string> always_protected(const Process& process, const std::set<pid_t>& own) {
   if (process.pid == 1) return "the host's init (PID 1) is always protected";
   if (process.kernel_thread()) return fmt::format("the kernel thread {} is always protected", process.comm);
   if (process.pid == ::getpid()) return "Ordeal itself is always protected";
@@ -55,4 +55,4 @@ std::optional<std::string> always_protected(const sys::Process& process, const s
   return std::nullopt;
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::sys

@@ -9,12 +9,12 @@
 
 #include "sys/process.h"
 
-namespace ordeal::fault {
+namespace ordeal::sys {
 
 // This process and its ancestors, up to init: the shell or service that runs Ordeal is in it.
 std::set<pid_t> own_chain();
 
 // Why it is protected ("sshd is always protected"), or nothing. `own` is own_chain(), made once for a whole list.
-std::optional<std::string> always_protected(const sys::Process& process, const std::set<pid_t>& own = own_chain());
+std::optional<std::string> always_protected(const Process& process, const std::set<pid_t>& own = own_chain());
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::sys

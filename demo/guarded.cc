@@ -1,0 +1,44 @@
+#include "guarded.h"
+
+#include <cstdlib>
+
+namespace ordeal::demo {
+
+namespace {
+
+constexpr const char* kCallsHelp = "Calls through the circuit breaker.";
+
+metrics::Counter& transitions(metrics::Registry& registry, const std::string& service, resilience::State to) {
+  return registry.counter("circuit_breaker_transitions_total", "Changes of state of the circuit breaker.",
+                          {{"service", service}, {"to", resilience::to_text(to)}});
+}
+
+}  // namespace
+
+Guarded::Guarded(metrics::Registry& registry, const std::string& service, resilience::CircuitBreakerOptions options)
+    : refused_(
+          registry.counter("circuit_breaker_calls_total", kCallsHelp, {{"service", service}, {"result", "refused"}})),
+      permitted_(
+          registry.counter("circuit_breaker_calls_total", kCallsHelp, {{"service", service}, {"result", "permitted"}})),
+      fallbacks_(registry.counter("fallbacks_total", "Answers from the fallback.", {{"service", service}})) {
+  metrics::Gauge& state = registry.gauge(
+      "circuit_breaker_state", "Circuit breaker state (0=closed, 0.5=half-open, 1=open)", {{"service", service}});
+  for (auto to : {resilience::State::kClosed, resilience::State::kHalfOpen, resilience::State::kOpen}) {
+    transitions(registry, service, to);
+  }
+  options.on_transition = [&registry, &state, service](const resilience::Transition& transition) {
+    state.set(resilience::gauge_value(transition.to));
+    transitions(registry, service, transition.to).add();
+  };
+  std::string error;
+  breaker_ = resilience::CircuitBreaker::create(std::move(options), error);
+  if (!breaker_) std::abort();
+}
+
+std::optional<resilience::CircuitBreaker::Permit> Guarded::acquire() {
+  auto permit = breaker_->acquire();
+  (permit ? permitted_ : refused_).add();
+  return permit;
+}
+
+}  // namespace ordeal::demo

@@ -1,0 +1,128 @@
+// shop_load: the shop's users. Open loop: requests leave at random (Poisson) times however slow the shop is, and a
+// latency counts from the time at which the request was due. http_requests_total and http_request_duration_seconds on
+// its own /metrics are what users see: 504 stands for a time-out, 503 for no connection.
+#include <fmt/core.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/duration.h"
+#include "base/random.h"
+#include "net/fetcher.h"
+#include "service.h"
+#include "stats/histogram.h"
+
+namespace {
+
+using namespace ordeal;
+
+constexpr size_t kMostUnderWay = 5000;
+
+struct Options {
+  std::string listen = "127.0.0.1:9100";
+  std::string target;
+  double rate = 50;
+  double payments_share = 0.2;
+  std::string timeout = "5s";
+  std::string duration = "0s";
+};
+
+class Users {
+ public:
+  Users(net::Loop& loop, net::Fetcher& fetcher, metrics::Registry& registry, const Options& options, Nanos timeout)
+      : loop_(loop), fetcher_(fetcher), registry_(registry), options_(options), timeout_(timeout) {}
+
+  void stop() { stopping_ = true; }
+
+  net::Task<> arrive(Nanos duration) {
+    BootTime start = boot_now();
+    BootTime due = start;
+    while (!stopping_ && (duration == 0ns || due - start < duration)) {
+      // Short sleeps, so that a low rate does not delay the end.
+      if (Nanos left = due - boot_now(); left > 0ns) {
+        co_await loop_.sleep(std::min(left, Nanos(200ms)));
+        continue;
+      }
+      loop_.spawn([this, due] { return request(due); });
+      due += from_seconds(random_.exponential(1 / options_.rate));
+    }
+  }
+
+  void print_summary() const {
+    auto ms = [&](double q) { return latency_.count() ? latency_.quantile(q) * 1000 : 0; };
+    fmt::print("{{\"requests\":{},\"errors\":{},\"p50_ms\":{:.1f},\"p95_ms\":{:.1f},\"p99_ms\":{:.1f}}}\n",
+               latency_.count(), errors_, ms(0.5), ms(0.95), ms(0.99));
+  }
+
+ private:
+  net::Task<> request(BootTime due) {
+    bool pay = random_.uniform() < options_.payments_share;
+    std::string route = pay ? "/payments" : "/products";
+    net::HttpCall call;
+    call.url = options_.target + route;
+    call.timeout = timeout_;
+    if (pay) {
+      call.method = "POST";
+      call.body = "{\"amount\":1999,\"currency\":\"usd\"}";
+    }
+    int status = 503;
+    if (fetcher_.client().under_way() < kMostUnderWay) {
+      auto outcome = co_await fetcher_.fetch(std::move(call));
+      status = outcome ? outcome->status : outcome.error().kind == net::HttpFailure::Kind::kTimeout ? 504 : 503;
+    }
+    Nanos took = boot_now() - due;
+    latency_.record(to_seconds(took));
+    errors_ += status >= 500;
+    demo::record_request(registry_, route, std::to_string(status), took);
+  }
+
+  net::Loop& loop_;
+  net::Fetcher& fetcher_;
+  metrics::Registry& registry_;
+  const Options& options_;
+  Nanos timeout_;
+  Random random_{Random::fresh_seed()};
+  Histogram latency_;
+  uint64_t errors_ = 0;
+  bool stopping_ = false;
+};
+
+int load(const Options& options) {
+  auto timeout = parse_duration(options.timeout);
+  if (!timeout) return demo::report(timeout.error());
+  auto duration = parse_duration(options.duration);
+  if (!duration) return demo::report(duration.error());
+  metrics::Registry registry;
+  net::Loop loop;
+  auto fetcher = net::Fetcher::create(loop);
+  if (!fetcher) return demo::report(fetcher.error());
+  Users users(loop, **fetcher, registry, options, *timeout);
+  demo::Service service(loop, registry);
+  loop.spawn([&]() -> net::Task<> {
+    co_await users.arrive(*duration);
+    // Of a limited load the end is the program's end.
+    if (*duration > 0ns) raise(SIGTERM);
+  });
+  int code = service.run(options.listen, [&] { users.stop(); });
+  users.print_summary();
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Open-loop load on the demo shop");
+  app.add_option("--target", options.target, "base URL of the shop, http://ADDRESS:PORT")->required();
+  app.add_option("--listen", options.listen, "ADDRESS:PORT of /metrics")->capture_default_str();
+  app.add_option("--rate", options.rate, "requests per second, on average")
+      ->check(CLI::Range(0.1, 5000.0))
+      ->capture_default_str();
+  app.add_option("--payments-share", options.payments_share, "of the requests, 0 to 1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--timeout", options.timeout, "after which a user gives up")->capture_default_str();
+  app.add_option("--duration", options.duration, "then end; 0s is until SIGTERM")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  return load(options);
+}

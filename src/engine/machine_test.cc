@@ -1,0 +1,205 @@
+#include "engine/machine.h"
+
+#include <gtest/gtest.h>
+
+namespace ordeal::engine {
+namespace {
+
+// Drives a machine by hand: every step is 200 ms later.
+struct Drive {
+  Machine machine;
+  BootTime now{};
+  std::vector<std::string> told;  // types of requests, in order
+  std::optional<Verdict> verdict;
+  double value = 0;  // what the one expectation sees
+  bool answers = true;
+
+  explicit Drive(Setup setup) : machine(std::move(setup)) { take(machine.start(now)); }
+
+  void take(const Actions& actions) {
+    for (const Action& action : actions) {
+      if (std::get_if<Inject>(&action)) told.push_back("inject");
+      if (std::get_if<RevertAll>(&action)) told.push_back("revert");
+      if (std::get_if<Renew>(&action)) told.push_back("renew");
+      if (std::get_if<Act>(&action)) told.push_back("act");
+      if (auto* finish = std::get_if<Finish>(&action)) verdict = finish->verdict;
+    }
+  }
+  void feed(const Event& event) { take(machine.handle(now, event)); }
+  void ticks(int count) {
+    for (int i = 0; i < count && !machine.finished(); ++i) {
+      now += 200ms;
+      feed(Tick{});
+      if (answers) feed(Seen{0, {Observation::Kind::kValues, true, {{"", value}}, "", 1ms}});
+    }
+  }
+  void until(Phase phase) {
+    for (int i = 0; i < 500 && machine.phase() != phase && !machine.finished(); ++i) ticks(1);
+  }
+  int told_times(const std::string& what) const { return static_cast<int>(std::count(told.begin(), told.end(), what)); }
+  void applied(int impact) { feed(Applied{impact, {}, now}); }
+  void reverted(int impact, bool proven = true, bool clean = true) {
+    feed(Reverted{impact, clean, "why", clean ? "" : "stuck", now, now, 1ms, Proof{proven, "m", "r", 1, 1, ""}});
+  }
+};
+
+Setup setup_with(int victims, const std::string& condition = "result < 1") {
+  Setup setup;
+  setup.experiment.attack.length = 2s;
+  setup.experiment.baseline = 1s;
+  setup.experiment.recovery = 4s;
+  for (int i = 0; i < victims; ++i) {
+    Victim victim;
+    victim.name = "v" + std::to_string(i);
+    setup.victims.push_back(victim);
+  }
+  Expectation expectation;
+  expectation.name = "errors";
+  expectation.condition = condition;
+  setup.judges.push_back(*analysis::Judge::create(expectation));
+  setup.experiment.expect.push_back(expectation);
+  return setup;
+}
+
+TEST(Machine, HoldsWhenEverythingHeldAndIsProven) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  EXPECT_EQ(run.told_times("inject"), 1);
+  run.applied(0);
+  run.until(Phase::kRevert);
+  EXPECT_EQ(run.told_times("revert"), 1) << "after its length";
+  EXPECT_GE(run.told_times("renew"), 9);
+  run.reverted(0);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kHeld) << run.verdict->reason;
+}
+
+TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
+  engine::Setup setup = setup_with(1);
+  setup.experiment.on_breach = ActuatorSpec{{"undo"}, 30s};
+  Drive run(std::move(setup));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.value = 5;
+  run.ticks(1);
+  EXPECT_EQ(run.told.back(), "revert");
+  EXPECT_EQ(run.told_times("act"), 0) << "not while the fault is in force";
+  run.reverted(0);
+  EXPECT_EQ(run.told.back(), "act");
+  run.value = 0;
+  run.ticks(20);
+  EXPECT_FALSE(run.verdict) << "it waits for the action";
+  run.feed(Acted{{"undo"}, 0, "", 5ms});
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
+  EXPECT_EQ(run.verdict->reason, "\"errors\" was 5, expected result < 1");
+}
+
+TEST(Machine, ABrokenBaselineInjectsNothing) {
+  Drive run(setup_with(1));
+  run.value = 5;
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.told_times("inject"), 0);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
+}
+
+TEST(Machine, WithoutProofNothingIsHeld) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.until(Phase::kRevert);
+  run.reverted(0, false);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
+}
+
+TEST(Machine, FewerVictimsThanAskedRevertsAll) {
+  Drive run(setup_with(2));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.feed(ApplyFailed{1, Error{Errc::kUnsupported, "no queue", 0, "", nullptr}});
+  EXPECT_EQ(run.told.back(), "revert");
+  run.reverted(0);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
+  EXPECT_EQ(run.verdict->reason, "1 of 2 victims could be hit, 2 are needed: no queue");
+}
+
+TEST(Machine, VictimsThatGoEndTheRunAsNotInjected) {
+  Drive run(setup_with(2));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.applied(1);
+  run.feed(VictimGone{1, "its first process has ended"});
+  EXPECT_EQ(run.told.back(), "revert");
+}
+
+TEST(Machine, WithoutAnswersTheLeaseIsNotRenewed) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.answers = false;
+  run.ticks(5);
+  int before = run.told_times("renew");
+  run.now += 3s;
+  run.ticks(1);
+  EXPECT_EQ(run.told_times("renew"), before);
+}
+
+TEST(Machine, AFailedRevertIsTheStrongestVerdict) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.value = 5;
+  run.ticks(1);
+  run.reverted(0, true, false);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kRevertFailed);
+}
+
+TEST(Machine, ALostGuardIsAnErrorAndWhatItLeftAFailedRevert) {
+  for (bool clean : {true, false}) {
+    Drive run(setup_with(1));
+    run.until(Phase::kInject);
+    run.applied(0);
+    run.feed(GuardLost{clean ? "" : "a frozen cgroup"});
+    EXPECT_EQ(run.verdict->outcome, clean ? Outcome::kError : Outcome::kRevertFailed);
+  }
+}
+
+TEST(Machine, APersonsHaltIsHalted) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.feed(HaltAsked{"person", "enough"});
+  run.reverted(0);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kHalted);
+}
+
+TEST(Machine, NotRecoveringDeviates) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.until(Phase::kRevert);
+  run.value = 5;
+  run.reverted(0);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
+  EXPECT_EQ(run.verdict->reason, "\"errors\" did not hold again within 4s after the attack");
+}
+
+TEST(Machine, WithoutExpectationsNothingIsProven) {
+  engine::Setup setup = setup_with(1);
+  setup.judges.clear();
+  Drive run(std::move(setup));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.until(Phase::kRevert);
+  run.reverted(0);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kInconclusive);
+}
+
+}  // namespace
+}  // namespace ordeal::engine

@@ -1,0 +1,105 @@
+#include "guard/journal.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.h"
+
+namespace ordeal::guard {
+namespace {
+
+struct JournalFile : testing::Test {
+  std::string folder = testing::TempDir() + "ordeal_journal_" + std::to_string(::getpid());
+  std::string path = folder + "/r1.journal";
+  void SetUp() override { ASSERT_TRUE(make_folders(folder)); }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  static fault::UndoRecord record(const std::string& text) {
+    return {"continue", {{"processes", json::Array{}}}, text, fault::boot_id().value_or("")};
+  }
+  // What is open in the file, by its texts.
+  std::string open_records() {
+    auto open = read_journal(path);
+    if (!open) return open.error().message();
+    std::string texts;
+    for (const auto& [number, undo] : *open) texts += undo.text + ";";
+    return texts;
+  }
+  void damage(off_t at, char byte) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(at);
+    file.put(byte);
+  }
+};
+
+TEST_F(JournalFile, HoldsWhatIsNotUndoneYet) {
+  auto journal = Journal::create(path, "r1");
+  ASSERT_TRUE(journal);
+  ASSERT_TRUE(journal->append_undo(1, record("a")));
+  ASSERT_TRUE(journal->append_undo(2, record("b")));
+  EXPECT_EQ(open_records(), "a;b;");
+  ASSERT_TRUE(journal->append_done(1));
+  EXPECT_EQ(open_records(), "b;");
+  ASSERT_TRUE(journal->remove());
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(JournalFile, IsMadeOnceAndLockedWhileItsOwnerLives) {
+  {
+    auto journal = Journal::create(path, "r1");
+    ASSERT_TRUE(journal);
+    EXPECT_EQ(Journal::create(path, "r1").error().code, Errc::kRefused);
+    EXPECT_FALSE(*lock_journal(path));
+    EXPECT_TRUE(replay_journals(folder)->empty()) << "a live run's journal is left alone";
+  }
+  EXPECT_TRUE(*lock_journal(path));
+}
+
+TEST_F(JournalFile, ATornLastRecordWasNeverActedOn) {
+  {
+    auto journal = Journal::create(path, "r1");
+    ASSERT_TRUE(journal->append_undo(1, record("a")));
+    ASSERT_TRUE(journal->append_undo(2, record("b")));
+  }
+  damage(2 * 4096 + 30, '!');
+  EXPECT_EQ(open_records(), "a;");
+}
+
+TEST_F(JournalFile, DamageInTheMiddleNeedsAPerson) {
+  {
+    auto journal = Journal::create(path, "r1");
+    ASSERT_TRUE(journal->append_undo(1, record("a")));
+    ASSERT_TRUE(journal->append_undo(2, record("b")));
+  }
+  damage(4096 + 30, '!');
+  EXPECT_EQ(read_journal(path).error().code, Errc::kRevertFailed);
+  auto replayed = replay_journals(folder);
+  ASSERT_TRUE(replayed);
+  EXPECT_EQ(replayed->front().failed.size(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(path)) << "kept for the person";
+}
+
+TEST_F(JournalFile, AnotherBootsRecordsHaveNothingToUndo) {
+  {
+    auto journal = Journal::create(path, "r1");
+    fault::UndoRecord old = record("thaw");
+    old.boot_id = "00000000-0000-0000-0000-000000000000";
+    ASSERT_TRUE(journal->append_undo(1, old));
+  }
+  auto replayed = replay_journals(folder);
+  ASSERT_TRUE(replayed) << replayed.error().message();
+  EXPECT_TRUE(replayed->front().failed.empty());
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(JournalFile, RefusesARecordThatDoesNotFit) {
+  auto journal = Journal::create(path, "r1");
+  EXPECT_EQ(journal->append_undo(1, record(std::string(5000, 'x'))).error().code, Errc::kRefused);
+}
+
+}  // namespace
+}  // namespace ordeal::guard

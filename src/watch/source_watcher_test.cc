@@ -1,0 +1,166 @@
+// The whole watcher against real servers: our own as a target, and one that answers as Prometheus does.
+#include "watch/source_watcher.h"
+
+#include <gtest/gtest.h>
+
+#include "net/test_server.h"
+#include "watch/poll_until.h"
+
+namespace ordeal::watch {
+namespace {
+
+using Kind = Observation::Kind;
+
+Expectation query(std::string text) {
+  Expectation expectation;
+  expectation.name = "e";
+  expectation.query = std::move(text);
+  return expectation;
+}
+
+std::string complaint(const Experiment& experiment) {
+  auto valid = validate(experiment);
+  return valid ? "" : valid.error().message();
+}
+
+TEST(Validate, NamesTheExpectationAndTheColumn) {
+  Experiment experiment;
+  experiment.sources.scrape = {{"http://127.0.0.1:1/metrics", "api", {}}};
+  experiment.expect = {query("up"), query("sum(rate(x[1m])")};
+  experiment.expect[1].name = "error rate";
+  std::string text = complaint(experiment);
+  EXPECT_EQ(text.rfind("expect[1] \"error rate\": query", 0), 0u) << text;
+  EXPECT_NE(text.find("column"), std::string::npos) << text;
+}
+
+TEST(Validate, RefusesARangeAndAQueryWithoutASource) {
+  Experiment experiment;
+  experiment.expect = {query("up")};
+  EXPECT_NE(complaint(experiment).find("no source"), std::string::npos);
+  experiment.sources.prometheus = "http://127.0.0.1:1";
+  EXPECT_EQ(complaint(experiment), "");
+  experiment.expect = {query("up[1m]")};
+  EXPECT_NE(complaint(experiment).find("matrix"), std::string::npos);
+  experiment.expect = {query("\"text\"")};
+  EXPECT_NE(complaint(experiment).find("string"), std::string::npos);
+}
+
+class SourceWatcherTest : public testing::Test {
+ protected:
+  net::Task<net::HttpResponse> answer(const net::HttpRequest& request) {
+    if (request.path == "/slow" || request.path == "/api/v1/query") co_await server_.loop().sleep(300ms);
+    net::HttpResponse response{broken_ ? 500 : 200, page_};
+    co_return response;
+  }
+  void make(std::vector<Expectation> expectations) {
+    Experiment experiment;
+    experiment.expect = std::move(expectations);
+    experiment.sources = sources_;
+    WatchOptions options;
+    options.offset = WallOffset::measure();
+    options.query_timeout = 100ms;
+    auto watcher = SourceWatcher::create(experiment, options, [this](size_t index, const Observation& observation) {
+      ++answers_;
+      seen_[index] = observation;
+    });
+    ASSERT_TRUE(watcher) << watcher.error().message();
+    watcher_ = std::move(*watcher);
+  }
+  void scrape_times(uint64_t count) {
+    ASSERT_TRUE(poll_until(*watcher_, [&] { return watcher_->scrapes().at(0).scrapes >= count; }));
+  }
+  Observation look(size_t index = 0) {
+    int before = answers_;
+    watcher_->look(index);
+    poll_until(*watcher_, [&] { return answers_ > before; });
+    return seen_[index];
+  }
+
+  // Changed by the test only while no scrape is awaited; read by the server's thread.
+  std::string page_ = "requests_total{status=\"200\"} 5\nbad NaN\nratio{r=\"a\"} 0.5\nratio{r=\"b\"} NaN\n";
+  std::atomic<bool> broken_ = false;
+  net::TestServer server_{[this](const net::HttpRequest& request) { return answer(request); }};
+  Sources sources_{"", {{server_.url("/metrics"), "api", {}}}, 20ms};
+  std::map<size_t, Observation> seen_;
+  int answers_ = 0;
+  std::unique_ptr<SourceWatcher> watcher_;
+};
+
+TEST_F(SourceWatcherTest, KindsOfDataAreToldApart) {
+  make({query("sum(requests_total)"), query("nothing_of_this_name"), query("bad"), query("ratio"),
+        query("requests_total > 100"), query("scalar(bad)")});
+  scrape_times(2);
+  auto sum = look(0);
+  ASSERT_EQ(sum.kind, Kind::kValues) << sum.error;
+  EXPECT_EQ(sum.values[0].second, 5);
+  auto missing = look(1);
+  EXPECT_EQ(missing.kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(missing.error, "no series: nothing_of_this_name");
+  EXPECT_EQ(look(2).kind, Kind::kNaN);
+  auto ratio = look(3);
+  EXPECT_EQ(ratio.kind, Kind::kValues);
+  ASSERT_EQ(ratio.values.size(), 1u);
+  EXPECT_NE(ratio.values[0].first.find("r=a"), std::string::npos);
+  EXPECT_NE(ratio.error.find("r=b"), std::string::npos);
+  EXPECT_EQ(look(4).kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(look(5).kind, Kind::kNaN);
+}
+
+TEST_F(SourceWatcherTest, SeriesOfADeadTargetIsStale) {
+  make({query("requests_total"), query("up")});
+  scrape_times(2);
+  EXPECT_EQ(look().kind, Kind::kValues);
+  broken_ = true;
+  ASSERT_TRUE(poll_until(*watcher_, [&] { return watcher_->scrapes().at(0).failures > 0; }));
+  auto seen = look();
+  EXPECT_EQ(seen.kind, Kind::kStale);
+  EXPECT_EQ(seen.error, "ended: requests_total");
+  EXPECT_EQ(look(1).values.at(0).second, 0);
+}
+
+TEST_F(SourceWatcherTest, RateIsComputedFromItsOwnScrapes) {
+  make({query("rate(requests_total[1m])")});
+  scrape_times(5);
+  auto seen = look();
+  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  EXPECT_EQ(seen.values[0].second, 0);
+}
+
+TEST_F(SourceWatcherTest, SlowPrometheusTimesOutAndBlocksNoProbe) {
+  sources_ = {server_.url(), {}, 20ms};
+  Expectation probe;
+  probe.http = HttpProbe{server_.url("/quick"), "GET", 1s, "", false};
+  make({query("up"), probe});
+  BootTime start = boot_now();
+  watcher_->look(0);
+  EXPECT_LT(boot_now() - start, 50ms);
+  EXPECT_EQ(look(1).values.at(0).second, 200);
+  EXPECT_LT(boot_now() - start, 100ms);
+  ASSERT_TRUE(poll_until(*watcher_, [&] { return seen_.count(0) > 0; }));
+  EXPECT_EQ(seen_[0].kind, Kind::kTimedOut);
+  EXPECT_GE(seen_[0].took, 90ms);
+}
+
+TEST_F(SourceWatcherTest, SecondLookAtTheSameExpectationIsIgnored) {
+  Expectation probe;
+  probe.http = HttpProbe{server_.url("/slow"), "GET", 1s, "", true};
+  sources_ = {};
+  make({probe});
+  watcher_->look(0);
+  watcher_->look(0);
+  ASSERT_TRUE(poll_until(*watcher_, [&] { return answers_ > 0; }));
+  poll_until(
+      *watcher_, [] { return false; }, 50ms);
+  EXPECT_EQ(answers_, 1);
+}
+
+TEST_F(SourceWatcherTest, FailingQueryIsAnErrorWithItsReason) {
+  make({query("ratio + on() ratio")});
+  scrape_times(1);
+  auto seen = look();
+  EXPECT_EQ(seen.kind, Kind::kError);
+  EXPECT_NE(seen.error.find("matching"), std::string::npos) << seen.error;
+}
+
+}  // namespace
+}  // namespace ordeal::watch

@@ -1,0 +1,71 @@
+"""SIGKILL of engine, guard, both, or the whole cgroup of the two, at random instants of a run."""
+import random
+import time
+
+import attacks
+import traces
+from lab import Run, kill, now, wait_until
+from report import millis
+
+KILLS = ["engine", "guard", "both", "cgroup"]
+LEAD = 0.45  # from the guard's start to its injection: mostly the baseline
+
+
+def strike(lab, run, who):
+    """Kills; the time just after."""
+    guard = run.guard()
+    if who == "cgroup":
+        lab.engine_cgroup.kill()
+    else:
+        if who in ("guard", "both") and guard:
+            kill(guard)
+        if who in ("engine", "both") and run.process.poll() is None:
+            kill(run.engine)
+    return now()
+
+
+def one_run(lab, attack, who, instant, rules=False):
+    """One run, killed `instant` seconds after its guard appeared. (problems, was in force, time until clean)."""
+    lab.victim.ensure()
+    before = traces.fingerprint(lab, rules)
+    attack.before(lab)
+    run = Run(lab, attack.experiment(lab))
+    wait_until(lambda: run.guard() or run.process.poll() is not None, 10, 0.005)
+    time.sleep(instant)
+    killed = strike(lab, run, who)
+    problems = [attack.ended(lab, killed)]
+    if run.wait() is None:
+        problems.append("the engine did not end")
+    clean_at, left = traces.clean_within(lab, run)
+    problems += [attack.later(lab, killed), *left]
+    attack.after(lab)
+    in_force = run.in_force_at(killed)
+    lab.victim.ensure()
+    problems += traces.differences(before, traces.fingerprint(lab, rules))
+    problems += ["stranger in the victim's cgroup: %d" % pid for pid in traces.strangers(lab)]
+    problems = [problem for problem in problems if problem]
+    if problems:
+        problems.append("log: " + " | ".join(run.text().splitlines()[-3:])[-600:])
+    run.end()
+    run.forget()
+    return problems, in_force, clean_at - killed if clean_at else None
+
+
+def run_suite(lab, report, options, rules=False):
+    for attack_type in attacks.ALL:
+        for who in KILLS:
+            name = f"{attack_type.type} × {who}"
+            if options.only and options.only not in name:
+                continue
+            dice = random.Random(f"{options.seed}/{name}")
+            problems, in_force, times = [], 0, []
+            for number in range(options.count):
+                attack = attack_type()
+                instant = dice.uniform(0, LEAD + attack.length)
+                found, hit, clean = one_run(lab, attack, who, instant, rules)
+                problems += [f"run {number}, killed at {instant:.3f} s: {text}" for text in found]
+                in_force += hit
+                times += [clean] if clean is not None else []
+            lab.close_stream()
+            report.case(f"{name}, {options.count} runs", problems,
+                        f"in force at the kill in {in_force}; nothing left after {millis(times)}")
