@@ -162,6 +162,24 @@ TEST(Schema, EveryKeyOfTheFullExamplesIsDecodedAndItsMisspellingRefused) {
   }
 }
 
+// examples/NAME.json, NAME-expect.yaml, inventory.yaml and policy.yaml.
+std::string format_of_example(const std::string& name) {
+  if (name.find("-expect.") != std::string::npos) return "expectations";
+  if (name.starts_with("inventory") || name.starts_with("policy")) return name.substr(0, name.find('.'));
+  return "experiment";
+}
+
+TEST(Examples, AreDecoded) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(kRoot + "/examples")) {
+    std::string name = entry.path().filename();
+    if (name.ends_with(".md")) continue;
+    ++count;
+    EXPECT_EQ(verdict_on(format_of_example(name), file("examples/" + name)), "no error") << name;
+  }
+  EXPECT_GE(count, 8);
+}
+
 struct Fence {
   std::string page;
   int number;
