@@ -202,6 +202,7 @@ void Guard::hear_reaper() {
   bool alive = reaper_.hear(now) && !reaper_.silent(now, silence_limit_, !held_.empty());
   if (alive || reaper_lost_) return;
   reaper_lost_ = true;
+  reaper_.kill();  // from now on undoing is ours alone
   end_by("error", "the reaper is gone or hung");
 }
 
@@ -315,7 +316,6 @@ void Guard::tell(json::Object event) {
 
 int Guard::leave() {
   if (reaper_lost_) {
-    reaper_.kill();
     leave_own_cgroup(options_.run_id);
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
   } else if (!reaper_.say_goodbye()) {

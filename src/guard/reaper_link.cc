@@ -52,9 +52,14 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& pat
 }
 
 Result<> ReaperLink::ask(json::Object request, int number) {
-  TRY_VOID(send_message(socket_.get(), request));
+  auto sent = send_message(socket_.get(), request);
+  if (!sent) gone_ = true;
+  if (!sent) return wrap(sent.error(), "the reaper does not listen");
   for (;;) {
-    json::Object answer = TRY(await_message(socket_.get(), kAnswerLimit));
+    auto received = await_message(socket_.get(), kAnswerLimit);
+    if (!received) gone_ = true;
+    if (!received) return wrap(received.error(), "the reaper does not answer");
+    const json::Object& answer = *received;
     heard_ = boot_now();
     if (answer.at("op").as_string() != "done" || answer.at("number").as_int64() != number) continue;
     if (answer.at("ok").as_bool()) return {};
@@ -65,11 +70,19 @@ Result<> ReaperLink::ask(json::Object request, int number) {
 Result<int> ReaperLink::record(const fault::UndoRecord& undo) {
   int number = next_number_++;
   TRY_VOID(ask({{"op", "record"}, {"number", number}, {"undo", to_json(undo)}}, number));
+  records_.emplace(number, undo);
   failpoint("guard.journalled");
   return number;
 }
 
-Result<> ReaperLink::undo(int number) { return ask({{"op", "undo"}, {"number", number}}, number); }
+Result<> ReaperLink::undo(int number) {
+  Result<> undone = gone_ ? Result<>{} : ask({{"op", "undo"}, {"number", number}}, number);
+  if (!gone_) return undone;
+  // An impact does not outlive its reaper either. Dead for sure, it cannot undo at the same time.
+  kill();
+  auto record = records_.find(number);
+  return record == records_.end() ? Result<>{} : fault::replay_undo(record->second);
+}
 
 bool ReaperLink::hear(BootTime now) {
   for (;;) {
@@ -99,6 +112,7 @@ bool ReaperLink::say_goodbye() {
 }
 
 void ReaperLink::kill() {
+  gone_ = true;
   (void)process_.signal(SIGKILL);
   process_.wait_death(500ms);
   ::waitpid(process_.pid(), nullptr, WNOHANG);

@@ -1,9 +1,10 @@
 // ReaperLink: the guard's end of the socket to the reaper. Starts the reaper, sends undo records and waits for their
-// acknowledgement (at most 2 s), exchanges heartbeats.
+// acknowledgement (at most 2 s), exchanges heartbeats. Once the reaper is gone, it undoes by itself.
 #pragma once
 
 #include <sys/types.h>
 
+#include <map>
 #include <optional>
 
 #include "base/clock.h"
@@ -41,6 +42,7 @@ class ReaperLink : public fault::UndoLog {
   sys::PidFd process_;
   bool own_cgroup_ = false;
   bool gone_ = false;
+  std::map<int, fault::UndoRecord> records_;
   int next_number_ = 1;
   BootTime heard_{};
   BootTime beaten_{};

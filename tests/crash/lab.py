@@ -87,6 +87,13 @@ class Cgroup:
                 return state != "THAWED"
         return any("frozen 1" in read(folder + "/cgroup.events") for folder in self.folders)
 
+    def thaw(self):
+        for folder in self.folders:
+            for name, text in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                if os.path.exists(f"{folder}/{name}"):
+                    with open(f"{folder}/{name}", "w") as file:
+                        file.write(text)
+
     def remove(self):
         for folder in self.folders:
             for root, folders, _ in os.walk(folder, topdown=False):
@@ -141,6 +148,7 @@ class Victim:
         return [process.poll() is None for process in (self.echo, self.idle)]
 
     def stop(self):
+        self.cgroup.thaw()  # what is frozen does not die in version 1
         for process in (self.echo, self.idle):
             if process:
                 process.kill()

@@ -13,8 +13,8 @@ def fingerprint(lab, rules=False):
         "links": lab.inside("ip", "-o", "link"),
         "qdiscs": lab.inside("tc", "qdisc", "show"),
         "nft": lab.inside("nft", "list", "ruleset"),
-        "cgroups": {f"{folder}/{name}": read(f"{folder}/{name}") for folder in lab.victim_cgroup.folders
-                    for name in SETTINGS},
+        "cgroups": [f"{folder}/{name}: {read(f'{folder}/{name}').strip()}" for folder in lab.victim_cgroup.folders
+                    for name in SETTINGS if os.path.exists(f"{folder}/{name}")],
         "below": [folder + "/" + name for folder in lab.victim_cgroup.folders for name in os.listdir(folder)
                   if os.path.isdir(f"{folder}/{name}")],
     }
@@ -29,8 +29,18 @@ def fingerprint(lab, rules=False):
     return print_
 
 
+def lines(value):
+    return value.splitlines() if isinstance(value, str) else value
+
+
 def differences(before, after):
-    return [f"{key}: was {before[key]!r}, is {after[key]!r}" for key in before if before[key] != after[key]]
+    found = []
+    for key in before:
+        found += [f"{key}: - {line}" for line in lines(before[key]) if line not in lines(after[key])]
+        found += [f"{key}: + {line}" for line in lines(after[key]) if line not in lines(before[key])]
+        if before[key] != after[key] and not found:
+            found.append(key + ": the order differs")
+    return found
 
 
 def run_cgroups(ids):
