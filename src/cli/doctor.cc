@@ -138,7 +138,7 @@ Usability process_killer(const Machine& machine, const AttackInfo& info) {
 }
 
 Usability shutdown(const Machine& machine, const AttackInfo& info) {
-  Usability use = killing(machine, info.mechanisms[machine.cgroup_kill ? 0 : 1]);
+  Usability use = killing(machine, info.mechanisms[machine.cgroup_kill && machine.cgroups_writable ? 0 : 1]);
   if (use.limits.empty() && !machine.can("CAP_SYS_BOOT")) use.limits = "no host (no CAP_SYS_BOOT)";
   return use;
 }

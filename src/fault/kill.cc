@@ -24,6 +24,12 @@ void Kills::confirm() {
   pending_.erase(gone, pending_.end());
 }
 
+void Kills::confirm_within(Nanos limit) {
+  BootTime end = boot_now() + limit;
+  for (const sys::PidFd& handle : pending_) handle.wait_death(std::max(end - boot_now(), Nanos(0)));
+  confirm();
+}
+
 std::vector<int> Kills::descriptors() const {
   std::vector<int> fds;
   for (const sys::PidFd& handle : pending_) fds.push_back(handle.fd());

@@ -4,11 +4,15 @@
 
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "sys/pidfd.h"
 #include "sys/process.h"
 
 namespace ordeal::fault {
+
+// How long the end of an attack waits for the deaths of its last kill.
+constexpr Nanos kLastDeaths = 50ms;
 
 class Kills {
  public:
@@ -16,6 +20,8 @@ class Kills {
   Result<> send(const sys::Process& process);
   // Takes note of who died since.
   void confirm();
+  // The same, after waiting up to `limit` for those that were killed just now.
+  void confirm_within(Nanos limit);
 
   int sent() const { return sent_; }
   int dead() const { return dead_; }

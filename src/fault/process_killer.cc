@@ -148,7 +148,7 @@ class KillerImpact : public Impact {
 
   Result<> revert() override {
     ended_ = true;
-    kills_.confirm();
+    kills_.confirm_within(kLastDeaths);
     return {};
   }
 

@@ -101,7 +101,7 @@ class ShutdownImpact : public Impact {
 
   Result<> revert() override {
     ended_ = true;
-    kills_.confirm();
+    kills_.confirm_within(kLastDeaths);
     return {};
   }
 
@@ -192,15 +192,16 @@ class ShutdownFault : public Fault {
     bool reboot = flag_argument(attack, "reboot");
     if (victim.kind == VictimKind::kHost) {
       step.action = fmt::format("after {}, {} this host", delay, reboot ? "restart" : "power off");
+      step.proof = "none from here: Ordeal ends with the host, and the run stays interrupted in the record";
       step.claims = {"host/power"};
     } else {
       step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
                                 name_some(live.processes));
       step.claims = claims_on(victim, "processes");
+      step.proof = info().proof;
       if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
     }
     step.undo = "none: irreversible; until the delay is over, ending the run cancels it";
-    step.proof = info().proof;
     step.notes.push_back(fmt::format("the length ({}) counts from the kill, so the impact lasts {} in all",
                                      format_duration(attack.length), format_duration(attack.total())));
     return std::vector<Step>{std::move(step)};

@@ -67,6 +67,17 @@ TEST_F(KillKernelTest, WhatIsRestartedIsKilledAtTheNextInterval) {
   EXPECT_FALSE((*impact)->next_work());
 }
 
+TEST_F(KillKernelTest, AKillAtTheVeryEndIsStillProven) {
+  make_cgroup("victim");
+  for (int i = 0; i < 20; ++i) start_argv({"sleep", "67"}, "victim");
+  ASSERT_TRUE(eventually([&] { return named("sleep") == 20; }));
+  auto impact = killer(container("victim"), R"({"process": "sleep", "exact": true})");
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE((*impact)->revert());
+  Proof proof = (*impact)->proof(boot_now());
+  EXPECT_TRUE(proof.proven) << proof.measured << proof.reason;
+}
+
 TEST_F(KillKernelTest, NewestOldestAndChildrenNarrowTheChoice) {
   make_cgroup("victim");
   auto& first = start_argv({"sleep", "64"}, "victim");

@@ -76,12 +76,16 @@ kill_both() {
   step "$1.tables_200ms" $SERVER nft list tables
   wait_for 3 everything_ended
   say "$1.ended" $? /tmp/errors
-  step "$1.left" sh -c "ps -o pid,ppid,comm,args | grep -e '[o]rdeal '; ls -d $CG/ordeal-* /run/ordeal/* /var/lib/ordeal/journal/*; cat $CG/shop/cgroup.freeze"
+  step "$1.left" sh -c "ps -o pid,ppid,comm,args | grep -e '[o]rdeal '; ls -d $CG/ordeal-* /var/lib/ordeal/journal/*; cat $CG/shop/cgroup.freeze"
   step "$1.clean" ordeal verify-clean
 }
 
-probe() { step "$1" $CLIENT net_probe tcp 10.9.0.2 7000 50 "${2:-3}"; }
-bulk() { step "$1" $CLIENT iperf3 -c 10.9.0.2 -t 4 -O 2 -J; }
+# NAME [SECONDS [PORT]]
+probe() { step "$1" $CLIENT net_probe tcp 10.9.0.2 "${3:-7000}" 50 "${2:-3}"; }
+# NAME: twice, since the machine around may be busy
+bulk() { for round in 1 2; do step "$1$round" $CLIENT iperf3 -c 10.9.0.2 -t 3 -O 2 -J; done; }
+
+listening() { $SERVER grep -qi ":$(printf %04x $1) 0*:0000" /proc/net/tcp /proc/net/tcp6; }
 
 network() {
   for name in client server; do $IP netns add $name; done
@@ -92,8 +96,8 @@ network() {
   for device in lo s0; do $SERVER $IP link set $device up; done
   inside shop $SERVER net_echo 10.9.0.2 7000
   inside shop $SERVER iperf3 -s
-  wait_for 5 $CLIENT nc -z 10.9.0.2 7000
-  wait_for 5 $CLIENT nc -z 10.9.0.2 5201
+  wait_for 5 listening 7000
+  wait_for 5 listening 5201
 }
 
 shop='{type: container, cgroup: /shop}'
@@ -116,6 +120,20 @@ latency() {
     halt_now ours$delay
   done
   probe after.rtt 1
+}
+
+# Two cgroups in one network namespace, one of them chosen.
+scope() {
+  inside neighbour $SERVER net_echo 10.9.0.2 7001
+  wait_for 5 listening 7001
+  experiment scope "$shop" '{type: latency, args: {delay: 100ms, protocol: tcp}}' 60s
+  step scope.plan ordeal plan /tmp/scope.yaml
+  begin scope
+  probe scope.rtt 2
+  probe scope.neighbour_rtt 2 7001
+  step scope.rules $SERVER nft list ruleset
+  halt_now scope
+  echo 1 >$CG/neighbour/cgroup.kill
 }
 
 pause() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Ordeal on a plain Debian kernel, in an emulated machine: the native queue, cgroup version 2, netem beside our latency,
-and the shutdown of a host. One boot under QEMU's TCG (no KVM needed), nothing is installed, nothing of this machine is
+"""Ordeal on a plain Debian kernel, in an emulated machine: the native queue, cgroup version 2, netem beside our
+latency, and the shutdown of a host. One boot under QEMU's TCG (no KVM needed), nothing is installed, nothing of this machine is
 touched.
 
     tests/vm/vm_test.py --build build/dev [--only latency,pause] [--keep]
@@ -21,9 +21,14 @@ import initramfs
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path.home() / ".cache/ordeal-vm"
-PARTS = ["latency", "pause", "cpu", "killing", "deaths", "host"]  # the last one ends the machine
+PARTS = ["latency", "scope", "pause", "cpu", "killing", "deaths", "host"]  # the last one ends the machine
 BOOT_LIMIT = 400  # seconds; about 100 on an idle machine
-SLACK_MS = 6  # of a round trip, besides 15 %: TCG and a busy machine
+# Of a round trip, besides 15 %. An idle virtual CPU wakes up to 10 ms late under TCG, so the shortest round trip is
+# exact and the median is not.
+SHORTEST_SLACK_MS = 3
+MEDIAN_SLACK_MS = 12
+# Of its bulk TCP. The aim is 0.5, and the share is printed; rounds differ by a factor of 2 on a busy machine.
+LEAST_OF_NETEM = 0.25
 
 
 class Steps:
@@ -49,6 +54,9 @@ class Steps:
 
     def out(self, name):
         return self[name]["out"]
+
+    def text(self, name):
+        return self.out(name) if name in self else ""
 
     def last(self):
         return list(self._steps)[-1] if self._steps else "nothing"
@@ -96,19 +104,31 @@ def expect_proven_and_clean(steps, name, code, tables=True):
 
 
 def rtt(steps, name):
-    return steps.json(name)["rtt_p50"]
+    probe = steps.json(name)
+    expect(probe["lost"] == 0, f"{name}: {probe['lost']} of {probe['sent']} messages were lost")
+    return probe["rtt_min"], probe["rtt_p50"]
+
+
+def expect_delay(steps, name, bare, delay):
+    """Round trips of step `name`, against those of the bare path."""
+    (bare_min, bare_median), (shortest, median) = bare, rtt(steps, name)
+    expect_near(f"shortest round trip, {name}", shortest - bare_min, delay, slack=SHORTEST_SLACK_MS)
+    expect_near(f"median round trip, {name}", median - bare_median, delay, slack=MEDIAN_SLACK_MS)
+    return f"round trip {shortest:.1f} ms (median {median:.1f})"
 
 
 def mbits(steps, name):
-    report = steps.json(name)
-    expect("error" not in report, f"{name}: {report.get('error')}")
-    return report["end"]["sum_received"]["bits_per_second"] / 1e6
+    """The better of two rounds."""
+    reports = [steps.json(f"{name}{number}") for number in (1, 2)]
+    for report in reports:
+        expect("error" not in report, f"{name}: {report.get('error')}")
+    return max(report["end"]["sum_received"]["bits_per_second"] for report in reports) / 1e6
 
 
 def check_latency(steps, show):
     bare = rtt(steps, "bare.rtt")
     bare_bulk = mbits(steps, "bare.bulk")
-    show(f"bare path: round trip {bare:.2f} ms, bulk TCP {bare_bulk:.0f} Mbit/s")
+    show(f"bare path: round trip {bare[0]:.1f} ms (median {bare[1]:.1f}), bulk TCP {bare_bulk:.0f} Mbit/s")
     for delay in (10, 100):
         ours, netem = f"ours{delay}", f"netem{delay}"
         rules = steps.out(f"{ours}.rules")
@@ -117,14 +137,26 @@ def check_latency(steps, show):
         expect("nft_queue" in steps.out(f"{ours}.modules"), "nft_queue is not loaded")
         expect_exit(steps, f"{ours}.plan", 0)
         proof = expect_proven_and_clean(steps, ours, 5)
-        for side in (ours, netem):
-            expect_near(f"round trip under {side}", rtt(steps, f"{side}.rtt") - bare, delay, slack=SLACK_MS)
-        got, reference = mbits(steps, f"{ours}.bulk"), mbits(steps, f"{netem}.bulk")
-        show(f"{delay} ms: round trip {rtt(steps, f'{ours}.rtt'):.2f} ms ours, {rtt(steps, f'{netem}.rtt'):.2f} ms netem; "
-             f"bulk TCP {got:.1f} Mbit/s ours, {reference:.1f} netem: {100 * got / reference:.0f} % of netem's, "
-             f"{100 * got / bare_bulk:.1f} % of the bare path ({proof['measured']})")
-        expect(got >= 0.3 * reference, f"bulk TCP at {delay} ms is {got:.1f} Mbit/s, netem's is {reference:.1f}")
-    expect_near("round trip afterwards", rtt(steps, "after.rtt"), bare, slack=SLACK_MS)
+        expect("by the nftables queue" in proof["measured"], f"the proof names another mechanism: {proof['measured']}")
+        speed = {}
+        for side in (netem, ours):
+            trip = expect_delay(steps, f"{side}.rtt", bare, delay)
+            speed[side] = mbits(steps, f"{side}.bulk")
+            show(f"{delay} ms, {side.rstrip('01')}: {trip}, bulk TCP on arrival {speed[side]:.1f} Mbit/s, "
+                 f"{100 * speed[side] / bare_bulk:.1f} % of the bare path")
+        show(f"{delay} ms: ours is {100 * speed[ours] / speed[netem]:.0f} % of netem's ({proof['measured']})")
+        expect(speed[ours] >= LEAST_OF_NETEM * speed[netem],
+               f"bulk TCP at {delay} ms: {speed[ours]:.1f} Mbit/s, netem has {speed[netem]:.1f}")
+    expect_delay(steps, "after.rtt", bare, 0)
+
+
+def check_scope(steps, show):
+    expect_proven_and_clean(steps, "scope", 5)
+    expect("socket cgroupv2" in steps.out("scope.rules"), f"not by cgroup:\n{steps.out('scope.rules')}")
+    shop, neighbour = rtt(steps, "scope.rtt")[0], rtt(steps, "scope.neighbour_rtt")[0]
+    expect_near("the victim's round trip", shop, 100, slack=SHORTEST_SLACK_MS)
+    expect(neighbour < 20, f"the neighbour is hit as well: {neighbour:.1f} ms")
+    show(f"by cgroup in a shared namespace: victim {shop:.1f} ms, neighbour {neighbour:.1f} ms")
 
 
 def check_pause(steps, show):
@@ -132,7 +164,7 @@ def check_pause(steps, show):
     expect(steps.out("pause.frozen").startswith("1") and "frozen 1" in steps.out("pause.frozen"),
            f"cgroup.freeze is not used: {steps.out('pause.frozen')}")
     expect(steps.out("pause.thawed").startswith("0"), f"still frozen: {steps.out('pause.thawed')}")
-    expect(steps.json("pause.rtt")["lost"] == 0, "the victim does not answer after the pause")
+    rtt(steps, "pause.rtt")  # nothing lost
     show(f"pause by cgroup.freeze: {proof['measured']}")
 
 
@@ -168,27 +200,27 @@ def check_deaths(steps, show):
         left = [line for line in steps.out(f"{name}.left").splitlines() if "No such file" not in line]
         expect(left == ["0"], f"{name} left {left}")
         expect_exit(steps, f"{name}.clean", 0)
-        after = steps.json(f"{name}.rtt_after")
-        expect(after["lost"] == 0 and after["rtt_p50"] < 30, f"{name}: traffic is not normal again: {after}")
-    expect(rtt(steps, "dead_latency.rtt") > 80, "the latency was not in force")
+        expect(rtt(steps, f"{name}.rtt_after")[1] < 30, f"{name}: traffic is not normal again")
+    expect(rtt(steps, "dead_latency.rtt")[0] > 85, "the latency was not in force")
     expect("frozen 1" in steps.out("dead_pause.frozen"), "the pause was not in force")
-    show(f"SIGKILL of engine and guard: round trip {rtt(steps, 'dead_latency.rtt'):.1f} -> "
-         f"{rtt(steps, 'dead_latency.rtt_after'):.2f} ms; the frozen cgroup thawed; nothing left")
+    show(f"SIGKILL of engine and guard: round trip {rtt(steps, 'dead_latency.rtt')[0]:.1f} -> "
+         f"{rtt(steps, 'dead_latency.rtt_after')[0]:.1f} ms; the frozen cgroup thawed; nothing left")
 
 
 def check_host(steps, show, console):
     for name in ("wrong.plan", "wrong.run", "unnamed.run", "latched.run"):
         expect_exit(steps, name, 3)
     expect("ordeal-vm" in steps.out("wrong.run") and "confirm_host" in steps.out("wrong.run"), steps.out("wrong.run"))
+    expect("nothing was shut down" in steps.event("cancelled", "proof")["measured"], "the cancelled shutdown acted")
     expect("power off this host" in steps.out("cancelled.plan"), steps.out("cancelled.plan"))
     expect_exit(steps, "cancelled.halt", 0)
     expect_exit(steps, "cancelled.events", 5)
     expect("cancelled.alive" in steps, "a cancelled shutdown happened all the same")
     expect_exit(steps, "power.began", 0)
-    expect("power.events" not in steps, f"the VM did not power off:\n{steps._steps.get('power.events', {}).get('out')}")
+    expect("power.events" not in steps, f"the VM did not power off:\n{steps.text('power.events')}")
     expect("Power down" in console, f"the VM ended, but did not power off:\n{console[-500:]}")
-    show(f"shutdown: a wrong host is refused (3), a halt cancelled it ({steps.json('cancelled.halt')['took_ms']:.0f} ms), "
-         "then the VM powered itself off")
+    halted = steps.json("cancelled.halt")["took_ms"]
+    show(f"shutdown: a wrong host is refused (3), a halt cancelled it ({halted:.0f} ms), then the VM powered itself off")
 
 
 def pack(build, parts, folder):

@@ -1,0 +1,194 @@
+"""The brief's shop in miniature: three API replicas behind HAProxy, PostgreSQL, a payment provider, and its users.
+
+The addresses stand also in haproxy.cfg and in expectations/*.yaml.
+"""
+import glob
+import json
+import re
+import shutil
+import socket
+import sys
+import urllib.request
+from pathlib import Path
+
+import lab
+
+HERE = Path(__file__).parent
+HOST = "10.77.0.1"
+REPLICAS = {"api-1": "10.77.0.11", "api-2": "10.77.0.12", "api-3": "10.77.0.13"}
+DATABASE = "10.77.0.20"
+PAYMENTS = "10.77.0.30"
+SHOP = (HOST, 8080)
+USERS_METRICS = "http://127.0.0.1:9100/metrics"
+
+REPLICA_RESTARTS_AFTER = 3  # seconds
+DATABASE_RESTARTS_AFTER = 1
+REPLICA_CPUS = 0.4
+RATE = 80  # requests per second
+LABELS = {"app": "fastapi-backend", "environment": "staging", "chaos-enabled": "true"}
+
+
+class Shop:
+    def __init__(self, build, work, cgroup_root):
+        """`cgroup_root` names the demo's cgroup; None does without cgroups."""
+        self.programs = Path(build) / "bin"
+        self.work = work
+        self.cgroup_root = cgroup_root
+        self.replicas = {}
+        self.others = []
+        self.network = lab.Network(HOST)
+        self.netns = {name: self.network.add(name, address) for name, address in REPLICAS.items()}
+        self.netns["database"] = self.network.add("database", DATABASE)
+        self.netns["payments"] = self.network.add("payments", PAYMENTS)
+        self.cgroups = {name: self._cgroup(name) for name in [*REPLICAS, "database"]}
+
+    def _cgroup(self, name):
+        if not self.cgroup_root:
+            return None
+        cgroup = lab.Cgroup(f"/{self.cgroup_root}/{name}")
+        if name in REPLICAS and not cgroup.limit_cpu(REPLICA_CPUS):
+            raise RuntimeError("this machine's cgroups have no CPU limit (CONFIG_CFS_BANDWIDTH)")
+        return cgroup
+
+    def _log(self, name):
+        return str(self.work / f"{name}.log")
+
+    def _folders(self, name):
+        cgroup = self.cgroups[name]
+        return [str(folder) for folder in cgroup.folders] if cgroup else []
+
+    def _supervisor(self, pause, netns, cgroups, argv):
+        return [sys.executable, str(HERE / "supervise.py"), str(pause), netns, ",".join(cgroups) or "-", *argv]
+
+    # The parts, in the order in which they start
+
+    def start_database(self):
+        """PostgreSQL in a container: network, PIDs, mounts and cgroup of its own, a supervisor as its first process."""
+        programs = Path(max(glob.glob("/usr/lib/postgresql/*/bin")))
+        data = self.work / "database"
+        data.mkdir()
+        if lab.as_root_outside():
+            shutil.chown(data, "postgres", "postgres")
+            user = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
+        else:  # PostgreSQL refuses to run as root, and we are root in our user namespace
+            user = ["unshare", "--user", "--map-user=999", "--map-group=999"]
+        lab.command(*user, str(programs / "initdb"), "-D", str(data), "-U", "shop", "-A", "trust", "-N", cwd="/")
+        with open(data / "pg_hba.conf", "a") as rules:
+            rules.write("host all all samenet trust\n")
+        settings = {
+            "listen_addresses": DATABASE,
+            "unix_socket_directories": "",
+            "shared_buffers": "16MB",
+            "max_connections": "30",
+        }
+        flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        postgres = [*user, str(programs / "postgres"), "-D", str(data), *flags]
+        container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        supervisor = self._supervisor(DATABASE_RESTARTS_AFTER, "-", [], postgres)
+        self.others.append(
+            lab.spawn([*container, *supervisor], self.netns["database"], self._folders("database"), self._log("database"))
+        )
+        lab.wait_until("PostgreSQL listens", lambda: answers(DATABASE, 5432))
+        psql = ["psql", "-q", "-h", DATABASE, "-U", "shop", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]
+        lab.wait_until("PostgreSQL is ready", lambda: succeeds(*psql, "-c", "SELECT 1"))
+        lab.command(*psql, "-f", str(HERE / "shop.sql"))
+
+    def start_payments(self):
+        """The payment provider takes 300 ms, as in the brief."""
+        argv = [str(self.programs / "payment_stub"), "--listen", f"{PAYMENTS}:8000", "--delay", "300ms"]
+        self.others.append(lab.spawn(argv, self.netns["payments"], log=self._log("payments")))
+
+    def start_replicas(self, payments):
+        """`sync` waits for the payment provider inside the request, `queued` does not. Replaces running replicas."""
+        for process in self.replicas.values():
+            lab.stop(process)
+        for name, address in REPLICAS.items():
+            argv = [str(self.programs / "shop_api"), "--listen", f"{address}:8000", "--payments", payments]
+            argv += ["--postgres", f"host={DATABASE} user=shop dbname=postgres"]
+            argv += ["--payments-url", f"http://{PAYMENTS}:8000/payments"]
+            supervisor = self._supervisor(REPLICA_RESTARTS_AFTER, self.netns[name], self._folders(name), argv)
+            self.replicas[name] = lab.spawn(supervisor, log=self._log(name))
+        for name, address in REPLICAS.items():
+            lab.wait_until(f"{name} answers", lambda: healthy(f"http://{address}:8000/healthz"))
+
+    def start_load_balancer(self):
+        self.others.append(lab.spawn(["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")], log=self._log("haproxy")))
+        lab.wait_until("HAProxy answers", lambda: healthy(f"http://{HOST}:8080/products"))
+
+    def start_users(self):
+        argv = [str(self.programs / "shop_load"), "--target", f"http://{HOST}:8080", "--rate", str(RATE)]
+        self.others.append(lab.spawn(argv, log=self._log("users")))
+        lab.wait_until("the users' metrics answer", lambda: healthy(USERS_METRICS))
+
+    def settle(self):
+        """Fills HAProxy's pool of connections, as hours of traffic would: a new one costs two delays."""
+        request = f"GET /products HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n".encode()
+        callers = [socket.create_connection(SHOP) for _ in range(180)]
+        for caller in callers:
+            caller.sendall(request)
+        for caller in callers:
+            while caller.recv(65536):
+                pass
+            caller.close()
+
+    # What Ordeal is told
+
+    def inventory(self):
+        entries = [self._entry(name, "pod") for name in REPLICAS]
+        return json.dumps([*entries, self._entry("database", "container")], indent=2)
+
+    def _entry(self, name, kind):
+        entry = {"name": name, "kind": kind, "namespace": "staging", "labels": LABELS}
+        if self.cgroup_root:
+            return {**entry, "cgroup": self.cgroups[name].path}
+        if name == "database":
+            return {**entry, "match": r"^unshare --pid "}
+        return {**entry, "match": rf"^\S*shop_api --listen {re.escape(REPLICAS[name])}:"}
+
+    # What the shop measures of itself
+
+    def users(self):
+        return scrape(USERS_METRICS)
+
+    def replica_counters(self):
+        """The sum of the replicas' series."""
+        total = {}
+        for address in REPLICAS.values():
+            for series, value in scrape(f"http://{address}:8000/metrics").items():
+                total[series] = total.get(series, 0) + value
+        return total
+
+
+def healthy(url):
+    try:
+        return fetch(url) is not None
+    except OSError:
+        return False
+
+
+def fetch(url):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=3) as answer:
+        return answer.read().decode()
+
+
+def scrape(url):
+    """{series with its labels: value}"""
+    lines = [line for line in fetch(url).splitlines() if line and not line.startswith("#")]
+    return {series: float(value) for series, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def answers(address, port):
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def succeeds(*argv):
+    try:
+        lab.command(*argv)
+        return True
+    except RuntimeError:
+        return False
