@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 CONTROLLERS = ("cpu", "cpuacct", "freezer", "pids")
-CGROUP_PREFIX = "ordeal-demo-"
+CGROUP_PREFIX = "shop-demo-"
 AS_ROOT_OUTSIDE = "ORDEAL_DEMO_AS_ROOT"  # set for the isolated part, where everyone is uid 0
 
 
@@ -139,7 +139,7 @@ def cgroup_mounts():
 
 
 class Cgroup:
-    """One cgroup path such as /ordeal-demo-7/api-1, in every hierarchy that the demo uses."""
+    """One cgroup path such as /shop-demo-7/api-1, in every hierarchy that the demo uses."""
 
     def __init__(self, path):
         self.path = path

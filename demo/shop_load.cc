@@ -87,6 +87,13 @@ class Users {
   bool stopping_ = false;
 };
 
+// An error ratio has a value from the start, and the first failure counts in a rate.
+void announce_failures(metrics::Registry& registry) {
+  for (const char* route : {"/products", "/payments"})
+    for (const char* status : {"503", "504"})
+      registry.counter("http_requests_total", "Requests answered.", {{"route", route}, {"status", status}});
+}
+
 int load(const Options& options) {
   auto timeout = parse_duration(options.timeout);
   if (!timeout) return demo::report(timeout.error());
@@ -98,6 +105,7 @@ int load(const Options& options) {
   if (!fetcher) return demo::report(fetcher.error());
   Users users(loop, **fetcher, registry, options, *timeout);
   demo::Service service(loop, registry);
+  announce_failures(registry);
   loop.spawn([&]() -> net::Task<> {
     co_await users.arrive(*duration);
     // Of a limited load the end is the program's end.

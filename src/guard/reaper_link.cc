@@ -94,8 +94,11 @@ bool ReaperLink::hear(BootTime now) {
 }
 
 void ReaperLink::beat(BootTime now, bool impact_in_force) {
-  if (now - beaten_ < beat_interval(impact_in_force)) return;
+  // A reaper that still believes in an impact would take the slow beat for a hung guard.
+  bool news = impact_in_force != told_in_force_;
+  if (!news && now - beaten_ < beat_interval(impact_in_force)) return;
   beaten_ = now;
+  told_in_force_ = impact_in_force;
   (void)send_message(socket_.get(), {{"op", "beat"}, {"active", impact_in_force}});
 }
 

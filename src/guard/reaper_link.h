@@ -46,6 +46,7 @@ class ReaperLink : public fault::UndoLog {
   int next_number_ = 1;
   BootTime heard_{};
   BootTime beaten_{};
+  bool told_in_force_ = false;
 };
 
 }  // namespace ordeal::guard
