@@ -153,14 +153,21 @@ class Cgroup:
                 self.folders.append(folder)
 
     def limit_cpu(self, cpus):
+        """At most `cpus`, and those also on a busy machine. False where this cannot be."""
         for folder in self.folders:
             if (folder / "cpu.cfs_quota_us").exists():
                 (folder / "cpu.cfs_quota_us").write_text(str(int(cpus * 100_000)))
+                self._prefer(folder, "cpu.shares", "16384")
                 return True
             if (folder / "cpu.max").exists():
                 (folder / "cpu.max").write_text(f"{int(cpus * 100_000)} 100000")
+                self._prefer(folder, "cpu.weight", "1600")
                 return True
         return False
+
+    def _prefer(self, folder, file, weight):
+        for each in (folder, folder.parent):
+            (each / file).write_text(weight)
 
 
 def hand_down(mount, parent):

@@ -1,8 +1,12 @@
 """The demo's last page: the brief's tables with what was measured, and "not measured" with the reason elsewhere."""
+import textwrap
+
 from measure import growth, share
 
 P95 = "p95 latency stays below 1 s"
 BREAKER = "the breaker of every replica is open (8 s to open)"
+CLOSED = "every breaker is closed"
+WIDTHS = (26, 28, 52, 12)
 
 
 class Outcome:
@@ -33,6 +37,12 @@ class Outcome:
     def breaker_opened_after(self):
         """Seconds from the first kill to the first look at which every replica's breaker was open."""
         return self.run.first_time(BREAKER, lambda value: value >= 1)
+
+    def breaker_closed_after(self):
+        """Seconds from there to the first look after the attack at which every breaker was closed."""
+        opened = self.breaker_opened_after()
+        closed = [at for at, value in self.run.readings(CLOSED, "after") if value == 0]
+        return min(closed) - self.run.injected_at() - opened if opened is not None and closed else None
 
     def fallback_success(self):
         """The share of the requests for products without a database that the cache answered."""
@@ -74,7 +84,8 @@ def cpu(outcome):
 def database(outcome):
     killed = "; ".join(proof["measured"] for proof in outcome.run.proofs())
     return (
-        f"all 3 breakers open {seconds(outcome.breaker_opened_after())} after the first kill; "
+        f"all 3 breakers open {seconds(outcome.breaker_opened_after())} after the first kill, "
+        f"closed {seconds(outcome.breaker_closed_after())} later; "
         f"fallback answered {percent(outcome.fallback_success())}; {outcome.errors()}; {killed}"
     )
 
@@ -114,8 +125,8 @@ def experiment_rows(outcomes):
 def impact_rows(outcomes):
     """The brief's "Before vs After" table."""
     ran = [outcome for outcome in outcomes.values() if outcome.code is not None]
-    found = sum(outcome.code == 1 for outcome in ran)
-    yield "Critical bugs found", "3", f"{found} (the synchronous payment call)" if found else "0"
+    found = [outcome.step.title.split(":")[0] for outcome in ran if outcome.code == 1]
+    yield "Critical bugs found", "3", f"{len(found)} ({'; '.join(found)})" if found else "0"
     breaker = outcomes.get("database")
     if breaker and breaker.run and breaker.run.injected_at() is not None:
         engaged, success = breaker.breaker_opened_after(), breaker.fallback_success()
@@ -133,7 +144,12 @@ def show(outcomes, say):
 
 
 def table(say, head, rows):
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    say()
-    for row in [head, tuple("-" * width for width in widths), *rows]:
-        say("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
+    """Long cells go on in the next line."""
+    rule = "+" + "+".join("-" * (width + 2) for width in WIDTHS[: len(head)]) + "+"
+    say("\n" + rule)
+    for row in [head, *rows]:
+        cells = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, WIDTHS)]
+        for line in range(max(len(cell) for cell in cells)):
+            parts = [cell[line] if line < len(cell) else "" for cell in cells]
+            say("| " + " | ".join(part.ljust(width) for part, width in zip(parts, WIDTHS)) + " |")
+        say(rule)
