@@ -40,6 +40,7 @@ void print_text(const Prepared& prepared) {
   fmt::print("Victims     {} of {} candidates\n", selection.chosen.size(), selection.candidates);
   for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
   for (const Refusal& refusal : selection.refused) fmt::print("  not {}: {}\n", refusal.victim, refusal.rule);
+  if (prepared.broken_cap) fmt::print("Refused     {}\n", *prepared.broken_cap);
   for (const fault::Exemption& e : prepared.exemptions)
     fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
                e.remote, e.remote_port);
@@ -65,11 +66,12 @@ json::Value to_json(const Prepared& prepared) {
                       {"candidates", prepared.selection.candidates},
                       {"victims", std::move(victims)},
                       {"refused", std::move(refused)},
+                      {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
                       {"warnings", std::move(warnings)}};
 }
 
 ExitCode worst_of(const Prepared& prepared) {
-  ExitCode code = ExitCode::kHeld;
+  ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
   return code;

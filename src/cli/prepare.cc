@@ -8,6 +8,7 @@
 #include "cli/exemptions.h"
 #include "cli/watching.h"
 #include "guard/policy_file.h"
+#include "guard/registry.h"
 #include "model/inventory.h"
 
 namespace ordeal::cli {
@@ -54,6 +55,18 @@ std::vector<VictimPlan> plan_each(const Prepared& prepared) {
   return plans;
 }
 
+// The guard checks again at each impact; here a run is refused before it hits anybody.
+Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared, const std::string& state_dir) {
+  ActiveLoad load;
+  for (const guard::ActiveRun& run : TRY(guard::active_runs(TRY(guard::Paths::find(state_dir)))))
+    load.runs += run.targets > 0, load.targets += run.targets;
+  const target::Selection& selection = prepared.selection;
+  for (const Policy& policy : prepared.policies)
+    if (auto rule = cap_broken(policy, load, static_cast<int64_t>(selection.chosen.size()), selection.candidates))
+      return rule;
+  return std::nullopt;
+}
+
 std::vector<std::string> warnings_for(const Prepared& prepared) {
   std::vector<std::string> warnings;
   const Experiment& experiment = prepared.experiment;
@@ -85,6 +98,7 @@ Result<Prepared> prepare(const RunOptions& options) {
       TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
   prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
+  prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
   prepared.warnings = warnings_for(prepared);
   return prepared;
 }

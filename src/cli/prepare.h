@@ -27,6 +27,7 @@ struct Prepared {
   target::Selection selection;
   std::vector<VictimPlan> plans;  // one per chosen victim
   std::vector<fault::Exemption> exemptions;
+  std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
   std::vector<std::string> warnings;
 };
 
