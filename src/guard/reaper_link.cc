@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/failpoint.h"
 #include "guard/heartbeat.h"
 #include "guard/wire.h"
@@ -99,6 +101,8 @@ void ReaperLink::beat(BootTime now, bool impact_in_force) {
   if (!news && now - beaten_ < beat_interval(impact_in_force)) return;
   beaten_ = now;
   told_in_force_ = impact_in_force;
+  // At rest it beat slowly too: from now on it has the usual time to be heard.
+  if (news) heard_ = std::max(heard_, now);
   (void)send_message(socket_.get(), {{"op", "beat"}, {"active", impact_in_force}});
 }
 
