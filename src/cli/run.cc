@@ -77,11 +77,11 @@ Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
 Result<Verdict> run_experiment(const RunOptions& options) {
   for (const std::string& file : options.reports) TRY_VOID(format_of(file));
   guard::Paths paths = TRY(guard::Paths::find(options.state_dir));
-  TRY_VOID(check_latch(paths));               // nothing starts under the latch
-  Prepared prepared = TRY(prepare(options));  // the files are good; victims and steps are known
-  TRY_VOID(check_plans(prepared));            // each victim may be hit, by a mechanism that this machine has
-  TRY_VOID(paths.make());
+  TRY_VOID(check_latch(paths));                   // nothing starts under the latch
   TRY_VOID(replay_dead_runs(options.state_dir));  // nothing of an earlier, dead run is left
+  Prepared prepared = TRY(prepare(options));      // the files are good; victims and steps are known
+  TRY_VOID(check_plans(prepared));                // each victim may be hit, by a mechanism that this machine has
+  TRY_VOID(paths.make());
   std::string run_id = make_run_id(wall_now(), Random::fresh_seed());
   store::Store store = TRY(store::Store::open(paths.record()));
   TRY_VOID(store.begin_run(

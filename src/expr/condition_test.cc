@@ -27,6 +27,14 @@ std::string failure(std::string_view text, const Value& result) {
   return truth ? "judged" : truth.error().message();
 }
 
+TEST(Condition, AnOperatorAtTheEndIsAnError) {
+  for (const char* text : {"result <", "result +", "!", "result ==", "1 <"}) {
+    auto parsed = Condition::parse(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, Errc::kInvalidInput) << text;
+  }
+}
+
 TEST(Condition, ComparesTheResult) {
   EXPECT_TRUE(holds("result < 0.01", 0.005));
   EXPECT_FALSE(holds("result < 0.01", 0.01));

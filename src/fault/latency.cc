@@ -187,6 +187,11 @@ Proof LatencyImpact::proof(BootTime) const {
   proof.got = to_millis(median);
   proof.measured = fmt::format("{} packets matched, {:.1f} ms added at the median, {:.1f} ms at p99", matched,
                                to_millis(median), to_millis(p99));
+  if (!delays_.empty() && delays_.front().queue_style() == sys::QueueStyle::kXtTarget) {
+    proof.measured += ", by the xt target NFQUEUE";
+  } else {
+    proof.measured += ", by the nftables queue";
+  }
   if (over) proof.measured += fmt::format(", {} passed undelayed (64 MiB were held)", over);
   if (lost) proof.measured += fmt::format(", {} lost", lost);
   Nanos slack = std::max<Nanos>(10ms, arguments_.shape.delay / 10) + arguments_.shape.jitter;

@@ -12,7 +12,7 @@
 #include "base/defer.h"
 #include "base/failpoint.h"
 #include "base/file.h"
-#include "sys/protected.h"
+#include "base/text.h"
 #include "guard/heartbeat.h"
 #include "guard/journal.h"
 #include "guard/latch.h"
@@ -22,6 +22,7 @@
 #include "guard/wire.h"
 #include "json/reader.h"
 #include "sys/process.h"
+#include "sys/protected.h"
 
 namespace ordeal::guard {
 namespace {
@@ -37,6 +38,12 @@ Result<UniqueFd> watch_halts(const Paths& paths, const std::string& run_folder) 
     if (::inotify_add_watch(fd.get(), folder.c_str(), IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE) < 0)
       return fail_errno("cannot watch " + folder);
   return fd;
+}
+
+// A bare "Operation not permitted" helps nobody.
+Unexpected explain(Error error, const AttackInfo& info) {
+  if (error.sys_errno != EPERM && error.sys_errno != EACCES) return tl::unexpected(std::move(error));
+  return wrap(std::move(error), info.type + " needs " + join(info.capabilities, "; "));
 }
 
 }  // namespace
@@ -169,7 +176,9 @@ Result<Guard::Held> Guard::make_impact(const json::Object& request) {
   fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, {}};
   for (const json::Value& item : request.at("exemptions").as_array())
     context.exemptions.push_back(TRY(fault::exemption_from_json(item)));
-  held.impact = TRY(fault->apply(held.victim, held.attack, context));
+  auto impact = fault->apply(held.victim, held.attack, context);
+  if (!impact) return explain(std::move(impact).error(), fault->info());
+  held.impact = std::move(*impact);
   held.applied = boot_now();
   give_back.cancel();
   watch_no_more.cancel();

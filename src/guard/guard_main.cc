@@ -11,6 +11,7 @@
 #include "guard/guard.h"
 #include "guard/journal.h"
 #include "guard/reaper.h"
+#include "guard/registry.h"
 #include "model/exit_code.h"
 
 namespace ordeal::guard {
@@ -81,6 +82,7 @@ Result<int> replay_command(const Flags& flags) {
     for (const std::string& text : replayed.failed) left.push_back(json::Value(text)), failed = true;
     runs.push_back(json::Object{{"run", replayed.run}, {"undone", std::move(undone)}, {"failed", std::move(left)}});
   }
+  (void)TRY(active_runs(paths));  // the folders and cgroups of dead runs go with it
   fmt::print("{}\n", json::write(json::Object{{"runs", std::move(runs)}}));
   return failed ? 6 : 0;
 }

@@ -29,8 +29,9 @@ Result<Reaper> Reaper::start(ReaperOptions options) {
   reaper.own_cgroup_ = enter_own_cgroup(reaper.options_.run_id);
   reaper.silence_limit_ = raise_priority();
   reaper.heard_ = boot_now();
-  TRY_VOID(send_message(reaper.options_.guard.get(),
-                        {{"op", "ready"}, {"own_cgroup", reaper.own_cgroup_}, {"pid", ::getpid()}}));
+  // A guard that died meanwhile is found out by the loop, which leaves in good order.
+  (void)send_message(reaper.options_.guard.get(),
+                     {{"op", "ready"}, {"own_cgroup", reaper.own_cgroup_}, {"pid", ::getpid()}});
   return reaper;
 }
 

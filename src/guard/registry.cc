@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "guard/own_cgroup.h"
 #include "json/reader.h"
 
 namespace ordeal::guard {
@@ -58,6 +59,7 @@ Result<std::vector<ActiveRun>> read_active(const Paths& paths, const std::string
   for (const auto& entry : fs::directory_iterator(paths.run, error)) {
     if (!entry.is_directory() || entry.path().filename() == except) continue;
     if (is_dead(entry.path())) {
+      leave_own_cgroup(entry.path().filename());  // its reaper's, when that was killed too
       remove_folder(entry.path());
     } else {
       active.push_back(TRY(read_claims(entry.path())));

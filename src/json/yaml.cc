@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "json/double_key.h"
 
 namespace ordeal::json {
 namespace {
@@ -102,7 +103,10 @@ Result<Document> parse_document(std::string_view text) {
   std::string_view body = trim(text);
   if (body.empty()) return fail(Errc::kInvalidInput, "the file is empty");
   if (body[0] != '{' && body[0] != '[') return parse_yaml(text);
-  return Document{TRY(parse(text)), {}};
+  Document document{TRY(parse(text)), {}};
+  if (auto twice = find_double_key(text))
+    return fail(Errc::kInvalidInput, fmt::format("line {}: the key \"{}\" stands twice", twice->line, twice->key));
+  return document;
 }
 
 }  // namespace ordeal::json

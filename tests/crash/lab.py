@@ -1,6 +1,7 @@
 """The lab of the crash tests: a victim in a network namespace and cgroups of its own, a client beside it, and runs of
 `ordeal` in a cgroup of their own. Nothing outside of what it makes is touched, and close() removes all of it.
 Times are CLOCK_BOOTTIME in seconds, as in Ordeal's events (boot_ns)."""
+import itertools
 import json
 import os
 import shutil
@@ -58,7 +59,7 @@ class Cgroup:
     """One path in several hierarchies."""
 
     def __init__(self, path, names):
-        self.path = path
+        self.path, self.names = path, names
         self.folders = [mount + path for mount in hierarchies(names)]
         for folder in self.folders:
             os.makedirs(folder, exist_ok=True)
@@ -238,14 +239,16 @@ class Stream:
 
 class Run:
     """One `ordeal run` with a state folder of its own."""
+    numbers = itertools.count()
 
     def __init__(self, lab, experiment, failpoint=None, wrap=(), flags=(), state=None, netns=None):
         self.lab = lab
         self.state = state or tempfile.mkdtemp(prefix="state-", dir=lab.folder)
-        self.file = self.state + ".json"
+        self.base = f"{self.state}.{next(self.numbers)}"
+        self.file = self.base + ".json"
         with open(self.file, "w") as file:
             json.dump(experiment, file)
-        self.log = open(self.state + ".log", "w+")
+        self.log = open(self.base + ".log", "w+")
         environment = dict(os.environ, **({"ORDEAL_FAILPOINT": failpoint} if failpoint else {}))
         self.started = now()
         self.process = start([*wrap, lab.ordeal, "run", self.file, "--json", "--state-dir", self.state, *flags],
@@ -331,8 +334,8 @@ class Run:
     def forget(self):
         shutil.rmtree(self.state, ignore_errors=True)
         for ending in (".json", ".log"):
-            if os.path.exists(self.state + ending):
-                os.unlink(self.state + ending)
+            if os.path.exists(self.base + ending):
+                os.unlink(self.base + ending)
 
 
 class Lab:

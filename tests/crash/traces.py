@@ -1,5 +1,6 @@
 """What Ordeal must not leave behind, and the fingerprint of the lab that must be the same before and after."""
 import os
+import re
 
 from lab import CGROUPS, hierarchies, read, wait_until
 
@@ -12,7 +13,7 @@ def fingerprint(lab, rules=False):
     print_ = {
         "links": lab.inside("ip", "-o", "link"),
         "qdiscs": lab.inside("tc", "qdisc", "show"),
-        "nft": lab.inside("nft", "list", "ruleset"),
+        "nft": lab.inside("nft", "-s", "list", "ruleset"),
         "cgroups": [f"{folder}/{name}: {read(f'{folder}/{name}').strip()}" for folder in lab.victim_cgroup.folders
                     for name in SETTINGS if os.path.exists(f"{folder}/{name}")],
         "below": [folder + "/" + name for folder in lab.victim_cgroup.folders for name in os.listdir(folder)
@@ -24,8 +25,8 @@ def fingerprint(lab, rules=False):
         print_["classes"] = lab.inside("tc", "class", "show", "dev", "eth0")
         print_["root filters"] = lab.inside("tc", "filter", "show", "dev", "eth0", check=False)
         for program in ("iptables-save", "ip6tables-save"):
-            lines = lab.inside(program, check=False).splitlines()
-            print_[program] = [line for line in lines if not line.startswith("#")]
+            saved = lab.inside(program, check=False).splitlines()
+            print_[program] = [re.sub(r"\[\d+:\d+\]", "", line) for line in saved if not line.startswith("#")]
     return print_
 
 

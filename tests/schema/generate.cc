@@ -211,7 +211,8 @@ std::vector<Generated> generate(const std::string& root) {
     std::string file = "schema/" + name + ".schema.json";
     Value schema = read(file);
     // What experiments define has one master; the rest is the file's own.
-    for (const auto& [key, unused] : experiment.at("$defs").as_object()) schema.at("$defs").as_object().erase(key);
+    for (const auto& [key, unused] : experiment.at("$defs").as_object())
+      schema.at("$defs").as_object().stable_erase(key);
     files.push_back({file, json::write_pretty(with_definitions(std::move(schema), experiment)) + "\n"});
   }
   return files;

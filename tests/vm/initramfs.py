@@ -24,7 +24,10 @@ class Unavailable(Exception):
 
 
 def output_of(*argv, **options):
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, **options)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, **options)
+    except OSError as why:
+        raise Unavailable(f"{argv[0]} cannot be started: {why.strerror}") from why
     if done.returncode != 0:
         raise Unavailable(f"{' '.join(argv)} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -150,7 +153,7 @@ def write_base(kernel, cache):
     for folder in ("proc", "sys", "dev", "tmp", "run", "root", "var/lib"):
         cpio.add(folder, stat.S_IFDIR | 0o755)
     cpio.add("dev/console", stat.S_IFCHR | 0o600)
-    cpio.add_file("bin/busybox", programs.pop("busybox"))
+    add_program(cpio, "bin/busybox", programs.pop("busybox"))
     for applet in output_of("busybox", "--list").split():
         if applet not in (*programs, "busybox"):
             cpio.add_link(f"bin/{applet}", "busybox")

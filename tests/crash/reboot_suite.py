@@ -1,0 +1,106 @@
+"""The death of engine, guard and reaper at one instant leaves what is journalled. `ordeal revert` gives it back in the
+same boot, leaves it alone in another boot (a changed boot id), and the next run gives it back before it starts."""
+import ctypes
+import os
+import subprocess
+import time
+
+import attacks
+import traces
+from lab import Run, kill, read, wait_until
+
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def die_together(lab):
+    lab.victim.ensure()
+    before = traces.fingerprint(lab)
+    run = Run(lab, dict(attacks.Pause().experiment(lab), attack={"type": "pause"}, length="5s"))
+    run.wait_injected()
+    time.sleep(0.1)
+    # Stopped first, so that none of them sees another one die.
+    pids = [run.reaper(), run.guard(), run.engine]
+    for number in (19, 9):
+        for pid in pids:
+            kill(pid, number)
+    run.process.wait()
+    wait_until(lambda: not lab.processes_of(run.state), 2)
+    return run, before
+
+
+def with_other_boot_id(lab, run, *argv):
+    """`ordeal` in a mount namespace where the kernel's boot id is another one."""
+    other = run.state + ".boot"
+    with open(other, "w") as file:
+        file.write("00000000-1111-2222-3333-444444444444\n")
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter():
+        if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) or \
+                libc.mount(other.encode(), BOOT_ID.encode(), None, MS_BIND, None):
+            os._exit(98)
+
+    done = subprocess.run([lab.ordeal, *argv, "--state-dir", run.state], preexec_fn=enter, capture_output=True,
+                          text=True, timeout=20)
+    os.unlink(other)
+    return done
+
+
+def finish(lab, report, name, run, before, problems, note):
+    problems += traces.clean_within(lab, run)[1]
+    lab.victim_cgroup.thaw()
+    problems += traces.differences(before, traces.fingerprint(lab))
+    report.case(name, problems, note)
+    run.end()
+    run.forget()
+
+
+def same_boot(lab, report):
+    run, before = die_together(lab)
+    problems = [] if lab.victim_cgroup.frozen() else ["nothing was left to revert: the test shows nothing"]
+    done = lab.command("revert", "--state-dir", run.state, timeout=20)
+    if done.returncode != 0 or "undone" not in done.stdout:
+        problems.append(f"exit {done.returncode}: {done.stdout}{done.stderr}")
+    again = lab.command("revert", "--state-dir", run.state, timeout=20)
+    if again.returncode != 0 or "Nothing" not in again.stdout:
+        problems.append(f"the second time: exit {again.returncode}: {again.stdout}{again.stderr}")
+    finish(lab, report, "revert in the same boot thaws", run, before, problems, done.stdout.strip())
+
+
+def other_boot(lab, report):
+    run, before = die_together(lab)
+    problems = [] if lab.victim_cgroup.frozen() else ["nothing was left to revert: the test shows nothing"]
+    done = with_other_boot_id(lab, run, "revert")
+    if done.returncode != 0:
+        problems.append(f"exit {done.returncode}: {done.stdout}{done.stderr}")
+    if not lab.victim_cgroup.frozen():
+        problems.append("it undid what another boot is said to have done")
+    lab.victim_cgroup.thaw()  # as the restart would have
+    finish(lab, report, "revert after a restart of the machine undoes nothing", run, before, problems,
+           (done.stdout + done.stderr).strip())
+
+
+def next_run(lab, report):
+    run, before = die_together(lab)
+    again = Run(lab, attacks.Pause().experiment(lab), state=run.state)
+    code = again.wait(15)
+    problems = [] if code == 4 and again.injected() else [f"exit {code}: {again.text()[-400:]}"]
+    finish(lab, report, "the next run reverts first", run, before, problems, f"exit {code}")
+    again.end()
+
+
+def frozen_since(lab, report):
+    """What somebody else gave back in between needs nothing."""
+    run, before = die_together(lab)
+    lab.victim_cgroup.thaw()
+    done = lab.command("revert", "--state-dir", run.state, timeout=20)
+    problems = [] if done.returncode == 0 else [f"exit {done.returncode}: {done.stdout}{done.stderr}"]
+    finish(lab, report, "revert of what somebody thawed already is success", run, before, problems, done.stdout.strip())
+
+
+def run_suite(lab, report, options):
+    assert read(BOOT_ID)
+    for case in (same_boot, other_boot, next_run, frozen_since):
+        if options.only in case.__name__:
+            case(lab, report)

@@ -1,0 +1,53 @@
+"""SIGSTOP of engine, guard, reaper, and guard and reaper together: how long until the victim is as before."""
+import signal
+import time
+
+import attacks
+import traces
+from lab import Run, kill, now, wait_until
+
+# who is stopped, and within what the effect must be gone: the lease is 5 s.
+CASES = [(("engine",), 6.0), (("guard",), 1.0), (("reaper",), 1.0), (("guard", "reaper"), 3.0)]
+
+
+def back_to_normal(lab, attack, begin, limit):
+    if attack.type == "latency":
+        return lab.stream.normal_since(begin, limit + 1)
+    return wait_until(lambda: not lab.victim_cgroup.frozen(), limit + 1)
+
+
+def one(lab, report, attack, who, limit):
+    lab.victim.ensure()
+    before = traces.fingerprint(lab)
+    attack.before(lab)
+    run = Run(lab, dict(attack.experiment(lab), length="20s", attack={"type": attack.type, "args": attack.args}))
+    run.wait_injected()
+    time.sleep(0.7)  # the kernel's lease has been renewed at least once
+    pids = {"engine": run.engine, "guard": run.guard(), "reaper": run.reaper()}
+    for name in who:
+        kill(pids[name], signal.SIGSTOP)
+    begin = now()
+    at = back_to_normal(lab, attack, begin, limit)
+    problems = [] if at and at - begin <= limit else [f"not normal within {limit:g} s"]
+    for name in reversed(who):
+        kill(pids[name], signal.SIGCONT)
+    code = run.wait(10)
+    problems += [] if code in (5, 7) else [f"exit code {code}, expected 5 or 7"]
+    problems += traces.clean_within(lab, run)[1]
+    lab.close_stream()
+    lab.victim_cgroup.thaw()
+    problems += traces.differences(before, traces.fingerprint(lab))
+    took = f"{at - begin:.3f} s" if at else "never"
+    report.case(f"{' and '.join(who)} stopped × {attack.type}", problems, f"normal after {took}, bar {limit:g} s; exit {code}")
+    run.end()
+    run.forget()
+
+
+def run_suite(lab, report, options):
+    for attack_type in (attacks.Latency, attacks.Pause):
+        for who, limit in CASES:
+            # What is journalled has nobody to give it back while both are stopped: DESIGN 4.5 says so.
+            if attack_type is attacks.Pause and len(who) > 1:
+                continue
+            if options.only in f"{' and '.join(who)} stopped × {attack_type.type}":
+                one(lab, report, attack_type(), who, limit)

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""soak.py NAME [--build DIR] [--seed S]: what is too long for CI, by name. `soak.py list` says what there is.
+Needs root; use a release build on a quiet machine."""
+import os
+import subprocess
+import sys
+
+CRASH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crash", "crash_test.py")
+
+# name: (what it shows, the arguments of crash_test.py)
+COMMANDS = {
+    "crash-kill": ("100 kills of each kind by each attack, 2 000 in all; about 35 minutes", ["kill", "--count", "100"]),
+    "crash-foreign": ("the same among other people's rules, 20 of each; about 8 minutes", ["foreign", "--count", "20"]),
+    "crash-halt": ("100 halts of each kind: p50 and p99", ["halt", "--count", "100"]),
+    "rest": ("PSS and CPU at rest over 60 s, with the bars asserted", ["rest", "--soak"]),
+}
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        print(__doc__)
+        for name, (what, _) in COMMANDS.items():
+            print(f"  {name:14} {what}")
+        return 0 if sys.argv[1:] == ["list"] else 2
+    return subprocess.call([sys.executable, "-B", CRASH, *COMMANDS[sys.argv[1]][1], *sys.argv[2:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
