@@ -106,7 +106,8 @@ def tell_what_is_left_out(as_root):
     if as_root:
         return
     say("Without root there are no cgroups. Left out: the CPU experiment (it needs the replicas' CPU limits).")
-    say("Replicas and database are found by their command lines instead of their cgroups.")
+    say("Replicas and database are found by their command lines instead of their cgroups, so what restarts is no longer")
+    say("the victim: the database is killed once, and not again every second.")
 
 
 # Inside

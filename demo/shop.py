@@ -4,6 +4,7 @@ The addresses stand also in haproxy.cfg and in expectations/*.yaml.
 """
 import glob
 import json
+import pwd
 import re
 import shutil
 import socket
@@ -71,7 +72,8 @@ class Shop:
             shutil.chown(data, "postgres", "postgres")
             user = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
         else:  # PostgreSQL refuses to run as root, and we are root in our user namespace
-            user = ["unshare", "--user", "--map-user=999", "--map-group=999"]
+            known = pwd.getpwnam("postgres")
+            user = ["unshare", "--user", f"--map-user={known.pw_uid}", f"--map-group={known.pw_gid}"]
         lab.command(*user, str(programs / "initdb"), "-D", str(data), "-U", "shop", "-A", "trust", "-N", cwd="/")
         with open(data / "pg_hba.conf", "a") as rules:
             rules.write("host all all samenet trust\n")
@@ -122,7 +124,7 @@ class Shop:
 
     def settle(self):
         """Fills HAProxy's pool of connections, as hours of traffic would: a new one costs two delays."""
-        request = f"GET /products HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n".encode()
+        request = "GET /products HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n".encode()
         callers = [socket.create_connection(SHOP) for _ in range(180)]
         for caller in callers:
             caller.sendall(request)
