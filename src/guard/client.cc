@@ -57,6 +57,15 @@ Result<GuardEvent> decode(const json::Object& message) {
   return event;
 }
 
+// Nothing that the guard says may be lost: the run ends as an error.
+GuardEvent not_understood(const Error& error) {
+  GuardEvent event;
+  event.kind = GuardEvent::Kind::kHalting;
+  event.by = "error";
+  event.why = "the guard said what this program does not understand: " + error.message();
+  return event;
+}
+
 }  // namespace
 
 Result<std::string> find_guard() {
@@ -122,7 +131,8 @@ std::vector<GuardEvent> GuardClient::events() {
     gone_ = !received || received->closed;
     if (gone_) events.push_back(GuardEvent{});
     if (gone_ || !received->message) break;
-    if (auto event = decode(*received->message)) events.push_back(std::move(*event));
+    auto event = decode(*received->message);
+    events.push_back(event ? std::move(*event) : not_understood(event.error()));
   }
   return events;
 }

@@ -22,7 +22,7 @@ constexpr const char* kCgroupSection = "cgroup settings";
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
   for (std::string_view line : split(text, '\n'))
-    if (!trim(line).empty()) lines.emplace_back(line);
+    if (!trim(line).empty() && !line.starts_with("Error:")) lines.emplace_back(line);
   return lines;
 }
 
@@ -88,8 +88,19 @@ std::vector<std::string> mounts() {
   std::vector<std::string> all;
   for (const std::string& line : lines_of(read_file("/proc/self/mountinfo").value_or(""))) {
     auto parts = split_words(line);
-    if (parts.size() > 5) all.push_back(fmt::format("{} {}", parts[4], parts[5]));
+    // The names of other people's network namespaces come and go.
+    bool is_netns = parts.size() > 4 && (parts[4].starts_with("/run/netns") || parts[4].starts_with("/var/run/netns"));
+    if (parts.size() > 5 && !is_netns) all.push_back(fmt::format("{} {}", parts[4], parts[5]));
   }
+  return all;
+}
+
+// Without the flags that the kernel clears by itself a moment after an address was added.
+std::vector<std::string> addresses() {
+  std::vector<std::string> all = tool({"ip", "-o", "address", "show"});
+  for (std::string& line : all)
+    if (size_t at = line.find(" tentative"); at != std::string::npos)
+      line.erase(at, std::string_view(" tentative").size());
   return all;
 }
 
@@ -120,7 +131,7 @@ void keep_common_settings(std::vector<std::string>& lines, const std::vector<std
 Fingerprint take_fingerprint() {
   Fingerprint print;
   print["links"] = tool({"ip", "-o", "link", "show"});
-  print["addresses"] = tool({"ip", "-o", "address", "show"});
+  print["addresses"] = addresses();
   print["qdiscs"] = tool({"tc", "qdisc", "show"});
   print["filters"] = filters(print["qdiscs"]);
   print["nft"] = tool({"nft", "-s", "list", "ruleset"});
