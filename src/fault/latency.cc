@@ -148,8 +148,6 @@ class LatencyImpact : public Impact {
     return {};
   }
   Result<> revert() override {
-    // First all: a table's removal drops what the other one's queue holds.
-    for (PacketDelay& delay : delays_) TRY_VOID(delay.let_go());
     for (PacketDelay& delay : delays_) TRY_VOID(delay.stop());
     return {};
   }
@@ -160,7 +158,6 @@ class LatencyImpact : public Impact {
     sys::Chain chain;
     chain.name = way == Way::kArrival ? "arrival" : "departure";
     chain.hook = way == Way::kArrival ? sys::Hook::kPrerouting : sys::Hook::kOutput;
-    chain.priority = PacketDelay::kPriority;
     if (way == Way::kDeparture) chain.rules.push_back(resent_rule(options));
     for (sys::Rule& rule : control_message_rules()) chain.rules.push_back(std::move(rule));
     for (sys::Rule& rule : traffic_rules(arguments_.traffic, way, context.exemptions, number))

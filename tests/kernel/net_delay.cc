@@ -41,7 +41,7 @@ std::optional<Plan> parse(int argc, char** argv) {
 
 std::vector<sys::Chain> chains(const Plan& plan, uint16_t queue) {
   bool arrival = plan.options.way == DelayWay::kArrival;
-  sys::Chain chain{"delay", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, PacketDelay::kPriority, {}};
+  sys::Chain chain{.name = "delay", .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   if (!arrival) chain.rules.push_back(fault::resent_rule(plan.options));
   for (int protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
     auto from = sys::Rule("from the port").protocol(static_cast<uint8_t>(protocol)).source_port(plan.port, plan.port);

@@ -150,7 +150,7 @@ Result<> DelayHost::stop() {
 
 sys::Chain delay_chain(const fault::DelayOptions& options, uint16_t port, uint16_t queue) {
   bool arrival = options.way == fault::DelayWay::kArrival;
-  sys::Chain chain{"delay", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, fault::PacketDelay::kPriority, {}};
+  sys::Chain chain{.name = "delay", .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   if (!arrival) chain.rules.push_back(fault::resent_rule(options));
   sys::Rule rule("delay");
   chain.rules.push_back(rule.protocol(IPPROTO_UDP).destination_port(port, port).counter().queue(queue));
@@ -160,7 +160,7 @@ sys::Chain delay_chain(const fault::DelayOptions& options, uint16_t port, uint16
 Result<fault::PacketDelay> start_delay(const sys::NetNs& where, const fault::DelayOptions& options, uint16_t port) {
   Random random(1);
   auto chains = [&](uint16_t queue) { return std::vector{delay_chain(options, port, queue)}; };
-  return fault::PacketDelay::start(where, "ordeal_test", options, chains, random);
+  return fault::PacketDelay::start(where, "ordeal_test_" + std::to_string(port), options, chains, random);
 }
 
 }  // namespace ordeal::testing
