@@ -32,6 +32,7 @@ void print_full(const AttackInfo& info) {
   fmt::print("\nUndo      {}\nProof     {}\n", to_text(info.step), info.proof);
   for (const std::string& mechanism : info.mechanisms) fmt::print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) fmt::print("Needs     {}\n", capability);
+  for (const std::string& limit : info.limits) fmt::print("Limit     {}\n", limit);
 }
 
 json::Value to_json(const AttackInfo& info) {

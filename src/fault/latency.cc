@@ -36,6 +36,11 @@ AttackInfo describe_attack() {
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
                        "CAP_NET_RAW there, for direction departure"};
   info.proof = "packets matched, and the delay that was added to each";
+  info.limits = {
+      "one run at a time delays packets in a network namespace, a second one is refused",
+      "when somebody else removes a netfilter base chain in the namespace (a firewall that is loaded anew), the kernel "
+      "drops what is held on arrival at that moment, and only that; the proof counts it",
+      "when all of Ordeal is killed, what is held is lost, and what comes later flows"};
   return info;
 }
 
@@ -190,7 +195,9 @@ Proof LatencyImpact::proof(BootTime) const {
     proof.measured += ", by the nftables queue";
   }
   if (over) proof.measured += fmt::format(", {} passed undelayed (64 MiB were held)", over);
-  if (lost) proof.measured += fmt::format(", {} lost", lost);
+  if (lost)
+    proof.measured += fmt::format(
+        ", {} lost (dropped by the kernel when somebody else removed a netfilter chain, or not sent again)", lost);
   Nanos slack = std::max<Nanos>(10ms, arguments_.shape.delay / 10) + arguments_.shape.jitter;
   if (matched == 0) {
     proof.reason =
@@ -244,11 +251,17 @@ class LatencyFault : public Fault {
     step.proof = latency_info().proof;
     std::string resource =
         place.scope ? fmt::format("cgroup:{}", victim.cgroup) : fmt::format("netns:{}", place.netns.id().inode);
-    step.claims = {fmt::format("{}/delay/{}", resource, name)};
+    // The whole namespace is the run's: at the end of another run's delay the kernel would drop what this one holds.
+    step.claims = {fmt::format("{}/delay/{}", resource, name), fmt::format("netns:{}/delay/*", place.netns.id().inode)};
     if (place.scope)
       step.notes.push_back("other processes share the network namespace, so only sockets of the cgroup are hit");
     step.notes.push_back("exempt: neighbour discovery, Packet Too Big, and Ordeal's own watching");
-    if (way == Way::kArrival) step.notes.push_back("Gremlin delays on departure; the round trip is the same");
+    if (way == Way::kArrival) {
+      step.notes.push_back("Gremlin delays on departure; the round trip is the same");
+      step.notes.push_back(
+          "if somebody else removes a netfilter chain in the namespace meanwhile, the kernel drops what is held "
+          "just then; the proof counts it");
+    }
     return step;
   }
 };

@@ -159,7 +159,7 @@ std::string section_of(const AttackInfo& info) {
   std::string text = fmt::format("\n## {}\n\n{}\n\n", info.type, info.summary);
   text += fmt::format("- **Undo**: {}\n", to_text(info.step)) +
           bullets("Mechanisms, the first that works", info.mechanisms) + bullets("Needs", info.capabilities) +
-          bullets("Proof", {info.proof});
+          bullets("Proof", {info.proof}) + bullets("Limits", info.limits);
   if (info.arguments.empty()) return text + "\nNo arguments but `length`.\n";
   text += "\n| argument | type | default | meaning | Gremlin |\n|---|---|---|---|---|\n";
   for (const ArgumentInfo& argument : info.arguments) text += row_of(argument);
