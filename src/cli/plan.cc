@@ -41,7 +41,7 @@ void print_text(const Prepared& prepared) {
   for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
   for (const Refusal& refusal : selection.refused) fmt::print("  not {}: {}\n", refusal.victim, refusal.rule);
   if (prepared.broken_cap) fmt::print("Refused     {}\n", *prepared.broken_cap);
-  for (const fault::Exemption& e : prepared.exemptions)
+  for (const packets::Exemption& e : prepared.exemptions)
     fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
                e.remote, e.remote_port);
   for (const Expectation& e : experiment.expect)

@@ -7,13 +7,23 @@
 #include "base/duration.h"
 #include "fault/faults.h"
 #include "fault/live_victim.h"
-#include "fault/packet_delay.h"
 #include "fault/scope.h"
-#include "fault/traffic.h"
+#include "packets/packet_delay.h"
+#include "packets/traffic.h"
 #include "sys/cgroup.h"
 
 namespace ordeal::fault {
 namespace {
+
+using packets::DelayOptions;
+using packets::DelayShape;
+using packets::DelayStats;
+using packets::DelayWay;
+using packets::JitterKind;
+using packets::PacketDelay;
+using packets::SocketScope;
+using packets::Traffic;
+using packets::Way;
 
 AttackInfo describe_attack() {
   using Kind = ArgumentKind;
@@ -30,7 +40,7 @@ AttackInfo describe_attack() {
       {"mark", Kind::kInteger, 1s, "4194304", "The packet mark bit that re-sent packets carry on departure", "", 1,
        2147483648.0},
   };
-  for (ArgumentInfo& argument : traffic_arguments()) info.arguments.push_back(std::move(argument));
+  for (ArgumentInfo& argument : packets::traffic_arguments()) info.arguments.push_back(std::move(argument));
   info.step = StepKind::kOwned;
   info.mechanisms = {"nftables queue in an owned table", "the xt target NFQUEUE in an owned table"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
@@ -78,7 +88,7 @@ Result<Arguments> read_arguments(const Attack& attack) {
   arguments.shape.kind = TRY(read_distribution(text_argument(attack, "distribution")));
   arguments.ways = TRY(read_direction(text_argument(attack, "direction")));
   arguments.mark = static_cast<uint32_t>(number_argument(attack, "mark"));
-  arguments.traffic = TRY(read_traffic(attack));
+  arguments.traffic = TRY(packets::read_traffic(attack));
   return arguments;
 }
 
@@ -164,7 +174,7 @@ class LatencyImpact : public Impact {
     chain.name = way == Way::kArrival ? "arrival" : "departure";
     chain.hook = way == Way::kArrival ? sys::Hook::kPrerouting : sys::Hook::kOutput;
     if (way == Way::kDeparture) chain.rules.push_back(resent_rule(options));
-    for (sys::Rule& rule : control_message_rules()) chain.rules.push_back(std::move(rule));
+    for (sys::Rule& rule : packets::control_message_rules()) chain.rules.push_back(std::move(rule));
     for (sys::Rule& rule : traffic_rules(arguments_.traffic, way, context.exemptions, number))
       chain.rules.push_back(std::move(rule));
     return {chain};

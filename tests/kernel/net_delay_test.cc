@@ -8,8 +8,8 @@
 namespace ordeal::testing {
 namespace {
 
-using fault::DelayOptions;
-using fault::DelayWay;
+using packets::DelayOptions;
+using packets::DelayWay;
 
 constexpr uint16_t kPort = 7000;
 

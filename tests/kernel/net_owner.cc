@@ -9,11 +9,11 @@
 
 namespace ordeal::testing {
 
-NetDelayOwner::NetDelayOwner(const sys::NetNs& where, fault::DelayWay way, uint16_t port, const std::string& delay) {
+NetDelayOwner::NetDelayOwner(const sys::NetNs& where, packets::DelayWay way, uint16_t port, const std::string& delay) {
   std::string program = std::filesystem::canonical("/proc/self/exe").parent_path() / "net_delay";
   std::string netns = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(where.fd());
   std::string number = std::to_string(port);
-  const char* direction = way == fault::DelayWay::kArrival ? "arrival" : "departure";
+  const char* direction = way == packets::DelayWay::kArrival ? "arrival" : "departure";
   int ready[2], input[2];
   if ((::pipe2(ready, O_CLOEXEC) | ::pipe2(input, O_CLOEXEC)) != 0) return;
   UniqueFd ready_write(ready[1]), ready_read(ready[0]), input_read(input[0]);

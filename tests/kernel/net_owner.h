@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "fault/delay_queue.h"
+#include "packets/delay_queue.h"
 #include "sys/netns.h"
 
 namespace ordeal::testing {
 
 class NetDelayOwner {
  public:
-  NetDelayOwner(const sys::NetNs& where, fault::DelayWay way, uint16_t port, const std::string& delay);
+  NetDelayOwner(const sys::NetNs& where, packets::DelayWay way, uint16_t port, const std::string& delay);
   NetDelayOwner(const NetDelayOwner&) = delete;
   ~NetDelayOwner() { kill(); }
 

@@ -1,9 +1,9 @@
-#include "fault/delay_queue.h"
+#include "packets/delay_queue.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 constexpr int kBatchesPerCall = 16;
@@ -129,4 +129,4 @@ Result<> DelayQueue::finish_release() {
   return queue_.flush();
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -1,8 +1,8 @@
-#include "fault/delayed_namespace.h"
+#include "packets/delayed_namespace.h"
 
 #include <map>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 constexpr int32_t kFirstPriority = -300;  // raw
@@ -27,4 +27,4 @@ Result<> DelayedNamespace::remove_ended() {
   return {};
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "fault/delay_queue.h"
-#include "fault/delayed_namespace.h"
+#include "packets/delay_queue.h"
+#include "packets/delayed_namespace.h"
 #include "sys/netns.h"
 #include "sys/nft.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 // Matches that let neighbour discovery (ICMPv6 133-137) and Packet Too Big (ICMPv6 2, ICMP 3/4) pass undelayed. To be
 // put before the rules that queue.
@@ -59,4 +59,4 @@ class PacketDelay {
   sys::NftTable table_;
 };
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

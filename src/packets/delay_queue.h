@@ -11,11 +11,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "fault/delay_line.h"
+#include "packets/delay_line.h"
 #include "sys/nfqueue.h"
 #include "sys/raw_socket.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 enum class DelayWay { kArrival, kDeparture };
 
@@ -64,4 +64,4 @@ class DelayQueue {
   uint64_t lost_seen_ = 0;
 };
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -11,7 +11,7 @@
 #include "sys/netns.h"
 #include "sys/nft.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 class DelayedNamespace {
  public:
@@ -31,4 +31,4 @@ class DelayedNamespace {
   int32_t chains_ = 0;
 };
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -1,4 +1,4 @@
-#include "fault/traffic.h"
+#include "packets/traffic.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 using Ports = Traffic::Ports;
@@ -214,4 +214,4 @@ std::vector<Rule> traffic_rules(const Traffic& traffic, Way way, const std::vect
   return rules;
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -1,11 +1,11 @@
-#include "fault/packet_delay.h"
+#include "packets/packet_delay.h"
 
 #include <linux/membarrier.h>
 #include <netinet/in.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 // Returns when every packet that was inside a rule at the time of the call has left it: the kernel's grace period.
@@ -66,4 +66,4 @@ Result<> PacketDelay::stop() {
   return where.use_count() == 1 ? where->remove_ended() : Result<>{};
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets
