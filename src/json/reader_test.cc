@@ -39,5 +39,14 @@ TEST(Reader, NumbersHaveRanges) {
   EXPECT_EQ(*(*reader.at("c")).duration(1s), 7s);
 }
 
+TEST(Reader, WholeNumbersAreExact) {
+  Document document = *parse_document("a: 9223372036854775807\nb: 9.3e18\nc: 9223372036854775808\nd: 1e3\n");
+  Reader reader(document);
+  EXPECT_EQ(*(*reader.at("a")).integer(0, INT64_MAX), INT64_MAX);
+  EXPECT_FALSE((*reader.at("b")).integer(0, INT64_MAX));
+  EXPECT_FALSE((*reader.at("c")).integer(0, INT64_MAX));
+  EXPECT_EQ(*(*reader.at("d")).integer(0, 1000), 1000);
+}
+
 }  // namespace
 }  // namespace ordeal::json

@@ -47,6 +47,11 @@ TEST(Yaml, RefusesAnAliasInsideOfWhatItNames) {
   EXPECT_EQ(written("a: 1\nb: &x [1, [*x]]\n"), "line 2, column 12: an alias stands inside of what it names");
 }
 
+TEST(Yaml, RefusesADocumentThatBeginsWithAComma) {
+  EXPECT_EQ(written(","), "line 1, column 1: not YAML: no value begins like this");
+  EXPECT_EQ(written("--- a\n--- , a\n"), "line 2, column 5: not YAML: no value begins like this");
+}
+
 TEST(Limits, OfBytes) {
   EXPECT_EQ(written("a: " + std::string(kMaxInputBytes, 'x')), "larger than 1 MiB: 1048579 bytes");
   EXPECT_EQ(written("{\"a\": \"" + std::string(kMaxInputBytes, 'x') + "\"}"), "larger than 1 MiB: 1048585 bytes");

@@ -20,7 +20,13 @@ struct Stop {
 
 class Builder : public YAML::EventHandler {
  public:
-  void OnDocumentStart(const YAML::Mark&) override { anchors_.clear(); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    anchors_.clear();
+    // At a document that begins with a comma yaml-cpp 0.7 stays for ever and makes an empty document each time.
+    if (mark.pos == document_)
+      stop({Kind::kNull, mark.line + 1, mark.column + 1, {}, {}}, "not YAML: no value begins like this");
+    document_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(mark, anchor, Kind::kNull); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -76,6 +82,7 @@ class Builder : public YAML::EventHandler {
   std::map<YAML::anchor_t, size_t> anchors_;
   std::vector<size_t> open_;
   size_t values_ = 0;
+  int document_ = -1;  // where the last one begins
 };
 
 }  // namespace
