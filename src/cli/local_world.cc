@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cli/watching.h"
+#include "guard/dead_runs.h"
 #include "guard/journal.h"
 #include "guard/registry.h"
 
@@ -112,7 +113,9 @@ std::string LocalWorld::left_behind() const {
     if (boot_now() > until) return "the reaper still works on " + journal;
     std::this_thread::sleep_for(10ms);
   }
-  return "";
+  // Its cgroup and folder too, also where guard and reaper died before they could.
+  auto buried = guard::bury_run(paths_, run_id_, kReaperLimit);
+  return buried ? "" : buried.error().message();
 }
 
 void LocalWorld::collect_signals() {

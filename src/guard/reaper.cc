@@ -59,8 +59,8 @@ void Reaper::hear_guard() {
     auto received = receive_message(options_.guard.get());
     if (!received || received->closed) guard_gone_ = true;
     if (!received || !received->message) return;
-    heard_ = boot_now();
     answer(*received->message);
+    heard_ = boot_now();  // a guard that waits for our answer is not silent
   }
 }
 
@@ -97,7 +97,7 @@ Result<> Reaper::record(const json::Object& request) {
 Result<> Reaper::undo(int number) {
   auto found = prepared_.find(number);
   if (found == prepared_.end()) return {};  // undone already
-  Result<> done = found->second->run();
+  Result<fault::Undone> done = found->second->run();
   failpoint("reaper.undone");
   if (!done) {
     failed_ = true;
@@ -135,9 +135,10 @@ void Reaper::leave() {
     (void)engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`", "reaper",
                        wall_now());
   // Also after a goodbye: the guard removes it too, but may be killed before it does.
+  // The folder goes last: by its name the next start finds a cgroup that stayed.
+  if (!leave_own_cgroup(options_.run_id)) return;
   std::error_code ignored;
   std::filesystem::remove_all(options_.paths.run_folder(options_.run_id), ignored);
-  leave_own_cgroup(options_.run_id);
 }
 
 }  // namespace ordeal::guard
