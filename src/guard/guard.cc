@@ -63,6 +63,7 @@ Result<Guard> Guard::start(GuardOptions options) {
   TRY_VOID(paths.make());
   std::vector<Policy> policies = TRY(read_policies(options.policies));
   Registration registration = TRY(Registration::enter(paths, options.run_id));
+  failpoint("guard.registered");
   ReaperLink reaper = TRY(ReaperLink::start(options.run_id, paths, options.state_dir, registration.lock_fd()));
   UniqueFd inotify = TRY(watch_halts(paths, registration.folder()));
   Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(reaper));

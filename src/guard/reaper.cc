@@ -27,6 +27,7 @@ Result<Reaper> Reaper::start(ReaperOptions options) {
   sys::PidFd handle = TRY(sys::PidFd::open(guard.pid, guard.start_ticks));
   Reaper reaper(std::move(options), std::move(handle));
   reaper.own_cgroup_ = enter_own_cgroup(reaper.options_.run_id);
+  failpoint("reaper.in_cgroup");
   reaper.silence_limit_ = raise_priority();
   reaper.heard_ = boot_now();
   // A guard that died meanwhile is found out by the loop, which leaves in good order.
@@ -97,6 +98,7 @@ Result<> Reaper::record(const json::Object& request) {
 Result<> Reaper::undo(int number) {
   auto found = prepared_.find(number);
   if (found == prepared_.end()) return {};  // undone already
+  failpoint("reaper.before_undo");
   Result<fault::Undone> done = found->second->run();
   failpoint("reaper.undone");
   if (!done) {
@@ -130,6 +132,7 @@ void Reaper::undo_everything() {
 }
 
 void Reaper::leave() {
+  failpoint("reaper.leaving");
   if (journal_ && !failed_) (void)journal_->remove();
   if (failed_)
     (void)engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`", "reaper",
