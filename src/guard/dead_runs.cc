@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -46,7 +47,7 @@ Result<UniqueFd> await_journal(const std::string& path, BootTime until) {
     std::optional<UniqueFd> lock = TRY(lock_journal(path));
     if (lock) return std::move(*lock);
     if (boot_now() >= until)
-      return fail(Errc::kRevertFailed, "the journal " + path + " is locked, and no process of its run lives");
+      return fail(Errc::kRevertFailed, "somebody still holds the journal " + path + ", and its run is dead");
     std::this_thread::sleep_for(kLookAgain);
   }
 }
@@ -77,7 +78,9 @@ Result<bool> remove_patiently(const Paths& paths, const std::string& run, BootTi
   }
 }
 
-DeadRun clean(const Paths& paths, const std::string& run, Life life, BootTime until) {
+// Nothing when it left in good order meanwhile.
+std::optional<DeadRun> clean(const Paths& paths, const std::string& run, Life life, BootTime until) {
+  if (!fs::exists(paths.journal(run)) && !fs::exists(paths.run_folder(run))) return std::nullopt;
   DeadRun dead;
   dead.run = run;
   if (life == Life::kDying) {
@@ -97,7 +100,8 @@ Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience)
   BootTime until = boot_now() + patience;
   for (const std::string& run : TRY(known_runs(paths))) {
     Life life = TRY(await_death(paths, run, until));
-    if (life != Life::kLive) all.push_back(clean(paths, run, life, until));
+    if (life == Life::kLive) continue;
+    if (auto dead = clean(paths, run, life, until)) all.push_back(std::move(*dead));
   }
   return all;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,13 +32,18 @@ struct DeadRuns : testing::Test {
     for (size_t i = 0; i < records.size(); ++i) ASSERT_TRUE(journal->append_undo(static_cast<int>(i), records[i]));
   }
   // The run's lock, held although the process that it names is dead: as by one that is exiting.
-  UniqueFd lock_of_a_dying_run() const {
+  static ino_t own_pid_namespace() {
+    struct stat info {};
+    EXPECT_EQ(::stat("/proc/self/ns/pid", &info), 0);
+    return info.st_ino;
+  }
+  UniqueFd lock_of_a_dying_run(ino_t pid_namespace = own_pid_namespace()) const {
     pid_t dead = ::fork();
     if (dead == 0) ::_exit(0);
     ::waitpid(dead, nullptr, 0);
     EXPECT_TRUE(make_folders(paths.run_folder("r1")));
     UniqueFd lock(::open((paths.run_folder("r1") + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-    std::string line = std::to_string(dead) + " 1\n";
+    std::string line = std::to_string(dead) + " 1 " + std::to_string(pid_namespace) + "\n";
     EXPECT_EQ(::write(lock.get(), line.data(), line.size()), static_cast<ssize_t>(line.size()));
     EXPECT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
     return lock;
@@ -83,6 +89,13 @@ TEST_F(DeadRuns, ALiveRunIsLeftAloneAndNotWaitedFor) {
   EXPECT_TRUE(clean_dead_runs(paths, 60s)->empty());
   EXPECT_LT(boot_now() - begin, 30s);
   EXPECT_TRUE(folder_stands() && journal_stands());
+}
+
+TEST_F(DeadRuns, ARunOfAnotherPidNamespaceLivesWhileItsLockIsHeld) {
+  UniqueFd lock = lock_of_a_dying_run(1);
+  EXPECT_TRUE(clean_dead_runs(paths, 60s)->empty());
+  lock.reset();
+  EXPECT_EQ(clean_dead_runs(paths)->size(), 1u);
 }
 
 TEST_F(DeadRuns, AKilledRunIsWaitedForUntilItHasExited) {

@@ -51,16 +51,23 @@ Result<ActiveRun> read_claims(const std::string& folder) {
   return run;
 }
 
-// True when the lock names its holders and none of them runs any more.
+// The numbers of processes mean something within one PID namespace only.
+ino_t pid_namespace() {
+  struct stat info {};
+  return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
+}
+
+// True when the lock names its holders, we could see them, and none of them runs any more.
 bool holders_are_dying(const std::string& folder) {
   std::string text = read_file(folder + "/lock").value_or("");
   auto words = split_words(text);
-  for (size_t i = 0; i + 1 < words.size(); i += 2) {
+  for (size_t i = 0; i + 2 < words.size(); i += 3) {
     auto pid = parse_number<pid_t>(words[i]);
     auto start = parse_number<uint64_t>(words[i + 1]);
-    if (pid && start && !sys::is_dying(*pid, *start)) return false;
+    auto space = parse_number<ino_t>(words[i + 2]);
+    if (!pid || !start || !space || *space != pid_namespace() || !sys::is_dying(*pid, *start)) return false;
   }
-  return words.size() >= 2;
+  return words.size() >= 3;
 }
 
 Result<> remove_folder(const std::string& folder) {
@@ -158,7 +165,7 @@ Result<> Registration::release(const std::vector<std::string>& claims, int64_t t
 void Registration::leave() { (void)remove_folder(folder_); }
 
 Result<> name_holder(int lock_fd, pid_t pid) {
-  std::string line = fmt::format("{} {}\n", pid, TRY(sys::read_stat(pid)).start_ticks);
+  std::string line = fmt::format("{} {} {}\n", pid, TRY(sys::read_stat(pid)).start_ticks, pid_namespace());
   off_t end = ::lseek(lock_fd, 0, SEEK_END);
   if (end < 0 || ::pwrite(lock_fd, line.data(), line.size(), end) != static_cast<ssize_t>(line.size()))
     return fail_errno("cannot write the run's lock");
