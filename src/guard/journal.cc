@@ -115,10 +115,14 @@ Result<> Journal::remove() {
 
 Result<std::map<int, fault::UndoRecord>> read_journal(const std::string& path) {
   std::string text = TRY(read_file(path, 2 * kRecordBytes * kRecords));
+  return open_records(text, path);
+}
+
+Result<std::map<int, fault::UndoRecord>> open_records(std::string_view text, const std::string& path) {
   std::map<int, fault::UndoRecord> open;
   bool ended = false;
   for (size_t offset = 0; offset + kRecordBytes <= text.size(); offset += kRecordBytes) {
-    auto value = decode_record(std::string_view(text).substr(offset, kRecordBytes));
+    auto value = decode_record(text.substr(offset, kRecordBytes));
     if (value && ended)
       return fail(Errc::kRevertFailed, fmt::format("{} is damaged at record {}", path, offset / kRecordBytes - 1),
                   "look at the record, undo by hand what it names, then delete the file");
