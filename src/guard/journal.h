@@ -39,12 +39,4 @@ Result<std::map<int, fault::UndoRecord>> open_records(std::string_view text, con
 // Takes the journal's lock; nothing when a live run holds it.
 Result<std::optional<UniqueFd>> lock_journal(const std::string& path);
 
-struct Replayed {
-  std::string run;
-  std::vector<std::string> undone;
-  std::vector<std::string> failed;  // a person must look
-};
-// Undoes what dead runs left in `folder`, skipping live ones, and removes the journals that are fully undone.
-Result<std::vector<Replayed>> replay_journals(const std::string& folder);
-
 }  // namespace ordeal::guard
