@@ -215,11 +215,6 @@ void SourceWatcher::dispatch() {
   for (int i = 0; i < count; ++i) impl_->act(events[i].data.fd);
 }
 
-void SourceWatcher::check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback) {
-  if (!impl_->prometheus) return callback(PrometheusSource::Info{});
-  impl_->prometheus->check(halt_within, std::move(callback));
-}
-
 std::vector<Scraper::Status> SourceWatcher::scrapes() const {
   return impl_->scraper ? impl_->scraper->status() : std::vector<Scraper::Status>{};
 }
