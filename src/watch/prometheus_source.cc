@@ -88,7 +88,8 @@ net::HttpCall PrometheusSource::query_call(const std::string& text, Nanos timeou
   net::HttpCall request = call("/api/v1/query", timeout);
   request.method = "POST";
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  request.body = fmt::format("query={}&timeout={:.3f}s", net::percent_encode(text), to_seconds(timeout));
+  // A number is seconds; of durations with a unit Prometheus reads whole ones only.
+  request.body = fmt::format("query={}&timeout={:.3f}", net::percent_encode(text), to_seconds(timeout));
   request.max_body = kMostAnswer;
   return request;
 }

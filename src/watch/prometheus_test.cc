@@ -110,7 +110,7 @@ class PrometheusSourceTest : public testing::Test {
 TEST_F(PrometheusSourceTest, PostsTheQueryAsAFormWithoutATime) {
   auto seen = ask("sum(rate(x{a=~\"5..\"}[1m]))");
   EXPECT_EQ(method_, "POST");
-  EXPECT_EQ(form_, "query=sum%28rate%28x%7Ba%3D~%225..%22%7D%5B1m%5D%29%29&timeout=1.000s");
+  EXPECT_EQ(form_, "query=sum%28rate%28x%7Ba%3D~%225..%22%7D%5B1m%5D%29%29&timeout=1.000");
   EXPECT_EQ(seen.kind, Kind::kValues);
   EXPECT_EQ(seen.values, (std::vector<std::pair<std::string, double>>{{"route=/", 0.5}}));
   EXPECT_EQ(seen.error, "NaN: {route=/idle}");
