@@ -2,16 +2,24 @@
 import html
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
 import traces
-from lab import PORT, Lab, Run, now, wait_until
+from lab import PORT, Lab, Run, now, start, wait_until
 from prometheus import App, Prometheus, free_port
 
 RATIO = 'sum(rate(http_requests_total{status=~"5.."}[5s])) / sum(rate(http_requests_total[5s]))'
 TRAFFIC = "sum(rate(http_requests_total[5s]))"
 UNNOTICED, TOO_MUCH = "20ms", "200ms"  # the application fails what takes longer than 100 ms
+SILENT_SERVER = """
+import socket, time
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+time.sleep(60)
+"""
 HOLD = 10  # seconds without data that are undecided
 
 
@@ -79,7 +87,7 @@ def readings(run, phase):
 
 
 def held(problems, suite):
-    run = suite.start(suite.experiment(UNNOTICED, "4s"))
+    run = suite.start(suite.experiment(UNNOTICED, "3s"))
     reason = expect_end(problems, run, 0, "held")
     values = {reading.get("value") for reading in readings(run, "during")}
     if suite.prometheus.query(RATIO) or values != {0}:
@@ -123,7 +131,7 @@ def killed(problems, suite):
 
 def killed_late(problems, suite):
     """The attack is over before that: it went well as far as was seen, and that is no proof."""
-    run = suite.start(suite.experiment(UNNOTICED, "6s", when=("before", "during")))
+    run = suite.start(suite.experiment(UNNOTICED, "5s", when=("before", "during")))
     run.wait_injected()
     time.sleep(1)
     suite.prometheus.end()
@@ -137,21 +145,51 @@ def hanging(problems, suite):
     run = suite.start(suite.experiment(UNNOTICED, "30s"))
     run.wait_injected()
     suite.prometheus.signal(signal.SIGSTOP)
-    time.sleep(4)
-    if not run.in_force_at(now()):
-        problems.append("the fault ended before the halt")
-    ticks = [event["boot_ns"] / 1e9 for event in run.events() if event["type"] == "reading"]
-    pause = max(b - a for a, b in zip(ticks, ticks[1:]))
-    problems += [f"no look for {pause:.1f} s"] if pause > 1.6 else []
-    asked = now()
-    run.process.send_signal(signal.SIGINT)
-    reason = expect_end(problems, run, 5, "halted", 10)
-    took = reverted_at(problems, run) - asked
-    problems += [f"reverted {took:.2f} s after Ctrl-C"] if took > 0.5 else []
+    time.sleep(3)
+    note = interrupt(problems, run, 1.6)
     if not any("no answer within 1000 ms" in reading.get("detail", "") for reading in readings(run, "during")):
         problems.append("no reading tells that there was no answer")
     suite.prometheus.signal(signal.SIGCONT)
-    return run, f"reverted {took * 1e3:.0f} ms after Ctrl-C, at most {pause:.1f} s between looks; {reason}"
+    return run, note
+
+
+def no_names(problems, suite):
+    """Looking up a name may take 10 s; nothing waits for it. In a network namespace with a name server of its own."""
+    lab = suite.lab
+    server = start([sys.executable, "-c", SILENT_SERVER], netns=lab.client_ns, stdout=subprocess.PIPE)
+    server.stdout.readline()
+    resolver = lab.folder + "/resolv.conf"
+    with open(resolver, "w") as file:
+        file.write("nameserver 127.0.0.1\n")
+    wrap = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolver]
+    probe = {"http": {"url": "http://shop.example/", "timeout": "300ms"}}
+    expectation = {"name": "shop", "probe": probe,
+                   "condition": "result == 200", "when": "during"}
+    experiment = dict(suite.experiment(UNNOTICED, "30s"), expect=[expectation])
+    run = Run(lab, experiment, wrap=wrap, netns=lab.client_ns)
+    try:
+        run.wait_injected()
+        time.sleep(2)
+        return run, interrupt(problems, run, 0.8)
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+def interrupt(problems, run, longest_pause):
+    """Ctrl-C, and how long Ordeal went without a look before."""
+    if not run.in_force_at(now()):
+        problems.append("the fault ended before the halt")
+    looks = [event["boot_ns"] / 1e9 for event in run.events() if event["type"] == "reading"]
+    pause = max((b - a for a, b in zip(looks, looks[1:])), default=99)
+    problems += [f"no look for {pause:.1f} s"] if pause > longest_pause else []
+    asked = now()
+    run.process.send_signal(signal.SIGINT)
+    reason = expect_end(problems, run, 5, "halted", 15)
+    took = reverted_at(problems, run) - asked
+    problems += [f"reverted {took:.2f} s after Ctrl-C"] if took > 0.5 else []
+    return f"reverted {took * 1e3:.0f} ms after Ctrl-C, at most {pause:.1f} s between looks; {reason}"
 
 
 def refused(problems, suite, url, code, words):
@@ -185,6 +223,7 @@ def run_suite(report, options):
                     ("no such host", "http://prometheus.invalid:9090", 2, "cannot look up prometheus.invalid")):
                 suite.case("refused: " + name, refused, suite, url, code, words)
             suite.case("Prometheus dies shortly before the end", killed_late, suite)
+            suite.case("a silent name server, then Ctrl-C", no_names, suite)
             suite.case("Prometheus hangs, then Ctrl-C", hanging, suite)
             suite.case("Prometheus dies", killed, suite)
             suite.case("breached", breached, suite)
