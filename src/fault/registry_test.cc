@@ -3,8 +3,8 @@
 #include <set>
 
 #include "fault/faults.h"
-#include "sys/nearest.h"
 #include "json/value.h"
+#include "sys/nearest.h"
 
 namespace ordeal::fault {
 namespace {
