@@ -28,6 +28,7 @@ struct Prepared {
   std::vector<VictimPlan> plans;  // one per chosen victim
   std::vector<packets::Exemption> exemptions;
   std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
+  std::optional<Error> source_refusal;    // why nothing can be watched now
   std::vector<std::string> warnings;
 };
 
