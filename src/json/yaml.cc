@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "json/double_key.h"
+#include "json/positions.h"
 
 namespace ordeal::json {
 namespace {
@@ -104,8 +104,7 @@ Result<Document> parse_document(std::string_view text) {
   if (body.empty()) return fail(Errc::kInvalidInput, "the file is empty");
   if (body[0] != '{' && body[0] != '[') return parse_yaml(text);
   Document document{TRY(parse(text)), {}};
-  if (auto twice = find_double_key(text))
-    return fail(Errc::kInvalidInput, fmt::format("line {}: the key \"{}\" stands twice", twice->line, twice->key));
+  document.lines = TRY(find_lines(text));
   return document;
 }
 
