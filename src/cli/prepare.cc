@@ -83,12 +83,9 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
 Result<Prepared> prepare(const RunOptions& options) {
   Prepared prepared;
   prepared.experiment = TRY(read_experiment(options));
-  auto fault = fault::find_fault(prepared.experiment.attack.type);
+  auto fault = fault::resolve(prepared.experiment.attack);
   if (!fault) return wrap(fault.error(), options.experiment);
   prepared.fault = *fault;
-  auto attack = resolve_arguments(prepared.experiment.attack, prepared.fault->info());
-  if (!attack) return wrap(attack.error(), options.experiment);
-  prepared.experiment.attack = std::move(*attack);
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   prepared.policies = TRY(guard::read_policies(options.policies));
@@ -96,7 +93,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   if (!options.inventory.empty()) inventory = TRY(read_document(options.inventory, decode_inventory));
   prepared.selection =
       TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
-  prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
+  if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
   prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
   prepared.warnings = warnings_for(prepared);

@@ -46,6 +46,7 @@ Result<Attack> decode_attack(const Reader& root) {
   Reader reader = TRY(root.at("attack"));
   TRY_VOID(reader.only({"type", "args", "length"}));
   Attack attack;
+  attack.origin = reader.origin();
   attack.type = TRY(TRY(reader.at("type")).text());
   std::optional<Nanos> length;
   if (auto args = TRY(reader.find("args"))) {

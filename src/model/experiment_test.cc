@@ -102,7 +102,7 @@ TEST_P(BadExperiment, GetsOnePreciseError) {
 INSTANTIATE_TEST_SUITE_P(
     EveryRule, BadExperiment,
     testing::Values(
-        BadFile{"", "the file is empty"}, BadFile{"[]", "expected an object, found []"},
+        BadFile{"", "the file is empty"}, BadFile{"[]", "line 1: expected an object, found []"},
         BadFile{TARGET ATTACK, "line 1: \"name\" is missing"},
         BadFile{"name: x\n" ATTACK, "line 1: \"target\" is missing"},
         BadFile{"name: x\n" TARGET, "line 1: \"attack\" is missing"},
