@@ -3,11 +3,30 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/text.h"
+
 namespace ordeal {
 
+FailpointChoice parse_failpoint(std::string_view text) {
+  FailpointChoice choice;
+  if (size_t at = text.rfind('@'); at != text.npos) {
+    choice.time = parse_number<int>(text.substr(at + 1)).value_or(0);
+    text = text.substr(0, at);
+  }
+  constexpr std::string_view kStop = ":stop";
+  choice.stop = text.ends_with(kStop);
+  if (choice.stop) text.remove_suffix(kStop.size());
+  if (choice.time >= 1) choice.name = text;
+  return choice;
+}
+
 void failpoint(std::string_view name) {
-  static const char* chosen = std::getenv("ORDEAL_FAILPOINT");
-  if (chosen && name == chosen) std::raise(SIGKILL);
+  static const char* asked = std::getenv("ORDEAL_FAILPOINT");
+  if (!asked) return;
+  static const FailpointChoice chosen = parse_failpoint(asked);
+  static int times = 0;
+  if (name != chosen.name || ++times != chosen.time) return;
+  std::raise(chosen.stop ? SIGSTOP : SIGKILL);
 }
 
 }  // namespace ordeal

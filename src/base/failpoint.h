@@ -1,5 +1,5 @@
-// A named point where a test can kill the program: ORDEAL_FAILPOINT=guard.applied ends it there by SIGKILL, as a
-// crash would. Does nothing otherwise.
+// A named point where a test can end or hang the program, as a crash or a hang would. ORDEAL_FAILPOINT is the point's
+// name (SIGKILL there), name:stop (SIGSTOP), or either with @N (the N-th time, from 1). Does nothing otherwise.
 #pragma once
 
 #include <string_view>
@@ -7,5 +7,13 @@
 namespace ordeal {
 
 void failpoint(std::string_view name);
+
+// What ORDEAL_FAILPOINT asks for; an empty name when it makes no sense.
+struct FailpointChoice {
+  std::string_view name;
+  bool stop = false;
+  int time = 1;
+};
+FailpointChoice parse_failpoint(std::string_view text);
 
 }  // namespace ordeal

@@ -13,6 +13,7 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 // Lines or words without the empty ones.
 std::vector<std::string_view> split_words(std::string_view text, std::string_view separators = " \t\n");
 std::string_view trim(std::string_view text);
+bool valid_utf8(std::string_view text);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // The whole text must be the number.

@@ -8,7 +8,9 @@
 
 #include <thread>
 
+#include "base/failpoint.h"
 #include "cli/watching.h"
+#include "guard/dead_runs.h"
 #include "guard/journal.h"
 #include "guard/registry.h"
 
@@ -82,12 +84,14 @@ engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
   using Kind = guard::GuardEvent::Kind;
   switch (event.kind) {
     case Kind::kApplied:
+      failpoint("engine.injected");
       return engine::Applied{event.impact, event.steps, event.applied};
     case Kind::kApplyFailed:
       return engine::ApplyFailed{event.impact, event.error};
     case Kind::kVictimGone:
       return engine::VictimGone{event.impact, event.why};
     case Kind::kReverted:
+      failpoint("engine.reverted");
       return engine::Reverted{event.impact,  event.clean,    event.why,  event.error.what,
                               event.applied, event.reverted, event.took, event.proof};
     case Kind::kNothingInForce:
@@ -112,7 +116,9 @@ std::string LocalWorld::left_behind() const {
     if (boot_now() > until) return "the reaper still works on " + journal;
     std::this_thread::sleep_for(10ms);
   }
-  return "";
+  // Its cgroup and folder too, also where guard and reaper died before they could.
+  auto buried = guard::bury_run(paths_, run_id_, kReaperLimit);
+  return buried ? "" : buried.error().message();
 }
 
 void LocalWorld::collect_signals() {
@@ -125,13 +131,21 @@ void LocalWorld::perform(const engine::Action& action) {
   if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation);
   if (auto* act_now = std::get_if<engine::Act>(&action)) act(act_now->why);
   if (guard_lost_) return;
-  if (auto* inject = std::get_if<engine::Inject>(&action))
+  if (auto* inject = std::get_if<engine::Inject>(&action)) {
+    failpoint("engine.before_inject");
     guard_.inject(inject->impact, victims_.at(inject->impact), experiment_.attack);
+    failpoint("engine.asked_to_inject");
+  }
   if (std::holds_alternative<engine::Renew>(action)) guard_.renew();
-  if (auto* revert = std::get_if<engine::RevertAll>(&action)) guard_.revert_all(revert->why);
+  if (auto* revert = std::get_if<engine::RevertAll>(&action)) {
+    failpoint("engine.before_revert");
+    guard_.revert_all(revert->why);
+    failpoint("engine.asked_to_revert");
+  }
 }
 
 void LocalWorld::act(const std::string& why) {
+  failpoint("engine.before_action");
   sys::SpawnOptions options;
   options.argv = experiment_.on_breach->command;
   options.out = sys::Stream::kPipe;

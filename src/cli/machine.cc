@@ -80,12 +80,12 @@ void probe_as_reaper(Machine& machine) {
   if (child == 0) {
     bool own = guard::enter_own_cgroup(name);
     int priority = static_cast<int>(highest_priority());
-    guard::leave_own_cgroup(name);
+    (void)guard::leave_own_cgroup(name);
     ::_exit((own ? 1 : 0) | priority << 1);
   }
   int status = 0;
   if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return;
-  guard::leave_own_cgroup(name);
+  (void)guard::leave_own_cgroup(name);
   machine.reaper_cgroup = (WEXITSTATUS(status) & 1) != 0;
   machine.priority = static_cast<Priority>(WEXITSTATUS(status) >> 1);
 }

@@ -30,6 +30,9 @@ Result<Experiment> read_experiment(const RunOptions& options) {
   Experiment experiment = TRY(read_document(options.experiment, decode_experiment));
   if (!options.expect.empty())
     TRY_VOID(read_document(options.expect, [&](json::Document& d) { return merge_expectations(experiment, d); }));
+  if (!options.prometheus.empty() && !is_http_url(options.prometheus))
+    return fail(Errc::kInvalidInput,
+                fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
   if (!options.prometheus.empty()) experiment.sources.prometheus = options.prometheus;
   if (!experiment.seed) experiment.seed = Random::fresh_seed() >> 11;  // fits a JSON number
   return experiment;

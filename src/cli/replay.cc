@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "cli/commands.h"
 #include "guard/client.h"
 #include "sys/spawn.h"
@@ -31,21 +33,40 @@ Result<> replay_dead_runs(const std::string& state_dir) {
   return {};
 }
 
+namespace {
+
+struct Part {
+  const char* key;
+  const char* says;
+};
+constexpr std::array<Part, 4> kParts{{{"undone", "undone"},
+                                      {"as_before", "was already as before"},
+                                      {"other_boot", "of another boot: nothing of it can be in force, forgotten"},
+                                      {"failed", "NOT undone"}}};
+
+// What was done about one dead run, a line each.
+void print_run(const json::Object& run) {
+  std::string_view name = run.at("run").as_string();
+  bool any = false;
+  for (const Part& part : kParts) {
+    for (const json::Value& text : run.at(part.key).as_array()) {
+      any = true;
+      fmt::print("{}: {}: {}\n", name, part.says, std::string_view(text.as_string()));
+    }
+  }
+  if (!any) fmt::print("{}: nothing was in force; its empty traces are removed\n", name);
+}
+
+}  // namespace
+
 ExitCode revert_command(const std::string& state_dir, bool json) {
   auto answer = replay(state_dir);
   if (!answer) return print_error(answer.error());
   ExitCode code = ExitCode::kHeld;
   const json::Array& runs = answer->at("runs").as_array();
   for (const json::Value& run : runs) {
-    for (const json::Value& done : run.at("undone").as_array())
-      if (!json)
-        fmt::print("{}: undone: {}\n", std::string_view(run.at("run").as_string()), std::string_view(done.as_string()));
-    for (const json::Value& failed : run.at("failed").as_array()) {
-      code = ExitCode::kRevertFailed;
-      if (!json)
-        fmt::print("{}: NOT undone: {}\n", std::string_view(run.at("run").as_string()),
-                   std::string_view(failed.as_string()));
-    }
+    if (!run.at("failed").as_array().empty()) code = ExitCode::kRevertFailed;
+    if (!json) print_run(run.as_object());
   }
   if (json) fmt::print("{}\n", json::write(*answer));
   if (!json && runs.empty()) fmt::print("Nothing was left behind.\n");

@@ -8,7 +8,7 @@
 
 namespace ordeal::cli {
 
-// {"runs":[{run, undone[], failed[]}]}
+// {"runs":[{run, undone[], as_before[], other_boot[], failed[]}]}, as in guard/dead_runs.h
 Result<json::Value> replay(const std::string& state_dir);
 // kRevertFailed when something stays behind.
 Result<> replay_dead_runs(const std::string& state_dir);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/fingerprint.h"
@@ -47,7 +48,9 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
 
 Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOptions& options, const std::string& run_id) {
   guard::GuardStart start{run_id, options.state_dir, options.policies};
+  failpoint("engine.before_guard");
   guard::GuardClient guard = TRY(guard::GuardClient::start(start));
+  failpoint("engine.guard_started");
   guard.set_exemptions(prepared.exemptions);
   guard.set_candidates(prepared.selection.candidates);
   return guard;
@@ -87,6 +90,7 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   store::Store store = TRY(store::Store::open(paths.record()));
   TRY_VOID(store.begin_run(
       {run_id, prepared.experiment.name, wall_now(), to_json(prepared.experiment), plan_record(prepared)}));
+  failpoint("engine.recorded");
   TRY_VOID(save_fingerprint(paths));  // verify-clean can compare with now
   guard::GuardClient guard =
       TRY(start_guard(prepared, options, run_id));  // from here on the guard alone may touch the kernel
@@ -97,6 +101,8 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   Progress progress(options, prepared.warnings);
   std::vector<RunEvent> events;
   auto sink = [&](const RunEvent& event) {
+    if (event.type == "breach") failpoint("engine.breach");
+    if (event.type == "verdict") failpoint("engine.before_verdict");
     events.push_back(event);
     progress.show(event);
     if (auto stored = store.append(event); !stored) progress.warn(stored.error().message());
@@ -104,7 +110,9 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   Verdict verdict =
       engine::run(machine, *world, run_id, WallOffset::measure(), prepared.experiment.sources.interval, sink);
   verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
+  failpoint("engine.guard_ended");
   TRY_VOID(store.finish_run(run_id, verdict));
+  failpoint("engine.verdict_recorded");
   TRY_VOID(write_reports(events, options.reports));
   progress.finish(run_id);
   return verdict;

@@ -208,6 +208,7 @@ void Machine::on(const ApplyFailed& event) {
   note("inject_failed", {{"victim", victim}, {"error", event.error.what}, {"hint", event.error.hint}});
   bool refused = event.error.code == Errc::kRefused;
   if (refused) fail_with(Outcome::kRefused, event.error.what, event.error.hint);
+  if (event.error.code == Errc::kInternal) fail_with(Outcome::kError, event.error.what, event.error.hint);
   if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
 }
 

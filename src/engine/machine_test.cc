@@ -74,6 +74,16 @@ TEST(Machine, HoldsWhenEverythingHeldAndIsProven) {
   EXPECT_EQ(run.verdict->outcome, Outcome::kHeld) << run.verdict->reason;
 }
 
+TEST(Machine, AnOwnErrorWhileInjectingIsNoFailureToInject) {
+  for (Errc code : {Errc::kInternal, Errc::kNotInjected}) {
+    Drive run(setup_with(1));
+    run.until(Phase::kInject);
+    run.feed(ApplyFailed{0, Error{code, "the reaper does not answer", 0, "", nullptr}});
+    run.until(Phase::kDone);
+    EXPECT_EQ(run.verdict->outcome, code == Errc::kInternal ? Outcome::kError : Outcome::kNotInjected);
+  }
+}
+
 TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   engine::Setup setup = setup_with(1);
   setup.experiment.on_breach = ActuatorSpec{{"undo"}, 30s};

@@ -123,6 +123,11 @@ class ShutdownImpact : public Impact {
                             : fmt::format("the delay lasts another {:.1f} s", to_seconds(due_ - now));
       return proof;
     }
+    if (victim_.kind == VictimKind::kHost) {
+      proof.measured = "the host still runs";
+      proof.reason = "the kernel did not shut it down";
+      return proof;
+    }
     proof.proven = done_ && kills_.dead() > 0 && !kills_.pending();
     proof.measured = fmt::format("{} of {} killed processes died", kills_.dead(), kills_.sent());
     if (!proof.proven)

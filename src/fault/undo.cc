@@ -25,10 +25,14 @@ enum class Moment { kBefore, kAfter };
 
 class NothingToUndo : public PreparedUndo {
  public:
-  Result<> run() override { return {}; }
+  explicit NothingToUndo(Undone why) : why_(why) {}
+  Result<Undone> run() override { return why_; }
+
+ private:
+  Undone why_;
 };
 
-std::unique_ptr<PreparedUndo> nothing() { return std::make_unique<NothingToUndo>(); }
+std::unique_ptr<PreparedUndo> nothing(Undone why) { return std::make_unique<NothingToUndo>(why); }
 
 // The files of a cgroup's freezer, which differ by version.
 struct FreezerFiles {
@@ -58,21 +62,21 @@ class ThawUndo : public PreparedUndo {
     return trim(std::string_view(buffer, static_cast<size_t>(n))) == "1";
   }
 
-  Result<> run() override {
+  Result<Undone> run() override {
     auto frozen = requested();
-    if (frozen && !*frozen) return {};
+    if (frozen && !*frozen) return Undone::kAsBefore;
     ssize_t n = ::pwrite(control_.get(), files_.thaw.data(), files_.thaw.size(), 0);
-    if (n < 0 && errno == ENODEV) return {};
+    if (n < 0 && errno == ENODEV) return Undone::kAsBefore;
     if (n < 0) return left(std::string("writing to it failed: ") + ::strerror(errno));
     // Gone or replaced since: whatever has the name now is not ours.
-    if (freezer_.inode().value_or(0) != inode_) return {};
+    if (freezer_.inode().value_or(0) != inode_) return Undone::kAsBefore;
     auto thawed = sys::wait_freezer(freezer_, sys::FreezerState::kThawed, kThawLimit);
-    if (thawed || !freezer_.exists()) return {};
+    if (thawed || !freezer_.exists()) return Undone::kUndone;
     return left("a cgroup above it is frozen, which is not of our making");
   }
 
  private:
-  Result<> left(const std::string& why) const {
+  Unexpected left(const std::string& why) const {
     return fail(Errc::kRevertFailed, fmt::format("the cgroup {} is still frozen: {}", freezer_.folder(), why),
                 fmt::format("look at {}/{}", freezer_.folder(), files_.control));
   }
@@ -107,7 +111,7 @@ Result<std::unique_ptr<PreparedUndo>> prepare_thaw(const json::Document& data, M
   sys::Cgroup freezer(files.version, TRY(TRY(reader.at("cgroup")).text()), TRY(TRY(reader.at("folder")).text()));
   auto inode = static_cast<uint64_t>(TRY(TRY(reader.at("inode")).integer(1, INT64_MAX)));
   auto undo = TRY(open_thaw(files, freezer, inode));
-  if (!undo && moment == Moment::kAfter) return nothing();
+  if (!undo && moment == Moment::kAfter) return nothing(Undone::kAsBefore);
   if (!undo) return fail(Errc::kNotFound, fmt::format("the cgroup {} is gone", freezer.path()));
   if (moment == Moment::kBefore && TRY(sys::freezer_state(freezer)) != sys::FreezerState::kThawed)
     return fail(Errc::kRefused, fmt::format("the cgroup {} is frozen already, by somebody else", freezer.path()));
@@ -126,16 +130,18 @@ class ContinueUndo : public PreparedUndo {
  public:
   explicit ContinueUndo(std::vector<sys::PidFd> handles) : handles_(std::move(handles)) {}
 
-  Result<> run() override {
+  Result<Undone> run() override {
     std::vector<std::string> left;
+    Undone undone = Undone::kAsBefore;
     for (const sys::PidFd& handle : handles_) {
       auto stat = sys::read_stat(handle.pid());
       // The handle is alive: the number is still this process's. Continued by somebody else: nothing to do.
       if (!stat || handle.dead() || stat->state != 'T') continue;
       auto sent = handle.signal(SIGCONT);
+      if (sent) undone = Undone::kUndone;
       if (!sent && sent.error().code != Errc::kNotFound) left.push_back(sent.error().message());
     }
-    if (left.empty()) return {};
+    if (left.empty()) return undone;
     return fail(Errc::kRevertFailed, fmt::format("some processes are still stopped: {}", join(left, "; ")),
                 "send SIGCONT to them");
   }
@@ -170,7 +176,7 @@ constexpr std::array<Operation, 3> kOperations{
 
 Result<std::unique_ptr<PreparedUndo>> prepare_at(const UndoRecord& record, Moment moment) {
   std::string boot = TRY(boot_id());
-  if (record.boot_id != boot) return nothing();
+  if (record.boot_id != boot) return nothing(Undone::kOtherBoot);
   for (const Operation& operation : kOperations) {
     if (operation.name != record.operation) continue;
     auto prepared = operation.prepare(json::Document{record.data, {}}, moment);
@@ -186,7 +192,7 @@ Result<std::unique_ptr<PreparedUndo>> prepare_undo(const UndoRecord& record) {
   return prepare_at(record, Moment::kBefore);
 }
 
-Result<> replay_undo(const UndoRecord& record) {
+Result<Undone> replay_undo(const UndoRecord& record) {
   auto prepared = TRY(prepare_at(record, Moment::kAfter));
   return prepared->run();
 }

@@ -22,11 +22,18 @@ struct UndoRecord {
   std::string boot_id;  // a record of another boot has nothing to undo
 };
 
+// What an undo found, and so did.
+enum class Undone {
+  kUndone,     // the change was in force and is not any more
+  kAsBefore,   // it was gone, or given back already: nothing was done
+  kOtherBoot,  // made before the machine was started again, so it cannot be in force
+};
+
 class PreparedUndo {
  public:
   virtual ~PreparedUndo() = default;
   // kRevertFailed: something stays behind and a person must look; the message says what and where.
-  virtual Result<> run() = 0;
+  virtual Result<Undone> run() = 0;
 };
 
 // Opens and verifies; no change. kRefused when the state is not what the record says (for example already frozen
@@ -35,7 +42,7 @@ Result<std::unique_ptr<PreparedUndo>> prepare_undo(const UndoRecord& record);
 
 // For the journal of a dead Ordeal, where the change may have been made or not: opens, checks identities and undoes.
 // What is gone or already back as it was is success.
-Result<> replay_undo(const UndoRecord& record);
+Result<Undone> replay_undo(const UndoRecord& record);
 
 // The records of the journalled changes. `freezer` was thawed, the processes were running when they were made.
 Result<UndoRecord> thaw_record(const sys::Cgroup& freezer);

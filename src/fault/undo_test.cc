@@ -24,8 +24,8 @@ TEST(Undo, ARecordOfAnotherBootHasNothingToUndo) {
   old.boot_id = "of-another-boot";
   auto prepared = prepare_undo(old);
   ASSERT_TRUE(prepared);
-  EXPECT_TRUE((*prepared)->run());
-  EXPECT_TRUE(replay_undo(old));
+  EXPECT_EQ(*(*prepared)->run(), Undone::kOtherBoot);
+  EXPECT_EQ(*replay_undo(old), Undone::kOtherBoot);
 }
 
 TEST(Undo, AnUnknownOperationOrBrokenDataIsAnError) {
@@ -38,9 +38,9 @@ TEST(Undo, AnUnknownOperationOrBrokenDataIsAnError) {
 TEST(Undo, WhatIsGoneIsRefusedBeforeAndSuccessAfter) {
   UndoRecord thaw = record("thaw-v2", {{"cgroup", "/x"}, {"folder", "/no/such/folder"}, {"inode", 7}});
   EXPECT_EQ(prepare_undo(thaw).error().code, Errc::kNotFound);
-  EXPECT_TRUE(replay_undo(thaw));
+  EXPECT_EQ(*replay_undo(thaw), Undone::kAsBefore);
   UndoRecord resume = record("continue", {{"processes", json::Array{json::Object{{"pid", 1 << 29}, {"start", 34}}}}});
-  EXPECT_TRUE(replay_undo(resume));
+  EXPECT_EQ(*replay_undo(resume), Undone::kAsBefore);
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <map>
 
+#include "guard/dead_runs.h"
 #include "guard/wire.h"
 #include "json/reader.h"
+#include "model/exit_code.h"
 
 namespace ordeal::guard {
 namespace {
@@ -92,9 +94,25 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   GuardClient client(std::move(ours), TRY(sys::Child::start(spawn)));
   theirs.reset();
   auto ready = await_message(client.socket_.get(), kStartLimit);
-  if (!ready) return wrap(ready.error(), "the guard did not start");
+  if (!ready) return client.no_start(options, ready.error());
   client.journalled_ = ready->at("journalled").as_bool();
   return client;
+}
+
+// Why the guard did not start: its own exit code says more than the end of its socket. What it began is removed here,
+// since it may have died before it had a reaper.
+Unexpected GuardClient::no_start(const GuardStart& options, const Error& cause) {
+  socket_.reset();
+  auto status = process_->wait(kEndLimit);
+  Errc code = Errc::kInternal;
+  if (status && status->signal == 0 && status->code == static_cast<int>(ExitCode::kBadInput))
+    code = Errc::kInvalidInput;
+  if (status && status->signal == 0 && status->code == static_cast<int>(ExitCode::kRefused)) code = Errc::kRefused;
+  std::string what = "the guard did not start: " + cause.message();
+  auto paths = Paths::find(options.state_dir);
+  auto buried = paths ? bury_run(*paths, options.run_id, kEndLimit) : Result<>{};
+  if (!buried) return fail(Errc::kRevertFailed, what + "; and " + buried.error().message(), "run `ordeal revert`");
+  return fail(code, what);
 }
 
 GuardClient::~GuardClient() {

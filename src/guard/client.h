@@ -63,6 +63,7 @@ class GuardClient : public Injector {
   GuardClient(UniqueFd socket, sys::Child process)
       : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
   void send(const json::Object& request);
+  Unexpected no_start(const GuardStart& options, const Error& cause);
 
   UniqueFd socket_;
   std::unique_ptr<sys::Child> process_;

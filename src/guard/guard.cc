@@ -13,6 +13,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "guard/dead_runs.h"
 #include "guard/heartbeat.h"
 #include "guard/journal.h"
 #include "guard/latch.h"
@@ -62,12 +63,14 @@ Result<Guard> Guard::start(GuardOptions options) {
   TRY_VOID(paths.make());
   std::vector<Policy> policies = TRY(read_policies(options.policies));
   Registration registration = TRY(Registration::enter(paths, options.run_id));
+  failpoint("guard.registered");
   ReaperLink reaper = TRY(ReaperLink::start(options.run_id, paths, options.state_dir, registration.lock_fd()));
   UniqueFd inotify = TRY(watch_halts(paths, registration.folder()));
   Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(reaper));
   guard.policies_ = std::move(policies);
   guard.inotify_ = std::move(inotify);
   guard.silence_limit_ = raise_priority();
+  guard.reaper_.limit_answers(guard.silence_limit_);
   guard.tell({{"op", "ready"}, {"journalled", guard.reaper_.own_cgroup()}});
   return guard;
 }
@@ -324,11 +327,13 @@ void Guard::tell(json::Object event) {
 }
 
 int Guard::leave() {
-  if (reaper_lost_) {
-    leave_own_cgroup(options_.run_id);
+  using Goodbye = ReaperLink::Goodbye;
+  Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.say_goodbye();
+  if (goodbye == Goodbye::kFailed) failed_ = true;
+  if (goodbye == Goodbye::kLost) {
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
-  } else if (!reaper_.say_goodbye()) {
-    failed_ = true;
+    // What stays is found by its folder, which then stays too, by the next start.
+    if (!leave_own_cgroup(options_.run_id, kDeathPatience)) return 6;
   }
   registration_.leave();
   return failed_ ? 6 : 0;

@@ -8,10 +8,9 @@
 
 #include "base/text.h"
 #include "fault/burner.h"
+#include "guard/dead_runs.h"
 #include "guard/guard.h"
-#include "guard/journal.h"
 #include "guard/reaper.h"
-#include "guard/registry.h"
 #include "model/exit_code.h"
 
 namespace ordeal::guard {
@@ -71,18 +70,25 @@ Result<int> reaper_command(const Flags& flags) {
   return reaper.run();
 }
 
+json::Array texts(const std::vector<std::string>& list) {
+  json::Array array;
+  for (const std::string& text : list) array.push_back(json::Value(text));
+  return array;
+}
+
 // Prints one JSON object: what earlier, dead runs left and what became of it.
 Result<int> replay_command(const Flags& flags) {
   Paths paths = TRY(Paths::find(text_flag(flags, "state-dir")));
   json::Array runs;
   bool failed = false;
-  for (const Replayed& replayed : TRY(replay_journals(paths.journal_folder()))) {
-    json::Array undone, left;
-    for (const std::string& text : replayed.undone) undone.push_back(json::Value(text));
-    for (const std::string& text : replayed.failed) left.push_back(json::Value(text)), failed = true;
-    runs.push_back(json::Object{{"run", replayed.run}, {"undone", std::move(undone)}, {"failed", std::move(left)}});
+  for (const DeadRun& dead : TRY(clean_dead_runs(paths))) {
+    failed = failed || !dead.failed.empty();
+    runs.push_back(json::Object{{"run", dead.run},
+                                {"undone", texts(dead.undone)},
+                                {"as_before", texts(dead.as_before)},
+                                {"other_boot", texts(dead.other_boot)},
+                                {"failed", texts(dead.failed)}});
   }
-  (void)TRY(active_runs(paths));  // the folders and cgroups of dead runs go with it
   fmt::print("{}\n", json::write(json::Object{{"runs", std::move(runs)}}));
   return failed ? 6 : 0;
 }

@@ -115,10 +115,14 @@ Result<> Journal::remove() {
 
 Result<std::map<int, fault::UndoRecord>> read_journal(const std::string& path) {
   std::string text = TRY(read_file(path, 2 * kRecordBytes * kRecords));
+  return open_records(text, path);
+}
+
+Result<std::map<int, fault::UndoRecord>> open_records(std::string_view text, const std::string& path) {
   std::map<int, fault::UndoRecord> open;
   bool ended = false;
   for (size_t offset = 0; offset + kRecordBytes <= text.size(); offset += kRecordBytes) {
-    auto value = decode_record(std::string_view(text).substr(offset, kRecordBytes));
+    auto value = decode_record(text.substr(offset, kRecordBytes));
     if (value && ended)
       return fail(Errc::kRevertFailed, fmt::format("{} is damaged at record {}", path, offset / kRecordBytes - 1),
                   "look at the record, undo by hand what it names, then delete the file");
@@ -137,47 +141,6 @@ Result<std::optional<UniqueFd>> lock_journal(const std::string& path) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(std::move(fd));
   if (errno == EWOULDBLOCK) return std::nullopt;
   return fail_errno("cannot lock " + path);
-}
-
-namespace {
-
-void undo_all(const std::map<int, fault::UndoRecord>& open, Replayed& replayed) {
-  for (auto it = open.rbegin(); it != open.rend(); ++it) {
-    Result<> done = fault::replay_undo(it->second);
-    if (done) {
-      replayed.undone.push_back(it->second.text);
-    } else {
-      replayed.failed.push_back(it->second.text + ": " + done.error().message());
-    }
-  }
-}
-
-Result<std::optional<Replayed>> replay_one(const std::string& path) {
-  std::optional<UniqueFd> lock = TRY(lock_journal(path));
-  if (!lock) return std::nullopt;
-  Replayed replayed;
-  replayed.run = std::filesystem::path(path).stem();
-  auto open = read_journal(path);
-  if (!open) {
-    replayed.failed.push_back(open.error().message());
-    return replayed;
-  }
-  undo_all(*open, replayed);
-  if (replayed.failed.empty() && ::unlink(path.c_str()) < 0) return fail_errno("cannot remove " + path);
-  return replayed;
-}
-
-}  // namespace
-
-Result<std::vector<Replayed>> replay_journals(const std::string& folder) {
-  std::vector<Replayed> all;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".journal") continue;
-    if (std::optional<Replayed> replayed = TRY(replay_one(entry.path()))) all.push_back(std::move(*replayed));
-  }
-  if (error && error != std::errc::no_such_file_or_directory) return fail_errno("cannot read " + folder, error.value());
-  return all;
 }
 
 }  // namespace ordeal::guard

@@ -33,16 +33,10 @@ class Journal {
 // The undo records that are not marked done, by number. A torn last record (power loss while appending) is ignored:
 // its change was never made. Damage before that is an error.
 Result<std::map<int, fault::UndoRecord>> read_journal(const std::string& path);
+// The same of a journal's bytes; `path` is for the error.
+Result<std::map<int, fault::UndoRecord>> open_records(std::string_view text, const std::string& path);
 
 // Takes the journal's lock; nothing when a live run holds it.
 Result<std::optional<UniqueFd>> lock_journal(const std::string& path);
-
-struct Replayed {
-  std::string run;
-  std::vector<std::string> undone;
-  std::vector<std::string> failed;  // a person must look
-};
-// Undoes what dead runs left in `folder`, skipping live ones, and removes the journals that are fully undone.
-Result<std::vector<Replayed>> replay_journals(const std::string& folder);
 
 }  // namespace ordeal::guard

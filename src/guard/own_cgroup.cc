@@ -37,15 +37,20 @@ bool enter_own_cgroup(const std::string& run_id) {
   return true;
 }
 
-void leave_own_cgroup(const std::string& run_id) {
+Result<> leave_own_cgroup(const std::string& run_id, Nanos patience) {
   auto tree = sys::CgroupTree::discover();
   const sys::Hierarchy* own = tree ? identifying(*tree) : nullptr;
   auto cgroup = own ? tree->find(*own, path_for(run_id)) : std::nullopt;
-  if (!cgroup) return;
+  if (!cgroup) return {};
   auto members = cgroup->processes();
   for (pid_t pid : members.value_or(std::vector<pid_t>{}))
     if (pid == ::getpid()) join_root(*tree, *own, pid);
-  ::rmdir(cgroup->folder().c_str());
+  BootTime end = boot_now() + patience;
+  while (::rmdir(cgroup->folder().c_str()) < 0 && errno != ENOENT) {
+    if (errno != EBUSY || boot_now() >= end) return fail_errno("cannot remove the cgroup " + cgroup->folder());
+    ::usleep(2000);
+  }
+  return {};
 }
 
 }  // namespace ordeal::guard

@@ -27,6 +27,7 @@ Result<Reaper> Reaper::start(ReaperOptions options) {
   sys::PidFd handle = TRY(sys::PidFd::open(guard.pid, guard.start_ticks));
   Reaper reaper(std::move(options), std::move(handle));
   reaper.own_cgroup_ = enter_own_cgroup(reaper.options_.run_id);
+  failpoint("reaper.in_cgroup");
   reaper.silence_limit_ = raise_priority();
   reaper.heard_ = boot_now();
   // A guard that died meanwhile is found out by the loop, which leaves in good order.
@@ -59,8 +60,8 @@ void Reaper::hear_guard() {
     auto received = receive_message(options_.guard.get());
     if (!received || received->closed) guard_gone_ = true;
     if (!received || !received->message) return;
-    heard_ = boot_now();
     answer(*received->message);
+    heard_ = boot_now();  // a guard that waits for our answer is not silent
   }
 }
 
@@ -97,7 +98,8 @@ Result<> Reaper::record(const json::Object& request) {
 Result<> Reaper::undo(int number) {
   auto found = prepared_.find(number);
   if (found == prepared_.end()) return {};  // undone already
-  Result<> done = found->second->run();
+  failpoint("reaper.before_undo");
+  Result<fault::Undone> done = found->second->run();
   failpoint("reaper.undone");
   if (!done) {
     failed_ = true;
@@ -130,14 +132,16 @@ void Reaper::undo_everything() {
 }
 
 void Reaper::leave() {
+  failpoint("reaper.leaving");
   if (journal_ && !failed_) (void)journal_->remove();
   if (failed_)
     (void)engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`", "reaper",
                        wall_now());
   // Also after a goodbye: the guard removes it too, but may be killed before it does.
+  // The folder goes last: by its name the next start finds a cgroup that stayed.
+  if (!leave_own_cgroup(options_.run_id)) return;
   std::error_code ignored;
   std::filesystem::remove_all(options_.paths.run_folder(options_.run_id), ignored);
-  leave_own_cgroup(options_.run_id);
 }
 
 }  // namespace ordeal::guard

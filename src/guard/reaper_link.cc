@@ -10,14 +10,15 @@
 
 #include "base/failpoint.h"
 #include "guard/heartbeat.h"
+#include "guard/registry.h"
 #include "guard/wire.h"
 #include "sys/process.h"
 
 namespace ordeal::guard {
 namespace {
 
-constexpr Nanos kAnswerLimit = 2s;
 constexpr Nanos kStartLimit = 5s;
+constexpr Nanos kGoodbyeLimit = 1s;
 
 // The reaper is no child with PDEATHSIG: it must outlive the guard.
 Result<pid_t> fork_reaper(const std::vector<std::string>& arguments, int socket, int lock) {
@@ -46,21 +47,27 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& pat
   pid_t pid = TRY(fork_reaper(argv, theirs.get(), lock_fd));
   theirs.reset();
   ReaperLink link(std::move(ours), TRY(sys::PidFd::of_child(pid)));
+  TRY_VOID(name_holder(lock_fd, pid));
   auto ready = await_message(link.socket_.get(), kStartLimit);
-  if (!ready) return wrap(ready.error(), "the reaper did not start");
+  if (!ready) return fail(Errc::kInternal, "the reaper did not start: " + ready.error().message());
   link.own_cgroup_ = ready->at("own_cgroup").as_bool();
   link.heard_ = boot_now();
   return link;
 }
 
+// Ordeal's own failure, whatever became of the reaper.
+Unexpected ReaperLink::lost(const std::string& what, const Error& cause) {
+  gone_ = true;
+  return fail(Errc::kInternal, what + ": " + cause.message());
+}
+
 Result<> ReaperLink::ask(json::Object request, int number) {
   auto sent = send_message(socket_.get(), request);
-  if (!sent) gone_ = true;
-  if (!sent) return wrap(sent.error(), "the reaper does not listen");
+  if (!sent) return lost("the reaper does not listen", sent.error());
+  BootTime until = boot_now() + answer_limit_;
   for (;;) {
-    auto received = await_message(socket_.get(), kAnswerLimit);
-    if (!received) gone_ = true;
-    if (!received) return wrap(received.error(), "the reaper does not answer");
+    auto received = await_message(socket_.get(), std::max(until - boot_now(), Nanos(0)));
+    if (!received) return lost("the reaper does not answer", received.error());
     const json::Object& answer = *received;
     heard_ = boot_now();
     if (answer.at("op").as_string() != "done" || answer.at("number").as_int64() != number) continue;
@@ -83,7 +90,10 @@ Result<> ReaperLink::undo(int number) {
   // An impact does not outlive its reaper either. Dead for sure, it cannot undo at the same time.
   kill();
   auto record = records_.find(number);
-  return record == records_.end() ? Result<>{} : fault::replay_undo(record->second);
+  if (record == records_.end()) return {};
+  auto replayed = fault::replay_undo(record->second);
+  if (!replayed) return tl::unexpected(std::move(replayed).error());
+  return {};
 }
 
 bool ReaperLink::hear(BootTime now) {
@@ -110,12 +120,16 @@ bool ReaperLink::silent(BootTime now, Nanos limit, bool impact_in_force) const {
   return impact_in_force && now - heard_ > limit;
 }
 
-bool ReaperLink::say_goodbye() {
+ReaperLink::Goodbye ReaperLink::say_goodbye() {
   (void)send_message(socket_.get(), {{"op", "bye"}});
-  if (!process_.wait_death(3s)) return false;
+  if (!process_.wait_death(kGoodbyeLimit)) {
+    kill();
+    return Goodbye::kLost;
+  }
   int status = 0;
   ::waitpid(process_.pid(), &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (!WIFEXITED(status)) return Goodbye::kLost;
+  return WEXITSTATUS(status) == 0 ? Goodbye::kClean : Goodbye::kFailed;
 }
 
 void ReaperLink::kill() {

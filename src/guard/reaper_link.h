@@ -1,5 +1,6 @@
 // ReaperLink: the guard's end of the socket to the reaper. Starts the reaper, sends undo records and waits for their
-// acknowledgement (at most 2 s), exchanges heartbeats. Once the reaper is gone, it undoes by itself.
+// acknowledgement (no longer than silence is allowed, so that a hung reaper cannot hold the guard), exchanges
+// heartbeats. Once the reaper is gone, it undoes by itself.
 #pragma once
 
 #include <sys/types.h>
@@ -25,21 +26,28 @@ class ReaperLink : public fault::UndoLog {
 
   int fd() const { return socket_.get(); }
   bool own_cgroup() const { return own_cgroup_; }
+  // How long record() and undo() wait for an answer before the reaper counts as hung.
+  void limit_answers(Nanos limit) { answer_limit_ = limit; }
   // Reads what has come. False once the reaper is gone.
   bool hear(BootTime now);
   void beat(BootTime now, bool impact_in_force);
   bool silent(BootTime now, Nanos limit, bool impact_in_force) const;
-  // Ends the reaper's watch in good order and waits for it. False when something stayed behind.
-  bool say_goodbye();
+  // kClean: it undid and removed everything. kFailed: something stayed behind. kLost: it died or hung, and is dead now;
+  // its cgroup, and its journal if there is one, are the guard's to remove.
+  enum class Goodbye { kClean, kFailed, kLost };
+  // Ends the reaper's watch in good order and waits for it, at most 1 s.
+  Goodbye say_goodbye();
   // After the reaper was found dead or silent: ends it, so that its journal is free.
   void kill();
 
  private:
   ReaperLink(UniqueFd socket, sys::PidFd process) : socket_(std::move(socket)), process_(std::move(process)) {}
   Result<> ask(json::Object request, int number);
+  Unexpected lost(const std::string& what, const Error& cause);
 
   UniqueFd socket_;
   sys::PidFd process_;
+  Nanos answer_limit_ = 500ms;
   bool own_cgroup_ = false;
   bool gone_ = false;
   std::map<int, fault::UndoRecord> records_;

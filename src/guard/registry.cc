@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "guard/own_cgroup.h"
 #include "json/reader.h"
+#include "sys/process.h"
 
 namespace ordeal::guard {
 namespace {
@@ -33,7 +36,8 @@ Result<UniqueFd> lock_registry(const Paths& paths) {
 // True when no live process holds the run's lock.
 bool is_dead(const std::string& folder) {
   UniqueFd fd(::open((folder + "/lock").c_str(), O_RDWR | O_CLOEXEC));
-  return !fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+  if (!fd) return errno == ENOENT;
+  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
 Result<ActiveRun> read_claims(const std::string& folder) {
@@ -47,9 +51,36 @@ Result<ActiveRun> read_claims(const std::string& folder) {
   return run;
 }
 
-void remove_folder(const std::string& folder) {
-  std::error_code ignored;
-  fs::remove_all(folder, ignored);
+// The numbers of processes mean something within one PID namespace only.
+ino_t pid_namespace() {
+  struct stat info {};
+  return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
+}
+
+// True when the lock names its holders, we could see them, and none of them runs any more.
+bool holders_are_dying(const std::string& folder) {
+  std::string text = read_file(folder + "/lock").value_or("");
+  auto words = split_words(text);
+  for (size_t i = 0; i + 2 < words.size(); i += 3) {
+    auto pid = parse_number<pid_t>(words[i]);
+    auto start = parse_number<uint64_t>(words[i + 1]);
+    auto space = parse_number<ino_t>(words[i + 2]);
+    if (!pid || !start || !space || *space != pid_namespace() || !sys::is_dying(*pid, *start)) return false;
+  }
+  return words.size() >= 3;
+}
+
+Result<> remove_folder(const std::string& folder) {
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (error) return fail_errno("cannot remove " + folder, error.value());
+  return {};
+}
+
+// Under the registry's lock. The folder names the cgroup, so it goes last.
+Result<> remove_traces(const Paths& paths, const std::string& run_id) {
+  TRY_VOID(leave_own_cgroup(run_id));  // its reaper's, when that was killed too
+  return remove_folder(paths.run_folder(run_id));
 }
 
 // Under the registry's lock.
@@ -59,8 +90,7 @@ Result<std::vector<ActiveRun>> read_active(const Paths& paths, const std::string
   for (const auto& entry : fs::directory_iterator(paths.run, error)) {
     if (!entry.is_directory() || entry.path().filename() == except) continue;
     if (is_dead(entry.path())) {
-      leave_own_cgroup(entry.path().filename());  // its reaper's, when that was killed too
-      remove_folder(entry.path());
+      (void)remove_traces(paths, entry.path().filename());  // what is left now is the next one's to remove
     } else {
       active.push_back(TRY(read_claims(entry.path())));
     }
@@ -101,6 +131,7 @@ Result<Registration> Registration::enter(const Paths& paths, const std::string& 
   TRY_VOID(make_folders(folder, 0755));
   UniqueFd lock = TRY(open_lock(folder + "/lock"));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) < 0) return fail_errno("cannot lock " + folder);
+  TRY_VOID(name_holder(lock.get(), ::getpid()));
   return Registration(paths, run_id, std::move(lock));
 }
 
@@ -131,12 +162,36 @@ Result<> Registration::release(const std::vector<std::string>& claims, int64_t t
   return write();
 }
 
-void Registration::leave() { remove_folder(folder_); }
+void Registration::leave() { (void)remove_folder(folder_); }
+
+Result<> name_holder(int lock_fd, pid_t pid) {
+  std::string line = fmt::format("{} {} {}\n", pid, TRY(sys::read_stat(pid)).start_ticks, pid_namespace());
+  off_t end = ::lseek(lock_fd, 0, SEEK_END);
+  if (end < 0 || ::pwrite(lock_fd, line.data(), line.size(), end) != static_cast<ssize_t>(line.size()))
+    return fail_errno("cannot write the run's lock");
+  return {};
+}
 
 Result<std::vector<ActiveRun>> active_runs(const Paths& paths) {
   if (!fs::exists(paths.run)) return std::vector<ActiveRun>{};
   UniqueFd registry = TRY(lock_registry(paths));
   return read_active(paths, "");
+}
+
+Result<Life> life_of(const Paths& paths, const std::string& run_id) {
+  std::string folder = paths.run_folder(run_id);
+  if (!fs::exists(folder)) return Life::kDead;
+  UniqueFd registry = TRY(lock_registry(paths));
+  if (is_dead(folder)) return Life::kDead;
+  return holders_are_dying(folder) ? Life::kDying : Life::kLive;
+}
+
+Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id) {
+  if (!fs::exists(paths.run_folder(run_id))) return true;
+  UniqueFd registry = TRY(lock_registry(paths));
+  if (!is_dead(paths.run_folder(run_id))) return false;
+  TRY_VOID(remove_traces(paths, run_id));
+  return true;
 }
 
 Result<> request_halt(const Paths& paths, const std::string& run_id, const std::string& reason) {

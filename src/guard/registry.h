@@ -1,7 +1,10 @@
 // Registry: which run of this host holds which resource, so that two impacts never meet on one (DESIGN §4.7).
 // Each live run has a folder below Paths::run with a lock that its guard and its reaper hold; claims of a run whose
 // lock is free are an earlier death's and are removed. Every change is made under one host-wide lock.
+// The lock decides who lives. It names its holders too, since a killed process keeps its locks until it has exited.
 #pragma once
+
+#include <sys/types.h>
 
 #include <string>
 #include <vector>
@@ -40,13 +43,26 @@ class Registration {
   int64_t targets_ = 0;
 };
 
+// Names a process in the run's lock as one that holds it.
+Result<> name_holder(int lock_fd, pid_t pid);
+
 struct ActiveRun {
   std::string run;
   std::vector<std::string> claims;
   int64_t targets = 0;
 };
-// The live runs; folders of dead ones are removed on the way.
+// The live runs; cgroups and folders of dead ones are removed on the way where that needs no waiting.
 Result<std::vector<ActiveRun>> active_runs(const Paths& paths);
+
+enum class Life {
+  kLive,   // somebody holds the run's lock and runs
+  kDying,  // whoever holds it is exiting: it will be free within milliseconds
+  kDead,
+};
+Result<Life> life_of(const Paths& paths, const std::string& run_id);
+// Removes the cgroup and the folder of a dead run, if they are there. False: it is not dead (yet). An error says what
+// cannot be removed.
+Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id);
 
 // Asks a live run to end. kNotFound when it is not live.
 Result<> request_halt(const Paths& paths, const std::string& run_id, const std::string& reason);

@@ -21,6 +21,12 @@ Result<> send_message(int fd, const json::Object& message) {
   return fail_errno("cannot send");
 }
 
+Result<json::Object> parse_message(std::string_view text) {
+  json::Value value = TRY(json::parse(text));
+  if (!value.is_object()) return fail(Errc::kInternal, "a message is no JSON object");
+  return std::move(value.get_object());
+}
+
 Result<Received> receive_message(int fd) {
   static thread_local std::string buffer(kMaxMessage, '\0');
   ssize_t n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -28,9 +34,7 @@ Result<Received> receive_message(int fd) {
   if (n < 0 && errno == ECONNRESET) return Received{std::nullopt, true};
   if (n < 0) return fail_errno("cannot receive");
   if (n == 0) return Received{std::nullopt, true};
-  json::Value value = TRY(json::parse(std::string_view(buffer.data(), static_cast<size_t>(n))));
-  if (!value.is_object()) return fail(Errc::kInternal, "a message is no JSON object");
-  return Received{std::move(value.get_object()), false};
+  return Received{TRY(parse_message(std::string_view(buffer.data(), static_cast<size_t>(n)))), false};
 }
 
 Result<json::Object> await_message(int fd, Nanos limit) {

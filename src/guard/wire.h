@@ -18,6 +18,9 @@ Result<std::pair<UniqueFd, UniqueFd>> message_pair();
 // Never blocks; kTimeout when the other side does not read.
 Result<> send_message(int fd, const json::Object& message);
 
+// One datagram. Its keys are not checked.
+Result<json::Object> parse_message(std::string_view text);
+
 struct Received {
   std::optional<json::Object> message;  // nothing: there is none now
   bool closed = false;                  // the other side is gone

@@ -115,8 +115,14 @@ Result<double> Reader::number(double least, double most) const {
 Result<int64_t> Reader::integer(int64_t least, int64_t most) const {
   std::string what = fmt::format("a whole number from {} to {}", least, most);
   if (!value_->is_number()) return expected(what);
+  if (const int64_t* whole = value_->if_int64()) {
+    if (*whole < least || *whole > most) return expected(what);
+    return *whole;
+  }
+  constexpr double kBeyond = 9223372036854775808.0;  // 2^63
   double number = value_->to_number<double>();
-  if (number != std::floor(number) || number < static_cast<double>(least) || number > static_cast<double>(most))
+  if (number != std::floor(number) || number < static_cast<double>(least) || number > static_cast<double>(most) ||
+      number >= kBeyond)
     return expected(what);
   return static_cast<int64_t>(number);
 }

@@ -11,6 +11,8 @@
 namespace ordeal::json {
 namespace {
 
+constexpr size_t kDepth = 32;
+
 std::string write_double(double number) {
   if (std::isnan(number)) return "\"NaN\"";
   if (std::isinf(number)) return number > 0 ? "\"+Inf\"" : "\"-Inf\"";
@@ -66,7 +68,9 @@ struct Writer {
 }  // namespace
 
 Result<Value> parse(std::string_view text) {
-  boost::json::stream_parser parser;
+  boost::json::parse_options options;
+  options.max_depth = kDepth;
+  boost::json::stream_parser parser({}, options);
   boost::system::error_code error;
   size_t used = parser.write_some(text.data(), text.size(), error);
   if (!error) parser.finish(error);
@@ -77,7 +81,9 @@ Result<Value> parse(std::string_view text) {
   auto line = std::count(before.begin(), before.end(), '\n') + 1;
   size_t start = before.rfind('\n');
   size_t column = start == std::string_view::npos ? used + 1 : used - start;
-  return fail(Errc::kInvalidInput, fmt::format("line {}, column {}: not JSON: {}", line, column, error.message()));
+  std::string why = error == boost::json::error::too_deep ? fmt::format("nested deeper than {} levels", kDepth)
+                                                          : "not JSON: " + error.message();
+  return fail(Errc::kInvalidInput, fmt::format("line {}, column {}: {}", line, column, why));
 }
 
 std::string write(const Value& value) {

@@ -1,15 +1,19 @@
 // YAML to JSON by the YAML 1.2 core schema: plain true/false/null/numbers are typed, quoted scalars are strings.
-// Not for untrusted size: at most 1 MiB of text, 100 000 nodes after aliases are expanded, depth 32.
+// A text from anybody costs little: each limit below is an error of its own, with its place. UTF-8 only.
 #pragma once
 
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "json/value.h"
 
 namespace ordeal::json {
+
+// A text has at most base/file.h's kMaxInputBytes (1 MiB). YAML has at most 100 000 values, as written and once aliases
+// are expanded (yaml_tree.h), and at most so many bytes of texts, keys and field paths, since a text of 1 MiB may stand
+// for many by its aliases. Both formats nest at most 32 levels.
+constexpr size_t kMaxExpandedBytes = 16 << 20;
 
 // A parsed file: the value and, where the format tells, the line of each field path ("attack.args.delay").
 struct Document {
@@ -19,8 +23,6 @@ struct Document {
 
 // The one document of a text; a second one is an error. Duplicate keys are errors.
 Result<Document> parse_yaml(std::string_view text);
-// Every document of a text, for `---` separated files.
-Result<std::vector<Document>> parse_yaml_stream(std::string_view text);
 // JSON when the first character is { or [, else YAML.
 Result<Document> parse_document(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "metrics/line.h"
 
 namespace ordeal::metrics {

@@ -87,21 +87,6 @@ void append_unescaped(char escape, std::string& out) {
   out += escape;
 }
 
-size_t sequence_length(unsigned char lead) {
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return 2;
-  if (lead >= 0xe0 && lead <= 0xef) return 3;
-  return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-}
-
-// Overlong forms, surrogates and what is above U+10FFFF show in the second byte.
-bool second_byte_fits(unsigned char lead, unsigned char second) {
-  if (lead == 0xe0) return second >= 0xa0;
-  if (lead == 0xed) return second <= 0x9f;
-  if (lead == 0xf0) return second >= 0x90;
-  return lead != 0xf4 || second <= 0x8f;
-}
-
 }  // namespace
 
 bool LineCursor::take(char c) {
@@ -179,20 +164,6 @@ Result<double> parse_value(std::string_view text) {
     return bad(fmt::format("expected a number, found \"{}\"", text));
   }
   return *value;
-}
-
-bool valid_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    auto lead = static_cast<unsigned char>(text[i]);
-    size_t length = sequence_length(lead);
-    if (length == 0 || i + length > text.size()) return false;
-    for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    }
-    if (length > 1 && !second_byte_fits(lead, static_cast<unsigned char>(text[i + 1]))) return false;
-    i += length;
-  }
-  return true;
 }
 
 std::string bound_text(double bound) {

@@ -32,7 +32,6 @@ class LineCursor {
 Result<Sample> parse_sample_line(std::string_view line, Format format);
 // As Go's ParseFloat without hexadecimal: the whole text.
 Result<double> parse_value(std::string_view text);
-bool valid_utf8(std::string_view text);
 // "1" as "1.0": how Prometheus 3 spells le and quantile.
 std::string bound_text(double bound);
 

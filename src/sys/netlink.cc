@@ -149,13 +149,14 @@ Bytes payload_of(const nlmsghdr& message, size_t header) {
 
 Error error_of(const nlmsghdr& message, const std::string& description) {
   Bytes payload = payload_of(message);
-  if (payload.size() < sizeof(nlmsgerr))
-    return {Errc::kInternal, description + ": short netlink error", EPROTO, {}, {}};
   auto header = read_as<nlmsgerr>(payload);
+  if (payload.size() < sizeof(nlmsgerr) || header.error > 0 || header.error < -4095)
+    return {Errc::kInternal, description + ": not a netlink error", EPROTO, {}, {}};
   Error error{Errc::kSystem, description, -header.error, {}, nullptr};
   if (header.error == 0 || !(message.nlmsg_flags & NLM_F_ACK_TLVS)) return error;
   size_t skipped = sizeof(nlmsgerr);
-  if (!(message.nlmsg_flags & NLM_F_CAPPED)) skipped += NLMSG_ALIGN(header.msg.nlmsg_len) - sizeof(nlmsghdr);
+  if (!(message.nlmsg_flags & NLM_F_CAPPED) && header.msg.nlmsg_len > sizeof(nlmsghdr))
+    skipped += NLMSG_ALIGN(size_t{header.msg.nlmsg_len}) - sizeof(nlmsghdr);
   if (skipped > payload.size()) return error;
   if (auto text = find_attribute(payload.subspan(skipped), NLMSGERR_ATTR_MSG))
     error.what += " (the kernel says: " + std::string(text->text()) + ")";

@@ -24,7 +24,22 @@ struct VerdictMessage {
 };
 static_assert(sizeof(VerdictMessage) == 32);
 
-QueuePacket packet_in(const nlmsghdr& message) {
+// Large bursts must fit; without the capability the kernel caps the size, which only costs packets under overload.
+void grow_receive_buffer(int fd, int bytes) {
+  if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  int on = 1;
+  ::setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
+}
+
+void begin_config(MessageBatch& batch, uint16_t number, const std::string& what) {
+  batch.begin_netfilter(NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG, NLM_F_ACK, AF_UNSPEC, number,
+                        what + " the packet queue " + std::to_string(number));
+}
+
+}  // namespace
+
+QueuePacket parse_queue_packet(const nlmsghdr& message) {
   QueuePacket packet;
   for (AttributeReader reader(payload_of(message, sizeof(nfgenmsg))); auto attribute = reader.next();) {
     switch (attribute->type) {
@@ -65,21 +80,6 @@ QueuePacket packet_in(const nlmsghdr& message) {
   if (packet.length == 0) packet.length = static_cast<uint32_t>(packet.copied.size());
   return packet;
 }
-
-// Large bursts must fit; without the capability the kernel caps the size, which only costs packets under overload.
-void grow_receive_buffer(int fd, int bytes) {
-  if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  int on = 1;
-  ::setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
-}
-
-void begin_config(MessageBatch& batch, uint16_t number, const std::string& what) {
-  batch.begin_netfilter(NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG, NLM_F_ACK, AF_UNSPEC, number,
-                        what + " the packet queue " + std::to_string(number));
-}
-
-}  // namespace
 
 NfQueue::NfQueue(NetlinkSocket socket, uint16_t number) : socket_(std::move(socket)), number_(number) {}
 
@@ -148,7 +148,7 @@ size_t NfQueue::visit_datagram(Bytes datagram, const std::function<void(const Qu
       continue;
     }
     if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET)) continue;
-    visit(packet_in(*message));
+    visit(parse_queue_packet(*message));
     ++packets;
   }
   return packets;

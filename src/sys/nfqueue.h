@@ -36,6 +36,9 @@ struct QueuePacket {
   std::optional<Nanos> stamped_at;  // wall clock of its arrival at the device, when the kernel stamps packets
 };
 
+// What a packet message of the kernel says; what it does not say stays 0.
+QueuePacket parse_queue_packet(const nlmsghdr& message);
+
 class NfQueue {
  public:
   enum class Verdict : uint32_t { kDrop = 0, kAccept = 1 };  // NF_DROP, NF_ACCEPT

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <set>
 
@@ -18,6 +20,7 @@ namespace ordeal::sys {
 namespace {
 
 constexpr int64_t kTick = 10'000'000;  // USER_HZ is 100 on every Linux that we build for
+constexpr uint64_t kExitingFlag = 4;   // PF_EXITING of the kernel
 
 std::string link_target(const std::string& path) {
   char buffer[4096];
@@ -54,6 +57,16 @@ uint64_t status_number(std::string_view status, std::string_view key, int n) {
   return 0;
 }
 
+// Signal sets are hexadecimal; bit 0 is signal 1.
+bool kill_pends(std::string_view status, std::string_view key) {
+  for (std::string_view line : split(status, '\n')) {
+    if (!line.starts_with(key)) continue;
+    std::string set(trim(line.substr(key.size())));
+    return (std::strtoull(set.c_str(), nullptr, 16) >> (SIGKILL - 1) & 1) != 0;
+  }
+  return false;
+}
+
 uint64_t read_netns(pid_t pid, const std::string& folder) {
   uint64_t inode = file_inode(folder + "/ns/net");
   if (inode != 0 || folder != fmt::format("/proc/{}", pid)) return inode;
@@ -85,6 +98,7 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   stat.ppid = static_cast<pid_t>(number(4).value_or(0));
   stat.group = parse_number<pid_t>(fields[5 - 3]).value_or(0);
   stat.session = parse_number<pid_t>(fields[6 - 3]).value_or(0);
+  stat.exiting = (number(9).value_or(0) & kExitingFlag) != 0;
   stat.user_ticks = number(14).value_or(0);
   stat.system_ticks = number(15).value_or(0);
   stat.start_ticks = *start;
@@ -114,6 +128,15 @@ Result<ProcessStat> read_stat(pid_t pid, const std::string& proc) {
   if (text) return parse_stat(*text);
   if (is_gone(text.error())) return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
   return wrap(std::move(text).error(), fmt::format("cannot read process {}", pid));
+}
+
+bool is_dying(pid_t pid, uint64_t start_ticks, const std::string& proc) {
+  auto stat = read_stat(pid, proc);
+  if (!stat || stat->start_ticks != start_ticks || stat->exiting || stat->state == 'Z' || stat->state == 'X')
+    return true;
+  auto status = read_file(fmt::format("{}/{}/status", proc, pid));
+  if (!status) return true;
+  return kill_pends(*status, "SigPnd:") || kill_pends(*status, "ShdPnd:");
 }
 
 Result<Process> read_process(pid_t pid, const std::string& proc) {

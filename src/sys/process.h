@@ -33,6 +33,7 @@ struct ProcessStat {
   uint64_t user_ticks = 0;    // of 1/100 s
   uint64_t system_ticks = 0;  // of 1/100 s
   uint64_t start_ticks = 0;   // since boot; with the pid it identifies a process
+  bool exiting = false;       // on its way out: it runs nothing of its own any more, and may still hold files and locks
 };
 
 struct Process {
@@ -60,6 +61,9 @@ std::vector<CgroupMembership> parse_cgroups(std::string_view text);
 
 Result<ProcessStat> read_stat(pid_t pid, const std::string& proc = "/proc");
 Result<Process> read_process(pid_t pid, const std::string& proc = "/proc");
+// True when that process runs nothing of its own any more: it is gone, a zombie, exiting, or SIGKILL is on its way to
+// it. It may hold files, locks and its cgroup for some milliseconds more.
+bool is_dying(pid_t pid, uint64_t start_ticks, const std::string& proc = "/proc");
 // All processes by pid, kernel threads and zombies included.
 Result<std::vector<Process>> list_processes(const std::string& proc = "/proc");
 // CPU time of the process with all its threads.

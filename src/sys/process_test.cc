@@ -37,6 +37,31 @@ TEST(Process, ANameMayHoldBracketsSpacesAndNewlines) {
   }
 }
 
+TEST(Process, IsDyingOnceNothingOfItRunsAnyMore) {
+  std::string proc = testing::TempDir() + "ordeal_dying_" + std::to_string(::getpid());
+  auto put = [&](const std::string& stat, const std::string& pending) {
+    std::filesystem::create_directories(proc + "/4242");
+    std::ofstream(proc + "/4242/stat") << stat;
+    std::ofstream(proc + "/4242/status") << "Name:\tx\nSigPnd:\t0000000000000000\nShdPnd:\t" << pending << "\n";
+  };
+  std::string lives = stat_line("x"), exits = lives, zombie = lives;
+  exits.replace(exits.find("4194304"), 7, "4194308");
+  zombie.replace(zombie.find(" S "), 3, " Z ");
+  put(lives, "0000000000000000");
+  EXPECT_FALSE(is_dying(4242, 987654, proc));
+  EXPECT_TRUE(is_dying(4242, 987655, proc)) << "its number is another process's now";
+  put(lives, "0000000000000100");
+  EXPECT_TRUE(is_dying(4242, 987654, proc)) << "SIGKILL is on its way";
+  put(lives, "0000000000000080");
+  EXPECT_FALSE(is_dying(4242, 987654, proc)) << "another signal";
+  put(exits, "0000000000000000");
+  EXPECT_TRUE(is_dying(4242, 987654, proc));
+  put(zombie, "0000000000000000");
+  EXPECT_TRUE(is_dying(4242, 987654, proc));
+  std::filesystem::remove_all(proc);
+  EXPECT_TRUE(is_dying(4242, 987654, proc));
+}
+
 TEST(Process, BrokenStatIsAnError) {
   for (const char* text : {"", "1", "1 (", "1 (x", ") 1 (", "x (y) S 1", "4242 (a) S 1 2 3"})
     EXPECT_FALSE(parse_stat(text)) << text;

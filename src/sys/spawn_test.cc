@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-
-#include <thread>
 #include <signal.h>
 #include <sys/wait.h>
+
+#include <thread>
 
 #include "sys/process.h"
 

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "base/text.h"
-#include "sys/nearest.h"
 #include "sys/container.h"
+#include "sys/nearest.h"
 
 namespace ordeal::target {
 namespace {

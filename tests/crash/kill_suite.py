@@ -24,10 +24,14 @@ def strike(lab, run, who):
     return now()
 
 
-def nobody_left(lab, run, left):
-    """Killed in the instant between the run's folder and the start of its reaper there is nobody to remove the folder,
-    which claims nothing then; the next start or `ordeal revert` does."""
-    if not left or run.injected() or not all("run/" in line and "claims" not in line for line in left):
+def nobody_left(lab, run, who, left):
+    """Engine and guard killed together in the instant between the run's folder and the start of its reaper: there is
+    nobody to remove the folder, which claims nothing then; the next start or `ordeal revert` does. With their cgroup
+    dies a reaper, too, that has just made a cgroup of its own and is not in it yet."""
+    traces_of = {"both": ("folder run/", "file run/"), "cgroup": ("folder run/", "file run/", "cgroup ")}.get(who)
+    if not left or not traces_of or run.injected():
+        return False
+    if not all(line.startswith(traces_of) and "claims" not in line for line in left):
         return False
     lab.command("revert", "--state-dir", run.state, timeout=20)
     return not traces.left_behind(lab, run)
@@ -46,7 +50,7 @@ def one_run(lab, attack, who, instant, rules=False):
     if run.wait() is None:
         problems.append("the engine did not end")
     clean_at, left = traces.clean_within(lab, run)
-    problems += [attack.later(lab, killed), *(left if not nobody_left(lab, run, left) else [])]
+    problems += [attack.later(lab, killed), *(left if not nobody_left(lab, run, who, left) else [])]
     attack.after(lab)
     in_force = run.in_force_at(killed)
     lab.victim.ensure()

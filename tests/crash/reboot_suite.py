@@ -1,8 +1,10 @@
 """The death of engine, guard and reaper at one instant leaves what is journalled. `ordeal revert` gives it back in the
-same boot, leaves it alone in another boot (a changed boot id), and the next run gives it back before it starts."""
+same boot, leaves it alone in another boot (a changed boot id), and the next run gives it back before it starts. Killed
+processes keep their locks and their cgroup until they have exited: that is waited for, and named where it takes long."""
 import ctypes
 import os
 import subprocess
+import threading
 import time
 
 import attacks
@@ -11,14 +13,43 @@ from lab import Run, kill, read, wait_until
 
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+PIDFD_GETFD = 438
 
 
-def die_together(lab):
+class SlowExit:
+    """What a process that takes long to exit still holds of a run: its locks, and its cgroup."""
+
+    def __init__(self, run):
+        self.fds = []
+        libc = ctypes.CDLL(None, use_errno=True)
+        for pid in (run.guard(), run.reaper()):
+            handle = os.pidfd_open(pid)
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                if os.readlink(f"/proc/{pid}/fd/{name}").endswith(("/lock", ".journal")):
+                    self.fds.append(libc.syscall(PIDFD_GETFD, handle, int(name), 0))
+            os.close(handle)
+        assert len(self.fds) >= 3 and min(self.fds) >= 0, self.fds
+        cgroup = traces.run_cgroups(run.ids())[0]
+        self.member = subprocess.Popen(["sleep", "60"])
+        with open(cgroup + "/cgroup.procs", "w") as file:
+            file.write(str(self.member.pid))
+
+    def end(self):
+        for fd in self.fds:
+            os.close(fd)
+        time.sleep(0.1)
+        self.member.kill()
+        self.member.wait()
+
+
+def die_together(lab, before_death=None):
     lab.victim.ensure()
     before = traces.fingerprint(lab)
     run = Run(lab, dict(attacks.Pause().experiment(lab), attack={"type": "pause"}, length="5s"))
     run.wait_injected()
     time.sleep(0.1)
+    if before_death:
+        before_death(run)
     # Stopped first, so that none of them sees another one die.
     pids = [run.reaper(), run.guard(), run.engine]
     for number in (19, 9):
@@ -60,7 +91,7 @@ def same_boot(lab, report):
     run, before = die_together(lab)
     problems = [] if lab.victim_cgroup.frozen() else ["nothing was left to revert: the test shows nothing"]
     done = lab.command("revert", "--state-dir", run.state, timeout=20)
-    if done.returncode != 0 or "undone" not in done.stdout:
+    if done.returncode != 0 or ": undone: thaw" not in done.stdout:
         problems.append(f"exit {done.returncode}: {done.stdout}{done.stderr}")
     again = lab.command("revert", "--state-dir", run.state, timeout=20)
     if again.returncode != 0 or "Nothing" not in again.stdout:
@@ -72,7 +103,7 @@ def other_boot(lab, report):
     run, before = die_together(lab)
     problems = [] if lab.victim_cgroup.frozen() else ["nothing was left to revert: the test shows nothing"]
     done = with_other_boot_id(lab, run, "revert")
-    if done.returncode != 0:
+    if done.returncode != 0 or "of another boot" not in done.stdout or ": undone" in done.stdout:
         problems.append(f"exit {done.returncode}: {done.stdout}{done.stderr}")
     if not lab.victim_cgroup.frozen():
         problems.append("it undid what another boot is said to have done")
@@ -95,12 +126,65 @@ def frozen_since(lab, report):
     run, before = die_together(lab)
     lab.victim_cgroup.thaw()
     done = lab.command("revert", "--state-dir", run.state, timeout=20)
-    problems = [] if done.returncode == 0 else [f"exit {done.returncode}: {done.stdout}{done.stderr}"]
+    as_before = done.returncode == 0 and "was already as before" in done.stdout and ": undone" not in done.stdout
+    problems = [] if as_before else [f"exit {done.returncode}: {done.stdout}{done.stderr}"]
     finish(lab, report, "revert of what somebody thawed already is success", run, before, problems, done.stdout.strip())
+
+
+def slow_exit(lab, report, *argv):
+    """The dead hold their locks for 0.3 s more, and the cgroup for 0.4 s."""
+    slow = []
+    run, before = die_together(lab, lambda run: slow.append(SlowExit(run)))
+    end = threading.Timer(0.3, slow[0].end)
+    end.start()
+    again = None
+    if argv:
+        done = lab.command(*argv, "--state-dir", run.state, timeout=20)
+        problems = [] if done.returncode == 0 and ": undone: thaw" in done.stdout else \
+            [f"exit {done.returncode}: {done.stdout}{done.stderr}"]
+    else:
+        again = Run(lab, attacks.Pause().experiment(lab), state=run.state)
+        code = again.wait(15)
+        problems = [] if code == 4 and again.injected() else [f"exit {code}: {again.text()[-400:]}"]
+    end.join()
+    finish(lab, report, f"{argv[0] if argv else 'the next run'} waits for the exit of the dead", run, before, problems, "")
+    if again:
+        again.end()
+
+
+def slow_exit_revert(lab, report):
+    slow_exit(lab, report, "revert")
+
+
+def slow_exit_next_run(lab, report):
+    slow_exit(lab, report)
+
+
+def endless_exit(lab, report):
+    """What cannot be removed is named, and is no success; nor does another run start."""
+    slow = []
+    run, before = die_together(lab, lambda run: slow.append(SlowExit(run)))
+    problems = []
+    for argv in (["revert"], ["run", run.file]):
+        done = lab.command(*argv, "--state-dir", run.state, timeout=20)
+        said = done.stdout + done.stderr
+        if done.returncode != 6 or "still hold" not in said:
+            problems.append(f"{argv[0]}: exit {done.returncode}: {said}")
+    for fd in slow[0].fds:
+        os.close(fd)
+    slow[0].fds = []
+    done = lab.command("revert", "--state-dir", run.state, timeout=20)
+    if done.returncode != 6 or "cannot remove the cgroup" not in done.stdout or ": undone: thaw" not in done.stdout:
+        problems.append(f"with a busy cgroup: exit {done.returncode}: {done.stdout}{done.stderr}")
+    slow[0].end()
+    done = lab.command("revert", "--state-dir", run.state, timeout=20)
+    if done.returncode != 0:
+        problems.append(f"at last: exit {done.returncode}: {done.stdout}{done.stderr}")
+    finish(lab, report, "an exit that does not come to its end is named", run, before, problems, done.stdout.strip())
 
 
 def run_suite(lab, report, options):
     assert read(BOOT_ID)
-    for case in (same_boot, other_boot, next_run, frozen_since):
+    for case in (same_boot, other_boot, next_run, frozen_since, slow_exit_revert, slow_exit_next_run, endless_exit):
         if options.only in case.__name__:
             case(lab, report)

@@ -20,7 +20,11 @@ Result<int> LocalUndoLog::record(const fault::UndoRecord& undo) {
   return static_cast<int>(prepared_.size()) - 1;
 }
 
-Result<> LocalUndoLog::undo(int number) { return prepared_.at(static_cast<size_t>(number))->run(); }
+Result<> LocalUndoLog::undo(int number) {
+  auto done = prepared_.at(static_cast<size_t>(number))->run();
+  if (!done) return tl::unexpected(std::move(done).error());
+  return {};
+}
 
 void ProcTest::SetUp() {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";

@@ -49,9 +49,11 @@ END
 }
 # NAME: starts it; ENGINE is its pid. Says when it is in force.
 begin() {
+  # The shell in the background empties the file only once it runs: until then it holds the injection of the run before.
+  rm -f /tmp/events
   ordeal run "/tmp/$1.yaml" --json </dev/null >/tmp/events 2>/tmp/errors &
   ENGINE=$!
-  wait_for 20 grep -q '"type":"inject' /tmp/events
+  wait_for 20 grep -q '"type":"inject"' /tmp/events
   say "$1.began" $? /tmp/errors
 }
 # NAME: its end, with all its events and what it left

@@ -1,0 +1,56 @@
+// A person's file never crashes a decoder, whichever it is given to. A value is written and read back equal; so is an
+// experiment that decodes, and completed arguments of an attack stay as they are when they are completed again.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "fault/fault.h"
+#include "model/experiment.h"
+#include "model/inventory.h"
+#include "model/policy.h"
+
+namespace {
+
+using namespace ordeal;
+
+std::string text_of(const Experiment& experiment) { return json::write(to_json(experiment)); }
+
+void check_value(const json::Document& document) {
+  std::string text = json::write(document.value);
+  auto again = json::parse(text);
+  if (!again || json::write(*again) != text) __builtin_trap();
+}
+
+void check_attack(const Attack& attack) {
+  auto fault = fault::find_fault(attack.type);
+  if (!fault) return;
+  auto complete = resolve_arguments(attack, (*fault)->info());
+  if (!complete) return;
+  auto again = resolve_arguments(*complete, (*fault)->info());
+  if (!again || again->args != complete->args || again->total() != complete->total()) __builtin_trap();
+}
+
+void check_experiment(const json::Document& document) {
+  auto experiment = decode_experiment(document);
+  if (!experiment) return;
+  std::string text = text_of(*experiment);
+  auto written = json::parse_document(text);
+  if (!written) __builtin_trap();
+  auto again = decode_experiment(*written);
+  if (!again || text_of(*again) != text) __builtin_trap();
+  check_attack(experiment->attack);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  auto document = json::parse_document({reinterpret_cast<const char*>(data), size});
+  if (!document) return 0;
+  check_value(*document);
+  check_experiment(*document);
+  Experiment bare;
+  (void)merge_expectations(bare, *document);
+  (void)decode_inventory(*document);
+  if (auto policy = decode_policy(*document, "policy.yaml")) (void)judge(*policy, Victim{});
+  return 0;
+}

@@ -1,0 +1,40 @@
+#include "base/failpoint.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+namespace ordeal {
+namespace {
+
+std::string read(std::string_view text) {
+  FailpointChoice choice = parse_failpoint(text);
+  return std::string(choice.name) + (choice.stop ? " stops " : " dies ") + std::to_string(choice.time);
+}
+
+TEST(Failpoint, IsANameWhetherItStopsAndWhichTime) {
+  EXPECT_EQ(read("guard.applied"), "guard.applied dies 1");
+  EXPECT_EQ(read("guard.applied:stop"), "guard.applied stops 1");
+  EXPECT_EQ(read("guard.applied@3"), "guard.applied dies 3");
+  EXPECT_EQ(read("guard.applied:stop@2"), "guard.applied stops 2");
+  EXPECT_EQ(parse_failpoint("guard.applied@0").name, "");
+  EXPECT_EQ(parse_failpoint("guard.applied@x").name, "");
+}
+
+TEST(Failpoint, EndsTheProgramThere) {
+  EXPECT_EXIT(
+      {
+        ::setenv("ORDEAL_FAILPOINT", "test.point@2", 1);
+        failpoint("test.point");
+        failpoint("test.other");
+        failpoint("test.point");
+        ::_exit(0);
+      },
+      testing::KilledBySignal(SIGKILL), "");
+}
+
+}  // namespace
+}  // namespace ordeal

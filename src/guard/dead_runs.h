@@ -1,0 +1,33 @@
+// Dead runs: what engines, guards and reapers that died together left on this host, undone and removed. Live runs are
+// left alone. Run by ordeal-guard --replay, for `ordeal revert` and before each `ordeal run`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "guard/paths.h"
+
+namespace ordeal::guard {
+
+// How long the exit of killed processes may take before that is an error.
+constexpr Nanos kDeathPatience = 1s;
+
+struct DeadRun {
+  std::string run;
+  std::vector<std::string> undone;      // was in force, is not any more
+  std::vector<std::string> as_before;   // gone, or given back by somebody else
+  std::vector<std::string> other_boot;  // made before the machine was started again: cannot be in force
+  std::vector<std::string> failed;      // a person must look
+};
+
+// Undoes the journals, last change first, and removes journals, cgroups and folders. What is left stands in `failed`.
+// A killed process holds its locks and its cgroup until it has exited: waits for that, `patience` over all runs.
+Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience = kDeathPatience);
+
+// For an engine whose guard is dead: waits until that run's reaper has left too, and removes its cgroup and folder
+// where nobody did. Touches no journal. kTimeout when the run still lives after `patience`.
+Result<> bury_run(const Paths& paths, const std::string& run_id, Nanos patience);
+
+}  // namespace ordeal::guard
