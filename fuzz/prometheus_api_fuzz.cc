@@ -9,6 +9,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   (void)ordeal::watch::parse_query_answer(text);
   (void)ordeal::watch::parse_build_version(text);
-  (void)ordeal::watch::parse_slowest_interval(text);
+  (void)ordeal::watch::parse_slowest_scrape(text);
   return 0;
 }

@@ -30,8 +30,9 @@ void print_full(const AttackInfo& info) {
   fmt::print("\nUndo      {}\nProof     {}\n", to_text(info.step), info.proof);
   for (const std::string& mechanism : info.mechanisms) fmt::print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) fmt::print("Needs     {}\n", capability);
+  for (const std::string& limit : info.limits) fmt::print("Limit     {}\n", limit);
   fmt::print("\nExample, a whole experiment (`ordeal plan FILE` shows what it would do)\n");
-  for (std::string_view line : split(info.example, '\n')) fmt::print("  {}\n", line);
+  for (std::string_view line : split_words(info.example, "\n")) fmt::print("  {}\n", line);
 }
 
 json::Array texts(const std::vector<std::string>& list) {
@@ -68,6 +69,7 @@ json::Value to_json(const AttackInfo& info) {
                       {"mechanisms", texts(info.mechanisms)},
                       {"capabilities", texts(info.capabilities)},
                       {"proof", info.proof},
+                      {"limits", texts(info.limits)},
                       {"lead_in", info.lead_in.empty() ? json::Value() : json::Value(info.lead_in)},
                       {"arguments", std::move(arguments)},
                       {"example", info.example}};

@@ -46,7 +46,7 @@ std::string source_towards(const addrinfo& there) {
   return text_of(reinterpret_cast<sockaddr*>(&here), length);
 }
 
-Result<> add(const std::string& url, const std::string& why, std::vector<fault::Exemption>& all) {
+Result<> add(const std::string& url, const std::string& why, std::vector<packets::Exemption>& all) {
   Place place = place_of(url);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -65,8 +65,8 @@ Result<> add(const std::string& url, const std::string& why, std::vector<fault::
 
 }  // namespace
 
-Result<std::vector<fault::Exemption>> exemptions_for(const Sources& sources) {
-  std::vector<fault::Exemption> all;
+Result<std::vector<packets::Exemption>> exemptions_for(const Sources& sources) {
+  std::vector<packets::Exemption> all;
   for (const ScrapeTarget& target : sources.scrape) TRY_VOID(add(target.url, "scraping " + target.url, all));
   if (!sources.prometheus.empty()) TRY_VOID(add(sources.prometheus, "queries to " + sources.prometheus, all));
   return all;

@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "fault/exemption.h"
 #include "model/experiment.h"
+#include "packets/exemption.h"
 
 namespace ordeal::cli {
 
-Result<std::vector<fault::Exemption>> exemptions_for(const Sources& sources);
+Result<std::vector<packets::Exemption>> exemptions_for(const Sources& sources);
 
 }  // namespace ordeal::cli

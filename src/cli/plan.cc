@@ -41,7 +41,8 @@ void print_text(const Prepared& prepared) {
   for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
   for (const Refusal& refusal : selection.refused) fmt::print("  not {}: {}\n", refusal.victim, refusal.rule);
   if (prepared.broken_cap) fmt::print("Refused     {}\n", *prepared.broken_cap);
-  for (const fault::Exemption& e : prepared.exemptions)
+  if (prepared.source_refusal) fmt::print("Refused     {}\n", prepared.source_refusal->message());
+  for (const packets::Exemption& e : prepared.exemptions)
     fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
                e.remote, e.remote_port);
   for (const Expectation& e : experiment.expect)
@@ -67,11 +68,14 @@ json::Value to_json(const Prepared& prepared) {
                       {"victims", std::move(victims)},
                       {"refused", std::move(refused)},
                       {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
+                      {"source_refused", prepared.source_refusal ? json::Value(prepared.source_refusal->message())
+                                                                 : json::Value(nullptr)},
                       {"warnings", std::move(warnings)}};
 }
 
 ExitCode worst_of(const Prepared& prepared) {
   ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
+  if (prepared.source_refusal) code = stronger(code, exit_code_of(*prepared.source_refusal));
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
   return code;

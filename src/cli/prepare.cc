@@ -100,6 +100,9 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.plans = plan_each(prepared);
   prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
   prepared.warnings = warnings_for(prepared);
+  auto source = check_source(prepared.experiment);
+  if (!source) prepared.source_refusal = source.error();
+  if (source && !source->empty()) prepared.warnings.push_back(*source);
   return prepared;
 }
 

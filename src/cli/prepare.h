@@ -7,10 +7,10 @@
 
 #include "base/result.h"
 #include "cli/options.h"
-#include "fault/exemption.h"
 #include "fault/fault.h"
 #include "model/experiment.h"
 #include "model/policy.h"
+#include "packets/exemption.h"
 #include "target/select.h"
 
 namespace ordeal::cli {
@@ -26,8 +26,9 @@ struct Prepared {
   std::vector<Policy> policies;
   target::Selection selection;
   std::vector<VictimPlan> plans;  // one per chosen victim
-  std::vector<fault::Exemption> exemptions;
+  std::vector<packets::Exemption> exemptions;
   std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
+  std::optional<Error> source_refusal;    // why nothing can be watched now
   std::vector<std::string> warnings;
 };
 

@@ -30,6 +30,7 @@ Result<> check_latch(const guard::Paths& paths) {
 
 // What a plan alone cannot do, a run refuses before anything is touched.
 Result<> check_plans(const Prepared& prepared) {
+  if (prepared.source_refusal) return tl::unexpected(*prepared.source_refusal);
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal && plan.refusal->code == Errc::kRefused) return tl::unexpected(*plan.refusal);
@@ -40,7 +41,7 @@ Result<> check_plans(const Prepared& prepared) {
 }
 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
-  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}};
+  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, prepared.warnings};
   for (const Expectation& expectation : prepared.experiment.expect)
     setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
   return setup;
@@ -84,7 +85,7 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   TRY_VOID(check_latch(paths));                   // nothing starts under the latch
   TRY_VOID(replay_dead_runs(options.state_dir));  // nothing of an earlier, dead run is left
   Prepared prepared = TRY(prepare(options));      // the files are good; victims and steps are known
-  TRY_VOID(check_plans(prepared));                // each victim may be hit, by a mechanism that this machine has
+  TRY_VOID(check_plans(prepared));  // each victim may be hit, by a mechanism of this machine; the source answers
   TRY_VOID(paths.make());
   std::string run_id = make_run_id(wall_now(), Random::fresh_seed());
   store::Store store = TRY(store::Store::open(paths.record()));

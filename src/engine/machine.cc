@@ -13,7 +13,8 @@ namespace {
 
 constexpr Nanos kInjectAtMost = 10s;
 constexpr Nanos kRevertAtMost = 10s;
-constexpr Nanos kAnswerAtMost = 3s;  // without an answer for so long, watching is dead and the lease is not renewed
+constexpr Nanos kAnswerAtMost = 3s;  // without an answer for so long, watching is dead and the lease is not renewed;
+                                     // without data for so long at the attack's end, nothing is proven
 constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
 
 When when_of(Phase phase) {
@@ -26,9 +27,7 @@ Actions Machine::start(BootTime now) {
   now_ = now;
   for (LookState& look : looks_) look.waiting_since = now;
   note("run", describe_run(setup_));
-  if (setup_.judges.empty())
-    note("note",
-         {{"level", "warning"}, {"text", "no expectation: the run can prove nothing and will be inconclusive"}});
+  for (const std::string& warning : setup_.warnings) note("note", {{"level", "warning"}, {"text", warning}});
   enter(Phase::kBefore, "");
   return std::exchange(out_, {});
 }
@@ -146,6 +145,8 @@ void Machine::judge(size_t index, const Observation& observation) {
   bool holds = judgement.reading == Reading::kHolds;
   if (!goes_on(index)) look.holds_since.reset();
   if (goes_on(index) && !look.holds_since) look.holds_since = now_;
+  bool has_data = observation.kind == Observation::Kind::kValues;
+  if (has_data && phase_ == Phase::kDuring) look.data_during = now_;
   if (holds && phase_ == Phase::kDuring) look.held_during = true;
   note_reading(index, judgement, observation.took);
   if (judgement.breach && counts_in_phase(index)) on_breach(index, judgement);
@@ -310,6 +311,7 @@ void Machine::on(const Acted& event) {
 }
 
 void Machine::begin_revert(const std::string& why) {
+  attack_end_ = now_;
   enter(Phase::kRevert, why);
   out_.push_back(RevertAll{why});
   // An impact that was asked for and never confirmed may be in force: it is waited for as well.
@@ -356,6 +358,12 @@ Verdict Machine::held_or_not() const {
     if (!looks_[i].held_during)
       return {Outcome::kInconclusive, fmt::format("\"{}\" gave no answer during the attack", expectation.name),
               "check its query and its source, or lengthen the attack"};
+    Nanos blind = attack_end_ - looks_[i].data_during;
+    if (expectation.no_data == NoData::kHold && blind > kAnswerAtMost)
+      return {Outcome::kInconclusive,
+              fmt::format("\"{}\" gave no answer in the last {} of the attack", expectation.name,
+                          format_duration(std::chrono::floor<milliseconds>(blind))),
+              "check its query and its source"};
   }
   if (!any)
     return {Outcome::kInconclusive, "no expectation says what must hold during the attack",

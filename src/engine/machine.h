@@ -93,6 +93,7 @@ struct Setup {
   Experiment experiment;  // with its arguments resolved
   std::vector<Victim> victims;
   std::vector<analysis::Judge> judges;  // one per expectation
+  std::vector<std::string> warnings;    // what a reader of the record should know
 };
 
 class Machine {
@@ -119,6 +120,7 @@ class Machine {
     BootTime waiting_since{};  // for an answer
     std::optional<BootTime> holds_since;
     bool held_during = false;
+    BootTime data_during{};  // the last look of the attack that gave data
     Reading last = Reading::kNoData;
     bool breach_told = false;
   };
@@ -166,6 +168,7 @@ class Machine {
   Phase phase_ = Phase::kCheck;
   BootTime now_{};
   BootTime entered_{};
+  BootTime attack_end_{};
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;

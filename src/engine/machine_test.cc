@@ -113,6 +113,48 @@ TEST(Machine, ABrokenBaselineInjectsNothing) {
   EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
 }
 
+// The source dies in the attack: its answers are errors, and the attack is over before they count as a breach.
+Verdict blind_at_the_end(Nanos length, Nanos seeing, NoData no_data) {
+  Setup setup = setup_with(1);
+  setup.experiment.attack.length = length;
+  Expectation& expectation = setup.experiment.expect.front();
+  expectation.when = {When::kBefore, When::kDuring};
+  expectation.no_data = no_data;
+  setup.judges = {*analysis::Judge::create(expectation)};
+  Drive run(std::move(setup));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.ticks(static_cast<int>(seeing / 200ms));
+  run.answers = false;
+  for (int i = 0; i < 100 && run.machine.phase() == Phase::kDuring; ++i) {
+    run.ticks(1);
+    run.feed(Seen{0, {Observation::Kind::kError, false, {}, "connection refused", 1ms}});
+  }
+  run.reverted(0);
+  run.until(Phase::kDone);
+  return run.verdict.value_or(Verdict{});
+}
+
+TEST(Machine, WithoutDataAtTheEndOfTheAttackNothingIsHeld) {
+  Verdict blind = blind_at_the_end(8s, 2s, NoData::kHold);
+  EXPECT_EQ(blind.outcome, Outcome::kInconclusive);
+  EXPECT_EQ(blind.reason, "\"errors\" gave no answer in the last 6s of the attack");
+  EXPECT_EQ(blind_at_the_end(8s, 6s, NoData::kHold).outcome, Outcome::kHeld);
+  EXPECT_EQ(blind_at_the_end(8s, 2s, NoData::kPass).outcome, Outcome::kHeld);
+  EXPECT_EQ(blind_at_the_end(20s, 2s, NoData::kHold).outcome, Outcome::kDeviated);
+}
+
+TEST(Machine, WhatAReaderShouldKnowIsInTheRecord) {
+  engine::Setup setup = setup_with(1);
+  setup.warnings = {"the source is slow"};
+  Machine machine(std::move(setup));
+  std::vector<std::string> notes;
+  for (const Action& action : machine.start(BootTime{}))
+    if (auto* note = std::get_if<Note>(&action); note && note->type == "note")
+      notes.push_back(json::write(note->data.at("text")));
+  EXPECT_EQ(notes, std::vector<std::string>{"\"the source is slow\""});
+}
+
 TEST(Machine, WithoutProofNothingIsHeld) {
   Drive run(setup_with(1));
   run.until(Phase::kInject);

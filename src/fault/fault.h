@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "fault/exemption.h"
 #include "fault/undo.h"
 #include "model/attack.h"
 #include "model/victim.h"
+#include "packets/exemption.h"
 
 namespace ordeal::fault {
 
@@ -23,7 +23,7 @@ struct Context {
   Nanos length;
   Random* random = nullptr;
   UndoLog* undo = nullptr;  // must hold the undo, fsynced, before a journalled change is made
-  std::vector<Exemption> exemptions;
+  std::vector<packets::Exemption> exemptions;
 };
 
 class Impact {

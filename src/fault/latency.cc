@@ -7,13 +7,23 @@
 #include "base/duration.h"
 #include "fault/faults.h"
 #include "fault/live_victim.h"
-#include "fault/packet_delay.h"
 #include "fault/scope.h"
-#include "fault/traffic.h"
+#include "packets/packet_delay.h"
+#include "packets/traffic.h"
 #include "sys/cgroup.h"
 
 namespace ordeal::fault {
 namespace {
+
+using packets::DelayOptions;
+using packets::DelayShape;
+using packets::DelayStats;
+using packets::DelayWay;
+using packets::JitterKind;
+using packets::PacketDelay;
+using packets::SocketScope;
+using packets::Traffic;
+using packets::Way;
 
 AttackInfo describe_attack() {
   using Kind = ArgumentKind;
@@ -38,7 +48,7 @@ AttackInfo describe_attack() {
       {"mark", Kind::kInteger, 1s, "4194304", "The packet mark bit that re-sent packets carry on departure", "", 1,
        2147483648.0},
   };
-  for (ArgumentInfo& argument : traffic_arguments()) info.arguments.push_back(std::move(argument));
+  for (ArgumentInfo& argument : packets::traffic_arguments()) info.arguments.push_back(std::move(argument));
   info.example =
       "name: a slow database slows the site, no more\n"
       "target: {type: container, name: db}\n"
@@ -52,6 +62,11 @@ AttackInfo describe_attack() {
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
                        "CAP_NET_RAW there, for direction departure"};
   info.proof = "packets matched, and the delay that was added to each";
+  info.limits = {
+      "one run at a time delays packets in a network namespace, a second one is refused",
+      "when somebody else removes a netfilter base chain in the namespace (a firewall that is loaded anew), the kernel "
+      "drops what is held on arrival at that moment, and only that; the proof counts it",
+      "when all of Ordeal is killed, what is held is lost, and what comes later flows"};
   return info;
 }
 
@@ -89,7 +104,7 @@ Result<Arguments> read_arguments(const Attack& attack) {
   arguments.shape.kind = TRY(read_distribution(text_argument(attack, "distribution")));
   arguments.ways = TRY(read_direction(text_argument(attack, "direction")));
   arguments.mark = static_cast<uint32_t>(number_argument(attack, "mark"));
-  arguments.traffic = TRY(read_traffic(attack));
+  arguments.traffic = TRY(packets::read_traffic(attack));
   return arguments;
 }
 
@@ -164,8 +179,6 @@ class LatencyImpact : public Impact {
     return {};
   }
   Result<> revert() override {
-    // First all: a table's removal drops what the other one's queue holds.
-    for (PacketDelay& delay : delays_) TRY_VOID(delay.let_go());
     for (PacketDelay& delay : delays_) TRY_VOID(delay.stop());
     return {};
   }
@@ -176,9 +189,8 @@ class LatencyImpact : public Impact {
     sys::Chain chain;
     chain.name = way == Way::kArrival ? "arrival" : "departure";
     chain.hook = way == Way::kArrival ? sys::Hook::kPrerouting : sys::Hook::kOutput;
-    chain.priority = PacketDelay::kPriority;
     if (way == Way::kDeparture) chain.rules.push_back(resent_rule(options));
-    for (sys::Rule& rule : control_message_rules()) chain.rules.push_back(std::move(rule));
+    for (sys::Rule& rule : packets::control_message_rules()) chain.rules.push_back(std::move(rule));
     for (sys::Rule& rule : traffic_rules(arguments_.traffic, way, context.exemptions, number))
       chain.rules.push_back(std::move(rule));
     return {chain};
@@ -209,7 +221,9 @@ Proof LatencyImpact::proof(BootTime) const {
     proof.measured += ", by the nftables queue";
   }
   if (over) proof.measured += fmt::format(", {} passed undelayed (64 MiB were held)", over);
-  if (lost) proof.measured += fmt::format(", {} lost", lost);
+  if (lost)
+    proof.measured += fmt::format(
+        ", {} lost (dropped by the kernel when somebody else removed a netfilter chain, or not sent again)", lost);
   Nanos slack = std::max<Nanos>(10ms, arguments_.shape.delay / 10) + arguments_.shape.jitter;
   if (matched == 0) {
     proof.reason =
@@ -263,11 +277,17 @@ class LatencyFault : public Fault {
     step.proof = latency_info().proof;
     std::string resource =
         place.scope ? fmt::format("cgroup:{}", victim.cgroup) : fmt::format("netns:{}", place.netns.id().inode);
-    step.claims = {fmt::format("{}/delay/{}", resource, name)};
+    // The whole namespace is the run's: at the end of another run's delay the kernel would drop what this one holds.
+    step.claims = {fmt::format("{}/delay/{}", resource, name), fmt::format("netns:{}/delay/*", place.netns.id().inode)};
     if (place.scope)
       step.notes.push_back("other processes share the network namespace, so only sockets of the cgroup are hit");
     step.notes.push_back("exempt: neighbour discovery, Packet Too Big, and Ordeal's own watching");
-    if (way == Way::kArrival) step.notes.push_back("Gremlin delays on departure; the round trip is the same");
+    if (way == Way::kArrival) {
+      step.notes.push_back("Gremlin delays on departure; the round trip is the same");
+      step.notes.push_back(
+          "if somebody else removes a netfilter chain in the namespace meanwhile, the kernel drops what is held "
+          "just then; the proof counts it");
+    }
     return step;
   }
 };

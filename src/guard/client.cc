@@ -128,7 +128,7 @@ void GuardClient::send(const json::Object& request) {
 
 void GuardClient::inject(int impact, const Victim& victim, const Attack& attack) {
   json::Array exemptions;
-  for (const fault::Exemption& exemption : exemptions_) exemptions.push_back(to_json(exemption));
+  for (const packets::Exemption& exemption : exemptions_) exemptions.push_back(to_json(exemption));
   send({{"v", kWireVersion},
         {"op", "apply"},
         {"impact", impact},

@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "fault/exemption.h"
 #include "model/seams.h"
+#include "packets/exemption.h"
 #include "sys/spawn.h"
 
 namespace ordeal::guard {
@@ -48,7 +48,7 @@ class GuardClient : public Injector {
   pid_t pid() const { return process_->pid(); }
   // True when faults that must be undone are possible (the reaper has its own cgroup).
   bool journalled() const { return journalled_; }
-  void set_exemptions(std::vector<fault::Exemption> exemptions) { exemptions_ = std::move(exemptions); }
+  void set_exemptions(std::vector<packets::Exemption> exemptions) { exemptions_ = std::move(exemptions); }
   void set_candidates(int64_t candidates) { candidates_ = candidates; }
 
   void inject(int impact, const Victim& victim, const Attack& attack) override;
@@ -67,7 +67,7 @@ class GuardClient : public Injector {
 
   UniqueFd socket_;
   std::unique_ptr<sys::Child> process_;
-  std::vector<fault::Exemption> exemptions_;
+  std::vector<packets::Exemption> exemptions_;
   int64_t candidates_ = 1;
   bool journalled_ = false;
   bool gone_ = false;

@@ -178,7 +178,7 @@ Result<Guard::Held> Guard::make_impact(const json::Object& request) {
   reaper_.beat(boot_now(), true);
   fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, {}};
   for (const json::Value& item : request.at("exemptions").as_array())
-    context.exemptions.push_back(TRY(fault::exemption_from_json(item)));
+    context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
   auto impact = fault->apply(held.victim, held.attack, context);
   if (!impact) return explain(std::move(impact).error(), fault->info());
   held.impact = std::move(*impact);

@@ -99,6 +99,8 @@ Result<std::vector<ActiveRun>> read_active(const Paths& paths, const std::string
   return active;
 }
 
+bool of_the_run(const std::string& claim) { return claim.ends_with("/*"); }
+
 Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims) {
   for (const ActiveRun& run : active)
     for (const std::string& claim : claims)
@@ -147,7 +149,9 @@ Result<> Registration::claim(const std::vector<std::string>& claims, const std::
   UniqueFd registry = TRY(lock_registry(paths_));
   std::vector<ActiveRun> active = TRY(read_active(paths_, run_id_));
   TRY_VOID(check_conflicts(active, claims));
-  TRY_VOID(check_conflicts({ActiveRun{run_id_, claims_, targets_}}, claims));
+  std::vector<std::string> own;
+  std::copy_if(claims.begin(), claims.end(), std::back_inserter(own), [](auto& claim) { return !of_the_run(claim); });
+  TRY_VOID(check_conflicts({ActiveRun{run_id_, claims_, targets_}}, own));
   TRY_VOID(check_caps(active, policies, targets_ + new_targets, candidates));
   claims_.insert(claims_.end(), claims.begin(), claims.end());
   targets_ += new_targets;

@@ -21,7 +21,8 @@ class Registration {
  public:
   static Result<Registration> enter(const Paths& paths, const std::string& run_id);
 
-  // Takes the claims, or says who holds one (kRefused). `check_caps` sees the load of the other runs under the lock.
+  // Takes the claims, or says who holds one (kRefused). What ends in "/*" the impacts of one run may claim together.
+  // `check_caps` sees the load of the other runs under the lock.
   Result<> claim(const std::vector<std::string>& claims, const std::vector<Policy>& policies, int64_t new_targets,
                  int64_t candidates);
   Result<> release(const std::vector<std::string>& claims, int64_t targets);

@@ -30,6 +30,19 @@ TEST_F(HostState, AResourceBelongsToOneRunAtATime) {
   EXPECT_EQ(error_of(b->claim({"netns:1/delay"}, {}, 1, 1)), "taken");
 }
 
+TEST_F(HostState, AClaimOfTheWholeRunIsSharedByItsImpactsAndByNobodyElse) {
+  auto a = Registration::enter(paths, "ra");
+  auto b = Registration::enter(paths, "rb");
+  EXPECT_EQ(error_of(a->claim({"cgroup:/x/delay/arrival", "netns:1/delay/*"}, {}, 1, 1)), "taken");
+  EXPECT_EQ(error_of(a->claim({"cgroup:/y/delay/arrival", "netns:1/delay/*"}, {}, 1, 1)), "taken");
+  EXPECT_EQ(error_of(b->claim({"cgroup:/z/delay/arrival", "netns:1/delay/*"}, {}, 1, 1)),
+            "the run ra already holds netns:1/delay/*");
+  ASSERT_TRUE(a->release({"cgroup:/x/delay/arrival", "netns:1/delay/*"}, 1));
+  EXPECT_EQ(error_of(b->claim({"netns:1/delay/*"}, {}, 1, 1)), "the run ra already holds netns:1/delay/*");
+  ASSERT_TRUE(a->release({"cgroup:/y/delay/arrival", "netns:1/delay/*"}, 1));
+  EXPECT_EQ(error_of(b->claim({"netns:1/delay/*"}, {}, 1, 1)), "taken");
+}
+
 TEST_F(HostState, CapsCountWhatOtherRunsHit) {
   Policy policy;
   policy.origin = "p";

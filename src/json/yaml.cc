@@ -77,7 +77,8 @@ struct Converter {
 Result<> check_text(std::string_view text) {
   if (text.size() > kMaxInputBytes)
     return fail(Errc::kInvalidInput, fmt::format("larger than {} MiB: {} bytes", kMaxInputBytes >> 20, text.size()));
-  if (!valid_utf8(text)) return fail(Errc::kInvalidInput, "not UTF-8");
+  // A zero byte makes yaml-cpp read UTF-16 or UTF-32, and out of it come characters that do not exist.
+  if (!valid_utf8(text) || text.find('\0') != text.npos) return fail(Errc::kInvalidInput, "not UTF-8 text");
   return {};
 }
 

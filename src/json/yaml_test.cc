@@ -98,7 +98,8 @@ TEST(Limits, OfDepthOnceAliasesAreExpanded) {
 }
 
 TEST(Limits, OnlyUtf8IsTaken) {
-  EXPECT_EQ(written("a: \xff"), "not UTF-8");
+  EXPECT_EQ(written("a: \xff"), "not UTF-8 text");
+  EXPECT_EQ(written(std::string("\f\0\0\0\0\0t: K]", 11)), "not UTF-8 text");
   EXPECT_EQ(written("a: \xc3\xa9"), "{\"a\":\"\xc3\xa9\"}");
 }
 

@@ -66,6 +66,7 @@ struct AttackInfo {
   std::vector<std::string> mechanisms;    // in order of preference
   std::vector<std::string> capabilities;  // "CAP_NET_ADMIN in the target's network namespace"
   std::string proof;                      // what is measured to prove the impact
+  std::vector<std::string> limits;        // what it refuses or cannot prevent, a sentence each
   std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
   std::string example;        // a small experiment, in YAML
   bool hits_network = false;  // so that Ordeal's own watching must be left alone

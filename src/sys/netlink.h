@@ -110,7 +110,7 @@ class NetlinkSocket {
   int fd() const { return fd_.get(); }
 
   // Sends all messages of the batch in one datagram and reads what the kernel answers. Netlink works inside
-  // sendmsg(), so all answers are there when it returns: nothing is waited for. The last message needs NLM_F_ACK.
+  // sendmsg(), so all answers are there when it returns: nothing is waited for. One message needs NLM_F_ACK.
   Result<> transact(MessageBatch& batch);
   // One request with NLM_F_DUMP; `visit` gets each message of the answer.
   Result<> dump(MessageBatch& batch, const std::function<void(const nlmsghdr&)>& visit);

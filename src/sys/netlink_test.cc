@@ -78,5 +78,16 @@ TEST(Netlink, AnErrorMessageThatIsTooShortIsAnError) {
   EXPECT_NE(error_of(*MessageReader(batch.bytes()).next(), "x").sys_errno, 0);
 }
 
+TEST(Netlink, AnErrorMessageWithNoErrnoIsAnError) {
+  for (int number : {INT32_MIN, -4096, 1}) {
+    MessageBatch batch;
+    batch.begin(NLMSG_ERROR, 0, "");
+    nlmsgerr header{};
+    header.error = number;
+    batch.put_header({reinterpret_cast<const uint8_t*>(&header), sizeof header});
+    EXPECT_EQ(error_of(*MessageReader(batch.bytes()).next(), "x").sys_errno, EPROTO);
+  }
+}
+
 }  // namespace
 }  // namespace ordeal::sys

@@ -144,7 +144,7 @@ size_t NfQueue::visit_datagram(Bytes datagram, const std::function<void(const Qu
   size_t packets = 0;
   for (MessageReader reader(datagram); const nlmsghdr* message = reader.next();) {
     if (message->nlmsg_type == NLMSG_ERROR) {
-      if (error_of(*message, {}).sys_errno != 0) ++refused_verdicts_;
+      if (error_of(*message, {}).sys_errno != 0) lost_packets_ += message->nlmsg_seq;
       continue;
     }
     if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET)) continue;
@@ -154,15 +154,19 @@ size_t NfQueue::visit_datagram(Bytes datagram, const std::function<void(const Qu
   return packets;
 }
 
-void NfQueue::verdict(uint32_t id, Verdict verdict) { add_verdict(NFQNL_MSG_VERDICT, id, verdict); }
+void NfQueue::verdict(uint32_t id, Verdict verdict) { add_verdict(NFQNL_MSG_VERDICT, id, 1, verdict); }
 
-void NfQueue::verdict_up_to(uint32_t id, Verdict verdict) { add_verdict(NFQNL_MSG_VERDICT_BATCH, id, verdict); }
+void NfQueue::verdict_up_to(uint32_t id, uint32_t count, Verdict verdict) {
+  add_verdict(NFQNL_MSG_VERDICT_BATCH, id, count, verdict);
+}
 
-void NfQueue::add_verdict(uint8_t message, uint32_t id, Verdict verdict) {
+void NfQueue::add_verdict(uint8_t message, uint32_t id, uint32_t count, Verdict verdict) {
   VerdictMessage text{};
   text.header.nlmsg_len = sizeof text;
   text.header.nlmsg_type = static_cast<uint16_t>(NFNL_SUBSYS_QUEUE << 8 | message);
   text.header.nlmsg_flags = NLM_F_REQUEST;
+  // A refusal comes back with this number: how many packets it lost.
+  text.header.nlmsg_seq = verdict == Verdict::kAccept ? count : 0;
   text.netfilter.version = NFNETLINK_V0;
   text.netfilter.res_id = htons(number_);
   text.attribute.nla_len = sizeof text.attribute + sizeof text.verdict;

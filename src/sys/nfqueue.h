@@ -51,21 +51,21 @@ class NfQueue {
   int fd() const { return socket_.fd(); }
 
   // Reads what waits, at most one batch (256 packets, or 2 MiB), without blocking. Returns the number of packets.
-  // Errors for verdicts that came too late are counted in refused_verdicts().
+  // Packets that were to be accepted and that the kernel had dropped before are counted in lost_packets().
   Result<size_t> receive(const std::function<void(const QueuePacket&)>& visit);
 
   void verdict(uint32_t id, Verdict verdict);
-  // One verdict for every held packet up to and including `id`.
-  void verdict_up_to(uint32_t id, Verdict verdict);
+  // One verdict for every held packet up to and including `id`, which are `count`.
+  void verdict_up_to(uint32_t id, uint32_t count, Verdict verdict);
   // Sends the collected verdicts, many in one system call.
   Result<> flush();
 
-  uint64_t refused_verdicts() const { return refused_verdicts_; }
+  uint64_t lost_packets() const { return lost_packets_; }
 
  private:
   NfQueue(NetlinkSocket socket, uint16_t number);
   static Result<> configure(NetlinkSocket& socket, uint16_t number, const QueueOptions& options);
-  void add_verdict(uint8_t message, uint32_t id, Verdict verdict);
+  void add_verdict(uint8_t message, uint32_t id, uint32_t count, Verdict verdict);
   size_t visit_datagram(Bytes datagram, const std::function<void(const QueuePacket&)>& visit);
 
   NetlinkSocket socket_;
@@ -74,7 +74,7 @@ class NfQueue {
   size_t slots_ = 0;
   std::vector<uint8_t> buffer_;
   std::vector<uint8_t> verdicts_;
-  uint64_t refused_verdicts_ = 0;
+  uint64_t lost_packets_ = 0;
 };
 
 }  // namespace ordeal::sys

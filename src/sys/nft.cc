@@ -28,7 +28,7 @@ void message(MessageBatch& batch, uint8_t type, int flags, std::string descripti
 }
 
 void write_table(MessageBatch& batch, const std::string& table) {
-  message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, "make the table " + table);
+  message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, "make the table " + table);
   batch.put_text(NFTA_TABLE_NAME, table);
   batch.put_be32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
 }
@@ -58,16 +58,27 @@ void write_lease_elements(MessageBatch& batch, const std::string& table, uint8_t
   });
 }
 
-void write_chain(MessageBatch& batch, const std::string& table, const Chain& chain) {
-  message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "make the chain " + chain.name);
+void write_chain(MessageBatch& batch, const std::string& table, const std::string& name) {
+  message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "make the chain " + name);
   batch.put_text(NFTA_CHAIN_TABLE, table);
-  batch.put_text(NFTA_CHAIN_NAME, chain.name);
-  if (chain.hook == Hook::kNone) return;
+  batch.put_text(NFTA_CHAIN_NAME, name);
+}
+
+std::string hook_name(const Chain& chain) { return chain.name + "_hook"; }
+
+void write_base_chain(MessageBatch& batch, const std::string& table, const Chain& chain) {
+  write_chain(batch, table, hook_name(chain));
   batch.nest(NFTA_CHAIN_HOOK, [&] {
     batch.put_be32(NFTA_HOOK_HOOKNUM, static_cast<uint32_t>(chain.hook));
     batch.put_be32(NFTA_HOOK_PRIORITY, static_cast<uint32_t>(chain.priority));
   });
   batch.put_text(NFTA_CHAIN_TYPE, "filter");
+}
+
+void begin_rule(MessageBatch& batch, const std::string& table, const std::string& chain, const std::string& comment) {
+  message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "add the rule '" + comment + "'");
+  batch.put_text(NFTA_RULE_TABLE, table);
+  batch.put_text(NFTA_RULE_CHAIN, chain);
 }
 
 // A type-length-value list, as nft itself writes it.
@@ -106,39 +117,56 @@ std::optional<RuleCounter> counter_in(const nlmsghdr& message) {
 Result<NftTable> NftTable::create(NetlinkSocket socket, TableSpec spec, QueueStyle preferred) {
   NftTable table(std::move(socket), std::move(spec));
   table.style_ = preferred;
-  auto made = table.make();
+  auto made = table.make_rules();
   if (!made && made.error().sys_errno == ENOENT) {
     table.style_ = preferred == QueueStyle::kNative ? QueueStyle::kXtTarget : QueueStyle::kNative;
-    made = table.make();
+    made = table.make_rules();
   }
+  if (made) made = table.put_in_force();
   if (!made) return wrap(std::move(made).error(), "cannot make the nftables table " + table.spec_.name);
   return table;
 }
 
-Result<> NftTable::make() {
+void NftTable::write_rule(MessageBatch& batch, const std::string& chain, const Rule& rule) const {
+  begin_rule(batch, spec_.name, chain, rule.comment_);
+  batch.nest(NFTA_RULE_EXPRESSIONS, [&] {
+    for (const auto& writer : rule.writers_) writer(batch, style_);
+  });
+  batch.put(NFTA_RULE_USERDATA, user_data(rule.comment_));
+}
+
+// Without hooks: a transaction that fails removes what it has made, and the removal of a base chain would drop every
+// packet that waits in a queue of the namespace.
+Result<> NftTable::make_rules() {
   MessageBatch batch;
   start(batch);
   write_table(batch, spec_.name);
   write_lease_set(batch, spec_);
-  for (const Chain& chain : spec_.chains) write_chain(batch, spec_.name, chain);
+  for (const Chain& chain : spec_.chains) write_chain(batch, spec_.name, chain.name);
   for (const Chain& chain : spec_.chains) {
     for (const Rule& rule : chain.rules) {
       Rule leased = Rule(rule.comment_).in_lease();
       leased.writers_.insert(leased.writers_.end(), rule.writers_.begin(), rule.writers_.end());
-      message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "add the rule '" + rule.comment_ + "'");
-      batch.put_text(NFTA_RULE_TABLE, spec_.name);
-      batch.put_text(NFTA_RULE_CHAIN, chain.name);
-      batch.nest(NFTA_RULE_EXPRESSIONS, [&] {
-        for (const auto& writer : leased.writers_) writer(batch, style_);
-      });
-      batch.put(NFTA_RULE_USERDATA, user_data(rule.comment_));
+      write_rule(batch, chain.name, leased);
     }
   }
-  write_lease_elements(batch, spec_.name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "start the lease");
   finish(batch);
   TRY_VOID(socket_.transact(batch));
   present_ = true;
   return {};
+}
+
+Result<> NftTable::put_in_force() {
+  MessageBatch batch;
+  start(batch);
+  for (const Chain& chain : spec_.chains) {
+    if (chain.hook == Hook::kNone) continue;
+    write_base_chain(batch, spec_.name, chain);
+    write_rule(batch, hook_name(chain), Rule("to the rules").jump(chain.name));
+  }
+  write_lease_elements(batch, spec_.name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "start the lease");
+  finish(batch);
+  return socket_.transact(batch);
 }
 
 NftTable::NftTable(NftTable&& other) noexcept

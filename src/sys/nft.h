@@ -87,9 +87,9 @@ struct RuleCounter {
 
 class NftTable {
  public:
-  // Makes the whole table in one transaction, in the socket's network namespace. Fails when the name is taken: EPERM by
-  // another owner (or no CAP_NET_ADMIN), EEXIST by a table without one. A style that the kernel lacks falls back to
-  // the other.
+  // Makes the table, in the socket's network namespace: its rules first, then, at one instant, all its hooks. Fails
+  // when the name is taken: EPERM by another owner (or no CAP_NET_ADMIN), EEXIST by a table without one. A style that
+  // the kernel lacks falls back to the other. No failure touches packets that wait in queues of the namespace.
   static Result<NftTable> create(NetlinkSocket socket, TableSpec spec, QueueStyle preferred = QueueStyle::kNative);
   NftTable(NftTable&& other) noexcept;
   NftTable& operator=(NftTable&& other) noexcept;
@@ -112,7 +112,9 @@ class NftTable {
 
  private:
   NftTable(NetlinkSocket socket, TableSpec spec) : socket_(std::move(socket)), spec_(std::move(spec)) {}
-  Result<> make();
+  Result<> make_rules();
+  Result<> put_in_force();
+  void write_rule(MessageBatch& batch, const std::string& chain, const Rule& rule) const;
   Result<> change_lease(bool remove_first);
 
   NetlinkSocket socket_;

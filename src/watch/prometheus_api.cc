@@ -21,7 +21,7 @@ std::string text_of(const json::Value* value) {
 }
 
 Unexpected not_the_api(const char* what) {
-  return fail(Errc::kSystem, fmt::format("the answer is not Prometheus': {}", what),
+  return fail(Errc::kInvalidInput, fmt::format("the answer is not Prometheus': {}", what),
               "Is the URL the base of a Prometheus, such as http://prometheus:9090?");
 }
 
@@ -31,8 +31,9 @@ Result<json::Value> data_of(std::string_view body, std::vector<std::string>* war
   if (!parsed) return not_the_api("it is no JSON");
   std::string status = text_of(field(*parsed, "status"));
   if (status == "error") {
-    return fail(Errc::kSystem, fmt::format("Prometheus says {}: {}", text_of(field(*parsed, "errorType")),
-                                           text_of(field(*parsed, "error"))));
+    std::string type = text_of(field(*parsed, "errorType"));
+    return fail(type == "timeout" ? Errc::kTimeout : Errc::kSystem,
+                fmt::format("Prometheus says {}: {}", type, text_of(field(*parsed, "error"))));
   }
   const json::Value* data = field(*parsed, "data");
   if (status != "success" || !data) return not_the_api("it has no status or no data");
@@ -135,14 +136,15 @@ Result<std::string> parse_build_version(std::string_view body) {
   return version;
 }
 
-Result<std::optional<Nanos>> parse_slowest_interval(std::string_view body) {
+Result<std::optional<SlowestScrape>> parse_slowest_scrape(std::string_view body) {
   json::Value data = TRY(data_of(body));
   const json::Value* targets = field(data, "activeTargets");
   if (!targets || !targets->is_array()) return not_the_api("it lists no targets");
-  std::optional<Nanos> slowest;
+  std::optional<SlowestScrape> slowest;
   for (const auto& target : targets->get_array()) {
     auto interval = parse_duration(text_of(field(target, "scrapeInterval")));
-    if (interval && (!slowest || *interval > *slowest)) slowest = *interval;
+    if (interval && (!slowest || *interval > slowest->interval))
+      slowest = SlowestScrape{*interval, text_of(field(target, "scrapePool"))};
   }
   return slowest;
 }

@@ -14,11 +14,17 @@ struct QueryAnswer {
   std::vector<std::string> warnings;  // and infos
 };
 
-// The body of /api/v1/query. An answer of status "error" is an Error with the server's words.
+struct SlowestScrape {
+  Nanos interval{0};
+  std::string job;
+};
+
+// The body of /api/v1/query. An answer of status "error" is an Error with the server's words (kTimeout: its own time
+// limit); kInvalidInput is what no Prometheus says.
 Result<QueryAnswer> parse_query_answer(std::string_view body);
 // The version in the body of /api/v1/status/buildinfo.
 Result<std::string> parse_build_version(std::string_view body);
-// The longest scrape interval in the body of /api/v1/targets; nullopt without targets, or before Prometheus 2.30.
-Result<std::optional<Nanos>> parse_slowest_interval(std::string_view body);
+// Of the body of /api/v1/targets; nullopt without targets, or before Prometheus 2.30.
+Result<std::optional<SlowestScrape>> parse_slowest_scrape(std::string_view body);
 
 }  // namespace ordeal::watch

@@ -2,10 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <memory>
+
 #include "base/duration.h"
 #include "base/text.h"
 #include "watch/observe.h"
-#include "watch/prometheus_api.h"
+#include "watch/ratio.h"
 
 namespace ordeal::watch {
 
@@ -13,35 +15,58 @@ namespace {
 
 using Kind = Observation::Kind;
 constexpr Nanos kCheckTimeout = 5s;
+constexpr Nanos kShortestQuestion = 1ms;
+
+// What is odd about the HTTP around an answer that could not be read.
+Error explain(const net::HttpReply& reply, Error error) {
+  const std::string* location = net::find_header(reply.headers, "Location");
+  if (reply.status / 100 == 3 && location)
+    return {Errc::kInvalidInput, fmt::format("it redirects to {} (HTTP {})", *location, reply.status), 0,
+            "Give the URL that it redirects to.", nullptr};
+  const std::string* type = net::find_header(reply.headers, "Content-Type");
+  bool foreign = error.code == Errc::kInvalidInput;
+  error.what += fmt::format(" (HTTP {} {}{})", reply.status, net::reason_phrase(reply.status),
+                            foreign && type ? ", " + *type : "");
+  return error;
+}
+
+template <typename Parse>
+auto parse_reply(const net::HttpOutcome& outcome, Parse parse) -> decltype(parse(std::string_view())) {
+  if (!outcome) return tl::unexpected(outcome.error().error);
+  auto parsed = parse(outcome->body);
+  if (!parsed) return tl::unexpected(explain(*outcome, parsed.error()));
+  return parsed;
+}
 
 Observation read(const net::HttpOutcome& outcome) {
-  if (!outcome) {
-    bool late = outcome.error().kind == net::HttpFailure::Kind::kTimeout;
-    return trouble(late ? Kind::kTimedOut : Kind::kError, outcome.error().error.message());
-  }
-  auto answer = parse_query_answer(outcome->body);
-  if (!answer) {
-    // 503 is Prometheus' own time limit.
-    return trouble(outcome->status == 503 ? Kind::kTimedOut : Kind::kError,
-                   fmt::format("{} (HTTP {})", answer.error().message(), outcome->status));
-  }
+  auto answer = parse_reply(outcome, parse_query_answer);
+  if (!answer)
+    return trouble(answer.error().code == Errc::kTimeout ? Kind::kTimedOut : Kind::kError, answer.error().message());
   Observation seen = observe(answer->result);
   for (const auto& warning : answer->warnings) seen.error += (seen.error.empty() ? "" : "; ") + warning;
+  seen.took = outcome->timings.total;
   return seen;
 }
 
-std::string interval_warning(std::optional<Nanos> slowest, Nanos halt_within) {
-  if (!slowest || *slowest <= halt_within) return "";
+std::string interval_warning(const std::optional<SlowestScrape>& slowest, Nanos halt_within) {
+  if (!slowest || slowest->interval <= halt_within) return "";
   return fmt::format(
-      "this Prometheus scrapes only every {}: a breach can be seen no sooner; a halt within {} needs "
+      "the Prometheus scrapes {} only every {}: a breach can be seen no sooner; a halt within {} needs "
       "a shorter scrape_interval, or Ordeal's own scraper (sources.scrape)",
-      format_duration(*slowest), format_duration(halt_within));
+      slowest->job.empty() ? "its targets" : "\"" + slowest->job + "\"", format_duration(slowest->interval),
+      format_duration(halt_within));
 }
 
-Result<std::string> body_of(const net::HttpOutcome& outcome) {
-  if (!outcome) return tl::unexpected(outcome.error().error);
-  return outcome->body;
-}
+// Both sides of an empty ratio, until both have been seen.
+struct Sides {
+  Observation empty;
+  std::optional<Observation> numerator, denominator;
+  PrometheusSource::Callback callback;
+
+  void tell() const {
+    if (numerator && denominator) callback(judge_empty_ratio(empty, *numerator, *denominator));
+  }
+};
 
 }  // namespace
 
@@ -59,34 +84,63 @@ net::HttpCall PrometheusSource::call(std::string path, Nanos timeout) const {
   return call;
 }
 
-void PrometheusSource::query(const std::string& text, Nanos timeout, std::function<void(Observation)> callback) {
+net::HttpCall PrometheusSource::query_call(const std::string& text, Nanos timeout) const {
   net::HttpCall request = call("/api/v1/query", timeout);
   request.method = "POST";
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  request.body = fmt::format("query={}&timeout={:.3f}s", net::percent_encode(text), to_seconds(timeout));
-  client_.start(std::move(request), [callback = std::move(callback)](net::HttpOutcome outcome) {
-    Observation seen = read(outcome);
-    if (outcome) seen.took = outcome->timings.total;
-    callback(seen);
+  // A number is seconds; of durations with a unit Prometheus reads whole ones only.
+  request.body = fmt::format("query={}&timeout={:.3f}", net::percent_encode(text), to_seconds(timeout));
+  request.max_body = kMostAnswer;
+  return request;
+}
+
+void PrometheusSource::query(const std::string& text, Nanos timeout, Callback callback) {
+  client_.start(query_call(text, timeout),
+                [callback = std::move(callback)](const net::HttpOutcome& outcome) { callback(read(outcome)); });
+}
+
+void PrometheusSource::query_ratio(const RatioText& ratio, Nanos timeout, Callback callback) {
+  BootTime end = boot_now() + timeout;
+  query(ratio.whole, timeout, [this, ratio, end, callback = std::move(callback)](Observation whole) {
+    Nanos left = end - boot_now();
+    if (whole.kind != Kind::kNoSuchSeries || left < kShortestQuestion) return callback(std::move(whole));
+    auto sides = std::make_shared<Sides>(Sides{std::move(whole), {}, {}, callback});
+    auto ask = [&](const std::string& text, std::optional<Observation> Sides::*side) {
+      query(text, left, [sides, side](Observation seen) {
+        (*sides).*side = std::move(seen);
+        sides->tell();
+      });
+    };
+    ask(ratio.numerator, &Sides::numerator);
+    ask(ratio.denominator, &Sides::denominator);
   });
 }
 
 void PrometheusSource::check(Nanos halt_within, std::function<void(Result<Info>)> callback) {
-  auto on_targets = [callback, halt_within](Info info, const net::HttpOutcome& outcome) -> Result<Info> {
-    std::string body = TRY(body_of(outcome));
-    info.slowest_interval = TRY(parse_slowest_interval(body));
-    info.warning = interval_warning(info.slowest_interval, halt_within);
-    return info;
+  auto refuse = [callback, url = base_url_](Error error) {
+    callback(wrap(std::move(error), "cannot use " + url + " as a Prometheus"));
   };
-  auto on_build = [](const net::HttpOutcome& outcome) -> Result<Info> {
-    std::string body = TRY(body_of(outcome));
-    return Info{TRY(parse_build_version(body)), std::nullopt, ""};
-  };
-  client_.start(call("/api/v1/status/buildinfo", kCheckTimeout), [=, this](net::HttpOutcome build) {
-    auto info = on_build(build);
-    if (!info) return callback(wrap(info.error(), "cannot use " + base_url_ + " as a Prometheus"));
-    client_.start(call("/api/v1/targets?state=active", kCheckTimeout),
-                  [=](net::HttpOutcome targets) { callback(on_targets(*info, targets)); });
+  client_.start(call("/api/v1/status/buildinfo", kCheckTimeout), [=, this](const net::HttpOutcome& build) {
+    auto version = parse_reply(build, parse_build_version);
+    if (version) return check_targets(Info{*version, {}, ""}, halt_within, callback);
+    if (!build) return refuse(version.error());
+    // Others that speak this API may tell no version.
+    client_.start(query_call("vector(1)", kCheckTimeout), [=, this](const net::HttpOutcome& one) {
+      auto answer = parse_reply(one, parse_query_answer);
+      if (!answer) return refuse(answer.error());
+      check_targets(Info{}, halt_within, callback);
+    });
+  });
+}
+
+void PrometheusSource::check_targets(Info info, Nanos halt_within, std::function<void(Result<Info>)> callback) {
+  client_.start(call("/api/v1/targets?state=active", kCheckTimeout), [=](const net::HttpOutcome& targets) {
+    auto slowest = parse_reply(targets, parse_slowest_scrape);
+    Info complete = info;
+    if (slowest) complete.slowest = *slowest;
+    complete.warning = slowest ? interval_warning(*slowest, halt_within)
+                               : "the Prometheus does not say how often it scrapes: " + slowest.error().message();
+    callback(std::move(complete));
   });
 }
 

@@ -1,5 +1,7 @@
 // PrometheusSource: asks a real Prometheus. Queries go as a form by POST, without a time, so that the server's clock
-// counts. It cannot tell a series that ended from one that never was: both are an empty vector.
+// counts. It cannot tell a series that ended from one that never was: both are an empty vector. Redirects are not
+// followed, because the fault spares only the address of the URL as given. Nothing blocks: every question ends by its
+// time-out, and an answer over kMostAnswer is an error.
 #pragma once
 
 #include <functional>
@@ -7,14 +9,24 @@
 
 #include "model/seams.h"
 #include "net/http_client.h"
+#include "watch/prometheus_api.h"
 
 namespace ordeal::watch {
 
+// Reading one this large keeps the loop busy for some 20 ms.
+constexpr size_t kMostAnswer = size_t{1} << 20;
+
+// A query that is a ratio, with its two sides as queries of their own.
+struct RatioText {
+  std::string whole, numerator, denominator;
+};
+
 class PrometheusSource {
  public:
+  using Callback = std::function<void(Observation)>;
   struct Info {
-    std::string version;
-    std::optional<Nanos> slowest_interval;  // of its scrapes
+    std::string version;                   // "" when it does not tell
+    std::optional<SlowestScrape> slowest;  // nullopt when it does not tell
     // What a person should know before the run; "" is nothing.
     std::string warning;
   };
@@ -22,13 +34,18 @@ class PrometheusSource {
   // The client must outlive the source. `base_url` as in http://prometheus:9090, a path prefix allowed.
   PrometheusSource(net::HttpClient& client, std::string base_url, std::optional<net::PortRange> local_ports);
 
-  void query(const std::string& text, Nanos timeout, std::function<void(Observation)> callback);
-  // Reads version and scrape intervals; fails when it does not answer as a Prometheus. A reaction can be no faster
-  // than a scrape: the warning says so when one takes longer than `halt_within`.
+  void query(const std::string& text, Nanos timeout, Callback callback);
+  // An empty answer is judged by its sides (watch/ratio.h), asked side by side in what is left of the time.
+  void query_ratio(const RatioText& ratio, Nanos timeout, Callback callback);
+  // Reads version and scrape intervals. Fails when it does not answer (kTimeout, kSystem) or not as a Prometheus
+  // (kInvalidInput). A reaction can be no faster than a scrape: the warning says so when one takes longer than
+  // `halt_within`.
   void check(Nanos halt_within, std::function<void(Result<Info>)> callback);
 
  private:
   net::HttpCall call(std::string path, Nanos timeout) const;
+  net::HttpCall query_call(const std::string& text, Nanos timeout) const;
+  void check_targets(Info info, Nanos halt_within, std::function<void(Result<Info>)> callback);
 
   net::HttpClient& client_;
   std::string base_url_;

@@ -52,10 +52,13 @@ TEST(PrometheusApi, RefusesWhatIsNotAnAnswer) {
 }
 
 TEST(PrometheusApi, FindsTheSlowestScrape) {
-  auto slowest = parse_slowest_interval(R"({"status":"success","data":{"activeTargets":[
-      {"scrapeInterval":"15s"},{"scrapeInterval":"1m"},{"scrapeInterval":"100ms"},{}]}})");
+  auto slowest = parse_slowest_scrape(R"({"status":"success","data":{"activeTargets":[{"scrapeInterval":"15s"},
+      {"scrapePool":"nodes","scrapeInterval":"1m"},{"scrapeInterval":"100ms"},{}]}})");
   ASSERT_TRUE(slowest);
-  EXPECT_EQ(*slowest, Nanos(60s));
+  ASSERT_TRUE(*slowest);
+  EXPECT_EQ((*slowest)->interval, Nanos(60s));
+  EXPECT_EQ((*slowest)->job, "nodes");
+  EXPECT_FALSE(*parse_slowest_scrape(R"({"status":"success","data":{"activeTargets":[{}]}})"));
 }
 
 class PrometheusSourceTest : public testing::Test {
@@ -73,6 +76,10 @@ class PrometheusSourceTest : public testing::Test {
     if (request.path == "/base/api/v1/targets") {
       co_return net::HttpResponse{200, R"({"status":"success","data":{"activeTargets":[{"scrapeInterval":"15s"}]}})"};
     }
+    if (request.path == "/nameless/api/v1/query") {
+      co_return net::HttpResponse{200, R"({"status":"success","data":{"resultType":"vector","result":[
+          {"metric":{},"value":[1,"1"]}]}})"};
+    }
     co_return net::HttpResponse{404, "not found"};
   }
   Observation ask(const std::string& text, Nanos timeout = 1s) {
@@ -81,6 +88,14 @@ class PrometheusSourceTest : public testing::Test {
     source.query(text, timeout, [&](Observation o) { seen = std::move(o); });
     poll_until(client_, [&] { return seen.has_value(); });
     return seen.value_or(Observation{});
+  }
+
+  Result<PrometheusSource::Info> check(const std::string& base) {
+    PrometheusSource source(client_, server_.url(base), std::nullopt);
+    std::optional<Result<PrometheusSource::Info>> info;
+    source.check(1s, [&](Result<PrometheusSource::Info> i) { info = std::move(i); });
+    poll_until(client_, [&] { return info.has_value(); });
+    return info ? *info : fail(Errc::kInternal, "check() did not call back");
   }
 
   std::string method_, form_;
@@ -95,7 +110,7 @@ class PrometheusSourceTest : public testing::Test {
 TEST_F(PrometheusSourceTest, PostsTheQueryAsAFormWithoutATime) {
   auto seen = ask("sum(rate(x{a=~\"5..\"}[1m]))");
   EXPECT_EQ(method_, "POST");
-  EXPECT_EQ(form_, "query=sum%28rate%28x%7Ba%3D~%225..%22%7D%5B1m%5D%29%29&timeout=1.000s");
+  EXPECT_EQ(form_, "query=sum%28rate%28x%7Ba%3D~%225..%22%7D%5B1m%5D%29%29&timeout=1.000");
   EXPECT_EQ(seen.kind, Kind::kValues);
   EXPECT_EQ(seen.values, (std::vector<std::pair<std::string, double>>{{"route=/", 0.5}}));
   EXPECT_EQ(seen.error, "NaN: {route=/idle}");
@@ -111,6 +126,7 @@ TEST_F(PrometheusSourceTest, KindsOfNoDataAreToldApart) {
   body_ = R"({"status":"error","errorType":"timeout","error":"query timed out"})";
   status_ = 503;
   EXPECT_EQ(ask("x").kind, Kind::kTimedOut);
+  body_ = R"({"status":"error","errorType":"bad_data","error":"parse error"})";
   status_ = 400;
   EXPECT_EQ(ask("x").kind, Kind::kError);
 }
@@ -121,22 +137,26 @@ TEST_F(PrometheusSourceTest, SlowAnswerTimesOut) {
 }
 
 TEST_F(PrometheusSourceTest, CheckWarnsOfASlowScrape) {
-  PrometheusSource source(client_, server_.url("/base"), std::nullopt);
-  std::optional<Result<PrometheusSource::Info>> info;
-  source.check(1s, [&](Result<PrometheusSource::Info> i) { info = std::move(i); });
-  ASSERT_TRUE(poll_until(client_, [&] { return info.has_value(); }));
-  ASSERT_TRUE(*info) << info->error().message();
-  EXPECT_EQ((*info)->version, "3.1.0");
-  EXPECT_NE((*info)->warning.find("only every 15s"), std::string::npos) << (*info)->warning;
+  auto info = check("/base");
+  ASSERT_TRUE(info) << info.error().message();
+  EXPECT_EQ(info->version, "3.1.0");
+  EXPECT_NE(info->warning.find("scrapes its targets only every 15s"), std::string::npos) << info->warning;
 }
 
 TEST_F(PrometheusSourceTest, CheckRefusesWhatIsNoPrometheus) {
-  PrometheusSource source(client_, server_.url("/elsewhere"), std::nullopt);
-  std::optional<Result<PrometheusSource::Info>> info;
-  source.check(1s, [&](Result<PrometheusSource::Info> i) { info = std::move(i); });
-  ASSERT_TRUE(poll_until(client_, [&] { return info.has_value(); }));
-  ASSERT_FALSE(*info);
-  EXPECT_NE(info->error().message().find("as a Prometheus"), std::string::npos);
+  auto info = check("/elsewhere");
+  ASSERT_FALSE(info);
+  EXPECT_EQ(info.error().code, Errc::kInvalidInput);
+  EXPECT_EQ(info.error().message(), "cannot use " + server_.url("/elsewhere") +
+                                        " as a Prometheus: the answer is not Prometheus': it is no JSON "
+                                        "(HTTP 404 Not Found, text/plain; charset=utf-8)");
+}
+
+TEST_F(PrometheusSourceTest, CheckTakesWhatOnlyAnswersQueries) {
+  auto info = check("/nameless");
+  ASSERT_TRUE(info) << info.error().message();
+  EXPECT_EQ(info->version, "");
+  EXPECT_NE(info->warning.find("does not say how often it scrapes"), std::string::npos) << info->warning;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "net/child.h"
 #include "promql/eval.h"
 #include "promql/parser.h"
+#include "promql/printer.h"
 #include "watch/observe.h"
 #include "watch/prober.h"
 #include "watch/ratio.h"
@@ -36,6 +37,14 @@ Result<> validate_query(const Expectation& expectation, bool own_scraper) {
   return fail(Errc::kInvalidInput,
               fmt::format("it gives a {}, which no condition can compare", promql::kind_name(kind)),
               "Wrap a range such as x[1m] in a function such as rate() or last_over_time().");
+}
+
+// A query that our parser does not know is none: the server sees its text alone.
+std::optional<RatioText> ratio_text(const std::string& query) {
+  auto parsed = promql::parse(query);
+  auto sides = parsed ? ratio_sides(**parsed) : std::nullopt;
+  if (!sides) return std::nullopt;
+  return RatioText{query, promql::print(*sides->numerator), promql::print(*sides->denominator)};
 }
 
 Result<UniqueFd> periodic_timer(Nanos interval) {
@@ -75,7 +84,8 @@ struct SourceWatcher::Impl {
 
   struct Look {
     Expectation expectation;
-    promql::ExprPtr query;  // null with a Prometheus and with a probe
+    promql::ExprPtr query;           // null with a Prometheus and with a probe
+    std::optional<RatioText> ratio;  // for a Prometheus: when the query is one
     bool under_way = false;
     BootTime started;
   };
@@ -111,8 +121,9 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   if (!epoll) return fail_errno("cannot make the watcher's descriptor");
   bool own_scraper = experiment.sources.prometheus.empty();
   for (const auto& expectation : experiment.expect) {
-    Look look{expectation, nullptr, false, {}};
+    Look look{expectation, nullptr, {}, false, {}};
     if (own_scraper && !expectation.query.empty()) look.query = TRY(promql::load(expectation.query));
+    if (!own_scraper) look.ratio = ratio_text(expectation.query);
     looks.push_back(std::move(look));
   }
   prober.emplace(plain, children);
@@ -133,8 +144,8 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
   if (!result) return trouble(Kind::kError, result.error().message());
   if (result->kind == promql::ValueKind::kVector && result->vector.empty()) {
     Observation empty = explain_empty(query, store, now_ms);
-    const promql::Expr* denominator = denominator_of(query);
-    return denominator ? judge_empty_ratio(empty, evaluate(*denominator)) : empty;
+    auto sides = ratio_sides(query);
+    return sides ? judge_empty_ratio(empty, evaluate(*sides->numerator), evaluate(*sides->denominator)) : empty;
   }
   return observe(*result);
 }
@@ -181,6 +192,8 @@ void SourceWatcher::look(size_t index) {
   const Expectation& expectation = look.expectation;
   if (look.query) {
     answer(impl_->evaluate(*look.query));
+  } else if (look.ratio) {
+    impl_->prometheus->query_ratio(*look.ratio, impl_->options.query_timeout, answer);
   } else if (!expectation.query.empty()) {
     impl_->prometheus->query(expectation.query, impl_->options.query_timeout, answer);
   } else if (expectation.http) {
@@ -200,11 +213,6 @@ void SourceWatcher::dispatch() {
   std::array<epoll_event, 8> events{};
   int count = epoll_wait(impl_->epoll.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) impl_->act(events[i].data.fd);
-}
-
-void SourceWatcher::check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback) {
-  if (!impl_->prometheus) return callback(PrometheusSource::Info{});
-  impl_->prometheus->check(halt_within, std::move(callback));
 }
 
 std::vector<Scraper::Status> SourceWatcher::scrapes() const {

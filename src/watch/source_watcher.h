@@ -38,8 +38,6 @@ class SourceWatcher : public Watcher {
   int descriptor() const override;
   void dispatch() override;
 
-  // What a real Prometheus is, and what it is too slow for; at once, with an empty Info, when there is none.
-  void check_source(Nanos halt_within, std::function<void(Result<PrometheusSource::Info>)> callback);
   // Of the own scraper; empty with a Prometheus.
   std::vector<Scraper::Status> scrapes() const;
   const promql::SeriesStore& store() const;

@@ -10,14 +10,14 @@
 
 #include "base/duration.h"
 #include "base/text.h"
-#include "fault/packet_delay.h"
+#include "packets/packet_delay.h"
 
 namespace ordeal {
 namespace {
 
-using fault::DelayOptions;
-using fault::DelayWay;
-using fault::PacketDelay;
+using packets::DelayOptions;
+using packets::DelayWay;
+using packets::PacketDelay;
 
 constexpr Nanos kRenewEvery = 400ms;
 
@@ -35,14 +35,14 @@ std::optional<Plan> parse(int argc, char** argv) {
   if (!port || !delay || !jitter) return std::nullopt;
   Plan plan{argv[1], {}, *port};
   plan.options.way = std::string(argv[2]) == "departure" ? DelayWay::kDeparture : DelayWay::kArrival;
-  plan.options.shape = {*delay, *jitter, argc > 6 ? fault::JitterKind::kNormal : fault::JitterKind::kUniform};
+  plan.options.shape = {*delay, *jitter, argc > 6 ? packets::JitterKind::kNormal : packets::JitterKind::kUniform};
   return plan;
 }
 
 std::vector<sys::Chain> chains(const Plan& plan, uint16_t queue) {
   bool arrival = plan.options.way == DelayWay::kArrival;
-  sys::Chain chain{"delay", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, PacketDelay::kPriority, {}};
-  if (!arrival) chain.rules.push_back(fault::resent_rule(plan.options));
+  sys::Chain chain{.name = "delay", .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
+  if (!arrival) chain.rules.push_back(packets::resent_rule(plan.options));
   for (int protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
     auto from = sys::Rule("from the port").protocol(static_cast<uint8_t>(protocol)).source_port(plan.port, plan.port);
     auto to = sys::Rule("to the port").protocol(static_cast<uint8_t>(protocol)).destination_port(plan.port, plan.port);
@@ -80,7 +80,7 @@ Result<> run(const Plan& plan) {
   std::fflush(stdout);
   TRY_VOID(host(delay));
   TRY_VOID(delay.stop());
-  const fault::DelayStats& stats = delay.stats();
+  const packets::DelayStats& stats = delay.stats();
   std::printf(
       "{\"matched\":%zu,\"delayed\":%zu,\"early\":%zu,\"passed\":%zu,\"dropped\":%zu,\"added_min\":%.3f,"
       "\"added_p50\":%.3f,\"added_p90\":%.3f,\"added_p99\":%.3f,\"added_max\":%.3f}\n",

@@ -1,19 +1,15 @@
 // The delay of packets, both ways and both families, on this kernel: measured, bounded, and gone without loss.
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-
-#include <filesystem>
 
 #include "net_fixture.h"
+#include "net_owner.h"
 
 namespace ordeal::testing {
 namespace {
 
-using fault::DelayOptions;
-using fault::DelayWay;
+using packets::DelayOptions;
+using packets::DelayWay;
 
 constexpr uint16_t kPort = 7000;
 
@@ -106,47 +102,8 @@ TEST_P(Delay, JitterSpreadsThePackets) {
   EXPECT_NEAR(to_millis(median(trips)), 50, 10);
 }
 
-// net_delay as a process of its own; killed when the object goes.
-class Owner {
- public:
-  Owner(const sys::NetNs& where, DelayWay way, const char* delay) {
-    std::string program = std::filesystem::canonical("/proc/self/exe").parent_path() / "net_delay";
-    std::string netns = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(where.fd());
-    const char* direction = way == DelayWay::kArrival ? "arrival" : "departure";
-    int ready[2], input[2];
-    if ((::pipe2(ready, O_CLOEXEC) | ::pipe2(input, O_CLOEXEC)) != 0) return;
-    UniqueFd ready_write(ready[1]), ready_read(ready[0]), input_read(input[0]);
-    input_.reset(input[1]);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(input[0], 0);
-      ::dup2(ready[1], 1);
-      ::execl(program.c_str(), program.c_str(), netns.c_str(), direction, std::to_string(kPort).c_str(), delay,
-              nullptr);
-      ::_exit(127);
-    }
-    ready_write.reset();
-    char byte = 0;
-    ready_ = ::read(ready_read.get(), &byte, 1) == 1;
-  }
-  ~Owner() { kill(); }
-
-  bool ready() const { return ready_; }
-  void freeze() { ::kill(pid_, SIGSTOP); }
-  void kill() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
-  }
-
- private:
-  pid_t pid_ = -1;
-  UniqueFd input_;
-  bool ready_ = false;
-};
-
 TEST_P(Delay, AKilledOwnerLeavesNothingAndTrafficFlowsAtOnce) {
-  Owner owner(*where_, GetParam().way, "200ms");
+  NetDelayOwner owner(*where_, GetParam().way, kPort, "200ms");
   ASSERT_TRUE(owner.ready());
   EXPECT_GE(median(send(5, 1ms, 1s)), 200ms);
   owner.kill();
@@ -160,7 +117,7 @@ TEST_P(Delay, AKilledOwnerLeavesNothingAndTrafficFlowsAtOnce) {
 }
 
 TEST_P(Delay, AFrozenOwnerIsNoFaultAfterTwoSeconds) {
-  Owner owner(*where_, GetParam().way, "200ms");
+  NetDelayOwner owner(*where_, GetParam().way, kPort, "200ms");
   ASSERT_TRUE(owner.ready());
   owner.freeze();
   EXPECT_TRUE(send(1, 1ms, 300ms).empty());

@@ -119,7 +119,7 @@ Nanos median(std::vector<Trip> trips) {
   return middle->took;
 }
 
-DelayHost::DelayHost(fault::PacketDelay delay) : delay_(std::move(delay)), thread_([this] { run(); }) {}
+DelayHost::DelayHost(packets::PacketDelay delay) : delay_(std::move(delay)), thread_([this] { run(); }) {}
 
 DelayHost::~DelayHost() {
   ending_ = true;
@@ -148,19 +148,19 @@ Result<> DelayHost::stop() {
   return delay_.stop();
 }
 
-sys::Chain delay_chain(const fault::DelayOptions& options, uint16_t port, uint16_t queue) {
-  bool arrival = options.way == fault::DelayWay::kArrival;
-  sys::Chain chain{"delay", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, fault::PacketDelay::kPriority, {}};
-  if (!arrival) chain.rules.push_back(fault::resent_rule(options));
+sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint16_t queue) {
+  bool arrival = options.way == packets::DelayWay::kArrival;
+  sys::Chain chain{.name = "delay", .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
+  if (!arrival) chain.rules.push_back(packets::resent_rule(options));
   sys::Rule rule("delay");
   chain.rules.push_back(rule.protocol(IPPROTO_UDP).destination_port(port, port).counter().queue(queue));
   return chain;
 }
 
-Result<fault::PacketDelay> start_delay(const sys::NetNs& where, const fault::DelayOptions& options, uint16_t port) {
+Result<packets::PacketDelay> start_delay(const sys::NetNs& where, const packets::DelayOptions& options, uint16_t port) {
   Random random(1);
   auto chains = [&](uint16_t queue) { return std::vector{delay_chain(options, port, queue)}; };
-  return fault::PacketDelay::start(where, "ordeal_test", options, chains, random);
+  return packets::PacketDelay::start(where, "ordeal_test_" + std::to_string(port), options, chains, random);
 }
 
 }  // namespace ordeal::testing

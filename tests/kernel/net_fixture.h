@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "fault/packet_delay.h"
+#include "packets/packet_delay.h"
 #include "sys/netns.h"
 
 namespace ordeal::testing {
@@ -42,22 +42,22 @@ Nanos median(std::vector<Trip> trips);
 // Hosts a delay on a thread until it is stopped or destroyed, renewing its lease.
 class DelayHost {
  public:
-  explicit DelayHost(fault::PacketDelay delay);
+  explicit DelayHost(packets::PacketDelay delay);
   ~DelayHost();
   // Ends the thread and stops the delay cleanly; the statistics are final then.
   Result<> stop();
-  fault::PacketDelay& delay() { return delay_; }
+  packets::PacketDelay& delay() { return delay_; }
 
  private:
   void run();
 
-  fault::PacketDelay delay_;
+  packets::PacketDelay delay_;
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 
 // Everything to UDP port `port` is delayed.
-sys::Chain delay_chain(const fault::DelayOptions& options, uint16_t port, uint16_t queue);
-Result<fault::PacketDelay> start_delay(const sys::NetNs& where, const fault::DelayOptions& options, uint16_t port);
+sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint16_t queue);
+Result<packets::PacketDelay> start_delay(const sys::NetNs& where, const packets::DelayOptions& options, uint16_t port);
 
 }  // namespace ordeal::testing

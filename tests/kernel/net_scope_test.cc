@@ -12,8 +12,8 @@
 namespace ordeal::testing {
 namespace {
 
-using fault::DelayOptions;
-using fault::DelayWay;
+using packets::DelayOptions;
+using packets::DelayWay;
 
 constexpr uint16_t kPort = 7000;
 
@@ -150,7 +150,7 @@ TEST_P(Scope, AnExemptPortRangePassesUndelayed) {
       return std::vector{chain};
     };
     Random random(1);
-    auto delay = fault::PacketDelay::start(*where_, "ordeal_exempt", options, chains, random);
+    auto delay = packets::PacketDelay::start(*where_, "ordeal_exempt", options, chains, random);
     ASSERT_TRUE(delay) << delay.error().message();
     DelayHost host(std::move(*delay));
     EXPECT_LT(median(send_one_way(exempt.get(), receiver.get(), target, 10, 1ms, 1s)), 10ms);
@@ -214,8 +214,8 @@ TEST_F(Pair, NeighbourDiscoveryIsNotDelayed) {
     auto chains = [&](uint16_t queue) {
       bool arrival = way == DelayWay::kArrival;
       sys::Chain chain{"all", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, -300, {}};
-      if (!arrival) chain.rules.push_back(fault::resent_rule(options));
-      for (sys::Rule& rule : fault::control_message_rules()) chain.rules.push_back(rule);
+      if (!arrival) chain.rules.push_back(packets::resent_rule(options));
+      for (sys::Rule& rule : packets::control_message_rules()) chain.rules.push_back(rule);
       sys::Rule all("all");
       chain.rules.push_back(all.counter().queue(queue));
       return std::vector{chain};
@@ -223,7 +223,7 @@ TEST_F(Pair, NeighbourDiscoveryIsNotDelayed) {
     run_in(*here_, {"ip", "-6", "neigh", "flush", "all"});
     run_in(*there_, {"ip", "-6", "neigh", "flush", "all"});
     Random random(1);
-    auto delay = fault::PacketDelay::start(*here_, "ordeal_all", options, chains, random);
+    auto delay = packets::PacketDelay::start(*here_, "ordeal_all", options, chains, random);
     ASSERT_TRUE(delay) << delay.error().message();
     DelayHost host(std::move(*delay));
     UniqueFd receiver = *udp_socket(*here_, {"fd09::1", kPort});

@@ -1,10 +1,10 @@
-#include "fault/delay_line.h"
+#include "packets/delay_line.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 constexpr BootTime at(Nanos t) { return BootTime(t); }
@@ -185,4 +185,4 @@ TEST(AddedDelay, WithoutPacketsAllIsZero) {
 }
 
 }  // namespace
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -1,8 +1,8 @@
-#include "fault/delay_line.h"
+#include "packets/delay_line.h"
 
 #include <algorithm>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 // Among equal deadlines the earlier id goes first.
@@ -77,4 +77,4 @@ void DelayLine::release_all(const Visit& visit) {
   }
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "fault/added_delay.h"
+#include "packets/added_delay.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 enum class JitterKind { kUniform, kNormal };
 
@@ -81,4 +81,4 @@ class DelayLine {
   std::vector<HeldPacket> heap_;
 };
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

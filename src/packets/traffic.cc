@@ -1,4 +1,4 @@
-#include "fault/traffic.h"
+#include "packets/traffic.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 using Ports = Traffic::Ports;
@@ -68,11 +68,9 @@ Result<> read_remotes(const std::vector<std::string>& given, Traffic& traffic) {
 using sys::Rule;
 
 // On arrival the remote end is the source, on departure the destination.
-void match_remote(Rule& rule, Way way, const sys::Prefix& prefix) {
-  way == Way::kArrival ? rule.source(prefix) : rule.destination(prefix);
-}
-void match_local(Rule& rule, Way way, const sys::Prefix& prefix) {
-  way == Way::kArrival ? rule.destination(prefix) : rule.source(prefix);
+void match_address(Rule& rule, Way way, bool remote, const sys::Prefix& prefix) {
+  bool source = (way == Way::kArrival) == remote;
+  source ? rule.source(prefix) : rule.destination(prefix);
 }
 void match_port(Rule& rule, Way way, bool remote, uint16_t first, uint16_t last) {
   bool source = (way == Way::kArrival) == remote;
@@ -100,26 +98,14 @@ std::vector<uint8_t> with_ports(const Traffic& traffic) {
   return traffic.protocols;
 }
 
-Rule exemption_rule(const Exemption& exemption, Way way) {
+// `here`: the watcher itself lives in the victim's namespace, so it is the local end; else what it watches is.
+Rule exemption_rule(const Exemption& exemption, Way way, bool here) {
   Rule rule("exempt");
   rule.protocol(IPPROTO_TCP);
-  // What is watched is the local end here, when the victim serves it; the watcher is the remote end.
-  if (auto watcher = sys::Prefix::parse(exemption.address)) match_remote(rule, way, *watcher);
-  if (auto watched = sys::Prefix::parse(exemption.remote)) match_local(rule, way, *watched);
-  if (exemption.first_port) match_port(rule, way, true, exemption.first_port, exemption.last_port);
-  if (exemption.remote_port) match_port(rule, way, false, exemption.remote_port, exemption.remote_port);
-  rule.leave();
-  return rule;
-}
-
-// Where the watcher itself lives in the victim's namespace, it is the local end.
-Rule exemption_rule_here(const Exemption& exemption, Way way) {
-  Rule rule("exempt");
-  rule.protocol(IPPROTO_TCP);
-  if (auto watcher = sys::Prefix::parse(exemption.address)) match_local(rule, way, *watcher);
-  if (auto watched = sys::Prefix::parse(exemption.remote)) match_remote(rule, way, *watched);
-  if (exemption.first_port) match_port(rule, way, false, exemption.first_port, exemption.last_port);
-  if (exemption.remote_port) match_port(rule, way, true, exemption.remote_port, exemption.remote_port);
+  if (auto watcher = sys::Prefix::parse(exemption.address)) match_address(rule, way, !here, *watcher);
+  if (auto watched = sys::Prefix::parse(exemption.remote)) match_address(rule, way, here, *watched);
+  if (exemption.first_port) match_port(rule, way, !here, exemption.first_port, exemption.last_port);
+  if (exemption.remote_port) match_port(rule, way, here, exemption.remote_port, exemption.remote_port);
   rule.leave();
   return rule;
 }
@@ -127,7 +113,7 @@ Rule exemption_rule_here(const Exemption& exemption, Way way) {
 void add_exclusions(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
   for (const sys::Prefix& prefix : traffic.excluded_remotes) {
     Rule rule("excluded host");
-    match_remote(rule, way, prefix);
+    match_address(rule, way, true, prefix);
     rules.push_back(std::move(rule.leave()));
   }
   for (const Ports& ports : traffic.ports)
@@ -219,20 +205,18 @@ std::vector<Rule> traffic_rules(const Traffic& traffic, Way way, const std::vect
   const std::string& name = only_named ? traffic.device : "lo";
   way == Way::kArrival ? device.in_device(name, !only_named) : device.out_device(name, !only_named);
   rules.push_back(std::move(device.leave()));
-  for (const Exemption& exemption : exemptions) {
-    rules.push_back(exemption_rule(exemption, way));
-    rules.push_back(exemption_rule_here(exemption, way));
-  }
+  for (const Exemption& exemption : exemptions)
+    for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, way, here));
   add_exclusions(traffic, way, rules);
   for (Rule& rule : chosen(traffic, way)) {
     if (traffic.remotes.empty()) finish(std::move(rule), traffic, number, rules);
     for (const sys::Prefix& prefix : traffic.remotes) {
       Rule with_remote = rule;
-      match_remote(with_remote, way, prefix);
+      match_address(with_remote, way, true, prefix);
       finish(std::move(with_remote), traffic, number, rules);
     }
   }
   return rules;
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

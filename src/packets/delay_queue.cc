@@ -1,9 +1,9 @@
-#include "fault/delay_queue.h"
+#include "packets/delay_queue.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 constexpr int kBatchesPerCall = 16;
@@ -77,7 +77,7 @@ Result<> DelayQueue::let_all_go() {
 
 Result<size_t> DelayQueue::receive() {
   size_t count = TRY(queue_.receive([&](const sys::QueuePacket& packet) { take(packet); }));
-  line_.stats().dropped_on_error += queue_.refused_verdicts() - std::exchange(refused_seen_, queue_.refused_verdicts());
+  line_.stats().dropped_on_error += queue_.lost_packets() - std::exchange(lost_seen_, queue_.lost_packets());
   return count;
 }
 
@@ -113,10 +113,9 @@ uint32_t DelayQueue::mtu_of(uint32_t device) {
 
 void DelayQueue::release(HeldPacket& packet) {
   if (packet.copy.empty()) {
-    if (line_.keeps_order())
-      accept_up_to_ = packet.id;
-    else
-      queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
+    if (!line_.keeps_order()) return queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
+    accept_up_to_ = packet.id;
+    ++to_accept_;
     return;
   }
   if (raw_->send(packet.copy, packet.mark, packet.device)) return;
@@ -125,9 +124,9 @@ void DelayQueue::release(HeldPacket& packet) {
 }
 
 Result<> DelayQueue::finish_release() {
-  if (accept_up_to_) queue_.verdict_up_to(*accept_up_to_, sys::NfQueue::Verdict::kAccept);
-  accept_up_to_.reset();
+  if (to_accept_ > 0) queue_.verdict_up_to(accept_up_to_, to_accept_, sys::NfQueue::Verdict::kAccept);
+  to_accept_ = 0;
   return queue_.flush();
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "json/value.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 struct Exemption {
   std::string address;      // of the watcher, "10.0.0.1" or "fe80::1"; "" is any
@@ -21,4 +21,4 @@ struct Exemption {
 json::Value to_json(const Exemption& exemption);
 Result<Exemption> exemption_from_json(const json::Value& value);
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -1,7 +1,8 @@
 // PacketDelay: the rules and the queue of one latency attack in one network namespace, with the order of things that
 // loses no packet: the queue is there before the rules are; at the end the rules stop matching, what is held goes on
-// its way, and only then the table goes (the kernel drops all queued packets of a namespace whenever anybody there
-// removes a chain: a foreign removal during the attack loses what is held at that moment).
+// its way, and only when no PacketDelay of this process is left in the namespace the tables go (the kernel drops all
+// queued packets of a namespace whenever anybody there removes a base chain: a removal by somebody else during the
+// attack loses what is held at that moment, which stats() counts).
 // When the owner dies the kernel removes the table and drops what is held; what comes later flows.
 #pragma once
 
@@ -9,11 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "fault/delay_queue.h"
+#include "packets/delay_queue.h"
+#include "packets/delayed_namespace.h"
 #include "sys/netns.h"
 #include "sys/nft.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 // Matches that let neighbour discovery (ICMPv6 133-137) and Packet Too Big (ICMPv6 2, ICMP 3/4) pass undelayed. To be
 // put before the rules that queue.
@@ -23,22 +25,22 @@ sys::Rule resent_rule(const DelayOptions& options);
 
 class PacketDelay {
  public:
-  // The chains that hand packets to the queue `number`, in hook prerouting or output, at kPriority.
+  // The chains that hand packets to the queue `number`, in hook prerouting or output. Their priority is set here:
+  // before connection tracking and destination NAT.
   using ChainMaker = std::function<std::vector<sys::Chain>(uint16_t number)>;
-  static constexpr int32_t kPriority = -300;  // before connection tracking and destination NAT
 
   static Result<PacketDelay> start(const sys::NetNs& where, const std::string& table, const DelayOptions& options,
                                    const ChainMaker& chains, Random& random);
+  PacketDelay(PacketDelay&& other) noexcept = default;
+  PacketDelay& operator=(PacketDelay&& other) noexcept;
+  ~PacketDelay() { (void)stop(); }
 
   std::vector<int> descriptors() const { return queue_.descriptors(); }
   std::optional<BootTime> next_deadline() const { return queue_.next_deadline(); }
   // When a descriptor is readable or a deadline has come.
   Result<> on_ready(BootTime now) { return queue_.on_ready(now); }
   Result<> renew() { return table_.renew(); }
-  // The delay ends and everything held goes on; rules and counters stay, without effect. With several of these in one
-  // namespace, call it on all before stop() on any: a chain's removal drops what the others hold.
-  Result<> let_go();
-  // let_go(), then the table is removed. Both are idempotent and take about 20 ms.
+  // The delay ends and everything held goes on. Idempotent; takes about 20 ms.
   Result<> stop();
 
   const DelayStats& stats() const { return queue_.stats(); }
@@ -47,11 +49,14 @@ class PacketDelay {
   sys::QueueStyle queue_style() const { return table_.queue_style(); }
 
  private:
-  PacketDelay(DelayQueue queue, sys::NftTable table) : queue_(std::move(queue)), table_(std::move(table)) {}
+  PacketDelay(DelayQueue queue, sys::NftTable table, std::shared_ptr<DelayedNamespace> where)
+      : queue_(std::move(queue)), where_(std::move(where)), table_(std::move(table)) {}
+  Result<> let_go();
 
   // In this order: the table goes before the queue.
   DelayQueue queue_;
+  std::shared_ptr<DelayedNamespace> where_;  // null when stopped
   sys::NftTable table_;
 };
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "fault/exemption.h"
 #include "model/attack.h"
+#include "packets/exemption.h"
 #include "sys/nft.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 enum class Way { kArrival, kDeparture };
 
@@ -47,4 +47,4 @@ std::string describe(const Traffic& traffic);
 std::vector<sys::Rule> traffic_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
                                      uint16_t number);
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -1,8 +1,8 @@
-#include "fault/exemption.h"
+#include "packets/exemption.h"
 
 #include "json/reader.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 json::Value to_json(const Exemption& exemption) {
   return json::Object{{"address", exemption.address},         {"remote", exemption.remote},
@@ -27,4 +27,4 @@ Result<Exemption> exemption_from_json(const json::Value& value) {
   return exemption;
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -11,11 +11,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "fault/delay_line.h"
+#include "packets/delay_line.h"
 #include "sys/nfqueue.h"
 #include "sys/raw_socket.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 enum class DelayWay { kArrival, kDeparture };
 
@@ -59,8 +59,9 @@ class DelayQueue {
   UniqueFd stamps_;
   DelayLine line_;
   std::unordered_map<uint32_t, uint32_t> mtus_;  // by device; forgotten when a packet proves too long
-  std::optional<uint32_t> accept_up_to_;         // of the release under way
-  uint64_t refused_seen_ = 0;
+  uint32_t accept_up_to_ = 0;                    // of the release under way,
+  uint32_t to_accept_ = 0;                       // which is of so many packets
+  uint64_t lost_seen_ = 0;
 };
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

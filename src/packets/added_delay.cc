@@ -1,10 +1,10 @@
-#include "fault/added_delay.h"
+#include "packets/added_delay.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 constexpr int kBits = 10;
@@ -54,4 +54,4 @@ Nanos AddedDelay::quantile(double share) const {
   return max_;
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

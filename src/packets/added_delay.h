@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 
 class AddedDelay {
  public:
@@ -30,4 +30,4 @@ class AddedDelay {
   double sum_ = 0;
 };
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets

@@ -1,11 +1,11 @@
-#include "fault/packet_delay.h"
+#include "packets/packet_delay.h"
 
 #include <linux/membarrier.h>
 #include <netinet/in.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace ordeal::fault {
+namespace ordeal::packets {
 namespace {
 
 // Returns when every packet that was inside a rule at the time of the call has left it: the kernel's grace period.
@@ -35,9 +35,20 @@ Result<PacketDelay> PacketDelay::start(const sys::NetNs& where, const std::strin
     DelayQueue queue = TRY(DelayQueue::open(options, random));
     sys::NetlinkSocket socket = TRY(sys::NetlinkSocket::open(NETLINK_NETFILTER));
     sys::TableSpec spec{.name = table, .chains = chains(queue.number())};
+    auto shared = DelayedNamespace::of(where);
+    for (sys::Chain& chain : spec.chains) chain.priority = shared->next_priority();
     sys::NftTable rules = TRY(sys::NftTable::create(std::move(socket), std::move(spec)));
-    return PacketDelay(std::move(queue), std::move(rules));
+    return PacketDelay(std::move(queue), std::move(rules), std::move(shared));
   });
+}
+
+PacketDelay& PacketDelay::operator=(PacketDelay&& other) noexcept {
+  if (this == &other) return *this;
+  (void)stop();
+  queue_ = std::move(other.queue_);
+  where_ = std::move(other.where_);
+  table_ = std::move(other.table_);
+  return *this;
 }
 
 Result<> PacketDelay::let_go() {
@@ -48,8 +59,11 @@ Result<> PacketDelay::let_go() {
 }
 
 Result<> PacketDelay::stop() {
+  if (!where_) return {};
   TRY_VOID(let_go());
-  return table_.remove();
+  where_->keep(std::move(table_));
+  auto where = std::move(where_);
+  return where.use_count() == 1 ? where->remove_ended() : Result<>{};
 }
 
-}  // namespace ordeal::fault
+}  // namespace ordeal::packets
