@@ -2,52 +2,77 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "fault/fault.h"
 
 namespace ordeal::cli {
 namespace {
 
-const char* kind_text(ArgumentKind kind) {
-  constexpr const char* kTexts[] = {"duration", "percent",   "whole number",  "true or false",
-                                    "text",     "text list", "list of ports", "list of hosts"};
-  return kTexts[static_cast<size_t>(kind)];
+std::string default_text(const ArgumentInfo& argument) {
+  if (argument.required()) return "required";
+  return argument.fallback == "null" ? "none" : "default " + argument.fallback;
 }
 
-std::string default_text(const ArgumentInfo& argument) {
-  if (argument.fallback.empty()) return "required";
-  return argument.fallback == "null" ? "none" : "default " + argument.fallback;
+void print_argument(const ArgumentInfo& argument) {
+  fmt::print("  {:<14} {} ({})\n{:17}{}\n", argument.name, argument.expected(), default_text(argument), "",
+             argument.help);
+  if (argument.kind == ArgumentKind::kDuration)
+    fmt::print("{:17}a bare number counts {}\n", "", format_duration(argument.unit));
+  if (!argument.gremlin.empty()) fmt::print("{:17}Gremlin: {}\n", "", argument.gremlin);
 }
 
 void print_full(const AttackInfo& info) {
   fmt::print("{}: {}\n\nArguments\n", info.type, info.summary);
-  for (const ArgumentInfo& argument : info.arguments) {
-    fmt::print("  {:<14} {} ({})\n                 {}\n", argument.name, kind_text(argument.kind),
-               default_text(argument), argument.help);
-    if (argument.kind == ArgumentKind::kDuration)
-      fmt::print("                 a bare number counts {}\n", format_duration(argument.unit));
-    if (!argument.gremlin.empty()) fmt::print("                 Gremlin: {}\n", argument.gremlin);
-  }
-  fmt::print("  {:<14} duration (default 60s)\n                 How long the attack is in force\n", "length");
+  for (const ArgumentInfo& argument : info.arguments) print_argument(argument);
+  fmt::print("  {:<14} a duration above 0 and at most 24h (default 60s)\n{:17}How long the attack is in force\n",
+             "length", "");
   fmt::print("\nUndo      {}\nProof     {}\n", to_text(info.step), info.proof);
   for (const std::string& mechanism : info.mechanisms) fmt::print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) fmt::print("Needs     {}\n", capability);
   for (const std::string& limit : info.limits) fmt::print("Limit     {}\n", limit);
+  fmt::print("\nExample, a whole experiment (`ordeal plan FILE` shows what it would do)\n");
+  for (std::string_view line : split_words(info.example, "\n")) fmt::print("  {}\n", line);
+}
+
+json::Array texts(const std::vector<std::string>& list) {
+  json::Array array;
+  for (const std::string& text : list) array.push_back(json::Value(text));
+  return array;
+}
+
+json::Value to_json(const ArgumentInfo& a) {
+  json::Object object{{"name", a.name}, {"kind", to_text(a.kind)}, {"expected", a.expected()}};
+  object["required"] = a.required();
+  object["default"] = a.required() ? json::Value() : json::parse(a.fallback).value();
+  if (a.kind == ArgumentKind::kDuration) {
+    object["unit"] = format_duration(a.unit);
+    object["least"] = format_duration(from_seconds(a.least));
+    object["most"] = format_duration(from_seconds(a.most));
+  } else if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger) {
+    object["unit"] = a.kind == ArgumentKind::kPercent ? "%" : "";
+    object["least"] = a.least;
+    object["most"] = a.most;
+  }
+  if (!a.choices.empty()) object["choices"] = texts(a.choices);
+  object["help"] = a.help;
+  object["gremlin"] = a.gremlin;
+  return object;
 }
 
 json::Value to_json(const AttackInfo& info) {
   json::Array arguments;
-  for (const ArgumentInfo& a : info.arguments)
-    arguments.push_back(json::Object{{"name", a.name},
-                                     {"kind", kind_text(a.kind)},
-                                     {"default", a.fallback},
-                                     {"help", a.help},
-                                     {"gremlin", a.gremlin}});
+  for (const ArgumentInfo& argument : info.arguments) arguments.push_back(to_json(argument));
   return json::Object{{"type", info.type},
                       {"summary", info.summary},
                       {"undo", to_text(info.step)},
+                      {"mechanisms", texts(info.mechanisms)},
+                      {"capabilities", texts(info.capabilities)},
                       {"proof", info.proof},
-                      {"arguments", std::move(arguments)}};
+                      {"limits", texts(info.limits)},
+                      {"lead_in", info.lead_in.empty() ? json::Value() : json::Value(info.lead_in)},
+                      {"arguments", std::move(arguments)},
+                      {"example", info.example}};
 }
 
 }  // namespace

@@ -30,6 +30,9 @@ Result<Experiment> read_experiment(const RunOptions& options) {
   Experiment experiment = TRY(read_document(options.experiment, decode_experiment));
   if (!options.expect.empty())
     TRY_VOID(read_document(options.expect, [&](json::Document& d) { return merge_expectations(experiment, d); }));
+  if (!options.prometheus.empty() && !is_http_url(options.prometheus))
+    return fail(Errc::kInvalidInput,
+                fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
   if (!options.prometheus.empty()) experiment.sources.prometheus = options.prometheus;
   if (!experiment.seed) experiment.seed = Random::fresh_seed() >> 11;  // fits a JSON number
   return experiment;
@@ -83,12 +86,9 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
 Result<Prepared> prepare(const RunOptions& options) {
   Prepared prepared;
   prepared.experiment = TRY(read_experiment(options));
-  auto fault = fault::find_fault(prepared.experiment.attack.type);
+  auto fault = fault::resolve(prepared.experiment.attack);
   if (!fault) return wrap(fault.error(), options.experiment);
   prepared.fault = *fault;
-  auto attack = resolve_arguments(prepared.experiment.attack, prepared.fault->info());
-  if (!attack) return wrap(attack.error(), options.experiment);
-  prepared.experiment.attack = std::move(*attack);
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   prepared.policies = TRY(guard::read_policies(options.policies));
@@ -96,7 +96,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   if (!options.inventory.empty()) inventory = TRY(read_document(options.inventory, decode_inventory));
   prepared.selection =
       TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
-  prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
+  if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
   prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
   prepared.warnings = warnings_for(prepared);

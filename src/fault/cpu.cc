@@ -45,6 +45,13 @@ AttackInfo describe() {
        .fallback = "false",
        .help = "Load all CPUs that the victim may use, whatever `cores` says.",
        .gremlin = "-a, --all."}};
+  info.example =
+      "name: the API stays fast beside a busy neighbour\n"
+      "target: {type: container, name: api}\n"
+      "attack:\n"
+      "  type: cpu\n"
+      "  args: {cores: 2, percent: 80}\n"
+      "  length: 2m\n";
   info.step = StepKind::kOwned;
   info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
   info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, to be exact on a busy machine"};

@@ -52,6 +52,11 @@ class Fault {
  public:
   virtual ~Fault() = default;
   virtual const AttackInfo& info() const = 0;
+  // What the resolved arguments must be besides what info() says of each alone. Looks at no victim.
+  virtual Result<> check_arguments(const Attack& attack) const {
+    (void)attack;
+    return {};
+  }
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
   // forbids ("other processes share the network namespace"), kUnsupported for what the kernel cannot do.
   virtual Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const = 0;
@@ -63,5 +68,7 @@ class Fault {
 const std::vector<const Fault*>& all_faults();
 // kInvalidInput with the nearest name when there is none.
 Result<const Fault*> find_fault(const std::string& type);
+// For an attack as it stands in a file: finds its fault, checks every argument and fills in the defaults.
+Result<const Fault*> resolve(Attack& attack);
 
 }  // namespace ordeal::fault

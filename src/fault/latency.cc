@@ -33,14 +33,30 @@ AttackInfo describe_attack() {
   info.arguments = {
       {"delay", Kind::kDuration, 1ms, "\"100ms\"", "Added delay, 1us to 60s", "-m, in milliseconds", 1e-6, 60},
       {"jitter", Kind::kDuration, 1ms, "\"0s\"", "Each packet's delay varies by it, 0 to 60s", "none", 0, 60},
-      {"distribution", Kind::kText, 1s, "\"uniform\"",
-       "Of the jitter: uniform (within ±jitter) or normal (jitter is one sigma)", ""},
-      {"direction", Kind::kText, 1s, "\"arrival\"", "arrival, departure or both",
-       "Gremlin acts on departure; arrival has the same round trip and does not starve bulk TCP"},
+      {.name = "distribution",
+       .kind = Kind::kWord,
+       .fallback = "\"uniform\"",
+       .help = "Of the jitter: uniform (within ±jitter) or normal (jitter is one sigma)",
+       .gremlin = "",
+       .choices = {"uniform", "normal"}},
+      {.name = "direction",
+       .kind = Kind::kWord,
+       .fallback = "\"arrival\"",
+       .help = "Packets that arrive at the victim, that leave it, or both",
+       .gremlin = "Gremlin acts on departure; arrival has the same round trip and does not starve bulk TCP",
+       .choices = {"arrival", "departure", "both"}},
       {"mark", Kind::kInteger, 1s, "4194304", "The packet mark bit that re-sent packets carry on departure", "", 1,
        2147483648.0},
   };
   for (ArgumentInfo& argument : packets::traffic_arguments()) info.arguments.push_back(std::move(argument));
+  info.example =
+      "name: a slow database slows the site, no more\n"
+      "target: {type: container, name: db}\n"
+      "attack:\n"
+      "  type: latency\n"
+      "  args: {delay: 300ms, jitter: 50ms, port: 5432}\n"
+      "  length: 2m\n";
+  info.hits_network = true;
   info.step = StepKind::kOwned;
   info.mechanisms = {"nftables queue in an owned table", "the xt target NFQUEUE in an owned table"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",

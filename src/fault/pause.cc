@@ -24,6 +24,12 @@ AttackInfo describe() {
   AttackInfo info;
   info.type = "pause";
   info.summary = "Freezes the victim's processes; they go on where they were.";
+  info.example =
+      "name: the cache hangs and the site stays up\n"
+      "target: {type: container, name: redis}\n"
+      "attack:\n"
+      "  type: pause\n"
+      "  length: 30s\n";
   info.step = StepKind::kJournalled;
   info.mechanisms = {"the cgroup freezer (version 1 or 2)", "SIGSTOP through pidfds"};
   info.capabilities = {"write access to the victim's cgroup", "CAP_KILL, for SIGSTOP to processes of other users"};

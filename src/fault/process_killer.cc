@@ -63,6 +63,13 @@ AttackInfo describe() {
   info.mechanisms = {"SIGKILL through a pidfd"};
   info.capabilities = {"CAP_KILL, for processes of other users"};
   info.proof = "processes that really died, seen through their pidfds";
+  info.example =
+      "name: a dead worker is replaced\n"
+      "target: {type: container, name: web}\n"
+      "attack:\n"
+      "  type: process_killer\n"
+      "  args: {process: gunicorn, newest: true, interval: 10s}\n"
+      "  length: 1m\n";
   return info;
 }
 
@@ -184,6 +191,11 @@ class KillerImpact : public Impact {
 class ProcessKillerFault : public Fault {
  public:
   const AttackInfo& info() const override { return killer_info(); }
+
+  Result<> check_arguments(const Attack& attack) const override {
+    TRY_VOID(ProcessMatch::from(attack));
+    return {};
+  }
 
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
     ProcessMatch match = TRY(ProcessMatch::from(attack));

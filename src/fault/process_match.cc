@@ -26,16 +26,25 @@ Result<ProcessMatch> ProcessMatch::from(const Attack& attack) {
   match.oldest_ = flag_argument(attack, "oldest");
   match.children_ = flag_argument(attack, "children");
   if (match.newest_ && match.oldest_)
-    return fail(Errc::kInvalidInput, "attack.args: \"newest\" and \"oldest\" exclude each other");
+    return refuse_field(attack, "args.oldest", "\"newest\" and \"oldest\" exclude each other");
   if (flag_argument(attack, "full")) {
     auto expression = std::make_shared<re2::RE2>(match.name_, re2::RE2::Quiet);
     if (!expression->ok())
-      return fail(Errc::kInvalidInput, fmt::format("attack.args.process: \"{}\" is no regular expression: {}",
-                                                   match.name_, expression->error()));
+      return refuse_field(
+          attack, "args.process",
+          fmt::format("expected a regular expression, found \"{}\": {}", match.name_, expression->error()));
     match.full_ = std::move(expression);
   }
-  if (std::string user = text_argument(attack, "user"); !user.empty()) match.user_ = TRY(sys::find_user(user));
-  if (std::string group = text_argument(attack, "group"); !group.empty()) match.group_ = TRY(sys::find_group(group));
+  if (std::string name = text_argument(attack, "user"); !name.empty()) {
+    auto user = sys::find_user(name);
+    if (!user) return refuse_field(attack, "args.user", user.error().what);
+    match.user_ = *user;
+  }
+  if (std::string name = text_argument(attack, "group"); !name.empty()) {
+    auto group = sys::find_group(name);
+    if (!group) return refuse_field(attack, "args.group", group.error().what);
+    match.group_ = *group;
+  }
   return match;
 }
 

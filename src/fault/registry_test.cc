@@ -3,7 +3,8 @@
 #include <set>
 
 #include "fault/faults.h"
-#include "json/value.h"
+#include "json/yaml.h"
+#include "model/experiment.h"
 #include "sys/nearest.h"
 
 namespace ordeal::fault {
@@ -18,6 +19,7 @@ TEST(Registry, EveryFaultDescribesItselfWhole) {
     for (const ArgumentInfo& argument : info.arguments) {
       EXPECT_FALSE(argument.help.empty()) << info.type << "." << argument.name;
       EXPECT_LT(argument.least, argument.most);
+      EXPECT_EQ(argument.choices.empty(), argument.kind != ArgumentKind::kWord);
       // A default must be a value that the argument itself accepts.
       if (argument.fallback.empty() || argument.fallback == "null") continue;
       AttackInfo one = info;
@@ -26,6 +28,36 @@ TEST(Registry, EveryFaultDescribesItselfWhole) {
       EXPECT_TRUE(resolve_arguments(attack, one)) << info.type << "." << argument.name;
     }
   }
+}
+
+TEST(Registry, EveryExampleIsAnExperimentOfItsAttack) {
+  for (const Fault* fault : all_faults()) {
+    auto document = json::parse_document(fault->info().example);
+    ASSERT_TRUE(document) << fault->info().type;
+    auto experiment = decode_experiment(*document);
+    ASSERT_TRUE(experiment) << experiment.error().message();
+    EXPECT_EQ(experiment->attack.type, fault->info().type);
+    auto resolved = resolve(experiment->attack);
+    EXPECT_TRUE(resolved) << resolved.error().message();
+  }
+}
+
+std::string error_of(const std::string& attack) {
+  auto document = json::parse_document("name: x\ntarget: {type: host}\nattack:\n" + attack);
+  auto experiment = decode_experiment(document.value());
+  auto resolved = resolve(experiment->attack);
+  return resolved ? "no error" : resolved.error().message();
+}
+
+TEST(Registry, WhatAFileSaysWrongHasItsLine) {
+  EXPECT_EQ(error_of("  type: latecy\n"), "line 4: attack.type: no attack is called \"latecy\"");
+  EXPECT_EQ(error_of("  args: {}\n  type: process_killer\n"),
+            "line 4: attack.args: \"process\" is missing; expected text");
+  EXPECT_EQ(error_of("  type: process_killer\n"), "line 4: attack.args: \"process\" is missing; expected text");
+  EXPECT_EQ(error_of("  type: latency\n  args:\n    port: 1\n    protocol: sctp\n"),
+            "line 7: attack.args.protocol: expected one of tcp, udp, icmp, all, TCP, UDP, ICMP, found \"sctp\"");
+  EXPECT_EQ(error_of("  type: process_killer\n  args:\n    process: (\n    full: true\n"),
+            "line 6: attack.args.process: expected a regular expression, found \"(\": missing ): (");
 }
 
 TEST(Registry, AWrongNameGetsASuggestion) {

@@ -46,6 +46,13 @@ AttackInfo describe() {
        .fallback = "null",
        .help = "The host's name. Without it no host is shut down.",
        .gremlin = ""}};
+  info.example =
+      "name: one of three replicas may go\n"
+      "target: {type: container, labels: {app: api}, count: 1}\n"
+      "attack:\n"
+      "  type: shutdown\n"
+      "  args: {delay: 5s}\n"
+      "  length: 1m\n";
   info.lead_in = "delay";
   info.step = StepKind::kOneWay;
   info.mechanisms = {"cgroup.kill (cgroup v2)", "SIGKILL through pidfds", "reboot(2), for a host"};

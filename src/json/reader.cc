@@ -29,11 +29,11 @@ std::string shown(const Value& value) {
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
-std::string list(std::initializer_list<std::string_view> words) { return fmt::format("{}", fmt::join(words, ", ")); }
+std::string list(const std::vector<std::string_view>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
 }  // namespace
 
-std::string nearest(std::string_view word, std::initializer_list<std::string_view> candidates) {
+std::string nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
   std::string best;
   size_t best_distance = 3;
   for (std::string_view candidate : candidates) {
@@ -44,9 +44,21 @@ std::string nearest(std::string_view word, std::initializer_list<std::string_vie
 }
 
 std::string Reader::place() const {
-  std::string where;
-  if (auto line = lines_->find(path_); line != lines_->end()) where = fmt::format("line {}: ", line->second);
-  return where + (path_.empty() ? "" : path_ + ": ");
+  std::string field = path_.empty() ? "" : path_ + ": ";
+  // What the file does not spell out stands where the nearest field around it does.
+  for (std::string path = path_;;) {
+    if (auto line = lines_->find(path); line != lines_->end()) return fmt::format("line {}: {}", line->second, field);
+    if (path.empty()) return field;
+    size_t up = path.find_last_of(".[");
+    path.resize(up == std::string::npos ? 0 : up);
+  }
+}
+
+Origin Reader::origin() const {
+  Origin origin{path_, {}};
+  for (auto at = lines_->lower_bound(path_); at != lines_->end() && at->first.starts_with(path_); ++at)
+    origin.lines.insert(*at);
+  return origin;
 }
 
 Unexpected Reader::expected(std::string_view what) const {
@@ -144,7 +156,7 @@ Result<std::vector<std::string>> Reader::texts() const {
   return all;
 }
 
-Result<std::string> Reader::word(std::initializer_list<std::string_view> words) const {
+Result<std::string> Reader::word(const std::vector<std::string_view>& words) const {
   std::string what = words.size() == 1 ? std::string(*words.begin()) : "one of " + list(words);
   if (!value_->is_string()) return expected(what);
   std::string_view found = value_->get_string();

@@ -14,12 +14,21 @@
 
 namespace ordeal::json {
 
+// Where a part of a file stands that outlives its Document: its field path, and the lines of what is below it.
+struct Origin {
+  std::string path;
+  std::map<std::string, int> lines;
+};
+
 class Reader {
  public:
   explicit Reader(const Document& document) : Reader(document.value, document.lines, "") {}
+  // Both must outlive the Reader.
+  Reader(const Value& value, const Origin& origin) : Reader(value, origin.lines, origin.path) {}
 
   const Value& value() const { return *value_; }
   const std::string& path() const { return path_; }
+  Origin origin() const;
 
   // The field must exist / may be absent (null counts as absent). Both fail when this is not an object.
   Result<Reader> at(std::string_view key) const;
@@ -37,7 +46,7 @@ class Reader {
   // A list of strings; a single string is a list of one.
   Result<std::vector<std::string>> texts() const;
   // One of the listed words.
-  Result<std::string> word(std::initializer_list<std::string_view> words) const;
+  Result<std::string> word(const std::vector<std::string_view>& words) const;
   // A flat map of strings; numbers and booleans are taken by their text.
   Result<std::vector<std::pair<std::string, std::string>>> labels() const;
   // The fields of an object, in the file's order.
@@ -59,6 +68,6 @@ class Reader {
 };
 
 // The candidate nearest to `word` (edit distance at most 2), or "".
-std::string nearest(std::string_view word, std::initializer_list<std::string_view> candidates);
+std::string nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
 }  // namespace ordeal::json

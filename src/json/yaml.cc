@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "json/double_key.h"
+#include "json/positions.h"
 #include "json/yaml_tree.h"
 
 namespace ordeal::json {
@@ -87,6 +87,7 @@ Result<> check_text(std::string_view text) {
 Result<Document> parse_yaml(std::string_view text) {
   TRY_VOID(check_text(text));
   YamlTree tree = TRY(read_yaml_tree(text));
+  if (tree.documents.empty()) return fail(Errc::kInvalidInput, "the file is empty but for comments");
   if (tree.documents.size() != 1)
     return fail(Errc::kInvalidInput, fmt::format("expected one document, found {}", tree.documents.size()));
   Document document;
@@ -101,8 +102,7 @@ Result<Document> parse_document(std::string_view text) {
   if (body.empty()) return fail(Errc::kInvalidInput, "the file is empty");
   if (body[0] != '{' && body[0] != '[') return parse_yaml(text);
   Document document{TRY(parse(text)), {}};
-  if (auto twice = find_double_key(text))
-    return fail(Errc::kInvalidInput, fmt::format("line {}: the key \"{}\" stands twice", twice->line, twice->key));
+  document.lines = TRY(find_lines(text));
   return document;
 }
 

@@ -33,7 +33,7 @@ TEST(Yaml, RefusesTwiceTheSameKeyAndTwoDocuments) {
 
 TEST(Yaml, LeavesOutEmptyDocuments) {
   EXPECT_EQ(written("---\n# nothing\n---\na: 1\n"), R"({"a":1})");
-  EXPECT_EQ(written("# nothing\n"), "expected one document, found 0");
+  EXPECT_EQ(written("# nothing\n"), "the file is empty but for comments");
 }
 
 TEST(Yaml, ExpandsAliasesInValuesAndKeys) {
@@ -48,6 +48,9 @@ TEST(Yaml, RefusesAnAliasInsideOfWhatItNames) {
 }
 
 TEST(Yaml, RefusesADocumentThatBeginsWithAComma) {
+  EXPECT_EQ(written("a:\n\tb: 1\n"),
+            "line 2, column 3: not YAML: illegal map value (a tab indents this line; YAML takes spaces only)");
+  EXPECT_EQ(written("# a comment\n"), "the file is empty but for comments");
   EXPECT_EQ(written(","), "line 1, column 1: not YAML: no value begins like this");
   EXPECT_EQ(written("--- a\n--- , a\n"), "line 2, column 5: not YAML: no value begins like this");
 }

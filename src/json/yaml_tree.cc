@@ -5,6 +5,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 
@@ -12,6 +13,12 @@ namespace ordeal::json {
 namespace {
 
 using Kind = YamlNode::Kind;
+
+bool indented_by_tab(std::string_view text, int line) {
+  for (; line > 0 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  text = text.substr(0, text.find('\n'));
+  return text.substr(0, text.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+}
 
 // Thrown through yaml-cpp, which has no other way to stop.
 struct Stop {
@@ -98,8 +105,9 @@ Result<YamlTree> read_yaml_tree(std::string_view text) {
   } catch (const Stop& stop) {
     return tl::unexpected(stop.error);
   } catch (const YAML::Exception& e) {
+    const char* tab = indented_by_tab(text, e.mark.line) ? " (a tab indents this line; YAML takes spaces only)" : "";
     return fail(Errc::kInvalidInput,
-                fmt::format("line {}, column {}: not YAML: {}", e.mark.line + 1, e.mark.column + 1, e.msg));
+                fmt::format("line {}, column {}: not YAML: {}{}", e.mark.line + 1, e.mark.column + 1, e.msg, tab));
   }
 }
 

@@ -1,4 +1,6 @@
-// Attack: one kind of fault with its arguments, as decoded from a file; and what an attack says of itself.
+// Attack: one kind of fault with its arguments, as decoded from a file; and what an attack says of itself. That
+// description is the only master of the arguments: files are checked by it, and `ordeal attacks`, docs/attacks.md and
+// the JSON Schema are made from it.
 #pragma once
 
 #include <optional>
@@ -17,12 +19,25 @@ struct Attack {
   std::string type;
   json::Object args;
   Nanos length = 60s;
-  Nanos lead_in{0};  // passes before the effect (a shutdown's delay); set by resolve_arguments
+  Nanos lead_in{0};                   // passes before the effect (a shutdown's delay); set by resolve_arguments
+  json::Origin origin{"attack", {}};  // for errors
 
   Nanos total() const { return lead_in + length; }
 };
 
-enum class ArgumentKind { kDuration, kPercent, kInteger, kBoolean, kText, kTextList, kPortList, kHostList };
+enum class ArgumentKind {
+  kDuration,
+  kPercent,
+  kInteger,
+  kBoolean,
+  kText,
+  kTextList,
+  kPortList,
+  kHostList,
+  kAddressList,
+  kWord
+};
+const char* to_text(ArgumentKind kind);
 
 struct ArgumentInfo {
   std::string name;
@@ -31,8 +46,13 @@ struct ArgumentInfo {
   std::string fallback;  // JSON text of the default; "" is required, "null" is absent
   std::string help;      // one sentence, with unit and range
   std::string gremlin;   // Gremlin's flag, and where our meaning or default differs; "" when it has none
-  double least = 0;
+  double least = 0;      // seconds, for durations
   double most = 1e9;
+  std::vector<std::string> choices;  // of a kWord
+
+  bool required() const { return fallback.empty(); }
+  // What a value must be: "a duration from 1us to 60s", "one of arrival, departure, both".
+  std::string expected() const;
 };
 
 // The undo guarantee of a change (DESIGN §2).
@@ -47,11 +67,15 @@ struct AttackInfo {
   std::vector<std::string> capabilities;  // "CAP_NET_ADMIN in the target's network namespace"
   std::string proof;                      // what is measured to prove the impact
   std::vector<std::string> limits;        // what it refuses or cannot prevent, a sentence each
-  std::string lead_in;  // the duration argument that passes before the effect; the length counts from its end
+  std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
+  std::string example;        // a small experiment, in YAML
+  bool hits_network = false;  // so that Ordeal's own watching must be left alone
 };
 
 // Checks `attack.args` against `info` and fills in defaults. Errors name the field: "attack.args.delay: …".
 Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info);
+// An error of the field `name`, a path below the attack: "type", "args.delay".
+Unexpected refuse_field(const Attack& attack, std::string_view name, std::string_view why);
 
 // Typed reads of resolved arguments; calling one for an argument of another kind is a bug.
 Nanos duration_argument(const Attack& attack, const std::string& name);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "expr/condition.h"
 #include "json/reader.h"
 
@@ -46,6 +47,7 @@ Result<Attack> decode_attack(const Reader& root) {
   Reader reader = TRY(root.at("attack"));
   TRY_VOID(reader.only({"type", "args", "length"}));
   Attack attack;
+  attack.origin = reader.origin();
   attack.type = TRY(TRY(reader.at("type")).text());
   std::optional<Nanos> length;
   if (auto args = TRY(reader.find("args"))) {
@@ -60,14 +62,20 @@ Result<Attack> decode_attack(const Reader& root) {
   return attack;
 }
 
+Result<std::string> decode_url(const Reader& reader) {
+  std::string url = TRY(reader.text());
+  if (!is_http_url(url)) return reader.expected(kUrlExpected);
+  return url;
+}
+
 Result<HttpProbe> decode_http(const Reader& reader) {
   HttpProbe probe;
   if (reader.value().is_string()) {
-    probe.url = TRY(reader.text());
+    probe.url = TRY(decode_url(reader));
     return probe;
   }
   TRY_VOID(reader.only({"url", "method", "timeout", "result"}));
-  probe.url = TRY(TRY(reader.at("url")).text());
+  probe.url = TRY(decode_url(TRY(reader.at("url"))));
   if (auto field = TRY(reader.find("method"))) probe.method = TRY(field->word({"GET", "HEAD", "POST"}));
   if (auto field = TRY(reader.find("timeout"))) probe.timeout = TRY(field->duration(1s));
   if (auto field = TRY(reader.find("result"))) {
@@ -169,7 +177,7 @@ Result<> decode_expectations(const Reader& reader, std::vector<Expectation>& exp
 Result<Sources> decode_sources(const Reader& reader) {
   TRY_VOID(reader.only({"prometheus", "scrape", "interval"}));
   Sources sources;
-  if (auto field = TRY(reader.find("prometheus"))) sources.prometheus = TRY(field->text());
+  if (auto field = TRY(reader.find("prometheus"))) sources.prometheus = TRY(decode_url(*field));
   if (auto field = TRY(reader.find("interval"))) {
     sources.interval = TRY(field->duration(1s));
     if (sources.interval < 100ms || sources.interval > 60s) return field->expected("an interval from 100ms to 60s");
@@ -179,7 +187,7 @@ Result<Sources> decode_sources(const Reader& reader) {
   for (const Reader& item : TRY(scrape->items())) {
     TRY_VOID(item.only({"url", "job", "labels"}));
     ScrapeTarget target;
-    target.url = TRY(TRY(item.at("url")).text());
+    target.url = TRY(decode_url(TRY(item.at("url"))));
     if (auto field = TRY(item.find("job"))) target.job = TRY(field->text());
     if (auto field = TRY(item.find("labels")))
       for (auto& [key, value] : TRY(field->labels())) target.labels[key] = value;
@@ -244,6 +252,16 @@ Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_na
 }
 
 }  // namespace
+
+bool is_http_url(std::string_view url) {
+  size_t start = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
+  if (start == 0) return false;
+  std::string_view place = url.substr(start, url.find_first_of("/?#", start) - start);
+  size_t colon = place.rfind(':');
+  if (colon == std::string_view::npos || place.ends_with(']')) return !place.empty();
+  auto port = parse_number<uint16_t>(place.substr(colon + 1));
+  return colon > 0 && port && *port > 0;
+}
 
 Result<Experiment> decode_experiment(const json::Document& document) {
   Reader reader(document);

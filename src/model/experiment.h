@@ -98,6 +98,10 @@ struct Experiment {
   std::optional<ActuatorSpec> on_breach;
 };
 
+// http or https, a host, and a port from 1 to 65535 when there is one.
+bool is_http_url(std::string_view url);
+constexpr const char* kUrlExpected = "a URL such as http://127.0.0.1:8000/metrics";
+
 Result<Experiment> decode_experiment(const json::Document& document);
 // The file of --expect: {expect: […], sources: …, hypothesis, baseline, recovery, on_breach}. Expectations of the
 // same name are an error; a value that both files give and that differs is an error.

@@ -102,7 +102,7 @@ TEST_P(BadExperiment, GetsOnePreciseError) {
 INSTANTIATE_TEST_SUITE_P(
     EveryRule, BadExperiment,
     testing::Values(
-        BadFile{"", "the file is empty"}, BadFile{"[]", "expected an object, found []"},
+        BadFile{"", "the file is empty"}, BadFile{"[]", "line 1: expected an object, found []"},
         BadFile{TARGET ATTACK, "line 1: \"name\" is missing"},
         BadFile{"name: x\n" ATTACK, "line 1: \"target\" is missing"},
         BadFile{"name: x\n" TARGET, "line 1: \"attack\" is missing"},
@@ -142,7 +142,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "line 4: expect[0].probe: expected exactly one of http, tcp and command"},
         BadFile{"name: x\n" TARGET ATTACK "expect: [{probe: {tcp: nowhere}, condition: result > 0}]\n",
                 "line 4: expect[0].probe.tcp: expected an address as host:port, found \"nowhere\""},
-        BadFile{"name: x\n" TARGET ATTACK "expect: [{probe: {http: {url: u, result: body}}, condition: result > 0}]\n",
+        BadFile{"name: x\n" TARGET ATTACK
+                "expect: [{probe: {http: {url: http://u, result: body}}, condition: result > 0}]\n",
                 "line 4: expect[0].probe.http.result: expected code, latency or json:FIELD, found \"body\""},
         BadFile{"name: x\n" TARGET ATTACK "sources: {interval: 10ms}\n",
                 "line 4: sources.interval: expected an interval from 100ms to 60s, found \"10ms\""},

@@ -33,9 +33,9 @@ TEST(Arguments, BareNumbersHaveGremlinsUnitAndTextItsOwn) {
 TEST(Arguments, BadOnesAreNamed) {
   EXPECT_EQ(resolved(R"({"process":"p","deley":5})"),
             "attack.args.deley: the attack latency has no argument \"deley\"; it knows: delay, port, process, length");
-  EXPECT_EQ(resolved("{}"), "attack.args: \"process\" is missing: its name");
+  EXPECT_EQ(resolved("{}"), "attack.args: \"process\" is missing; expected text");
   EXPECT_EQ(resolved(R"({"process":"p","delay":"2m"})"),
-            "attack.args.delay: expected a duration from 0.001 to 60 s, found \"2m\"");
+            "attack.args.delay: expected a duration from 1ms to 1m, found \"2m\"");
   EXPECT_EQ(resolved(R"({"process":"p","port":"70000"})"),
             "attack.args.port: expected a port (8000), a range (8000-8005) or an exclusion (^53), found \"70000\"");
 }

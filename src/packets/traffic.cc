@@ -162,8 +162,13 @@ std::vector<ArgumentInfo> traffic_arguments() {
       {"ports", Kind::kPortList, 1s, "null", "Remote ports; ^ excludes", "-p, whose default ^53 we do not add"},
       {"source_ports", Kind::kPortList, 1s, "null", "Local ports; ^ excludes", "-n/-s"},
       {"hosts", Kind::kHostList, 1s, "null", "Remote host names, addresses or networks; ^ excludes", "-h"},
-      {"ips", Kind::kHostList, 1s, "null", "Remote addresses or networks (10.0.0.0/8); ^ excludes", "-i"},
-      {"protocol", Kind::kText, 1s, "\"all\"", "tcp, udp, icmp or all", "-P"},
+      {"ips", Kind::kAddressList, 1s, "null", "Remote addresses or networks (10.0.0.0/8); ^ excludes", "-i"},
+      {.name = "protocol",
+       .kind = Kind::kWord,
+       .fallback = "\"all\"",
+       .help = "tcp, udp, icmp (with ICMPv6) or all; Gremlin's capitals are taken too",
+       .gremlin = "-P",
+       .choices = {"tcp", "udp", "icmp", "all", "TCP", "UDP", "ICMP"}},
       {"device", Kind::kText, 1s, "null", "One network device; lo is left alone unless it is named here", "-d"},
   };
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 namespace ordeal::report {
@@ -66,6 +67,7 @@ class Projection {
   ImpactSummary* impact(const json::Object& data);
 
   RunSummary summary_;
+  std::map<size_t, Reading> last_judged_;
 };
 
 void Projection::apply(const RunEvent& event) {
@@ -146,10 +148,12 @@ void Projection::on_reading(const RunEvent& event) {
                 text_of(event.data, "series"),
                 text_of(event.data, "detail")};
   if (sample.value && !std::isfinite(*sample.value)) sample.value.reset();
-  // That an expectation holds from the start is no news.
-  Reading before = expectation.samples.empty() ? Reading::kHolds : expectation.samples.back().reading;
-  bool changed = before != sample.reading;
-  if (changed) summary_.story.push_back(event);
+  if (expectation.counts_in(sample.phase)) {
+    // That an expectation holds from the start is no news.
+    Reading before = std::exchange(last_judged_.try_emplace(static_cast<size_t>(*index), Reading::kHolds).first->second,
+                                   sample.reading);
+    if (before != sample.reading) summary_.story.push_back(event);
+  }
   for (WhenSummary& when : expectation.when) {
     if (when.when != when_of(sample.phase)) continue;
     ++when.looks;
@@ -271,6 +275,13 @@ Standing ExpectationSummary::standing() const {
   for (const WhenSummary& item : when)
     if (rank(item.standing) > rank(worst)) worst = item.standing;
   return worst;
+}
+
+bool ExpectationSummary::counts_in(Phase phase) const {
+  auto counts = [&](const WhenSummary& item) {
+    return item.when == when_of(phase) || (phase == Phase::kRevert && item.when != "before");
+  };
+  return when.empty() || std::any_of(when.begin(), when.end(), counts);
 }
 
 std::optional<BootTime> RunSummary::attack_begin() const {

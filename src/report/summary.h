@@ -54,6 +54,8 @@ struct ExpectationSummary {
   std::vector<Sample> samples;
 
   Standing standing() const;  // breached, then undecided, then held, then not reached
+  // Whether what is read in this phase is judged at all; one that names only `after` is just shown during the attack.
+  bool counts_in(Phase phase) const;
 };
 
 struct BreachSummary {

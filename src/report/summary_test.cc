@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "report/markup.h"
@@ -28,6 +29,18 @@ TEST(Summary, FindsPhasesImpactsBreachAndLatencies) {
   EXPECT_NEAR(to_seconds(*summary.detection()), 7.03, 0.01);
   EXPECT_EQ(summary.verdict->outcome, "deviated");
   EXPECT_EQ(summary.wall(summary.begin), "2026-11-23T20:15:04.000Z");
+}
+
+TEST(Summary, TheStoryLeavesOutReadingsThatDoNotCount) {
+  std::vector<RunEvent> events = sample_run();
+  events[0].data["expectations"].as_array()[0].as_object()["when"] = json::Array{"before"};
+  auto told = [](const RunSummary& summary) {
+    return std::count_if(summary.story.begin(), summary.story.end(), [](const RunEvent& event) {
+      return event.type == "reading" && event.data.at("expectation").to_number<int>() == 0;
+    });
+  };
+  EXPECT_EQ(told(summarize(events)), 0);
+  EXPECT_GT(told(summarize(sample_run())), 0);
 }
 
 TEST(Summary, JudgesEachTimeOfAnExpectation) {

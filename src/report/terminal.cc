@@ -13,6 +13,7 @@ namespace ordeal::report {
 namespace {
 
 constexpr size_t kHistory = 40;
+constexpr size_t kStateWidth = 13;  // "judged during"
 constexpr Nanos kReadingsEvery = 5s;
 
 struct StateWords {
@@ -60,10 +61,12 @@ void TerminalView::on_reading(const RunEvent& event) {
   auto index = number_of(event.data, "expectation");
   if (!index || *index < 0 || static_cast<size_t>(*index) >= rows_.size()) return;
   Row& row = rows_[static_cast<size_t>(*index)];
-  Reading reading = reading_of(event.data);
-  if (row.seen && reading != row.reading)
-    due_.push_back(stamped(event.boot, harmless(tell(event, expectations_).text)));
-  row.reading = reading;
+  row.judged = expectations_[static_cast<size_t>(*index)].counts_in(phase_of(event.data));
+  if (row.judged) {
+    Reading before = std::exchange(row.reading, reading_of(event.data));
+    if (row.seen && before != row.reading)
+      due_.push_back(stamped(event.boot, harmless(tell(event, expectations_).text)));
+  }
   row.seen = readings_fresh_ = true;
   row.value = number_of(event.data, "value");
   row.history.push_back(row.value);
@@ -107,6 +110,16 @@ std::string TerminalView::impacts_line() const {
   return fmt::format("{} impact{} in force: {}", victims.size(), victims.size() == 1 ? "" : "s", join(victims, ", "));
 }
 
+// "judged after": what is read now does not count; the word tells which time does, the next one where there is one.
+std::string TerminalView::state_of(size_t index) const {
+  const Row& row = rows_[index];
+  if (!row.seen) return "waiting";
+  if (row.judged) return words_of(row.reading).word;
+  const std::vector<WhenSummary>& times = expectations_[index].when;
+  bool early = phase_ < Phase::kInject && times.size() > 1;
+  return "judged " + harmless(early ? times.front().when : times.back().when);
+}
+
 std::string TerminalView::row_line(size_t index, const TerminalStyle& style) const {
   const Row& row = rows_[index];
   const ExpectationSummary& expectation = expectations_[index];
@@ -115,14 +128,16 @@ std::string TerminalView::row_line(size_t index, const TerminalStyle& style) con
   std::string limit = expectation.threshold ? expectation.threshold->op + " " +
                                                   format_value(expectation.threshold->value, unit_of(expectation))
                                             : harmless(expectation.condition);
-  StateWords words = row.seen ? words_of(row.reading) : StateWords{"·", "waiting", Tone::kNeutral};
-  std::string line = fmt::format("{} {} {} {} ", coloured(words.mark, words.tone, style),
-                                 padded(fit(harmless(expectation.name), name_width), name_width), padded_left(value, 9),
-                                 padded(limit, 10));
+  StateWords words = row.judged ? words_of(row.reading) : StateWords{"·", "", Tone::kNeutral};
+  std::string shown_value = padded_left(value, 9);
+  if (row.seen && !row.judged) shown_value = coloured(shown_value, Tone::kNeutral, style);
+  std::string line =
+      fmt::format("{} {} {} {} ", coloured(words.mark, words.tone, style),
+                  padded(fit(harmless(expectation.name), name_width), name_width), shown_value, padded(limit, 10));
   // What is left of the width is the sparkline's; the state word must always be seen.
-  size_t used = name_width + 2 + 10 + 11 + 12;
+  size_t used = name_width + 2 + 10 + 11 + kStateWidth + 2;
   size_t room = style.width > used ? std::min(style.width - used, kHistory) : 0;
-  return line + coloured(padded(words.word, 10), words.tone, style) + sparkline(row.history, room);
+  return line + coloured(padded(state_of(index), kStateWidth), words.tone, style) + sparkline(row.history, room);
 }
 
 std::vector<std::string> TerminalView::frame(BootTime now, const TerminalStyle& style) const {
@@ -144,7 +159,7 @@ std::string TerminalView::readings_line() const {
     if (rows_[i].seen)
       parts.push_back(fmt::format("{} {} ({})", harmless(expectations_[i].name),
                                   rows_[i].value ? format_value(*rows_[i].value, unit_of(expectations_[i])) : "–",
-                                  words_of(rows_[i].reading).word));
+                                  state_of(i)));
   return join(parts, ", ");
 }
 

@@ -34,13 +34,15 @@ class TerminalView {
 
  private:
   struct Row {
-    Reading reading = Reading::kNoData;
+    Reading reading = Reading::kHolds;  // the last that was judged; that one holds from the start is no news
     bool seen = false;
+    bool judged = false;  // the last reading counts in its phase
     std::optional<double> value;
     std::deque<std::optional<double>> history;
   };
   void on_run(const RunEvent& event);
   void on_reading(const RunEvent& event);
+  std::string state_of(size_t index) const;
   std::string phase_line(BootTime now) const;
   std::string impacts_line() const;
   std::string row_line(size_t index, const TerminalStyle& style) const;

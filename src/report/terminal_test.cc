@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "report/columns.h"
@@ -69,6 +70,31 @@ TEST(TerminalView, PlainLinesTellEachThingOnceAndReadingsEveryFiveSeconds) {
   for (const std::string& line : lines) readings += has(line, "replicas up 3 (holds)");
   EXPECT_GE(readings, 4u);
   EXPECT_LE(readings, 6u);
+}
+
+// The sample with its first expectation, which breaks during the attack, judged after it only.
+std::vector<RunEvent> judged_after() {
+  std::vector<RunEvent> events = sample_run();
+  events[0].data["expectations"].as_array()[0].as_object()["when"] = json::Array{"after"};
+  events.erase(std::remove_if(events.begin(), events.end(), [](auto& e) { return e.type == "breach"; }), events.end());
+  return events;
+}
+
+TEST(TerminalView, WhatDoesNotCountYetIsShownAndNotJudged) {
+  TerminalView view;
+  std::string lines, frame;
+  for (const RunEvent& event : judged_after()) {
+    view.apply(event);
+    lines += joined(view.new_lines(event.boot));
+    if (event.type == "halt") frame = joined(view.frame(event.boot, {100, true}));
+  }
+  EXPECT_TRUE(has(frame, "1.03\u00a0s")) << frame;
+  EXPECT_TRUE(has(frame, "judged after")) << frame;
+  EXPECT_FALSE(has(frame, "BREACHED")) << frame;
+  EXPECT_TRUE(has(lines, "(judged after)")) << lines;
+  EXPECT_FALSE(has(lines, "BREACHED")) << lines;
+  std::string attack = lines.substr(0, lines.find("phase: recovery"));
+  EXPECT_FALSE(has(attack, "p95 latency is beyond its limit")) << attack;
 }
 
 TEST(TerminalView, NothingFromAnEventSteersTheTerminal) {

@@ -12,8 +12,7 @@ namespace {
 
 Result<> experiment(const json::Document& document) {
   Experiment decoded = TRY(decode_experiment(document));
-  const fault::Fault* fault = TRY(fault::find_fault(decoded.attack.type));
-  TRY_VOID(resolve_arguments(decoded.attack, fault->info()));
+  TRY_VOID(fault::resolve(decoded.attack));
   return {};
 }
 

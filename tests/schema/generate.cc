@@ -36,6 +36,9 @@ Object list_of(Array items) {
 constexpr const char* kPorts =
     "^[, ]*\\^?0*[1-9][0-9]{0,4}(-0*[1-9][0-9]{0,4})?([, ]+\\^?0*[1-9][0-9]{0,4}(-0*[1-9][0-9]{0,4})?)*[, ]*$";
 
+constexpr const char* kAddresses =
+    "^[, ]*\\^?[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?([, ]+\\^?[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?)*[, ]*$";
+
 Object schema_of(const ArgumentInfo& info) {
   switch (info.kind) {
     case ArgumentKind::kDuration: {
@@ -50,6 +53,13 @@ Object schema_of(const ArgumentInfo& info) {
       return {{"type", "boolean"}};
     case ArgumentKind::kText:
       return reference("text");
+    case ArgumentKind::kWord: {
+      Array words;
+      for (const std::string& choice : info.choices) words.push_back(Value(choice));
+      return {{"enum", std::move(words)}};
+    }
+    case ArgumentKind::kAddressList:
+      return list_of({Object{{"type", "string"}, {"pattern", kAddresses}}});
     case ArgumentKind::kTextList:
     case ArgumentKind::kHostList:
       return list_of({reference("text"), Object{{"type", "number"}}});
@@ -70,7 +80,7 @@ Object property_of(const ArgumentInfo& info) {
 }
 
 bool needs_arguments(const AttackInfo& info) {
-  return std::any_of(info.arguments.begin(), info.arguments.end(), [](auto& a) { return a.fallback.empty(); });
+  return std::any_of(info.arguments.begin(), info.arguments.end(), [](auto& a) { return a.required(); });
 }
 
 Object arguments_of(const AttackInfo& info) {
@@ -78,7 +88,7 @@ Object arguments_of(const AttackInfo& info) {
   Array required;
   for (const ArgumentInfo& argument : info.arguments) {
     properties[argument.name] = property_of(argument);
-    if (argument.fallback.empty()) required.push_back(Value(argument.name));
+    if (argument.required()) required.push_back(Value(argument.name));
   }
   properties["length"] = reference("length");
   Object object{{"type", "object"}, {"description", info.summary}, {"properties", std::move(properties)}};
@@ -131,23 +141,24 @@ void copy_definitions(const Value& value, const Object& from, Object& into) {
   }
 }
 
-const char* kind_text(ArgumentKind kind) {
-  constexpr const char* kTexts[] = {"duration", "percent",   "whole number",  "true or false",
-                                    "text",     "text list", "list of ports", "list of hosts"};
-  return kTexts[static_cast<size_t>(kind)];
-}
-
 // A cell of a table.
 std::string cell(std::string text) {
   for (size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
   return text;
 }
 
+// "duration from 1us to 1m; a bare number counts 1ms"
+std::string type_of(const ArgumentInfo& a) {
+  if (a.kind == ArgumentKind::kWord) return a.expected();
+  std::string type = to_text(a.kind);
+  if (a.kind == ArgumentKind::kDuration) return a.expected().substr(2) + "; bare: " + format_duration(a.unit);
+  if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger) return a.expected().substr(2);
+  return type;
+}
+
 std::string row_of(const ArgumentInfo& a) {
-  std::string type = kind_text(a.kind);
-  if (a.kind == ArgumentKind::kDuration) type += fmt::format(" (bare: {})", format_duration(a.unit));
-  std::string standard = a.fallback.empty() ? "required" : a.fallback == "null" ? "none" : "`" + a.fallback + "`";
-  return fmt::format("| `{}` | {} | {} | {} | {} |\n", a.name, type, standard, cell(a.help), cell(a.gremlin));
+  std::string standard = a.required() ? "required" : a.fallback == "null" ? "none" : "`" + a.fallback + "`";
+  return fmt::format("| `{}` | {} | {} | {} | {} |\n", a.name, type_of(a), standard, cell(a.help), cell(a.gremlin));
 }
 
 std::string bullets(const char* title, const std::vector<std::string>& items) {
@@ -160,6 +171,7 @@ std::string section_of(const AttackInfo& info) {
   text += fmt::format("- **Undo**: {}\n", to_text(info.step)) +
           bullets("Mechanisms, the first that works", info.mechanisms) + bullets("Needs", info.capabilities) +
           bullets("Proof", {info.proof}) + bullets("Limits", info.limits);
+  text += "\n```yaml\n" + info.example + "```\n";
   if (info.arguments.empty()) return text + "\nNo arguments but `length`.\n";
   text += "\n| argument | type | default | meaning | Gremlin |\n|---|---|---|---|---|\n";
   for (const ArgumentInfo& argument : info.arguments) text += row_of(argument);
