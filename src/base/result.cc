@@ -5,9 +5,18 @@
 
 namespace ordeal {
 
+namespace {
+
+std::string words_of(int number) {
+  const char* words = strerrordesc_np(number);  // null for a number that has none
+  return words ? words : "error " + std::to_string(number);
+}
+
+}  // namespace
+
 std::string Error::message() const {
   std::string text = what;
-  if (sys_errno != 0 && !cause) text += std::string(": ") + strerrordesc_np(sys_errno);
+  if (sys_errno != 0 && !cause) text += ": " + words_of(sys_errno);
   if (cause) text += ": " + cause->message();
   return text;
 }

@@ -29,6 +29,10 @@ TEST(Result, AChainReadsFromTheOutsideIn) {
   EXPECT_EQ(outer.sys_errno, EACCES);
 }
 
+TEST(Result, AnErrorNumberWithoutAName) {
+  EXPECT_EQ(fail_errno("cannot open /x", 3000).value().message(), "cannot open /x: error 3000");
+}
+
 TEST(Result, AdviceIsTheNearestHint) {
   Error inner = fail(Errc::kRefused, "no", "ask").value();
   EXPECT_EQ(wrap(inner, "outer").value().advice(), "ask");
