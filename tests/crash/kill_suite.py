@@ -44,9 +44,10 @@ def one_run(lab, attack, who, instant, rules=False):
     attack.before(lab)
     run = Run(lab, attack.experiment(lab))
     wait_until(lambda: run.guard() or run.process.poll() is not None, 10, 0.005)
+    began = run.process.poll() is None
     time.sleep(instant)
     killed = strike(lab, run, who)
-    problems = [attack.ended(lab, killed)]
+    problems = [attack.ended(lab, killed), "" if began else "the run ended before its guard was there: nothing was shown"]
     if run.wait() is None:
         problems.append("the engine did not end")
     clean_at, left = traces.clean_within(lab, run)
