@@ -115,6 +115,9 @@ TEST(Condition, SaysWhyItDoesNotFitAResult) {
 TEST(Condition, LimitsDepthLengthAndSteps) {
   EXPECT_NE(refusal(std::string(200, '(') + "1" + std::string(200, ')')).find("levels deep"), std::string::npos);
   EXPECT_NE(refusal(std::string(100, '!') + "true").find("levels deep"), std::string::npos);
+  std::string chain = "1";
+  for (int i = 0; i < 1000; ++i) chain += "+1";
+  EXPECT_NE(refusal(chain + " > 0").find("levels deep"), std::string::npos);
   EXPECT_NE(refusal(std::string(5000, ' ')).find("at most 4096 bytes"), std::string::npos);
   EXPECT_NE(failure("len(result) == 1", List(200'000, 1.0)).find("steps"), std::string::npos);
 }

@@ -48,6 +48,7 @@ struct Node {
   const Function* function = nullptr;
   std::vector<std::unique_ptr<Node>> children;
   Type type = Type::kAny;
+  int height = 1;  // of the tree below: 1 for a leaf
 };
 using NodePtr = std::unique_ptr<Node>;
 

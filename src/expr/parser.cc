@@ -87,6 +87,13 @@ class Parser {
     return advance();
   }
 
+  Result<> add_child(Node& parent, NodePtr child) const {
+    parent.height = std::max(parent.height, child->height + 1);
+    parent.children.push_back(std::move(child));
+    if (parent.height <= kMostDepth) return {};
+    return fail_at(parent.column, fmt::format("more than {} levels deep", kMostDepth));
+  }
+
   NodePtr node(Op op, size_t column, Type type) {
     auto made = std::make_unique<Node>();
     made->op = op;
@@ -115,8 +122,8 @@ class Parser {
       TRY_VOID(want(*right, op->operands, op->symbol));
       if (op->operands == Type::kAny) TRY_VOID(want(*right, left->type, op->symbol));
       NodePtr both = node(op->op, column, op->returns);
-      both->children.push_back(std::move(left));
-      both->children.push_back(std::move(right));
+      TRY_VOID(add_child(*both, std::move(left)));
+      TRY_VOID(add_child(*both, std::move(right)));
       left = std::move(both);
     }
     return left;
@@ -135,7 +142,7 @@ class Parser {
     Type type = negate ? Type::kNumber : Type::kBool;
     NodePtr made = node(negate ? Op::kNegate : Op::kNot, token_.column, type);
     TRY_VOID(advance());
-    made->children.push_back(TRY(parse_unary()));
+    TRY_VOID(add_child(*made, TRY(parse_unary())));
     TRY_VOID(want(*made->children[0], type, negate ? "-" : "!"));
     return made;
   }
@@ -146,8 +153,8 @@ class Parser {
       NodePtr indexed = node(Op::kIndex, token_.column, Type::kNumber);
       TRY_VOID(want(*value, Type::kList, "an index"));
       TRY_VOID(advance());
-      indexed->children.push_back(std::move(value));
-      indexed->children.push_back(TRY(parse_binary(0)));
+      TRY_VOID(add_child(*indexed, std::move(value)));
+      TRY_VOID(add_child(*indexed, TRY(parse_binary(0))));
       TRY_VOID(want(*indexed->children[1], Type::kNumber, "an index"));
       TRY_VOID(take("]"));
       value = std::move(indexed);
@@ -195,7 +202,7 @@ class Parser {
     TRY_VOID(take("("));
     while (!at_symbol(")")) {
       if (!call->children.empty()) TRY_VOID(take(","));
-      call->children.push_back(TRY(parse_binary(0)));
+      TRY_VOID(add_child(*call, TRY(parse_binary(0))));
       const Type& type = function.types[std::min(call->children.size(), function.types.size()) - 1];
       TRY_VOID(want(*call->children.back(), type, fmt::format("{}()", function.name)));
     }

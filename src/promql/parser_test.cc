@@ -217,6 +217,7 @@ TEST(Printer, PrintsTextThatParsesBackToTheSameTree) {
            "sum(rate(http_requests_total{status=~\"5..\"}[1m])) / sum(rate(http_requests_total[1m]))",
            "histogram_quantile(0.95, sum by (le) (rate(h_bucket[1m]))) > 0.5",
            "-(-1) ^ -2 + +foo - NaN * -Inf",
+           "foo ^ inf ^ bar",
            "{\"on\"} + {\"nan\"} + {\"a.b\", __name__!=\"c\"}",
            "a unless on (x) b or ignoring () c",
            "quantile without (a) (0.5, -(foo offset -5m)) @ 5",

@@ -51,7 +51,8 @@ std::string selector_text(const VectorSelector& selector) {
 
 std::string number_text(double value) {
   if (std::isfinite(value) && value != std::floor(value)) return fmt::format("{}", value);
-  return std::isfinite(value) ? fmt::format("{:.0f}", value) : value_text(value);
+  if (std::isfinite(value)) return fmt::format("{:.0f}", value);
+  return value > 0 ? "Inf" : value_text(value);  // a sign before it would read as an operator
 }
 
 struct Printer {
