@@ -46,15 +46,28 @@ Result<> write_existing(const std::string& path, std::string_view text) {
   return {};
 }
 
-Result<> write_atomically(const std::string& path, std::string_view text, unsigned mode) {
+namespace {
+
+Result<> write_and_rename(const std::string& path, std::string_view text, unsigned mode, bool sync) {
   std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
   {
     UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (!fd) return fail_errno("cannot create " + temporary);
     TRY_VOID(write_all(fd.get(), text, temporary));
-    if (::fsync(fd.get()) < 0) return fail_errno("cannot sync " + temporary);
+    if (sync && ::fsync(fd.get()) < 0) return fail_errno("cannot sync " + temporary);
   }
   if (::rename(temporary.c_str(), path.c_str()) < 0) return fail_errno("cannot rename to " + path);
+  return {};
+}
+
+}  // namespace
+
+Result<> replace_whole(const std::string& path, std::string_view text, unsigned mode) {
+  return write_and_rename(path, text, mode, false);
+}
+
+Result<> write_atomically(const std::string& path, std::string_view text, unsigned mode) {
+  TRY_VOID(write_and_rename(path, text, mode, true));
   std::string folder = std::filesystem::path(path).parent_path();
   UniqueFd fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) < 0) return fail_errno("cannot sync the folder of " + path);

@@ -16,6 +16,8 @@ Result<std::string> read_file(const std::string& path, size_t limit = kMaxInputB
 Result<> write_existing(const std::string& path, std::string_view text);
 // Replaces `path` as a whole: temporary file, fsync, rename, fsync of the folder. A reader sees old or new.
 Result<> write_atomically(const std::string& path, std::string_view text, unsigned mode = 0644);
+// The same without fsync: a crash of the machine may lose it.
+Result<> replace_whole(const std::string& path, std::string_view text, unsigned mode = 0644);
 // mkdir -p.
 Result<> make_folders(const std::string& path, unsigned mode = 0755);
 

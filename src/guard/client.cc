@@ -16,6 +16,7 @@ namespace {
 
 constexpr Nanos kStartLimit = 10s;
 constexpr Nanos kEndLimit = 5s;
+constexpr int kMostUnanswered = 16;  // apply requests
 
 std::string text_of(const json::Object& message, std::string_view key) {
   const json::Value* value = message.if_contains(key);
@@ -27,7 +28,7 @@ int64_t number_of(const json::Object& message, std::string_view key) {
   return value && value->is_number() ? value->to_number<int64_t>() : -1;
 }
 
-Result<GuardEvent> decode(const json::Object& message) {
+Result<GuardEvent> decode(const json::Object& message) try {
   static const std::map<std::string, GuardEvent::Kind> kKinds{{"applied", GuardEvent::Kind::kApplied},
                                                               {"apply_failed", GuardEvent::Kind::kApplyFailed},
                                                               {"victim_gone", GuardEvent::Kind::kVictimGone},
@@ -57,6 +58,8 @@ Result<GuardEvent> decode(const json::Object& message) {
     for (const json::Value& step : steps->as_array()) event.steps.push_back(TRY(step_from_json(step)));
   if (const json::Value* proof = message.if_contains("proof")) event.proof = TRY(proof_from_json(*proof));
   return event;
+} catch (const std::exception& error) {
+  return fail(Errc::kInternal, error.what());
 }
 
 // Nothing that the guard says may be lost: the run ends as an error.
@@ -65,6 +68,15 @@ GuardEvent not_understood(const Error& error) {
   event.kind = GuardEvent::Kind::kHalting;
   event.by = "error";
   event.why = "the guard said what this program does not understand: " + error.message();
+  return event;
+}
+
+GuardEvent not_applied(int impact, const std::string& victim, const Error& error) {
+  GuardEvent event;
+  event.kind = GuardEvent::Kind::kApplyFailed;
+  event.impact = impact;
+  event.victim = victim;
+  event.error = wrap(error, "cannot ask the guard to hit " + victim).value();
   return event;
 }
 
@@ -95,7 +107,7 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   theirs.reset();
   auto ready = await_message(client.socket_.get(), kStartLimit);
   if (!ready) return client.no_start(options, ready.error());
-  client.journalled_ = ready->at("journalled").as_bool();
+  client.journalled_ = ready->contains("journalled") && ready->at("journalled") == true;
   return client;
 }
 
@@ -121,29 +133,44 @@ GuardClient::~GuardClient() {
   process_->wait(kEndLimit);
 }
 
-void GuardClient::send(const json::Object& request) {
-  // A guard that does not read is dealt with by its reaper, and then its socket closes.
-  (void)send_message(socket_.get(), request);
-}
+// A guard that does not read is dealt with by its reaper, and then its socket closes.
+Result<> GuardClient::send(const json::Object& request) { return send_message(socket_.get(), request); }
 
 void GuardClient::inject(int impact, const Victim& victim, const Attack& attack) {
   json::Array exemptions;
   for (const packets::Exemption& exemption : exemptions_) exemptions.push_back(to_json(exemption));
-  send({{"v", kWireVersion},
-        {"op", "apply"},
-        {"impact", impact},
-        {"victim", to_json(victim)},
-        {"attack", to_json(attack)},
-        {"candidates", candidates_},
-        {"exemptions", std::move(exemptions)}});
+  waiting_.push_back({impact,
+                      victim.name,
+                      {{"v", kWireVersion},
+                       {"op", "apply"},
+                       {"impact", impact},
+                       {"victim", to_json(victim)},
+                       {"attack", to_json(attack)},
+                       {"candidates", candidates_},
+                       {"exemptions", std::move(exemptions)}}});
+  send_waiting();
 }
 
-void GuardClient::renew() { send({{"v", kWireVersion}, {"op", "renew"}}); }
+void GuardClient::send_waiting() {
+  for (; !waiting_.empty() && unanswered_ < kMostUnanswered; waiting_.pop_front()) {
+    const Asked& next = waiting_.front();
+    if (auto sent = send(next.request)) {
+      ++unanswered_;
+    } else {
+      unsent_.push_back(not_applied(next.impact, next.victim, sent.error()));
+    }
+  }
+}
 
-void GuardClient::revert_all(const std::string& why) { send({{"v", kWireVersion}, {"op", "revert"}, {"why", why}}); }
+void GuardClient::renew() { (void)send({{"v", kWireVersion}, {"op", "renew"}}); }
+
+void GuardClient::revert_all(const std::string& why) {
+  waiting_.clear();
+  (void)send({{"v", kWireVersion}, {"op", "revert"}, {"why", why}});
+}
 
 std::vector<GuardEvent> GuardClient::events() {
-  std::vector<GuardEvent> events;
+  std::vector<GuardEvent> events = std::exchange(unsent_, {});
   while (!gone_) {
     auto received = receive_message(socket_.get());
     gone_ = !received || received->closed;
@@ -151,12 +178,15 @@ std::vector<GuardEvent> GuardClient::events() {
     if (gone_ || !received->message) break;
     auto event = decode(*received->message);
     events.push_back(event ? std::move(*event) : not_understood(event.error()));
+    if (events.back().kind == GuardEvent::Kind::kApplied || events.back().kind == GuardEvent::Kind::kApplyFailed)
+      --unanswered_;
   }
+  send_waiting();
   return events;
 }
 
 Result<int> GuardClient::finish() {
-  send({{"v", kWireVersion}, {"op", "bye"}});
+  (void)send({{"v", kWireVersion}, {"op", "bye"}});
   auto status = process_->wait(kEndLimit);
   if (!status) return fail(Errc::kInternal, "the guard did not end within 5 s");
   return status->signal == 0 ? status->code : 7;

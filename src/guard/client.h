@@ -3,12 +3,14 @@
 // everything, and waits for it.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "json/value.h"
 #include "model/seams.h"
 #include "packets/exemption.h"
 #include "sys/spawn.h"
@@ -62,11 +64,20 @@ class GuardClient : public Injector {
  private:
   GuardClient(UniqueFd socket, sys::Child process)
       : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
-  void send(const json::Object& request);
+  Result<> send(const json::Object& request);
+  void send_waiting();
   Unexpected no_start(const GuardStart& options, const Error& cause);
 
   UniqueFd socket_;
   std::unique_ptr<sys::Child> process_;
+  struct Asked {
+    int impact;
+    std::string victim;
+    json::Object request;
+  };
+  std::deque<Asked> waiting_;       // not sent yet: a revert goes before them
+  int unanswered_ = 0;              // sent
+  std::vector<GuardEvent> unsent_;  // what the guard will never answer
   std::vector<packets::Exemption> exemptions_;
   int64_t candidates_ = 1;
   bool journalled_ = false;

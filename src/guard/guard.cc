@@ -31,6 +31,7 @@ namespace {
 constexpr Nanos kRenewEvery = 500ms;
 constexpr Nanos kWatchVictimsEvery = 50ms;
 constexpr Nanos kCheckLatchEvery = 1s;
+constexpr Nanos kHearAtMost = 50ms;
 
 Result<UniqueFd> watch_halts(const Paths& paths, const std::string& run_folder) {
   UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
@@ -106,14 +107,16 @@ void Guard::wait() {
 }
 
 void Guard::hear_engine() {
-  for (;;) {
+  // A hundred requests must not keep a halt waiting.
+  for (BootTime until = boot_now() + kHearAtMost; boot_now() < until;) {
     auto received = receive_message(options_.engine.get());
     if (!received || received->closed) {
       end_by("engine", "the engine is gone");
       return;
     }
     if (!received->message) return;
-    answer(*received->message);
+    auto understood = understand(*received->message, [&](const json::Object& request) { answer(request); });
+    if (!understood) return end_by("error", understood.error().message());
   }
 }
 
@@ -237,7 +240,7 @@ void Guard::work_impacts() {
   BootTime now = boot_now();
   for (auto& [id, held] : held_)
     if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
-  for (const auto& [id, why] : broken) end(id, why);
+  for (const auto& [id, why] : broken) end({id}, why);
 }
 
 void Guard::watch_victims() {
@@ -248,18 +251,17 @@ void Guard::watch_victims() {
       continue;
     }
     tell({{"op", "victim_gone"}, {"impact", id}, {"victim", found->second.victim.name}, {"why", why}});
-    end(id, "the victim is gone: " + why);
+    end({id}, "the victim is gone: " + why);
   }
 }
 
 void Guard::end_what_is_due() {
+  std::vector<int> over;
   for (const Ledger::Due& due : ledger_.due(boot_now())) {
-    if (due.why == Ledger::Why::kLength) {
-      end(due.impact, "its length is over");
-    } else {
-      return end_by("lease", "the engine did not renew its lease");
-    }
+    if (due.why == Ledger::Why::kLease) return end_by("lease", "the engine did not renew its lease");
+    over.push_back(due.impact);
   }
+  end(over, "its length is over");
 }
 
 void Guard::renew_kernel_leases() {
@@ -269,37 +271,54 @@ void Guard::renew_kernel_leases() {
   std::vector<std::pair<int, std::string>> broken;
   for (auto& [id, held] : held_)
     if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
-  for (const auto& [id, why] : broken) end(id, why);
+  for (const auto& [id, why] : broken) end({id}, why);
 }
 
 void Guard::beat() { reaper_.beat(boot_now(), !held_.empty()); }
 
-void Guard::end(int id, const std::string& why) {
-  auto found = held_.find(id);
-  if (found == held_.end()) return;
-  Held held = std::move(found->second);
-  held_.erase(found);
+// First everything is reverted, then it is told: a thousand victims wait for no report.
+void Guard::end(const std::vector<int>& impacts, const std::string& why) {
+  std::vector<Ended> all;
+  std::vector<std::string> claims;
+  for (int id : impacts) {
+    if (!held_.count(id)) continue;
+    all.push_back(revert(id));
+    beat();  // however many there are, the guard is not hung
+  }
+  for (const Ended& ended : all) {
+    tell_reverted(ended, why);
+    for (std::string& claim : claims_of(ended.held)) claims.push_back(std::move(claim));
+  }
+  if (!all.empty()) (void)registration_.release(claims, static_cast<int64_t>(all.size()));
+}
+
+Guard::Ended Guard::revert(int id) {
+  Ended ended{id, std::move(held_.extract(id).mapped()), {}, {}, {}};
   ledger_.ended(id);
   victim_watch_.remove(id);
   BootTime start = boot_now();
-  Result<> reverted = held.impact->revert();
-  BootTime end = boot_now();
+  ended.result = ended.held.impact->revert();
+  ended.reverted = boot_now();
+  ended.took = ended.reverted - start;
   failpoint("guard.reverted");
+  return ended;
+}
+
+void Guard::tell_reverted(const Ended& ended, const std::string& why) {
+  const std::string& victim = ended.held.victim.name;
   json::Object event{{"op", "reverted"},
-                     {"impact", id},
-                     {"victim", held.victim.name},
+                     {"impact", ended.id},
+                     {"victim", victim},
                      {"why", why},
-                     {"applied_boot_ns", held.applied.time_since_epoch().count()},
-                     {"reverted_boot_ns", end.time_since_epoch().count()},
-                     {"took_ms", to_millis(end - start)},
-                     {"result", reverted ? "clean" : "failed"},
-                     {"error", reverted ? "" : reverted.error().message()},
-                     {"proof", to_json(held.impact->proof(end))}};
-  held.impact.reset();
-  (void)registration_.release(claims_of(held), 1);
-  if (!reverted) {
+                     {"applied_boot_ns", ended.held.applied.time_since_epoch().count()},
+                     {"reverted_boot_ns", ended.reverted.time_since_epoch().count()},
+                     {"took_ms", to_millis(ended.took)},
+                     {"result", ended.result ? "clean" : "failed"},
+                     {"error", ended.result ? "" : ended.result.error().message()},
+                     {"proof", to_json(ended.held.impact->proof(ended.reverted))}};
+  if (!ended.result) {
     failed_ = true;
-    (void)engage_latch(paths_, fmt::format("a revert failed on {}: {}", held.victim.name, reverted.error().message()),
+    (void)engage_latch(paths_, fmt::format("a revert failed on {}: {}", victim, ended.result.error().message()),
                        options_.run_id, wall_now());
   }
   tell(std::move(event));
@@ -308,7 +327,7 @@ void Guard::end(int id, const std::string& why) {
 void Guard::end_all(const std::string& why) {
   std::vector<int> ids;
   for (const auto& [id, held] : held_) ids.push_back(id);
-  for (int id : ids) end(id, why);
+  end(ids, why);
 }
 
 void Guard::end_by(const std::string& by, const std::string& why) {

@@ -61,7 +61,16 @@ class Guard {
   void renew_kernel_leases();
   void beat();
 
-  void end(int impact, const std::string& why);
+  struct Ended {
+    int id = 0;
+    Held held;
+    BootTime reverted;
+    Nanos took;
+    Result<> result;
+  };
+  void end(const std::vector<int>& impacts, const std::string& why);
+  Ended revert(int impact);
+  void tell_reverted(const Ended& ended, const std::string& why);
   void end_all(const std::string& why);
   void end_by(const std::string& by, const std::string& why);
   void tell(json::Object event);

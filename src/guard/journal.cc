@@ -16,7 +16,7 @@ namespace ordeal::guard {
 namespace {
 
 constexpr size_t kRecordBytes = 4096;
-constexpr size_t kRecords = 256;
+constexpr int64_t kRecords = 1024;
 constexpr uint32_t kMagic = 0x4a44524f;  // "ORDJ"
 constexpr uint16_t kVersion = 1;
 
@@ -84,7 +84,6 @@ Result<Journal> Journal::create(const std::string& path, const std::string& run_
 Result<> Journal::append(const json::Value& value) {
   std::string payload = json::write(value);
   if (payload.size() > kMaxPayload) return fail(Errc::kRefused, "the undo record is larger than 4 KiB");
-  if (records_ >= static_cast<int64_t>(kRecords)) return fail(Errc::kRefused, "the journal is full");
   Header header;
   header.length = static_cast<uint16_t>(payload.size());
   header.crc = crc32c(payload);
@@ -101,12 +100,21 @@ Result<> Journal::append(const json::Value& value) {
 
 Result<> Journal::append_undo(int number, const fault::UndoRecord& record) {
   failpoint("reaper.before_journal");
+  // What is open keeps its place for the record that it is done.
+  if (records_ + open_ + 2 > kRecords)
+    return fail(Errc::kRefused, fmt::format("the journal is full: {} effects are to be undone already", open_),
+                "hit fewer victims at once");
   TRY_VOID(append(json::Object{{"type", "undo"}, {"number", number}, {"undo", to_json(record)}}));
+  ++open_;
   failpoint("reaper.journalled");
   return {};
 }
 
-Result<> Journal::append_done(int number) { return append(json::Object{{"type", "done"}, {"number", number}}); }
+Result<> Journal::append_done(int number) {
+  TRY_VOID(append(json::Object{{"type", "done"}, {"number", number}}));
+  --open_;
+  return {};
+}
 
 Result<> Journal::remove() {
   if (::unlink(path_.c_str()) < 0 && errno != ENOENT) return fail_errno("cannot remove " + path_);

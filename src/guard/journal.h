@@ -28,6 +28,7 @@ class Journal {
   std::string path_;
   UniqueFd fd_;
   int64_t records_ = 0;
+  int64_t open_ = 0;  // undo records without their done
 };
 
 // The undo records that are not marked done, by number. A torn last record (power loss while appending) is ignored:

@@ -78,6 +78,16 @@ TEST_F(JournalFile, DamageInTheMiddleNeedsAPerson) {
   EXPECT_EQ(read_journal(path).error().code, Errc::kRevertFailed);
 }
 
+TEST_F(JournalFile, KeepsRoomToMarkEachOpenRecordDone) {
+  auto journal = Journal::create(path, "r1");
+  ASSERT_TRUE(journal);
+  int taken = 0;
+  while (taken < 2000 && journal->append_undo(taken, record("a"))) ++taken;
+  EXPECT_EQ(taken, 511);
+  for (int i = 0; i < taken; ++i) ASSERT_TRUE(journal->append_done(i)) << i;
+  EXPECT_EQ(open_records(), "");
+}
+
 TEST_F(JournalFile, RefusesARecordThatDoesNotFit) {
   auto journal = Journal::create(path, "r1");
   EXPECT_EQ(journal->append_undo(1, record(std::string(5000, 'x'))).error().code, Errc::kRefused);

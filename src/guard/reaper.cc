@@ -60,7 +60,8 @@ void Reaper::hear_guard() {
     auto received = receive_message(options_.guard.get());
     if (!received || received->closed) guard_gone_ = true;
     if (!received || !received->message) return;
-    answer(*received->message);
+    // A guard that talks nonsense is dealt with like one that is hung.
+    if (!understand(*received->message, [&](const json::Object& request) { answer(request); })) return kill_guard();
     heard_ = boot_now();  // a guard that waits for our answer is not silent
   }
 }
@@ -106,7 +107,9 @@ Result<> Reaper::undo(int number) {
     return wrap(done.error(), texts_[number]);
   }
   prepared_.erase(found);
-  return journal_->append_done(number);
+  // Undone is undone. A record without its "done" is replayed after a death, and then finds nothing to do.
+  (void)journal_->append_done(number);
+  return {};
 }
 
 void Reaper::beat() {

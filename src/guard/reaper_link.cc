@@ -34,6 +34,13 @@ Result<pid_t> fork_reaper(const std::vector<std::string>& arguments, int socket,
   ::_exit(127);
 }
 
+// Nothing for any other message.
+std::optional<Result<>> answer_to(int number, const json::Object& message) {
+  if (message.at("op").as_string() != "done" || message.at("number").as_int64() != number) return std::nullopt;
+  if (message.at("ok").as_bool()) return Result<>{};
+  return fail(static_cast<Errc>(message.at("code").as_int64()), std::string(message.at("error").as_string()));
+}
+
 }  // namespace
 
 Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& paths, const std::string& state_dir,
@@ -50,7 +57,8 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& pat
   TRY_VOID(name_holder(lock_fd, pid));
   auto ready = await_message(link.socket_.get(), kStartLimit);
   if (!ready) return fail(Errc::kInternal, "the reaper did not start: " + ready.error().message());
-  link.own_cgroup_ = ready->at("own_cgroup").as_bool();
+  TRY_VOID(
+      understand(*ready, [&](const json::Object& message) { link.own_cgroup_ = message.at("own_cgroup").as_bool(); }));
   link.heard_ = boot_now();
   return link;
 }
@@ -68,11 +76,11 @@ Result<> ReaperLink::ask(json::Object request, int number) {
   for (;;) {
     auto received = await_message(socket_.get(), std::max(until - boot_now(), Nanos(0)));
     if (!received) return lost("the reaper does not answer", received.error());
-    const json::Object& answer = *received;
     heard_ = boot_now();
-    if (answer.at("op").as_string() != "done" || answer.at("number").as_int64() != number) continue;
-    if (answer.at("ok").as_bool()) return {};
-    return fail(static_cast<Errc>(answer.at("code").as_int64()), std::string(answer.at("error").as_string()));
+    std::optional<Result<>> done;
+    auto understood = understand(*received, [&](const json::Object& answer) { done = answer_to(number, answer); });
+    if (!understood) return lost("the reaper talks nonsense", understood.error());
+    if (done) return *done;
   }
 }
 

@@ -141,7 +141,7 @@ Result<> Registration::write() const {
   json::Array claims;
   for (const std::string& claim : claims_) claims.push_back(json::Value(claim));
   json::Object state{{"v", 1}, {"run", run_id_}, {"claims", std::move(claims)}, {"targets", targets_}};
-  return write_atomically(folder_ + "/claims.json", json::write(state));
+  return replace_whole(folder_ + "/claims.json", json::write(state));  // claims end with the machine
 }
 
 Result<> Registration::claim(const std::vector<std::string>& claims, const std::vector<Policy>& policies,

@@ -7,15 +7,27 @@
 
 namespace ordeal::guard {
 
+namespace {
+
+// The kernel's default holds some 200 KiB. Without the right to force it, as much as the host allows.
+void make_room(int fd) {
+  int bytes = 2 * kMaxMessage;
+  if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+    (void)::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+}  // namespace
+
 Result<std::pair<UniqueFd, UniqueFd>> message_pair() {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) return fail_errno("cannot make a socket pair");
+  for (int fd : fds) make_room(fd);
   return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
 Result<> send_message(int fd, const json::Object& message) {
   std::string text = json::write(message);
-  if (text.size() > kMaxMessage) return fail(Errc::kInternal, "a message is larger than 64 KiB");
+  if (text.size() > kMaxMessage) return fail(Errc::kInvalidInput, "a message is larger than 1 MiB");
   if (::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
   if (errno == EAGAIN || errno == EWOULDBLOCK) return fail(Errc::kTimeout, "the other side does not read");
   return fail_errno("cannot send");
@@ -28,13 +40,14 @@ Result<json::Object> parse_message(std::string_view text) {
 }
 
 Result<Received> receive_message(int fd) {
-  static thread_local std::string buffer(kMaxMessage, '\0');
-  ssize_t n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  ssize_t n = ::recv(fd, nullptr, 0, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC);
+  std::string buffer(n > 0 ? static_cast<size_t>(n) : 0, '\0');
+  if (n > 0) n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return Received{};
   if (n < 0 && errno == ECONNRESET) return Received{std::nullopt, true};
   if (n < 0) return fail_errno("cannot receive");
   if (n == 0) return Received{std::nullopt, true};
-  return Received{TRY(parse_message(std::string_view(buffer.data(), static_cast<size_t>(n)))), false};
+  return Received{TRY(parse_message(buffer)), false};
 }
 
 Result<json::Object> await_message(int fd, Nanos limit) {
@@ -48,6 +61,13 @@ Result<json::Object> await_message(int fd, Nanos limit) {
     pollfd poll_fd{fd, POLLIN, 0};
     ::poll(&poll_fd, 1, static_cast<int>(to_millis(left)) + 1);
   }
+}
+
+Result<> understand(const json::Object& message, const std::function<void(const json::Object&)>& take) try {
+  take(message);
+  return {};
+} catch (const std::exception& error) {
+  return fail(Errc::kInternal, std::string("a message is not understood: ") + error.what());
 }
 
 }  // namespace ordeal::guard

@@ -1,6 +1,8 @@
-// Messages between engine, guard and reaper: one JSON object of at most 64 KiB per SEQPACKET datagram.
+// Messages between engine, guard and reaper: one JSON object of at most 1 MiB (some 20 000 processes) per SEQPACKET
+// datagram.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "base/clock.h"
@@ -11,11 +13,11 @@
 namespace ordeal::guard {
 
 constexpr int kWireVersion = 1;
-constexpr size_t kMaxMessage = 64 * 1024;
+constexpr size_t kMaxMessage = 1 << 20;
 
 Result<std::pair<UniqueFd, UniqueFd>> message_pair();
 
-// Never blocks; kTimeout when the other side does not read.
+// Never blocks; kTimeout when the other side does not read, kInvalidInput when the message is too large.
 Result<> send_message(int fd, const json::Object& message);
 
 // One datagram. Its keys are not checked.
@@ -30,5 +32,8 @@ Result<Received> receive_message(int fd);
 
 // Waits at most `limit` for one message. kTimeout, or kNotFound when the other side is gone.
 Result<json::Object> await_message(int fd, Nanos limit);
+
+// Takes a message apart by `take`, in which a field that is absent or of another type throws: that becomes an error.
+Result<> understand(const json::Object& message, const std::function<void(const json::Object&)>& take);
 
 }  // namespace ordeal::guard

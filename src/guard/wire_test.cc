@@ -1,0 +1,35 @@
+#include "guard/wire.h"
+
+#include <gtest/gtest.h>
+
+namespace ordeal::guard {
+namespace {
+
+TEST(Wire, AMessageWithoutAFieldIsAnErrorAndNoCrash) {
+  auto number = [](const json::Object& message) { (void)message.at("number").as_int64(); };
+  EXPECT_TRUE(understand({{"number", 1}}, number));
+  EXPECT_FALSE(understand({{"op", "done"}}, number));
+  EXPECT_FALSE(understand({{"number", "1"}}, number));
+}
+
+TEST(Wire, AMessageOfAThousandProcessesArrivesWhole) {
+  auto pair = message_pair();
+  ASSERT_TRUE(pair);
+  json::Array processes;
+  for (int i = 0; i < 20'000; ++i) processes.push_back(json::Object{{"pid", 1'000'000 + i}, {"start", 123456789012}});
+  ASSERT_TRUE(send_message(pair->first.get(), {{"op", "apply"}, {"processes", processes}}));
+  auto received = receive_message(pair->second.get());
+  ASSERT_TRUE(received && received->message);
+  EXPECT_EQ(received->message->at("processes").as_array().size(), 20'000u);
+}
+
+TEST(Wire, TheEndOfTheOtherSideIsTold) {
+  auto pair = message_pair();
+  ASSERT_TRUE(pair);
+  EXPECT_FALSE(receive_message(pair->first.get())->closed);
+  pair->second.reset();
+  EXPECT_TRUE(receive_message(pair->first.get())->closed);
+}
+
+}  // namespace
+}  // namespace ordeal::guard
