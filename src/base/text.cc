@@ -73,4 +73,13 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
+std::string without_password(std::string_view url) {
+  size_t scheme = url.find("://");
+  size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
+  std::string_view place = url.substr(start, url.substr(start).find_first_of("/?#"));
+  size_t at = place.rfind('@'), colon = place.find(':');
+  if (at == std::string_view::npos || colon > at) return std::string(url);
+  return std::string(url.substr(0, start + colon)) + ":***" + std::string(url.substr(start + at));
+}
+
 }  // namespace ordeal

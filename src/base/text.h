@@ -15,6 +15,8 @@ std::vector<std::string_view> split_words(std::string_view text, std::string_vie
 std::string_view trim(std::string_view text);
 bool valid_utf8(std::string_view text);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
+// For showing a URL: "http://me:***@host/".
+std::string without_password(std::string_view url);
 
 // The whole text must be the number.
 template <typename T>

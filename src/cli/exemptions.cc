@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "cli/prepare.h"
 
@@ -54,7 +55,7 @@ Result<> add(const std::string& url, const std::string& why, std::vector<packets
   int error = ::getaddrinfo(bare(place.host).c_str(), place.port.c_str(), &hints, &found);
   if (error != 0)
     return fail(Errc::kInvalidInput,
-                fmt::format("cannot look up {} of {}: {}", place.host, url, ::gai_strerror(error)));
+                fmt::format("cannot look up {} of {}: {}", place.host, without_password(url), ::gai_strerror(error)));
   for (const addrinfo* a = found; a; a = a->ai_next)
     all.push_back({source_towards(*a), text_of(a->ai_addr, a->ai_addrlen), kWatcherFirstPort,
                    static_cast<uint16_t>(kWatcherFirstPort + kWatcherPorts - 1),
@@ -67,8 +68,10 @@ Result<> add(const std::string& url, const std::string& why, std::vector<packets
 
 Result<std::vector<packets::Exemption>> exemptions_for(const Sources& sources) {
   std::vector<packets::Exemption> all;
-  for (const ScrapeTarget& target : sources.scrape) TRY_VOID(add(target.url, "scraping " + target.url, all));
-  if (!sources.prometheus.empty()) TRY_VOID(add(sources.prometheus, "queries to " + sources.prometheus, all));
+  for (const ScrapeTarget& target : sources.scrape)
+    TRY_VOID(add(target.url, "scraping " + without_password(target.url), all));
+  if (!sources.prometheus.empty())
+    TRY_VOID(add(sources.prometheus, "queries to " + without_password(sources.prometheus), all));
   return all;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 
 namespace ordeal::engine {
 namespace {
@@ -44,9 +45,10 @@ json::Value describe_expectation(const analysis::Judge& judge) {
 
 json::Array describe_sources(const Sources& sources) {
   json::Array all;
-  if (!sources.prometheus.empty()) all.push_back(json::Value("Prometheus at " + sources.prometheus));
+  if (!sources.prometheus.empty()) all.push_back(json::Value("Prometheus at " + without_password(sources.prometheus)));
   for (const ScrapeTarget& target : sources.scrape)
-    all.push_back(json::Value(fmt::format("{} every {}", target.url, format_duration(sources.interval))));
+    all.push_back(
+        json::Value(fmt::format("{} every {}", without_password(target.url), format_duration(sources.interval))));
   return all;
 }
 

@@ -1,4 +1,5 @@
 #include "base/duration.h"
+#include "base/text.h"
 #include "model/experiment.h"
 
 namespace ordeal {
@@ -36,8 +37,10 @@ json::Value target_json(const Target& target) {
 
 json::Value http_json(const HttpProbe& probe) {
   std::string result = probe.latency ? "latency" : probe.json_field.empty() ? "code" : "json:" + probe.json_field;
-  return json::Object{
-      {"url", probe.url}, {"method", probe.method}, {"timeout", format_duration(probe.timeout)}, {"result", result}};
+  return json::Object{{"url", without_password(probe.url)},
+                      {"method", probe.method},
+                      {"timeout", format_duration(probe.timeout)},
+                      {"result", result}};
 }
 
 json::Value probe_json(const Expectation& expectation) {
@@ -70,10 +73,11 @@ json::Value expectation_json(const Expectation& expectation) {
 
 json::Value sources_json(const Sources& sources) {
   json::Object object{{"interval", format_duration(sources.interval)}};
-  if (!sources.prometheus.empty()) object["prometheus"] = sources.prometheus;
+  if (!sources.prometheus.empty()) object["prometheus"] = without_password(sources.prometheus);
   json::Array scrape;
   for (const ScrapeTarget& target : sources.scrape)
-    scrape.push_back(json::Object{{"url", target.url}, {"job", target.job}, {"labels", labels_json(target.labels)}});
+    scrape.push_back(json::Object{
+        {"url", without_password(target.url)}, {"job", target.job}, {"labels", labels_json(target.labels)}});
   if (!scrape.empty()) object["scrape"] = std::move(scrape);
   return object;
 }

@@ -117,7 +117,7 @@ void PrometheusSource::query_ratio(const RatioText& ratio, Nanos timeout, Callba
 }
 
 void PrometheusSource::check(Nanos halt_within, std::function<void(Result<Info>)> callback) {
-  auto refuse = [callback, url = base_url_](Error error) {
+  auto refuse = [callback, url = without_password(base_url_)](Error error) {
     callback(wrap(std::move(error), "cannot use " + url + " as a Prometheus"));
   };
   client_.start(call("/api/v1/status/buildinfo", kCheckTimeout), [=, this](const net::HttpOutcome& build) {

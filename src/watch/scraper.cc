@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/text.h"
 #include "metrics/exposition.h"
 
 namespace ordeal::watch {
@@ -45,7 +46,7 @@ Scraper::Scraper(net::HttpClient& client, promql::SeriesStore& store, const std:
     target.own.set("job", spec.job);
     target.own.set("instance", instance_of(spec.url));
     for (const auto& [name, value] : spec.labels) target.own.set(name, value);
-    target.status.url = spec.url;
+    target.status.url = without_password(spec.url);
     targets_.push_back(std::move(target));
   }
 }
