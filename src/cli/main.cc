@@ -1,8 +1,11 @@
 // ordeal: the command line. This file reads it and calls one function of commands.h.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
+#include "base/text.h"
 #include "cli/commands.h"
+#include "json/reader.h"
 
 namespace {
 
@@ -112,6 +115,34 @@ constexpr const char* kFooter =
     "            5 halted, 6 a revert failed and a person must look, 7 an error of Ordeal's own.\n\n"
     "First steps: ordeal doctor; ordeal plan experiment.yaml; ordeal run experiment.yaml";
 
+std::vector<std::string> names(const CLI::App& app) {
+  std::vector<std::string> all;
+  for (const CLI::App* command : app.get_subcommands({})) all.push_back(command->get_name());
+  return all;
+}
+
+// The command that was begun: its --help says more than the program's.
+std::string begun(const CLI::App& app) {
+  auto parsed = app.get_subcommands();
+  return parsed.empty() ? "ordeal" : "ordeal " + parsed.front()->get_name();
+}
+
+// One precise error; CLI11's own say "a subcommand is required" of a misspelled one.
+int complain(const CLI::App& app, const std::string& first, const std::string& why) {
+  std::vector<std::string> known = names(app);
+  bool is_command = std::find(known.begin(), known.end(), first) != known.end();
+  if (first.empty()) {
+    std::fputs(app.help().c_str(), stderr);
+  } else if (!is_command && first.front() != '-') {
+    std::string near = json::nearest(first, {known.begin(), known.end()});
+    std::string advice = near.empty() ? "known are " + join(known, ", ") : "did you mean \"" + near + "\"?";
+    std::fprintf(stderr, "ordeal: there is no command \"%s\"; %s\n", first.c_str(), advice.c_str());
+  } else {
+    std::fprintf(stderr, "ordeal: %s\n  see `%s --help`\n", why.c_str(), begun(app).c_str());
+  }
+  return static_cast<int>(ExitCode::kBadInput);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -129,8 +160,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    int code = app.exit(error);
-    return code == 0 ? 0 : static_cast<int>(ExitCode::kBadInput);
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return complain(app, argc > 1 ? argv[1] : "", error.what());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "ordeal: internal error: %s\n", error.what());
     return static_cast<int>(ExitCode::kInternal);
