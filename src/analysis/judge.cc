@@ -31,11 +31,14 @@ Result<Judge> Judge::create(const Expectation& expectation) {
 
 Judgement Judge::observe(const Observation& observation, BootTime now) {
   Judgement judgement;
-  if (is_data(observation)) {
-    no_data_since_.reset();
-    judgement = compare(observation);
+  if (is_data(observation)) judgement = compare(observation);
+  // Also what cannot be compared, and what is NaN throughout, is no data.
+  if (judgement.reading == Reading::kNoData) {
+    std::string why = judgement.detail.empty() ? reason_for(observation) : judgement.detail;
+    judgement = without_data(why, now);
   } else {
-    judgement = without_data(observation, now);
+    no_data_since_.reset();
+    judgement.has_data = true;
   }
   if (judgement.reading == Reading::kHolds) breached_since_.reset();
   if (judgement.reading == Reading::kBreached) {
@@ -88,13 +91,14 @@ Judgement Judge::compare_each(const Observation& observation) const {
     violated = violated || !*holds;
   }
   if (judgement.value) judgement.reading = violated ? Reading::kBreached : Reading::kHolds;
+  if (!judgement.value) judgement.detail = "no data: NaN";
   return judgement;
 }
 
-Judgement Judge::without_data(const Observation& observation, BootTime now) {
+Judgement Judge::without_data(const std::string& why, BootTime now) {
   if (!no_data_since_) no_data_since_ = now;
   Judgement judgement;
-  judgement.detail = reason_for(observation);
+  judgement.detail = why;
   switch (expectation_.no_data) {
     case NoData::kPass:
       break;  // no data is no breach, and no proof either

@@ -25,6 +25,7 @@ struct Judgement {
   bool breach = false;          // the reading is breached and has been for the expectation's `for`
   std::optional<double> value;  // the worst element, or the scalar
   std::string series;           // which element
+  bool has_data = false;        // there was something to compare
   std::string detail;           // why there is no data, or what was wrong
   Nanos breached_for{0};
 };
@@ -45,7 +46,7 @@ class Judge {
       : expectation_(std::move(expectation)), condition_(std::move(condition)) {}
   Judgement compare(const Observation& observation) const;
   Judgement compare_each(const Observation& observation) const;
-  Judgement without_data(const Observation& observation, BootTime now);
+  Judgement without_data(const std::string& why, BootTime now);
 
   Expectation expectation_;
   expr::Condition condition_;

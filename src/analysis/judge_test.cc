@@ -73,6 +73,18 @@ TEST(Judge, HoldIsUndecidedForTenSecondsAtMost) {
   EXPECT_EQ(judge.observe(nothing(), at(12)).reading, Reading::kUndecided) << "data came in between";
 }
 
+TEST(Judge, WhatCannotBeComparedIsNoData) {
+  Judge judge = judge_for("result[1] < 1");
+  EXPECT_EQ(judge.observe(vector({{"a", 0.5}}), at(0)).reading, Reading::kUndecided);
+  EXPECT_FALSE(judge.observe(vector({{"a", 0.5}}), at(9.9)).has_data);
+  EXPECT_TRUE(judge.observe(vector({{"a", 0.5}}), at(10)).breach);
+  EXPECT_TRUE(judge_for("result[1] < 1", NoData::kBreach).observe(vector({{"a", 0.5}}), at(0)).breach);
+  Judge idle = judge_for("result < 1");
+  EXPECT_EQ(idle.observe(vector({{"a", NAN}}), at(0)).reading, Reading::kUndecided);
+  EXPECT_TRUE(idle.observe(vector({{"a", NAN}}), at(10)).breach);
+  EXPECT_TRUE(idle.observe(vector({{"a", 0.5}}), at(11)).has_data);
+}
+
 TEST(Judge, PassIsNoBreachAndNoProofAndBreachIsOneAtOnce) {
   EXPECT_EQ(judge_for("result < 1", NoData::kPass).observe(nothing(), at(0)).reading, Reading::kNoData);
   EXPECT_TRUE(judge_for("result < 1", NoData::kBreach).observe(nothing(), at(0)).breach);

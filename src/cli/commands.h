@@ -23,5 +23,7 @@ ExitCode attacks_command(const std::string& type, bool json);
 
 // Prints "ordeal: message" and the hint, once, and returns the error's exit code.
 ExitCode print_error(const Error& error);
+// The same where a run that is not there is a wrong argument, and no verdict.
+ExitCode print_bad_run(const Error& error);
 
 }  // namespace ordeal::cli

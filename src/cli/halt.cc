@@ -47,7 +47,7 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   auto paths = guard::Paths::find(state_dir);
   if (!paths) return print_error(paths.error());
   BootTime start = boot_now();
-  if (auto asked = request(*paths, run_id, reason); !asked) return print_error(asked.error());
+  if (auto asked = request(*paths, run_id, reason); !asked) return print_bad_run(asked.error());
   bool ended = wait_for_end(*paths, run_id);
   double took = to_millis(boot_now() - start);
   if (json) {
@@ -66,6 +66,9 @@ ExitCode resume_command(const std::string& state_dir) {
   if (!paths) return print_error(paths.error());
   auto released = guard::release_latch(*paths);
   if (!released) return print_error(released.error());
+  if (auto still = guard::latch_engaged(*paths))
+    return print_error(Error{Errc::kRefused, "the host's latch is engaged still: " + still->reason, 0,
+                             "release it as root with `ordeal resume`, without --state-dir", nullptr});
   fmt::print("{}\n", *released ? "The latch is released." : "The latch was not engaged.");
   return ExitCode::kHeld;
 }

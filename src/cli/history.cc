@@ -63,7 +63,7 @@ ExitCode list_command(const std::string& state_dir, size_t limit, bool json) {
 ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
                         const std::string& output) {
   auto made = make_report(state_dir, run, format, output);
-  return made ? ExitCode::kHeld : print_error(made.error());
+  return made ? ExitCode::kHeld : print_bad_run(made.error());
 }
 
 }  // namespace ordeal::cli

@@ -92,8 +92,8 @@ engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
       return engine::VictimGone{event.impact, event.why};
     case Kind::kReverted:
       failpoint("engine.reverted");
-      return engine::Reverted{event.impact,  event.clean,    event.why,  event.error.what,
-                              event.applied, event.reverted, event.took, event.proof};
+      return engine::Reverted{event.impact,  event.clean,    event.broken, event.why,  event.error.what,
+                              event.applied, event.reverted, event.took,   event.proof};
     case Kind::kNothingInForce:
       return engine::NothingInForce{};
     case Kind::kHalting:

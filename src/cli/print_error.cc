@@ -10,4 +10,9 @@ ExitCode print_error(const Error& error) {
   return exit_code_of(error);
 }
 
+ExitCode print_bad_run(const Error& error) {
+  ExitCode code = print_error(error);
+  return error.code == Errc::kNotFound ? ExitCode::kBadInput : code;
+}
+
 }  // namespace ordeal::cli

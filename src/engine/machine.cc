@@ -11,6 +11,8 @@
 namespace ordeal::engine {
 namespace {
 
+constexpr const char* kAfterFailedRevert =
+    "the halt latch is engaged; look at the host, run `ordeal revert`, then `ordeal verify-clean`";
 constexpr Nanos kInjectAtMost = 10s;
 constexpr Nanos kRevertAtMost = 10s;
 constexpr Nanos kAnswerAtMost = 3s;  // without an answer for so long, watching is dead and the lease is not renewed;
@@ -145,8 +147,7 @@ void Machine::judge(size_t index, const Observation& observation) {
   bool holds = judgement.reading == Reading::kHolds;
   if (!goes_on(index)) look.holds_since.reset();
   if (goes_on(index) && !look.holds_since) look.holds_since = now_;
-  bool has_data = observation.kind == Observation::Kind::kValues;
-  if (has_data && phase_ == Phase::kDuring) look.data_during = now_;
+  if (judgement.has_data && phase_ == Phase::kDuring) look.data_during = now_;
   if (holds && phase_ == Phase::kDuring) look.held_during = true;
   note_reading(index, judgement, observation.took);
   if (judgement.breach && counts_in_phase(index)) on_breach(index, judgement);
@@ -210,6 +211,9 @@ void Machine::on(const ApplyFailed& event) {
   bool refused = event.error.code == Errc::kRefused;
   if (refused) fail_with(Outcome::kRefused, event.error.what, event.error.hint);
   if (event.error.code == Errc::kInternal) fail_with(Outcome::kError, event.error.what, event.error.hint);
+  if (event.error.code == Errc::kRevertFailed)
+    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error.what),
+              kAfterFailedRevert);
   if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
 }
 
@@ -230,15 +234,18 @@ void Machine::check_enough_victims() {
 }
 
 void Machine::on(const VictimGone& event) {
-  Impact& impact = impacts_.at(event.impact);
-  impact.gone = true;
   note("victim_gone", {{"victim", setup_.victims[event.impact].name}, {"impact", event.impact}, {"why", event.why}});
-  auto gone = std::count_if(impacts_.begin(), impacts_.end(), [](const Impact& i) { return i.gone; });
-  if (phase_ != Phase::kDuring || static_cast<int>(impacts_.size()) - gone >= needed()) return;
+  lose(event.impact, "went away", event.why, "what replaces a victim is a new incarnation and is not hit");
+}
+
+void Machine::lose(int index, const std::string& what, const std::string& why, const std::string& hint) {
+  impacts_[index].lost = true;
+  auto lost = std::count_if(impacts_.begin(), impacts_.end(), [](const Impact& i) { return i.lost; });
+  if (phase_ != Phase::kDuring || static_cast<int>(impacts_.size()) - lost >= needed()) return;
   fail_with(Outcome::kNotInjected,
-            fmt::format("{} of {} victims went away during the attack ({}: {}), {} are needed", gone, impacts_.size(),
-                        setup_.victims[event.impact].name, event.why, needed()),
-            "what replaces a victim is a new incarnation and is not hit; find out why it went");
+            fmt::format("{} of {} victims were lost during the attack, {} are needed: {} {}: {}", lost, impacts_.size(),
+                        needed(), setup_.victims[index].name, what, why),
+            hint);
   begin_revert("too few victims are left");
 }
 
@@ -261,7 +268,8 @@ void Machine::on(const Reverted& event) {
   note("proof", std::move(proof));
   if (!event.clean)
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
-              "the halt latch is engaged; look at the host, run `ordeal revert`, then `ordeal verify-clean`");
+              kAfterFailedRevert);
+  if (event.broken) lose(event.impact, "was hit no more", event.why, "the fault ended by itself; look at the victim");
   if (phase_ == Phase::kDuring && count(ImpactState::kInForce) == 0) begin_revert(event.why);
   if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
 }

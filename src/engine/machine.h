@@ -38,6 +38,7 @@ struct VictimGone {
 struct Reverted {
   int impact;
   bool clean;
+  bool broken;  // it stopped working before anybody ended it
   std::string why;
   std::string error;
   BootTime applied;
@@ -111,7 +112,7 @@ class Machine {
   enum class ImpactState { kNone, kAsked, kInForce, kFailed, kEnded };
   struct Impact {
     ImpactState state = ImpactState::kNone;
-    bool gone = false;
+    bool lost = false;  // the victim went, or the fault broke
     Proof proof;
   };
   // What was seen of one expectation in the present phase.
@@ -146,6 +147,8 @@ class Machine {
   void judge(size_t index, const Observation& observation);
   void note_reading(size_t index, const analysis::Judgement& judgement, Nanos took);
   void on_breach(size_t index, const analysis::Judgement& judgement);
+  // Ends the run when too few victims are left.
+  void lose(int impact, const std::string& what, const std::string& why, const std::string& hint);
   void begin_revert(const std::string& why);
   void after_all_reverted();
   void check_enough_victims();

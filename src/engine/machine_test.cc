@@ -39,7 +39,7 @@ struct Drive {
   int told_times(const std::string& what) const { return static_cast<int>(std::count(told.begin(), told.end(), what)); }
   void applied(int impact) { feed(Applied{impact, {}, now}); }
   void reverted(int impact, bool proven = true, bool clean = true) {
-    feed(Reverted{impact, clean, "why", clean ? "" : "stuck", now, now, 1ms, Proof{proven, "m", "r", 1, 1, ""}});
+    feed(Reverted{impact, clean, false, "why", clean ? "" : "stuck", now, now, 1ms, Proof{proven, "m", "r", 1, 1, ""}});
   }
 };
 
@@ -184,6 +184,25 @@ TEST(Machine, VictimsThatGoEndTheRunAsNotInjected) {
   run.applied(1);
   run.feed(VictimGone{1, "its first process has ended"});
   EXPECT_EQ(run.told.back(), "revert");
+}
+
+TEST(Machine, AFaultThatBreaksIsNoAttack) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.ticks(3);
+  run.feed(Reverted{0, true, true, "the queue closed", "", run.now, run.now, 1ms, Proof{true, "m", "r", 1, 1, ""}});
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected) << run.verdict->reason;
+  EXPECT_NE(run.verdict->reason.find("the queue closed"), std::string::npos) << run.verdict->reason;
+}
+
+TEST(Machine, AnApplyThatCouldNotBeTakenBackIsAFailedRevert) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.feed(ApplyFailed{0, Error{Errc::kRevertFailed, "still frozen", 0, "", nullptr}});
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kRevertFailed) << run.verdict->reason;
 }
 
 TEST(Machine, WithoutAnswersTheLeaseIsNotRenewed) {

@@ -120,7 +120,7 @@ Result<SocketScope> scope_of(const Victim& victim, const Error& shared) {
   auto cgroup = unified && !victim.cgroup.empty() ? tree.find(*unified, victim.cgroup) : std::nullopt;
   if (!cgroup)
     return fail(Errc::kRefused, shared.what + ", and it has no cgroup of version 2 to tell its packets apart",
-                "give the victim a network namespace or a cgroup of its own, or choose all that share it");
+                "give the victim a network namespace or a cgroup of version 2 of its own");
   uint32_t level = 0;
   for (auto up = cgroup->parent(); up; up = up->parent()) ++level;
   return SocketScope{level, TRY(cgroup->inode())};

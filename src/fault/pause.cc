@@ -171,20 +171,24 @@ class PauseImpact : public Impact {
     std::vector<ProcessId> ids;
     for (const sys::Process& process : processes) ids.push_back({process.pid, process.start_ticks});
     undos_.push_back(TRY(log_.record(TRY(continue_record(ids, victim_.name)))));
+    std::vector<pid_t> stopped;
     for (const ProcessId& id : ids) {
       known_.insert(id);
       auto handle = sys::PidFd::open(id.pid, id.start_ticks);
       if (!handle && handle.error().code == Errc::kNotFound) continue;
       if (!handle) return tl::unexpected(std::move(handle).error());
       TRY_VOID(handle->signal(SIGSTOP));
-      wait_stopped(id.pid);
-      watch(id.pid);
+      stopped.push_back(id.pid);
+    }
+    // One limit for all: a guard that waits longer than its beat counts as hung.
+    for (BootTime end = boot_now() + kFreezeLimit; pid_t pid : stopped) {
+      wait_stopped(pid, end);
+      watch(pid);
     }
     return {};
   }
 
-  static void wait_stopped(pid_t pid) {
-    BootTime end = boot_now() + kFreezeLimit;
+  static void wait_stopped(pid_t pid, BootTime end) {
     for (;;) {
       auto stat = sys::read_stat(pid);
       if (!stat || stat->state == 'T' || boot_now() >= end) return;
@@ -254,7 +258,7 @@ class PauseFault : public Fault {
     auto done = way.freezer ? impact->freeze(*way.freezer) : impact->stop(way.live.processes);
     if (!done) {
       auto reverted = impact->revert();
-      if (!reverted) return tl::unexpected(std::move(reverted).error());
+      if (!reverted) return fail(Errc::kRevertFailed, reverted.error().message());
       return tl::unexpected(std::move(done).error());
     }
     impact->begin(context.now);

@@ -47,7 +47,7 @@ Result<> owns_netns(const Victim& victim) {
   return fail(Errc::kRefused,
               fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
                           name_some(others)),
-              "select them too, or choose a victim with a network namespace of its own");
+              "choose a victim with a network namespace of its own");
 }
 
 }  // namespace ordeal::fault

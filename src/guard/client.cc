@@ -41,10 +41,14 @@ Result<GuardEvent> decode(const json::Object& message) try {
   GuardEvent event;
   event.kind = kind->second;
   event.impact = static_cast<int>(number_of(message, "impact"));
+  bool of_an_impact = event.kind == GuardEvent::Kind::kApplied || event.kind == GuardEvent::Kind::kApplyFailed ||
+                      event.kind == GuardEvent::Kind::kVictimGone || event.kind == GuardEvent::Kind::kReverted;
+  if (of_an_impact && event.impact < 0) return fail(Errc::kInternal, "a message without its impact");
   event.victim = text_of(message, "victim");
   event.why = text_of(message, "why");
   event.by = text_of(message, "by");
   event.clean = text_of(message, "result") != "failed";
+  event.broken = message.contains("broken") && message.at("broken") == true;
   event.error.code = message.contains("code") ? static_cast<Errc>(number_of(message, "code")) : Errc::kRevertFailed;
   event.error.what = text_of(message, "error");
   event.error.hint = text_of(message, "hint");

@@ -30,6 +30,7 @@ struct GuardEvent {
   BootTime reverted{};
   Nanos took{0};
   bool clean = true;
+  bool broken = false;  // kReverted: the fault stopped working before anybody ended it
   Proof proof;
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/defer.h"
 #include "base/failpoint.h"
@@ -30,15 +31,18 @@ namespace {
 
 constexpr Nanos kRenewEvery = 500ms;
 constexpr Nanos kWatchVictimsEvery = 50ms;
-constexpr Nanos kCheckLatchEvery = 1s;
+constexpr Nanos kCheckLatchEvery = 200ms;
 constexpr Nanos kHearAtMost = 50ms;
 
 Result<UniqueFd> watch_halts(const Paths& paths, const std::string& run_folder) {
   UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!fd) return fail_errno("cannot make an inotify instance");
+  constexpr uint32_t kWritten = IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE;
   for (const std::string& folder : {paths.state, run_folder})
-    if (::inotify_add_watch(fd.get(), folder.c_str(), IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE) < 0)
-      return fail_errno("cannot watch " + folder);
+    if (::inotify_add_watch(fd.get(), folder.c_str(), kWritten) < 0) return fail_errno("cannot watch " + folder);
+  // The folder of the host's latch need not exist; then looking every kCheckLatchEvery has to do.
+  for (const std::string& latch : paths.latches)
+    (void)::inotify_add_watch(fd.get(), std::filesystem::path(latch).parent_path().c_str(), kWritten);
   return fd;
 }
 
@@ -183,6 +187,7 @@ Result<Guard::Held> Guard::make_impact(const json::Object& request) {
   for (const json::Value& item : request.at("exemptions").as_array())
     context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
   auto impact = fault->apply(held.victim, held.attack, context);
+  if (!impact && impact.error().code == Errc::kRevertFailed) revert_failed(held.victim.name, impact.error());
   if (!impact) return explain(std::move(impact).error(), fault->info());
   held.impact = std::move(*impact);
   held.applied = boot_now();
@@ -240,7 +245,7 @@ void Guard::work_impacts() {
   BootTime now = boot_now();
   for (auto& [id, held] : held_)
     if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
-  for (const auto& [id, why] : broken) end({id}, why);
+  for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
 void Guard::watch_victims() {
@@ -271,13 +276,13 @@ void Guard::renew_kernel_leases() {
   std::vector<std::pair<int, std::string>> broken;
   for (auto& [id, held] : held_)
     if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
-  for (const auto& [id, why] : broken) end({id}, why);
+  for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
 void Guard::beat() { reaper_.beat(boot_now(), !held_.empty()); }
 
 // First everything is reverted, then it is told: a thousand victims wait for no report.
-void Guard::end(const std::vector<int>& impacts, const std::string& why) {
+void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
   std::vector<Ended> all;
   std::vector<std::string> claims;
   for (int id : impacts) {
@@ -286,7 +291,7 @@ void Guard::end(const std::vector<int>& impacts, const std::string& why) {
     beat();  // however many there are, the guard is not hung
   }
   for (const Ended& ended : all) {
-    tell_reverted(ended, why);
+    tell_reverted(ended, why, broken);
     for (std::string& claim : claims_of(ended.held)) claims.push_back(std::move(claim));
   }
   if (!all.empty()) (void)registration_.release(claims, static_cast<int64_t>(all.size()));
@@ -304,7 +309,7 @@ Guard::Ended Guard::revert(int id) {
   return ended;
 }
 
-void Guard::tell_reverted(const Ended& ended, const std::string& why) {
+void Guard::tell_reverted(const Ended& ended, const std::string& why, bool broken) {
   const std::string& victim = ended.held.victim.name;
   json::Object event{{"op", "reverted"},
                      {"impact", ended.id},
@@ -313,15 +318,18 @@ void Guard::tell_reverted(const Ended& ended, const std::string& why) {
                      {"applied_boot_ns", ended.held.applied.time_since_epoch().count()},
                      {"reverted_boot_ns", ended.reverted.time_since_epoch().count()},
                      {"took_ms", to_millis(ended.took)},
+                     {"broken", broken},
                      {"result", ended.result ? "clean" : "failed"},
                      {"error", ended.result ? "" : ended.result.error().message()},
                      {"proof", to_json(ended.held.impact->proof(ended.reverted))}};
-  if (!ended.result) {
-    failed_ = true;
-    (void)engage_latch(paths_, fmt::format("a revert failed on {}: {}", victim, ended.result.error().message()),
-                       options_.run_id, wall_now());
-  }
+  if (!ended.result) revert_failed(victim, ended.result.error());
   tell(std::move(event));
+}
+
+void Guard::revert_failed(const std::string& victim, const Error& error) {
+  failed_ = true;
+  (void)engage_latch(paths_, fmt::format("a revert failed on {}: {}", victim, error.message()), options_.run_id,
+                     wall_now());
 }
 
 void Guard::end_all(const std::string& why) {

@@ -68,9 +68,11 @@ class Guard {
     Nanos took;
     Result<> result;
   };
-  void end(const std::vector<int>& impacts, const std::string& why);
+  // `broken`: they stopped working; nobody asked for their end.
+  void end(const std::vector<int>& impacts, const std::string& why, bool broken = false);
+  void revert_failed(const std::string& victim, const Error& error);
   Ended revert(int impact);
-  void tell_reverted(const Ended& ended, const std::string& why);
+  void tell_reverted(const Ended& ended, const std::string& why, bool broken);
   void end_all(const std::string& why);
   void end_by(const std::string& by, const std::string& why);
   void tell(json::Object event);

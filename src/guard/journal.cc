@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/defer.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "json/reader.h"
@@ -71,6 +72,7 @@ Result<Journal> Journal::create(const std::string& path, const std::string& run_
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd && errno == EEXIST) return fail(Errc::kRefused, path + " exists already", "run `ordeal revert`");
   if (!fd) return fail_errno("cannot create " + path);
+  Defer give_up([&] { ::unlink(path.c_str()); });
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return fail_errno("cannot lock " + path);
   if (int error = ::posix_fallocate(fd.get(), 0, kRecordBytes * kRecords))
     return fail_errno("cannot size " + path, error);
@@ -78,6 +80,7 @@ Result<Journal> Journal::create(const std::string& path, const std::string& run_
   TRY_VOID(journal.append(json::Object{{"type", "start"}, {"run", run_id}, {"boot_id", TRY(fault::boot_id())}}));
   UniqueFd folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::fsync(folder.get()) < 0) return fail_errno("cannot sync the folder of " + path);
+  give_up.cancel();
   return journal;
 }
 

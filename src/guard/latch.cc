@@ -38,15 +38,10 @@ Result<> engage_latch(const Paths& paths, const std::string& reason, const std::
 }
 
 Result<bool> release_latch(const Paths& paths) {
-  bool released = false;
-  for (const std::string& path : paths.latches) {
-    if (::unlink(path.c_str()) == 0) {
-      released = true;
-    } else if (errno != ENOENT) {
-      return fail_errno("cannot release the latch " + path);
-    }
-  }
-  return released;
+  const std::string& path = paths.latches.front();
+  if (::unlink(path.c_str()) == 0) return true;
+  if (errno != ENOENT) return fail_errno("cannot release the latch " + path);
+  return false;
 }
 
 }  // namespace ordeal::guard

@@ -18,7 +18,7 @@ struct LatchState {
 
 std::optional<LatchState> latch_engaged(const Paths& paths);
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall);
-// False when it was not engaged.
+// The first of the latches only. False when it was not engaged.
 Result<bool> release_latch(const Paths& paths);
 
 }  // namespace ordeal::guard

@@ -10,6 +10,7 @@ namespace ordeal::guard {
 namespace {
 
 constexpr const char* kHostState = "/var/lib/ordeal";
+constexpr const char* kHostLatch = "/var/lib/ordeal/halt.json";
 
 Result<std::string> user_folder(const char* variable, const std::string& below_home) {
   if (const char* set = std::getenv(variable); set && *set) return std::string(set) + "/ordeal";
@@ -21,13 +22,13 @@ Result<std::string> user_folder(const char* variable, const std::string& below_h
 }  // namespace
 
 Result<Paths> Paths::find(const std::string& state_dir) {
-  if (!state_dir.empty()) return Paths{state_dir, state_dir + "/run", {state_dir + "/halt.json"}};
-  if (::geteuid() == 0) return Paths{kHostState, "/run/ordeal", {std::string(kHostState) + "/halt.json"}};
+  if (!state_dir.empty()) return Paths{state_dir, state_dir + "/run", {state_dir + "/halt.json", kHostLatch}};
+  if (::geteuid() == 0) return Paths{kHostState, "/run/ordeal", {kHostLatch}};
   Paths paths;
   paths.state = TRY(user_folder("XDG_STATE_HOME", "/.local/state/ordeal"));
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   paths.run = runtime && *runtime ? std::string(runtime) + "/ordeal" : paths.state + "/run";
-  paths.latches = {paths.state + "/halt.json", std::string(kHostState) + "/halt.json"};
+  paths.latches = {paths.state + "/halt.json", kHostLatch};
   return paths;
 }
 

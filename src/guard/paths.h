@@ -1,5 +1,5 @@
 // Where Ordeal keeps its state on this host. As root /var/lib/ordeal and /run/ordeal; otherwise the XDG folders;
-// with --state-dir everything below that folder. The latch of the host binds every user (host_latch).
+// with --state-dir everything below that folder, also the registry of who holds what. The host's latch binds them all.
 #pragma once
 
 #include <string>

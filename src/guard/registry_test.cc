@@ -75,6 +75,17 @@ TEST_F(HostState, AHaltIsLeftForALiveRunOnly) {
   EXPECT_EQ(*read_file(a->folder() + "/halt"), "why");
 }
 
+TEST_F(HostState, AnotherLatchBindsToo) {
+  ASSERT_EQ(paths.latches.size(), 2u) << "the host's binds whoever keeps state elsewhere";
+  Paths host = paths;
+  host.latches = {paths.state + "/host.json"};
+  paths.latches[1] = host.latches[0];
+  ASSERT_TRUE(engage_latch(host, "fire", "ada", 0s));
+  EXPECT_EQ(latch_engaged(paths)->reason, "fire");
+  EXPECT_FALSE(*release_latch(paths)) << "it is not ours";
+  EXPECT_TRUE(latch_engaged(paths));
+}
+
 TEST_F(HostState, TheLatchHoldsItsReasonAndAnUnreadableOneIsEngaged) {
   EXPECT_FALSE(latch_engaged(paths));
   ASSERT_TRUE(engage_latch(paths, "fire", "ada", 0s));

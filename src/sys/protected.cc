@@ -13,9 +13,14 @@ struct Rule {
   std::string_view name;
   bool prefix = false;  // "containerd-shim-runc-v2", and names that the kernel cut at 15 bytes
 };
-constexpr std::array<Rule, 12> kRules{{{"sshd"},
+constexpr std::array<Rule, 17> kRules{{{"sshd"},
                                        {"sshd-", true},
                                        {"kubelet"},
+                                       {"kubelite"},  // microk8s: the kubelet is in it, as in the next three
+                                       {"k3s", true},
+                                       {"rke2", true},
+                                       {"k0s", true},
+                                       {"cri-dockerd"},
                                        {"containerd"},
                                        {"containerd-shim", true},
                                        {"dockerd"},

@@ -19,7 +19,7 @@ Process make(pid_t pid, const std::string& comm, const std::string& exe) {
 TEST(Protected, TheHostsServicesAreProtectedByNameOrProgram) {
   for (const char* name :
        {"sshd", "sshd-session", "kubelet", "containerd", "containerd-shim", "containerd-shim-runc-v2", "dockerd",
-        "crio", "conmon", "podman", "ordeal", "ordeal-guard"}) {
+        "crio", "conmon", "podman", "k3s-server", "rke2", "k0s", "kubelite", "cri-dockerd", "ordeal", "ordeal-guard"}) {
     EXPECT_TRUE(always_protected(make(99, std::string(name).substr(0, 15), ""), {})) << name;
     EXPECT_TRUE(always_protected(make(99, "renamed", std::string("/usr/bin/") + name), {})) << name;
   }

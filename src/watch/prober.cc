@@ -18,6 +18,8 @@ Observation read_failure(const net::HttpFailure& failure) {
 }
 
 Observation read(const HttpProbe& probe, const net::HttpReply& reply) {
+  // How fast an error came says nothing about how fast the service is.
+  if (probe.latency && reply.status >= 400) return trouble(Kind::kError, fmt::format("HTTP {}", reply.status));
   if (probe.latency) return one_value(to_seconds(reply.timings.total));
   if (probe.json_field.empty()) return one_value(reply.status);
   Observation seen = json_field(reply.body, probe.json_field);

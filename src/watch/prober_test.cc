@@ -51,6 +51,14 @@ TEST_F(ProberTest, HttpLatencyIsInSeconds) {
   EXPECT_LT(seen.values[0].second, 1.0);
 }
 
+TEST_F(ProberTest, HowFastAnErrorCameIsNoLatency) {
+  auto probe = http("/bad");
+  probe.latency = true;
+  auto seen = run(probe);
+  EXPECT_EQ(seen.kind, Kind::kError);
+  EXPECT_EQ(seen.error, "HTTP 503");
+}
+
 TEST_F(ProberTest, HttpJsonFieldIsRead) {
   auto probe = http("/");
   probe.json_field = "data.list.1";

@@ -1,5 +1,5 @@
 // net_delay NETNS arrival|departure PORT DELAY [JITTER [normal]]: delays packets from or to PORT (TCP and UDP, either
-// side, lo included) in the network namespace at path NETNS, as the guard does. Prints "ready"; on end of its standard
+// side, lo included) in the network namespace at path NETNS, as the guard does and with its priority. Prints "ready"; on end of its standard
 // input it stops cleanly and prints one JSON line of what it did. SIGKILL is the other way to end it.
 #include <arpa/inet.h>
 #include <poll.h>
@@ -10,6 +10,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "guard/priority.h"
 #include "packets/packet_delay.h"
 
 namespace ordeal {
@@ -72,6 +73,7 @@ Result<> host(PacketDelay& delay) {
 
 Result<> run(const Plan& plan) {
   Random random(Random::fresh_seed());
+  guard::raise_priority();
   sys::NetNs where = TRY(sys::NetNs::open(plan.netns));
   std::string table = "ordeal_net_delay_" + std::to_string(::getpid());
   auto make_chains = [&](uint16_t queue) { return chains(plan, queue); };

@@ -26,7 +26,7 @@ struct Weather {
   double repeat = 0;     // share that come twice
   double dead_look = 0;  // share of looks that never answer
   Nanos slow_look{0};    // at most
-  std::optional<BootTime> engine_dies, guard_dies, halt, breach_from, gone_at;
+  std::optional<BootTime> engine_dies, guard_dies, halt, breach_from, gone_at, breaks_at;
   bool proven = true;
 };
 
@@ -45,6 +45,7 @@ Weather draw_weather(Random& random) {
   weather.halt = sometimes(0.2);
   weather.breach_from = sometimes(0.4);
   weather.gone_at = sometimes(0.15);
+  weather.breaks_at = sometimes(0.15);
   weather.proven = random.below(8) != 0;
   return weather;
 }
@@ -64,6 +65,7 @@ class SimulatedRun {
     if (weather_.guard_dies) at(*weather_.guard_dies, [this] { guard_dies(); });
     if (weather_.halt) at(*weather_.halt, [this] { guard_halts("person", "enough"); });
     if (weather_.gone_at) at(*weather_.gone_at, [this] { a_victim_goes(); });
+    if (weather_.breaks_at) at(*weather_.breaks_at, [this] { a_fault_breaks(); });
   }
 
   bool idle() const { return queue_.empty() && !ledger_.next(); }
@@ -89,6 +91,7 @@ class SimulatedRun {
     if (verdict_->outcome != Outcome::kHeld) return;
     EXPECT_TRUE(weather_.proven) << "held without proof";
     EXPECT_EQ(hit_.size(), victims_.size()) << "held although a victim was not hit";
+    EXPECT_FALSE(broke_ && (all_needed_ || victims_.size() == 1)) << "held although a fault broke";
     EXPECT_TRUE(good_look_during_) << "held although nothing was seen";
     EXPECT_FALSE(breach_seen_during_) << "held although a breach was seen";
   }
@@ -112,7 +115,8 @@ class SimulatedRun {
     setup.experiment.attack.length = seconds(1 + static_cast<int64_t>(random_.below(8)));
     setup.experiment.baseline = 1s;
     setup.experiment.recovery = 3s;
-    setup.experiment.min_injected = random_.below(2) ? 100 : 50;
+    all_needed_ = random_.below(2);
+    setup.experiment.min_injected = all_needed_ ? 100 : 50;
     for (uint64_t i = 0, n = 1 + random_.below(4); i < n; ++i) {
       Victim victim;
       victim.name = fmt::format("v{}", i);
@@ -218,12 +222,12 @@ class SimulatedRun {
     }
     to_engine(answered_.at(impact));
   }
-  void end(int impact, const std::string& why) {
+  void end(int impact, const std::string& why, bool broken = false) {
     auto found = in_force_.find(impact);
     if (found == in_force_.end()) return;
     claims_.erase(found->second.claim);
     engine::Reverted event{
-        impact, true, why, "", found->second.applied, now_, 1ms, Proof{weather_.proven, "", "no", 0, 0, ""}};
+        impact, true, broken, why, "", found->second.applied, now_, 1ms, Proof{weather_.proven, "", "no", 0, 0, ""}};
     in_force_.erase(found);
     ledger_.ended(impact);
     to_engine(event);
@@ -259,6 +263,13 @@ class SimulatedRun {
     // The socket closes; now and then only the lease is left to notice (a frozen engine).
     if (random_.below(2)) at(now_ + 1ms, [this] { end_all("the engine is gone"), guard_done_ = true; });
   }
+  // Well before its end, so that the message comes before the verdict.
+  void a_fault_breaks() {
+    if (!guard_alive_ || in_force_.empty()) return;
+    const auto& [impact, force] = *in_force_.begin();
+    broke_ |= now_ + 200ms < force.applied + length_;
+    end(impact, "the queue closed", true);
+  }
   void a_victim_goes() {
     if (in_force_.empty()) return;
     int impact = in_force_.begin()->first;
@@ -283,6 +294,7 @@ class SimulatedRun {
   std::vector<Victim> victims_;
   NoData no_data_{};
   Nanos length_{0};
+  bool all_needed_ = true;
   Machine machine_;
   guard::Ledger ledger_{kLease};
   std::priority_queue<Work> queue_;
@@ -290,7 +302,7 @@ class SimulatedRun {
   BootTime now_{};
   BootTime renewed_{};
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
-  bool good_look_during_ = false, breach_seen_during_ = false;
+  bool good_look_during_ = false, breach_seen_during_ = false, broke_ = false;
   std::map<int, InForce> in_force_;
   std::map<int, engine::Event> answered_;
   std::set<int> hit_;
