@@ -13,6 +13,28 @@ namespace {
 
 constexpr Nanos kHaltWithin = 1s;  // what Ordeal promises where its source is fast enough
 
+// Runs the client until `answer` is there.
+template <typename T>
+T wait_for(net::HttpClient& client, std::optional<T>& answer) {
+  while (!answer) {
+    pollfd wait{client.descriptor(), POLLIN, 0};
+    ::poll(&wait, 1, -1);
+    client.dispatch();
+  }
+  return std::move(*answer);
+}
+
+Result<> ask_each_once(net::HttpClient& client, watch::PrometheusSource& source, const Experiment& experiment) {
+  for (size_t i = 0; i < experiment.expect.size(); ++i) {
+    const Expectation& expectation = experiment.expect[i];
+    if (expectation.query.empty()) continue;
+    std::optional<Result<>> known;
+    source.check_query(expectation.query, [&](Result<> seen) { known = std::move(seen); });
+    if (auto answer = wait_for(client, known); !answer) return watch::about_query(i, expectation, answer.error());
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> check_queries(const Experiment& experiment) { return watch::validate(experiment); }
@@ -25,13 +47,12 @@ Result<std::string> check_source(const Experiment& experiment) {
   watch::PrometheusSource source(client, experiment.sources.prometheus, std::nullopt);
   std::optional<Result<watch::PrometheusSource::Info>> info;
   source.check(kHaltWithin, [&](Result<watch::PrometheusSource::Info> seen) { info = std::move(seen); });
-  while (!info) {
-    pollfd wait{client.descriptor(), POLLIN, 0};
-    ::poll(&wait, 1, -1);
-    client.dispatch();
+  auto known = wait_for(client, info);
+  if (known) {
+    TRY_VOID(ask_each_once(client, source, experiment));
+    return known->warning;
   }
-  if (*info) return (*info)->warning;
-  Error error = info->error();
+  Error error = known.error();
   if (error.code != Errc::kInvalidInput) error.code = Errc::kNotInjected;
   return tl::unexpected(std::move(error));
 }

@@ -12,8 +12,9 @@ namespace ordeal::cli {
 
 // Every query must parse and be evaluable; kInvalidInput names the expectation and the column.
 Result<> check_queries(const Experiment& experiment);
-// Asks the Prometheus that the queries go to, if any, who it is; blocks up to some seconds. Its warning, or "".
-// Nothing may be injected while watching cannot work: kInvalidInput is no Prometheus, kNotInjected does not answer.
+// Asks the Prometheus that the queries go to, if any, who it is, and each query once; blocks up to some seconds. Its
+// warning, or "". Nothing may be injected while watching cannot work: kInvalidInput is no Prometheus, or a query that
+// it does not understand; kNotInjected does not answer.
 Result<std::string> check_source(const Experiment& experiment);
 Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback);
 

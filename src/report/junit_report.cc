@@ -111,7 +111,9 @@ std::string junit_report(const RunSummary& summary) {
   xml.text("\n").open("properties");
   xml.empty("property", {{"name", "run"}, {"value", summary.run}});
   xml.empty("property", {{"name", "hypothesis"}, {"value", summary.hypothesis}});
-  xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary)}}).close().text("\n");
+  xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary)}});
+  for (const std::string& note : summary.notes) xml.empty("property", {{"name", "note"}, {"value", note}});
+  xml.close().text("\n");
   for (const Case& item : cases) put_case(xml, summary.name, item);
   return xml.take() + "\n";
 }

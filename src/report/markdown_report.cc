@@ -66,6 +66,13 @@ std::string timings(const RunSummary& summary) {
   return out.empty() ? out : out + "\n";
 }
 
+std::string notes_list(const RunSummary& summary) {
+  if (summary.notes.empty()) return {};
+  std::string out = "## Notes\n\n";
+  for (const std::string& note : summary.notes) out += fmt::format("- {}\n", plain(note));
+  return out + "\n";
+}
+
 }  // namespace
 
 std::string markdown_report(const RunSummary& summary) {
@@ -75,7 +82,8 @@ std::string markdown_report(const RunSummary& summary) {
   out += fmt::format("**{} {}**", headline.mark, headline.title);
   if (summary.verdict) out += fmt::format(": {}", plain(summary.verdict->reason));
   out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary)));
-  out += expectations_table(summary) + timings(summary) + impacts_table(summary) + "## What to do next\n\n";
+  out += expectations_table(summary) + timings(summary) + impacts_table(summary) + notes_list(summary) +
+         "## What to do next\n\n";
   size_t number = 0;
   for (const std::string& step : next_steps(summary)) out += fmt::format("{}. {}\n", ++number, plain(step));
   out += fmt::format("\nRun {}, {}, took {}, Ordeal {}.\n", code(summary.run), date_in_words(summary),

@@ -132,6 +132,14 @@ TEST(MarkdownReport, TellsTheVerdictAndATable) {
   EXPECT_TRUE(has(text, "| api-1 | ✓ 4 127 packets delayed"));
 }
 
+TEST(Notes, StandInEveryReport) {
+  RunSummary summary = summary_of({});
+  std::string note = "error rate had no data for 1.8 s during the baseline";
+  EXPECT_TRUE(has(markdown_report(summary), "## Notes\n\n- " + note + "\n"));
+  EXPECT_TRUE(has(junit_report(summary), "<property name=\"note\" value=\"" + note + "\"/>"));
+  EXPECT_TRUE(has(html_report(summary), note));
+}
+
 TEST(Wording, GuidesAfterAFailedRevertFirst) {
   RunSummary summary = summary_of({});
   summary.impacts[0].result = "failed";

@@ -60,7 +60,7 @@ class Projection {
   void on_proof(const RunEvent& event);
   void on_action(const RunEvent& event);
   void on_verdict(const RunEvent& event);
-  void on_note(const RunEvent&) {}
+  void on_note(const RunEvent& event) { summary_.notes.push_back(text_of(event.data, "text")); }
   void finish();
   Standing standing(const ExpectationSummary& expectation, size_t index, const std::string& when) const;
 

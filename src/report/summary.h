@@ -126,6 +126,7 @@ struct RunSummary {
   std::vector<FailedInjection> failed;
   std::vector<ProofSummary> proofs;
   std::vector<ActionSummary> actions;
+  std::vector<std::string> notes;  // warnings of the run, in its order
   std::optional<HaltSummary> halt;
   std::optional<VerdictSummary> verdict;  // absent for an interrupted run
   std::vector<RunEvent> story;            // every event but the readings, with those where an expectation changed

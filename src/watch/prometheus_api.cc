@@ -25,6 +25,12 @@ Unexpected not_the_api(const char* what) {
               "Is the URL the base of a Prometheus, such as http://prometheus:9090?");
 }
 
+// https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview
+Errc code_of(std::string_view error_type) {
+  if (error_type == "timeout") return Errc::kTimeout;
+  return error_type == "bad_data" ? Errc::kUnsupported : Errc::kSystem;
+}
+
 // The `data` of an answer whose status is success.
 Result<json::Value> data_of(std::string_view body, std::vector<std::string>* warnings = nullptr) {
   auto parsed = json::parse(body);
@@ -32,8 +38,7 @@ Result<json::Value> data_of(std::string_view body, std::vector<std::string>* war
   std::string status = text_of(field(*parsed, "status"));
   if (status == "error") {
     std::string type = text_of(field(*parsed, "errorType"));
-    return fail(type == "timeout" ? Errc::kTimeout : Errc::kSystem,
-                fmt::format("Prometheus says {}: {}", type, text_of(field(*parsed, "error"))));
+    return fail(code_of(type), fmt::format("Prometheus says {}: {}", type, text_of(field(*parsed, "error"))));
   }
   const json::Value* data = field(*parsed, "data");
   if (status != "success" || !data) return not_the_api("it has no status or no data");

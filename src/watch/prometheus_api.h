@@ -20,7 +20,7 @@ struct SlowestScrape {
 };
 
 // The body of /api/v1/query. An answer of status "error" is an Error with the server's words (kTimeout: its own time
-// limit); kInvalidInput is what no Prometheus says.
+// limit; kUnsupported: a query that it does not understand); kInvalidInput is what no Prometheus says.
 Result<QueryAnswer> parse_query_answer(std::string_view body);
 // The version in the body of /api/v1/status/buildinfo.
 Result<std::string> parse_build_version(std::string_view body);

@@ -133,6 +133,16 @@ void PrometheusSource::check(Nanos halt_within, std::function<void(Result<Info>)
   });
 }
 
+void PrometheusSource::check_query(const std::string& text, std::function<void(Result<>)> callback) {
+  client_.start(query_call(text, kCheckTimeout), [callback = std::move(callback)](const net::HttpOutcome& outcome) {
+    auto answer = parse_reply(outcome, parse_query_answer);
+    if (answer || answer.error().code != Errc::kUnsupported) return callback({});
+    Error error = answer.error();
+    error.code = Errc::kInvalidInput;
+    callback(tl::unexpected(std::move(error)));
+  });
+}
+
 void PrometheusSource::check_targets(Info info, Nanos halt_within, std::function<void(Result<Info>)> callback) {
   client_.start(call("/api/v1/targets?state=active", kCheckTimeout), [=](const net::HttpOutcome& targets) {
     auto slowest = parse_reply(targets, parse_slowest_scrape);

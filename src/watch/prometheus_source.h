@@ -41,6 +41,8 @@ class PrometheusSource {
   // (kInvalidInput). A reaction can be no faster than a scrape: the warning says so when one takes longer than
   // `halt_within`.
   void check(Nanos halt_within, std::function<void(Result<Info>)> callback);
+  // Fails, as kInvalidInput, only when this Prometheus will never answer the query. Any other trouble is the run's.
+  void check_query(const std::string& text, std::function<void(Result<>)> callback);
 
  private:
   net::HttpCall call(std::string path, Nanos timeout) const;

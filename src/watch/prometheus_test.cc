@@ -131,6 +131,26 @@ TEST_F(PrometheusSourceTest, KindsOfNoDataAreToldApart) {
   EXPECT_EQ(ask("x").kind, Kind::kError);
 }
 
+TEST_F(PrometheusSourceTest, CheckQueryRefusesOnlyWhatWillNeverBeAnswered) {
+  auto refused = [&] {
+    std::optional<Result<>> known;
+    PrometheusSource source(client_, server_.url("/base/"), std::nullopt);
+    source.check_query("x", [&](Result<> result) { known = std::move(result); });
+    poll_until(client_, [&] { return known.has_value(); });
+    return known && !*known ? known->error().message() : "";
+  };
+  EXPECT_EQ(refused(), "");
+  body_ = R"({"status":"error","errorType":"bad_data","error":"unknown function"})";
+  status_ = 400;
+  EXPECT_EQ(refused(), "Prometheus says bad_data: unknown function (HTTP 400 Bad Request)");
+  body_ = R"({"status":"error","errorType":"execution","error":"many-to-many"})";
+  status_ = 422;
+  EXPECT_EQ(refused(), "");
+  body_ = "overloaded";
+  status_ = 503;
+  EXPECT_EQ(refused(), "");
+}
+
 TEST_F(PrometheusSourceTest, SlowAnswerTimesOut) {
   delay_ = 300ms;
   EXPECT_EQ(ask("x", 50ms).kind, Kind::kTimedOut);

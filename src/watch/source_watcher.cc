@@ -21,10 +21,6 @@ namespace {
 
 using Kind = Observation::Kind;
 
-Unexpected about(size_t index, const Expectation& expectation, Error error) {
-  return wrap(std::move(error), fmt::format("expect[{}] \"{}\": query", index, expectation.name));
-}
-
 // With a real Prometheus what our evaluator lacks is no reason to refuse: the server decides.
 Result<> validate_query(const Expectation& expectation, bool own_scraper) {
   auto parsed = own_scraper ? promql::load(expectation.query) : promql::parse(expectation.query);
@@ -62,18 +58,23 @@ void drain(int fd) {
 
 }  // namespace
 
+Unexpected about_query(size_t index, const Expectation& expectation, Error error) {
+  return wrap(std::move(error), fmt::format("expect[{}] \"{}\": query", index, expectation.name));
+}
+
 Result<> validate(const Experiment& experiment) {
   bool own_scraper = experiment.sources.prometheus.empty();
   for (size_t i = 0; i < experiment.expect.size(); ++i) {
     const Expectation& expectation = experiment.expect[i];
     if (expectation.query.empty()) continue;
     if (own_scraper && experiment.sources.scrape.empty()) {
-      return about(i, expectation,
-                   {.code = Errc::kInvalidInput,
-                    .what = "there is no source to ask",
-                    .hint = "Give --prometheus URL, or sources.prometheus or sources.scrape in the file."});
+      return about_query(i, expectation,
+                         {.code = Errc::kInvalidInput,
+                          .what = "there is no source to ask",
+                          .hint = "Give --prometheus URL, or sources.prometheus or sources.scrape in the file."});
     }
-    if (auto valid = validate_query(expectation, own_scraper); !valid) return about(i, expectation, valid.error());
+    if (auto valid = validate_query(expectation, own_scraper); !valid)
+      return about_query(i, expectation, valid.error());
   }
   return {};
 }

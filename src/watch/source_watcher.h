@@ -23,6 +23,9 @@ struct WatchOptions {
   std::optional<net::PortRange> local_ports;
 };
 
+// The error, said of the query of expect[index].
+Unexpected about_query(size_t index, const Expectation& expectation, Error error);
+
 // Whether each query can be parsed and compared and, on the own scraper, evaluated. An error names the expectation
 // and the column. For the moment when the file is loaded.
 Result<> validate(const Experiment& experiment);
