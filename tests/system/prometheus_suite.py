@@ -192,9 +192,11 @@ def interrupt(problems, run, longest_pause):
     return f"reverted {took * 1e3:.0f} ms after Ctrl-C, at most {pause:.1f} s between looks; {reason}"
 
 
-def refused(problems, suite, url, code, words):
+def refused(problems, suite, url, code, words, query=RATIO):
     begin = now()
-    run = suite.start(suite.experiment(TOO_MUCH, "20s"), url)
+    experiment = suite.experiment(TOO_MUCH, "20s")
+    experiment["expect"][0]["query"] = query
+    run = suite.start(experiment, url)
     expect_end(problems, run, code, None, 10)
     took = now() - begin
     if run.events() or words not in run.text():
@@ -222,6 +224,8 @@ def run_suite(report, options):
                     ("not a Prometheus", f"http://127.0.0.1:{suite.app.port}", 2, "(HTTP 404 Not Found, text/html)"),
                     ("no such host", "http://prometheus.invalid:9090", 2, "cannot look up prometheus.invalid")):
                 suite.case("refused: " + name, refused, suite, url, code, words)
+            suite.case("refused: a query of a later Prometheus", refused, suite, suite.prometheus.url, 2,
+                       'expect[0] "error rate": query: Prometheus says bad_data', 'sort_by_label(up, "job")')
             suite.case("Prometheus dies shortly before the end", killed_late, suite)
             suite.case("a silent name server, then Ctrl-C", no_names, suite)
             suite.case("Prometheus hangs, then Ctrl-C", hanging, suite)
