@@ -53,8 +53,9 @@ std::set<pid_t> own_chain() {
 std::optional<std::string> always_protected(const Process& process, const std::set<pid_t>& own) {
   if (process.pid == 1) return "the host's init (PID 1) is always protected";
   if (process.kernel_thread()) return fmt::format("the kernel thread {} is always protected", process.comm);
-  if (process.pid == ::getpid()) return "Ordeal itself is always protected";
-  if (own.count(process.pid)) return fmt::format("{} runs Ordeal, and is always protected", process.comm);
+  if (own.count(process.pid))
+    return process.pid == ::getpid() ? "Ordeal itself is always protected"
+                                     : fmt::format("{} runs Ordeal, and is always protected", process.comm);
   for (std::string_view name : {std::string_view(process.comm), base_name(process.exe)})
     if (is_listed(name)) return fmt::format("{} is always protected", name);
   return std::nullopt;

@@ -38,7 +38,13 @@ TEST(Protected, InitKernelThreadsAndWhatRunsOrdealAre) {
   EXPECT_TRUE(always_protected(thread, {}));
   EXPECT_TRUE(always_protected(make(::getpid(), "x", "/x")));
   EXPECT_TRUE(always_protected(make(::getppid(), "x", "/x")));
+  EXPECT_TRUE(own_chain().count(::getpid()));
   EXPECT_TRUE(own_chain().count(::getppid()));
+}
+
+// A list of processes that is not this machine's (a test's, a recorded one) may hold this process's number by chance.
+TEST(Protected, ThisProcessIsJudgedByTheGivenChainAlone) {
+  EXPECT_FALSE(always_protected(make(::getpid(), "api", "/usr/bin/api"), {}));
 }
 
 }  // namespace
