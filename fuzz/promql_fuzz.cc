@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "promql/eval.h"
-#include "promql/parser.h"
-#include "promql/printer.h"
-#include "promql/series_store.h"
+#include "promql/eval/eval.h"
+#include "promql/syntax/parser.h"
+#include "promql/syntax/printer.h"
+#include "promql/store/series_store.h"
 
 namespace {
 

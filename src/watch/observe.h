@@ -4,9 +4,9 @@
 #pragma once
 
 #include "model/seams.h"
-#include "promql/ast.h"
-#include "promql/result.h"
-#include "promql/storage.h"
+#include "promql/syntax/ast.h"
+#include "promql/eval/result.h"
+#include "promql/store/storage.h"
 
 namespace ordeal::watch {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "promql/result.h"
+#include "promql/eval/result.h"
 
 namespace ordeal::watch {
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "model/seams.h"
-#include "promql/ast.h"
+#include "promql/syntax/ast.h"
 
 namespace ordeal::watch {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "promql/parser.h"
+#include "promql/syntax/parser.h"
 #include "watch/observe.h"
 
 namespace ordeal::watch {

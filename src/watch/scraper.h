@@ -9,7 +9,7 @@
 
 #include "model/experiment.h"
 #include "net/http_client.h"
-#include "promql/series_store.h"
+#include "promql/store/series_store.h"
 
 namespace ordeal::watch {
 

@@ -8,9 +8,9 @@
 
 #include "base/unique_fd.h"
 #include "net/child.h"
-#include "promql/eval.h"
-#include "promql/parser.h"
-#include "promql/printer.h"
+#include "promql/eval/eval.h"
+#include "promql/syntax/parser.h"
+#include "promql/syntax/printer.h"
 #include "watch/observe.h"
 #include "watch/prober.h"
 #include "watch/ratio.h"

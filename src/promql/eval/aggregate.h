@@ -1,0 +1,11 @@
+// Aggregations of a vector by groups of labels. Internal to src/promql.
+#pragma once
+
+#include "promql/eval/value.h"
+
+namespace ordeal::promql {
+
+// `parameter` is what the aggregation's parameter evaluated to; null when it has none.
+Result<Value> apply_aggregate(const Aggregate& aggregate, const Value* parameter, Vector vector, int64_t at_ms);
+
+}  // namespace ordeal::promql

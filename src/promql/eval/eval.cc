@@ -1,0 +1,258 @@
+#include "promql/eval/eval.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_set>
+
+#include "promql/eval/aggregate.h"
+#include "promql/eval/binary.h"
+#include "promql/functions/function_table.h"
+
+namespace ordeal::promql {
+namespace {
+
+class Evaluator {
+ public:
+  // `start_ms` and `end_ms` are what @ start() and @ end() mean.
+  Evaluator(const Storage& storage, const EvalOptions& options, int64_t start_ms, int64_t end_ms)
+      : storage_(storage), options_(options), start_ms_(start_ms), end_ms_(end_ms) {}
+
+  // The limit on samples holds for each step by itself.
+  Result<Value> eval_step(const Expr& expr, int64_t at_ms) {
+    spent_ = 0;
+    return eval(expr, at_ms);
+  }
+
+ private:
+  Result<Value> eval(const Expr& expr, int64_t at_ms) {
+    return std::visit([&](const auto& node) -> Result<Value> { return eval_node(node, at_ms); }, expr.node);
+  }
+
+  Result<Value> eval_node(const NumberLiteral& number, int64_t) { return Value(number.value); }
+  Result<Value> eval_node(const StringLiteral& string, int64_t) { return Value(string.value); }
+  Result<Value> eval_node(const Paren& paren, int64_t at_ms) { return eval(*paren.expr, at_ms); }
+
+  Result<Value> eval_node(const Unary& unary, int64_t at_ms) {
+    Value value = TRY(eval(*unary.expr, at_ms));
+    if (!unary.minus) return value;
+    if (double* number = std::get_if<double>(&value)) return Value(-*number);
+    for (Element& element : std::get<Vector>(value)) {
+      element.value = -element.value;
+      element.ms = at_ms;
+      drop_name(element, options_);
+    }
+    return unique(std::move(value));
+  }
+
+  Result<Value> eval_node(const Binary& binary, int64_t at_ms) {
+    Value left = TRY(eval(*binary.left, at_ms));
+    Value right = TRY(eval(*binary.right, at_ms));
+    return unique(TRY(apply_binary(binary, std::move(left), std::move(right), at_ms, options_)));
+  }
+
+  Result<Value> eval_node(const Aggregate& aggregate, int64_t at_ms) {
+    Value parameter;
+    if (aggregate.parameter) parameter = TRY(eval(*aggregate.parameter, at_ms));
+    Value vector = TRY(eval(*aggregate.expr, at_ms));
+    return apply_aggregate(aggregate, aggregate.parameter ? &parameter : nullptr, std::get<Vector>(std::move(vector)),
+                           at_ms);
+  }
+
+  Result<Value> eval_node(const VectorSelector& selector, int64_t at_ms) {
+    int64_t to = shifted(selector.shift, at_ms);
+    Vector vector;
+    for (Series& series : storage_.select(selector.matchers, to - options_.lookback_ms + 1, to)) {
+      if (series.samples.empty() || is_stale(series.samples.back().value)) continue;
+      vector.push_back({std::move(series.labels), series.samples.back().value, series.samples.back().ms, false});
+    }
+    TRY_VOID(spend(vector.size()));
+    return vector;
+  }
+
+  Result<Value> eval_node(const MatrixSelector& matrix, int64_t at_ms) {
+    int64_t to = shifted(matrix.selector.shift, at_ms);
+    Matrix out{{}, to - matrix.range_ms, to};
+    for (Series& series : storage_.select(matrix.selector.matchers, out.from_ms + 1, to)) {
+      TRY_VOID(spend(series.samples.size()));
+      RangeSeries range{std::move(series.labels), {series.samples.begin(), series.samples.end()}, false};
+      std::erase_if(range.samples, [](const Sample& sample) { return is_stale(sample.value); });
+      if (!range.samples.empty()) out.series.push_back(std::move(range));
+    }
+    return out;
+  }
+
+  // Steps lie on multiples of the step, whenever the query is asked.
+  Result<Value> eval_node(const Subquery& subquery, int64_t at_ms) {
+    int64_t to = shifted(subquery.shift, at_ms);
+    Matrix out{{}, to - subquery.range_ms, to};
+    int64_t step = subquery.step_ms.value_or(options_.default_step_ms);
+    int64_t first = out.from_ms - out.from_ms % step;
+    while (first <= out.from_ms) first += step;
+    std::map<Labels, RangeSeries> found;
+    for (int64_t at = first; at <= to; at += step) {
+      TRY_VOID(spend(1));
+      Value value = TRY(eval(*subquery.expr, at));
+      for (Element& element : std::get<Vector>(value)) {
+        RangeSeries& series = found[element.labels];
+        series.samples.push_back({at, element.value});
+        series.drop_name = element.drop_name;
+      }
+    }
+    for (auto& [labels, series] : found) {
+      series.labels = labels;
+      out.series.push_back(std::move(series));
+    }
+    return out;
+  }
+
+  Result<Value> eval_node(const Call& call, int64_t at_ms) {
+    std::vector<Value> arguments;
+    for (const ExprPtr& argument : call.arguments) arguments.push_back(TRY(eval(*argument, at_ms)));
+    const Implementation& implementation = call.function->implementation;
+    if (const auto* map = std::get_if<MapFunction>(&implementation)) return unique(mapped(*map, arguments[0], at_ms));
+    if (const auto* window = std::get_if<WindowFunction>(&implementation)) {
+      return unique(over_windows(*window, *call.function, arguments, at_ms));
+    }
+    const auto* general = std::get_if<GeneralFunction>(&implementation);
+    if (!general) return fail(Errc::kUnsupported, fmt::format("{}() is not supported yet", call.function->name));
+    return unique(TRY((*general)(CallSite{call, at_ms, options_}, arguments)));
+  }
+
+  Value mapped(MapFunction function, Value& argument, int64_t at_ms) const {
+    for (Element& element : std::get<Vector>(argument)) {
+      element.value = function(element.value);
+      element.ms = at_ms;
+      drop_name(element, options_);
+    }
+    return std::move(argument);
+  }
+
+  Value over_windows(WindowFunction function, const FunctionSpec& spec, std::vector<Value>& arguments,
+                     int64_t at_ms) const {
+    std::vector<double> scalars;
+    Matrix* matrix = nullptr;
+    for (Value& argument : arguments) {
+      if (double* scalar = std::get_if<double>(&argument)) scalars.push_back(*scalar);
+      if (auto* found = std::get_if<Matrix>(&argument)) matrix = found;
+    }
+    Vector out;
+    for (RangeSeries& series : matrix->series) {
+      auto value = function({series.samples, matrix->from_ms, matrix->to_ms, at_ms, scalars});
+      if (!value) continue;
+      Element element{std::move(series.labels), *value, at_ms, series.drop_name};
+      if (!spec.keeps_name) drop_name(element, options_);
+      out.push_back(std::move(element));
+    }
+    return out;
+  }
+
+  int64_t shifted(const TimeShift& shift, int64_t at_ms) const {
+    int64_t base = at_ms;
+    if (shift.at == TimeShift::At::kTime) base = shift.at_ms;
+    if (shift.at == TimeShift::At::kStart) base = start_ms_;
+    if (shift.at == TimeShift::At::kEnd) base = end_ms_;
+    return base - shift.offset_ms;
+  }
+
+  // Dropping names can make two elements of one; with delayed removal that shows at the end of the query.
+  Result<Value> unique(Value value) const {
+    const Vector* vector = std::get_if<Vector>(&value);
+    if (!vector || options_.delayed_name_removal) return value;
+    std::unordered_set<Labels, LabelsHash> seen;
+    for (const Element& element : *vector) {
+      if (seen.insert(element.labels).second) continue;
+      return fail(Errc::kInvalidInput,
+                  fmt::format("vector cannot contain metrics with the same labelset: {}", element.labels.text()));
+    }
+    return value;
+  }
+
+  Result<> spend(size_t samples) {
+    spent_ += samples;
+    if (spent_ <= options_.most_samples) return {};
+    return fail(Errc::kInvalidInput, fmt::format("the query touches more than {} samples", options_.most_samples));
+  }
+
+  const Storage& storage_;
+  const EvalOptions& options_;
+  int64_t start_ms_;
+  int64_t end_ms_;
+  size_t spent_ = 0;
+};
+
+template <typename Item>
+Result<> check_unique(const std::vector<Item>& items) {
+  std::unordered_set<Labels, LabelsHash> seen;
+  for (const Item& item : items) {
+    if (seen.insert(item.labels).second) continue;
+    return fail(Errc::kInvalidInput,
+                fmt::format("vector cannot contain metrics with the same labelset: {}", item.labels.text()));
+  }
+  return {};
+}
+
+// sort(), topk() and the like decide the order of a vector; any other comes by its labels.
+bool keeps_order(const Expr& expr) {
+  const Expr& top = inner(expr);
+  if (const auto* call = std::get_if<Call>(&top.node)) return call->function->name.starts_with("sort");
+  const auto* aggregate = std::get_if<Aggregate>(&top.node);
+  return aggregate && (aggregate->op == AggregateOp::kTopk || aggregate->op == AggregateOp::kBottomk);
+}
+
+Result<QueryResult> result_of(const Expr& expr, Value value) {
+  QueryResult result;
+  result.kind = expr.kind();
+  if (auto* scalar = std::get_if<double>(&value)) result.scalar = *scalar;
+  if (auto* string = std::get_if<std::string>(&value)) result.string = std::move(*string);
+  auto finish = [](Labels labels, bool drop) {
+    if (drop) labels.erase(kMetricName);
+    return labels;
+  };
+  if (auto* vector = std::get_if<Vector>(&value)) {
+    for (Element& element : *vector) {
+      result.vector.push_back({finish(std::move(element.labels), element.drop_name), element.value});
+    }
+    TRY_VOID(check_unique(result.vector));
+    auto by_labels = [](const VectorElement& a, const VectorElement& b) { return a.labels < b.labels; };
+    if (!keeps_order(expr)) std::sort(result.vector.begin(), result.vector.end(), by_labels);
+  }
+  if (auto* matrix = std::get_if<Matrix>(&value)) {
+    for (RangeSeries& series : matrix->series) {
+      result.matrix.push_back({finish(std::move(series.labels), series.drop_name), std::move(series.samples)});
+    }
+    TRY_VOID(check_unique(result.matrix));
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<QueryResult> eval_instant(const Expr& expr, const Storage& storage, int64_t at_ms, const EvalOptions& options) {
+  return result_of(expr, TRY(Evaluator(storage, options, at_ms, at_ms).eval_step(expr, at_ms)));
+}
+
+Result<QueryResult> eval_range(const Expr& expr, const Storage& storage, int64_t from_ms, int64_t to_ms,
+                               int64_t step_ms, const EvalOptions& options) {
+  if (expr.kind() != ValueKind::kScalar && expr.kind() != ValueKind::kVector) {
+    return fail(Errc::kInvalidInput,
+                fmt::format("a range query needs a scalar or a vector, not a {}", kind_name(expr.kind())));
+  }
+  if (step_ms <= 0 || to_ms < from_ms)
+    return fail(Errc::kInvalidInput, "a range query needs from <= to and a step > 0");
+  Evaluator evaluator(storage, options, from_ms, to_ms);
+  std::map<Labels, std::vector<Sample>> found;
+  for (int64_t at = from_ms; at <= to_ms; at += step_ms) {
+    Value value = TRY(evaluator.eval_step(expr, at));
+    QueryResult point = TRY(result_of(expr, std::move(value)));
+    if (point.kind == ValueKind::kScalar) found[{}].push_back({at, point.scalar});
+    for (VectorElement& element : point.vector) found[element.labels].push_back({at, element.value});
+  }
+  QueryResult result;
+  result.kind = ValueKind::kMatrix;
+  for (auto& [labels, samples] : found) result.matrix.push_back({labels, std::move(samples)});
+  return result;
+}
+
+}  // namespace ordeal::promql

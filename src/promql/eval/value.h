@@ -1,0 +1,71 @@
+// What the evaluator computes with. Internal to src/promql; QueryResult is what callers see.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "promql/eval/eval.h"
+
+namespace ordeal::promql {
+
+struct Element {
+  Labels labels;
+  double value = 0;
+  int64_t ms = 0;          // of the sample itself when it comes straight from a selector
+  bool drop_name = false;  // with delayed name removal: the name goes at the end of the query
+};
+using Vector = std::vector<Element>;
+
+struct RangeSeries {
+  Labels labels;
+  std::vector<Sample> samples;  // no stale markers, never empty
+  bool drop_name = false;
+};
+struct Matrix {
+  std::vector<RangeSeries> series;
+  int64_t from_ms = 0;  // the window is (from_ms, to_ms]
+  int64_t to_ms = 0;
+};
+
+using Value = std::variant<double, Vector, Matrix, std::string>;
+
+// One series within a range selector, and the scalars that the function got beside it.
+struct Window {
+  std::span<const Sample> samples;
+  int64_t from_ms = 0;
+  int64_t to_ms = 0;
+  int64_t at_ms = 0;  // when the query is evaluated
+  std::vector<double> scalars;
+
+  double seconds() const { return static_cast<double>(to_ms - from_ms) / 1000; }
+};
+
+// Where and when a function is called.
+struct CallSite {
+  const Call& call;
+  int64_t at_ms;
+  const EvalOptions& options;
+};
+
+// At once, or only marked when options say so.
+void drop_name(Element& element, const EvalOptions& options);
+// Kahan-Neumaier summation, as Prometheus sums.
+class Sum {
+ public:
+  void add(double value);
+  double total() const { return std::isinf(sum_) ? sum_ : sum_ + compensation_; }
+
+ private:
+  double sum_ = 0;
+  double compensation_ = 0;
+};
+// Without overflow where the plain sum would.
+double mean_of(std::span<const double> values);
+// Prometheus' quantile of values in any order: NaN sorts first; -Inf for q < 0, +Inf for q > 1.
+double quantile_of(double q, std::vector<double> values);
+// NaN before all numbers.
+bool nan_first(double a, double b);
+
+}  // namespace ordeal::promql
