@@ -31,6 +31,9 @@ struct QueryResult {
   std::vector<VectorElement> vector;  // kVector; in the order of sort() and topk(), else by labels
   std::vector<MatrixSeries> matrix;   // kMatrix, by labels
   std::string string;                 // kString
+  // Prometheus' annotations, in its words: "PromQL warning: ... (1:6)". Each once.
+  std::vector<std::string> warnings;
+  std::vector<std::string> infos;
 
   // The numbers in it: the scalar, the elements of the vector, or every sample of the matrix; none of a string.
   std::vector<double> numbers() const;
