@@ -79,9 +79,10 @@ enum class Presence { kNone, kEnded, kAlive };
 
 Presence presence(const promql::VectorSelector& selector, const promql::Storage& storage, int64_t at_ms) {
   Presence found = Presence::kNone;
-  for (const auto& series : storage.select(selector.matchers, at_ms - kLookbackMs, at_ms)) {
-    if (series.samples.empty()) continue;
-    if (!promql::is_stale(series.samples.back().value)) return Presence::kAlive;
+  for (const auto& series : storage.select(selector.matchers)) {
+    auto recent = series.between(at_ms - kLookbackMs - 1, at_ms);
+    if (recent.empty()) continue;
+    if (!promql::is_stale(recent.back().value)) return Presence::kAlive;
     found = Presence::kEnded;
   }
   return found;
@@ -92,7 +93,7 @@ Presence presence(const promql::VectorSelector& selector, const promql::Storage&
 std::string element_name(const promql::Labels& labels) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : labels) {
-    if (name != promql::kMetricName) parts.push_back(name + "=" + value);
+    if (name != promql::kMetricName) parts.push_back(fmt::format("{}={}", name, value));
   }
   return join(parts, ", ");
 }

@@ -23,7 +23,7 @@ using Kind = Observation::Kind;
 
 // With a real Prometheus what our evaluator lacks is no reason to refuse: the server decides.
 Result<> validate_query(const Expectation& expectation, bool own_scraper) {
-  auto parsed = own_scraper ? promql::load(expectation.query) : promql::parse(expectation.query);
+  auto parsed = promql::parse(expectation.query);
   if (!parsed) {
     if (!own_scraper && parsed.error().code == Errc::kUnsupported) return {};
     return tl::unexpected(parsed.error());
@@ -123,7 +123,7 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   bool own_scraper = experiment.sources.prometheus.empty();
   for (const auto& expectation : experiment.expect) {
     Look look{expectation, nullptr, {}, false, {}};
-    if (own_scraper && !expectation.query.empty()) look.query = TRY(promql::load(expectation.query));
+    if (own_scraper && !expectation.query.empty()) look.query = TRY(promql::parse(expectation.query));
     if (!own_scraper) look.ratio = ratio_text(expectation.query);
     looks.push_back(std::move(look));
   }

@@ -47,12 +47,12 @@ class ScriptStorage : public Storage {
     }
   }
 
-  std::vector<Series> select(std::span<const Matcher> matchers, int64_t from_ms, int64_t to_ms) const override {
+  std::vector<Series> select(std::span<const Matcher> matchers) const override {
     for (const auto& [labels, reason] : foreign_) {
       auto matches = [&labels = labels](const Matcher& matcher) { return matcher.matches(labels.get(matcher.name())); };
       if (std::all_of(matchers.begin(), matchers.end(), matches)) touched_.insert(reason);
     }
-    return floats_.select(matchers, from_ms, to_ms);
+    return floats_.select(matchers);
   }
 
   // Why the last queries cannot be judged; "" when they can.
@@ -191,7 +191,7 @@ class Runner {
       : storage_(storage), multiplied_(multiplied), report_(report) {}
 
   void run(const Eval& eval) {
-    auto expr = load(eval.query);
+    auto expr = parse(eval.query);
     if (!expr && expr.error().code == Errc::kUnsupported) return skip(expr.error().message());
     if (expects_native(eval)) return skip("native histograms");
     if (!expr) return judge(eval, eval.query, check_failure(eval, expr.error().message()));
@@ -203,7 +203,11 @@ class Runner {
  private:
   using Verdict = std::pair<std::string, std::string>;  // the query in its form, and what is wrong or ""
 
-  void skip(const std::string& reason) { ++report_.skipped[reason]; }
+  // Without the column, so that the same reason counts as one.
+  void skip(const std::string& reason) {
+    size_t at = reason.starts_with("column ") ? reason.find(": ") + 2 : 0;
+    ++report_.skipped[reason.substr(at)];
+  }
 
   void judge(const Eval& eval, const std::string& query, const std::string& what) {
     if (what.empty()) {
@@ -240,8 +244,8 @@ class Runner {
   }
 
   std::string ask(const Eval& eval, const Form& form) {
-    auto expr = load(form.query);
-    if (!expr) return "its printed form does not load: " + expr.error().message();
+    auto expr = parse(form.query);
+    if (!expr) return "its printed form does not parse: " + expr.error().message();
     ++report_.forms;
     auto result = eval_instant(**expr, storage_, form.at_ms, options());
     std::string what = outcome(eval, result);

@@ -33,8 +33,8 @@ std::vector<std::string> scripts_in(const std::string& path) {
 void print(const std::string& path, const Report& report) {
   fmt::print("{}: {} passed of {} applicable ({} queries)", std::filesystem::path(path).filename().string(),
              report.passed, report.applicable(), report.forms);
-  for (const auto& [reason, count] : report.skipped) fmt::print(", {} skipped: {}", count, reason);
   fmt::print("\n");
+  for (const auto& [reason, count] : report.skipped) fmt::print("  {} skipped: {}\n", count, reason);
   for (const Failure& failure : report.failures)
     fmt::print("  {}:{}: {}\n    {}\n", path, failure.line, failure.query, failure.what);
 }

@@ -48,7 +48,10 @@ Result<Load> parse_load(const std::vector<std::string_view>& lines, size_t& i) {
       load.start_times = true;
       continue;
     }
-    load.series.push_back(TRY(series_at(lines[i + 1], i + 1)));
+    promql::NotedSeries series = TRY(series_at(lines[i + 1], i + 1));
+    // Of a series given twice the last counts.
+    std::erase_if(load.series, [&](const promql::NotedSeries& other) { return other.labels == series.labels; });
+    load.series.push_back(std::move(series));
   }
   return load;
 }

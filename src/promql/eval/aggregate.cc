@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <unordered_map>
+
+#include "base/text.h"
+#include "promql/eval/label_key.h"
 
 namespace ordeal::promql {
 namespace {
@@ -13,36 +15,28 @@ namespace {
 struct Group {
   Labels labels;
   bool drop_name = false;  // as soon as one element drops its name
-  Vector elements;
-
-  std::vector<double> values() const {
-    std::vector<double> values;
-    for (const Element& element : elements) values.push_back(element.value);
-    return values;
-  }
+  std::vector<size_t> members;  // places in the vector
 };
 
-Labels key_of(const Aggregate& aggregate, const Labels& labels) {
-  Labels key;
-  for (const auto& [name, value] : labels) {
-    bool listed = std::find(aggregate.labels.begin(), aggregate.labels.end(), name) != aggregate.labels.end();
-    if (aggregate.without ? !listed && name != kMetricName : listed) key.set(name, value);
-  }
-  return key;
-}
-
 // In the order in which the groups first appear.
-std::vector<Group> grouped(const Aggregate& aggregate, Vector vector) {
+std::vector<Group> grouped(const Aggregate& aggregate, const Vector& vector) {
+  LabelKey key(aggregate.labels, !aggregate.without);
   std::vector<Group> groups;
-  std::unordered_map<Labels, size_t, LabelsHash> places;
-  for (Element& element : vector) {
-    auto [at, fresh] = places.try_emplace(key_of(aggregate, element.labels), groups.size());
-    if (fresh) groups.push_back({at->first, false, {}});
-    Group& group = groups[at->second];
-    group.drop_name = group.drop_name || element.drop_name;
-    group.elements.push_back(std::move(element));
+  KeyIndex index;
+  for (size_t i = 0; i < vector.size(); ++i) {
+    size_t place = index.find_or_add(key, vector[i].labels, groups.size());
+    if (place == groups.size()) groups.push_back({key.of(vector[i].labels), false, {}});
+    groups[place].drop_name = groups[place].drop_name || vector[i].drop_name;
+    groups[place].members.push_back(i);
   }
   return groups;
+}
+
+std::vector<double> values_of(const Group& group, const Vector& vector) {
+  std::vector<double> values;
+  values.reserve(group.members.size());
+  for (size_t member : group.members) values.push_back(vector[member].value);
+  return values;
 }
 
 // NaN only when every value is.
@@ -90,34 +84,37 @@ Element result_of(const Group& group, double value, int64_t at_ms) {
 }
 
 // topk and bottomk: the elements themselves, best first, NaN last.
-Result<Value> best(AggregateOp op, double wanted, std::vector<Group> groups, int64_t at_ms) {
-  if (std::isnan(wanted)) return fail(Errc::kInvalidInput, fmt::format("the parameter of {} is NaN", symbol(op)));
+Result<Value> best(AggregateOp op, double wanted, std::vector<Group> groups, Vector vector, int64_t at_ms) {
+  if (std::isnan(wanted)) return fail(Errc::kInvalidInput, "Parameter value is NaN");
   Vector out;
   if (wanted < 1) return out;
   bool largest = op == AggregateOp::kTopk;
+  auto before = [&](size_t i, size_t j) {
+    double a = vector[i].value, b = vector[j].value;
+    if (std::isnan(a) || std::isnan(b)) return !std::isnan(a) && std::isnan(b);
+    return largest ? a > b : a < b;
+  };
   for (Group& group : groups) {
-    auto before = [&](const Element& a, const Element& b) {
-      if (std::isnan(a.value) || std::isnan(b.value)) return !std::isnan(a.value) && std::isnan(b.value);
-      return largest ? a.value > b.value : a.value < b.value;
-    };
-    std::stable_sort(group.elements.begin(), group.elements.end(), before);
-    auto size = static_cast<double>(group.elements.size());
-    group.elements.resize(static_cast<size_t>(std::min(wanted, size)));
-    for (Element& element : group.elements) {
-      element.ms = at_ms;
-      out.push_back(std::move(element));
+    std::stable_sort(group.members.begin(), group.members.end(), before);
+    auto size = static_cast<double>(group.members.size());
+    group.members.resize(static_cast<size_t>(std::min(wanted, size)));
+    for (size_t member : group.members) {
+      vector[member].ms = at_ms;
+      out.push_back(std::move(vector[member]));
     }
   }
   return out;
 }
 
-Result<Value> count_values(const std::string& label, const Aggregate& aggregate, Vector vector, int64_t at_ms) {
-  if (label.empty()) return fail(Errc::kInvalidInput, "count_values needs a label name that is not empty");
+Result<Value> count_values(const std::string& label, const Aggregate& aggregate, const Vector& vector, int64_t at_ms) {
+  if (label.empty() || !valid_utf8(label))
+    return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", quoted(label)));
+  LabelKey key(aggregate.labels, !aggregate.without);
   std::map<Labels, double> counts;
   for (const Element& element : vector) {
-    Labels key = key_of(aggregate, element.labels);
-    key.set(label, value_text(element.value));
-    counts[key] += 1;
+    Labels labels = key.of(element.labels);
+    labels.set(label, value_text(element.value));
+    counts[labels] += 1;
   }
   Vector out;
   for (auto& [labels, count] : counts) out.push_back({labels, count, at_ms, false});
@@ -128,17 +125,16 @@ Result<Value> count_values(const std::string& label, const Aggregate& aggregate,
 
 Result<Value> apply_aggregate(const Aggregate& aggregate, const Value* parameter, Vector vector, int64_t at_ms) {
   AggregateOp op = aggregate.op;
-  if (op == AggregateOp::kCountValues) {
-    return count_values(std::get<std::string>(*parameter), aggregate, std::move(vector), at_ms);
-  }
-  std::vector<Group> groups = grouped(aggregate, std::move(vector));
-  if (op == AggregateOp::kTopk || op == AggregateOp::kBottomk) {
-    return best(op, std::get<double>(*parameter), std::move(groups), at_ms);
-  }
+  if (op == AggregateOp::kCountValues)
+    return count_values(std::get<std::string>(*parameter), aggregate, vector, at_ms);
+  std::vector<Group> groups = grouped(aggregate, vector);
+  if (op == AggregateOp::kTopk || op == AggregateOp::kBottomk)
+    return best(op, std::get<double>(*parameter), std::move(groups), std::move(vector), at_ms);
   Vector out;
   for (const Group& group : groups) {
-    double value = op == AggregateOp::kQuantile ? quantile_of(std::get<double>(*parameter), group.values())
-                                                : kReductions[static_cast<size_t>(op)](group.values());
+    std::vector<double> values = values_of(group, vector);
+    double value = op == AggregateOp::kQuantile ? quantile_of(std::get<double>(*parameter), std::move(values))
+                                                : kReductions[static_cast<size_t>(op)](values);
     out.push_back(result_of(group, value, at_ms));
   }
   return out;

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 #include <unordered_set>
+
+#include "promql/eval/label_key.h"
 
 namespace ordeal::promql {
 namespace {
@@ -49,7 +50,11 @@ bool drops_name(const Binary& binary) { return !is_comparison(binary.op) || bina
 class Matching {
  public:
   Matching(const Binary& binary, int64_t at_ms, const EvalOptions& options)
-      : binary_(binary), matching_(binary.matching), at_ms_(at_ms), options_(options) {}
+      : binary_(binary),
+        matching_(binary.matching),
+        key_(binary.matching.labels, binary.matching.on),
+        at_ms_(at_ms),
+        options_(options) {}
 
   Vector with_scalar(Vector vector, double scalar, bool scalar_is_left) {
     Vector out;
@@ -62,93 +67,91 @@ class Matching {
   }
 
   Vector set(Vector left, Vector right) const {
-    std::unordered_set<Labels, LabelsHash> left_keys, right_keys;
-    for (const Element& element : left) left_keys.insert(key_of(element.labels));
-    for (const Element& element : right) right_keys.insert(key_of(element.labels));
+    KeyIndex left_keys = keys_of(left), right_keys = keys_of(right);
+    auto known = [this](const KeyIndex& keys, const Element& element) {
+      return keys.find(key_, element.labels) != KeyIndex::kNone;
+    };
+    std::vector<bool> kept(left.size(), true), added(right.size(), false);
+    for (size_t i = 0; i < left.size() && binary_.op != BinaryOp::kOr; ++i)
+      kept[i] = known(right_keys, left[i]) == (binary_.op == BinaryOp::kAnd);
+    for (size_t i = 0; i < right.size() && binary_.op == BinaryOp::kOr; ++i) added[i] = !known(left_keys, right[i]);
     Vector out;
-    for (Element& element : left) {
-      bool there = binary_.op != BinaryOp::kOr && right_keys.count(key_of(element.labels)) > 0;
-      if (binary_.op == BinaryOp::kOr || there == (binary_.op == BinaryOp::kAnd)) out.push_back(std::move(element));
-    }
-    if (binary_.op != BinaryOp::kOr) return out;
-    for (Element& element : right) {
-      if (left_keys.count(key_of(element.labels)) == 0) out.push_back(std::move(element));
-    }
+    for (size_t i = 0; i < left.size(); ++i)
+      if (kept[i]) out.push_back(std::move(left[i]));
+    for (size_t i = 0; i < right.size(); ++i)
+      if (added[i]) out.push_back(std::move(right[i]));
     return out;
   }
 
   Result<Value> vectors(const Vector& left, const Vector& right) {
+    Vector out;
+    if (left.empty() || right.empty()) return out;
     bool swapped = matching_.card == Card::kOneToMany;
     const Vector& many = swapped ? right : left;
     const Vector& one = swapped ? left : right;
-    auto by_key = TRY(index(one, swapped ? "left" : "right"));
-    Vector out;
+    KeyIndex by_key = TRY(index(one, swapped ? "left" : "right"));
+    results_.resize(one.size());
+    used_.resize(one.size());
     for (const Element& element : many) {
-      auto found = by_key.find(key_of(element.labels));
-      if (found == by_key.end()) continue;
-      double a = swapped ? found->second->value : element.value;
-      double b = swapped ? element.value : found->second->value;
+      size_t place = by_key.find(key_, element.labels);
+      if (place == KeyIndex::kNone) continue;
+      double a = swapped ? one[place].value : element.value;
+      double b = swapped ? element.value : one[place].value;
+      Element result{result_labels(element.labels, one[place].labels), 0, at_ms_, element.drop_name};
+      TRY_VOID(note(place, result.labels));
       auto value = combine(binary_, a, b, a);
       if (!value) continue;
-      Element result = element;
-      result.labels = result_labels(element.labels, found->second->labels);
-      TRY_VOID(note(found->first, result.labels));
-      out.push_back(finished(std::move(result), *value));
+      result.value = *value;
+      if (binary_.return_bool) drop_name(result, options_);
+      out.push_back(std::move(result));
     }
     return out;
   }
 
  private:
-  using Index = std::unordered_map<Labels, const Element*, LabelsHash>;
-
-  Labels key_of(const Labels& labels) const {
-    Labels key;
-    for (const auto& [name, value] : labels) {
-      bool listed = std::find(matching_.labels.begin(), matching_.labels.end(), name) != matching_.labels.end();
-      if (matching_.on ? listed : !listed && name != kMetricName) key.set(name, value);
-    }
-    return key;
+  KeyIndex keys_of(const Vector& vector) const {
+    KeyIndex keys;
+    for (size_t i = 0; i < vector.size(); ++i) keys.find_or_add(key_, vector[i].labels, i);
+    return keys;
   }
 
-  Result<Index> index(const Vector& one, std::string_view side) const {
-    Index by_key;
-    for (const Element& element : one) {
-      auto [at, fresh] = by_key.try_emplace(key_of(element.labels), &element);
-      if (fresh) continue;
-      return fail(
-          Errc::kInvalidInput,
-          fmt::format("found duplicate series for the match group {} on the {} side of {}: {} and {}; "
-                      "many-to-many matching not allowed: matching labels must be unique on one side",
-                      at->first.text(), side, symbol(binary_.op), at->second->labels.text(), element.labels.text()));
+  Result<KeyIndex> index(const Vector& one, std::string_view side) const {
+    KeyIndex by_key;
+    for (size_t i = 0; i < one.size(); ++i) {
+      size_t place = by_key.find_or_add(key_, one[i].labels, i);
+      if (place == i) continue;
+      std::string a = one[place].labels.text(), b = one[i].labels.text();
+      return fail(Errc::kInvalidInput,
+                  fmt::format("found duplicate series for the match group {} on the {} hand-side of the operation: "
+                              "[{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
+                              key_.of(one[i].labels).text(), side, std::min(a, b), std::max(a, b)));
     }
     return by_key;
   }
 
   Labels result_labels(const Labels& many, const Labels& one) const {
     Labels labels = many;
-    if (drops_name(binary_) && !options_.delayed_name_removal) labels.erase(kMetricName);
+    if (!is_comparison(binary_.op)) erase_metadata(labels);
+    if (binary_.return_bool && !options_.delayed_name_removal) erase_metadata(labels);
     if (matching_.card == Card::kOneToOne) {
-      for (const auto& [name, value] : many) {
+      labels = labels.filtered([this](std::string_view name) {
         bool listed = std::find(matching_.labels.begin(), matching_.labels.end(), name) != matching_.labels.end();
-        if (matching_.on != listed) labels.erase(name);
-      }
+        return matching_.on == listed;
+      });
     }
     for (const std::string& name : matching_.include) labels.set(name, one.get(name));
     return labels;
   }
 
-  // Each group of the "one" side answers one element, or with group_left and group_right each result once.
-  Result<> note(const Labels& key, const Labels& labels) {
+  // Each element of the "one" side answers one other, or with group_left and group_right each result once.
+  Result<> note(size_t place, const Labels& labels) {
     if (matching_.card == Card::kOneToOne) {
-      if (used_.insert(key).second) return {};
-      return fail(Errc::kInvalidInput, fmt::format("multiple matches for labels {}: many-to-one matching must be "
-                                                   "explicit (group_left/group_right)",
-                                                   key.text()));
+      if (!used_[place]) return used_[place] = true, Result<>();
+      return fail(Errc::kInvalidInput,
+                  "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
     }
-    if (results_[key].insert(labels).second) return {};
-    return fail(Errc::kInvalidInput, fmt::format("multiple matches for labels {}: grouping labels must ensure unique "
-                                                 "matches",
-                                                 key.text()));
+    if (results_[place].insert(labels).second) return {};
+    return fail(Errc::kInvalidInput, "multiple matches for labels: grouping labels must ensure unique matches");
   }
 
   Element finished(Element element, double value) const {
@@ -160,10 +163,11 @@ class Matching {
 
   const Binary& binary_;
   const VectorMatching& matching_;
+  LabelKey key_;
   int64_t at_ms_;
   const EvalOptions& options_;
-  std::unordered_set<Labels, LabelsHash> used_;
-  std::unordered_map<Labels, std::unordered_set<Labels, LabelsHash>, LabelsHash> results_;
+  std::vector<bool> used_;  // by the place on the "one" side
+  std::vector<std::unordered_set<Labels, LabelsHash>> results_;
 };
 
 }  // namespace

@@ -15,9 +15,12 @@ namespace {
 
 class Evaluator {
  public:
-  // `start_ms` and `end_ms` are what @ start() and @ end() mean.
-  Evaluator(const Storage& storage, const EvalOptions& options, int64_t start_ms, int64_t end_ms)
-      : storage_(storage), options_(options), start_ms_(start_ms), end_ms_(end_ms) {}
+  // `start_ms` and `end_ms` are what @ start() and @ end() mean; the step of an instant query is 0.
+  Evaluator(const Storage& storage, const EvalOptions& options, int64_t start_ms, int64_t end_ms,
+            int64_t step_ms)
+      : storage_(storage), options_(options), start_ms_(start_ms), end_ms_(end_ms), step_ms_(step_ms) {}
+
+  Annotations& annotations() { return annotations_; }
 
   // The limit on samples holds for each step by itself.
   Result<Value> eval_step(const Expr& expr, int64_t at_ms) {
@@ -27,6 +30,7 @@ class Evaluator {
 
  private:
   Result<Value> eval(const Expr& expr, int64_t at_ms) {
+    if (const auto* call = std::get_if<Call>(&expr.node)) return eval_call(expr, *call, at_ms);
     return std::visit([&](const auto& node) -> Result<Value> { return eval_node(node, at_ms); }, expr.node);
   }
 
@@ -55,39 +59,48 @@ class Evaluator {
   Result<Value> eval_node(const Aggregate& aggregate, int64_t at_ms) {
     Value parameter;
     if (aggregate.parameter) parameter = TRY(eval(*aggregate.parameter, at_ms));
+    if (aggregate.op == AggregateOp::kQuantile) check_quantile(*aggregate.parameter, std::get<double>(parameter));
     Value vector = TRY(eval(*aggregate.expr, at_ms));
     return apply_aggregate(aggregate, aggregate.parameter ? &parameter : nullptr, std::get<Vector>(std::move(vector)),
                            at_ms);
   }
 
   Result<Value> eval_node(const VectorSelector& selector, int64_t at_ms) {
-    int64_t to = shifted(selector.shift, at_ms);
+    int64_t to = TRY(shifted(selector.shift, at_ms));
     Vector vector;
-    for (Series& series : storage_.select(selector.matchers, to - options_.lookback_ms + 1, to)) {
-      if (series.samples.empty() || is_stale(series.samples.back().value)) continue;
-      vector.push_back({std::move(series.labels), series.samples.back().value, series.samples.back().ms, false});
+    for (const Series& series : selected(selector)) {
+      auto window = series.between(to - options_.lookback_ms, to);
+      if (window.empty() || is_stale(window.back().value)) continue;
+      vector.push_back({series.labels, window.back().value, window.back().ms, false});
     }
     TRY_VOID(spend(vector.size()));
     return vector;
   }
 
   Result<Value> eval_node(const MatrixSelector& matrix, int64_t at_ms) {
-    int64_t to = shifted(matrix.selector.shift, at_ms);
-    Matrix out{{}, to - matrix.range_ms, to};
-    for (Series& series : storage_.select(matrix.selector.matchers, out.from_ms + 1, to)) {
-      TRY_VOID(spend(series.samples.size()));
-      RangeSeries range{std::move(series.labels), {series.samples.begin(), series.samples.end()}, false};
-      std::erase_if(range.samples, [](const Sample& sample) { return is_stale(sample.value); });
+    int64_t to = TRY(shifted(matrix.selector.shift, at_ms));
+    Matrix out{{}, to - TRY(length(matrix.range)), to};
+    for (const Series& series : selected(matrix.selector)) {
+      RangeSeries range{series.labels, series.between(out.from_ms, to)};
+      TRY_VOID(spend(range.samples.size()));
+      range.drop_stale();
       if (!range.samples.empty()) out.series.push_back(std::move(range));
     }
     return out;
   }
 
+  // Asked of the storage once, however many steps the query has.
+  const std::vector<Series>& selected(const VectorSelector& selector) {
+    auto [at, fresh] = selected_.try_emplace(&selector);
+    if (fresh) at->second = storage_.select(selector.matchers);
+    return at->second;
+  }
+
   // Steps lie on multiples of the step, whenever the query is asked.
   Result<Value> eval_node(const Subquery& subquery, int64_t at_ms) {
-    int64_t to = shifted(subquery.shift, at_ms);
-    Matrix out{{}, to - subquery.range_ms, to};
-    int64_t step = subquery.step_ms.value_or(options_.default_step_ms);
+    int64_t to = TRY(shifted(subquery.shift, at_ms));
+    Matrix out{{}, to - TRY(length(subquery.range)), to};
+    int64_t step = subquery.step ? TRY(length(*subquery.step)) : options_.default_step_ms;
     int64_t first = out.from_ms - out.from_ms % step;
     while (first <= out.from_ms) first += step;
     std::map<Labels, RangeSeries> found;
@@ -96,28 +109,32 @@ class Evaluator {
       Value value = TRY(eval(*subquery.expr, at));
       for (Element& element : std::get<Vector>(value)) {
         RangeSeries& series = found[element.labels];
-        series.samples.push_back({at, element.value});
+        series.own.push_back({at, element.value});
         series.drop_name = element.drop_name;
       }
     }
     for (auto& [labels, series] : found) {
       series.labels = labels;
+      series.samples = series.own;
       out.series.push_back(std::move(series));
     }
     return out;
   }
 
-  Result<Value> eval_node(const Call& call, int64_t at_ms) {
+  Result<Value> eval_node(const Call&, int64_t) { return fail(Errc::kInternal, "a call without its place"); }
+
+  Result<Value> eval_call(const Expr& expr, const Call& call, int64_t at_ms) {
     std::vector<Value> arguments;
     for (const ExprPtr& argument : call.arguments) arguments.push_back(TRY(eval(*argument, at_ms)));
+    if (auto at = call.function->quantile_argument) check_quantile(*call.arguments[*at], std::get<double>(arguments[*at]));
     const Implementation& implementation = call.function->implementation;
     if (const auto* map = std::get_if<MapFunction>(&implementation)) return unique(mapped(*map, arguments[0], at_ms));
     if (const auto* window = std::get_if<WindowFunction>(&implementation)) {
-      return unique(over_windows(*window, *call.function, arguments, at_ms));
+      return unique(over_windows(*window, call, arguments, at_ms));
     }
     const auto* general = std::get_if<GeneralFunction>(&implementation);
     if (!general) return fail(Errc::kUnsupported, fmt::format("{}() is not supported yet", call.function->name));
-    return unique(TRY((*general)(CallSite{call, at_ms, options_}, arguments)));
+    return unique(TRY((*general)(CallSite{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_}, arguments)));
   }
 
   Value mapped(MapFunction function, Value& argument, int64_t at_ms) const {
@@ -129,8 +146,8 @@ class Evaluator {
     return std::move(argument);
   }
 
-  Value over_windows(WindowFunction function, const FunctionSpec& spec, std::vector<Value>& arguments,
-                     int64_t at_ms) const {
+  Value over_windows(WindowFunction function, const Call& call, std::vector<Value>& arguments, int64_t at_ms) {
+    const FunctionSpec& spec = *call.function;
     std::vector<double> scalars;
     Matrix* matrix = nullptr;
     for (Value& argument : arguments) {
@@ -141,6 +158,7 @@ class Evaluator {
     for (RangeSeries& series : matrix->series) {
       auto value = function({series.samples, matrix->from_ms, matrix->to_ms, at_ms, scalars});
       if (!value) continue;
+      if (spec.of_counters) check_counter(*call.arguments[0], series.labels.get(kMetricName));
       Element element{std::move(series.labels), *value, at_ms, series.drop_name};
       if (!spec.keeps_name) drop_name(element, options_);
       out.push_back(std::move(element));
@@ -148,12 +166,29 @@ class Evaluator {
     return out;
   }
 
-  int64_t shifted(const TimeShift& shift, int64_t at_ms) const {
+  void check_quantile(const Expr& at, double q) {
+    if (q >= 0 && q <= 1) return;
+    annotations_.warn(at, fmt::format("quantile value should be between 0 and 1, got {}", value_text(q)));
+  }
+
+  void check_counter(const Expr& at, std::string_view name) {
+    if (name.empty()) return;
+    for (std::string_view suffix : {"_total", "_sum", "_count", "_bucket"})
+      if (name.ends_with(suffix)) return;
+    annotations_.info(
+        at, fmt::format("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}", quoted(name)));
+  }
+
+  Result<int64_t> length(const Duration& duration) const {
+    return duration.ms_in(step_ms_, end_ms_ - start_ms_, false);
+  }
+
+  Result<int64_t> shifted(const TimeShift& shift, int64_t at_ms) const {
     int64_t base = at_ms;
     if (shift.at == TimeShift::At::kTime) base = shift.at_ms;
     if (shift.at == TimeShift::At::kStart) base = start_ms_;
     if (shift.at == TimeShift::At::kEnd) base = end_ms_;
-    return base - shift.offset_ms;
+    return base - TRY(shift.offset.ms_in(step_ms_, end_ms_ - start_ms_, true));
   }
 
   // Dropping names can make two elements of one; with delayed removal that shows at the end of the query.
@@ -179,6 +214,9 @@ class Evaluator {
   const EvalOptions& options_;
   int64_t start_ms_;
   int64_t end_ms_;
+  int64_t step_ms_;
+  std::unordered_map<const VectorSelector*, std::vector<Series>> selected_;
+  Annotations annotations_;
   size_t spent_ = 0;
 };
 
@@ -201,13 +239,18 @@ bool keeps_order(const Expr& expr) {
   return aggregate && (aggregate->op == AggregateOp::kTopk || aggregate->op == AggregateOp::kBottomk);
 }
 
-Result<QueryResult> result_of(const Expr& expr, Value value) {
+template <typename Item>
+void sort_by_labels(std::vector<Item>& items) {
+  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.labels < b.labels; });
+}
+
+Result<QueryResult> result_of(const Expr& expr, Value value, bool in_order = true) {
   QueryResult result;
   result.kind = expr.kind();
   if (auto* scalar = std::get_if<double>(&value)) result.scalar = *scalar;
   if (auto* string = std::get_if<std::string>(&value)) result.string = std::move(*string);
   auto finish = [](Labels labels, bool drop) {
-    if (drop) labels.erase(kMetricName);
+    if (drop) erase_metadata(labels);
     return labels;
   };
   if (auto* vector = std::get_if<Vector>(&value)) {
@@ -215,22 +258,31 @@ Result<QueryResult> result_of(const Expr& expr, Value value) {
       result.vector.push_back({finish(std::move(element.labels), element.drop_name), element.value});
     }
     TRY_VOID(check_unique(result.vector));
-    auto by_labels = [](const VectorElement& a, const VectorElement& b) { return a.labels < b.labels; };
-    if (!keeps_order(expr)) std::sort(result.vector.begin(), result.vector.end(), by_labels);
+    if (in_order && !keeps_order(expr)) sort_by_labels(result.vector);
   }
   if (auto* matrix = std::get_if<Matrix>(&value)) {
     for (RangeSeries& series : matrix->series) {
-      result.matrix.push_back({finish(std::move(series.labels), series.drop_name), std::move(series.samples)});
+      result.matrix.push_back({finish(std::move(series.labels), series.drop_name),
+                               {series.samples.begin(), series.samples.end()}});
     }
     TRY_VOID(check_unique(result.matrix));
+    sort_by_labels(result.matrix);
   }
   return result;
+}
+
+void annotate(QueryResult& result, Annotations& annotations) {
+  result.warnings = std::move(annotations.warnings);
+  result.infos = std::move(annotations.infos);
 }
 
 }  // namespace
 
 Result<QueryResult> eval_instant(const Expr& expr, const Storage& storage, int64_t at_ms, const EvalOptions& options) {
-  return result_of(expr, TRY(Evaluator(storage, options, at_ms, at_ms).eval_step(expr, at_ms)));
+  Evaluator evaluator(storage, options, at_ms, at_ms, 0);
+  QueryResult result = TRY(result_of(expr, TRY(evaluator.eval_step(expr, at_ms))));
+  annotate(result, evaluator.annotations());
+  return result;
 }
 
 Result<QueryResult> eval_range(const Expr& expr, const Storage& storage, int64_t from_ms, int64_t to_ms,
@@ -241,17 +293,19 @@ Result<QueryResult> eval_range(const Expr& expr, const Storage& storage, int64_t
   }
   if (step_ms <= 0 || to_ms < from_ms)
     return fail(Errc::kInvalidInput, "a range query needs from <= to and a step > 0");
-  Evaluator evaluator(storage, options, from_ms, to_ms);
-  std::map<Labels, std::vector<Sample>> found;
+  Evaluator evaluator(storage, options, from_ms, to_ms, step_ms);
+  std::unordered_map<Labels, std::vector<Sample>, LabelsHash> found;
   for (int64_t at = from_ms; at <= to_ms; at += step_ms) {
     Value value = TRY(evaluator.eval_step(expr, at));
-    QueryResult point = TRY(result_of(expr, std::move(value)));
+    QueryResult point = TRY(result_of(expr, std::move(value), false));
     if (point.kind == ValueKind::kScalar) found[{}].push_back({at, point.scalar});
     for (VectorElement& element : point.vector) found[element.labels].push_back({at, element.value});
   }
   QueryResult result;
   result.kind = ValueKind::kMatrix;
   for (auto& [labels, samples] : found) result.matrix.push_back({labels, std::move(samples)});
+  sort_by_labels(result.matrix);
+  annotate(result, evaluator.annotations());
   return result;
 }
 

@@ -1,6 +1,5 @@
 // Evaluation of a parsed query over a Storage, with the semantics of Prometheus 3.x: instant selectors take the newest
 // sample in (t - lookback, t], ranges are left-open, rates extrapolate. Pure: the time is a parameter.
-// Give it only expressions that check_supported() accepts (parser.h: load() does both); others fail here again.
 // Fails with kInvalidInput where Prometheus does ("many-to-many matching not allowed"): such faults depend on the data.
 #pragma once
 

@@ -315,14 +315,14 @@ TEST(Limits, RefuseAQueryThatTouchesTooMuch) {
 
 TEST(RangeQuery, EvaluatesStepByStep) {
   Store store(10 * kSecond, "foo{a=\"x\"} 0+1x20\nfoo{a=\"y\"} _x3 5 stale");
-  auto expr = load("foo + 1");
+  auto expr = parse("foo + 1");
   auto result = eval_range(**expr, store, 20'000, 50'000, 10'000);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->text(), R"({a="x"} [3@20 4@30 5@40 6@50], {a="y"} [6@30])");
-  EXPECT_EQ(eval_range(**load("time()"), store, 0, 2000, 1000)->text(), "{} [0@0 1@1 2@2]");
-  EXPECT_EQ(eval_range(**load("foo{a=\"x\"} @ end()"), store, 0, 20'000, 10'000)->text(),
+  EXPECT_EQ(eval_range(**parse("time()"), store, 0, 2000, 1000)->text(), "{} [0@0 1@1 2@2]");
+  EXPECT_EQ(eval_range(**parse("foo{a=\"x\"} @ end()"), store, 0, 20'000, 10'000)->text(),
             R"(foo{a="x"} [2@0 2@10 2@20])");
-  EXPECT_FALSE(eval_range(**load("foo[5m]"), store, 0, 2000, 1000));
+  EXPECT_FALSE(eval_range(**parse("foo[5m]"), store, 0, 2000, 1000));
   EXPECT_FALSE(eval_range(**expr, store, 0, 2000, 0));
 }
 

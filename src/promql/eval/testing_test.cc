@@ -27,7 +27,7 @@ void fill(SeriesStore& store, int64_t step_ms, std::string_view lines) {
 }
 
 std::string ask(const Storage& storage, std::string_view query, int64_t at_ms, const EvalOptions& options) {
-  auto expr = load(query);
+  auto expr = parse(query);
   if (!expr) return "error: " + expr.error().what;
   auto result = eval_instant(**expr, storage, at_ms, options);
   if (result) {

@@ -5,11 +5,25 @@
 
 namespace ordeal::promql {
 
+void erase_metadata(Labels& labels) {
+  labels = labels.filtered([](std::string_view name) {
+    return !name.starts_with("__") || (name != kMetricName && name != "__type__" && name != "__unit__");
+  });
+}
+
+void RangeSeries::drop_stale() {
+  auto stale = [](const Sample& sample) { return is_stale(sample.value); };
+  if (std::none_of(samples.begin(), samples.end(), stale)) return;
+  own.assign(samples.begin(), samples.end());
+  std::erase_if(own, stale);
+  samples = own;
+}
+
 void drop_name(Element& element, const EvalOptions& options) {
   if (options.delayed_name_removal) {
     element.drop_name = true;
   } else {
-    element.labels.erase(kMetricName);
+    erase_metadata(element.labels);
   }
 }
 
@@ -25,15 +39,23 @@ void Sum::add(double value) {
   sum_ = next;
 }
 
+// The plain sum divided, until it overflows; from there on the mean is updated value by value.
 double mean_of(std::span<const double> values) {
   Sum sum;
-  for (double value : values) sum.add(value);
-  auto count = static_cast<double>(values.size());
-  if (!std::isinf(sum.total())) return sum.total() / count;
-  // Either a value is infinite, or the sum of finite ones went over the top: then each is divided first.
-  Sum scaled;
-  for (double value : values) scaled.add(value / count);
-  return scaled.total();
+  size_t i = 0;
+  for (; i < values.size(); ++i) {
+    Sum next = sum;
+    next.add(values[i]);
+    if (i > 0 && std::isinf(next.plain())) break;
+    sum = next;
+  }
+  sum.divide(static_cast<double>(i));
+  for (; i < values.size(); ++i) {
+    auto count = static_cast<double>(i + 1);
+    sum.multiply((count - 1) / count);
+    sum.add(values[i] / count);
+  }
+  return sum.total();
 }
 
 bool nan_first(double a, double b) { return (std::isnan(a) && !std::isnan(b)) || a < b; }

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "promql/eval/annotations.h"
 #include "promql/eval/eval.h"
 
 namespace ordeal::promql {
@@ -20,8 +21,17 @@ using Vector = std::vector<Element>;
 
 struct RangeSeries {
   Labels labels;
-  std::vector<Sample> samples;  // no stale markers, never empty
+  std::span<const Sample> samples;  // of the storage, or own; no stale markers, never empty
+  std::vector<Sample> own;
   bool drop_name = false;
+
+  RangeSeries() = default;
+  RangeSeries(Labels of, std::span<const Sample> in) : labels(std::move(of)), samples(in) {}
+  // A copy's samples would be those of the original.
+  RangeSeries(RangeSeries&&) = default;
+  RangeSeries& operator=(RangeSeries&&) = default;
+
+  void drop_stale();
 };
 struct Matrix {
   std::vector<RangeSeries> series;
@@ -44,18 +54,26 @@ struct Window {
 
 // Where and when a function is called.
 struct CallSite {
-  const Call& call;
+  const Expr& expr;
+  const Call& call;  // its node
   int64_t at_ms;
+  bool in_range_query;
   const EvalOptions& options;
+  Annotations& annotations;
 };
 
+// The name and what Prometheus says of a metric beside it: __name__, __type__ and __unit__.
+void erase_metadata(Labels& labels);
 // At once, or only marked when options say so.
 void drop_name(Element& element, const EvalOptions& options);
 // Kahan-Neumaier summation, as Prometheus sums.
 class Sum {
  public:
   void add(double value);
-  double total() const { return std::isinf(sum_) ? sum_ : sum_ + compensation_; }
+  void multiply(double factor) { sum_ *= factor, compensation_ *= factor; }
+  void divide(double divisor) { sum_ /= divisor, compensation_ /= divisor; }
+  double plain() const { return sum_; }
+  double total() const { return sum_ + compensation_; }
 
  private:
   double sum_ = 0;

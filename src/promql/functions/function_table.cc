@@ -27,11 +27,6 @@ FunctionSpec general(std::string_view name, std::vector<ValueKind> arguments, Va
   return {name, std::move(arguments), returns, optional, FunctionStatus::kReady, function};
 }
 
-// In the language, but not in the evaluator yet.
-FunctionSpec planned(std::string_view name, std::vector<ValueKind> arguments, int optional = 0) {
-  return {name, std::move(arguments), kV, optional};
-}
-
 FunctionSpec refused(std::string_view name, FunctionStatus status) { return {name, {}, kV, kAnyNumber, status}; }
 
 double sign_of(double value) { return std::isnan(value) ? value : value > 0 ? 1 : value < 0 ? -1 : 0; }
@@ -40,6 +35,17 @@ FunctionSpec last_over_time() {
   FunctionSpec last = window("last_over_time", window_last);
   last.keeps_name = true;
   return last;
+}
+
+FunctionSpec of_counters(std::string_view name, WindowFunction function) {
+  FunctionSpec spec = window(name, function);
+  spec.of_counters = true;
+  return spec;
+}
+
+FunctionSpec of_quantile(FunctionSpec spec) {
+  spec.quantile_argument = 0;
+  return spec;
 }
 
 std::vector<FunctionSpec> make_table() {
@@ -75,15 +81,15 @@ std::vector<FunctionSpec> make_table() {
       window("delta", window_delta),
       window("deriv", window_deriv),
       window("idelta", window_idelta),
-      window("increase", window_increase),
+      of_counters("increase", window_increase),
       window("irate", window_irate),
       last_over_time(),
       window("max_over_time", window_max),
       window("min_over_time", window_min),
       window("predict_linear", window_predict_linear, {kM, kS}),
       window("present_over_time", window_present),
-      window("quantile_over_time", window_quantile, {kS, kM}),
-      window("rate", window_rate),
+      of_quantile(window("quantile_over_time", window_quantile, {kS, kM})),
+      of_counters("rate", window_rate),
       window("resets", window_resets),
       window("stddev_over_time", window_stddev),
       window("stdvar_over_time", window_stdvar),
@@ -94,7 +100,7 @@ std::vector<FunctionSpec> make_table() {
       general("clamp", {kV, kS, kS}, kV, call_clamp),
       general("clamp_max", {kV, kS}, kV, call_clamp_max),
       general("clamp_min", {kV, kS}, kV, call_clamp_min),
-      general("histogram_quantile", {kS, kV}, kV, call_histogram_quantile),
+      of_quantile(general("histogram_quantile", {kS, kV}, kV, call_histogram_quantile)),
       general("label_replace", {kV, kT, kT, kT, kT}, kV, call_label_replace),
       general("pi", {}, kS, call_pi),
       general("round", {kV, kS}, kV, call_round, 1),
@@ -105,16 +111,21 @@ std::vector<FunctionSpec> make_table() {
       general("timestamp", {kV}, kV, call_timestamp),
       general("vector", {kS}, kV, call_vector),
 
-      planned("histogram_fraction", {kS, kS, kV}),
-      planned("label_join", {kV, kT, kT, kT}, kAnyNumber),
+      general("day_of_month", {kV}, kV, call_day_of_month, 1),
+      general("day_of_week", {kV}, kV, call_day_of_week, 1),
+      general("day_of_year", {kV}, kV, call_day_of_year, 1),
+      general("days_in_month", {kV}, kV, call_days_in_month, 1),
+      general("histogram_fraction", {kS, kS, kV}, kV, call_histogram_fraction),
+      general("hour", {kV}, kV, call_hour, 1),
+      general("label_join", {kV, kT, kT, kT}, kV, call_label_join, kAnyNumber),
+      general("minute", {kV}, kV, call_minute, 1),
+      general("month", {kV}, kV, call_month, 1),
+      general("year", {kV}, kV, call_year, 1),
   };
   for (const char* name :
-       {"days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year"}) {
-    table.push_back(planned(name, {kV}, 1));
-  }
-  for (const char* name :
        {"double_exponential_smoothing", "end", "first_over_time", "histogram_quantiles", "info", "integral", "max_of",
-        "min_of", "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start", "step",
+        "min_of", "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start",
+        "start_timestamp", "step",
         "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time"}) {
     table.push_back(refused(name, Status::kExperimental));
   }

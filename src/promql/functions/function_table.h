@@ -2,6 +2,7 @@
 // To add one, write it in a file of this folder and name it in function_table.cc. Internal to src/promql.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -30,7 +31,9 @@ struct FunctionSpec {
   int optional = 0;
   FunctionStatus status = FunctionStatus::kReady;
   Implementation implementation;
-  bool keeps_name = false;  // of window functions
+  bool keeps_name = false;   // of window functions
+  bool of_counters = false;  // of window functions: says so of a metric that is not named like a counter
+  std::optional<size_t> quantile_argument = {};  // the argument that has to be between 0 and 1
 
   size_t least_arguments() const { return arguments.size() - (optional != 0 ? 1 : 0); }
   size_t most_arguments() const { return optional < 0 ? 1000 : arguments.size(); }

@@ -37,6 +37,7 @@ Result<Value> call_absent_over_time(const CallSite& site, std::vector<Value>& ar
 Result<Value> call_clamp(const CallSite& site, std::vector<Value>& arguments);
 Result<Value> call_clamp_max(const CallSite& site, std::vector<Value>& arguments);
 Result<Value> call_clamp_min(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_label_join(const CallSite& site, std::vector<Value>& arguments);
 Result<Value> call_label_replace(const CallSite& site, std::vector<Value>& arguments);
 Result<Value> call_pi(const CallSite& site, std::vector<Value>& arguments);
 Result<Value> call_round(const CallSite& site, std::vector<Value>& arguments);
@@ -48,6 +49,17 @@ Result<Value> call_timestamp(const CallSite& site, std::vector<Value>& arguments
 Result<Value> call_vector(const CallSite& site, std::vector<Value>& arguments);
 
 // histogram.cc
+Result<Value> call_histogram_fraction(const CallSite& site, std::vector<Value>& arguments);
 Result<Value> call_histogram_quantile(const CallSite& site, std::vector<Value>& arguments);
+
+// date.cc: of Unix seconds, in UTC; without an argument, of the time of the query
+Result<Value> call_day_of_month(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_day_of_week(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_day_of_year(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_days_in_month(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_hour(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_minute(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_month(const CallSite& site, std::vector<Value>& arguments);
+Result<Value> call_year(const CallSite& site, std::vector<Value>& arguments);
 
 }  // namespace ordeal::promql

@@ -1,8 +1,11 @@
 // Quantiles of classic histograms, as Prometheus' quantile.go computes them.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "promql/eval/label_key.h"
 #include "promql/functions/functions.h"
 #include "promql/syntax/literals.h"
 
@@ -39,22 +42,32 @@ void coalesce(std::vector<Bucket>& buckets) {
   buckets = std::move(merged);
 }
 
-void force_monotonic(std::vector<Bucket>& buckets) {
+// True when a bucket had fewer observations than the one below it, by more than a rounding error.
+bool force_monotonic(std::vector<Bucket>& buckets) {
+  bool forced = false;
   double before = buckets[0].count;
   for (Bucket& bucket : buckets) {
-    if (bucket.count < before || almost_equal(bucket.count, before)) bucket.count = before;
+    bool same = almost_equal(bucket.count, before);
+    forced = forced || (bucket.count < before && !same);
+    if (bucket.count < before || same) bucket.count = before;
     before = bucket.count;
   }
+  return forced;
 }
 
-double bucket_quantile(double q, std::vector<Bucket> buckets) {
+bool sort_and_merge(std::vector<Bucket>& buckets) {
+  std::stable_sort(buckets.begin(), buckets.end(), [](const Bucket& a, const Bucket& b) { return a.bound < b.bound; });
+  if (buckets.empty() || buckets.back().bound != kInfinity) return false;
+  coalesce(buckets);
+  return true;
+}
+
+double bucket_quantile(double q, std::vector<Bucket> buckets, bool& forced) {
   if (std::isnan(q)) return kNan;
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
-  std::stable_sort(buckets.begin(), buckets.end(), [](const Bucket& a, const Bucket& b) { return a.bound < b.bound; });
-  if (buckets.empty() || buckets.back().bound != kInfinity) return kNan;
-  coalesce(buckets);
-  force_monotonic(buckets);
+  if (!sort_and_merge(buckets)) return kNan;
+  forced = force_monotonic(buckets);
   double total = buckets.back().count;
   if (buckets.size() < 2 || total == 0 || std::isnan(total)) return kNan;
   double rank = q * total;
@@ -66,32 +79,93 @@ double bucket_quantile(double q, std::vector<Bucket> buckets) {
   return below.bound + (at->bound - below.bound) * ((rank - below.count) / (at->count - below.count));
 }
 
+// The rank of `bound` among the observations: linear within a bucket, none of those in a bucket without an end.
+double rank_of(double bound, const std::vector<Bucket>& buckets) {
+  double rank = 0, lower = buckets[0].bound > 0 ? 0 : -kInfinity;
+  for (const Bucket& bucket : buckets) {
+    if (lower >= bound) return rank;
+    if (bucket.bound > bound) {
+      if (std::isinf(lower)) return bucket.count;
+      return rank + (bucket.count - rank) * (bound - lower) / (bucket.bound - lower);
+    }
+    rank = bucket.count;
+    lower = bucket.bound;
+  }
+  return rank;
+}
+
+double bucket_fraction(double lower, double upper, std::vector<Bucket> buckets) {
+  if (!sort_and_merge(buckets)) return kNan;
+  double count = buckets.back().count;
+  if (count == 0 || std::isnan(lower) || std::isnan(upper)) return kNan;
+  if (lower >= upper) return 0;
+  return (std::min(rank_of(upper, buckets), count) - std::min(rank_of(lower, buckets), count)) / count;
+}
+
 struct Group {
-  Element element;
+  Labels labels;
   std::vector<Bucket> buckets;
 };
 
+// The buckets of each histogram; those whose `le` is no number are left out, with a warning.
+std::vector<Group> groups_of(const CallSite& site, const Vector& vector, const Expr& argument) {
+  static const std::vector<std::string> kLe{"le"};
+  // With delayed removal the name tells histograms apart: it is part of the labels, so the key must not drop it.
+  LabelKey key(kLe, false);
+  std::vector<Group> groups;
+  std::map<std::string, KeyIndex, std::less<>> by_name;
+  for (const Element& element : vector) {
+    std::string_view le = element.labels.get("le"), name = element.labels.get(kMetricName);
+    auto bound = parse_bound(le);
+    if (!bound) {
+      std::string of = site.options.delayed_name_removal && !name.empty() ? " for metric name " + quoted(name) : "";
+      site.annotations.warn(argument, fmt::format("bucket label \"le\" is missing or has a malformed value of {}{}",
+                                                  quoted(le), of));
+      continue;
+    }
+    auto index = by_name.find(name);
+    if (index == by_name.end()) index = by_name.try_emplace(std::string(name)).first;
+    size_t place = index->second.find_or_add(key, element.labels, groups.size());
+    if (place == groups.size()) {
+      Labels labels = element.labels;
+      labels.erase("le");
+      groups.push_back({std::move(labels), {}});
+    }
+    groups[place].buckets.push_back({*bound, element.value});
+  }
+  return groups;
+}
+
+Element finished(const CallSite& site, Group& group, double value) {
+  Element element{std::move(group.labels), value, site.at_ms, false};
+  drop_name(element, site.options);
+  return element;
+}
+
 }  // namespace
+
+Result<Value> call_histogram_fraction(const CallSite& site, std::vector<Value>& arguments) {
+  double lower = std::get<double>(arguments[0]), upper = std::get<double>(arguments[1]);
+  Vector fractions;
+  for (Group& group : groups_of(site, std::get<Vector>(arguments[2]), *site.call.arguments[2])) {
+    double fraction = bucket_fraction(lower, upper, std::move(group.buckets));
+    fractions.push_back(finished(site, group, fraction));
+  }
+  return fractions;
+}
 
 Result<Value> call_histogram_quantile(const CallSite& site, std::vector<Value>& arguments) {
   double q = std::get<double>(arguments[0]);
-  std::map<Labels, Group> groups;
-  for (Element& element : std::get<Vector>(arguments[1])) {
-    auto bound = parse_bound(element.labels.get("le"));
-    if (!bound) continue;
-    Labels key = element.labels;
-    key.erase("le");
-    if (!site.options.delayed_name_removal) key.erase(kMetricName);
-    Group& group = groups[key];
-    group.buckets.push_back({*bound, element.value});
-    group.element.labels = key;
-  }
+  const Expr& argument = *site.call.arguments[1];
   Vector quantiles;
-  for (auto& [labels, group] : groups) {
-    group.element.value = bucket_quantile(q, std::move(group.buckets));
-    group.element.ms = site.at_ms;
-    drop_name(group.element, site.options);
-    quantiles.push_back(std::move(group.element));
+  for (Group& group : groups_of(site, std::get<Vector>(arguments[1]), argument)) {
+    bool forced = false;
+    double quantile = bucket_quantile(q, std::move(group.buckets), forced);
+    if (forced)
+      site.annotations.info(argument, fmt::format("input to histogram_quantile needed to be fixed for monotonicity (a "
+                                                  "bucket counted less than a lower one) in {}",
+                                                  group.labels.text()));
+    quantiles.push_back(finished(site, group, quantile));
   }
   return quantiles;
 }

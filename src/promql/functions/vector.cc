@@ -6,6 +6,7 @@
 #include <numbers>
 #include <set>
 
+#include "base/text.h"
 #include "promql/functions/functions.h"
 #include "promql/syntax/literals.h"
 
@@ -52,6 +53,16 @@ Labels pinned_labels(const Expr& expr) {
 Value absent(const CallSite& site, bool nothing) {
   if (!nothing) return Vector();
   return Vector{{pinned_labels(inner(*site.call.arguments[0])), 1, site.at_ms, false}};
+}
+
+void check_order_shows(const CallSite& site) {
+  if (!site.in_range_query) return;
+  site.annotations.warn(site.expr, "sort is ineffective for range queries since results are always ordered by labels");
+}
+
+Result<> check_label_name(const std::string& name) {
+  if (!name.empty() && valid_utf8(name)) return {};
+  return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", quoted(name)));
 }
 
 // NaN goes last either way.
@@ -126,7 +137,7 @@ Result<Value> call_clamp_min(const CallSite& site, std::vector<Value>& arguments
 
 Result<Value> call_label_replace(const CallSite& site, std::vector<Value>& arguments) {
   auto text = [&](size_t i) -> const std::string& { return std::get<std::string>(arguments[i]); };
-  if (text(1).empty()) return fail(Errc::kInvalidInput, "label_replace() got an empty label name to write");
+  TRY_VOID(check_label_name(text(1)));
   auto regex = TRY(compile_regex(text(4)));
   auto& vector = std::get<Vector>(arguments[0]);
   std::vector<re2::StringPiece> groups(static_cast<size_t>(regex->NumberOfCapturingGroups()) + 1);
@@ -136,6 +147,25 @@ Result<Value> call_label_replace(const CallSite& site, std::vector<Value>& argum
     bool matched = regex->Match(source, 0, source.size(), RE2::ANCHOR_BOTH, groups.data(), int(groups.size()));
     if (!matched) continue;
     element.labels.set(text(1), expand(text(2), *regex, groups));
+    if (text(1) == kMetricName) element.drop_name = false;
+  }
+  return std::move(vector);
+}
+
+// label_join(v, to, separator, from...).
+Result<Value> call_label_join(const CallSite& site, std::vector<Value>& arguments) {
+  auto text = [&](size_t i) -> const std::string& { return std::get<std::string>(arguments[i]); };
+  for (size_t i = 1; i < arguments.size(); ++i)
+    if (i != 2) TRY_VOID(check_label_name(text(i)));
+  auto& vector = std::get<Vector>(arguments[0]);
+  for (Element& element : vector) {
+    std::string joined;
+    for (size_t i = 3; i < arguments.size(); ++i) {
+      if (i > 3) joined += text(2);
+      joined += element.labels.get(text(i));
+    }
+    element.labels.set(text(1), joined);
+    element.ms = site.at_ms;
     if (text(1) == kMetricName) element.drop_name = false;
   }
   return std::move(vector);
@@ -154,9 +184,13 @@ Result<Value> call_scalar(const CallSite&, std::vector<Value>& arguments) {
   return Value(vector.size() == 1 ? vector[0].value : std::numeric_limits<double>::quiet_NaN());
 }
 
-Result<Value> call_sort(const CallSite&, std::vector<Value>& arguments) { return sorted(arguments[0], std::less<>()); }
+Result<Value> call_sort(const CallSite& site, std::vector<Value>& arguments) {
+  check_order_shows(site);
+  return sorted(arguments[0], std::less<>());
+}
 
-Result<Value> call_sort_desc(const CallSite&, std::vector<Value>& arguments) {
+Result<Value> call_sort_desc(const CallSite& site, std::vector<Value>& arguments) {
+  check_order_shows(site);
   return sorted(arguments[0], std::greater<>());
 }
 

@@ -61,7 +61,7 @@ std::optional<double> value_of(std::string_view word) {
 Result<> append_run(std::string_view word, std::vector<Step>& steps) {
   std::string_view rest = word;
   int64_t more = 0;
-  if (size_t x = rest.rfind('x'); x != rest.npos && !rest.starts_with("0x")) {
+  if (size_t x = rest.rfind('x'); x != rest.npos) {  // also "0x10": no hexadecimal number here
     auto count = parse_number<int64_t>(rest.substr(x + 1));
     if (!count || *count < 0 || *count > 1'000'000) return no_value(word);
     more = *count;

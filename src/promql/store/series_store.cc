@@ -5,24 +5,29 @@
 namespace ordeal::promql {
 namespace {
 
-size_t bytes_of(const Labels& labels) {
-  size_t bytes = 0;
-  for (const auto& [name, value] : labels) bytes += name.size() + value.size();
-  return bytes;
-}
+// All matchers at once. What a regular expression says of a value is remembered: few values, many series.
+class Filter {
+ public:
+  explicit Filter(std::span<const Matcher> matchers) {
+    for (const Matcher& matcher : matchers) conditions_.push_back({&matcher, {}});
+  }
+  bool accepts(const Labels& labels) {
+    return std::all_of(conditions_.begin(), conditions_.end(), [&](Condition& condition) {
+      std::string_view value = labels.get(condition.matcher->name());
+      if (condition.matcher->type() == MatchType::kEqual) return value == condition.matcher->value();
+      auto [at, fresh] = condition.known.try_emplace(value, false);
+      if (fresh) at->second = condition.matcher->matches(value);
+      return at->second;
+    });
+  }
 
-bool all_match(std::span<const Matcher> matchers, const Labels& labels) {
-  return std::all_of(matchers.begin(), matchers.end(),
-                     [&](const Matcher& matcher) { return matcher.matches(labels.get(matcher.name())); });
-}
-
-std::span<const Sample> between(std::span<const Sample> samples, int64_t from_ms, int64_t to_ms) {
-  auto first = std::lower_bound(samples.begin(), samples.end(), from_ms,
-                                [](const Sample& sample, int64_t ms) { return sample.ms < ms; });
-  auto last =
-      std::upper_bound(first, samples.end(), to_ms, [](int64_t ms, const Sample& sample) { return ms < sample.ms; });
-  return samples.subspan(static_cast<size_t>(first - samples.begin()), static_cast<size_t>(last - first));
-}
+ private:
+  struct Condition {
+    const Matcher* matcher;
+    std::unordered_map<std::string_view, bool> known;
+  };
+  std::vector<Condition> conditions_;
+};
 
 }  // namespace
 
@@ -51,7 +56,7 @@ bool SeriesStore::append(const Labels& labels, int64_t ms, double value) {
 
 SeriesStore::Stored* SeriesStore::find_or_create(const Labels& labels) {
   if (auto found = series_.find(labels); found != series_.end()) return &found->second;
-  if (bytes_of(labels) > limits_.label_bytes) {
+  if (labels.bytes() > limits_.label_bytes) {
     ++dropped_.labels_too_long;
     return nullptr;
   }
@@ -61,7 +66,7 @@ SeriesStore::Stored* SeriesStore::find_or_create(const Labels& labels) {
     return nullptr;
   }
   auto entry = series_.try_emplace(labels).first;
-  by_name_[std::string(labels.get(kMetricName))].push_back(&*entry);
+  by_name_[std::string(labels.get(kMetricName))].entries.push_back(&*entry);
   return &entry->second;
 }
 
@@ -89,27 +94,43 @@ void SeriesStore::sweep() {
       continue;
     }
     auto named = by_name_.find(std::string(at->first.get(kMetricName)));
-    std::erase(named->second, &*at);
-    if (named->second.empty()) by_name_.erase(named);
+    named->second.erase(&*at);
+    if (named->second.entries.empty()) by_name_.erase(named);
     at = series_.erase(at);
   }
 }
 
-std::vector<Series> SeriesStore::select(std::span<const Matcher> matchers, int64_t from_ms, int64_t to_ms) const {
+void SeriesStore::Named::erase(const Entry* entry) {
+  auto at = std::find(entries.begin(), entries.end(), entry);
+  if (static_cast<size_t>(at - entries.begin()) < sorted) --sorted;
+  entries.erase(at);
+}
+
+const std::vector<const SeriesStore::Entry*>& SeriesStore::Named::in_order() {
+  if (sorted == entries.size()) return entries;
+  auto by_labels = [](const Entry* a, const Entry* b) { return a->first < b->first; };
+  auto middle = entries.begin() + static_cast<ptrdiff_t>(sorted);
+  std::sort(middle, entries.end(), by_labels);
+  std::inplace_merge(entries.begin(), middle, entries.end(), by_labels);
+  sorted = entries.size();
+  return entries;
+}
+
+std::vector<Series> SeriesStore::select(std::span<const Matcher> matchers) const {
   std::vector<Series> found;
-  auto take = [&](const Map::value_type& entry) {
-    if (!all_match(matchers, entry.first)) return;
-    auto samples = between(entry.second.live(), from_ms, to_ms);
-    if (!samples.empty()) found.push_back({entry.first, samples});
+  Filter filter(matchers);
+  auto take = [&](Named& named) {
+    for (const Entry* entry : named.in_order())
+      if (filter.accepts(entry->first)) found.push_back({entry->first, entry->second.live()});
   };
   auto name = std::find_if(matchers.begin(), matchers.end(), [](const Matcher& matcher) {
     return matcher.name() == kMetricName && matcher.type() == MatchType::kEqual;
   });
-  if (name == matchers.end()) {
-    for (const auto& entry : series_) take(entry);
-  } else if (auto named = by_name_.find(name->value()); named != by_name_.end()) {
-    for (const auto* entry : named->second) take(*entry);
+  if (name != matchers.end()) {
+    if (auto named = by_name_.find(name->value()); named != by_name_.end()) take(named->second);
+    return found;
   }
+  for (auto& [metric, named] : by_name_) take(named);
   std::sort(found.begin(), found.end(), [](const Series& a, const Series& b) { return a.labels < b.labels; });
   return found;
 }

@@ -37,7 +37,8 @@ class SeriesStore : public Storage {
   // False when the sample was dropped. Samples of one series come in the order of time.
   bool append(const Labels& labels, int64_t ms, double value);
 
-  std::vector<Series> select(std::span<const Matcher> matchers, int64_t from_ms, int64_t to_ms) const override;
+  // By labels.
+  std::vector<Series> select(std::span<const Matcher> matchers) const override;
 
   size_t series_count() const { return series_.size(); }
   size_t sample_count() const { return samples_; }
@@ -51,6 +52,15 @@ class SeriesStore : public Storage {
     std::span<const Sample> live() const { return std::span(buffer).subspan(head); }
   };
   using Map = std::unordered_map<Labels, Stored, LabelsHash>;
+  using Entry = Map::value_type;
+  // The series of one metric. New ones come last, and are put in their place when somebody asks.
+  struct Named {
+    std::vector<const Entry*> entries;
+    size_t sorted = 0;  // of the first entries
+
+    void erase(const Entry* entry);
+    const std::vector<const Entry*>& in_order();
+  };
 
   Stored* find_or_create(const Labels& labels);
   void drop_oldest(Stored& stored, size_t count);
@@ -59,7 +69,7 @@ class SeriesStore : public Storage {
 
   Limits limits_;
   Map series_;
-  std::unordered_map<std::string, std::vector<const Map::value_type*>> by_name_;
+  mutable std::unordered_map<std::string, Named> by_name_;
   size_t samples_ = 0;
   int64_t newest_ms_ = std::numeric_limits<int64_t>::min();
   int64_t swept_ms_ = std::numeric_limits<int64_t>::min();

@@ -11,10 +11,9 @@ Matcher matcher(MatchType type, std::string name, std::string value) {
 
 Labels up(const std::string& job) { return Labels{{"__name__", "up"}, {"job", job}}; }
 
-std::vector<Series> all_of(const SeriesStore& store, const std::string& name, int64_t from = 0,
-                           int64_t to = 1'000'000) {
+std::vector<Series> all_of(const SeriesStore& store, const std::string& name) {
   std::vector<Matcher> matchers{matcher(MatchType::kEqual, "__name__", name)};
-  return store.select(matchers, from, to);
+  return store.select(matchers);
 }
 
 TEST(Labels, AreASetSortedByNameWithoutEmptyValues) {
@@ -50,23 +49,27 @@ TEST(Matcher, RefusesAWrongRegularExpression) {
   EXPECT_NE(wrong.error().what.find("(5"), std::string::npos);
 }
 
-TEST(SeriesStore, SelectsByMatchersAndTimeBothEndsIncluded) {
+TEST(SeriesStore, SelectsByMatchersInTheOrderOfLabels) {
   SeriesStore store;
   for (int i = 0; i < 5; ++i) {
-    store.append(up("a"), i * 1000, i);
     store.append(up("b"), i * 1000, -i);
+    store.append(up("a"), i * 1000, i);
     store.append(Labels{{"__name__", "down"}, {"job", "a"}}, i * 1000, 7);
   }
-  auto found = all_of(store, "up", 1000, 3000);
+  auto found = all_of(store, "up");
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].labels, up("a"));
-  ASSERT_EQ(found[0].samples.size(), 3u);
-  EXPECT_EQ(found[0].samples[0].ms, 1000);
-  EXPECT_EQ(found[0].samples[2].value, 3);
+  EXPECT_EQ(found[1].labels, up("b"));
+  // Left-open: the sample at 1000 is outside.
+  auto window = found[0].between(1000, 3000);
+  ASSERT_EQ(window.size(), 2u);
+  EXPECT_EQ(window[0].ms, 2000);
+  EXPECT_EQ(window[1].value, 3);
+  EXPECT_TRUE(found[0].between(4000, 9000).empty());
 
   std::vector<Matcher> by_job{matcher(MatchType::kRegex, "job", "a|c"),
                               matcher(MatchType::kNotEqual, "__name__", "up")};
-  auto others = store.select(by_job, 0, 9000);
+  auto others = store.select(by_job);
   ASSERT_EQ(others.size(), 1u);
   EXPECT_EQ(others[0].labels.get("__name__"), "down");
 }
@@ -83,11 +86,11 @@ TEST(SeriesStore, DropsAndCountsWhatIsNotNewer) {
 TEST(SeriesStore, ForgetsSamplesByAgeAndByNumber) {
   SeriesStore store({.keep_ms = 10'000, .samples_per_series = 8});
   for (int i = 0; i < 1000; ++i) store.append(up("a"), i * 2000, i);
-  auto found = all_of(store, "up", 0, 10'000'000);
+  auto found = all_of(store, "up");
   ASSERT_EQ(found[0].samples.size(), 6u);  // 10 s at one each 2 s, both ends
   EXPECT_EQ(found[0].samples.front().value, 994);
   for (int i = 0; i < 100; ++i) store.append(up("a"), 1998'000 + 10 * (i + 1), i);
-  EXPECT_EQ(all_of(store, "up", 0, 10'000'000)[0].samples.size(), 8u);
+  EXPECT_EQ(all_of(store, "up")[0].samples.size(), 8u);
   EXPECT_EQ(store.sample_count(), 8u);
 }
 

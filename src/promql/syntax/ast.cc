@@ -20,10 +20,10 @@ struct SameNode {
     return a.name == b.name && a.matchers == b.matchers && a.shift == b.shift;
   }
   bool operator()(const MatrixSelector& a, const MatrixSelector& b) const {
-    return (*this)(a.selector, b.selector) && a.range_ms == b.range_ms;
+    return (*this)(a.selector, b.selector) && a.range == b.range;
   }
   bool operator()(const Subquery& a, const Subquery& b) const {
-    return same(*a.expr, *b.expr) && a.range_ms == b.range_ms && a.step_ms == b.step_ms && a.shift == b.shift;
+    return same(*a.expr, *b.expr) && a.range == b.range && a.step == b.step && a.shift == b.shift;
   }
   bool operator()(const Paren& a, const Paren& b) const { return same(*a.expr, *b.expr); }
   bool operator()(const Unary& a, const Unary& b) const { return a.minus == b.minus && same(*a.expr, *b.expr); }

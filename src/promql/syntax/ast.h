@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "promql/syntax/duration.h"
 #include "promql/syntax/matcher.h"
 #include "promql/eval/result.h"
 
@@ -34,7 +35,7 @@ bool is_set(BinaryOp op);
 // `offset` and `@` of a selector or subquery.
 struct TimeShift {
   enum class At { kNone, kTime, kStart, kEnd };
-  int64_t offset_ms = 0;
+  Duration offset;
   At at = At::kNone;
   int64_t at_ms = 0;  // kTime
   bool operator==(const TimeShift&) const = default;
@@ -56,13 +57,13 @@ struct VectorSelector {
 
 struct MatrixSelector {
   VectorSelector selector;  // its shift is the range's
-  int64_t range_ms = 0;
+  Duration range;
 };
 
 struct Subquery {
   ExprPtr expr;
-  int64_t range_ms = 0;
-  std::optional<int64_t> step_ms;
+  Duration range;
+  std::optional<Duration> step;
   TimeShift shift;
 };
 

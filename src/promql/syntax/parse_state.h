@@ -37,8 +37,15 @@ class ParseState {
   Result<> parse_offset(Expr& expr);
   Result<> parse_at(Expr& expr);
   Result<TimeShift*> shift_of(Expr& expr, std::string_view modifier) const;
-  Result<int64_t> parse_duration();
-  Result<int64_t> parse_positive_duration();
+
+  // parser_duration.cc
+  Result<Duration> parse_positive_duration();
+  Result<Duration> parse_offset_duration();
+  Result<DurationTreePtr> parse_duration_sum(int least_binding);
+  Result<DurationTreePtr> parse_duration_sign(int least_binding);
+  Result<DurationTreePtr> parse_duration_operand();
+  Result<Duration> duration_of(DurationTreePtr tree, size_t at, bool any_sign) const;
+  Result<> go_deeper();
 
   // parser_call.cc: functions, aggregations, lists of labels
   Result<ExprPtr> parse_call();

@@ -275,10 +275,4 @@ Result<ExprPtr> parse(std::string_view query) {
   return ParseState(query, std::move(tokens)).parse_query();
 }
 
-Result<ExprPtr> load(std::string_view query) {
-  ExprPtr expr = TRY(parse(query));
-  TRY_VOID(check_supported(*expr));
-  return expr;
-}
-
 }  // namespace ordeal::promql

@@ -19,8 +19,6 @@ std::optional<MatchType> match_type(const Token& token) {
   return std::nullopt;
 }
 
-constexpr std::string_view kDurationExpressions = "expressions in place of a duration are not supported";
-
 }  // namespace
 
 Result<ExprPtr> ParseState::parse_selector() {
@@ -109,11 +107,11 @@ Result<ExprPtr> ParseState::parse_postfix(ExprPtr expr) {
 
 Result<ExprPtr> ParseState::parse_range(ExprPtr expr) {
   size_t bracket = take().at;
-  int64_t range = TRY(parse_positive_duration());
+  Duration range = TRY(parse_positive_duration());
   if (take_symbol(":")) {
     Subquery subquery;
-    subquery.range_ms = range;
-    if (!at_symbol("]")) subquery.step_ms = TRY(parse_positive_duration());
+    subquery.range = range;
+    if (!at_symbol("]")) subquery.step = TRY(parse_positive_duration());
     TRY_VOID(need_symbol("]", "to close the subquery"));
     TRY_VOID(want(*expr, ValueKind::kVector, "a subquery"));
     size_t at = expr->at;
@@ -140,10 +138,7 @@ Result<> ParseState::parse_offset(Expr& expr) {
   size_t at = take().at;
   if (offset_given_) return fail_here(at, "offset is given twice");
   offset_given_ = true;
-  bool minus = at_symbol("-");
-  if (minus || at_symbol("+")) take();
-  int64_t offset = TRY(parse_duration());
-  shift->offset_ms = minus ? -offset : offset;
+  shift->offset = TRY(parse_offset_duration());
   return {};
 }
 
@@ -168,29 +163,6 @@ Result<> ParseState::parse_at(Expr& expr) {
   shift->at = TimeShift::At::kTime;
   shift->at_ms = std::llround((minus ? -*number : *number) * 1000);
   return {};
-}
-
-Result<int64_t> ParseState::parse_duration() {
-  bool computed =
-      at_symbol("(") || at_symbol("-") || at_symbol("+") || (token().kind == TokenKind::kWord && at_symbol("(", 1));
-  if (computed) return unsupported(token().at, std::string(kDurationExpressions));
-  if (token().kind != TokenKind::kNumber && token().kind != TokenKind::kDuration) {
-    return unexpected("a duration such as 5m");
-  }
-  auto ms = duration_of_seconds(token().number);
-  if (!ms) return fail_here(token().at, "the duration is out of range");
-  take();
-  return *ms;
-}
-
-Result<int64_t> ParseState::parse_positive_duration() {
-  size_t at = token().at;
-  int64_t ms = TRY(parse_duration());
-  for (std::string_view op : {"+", "-", "*", "/", "%", "^"}) {
-    if (at_symbol(op)) return unsupported(token().at, std::string(kDurationExpressions));
-  }
-  if (ms <= 0) return fail_here(at, "the duration must be greater than 0");
-  return ms;
 }
 
 }  // namespace ordeal::promql

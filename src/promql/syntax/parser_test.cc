@@ -177,9 +177,6 @@ TEST(Parser, RefusesExperimentalThingsByName) {
            {"foo smoothed", "smoothed"},
            {"a + on(x) fill(0) b", "fill"},
            {"a + fill_left(0) b", "fill_left"},
-           {"foo[5m*2]", "expressions in place of a duration"},
-           {"foo[step()]", "expressions in place of a duration"},
-           {"foo offset (5m)", "expressions in place of a duration"},
            {"foo </ 2", "trim operator"},
        }) {
     auto expr = parse(query);
@@ -189,14 +186,26 @@ TEST(Parser, RefusesExperimentalThingsByName) {
   }
 }
 
-TEST(Parser, ParsesButDoesNotLoadWhatCannotBeEvaluatedYet) {
-  EXPECT_TRUE(parse("sum(label_join(up, \"a\", \",\", \"b\")) > 1"));
-  auto loaded = load("sum(label_join(up, \"a\", \",\", \"b\")) > 1");
-  ASSERT_FALSE(loaded);
-  EXPECT_EQ(loaded.error().code, Errc::kUnsupported);
-  EXPECT_EQ(loaded.error().what, "label_join() is not supported yet");
-  EXPECT_FALSE(load("hour()"));
-  EXPECT_TRUE(load("max_over_time(rate(x[1m])[5m:10s])"));
+TEST(Parser, ComputesDurations) {
+  for (const auto& [query, printed] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"foo[5m*2]", "foo[10m]"},
+           {"foo[2 ^ 3]", "foo[8s]"},
+           {"foo[-5m + 35m]", "foo[30m]"},
+           {"foo offset -(2 ^ 2)", "foo offset -4s"},
+           {"foo offset 2 + 1", "foo offset 2s + 1"},
+           {"foo[step() * 2:10s]", "foo[(step() * 2):10s]"},
+           {"foo offset -min_of(range(), 8s)", "foo offset (-min_of(range(), 8))"},
+       }) {
+    auto expr = parse(query);
+    ASSERT_TRUE(expr) << query << ": " << expr.error().what;
+    EXPECT_EQ(print(**expr), printed);
+    auto again = parse(printed);
+    ASSERT_TRUE(again) << printed;
+    EXPECT_TRUE(same(**expr, **again)) << printed;
+  }
+  EXPECT_NE(refusal("foo[5m - 5m]").find("greater than 0"), std::string::npos);
+  EXPECT_NE(refusal("foo[5m / 0]").find("divided by zero"), std::string::npos);
+  EXPECT_NE(refusal("foo[" + std::string(5000, '(')).find("levels deep"), std::string::npos);
 }
 
 TEST(Parser, BoundsDepthAndLength) {

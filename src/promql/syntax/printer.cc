@@ -33,7 +33,7 @@ std::string shift_text(const TimeShift& shift) {
   if (shift.at == TimeShift::At::kTime) text += fmt::format(" @ {:.3f}", static_cast<double>(shift.at_ms) / 1000);
   if (shift.at == TimeShift::At::kStart) text += " @ start()";
   if (shift.at == TimeShift::At::kEnd) text += " @ end()";
-  if (shift.offset_ms != 0) text += " offset " + promql_duration_text(shift.offset_ms);
+  if (shift.offset != Duration()) text += " offset " + shift.offset.text();
   return text;
 }
 
@@ -62,12 +62,12 @@ struct Printer {
     return selector_text(selector) + shift_text(selector.shift);
   }
   std::string operator()(const MatrixSelector& matrix) const {
-    return fmt::format("{}[{}]{}", selector_text(matrix.selector), promql_duration_text(matrix.range_ms),
+    return fmt::format("{}[{}]{}", selector_text(matrix.selector), matrix.range.text(),
                        shift_text(matrix.selector.shift));
   }
   std::string operator()(const Subquery& subquery) const {
-    std::string step = subquery.step_ms ? promql_duration_text(*subquery.step_ms) : "";
-    return fmt::format("{}[{}:{}]{}", print(*subquery.expr), promql_duration_text(subquery.range_ms), step,
+    std::string step = subquery.step ? subquery.step->text() : "";
+    return fmt::format("{}[{}:{}]{}", print(*subquery.expr), subquery.range.text(), step,
                        shift_text(subquery.shift));
   }
   std::string operator()(const Paren& paren) const { return "(" + print(*paren.expr) + ")"; }

@@ -1,0 +1,153 @@
+#include "promql/store/labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace ordeal::promql {
+namespace {
+
+constexpr unsigned char kLong = 255;
+
+bool plain(std::string_view name, bool colon_allowed) {
+  auto legal = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (colon_allowed && c == ':');
+  };
+  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') && std::all_of(name.begin(), name.end(), legal);
+}
+
+void append_text(std::string& to, std::string_view text) {
+  auto size = static_cast<uint32_t>(text.size());
+  if (size < kLong) {
+    to += static_cast<char>(size);
+  } else {
+    to += static_cast<char>(kLong);
+    to.append(reinterpret_cast<const char*>(&size), sizeof size);
+  }
+  to += text;
+}
+
+// The text at `at`, which moves behind it.
+inline std::string_view text_at(const char*& at) {
+  uint32_t size = static_cast<unsigned char>(*at++);
+  if (size == kLong) {
+    std::memcpy(&size, at, sizeof size);
+    at += sizeof size;
+  }
+  std::string_view text(at, size);
+  at += size;
+  return text;
+}
+
+}  // namespace
+
+void Labels::Iterator::read() {
+  if (rest_.empty()) return;
+  const char* at = rest_.data();
+  pair_.first = text_at(at);
+  pair_.second = text_at(at);
+  length_ = static_cast<size_t>(at - rest_.data());
+}
+
+Labels::Iterator& Labels::Iterator::operator++() {
+  rest_.remove_prefix(length_);
+  read();
+  return *this;
+}
+
+Labels::Labels(std::vector<Pair> pairs) {
+  auto by_name = [](const Pair& a, const Pair& b) { return a.first < b.first; };
+  std::stable_sort(pairs.begin(), pairs.end(), by_name);
+  std::string encoded;
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    bool again = i + 1 < pairs.size() && pairs[i + 1].first == pairs[i].first;
+    if (!again && !pairs[i].second.empty()) append(encoded, pairs[i].first, pairs[i].second);
+  }
+  adopt(std::move(encoded));
+}
+
+void Labels::append(std::string& to, std::string_view name, std::string_view value) {
+  append_text(to, name);
+  append_text(to, value);
+}
+
+void Labels::adopt(std::string encoded) {
+  encoded.shrink_to_fit();
+  data_ = encoded.empty() ? nullptr : std::make_shared<const std::string>(std::move(encoded));
+}
+
+std::string_view Labels::get(std::string_view name) const {
+  for (const auto& [key, value] : *this)
+    if (key == name) return value;
+  return {};
+}
+
+void Labels::set(std::string_view name, std::string_view value) {
+  if (get(name) == value) return;
+  std::string encoded;
+  encoded.reserve(bytes() + name.size() + value.size() + 10);
+  bool placed = value.empty();
+  for (const auto& [key, old] : *this) {
+    if (!placed && name <= key) {
+      append(encoded, name, value);
+      placed = true;
+    }
+    if (key != name) append(encoded, key, old);
+  }
+  if (!placed) append(encoded, name, value);
+  adopt(std::move(encoded));
+}
+
+size_t Labels::size() const {
+  size_t count = 0;
+  for (Iterator at = begin(); at != end(); ++at) ++count;
+  return count;
+}
+
+bool Labels::operator<(const Labels& other) const {
+  Iterator a = begin(), b = other.begin();
+  for (; a != end() && b != other.end(); ++a, ++b)
+    if (*a != *b) return *a < *b;
+  return !(a != end()) && b != other.end();
+}
+
+std::string Labels::text() const {
+  std::string_view metric = get(kMetricName);
+  std::string head, body;
+  if (plain(metric, true)) {
+    head = metric;
+  } else if (!metric.empty()) {
+    body = quoted(metric);
+  }
+  for (const auto& [name, value] : *this) {
+    if (name == kMetricName) continue;
+    if (!body.empty()) body += ", ";
+    body += plain(name, false) ? std::string(name) : quoted(name);
+    body += "=" + quoted(value);
+  }
+  return body.empty() && !head.empty() ? head : head + "{" + body + "}";
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+}  // namespace ordeal::promql
