@@ -16,6 +16,8 @@ ExitCode resume_command(const std::string& state_dir);
 ExitCode revert_command(const std::string& state_dir, bool json);
 ExitCode verify_clean_command(const std::string& state_dir, bool json);
 ExitCode doctor_command(const std::string& state_dir, bool json);
+// Scrapes and answers PromQL until a signal.
+ExitCode scrape_command(const ScrapeOptions& options);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
                         const std::string& output);

@@ -110,6 +110,18 @@ void add_looking(CLI::App& app, Flags& flags, Choice& choice) {
   report->callback([&] { choice.code = report_command(flags.state_dir, flags.run, flags.format, flags.output); });
 }
 
+void add_scrape(CLI::App& app, ScrapeOptions& options, Choice& choice) {
+  CLI::App* scrape = app.add_subcommand("scrape", "Scrape targets and answer PromQL, for Grafana and promtool");
+  scrape->add_option("urls", options.urls, "Pages in the text or OpenMetrics format")->required()->type_name("URL");
+  scrape->add_option("--interval", options.interval, "Between two scrapes, 100ms to 1m")->capture_default_str();
+  scrape->add_option("--keep", options.keep, "How long a sample is kept, in memory only")->capture_default_str();
+  scrape->add_option("--job", options.job, "The label job of what is scraped")->capture_default_str();
+  scrape->add_option("--listen", options.listen, "Where queries are answered; anybody who reaches it may ask")
+      ->capture_default_str()
+      ->type_name("ADDRESS:PORT");
+  scrape->callback([&] { choice.code = scrape_command(options); });
+}
+
 constexpr const char* kFooter =
     "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
     "            5 halted, 6 a revert failed and a person must look, 7 an error of Ordeal's own.\n\n"
@@ -157,6 +169,8 @@ int main(int argc, char** argv) {
   add_run(app, options, choice);
   add_safety(app, flags, choice);
   add_looking(app, flags, choice);
+  ScrapeOptions scrape_options;
+  add_scrape(app, scrape_options, choice);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

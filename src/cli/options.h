@@ -18,4 +18,12 @@ struct RunOptions {
   bool quiet = false;
 };
 
+struct ScrapeOptions {
+  std::vector<std::string> urls;
+  std::string job = "ordeal";
+  std::string interval = "1s";
+  std::string keep = "10m";
+  std::string listen = "127.0.0.1:9464";
+};
+
 }  // namespace ordeal::cli

@@ -14,7 +14,7 @@ promql::Labels combine(const metrics::Sample& sample, const promql::Labels& own)
   promql::Labels labels(std::vector<promql::Labels::Pair>(sample.labels.begin(), sample.labels.end()));
   for (const auto& [name, value] : own) {
     if (std::string theirs(labels.get(name)); !theirs.empty()) {
-      std::string exported = "exported_" + name;
+      std::string exported = fmt::format("exported_{}", name);
       while (!labels.get(exported).empty()) exported = "exported_" + exported;
       labels.set(exported, theirs);
     }

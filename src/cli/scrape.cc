@@ -1,0 +1,108 @@
+// scrape: Ordeal's own scraper and PromQL as a service, for Grafana, promtool and `--prometheus`.
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "cli/commands.h"
+#include "net/fetcher.h"
+#include "watch/api_server.h"
+#include "watch/scraper.h"
+
+namespace ordeal::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Nanos kLeastInterval = 100ms;
+constexpr Nanos kMostInterval = 60s;
+
+int64_t now_ms(const WallOffset& offset) {
+  return std::chrono::duration_cast<milliseconds>(offset.wall(boot_now())).count();
+}
+
+std::vector<ScrapeTarget> targets_of(const ScrapeOptions& options) {
+  std::vector<ScrapeTarget> targets;
+  for (const std::string& url : options.urls) {
+    ScrapeTarget target;
+    target.url = url;
+    target.job = options.job;
+    targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
+// Prints what changed since the last time: a target that came, went, or has something new to complain of.
+class Reporter {
+ public:
+  void report(const std::vector<watch::Scraper::Status>& all) {
+    told_.resize(all.size());
+    for (size_t i = 0; i < all.size(); ++i) {
+      const watch::Scraper::Status& status = all[i];
+      if (status.scrapes == 0) continue;
+      std::string line = status.up ? fmt::format("up, {} samples", status.samples) : "down: " + status.trouble;
+      if (status.up && status.bad_lines > 0) line = fmt::format("up; bad lines are left out: {}", status.trouble);
+      std::string state = status.up && status.bad_lines == 0 ? "up" : line;
+      if (told_[i] != state) fmt::print("{} {}\n", status.url, line);
+      told_[i] = state;
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  std::vector<std::string> told_;
+};
+
+net::Task<> scrape_until(net::Loop& loop, watch::Scraper& scraper, Nanos interval, const bool& ended) {
+  Reporter reporter;
+  BootTime next = boot_now();
+  while (!ended) {
+    scraper.scrape_all();
+    next += interval;
+    BootTime now = boot_now();
+    if (next < now) next = now;
+    co_await loop.sleep(next - now);
+    reporter.report(scraper.status());
+  }
+}
+
+Result<> scrape(const ScrapeOptions& options) {
+  for (const std::string& url : options.urls)
+    if (!is_http_url(url)) return fail(Errc::kInvalidInput, fmt::format("{}: expected {}", url, kUrlExpected));
+  Nanos interval = TRY(parse_duration(options.interval));
+  if (interval < kLeastInterval || interval > kMostInterval)
+    return fail(Errc::kInvalidInput, fmt::format("--interval is {}, expected 100ms to 1m", options.interval));
+  Nanos keep = TRY(parse_duration(options.keep));
+  if (keep < 1s || keep > 24h)
+    return fail(Errc::kInvalidInput, fmt::format("--keep is {}, expected 1s to 24h", options.keep));
+  auto [address, port] = TRY(net::parse_listen_address(options.listen));
+  WallOffset offset = WallOffset::measure();
+  net::Loop loop;
+  auto fetcher = TRY(net::Fetcher::create(loop));
+  promql::SeriesStore store({.keep_ms = std::chrono::duration_cast<milliseconds>(keep).count()});
+  watch::Scraper scraper(fetcher->client(), store, targets_of(options), offset, std::nullopt);
+  promapi::Api api(store, ORDEAL_VERSION);
+  net::HttpServerOptions server_options;
+  server_options.address = address;
+  server_options.port = port;
+  auto server = TRY(watch::serve_api(loop, server_options, api, [&] { return now_ms(offset); }));
+  fmt::print("Scraping {} target{} each {}; PromQL is answered at http://{}:{}/ (Ctrl-C ends)\n", options.urls.size(),
+             options.urls.size() == 1 ? "" : "s", options.interval, address, server->port());
+  std::fflush(stdout);
+  bool ended = false;
+  loop.on_terminate([&] {
+    ended = true;
+    server->stop();
+    loop.stop();
+  });
+  loop.spawn([&] { return scrape_until(loop, scraper, interval, ended); });
+  loop.run();
+  return {};
+}
+
+}  // namespace
+
+ExitCode scrape_command(const ScrapeOptions& options) {
+  auto done = scrape(options);
+  return done ? ExitCode::kHeld : print_error(done.error());
+}
+
+}  // namespace ordeal::cli
