@@ -69,6 +69,7 @@ double quantile_of(double q, std::vector<double> values) {
   auto lower = static_cast<size_t>(rank);
   size_t upper = std::min(lower + 1, values.size() - 1);
   double weight = rank - std::floor(rank);
+  if (weight == 0) return values[lower];
   return values[lower] * (1 - weight) + values[upper] * weight;
 }
 

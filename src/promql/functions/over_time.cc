@@ -22,15 +22,16 @@ double extreme(const Window& window, Better better) {
   return best;
 }
 
-// Welford's method.
+// Welford's method, with compensated sums.
 double variance(const Window& window) {
-  double count = 0, average = 0, squares = 0;
+  double count = 0;
+  Sum mean, squares;
   for (const Sample& sample : window.samples) {
-    double before = sample.value - average;
-    average += before / ++count;
-    squares += before * (sample.value - average);
+    double before = sample.value - mean.total();
+    mean.add(before / ++count);
+    squares.add(before * (sample.value - mean.total()));
   }
-  return squares / count;
+  return squares.total() / count;
 }
 
 }  // namespace

@@ -200,9 +200,10 @@ Result<Value> call_time(const CallSite& site, std::vector<Value>&) {
 
 Result<Value> call_timestamp(const CallSite& site, std::vector<Value>& arguments) {
   auto& vector = std::get<Vector>(arguments[0]);
+  // Only what comes straight from a selector is as old as its sample.
+  bool selected = std::holds_alternative<VectorSelector>(inner(*site.call.arguments[0]).node);
   for (Element& element : vector) {
-    element.value = static_cast<double>(element.ms) / 1000;
-    element.ms = site.at_ms;
+    element.value = static_cast<double>(selected ? element.ms : site.at_ms) / 1000;
     drop_name(element, site.options);
   }
   return std::move(vector);
