@@ -102,7 +102,7 @@ class Matching {
       auto value = combine(binary_, a, b, a);
       if (!value) continue;
       result.value = *value;
-      if (binary_.return_bool) drop_name(result, options_);
+      if (binary_.return_bool) drop_name(result);
       out.push_back(std::move(result));
     }
     return out;
@@ -157,7 +157,7 @@ class Matching {
   Element finished(Element element, double value) const {
     element.value = value;
     element.ms = at_ms_;
-    if (drops_name(binary_)) drop_name(element, options_);
+    if (drops_name(binary_)) drop_name(element);
     return element;
   }
 
@@ -179,6 +179,8 @@ Result<Value> apply_binary(const Binary& binary, Value left, Value right, int64_
   Matching matching(binary, at_ms, options);
   if (b) return matching.with_scalar(std::get<Vector>(std::move(left)), *b, false);
   if (a) return matching.with_scalar(std::get<Vector>(std::move(right)), *a, true);
+  settle_names(std::get<Vector>(left), options);
+  settle_names(std::get<Vector>(right), options);
   if (is_set(binary.op)) return matching.set(std::get<Vector>(std::move(left)), std::get<Vector>(std::move(right)));
   return matching.vectors(std::get<Vector>(left), std::get<Vector>(right));
 }

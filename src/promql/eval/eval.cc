@@ -13,6 +13,13 @@
 namespace ordeal::promql {
 namespace {
 
+// Whether its groups or results show what drop_name() drops.
+bool reads_metadata(const Aggregate& aggregate) {
+  bool elements = aggregate.op == AggregateOp::kTopk || aggregate.op == AggregateOp::kBottomk;
+  auto metadata = [](const std::string& label) { return label.starts_with("__"); };
+  return elements || aggregate.without || std::any_of(aggregate.labels.begin(), aggregate.labels.end(), metadata);
+}
+
 class Evaluator {
  public:
   // `start_ms` and `end_ms` are what @ start() and @ end() mean; the step of an instant query is 0.
@@ -44,30 +51,33 @@ class Evaluator {
     if (double* number = std::get_if<double>(&value)) return Value(-*number);
     for (Element& element : std::get<Vector>(value)) {
       element.value = -element.value;
-      element.ms = at_ms;
-      drop_name(element, options_);
+      drop_name(element);
     }
-    return unique(std::move(value));
+    return dropped(std::move(value));
   }
 
   Result<Value> eval_node(const Binary& binary, int64_t at_ms) {
     Value left = TRY(eval(*binary.left, at_ms));
     Value right = TRY(eval(*binary.right, at_ms));
-    return unique(TRY(apply_binary(binary, std::move(left), std::move(right), at_ms, options_)));
+    bool vectors = std::holds_alternative<Vector>(left) && std::holds_alternative<Vector>(right);
+    Value result = TRY(apply_binary(binary, std::move(left), std::move(right), at_ms, options_));
+    return vectors ? unique(std::move(result)) : dropped(std::move(result));
   }
 
   Result<Value> eval_node(const Aggregate& aggregate, int64_t at_ms) {
     Value parameter;
     if (aggregate.parameter) parameter = TRY(eval(*aggregate.parameter, at_ms));
     if (aggregate.op == AggregateOp::kQuantile) check_quantile(*aggregate.parameter, std::get<double>(parameter));
-    Value vector = TRY(eval(*aggregate.expr, at_ms));
-    return apply_aggregate(aggregate, aggregate.parameter ? &parameter : nullptr, std::get<Vector>(std::move(vector)),
-                           at_ms);
+    Value value = TRY(eval(*aggregate.expr, at_ms));
+    Vector& vector = std::get<Vector>(value);
+    if (reads_metadata(aggregate)) settle_names(vector, options_);
+    return apply_aggregate(aggregate, aggregate.parameter ? &parameter : nullptr, std::move(vector), at_ms);
   }
 
   Result<Value> eval_node(const VectorSelector& selector, int64_t at_ms) {
     int64_t to = TRY(shifted(selector.shift, at_ms));
     Vector vector;
+    vector.reserve(selected(selector).size());
     for (const Series& series : selected(selector)) {
       auto window = series.between(to - options_.lookback_ms, to);
       if (window.empty() || is_stale(window.back().value)) continue;
@@ -80,6 +90,7 @@ class Evaluator {
   Result<Value> eval_node(const MatrixSelector& matrix, int64_t at_ms) {
     int64_t to = TRY(shifted(matrix.selector.shift, at_ms));
     Matrix out{{}, to - TRY(length(matrix.range)), to};
+    out.series.reserve(selected(matrix.selector).size());
     for (const Series& series : selected(matrix.selector)) {
       RangeSeries range{series.labels, series.between(out.from_ms, to)};
       TRY_VOID(spend(range.samples.size()));
@@ -107,6 +118,7 @@ class Evaluator {
     for (int64_t at = first; at <= to; at += step) {
       TRY_VOID(spend(1));
       Value value = TRY(eval(*subquery.expr, at));
+      settle_names(std::get<Vector>(value), options_);
       for (Element& element : std::get<Vector>(value)) {
         RangeSeries& series = found[element.labels];
         series.own.push_back({at, element.value});
@@ -126,22 +138,24 @@ class Evaluator {
   Result<Value> eval_call(const Expr& expr, const Call& call, int64_t at_ms) {
     std::vector<Value> arguments;
     for (const ExprPtr& argument : call.arguments) arguments.push_back(TRY(eval(*argument, at_ms)));
+    bool reads_labels = std::holds_alternative<GeneralFunction>(call.function->implementation);
+    for (Value& argument : arguments)
+      if (auto* vector = std::get_if<Vector>(&argument); vector && reads_labels) settle_names(*vector, options_);
     if (auto at = call.function->quantile_argument) check_quantile(*call.arguments[*at], std::get<double>(arguments[*at]));
     const Implementation& implementation = call.function->implementation;
-    if (const auto* map = std::get_if<MapFunction>(&implementation)) return unique(mapped(*map, arguments[0], at_ms));
+    if (const auto* map = std::get_if<MapFunction>(&implementation)) return dropped(mapped(*map, arguments[0]));
     if (const auto* window = std::get_if<WindowFunction>(&implementation)) {
-      return unique(over_windows(*window, call, arguments, at_ms));
+      return dropped(over_windows(*window, call, arguments, at_ms));
     }
     const auto* general = std::get_if<GeneralFunction>(&implementation);
     if (!general) return fail(Errc::kUnsupported, fmt::format("{}() is not supported yet", call.function->name));
     return unique(TRY((*general)(CallSite{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_}, arguments)));
   }
 
-  Value mapped(MapFunction function, Value& argument, int64_t at_ms) const {
+  static Value mapped(MapFunction function, Value& argument) {
     for (Element& element : std::get<Vector>(argument)) {
       element.value = function(element.value);
-      element.ms = at_ms;
-      drop_name(element, options_);
+      drop_name(element);
     }
     return std::move(argument);
   }
@@ -155,12 +169,13 @@ class Evaluator {
       if (auto* found = std::get_if<Matrix>(&argument)) matrix = found;
     }
     Vector out;
+    out.reserve(matrix->series.size());
     for (RangeSeries& series : matrix->series) {
       auto value = function({series.samples, matrix->from_ms, matrix->to_ms, at_ms, scalars});
       if (!value) continue;
       if (spec.of_counters) check_counter(*call.arguments[0], series.labels.get(kMetricName));
       Element element{std::move(series.labels), *value, at_ms, series.drop_name};
-      if (!spec.keeps_name) drop_name(element, options_);
+      if (!spec.keeps_name) drop_name(element);
       out.push_back(std::move(element));
     }
     return out;
@@ -189,6 +204,18 @@ class Evaluator {
     if (shift.at == TimeShift::At::kStart) base = start_ms_;
     if (shift.at == TimeShift::At::kEnd) base = end_ms_;
     return base - TRY(shift.offset.ms_in(step_ms_, end_ms_ - start_ms_, true));
+  }
+
+  // The names of elements were dropped, perhaps of several metrics.
+  Result<Value> dropped(Value value) const {
+    auto* vector = std::get_if<Vector>(&value);
+    if (!vector || vector->empty()) return value;
+    auto collides = [&](const Element& element) {
+      return element.drop_name && may_collide(vector->front().labels, element.labels);
+    };
+    if (options_.delayed_name_removal || std::none_of(vector->begin(), vector->end(), collides)) return value;
+    settle_names(*vector, options_);
+    return unique(std::move(value));
   }
 
   // Dropping names can make two elements of one; with delayed removal that shows at the end of the query.

@@ -19,12 +19,19 @@ void RangeSeries::drop_stale() {
   samples = own;
 }
 
-void drop_name(Element& element, const EvalOptions& options) {
-  if (options.delayed_name_removal) {
-    element.drop_name = true;
-  } else {
+void settle_names(Vector& vector, const EvalOptions& options) {
+  if (options.delayed_name_removal) return;
+  for (Element& element : vector) {
+    if (!element.drop_name) continue;
     erase_metadata(element.labels);
+    element.drop_name = false;
   }
+}
+
+bool may_collide(const Labels& first, const Labels& other) {
+  for (std::string_view name : {std::string_view("__type__"), std::string_view("__unit__")})
+    if (!other.get(name).empty()) return true;
+  return first.get(kMetricName) != other.get(kMetricName);
 }
 
 void Sum::add(double value) {

@@ -15,7 +15,7 @@ struct Element {
   Labels labels;
   double value = 0;
   int64_t ms = 0;          // of the sample itself when it comes straight from a selector
-  bool drop_name = false;  // with delayed name removal: the name goes at the end of the query
+  bool drop_name = false;  // the name is to go (settle_names)
 };
 using Vector = std::vector<Element>;
 
@@ -62,10 +62,15 @@ struct CallSite {
   Annotations& annotations;
 };
 
+// Whether dropping the names can make two elements equal. Elements of one metric never: their other labels differ.
+bool may_collide(const Labels& first, const Labels& other);
 // The name and what Prometheus says of a metric beside it: __name__, __type__ and __unit__.
 void erase_metadata(Labels& labels);
-// At once, or only marked when options say so.
-void drop_name(Element& element, const EvalOptions& options);
+// Marks the name as dropped. With delayed removal it goes at the end of the query, else when somebody reads the labels:
+// a sum over all series need not make 100 000 label sets.
+inline void drop_name(Element& element) { element.drop_name = true; }
+// Before labels are read: erases what was dropped, unless removal is delayed.
+void settle_names(Vector& vector, const EvalOptions& options);
 // Kahan-Neumaier summation, as Prometheus sums.
 class Sum {
  public:

@@ -33,7 +33,7 @@ Result<Value> dated(const CallSite& site, std::vector<Value>& arguments, Field f
   for (Element& element : vector) {
     element.value = apply(field, element.value);
     element.ms = site.at_ms;
-    drop_name(element, site.options);
+    drop_name(element);
   }
   return std::move(vector);
 }

@@ -138,7 +138,7 @@ std::vector<Group> groups_of(const CallSite& site, const Vector& vector, const E
 
 Element finished(const CallSite& site, Group& group, double value) {
   Element element{std::move(group.labels), value, site.at_ms, false};
-  drop_name(element, site.options);
+  drop_name(element);
   return element;
 }
 

@@ -21,7 +21,7 @@ Value mapped(const CallSite& site, Value& argument, Function function) {
   for (Element& element : vector) {
     element.value = function(element.value);
     element.ms = site.at_ms;
-    drop_name(element, site.options);
+    drop_name(element);
   }
   return std::move(vector);
 }
@@ -204,7 +204,7 @@ Result<Value> call_timestamp(const CallSite& site, std::vector<Value>& arguments
   bool selected = std::holds_alternative<VectorSelector>(inner(*site.call.arguments[0]).node);
   for (Element& element : vector) {
     element.value = static_cast<double>(selected ? element.ms : site.at_ms) / 1000;
-    drop_name(element, site.options);
+    drop_name(element);
   }
   return std::move(vector);
 }

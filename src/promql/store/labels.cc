@@ -65,7 +65,7 @@ Labels::Labels(std::vector<Pair> pairs) {
     bool again = i + 1 < pairs.size() && pairs[i + 1].first == pairs[i].first;
     if (!again && !pairs[i].second.empty()) append(encoded, pairs[i].first, pairs[i].second);
   }
-  adopt(std::move(encoded));
+  adopt(encoded);
 }
 
 void Labels::append(std::string& to, std::string_view name, std::string_view value) {
@@ -73,9 +73,12 @@ void Labels::append(std::string& to, std::string_view name, std::string_view val
   append_text(to, value);
 }
 
-void Labels::adopt(std::string encoded) {
-  encoded.shrink_to_fit();
-  data_ = encoded.empty() ? nullptr : std::make_shared<const std::string>(std::move(encoded));
+void Labels::adopt(const std::string& encoded) {
+  release();
+  block_ = nullptr;
+  if (encoded.empty()) return;
+  block_ = new (::operator new(sizeof(Block) + encoded.size())) Block{{1}, static_cast<uint32_t>(encoded.size())};
+  std::memcpy(reinterpret_cast<char*>(block_ + 1), encoded.data(), encoded.size());
 }
 
 std::string_view Labels::get(std::string_view name) const {
@@ -97,7 +100,7 @@ void Labels::set(std::string_view name, std::string_view value) {
     if (key != name) append(encoded, key, old);
   }
   if (!placed) append(encoded, name, value);
-  adopt(std::move(encoded));
+  adopt(encoded);
 }
 
 size_t Labels::size() const {

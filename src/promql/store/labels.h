@@ -1,10 +1,11 @@
 // Labels: a label set. Sorted by name, each name once, no empty value (an empty label is an absent one).
-// One string holds them all, shared by copies and never changed in place, so that a copy costs no memory: a store of
+// One block of memory holds them all, shared by copies and never changed in place, so that a copy costs no memory: a store of
 // 100 000 series answers a query without copying a name. Safe to read from two threads, like a std::string.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,13 @@ class Labels {
   };
 
   Labels() = default;
+  Labels(const Labels& other) : block_(other.block_) { hold(); }
+  Labels(Labels&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  Labels& operator=(Labels other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~Labels() { release(); }
   Labels(std::initializer_list<Pair> pairs) : Labels(std::vector<Pair>(pairs)) {}
   // In any order; of a name given twice the last counts.
   explicit Labels(std::vector<Pair> pairs);
@@ -58,17 +66,36 @@ class Labels {
   // http_requests_total{code="500"}, as Prometheus prints it; {} when empty.
   std::string text() const;
 
-  bool operator==(const Labels& other) const { return data_ == other.data_ || encoded() == other.encoded(); }
+  bool operator==(const Labels& other) const { return block_ == other.block_ || encoded() == other.encoded(); }
   bool operator<(const Labels& other) const;
 
  private:
   static void append(std::string& to, std::string_view name, std::string_view value);
   // Pairs of a length and a text: the length is one byte below 255, else 255 and four bytes.
-  std::string_view encoded() const { return data_ ? std::string_view(*data_) : std::string_view(); }
-  void adopt(std::string encoded);
+  std::string_view encoded() const;
+  void adopt(const std::string& encoded);
+  void hold() const;
+  void release();
 
-  std::shared_ptr<const std::string> data_;  // null when empty
+  struct Block {
+    std::atomic<uint32_t> holders;
+    uint32_t size;  // of the bytes that follow
+  };
+  Block* block_ = nullptr;  // null when empty
 };
+
+inline std::string_view Labels::encoded() const {
+  if (!block_) return {};
+  return {reinterpret_cast<const char*>(block_ + 1), block_->size};
+}
+
+inline void Labels::hold() const {
+  if (block_) block_->holders.fetch_add(1, std::memory_order_relaxed);
+}
+
+inline void Labels::release() {
+  if (block_ && block_->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) ::operator delete(block_);
+}
 
 template <typename Keep>
 Labels Labels::filtered(Keep keep) const {
@@ -78,7 +105,7 @@ Labels Labels::filtered(Keep keep) const {
     if (keep(name)) append(kept, name, value);
   Labels labels;
   if (kept.size() == encoded().size()) return *this;
-  labels.adopt(std::move(kept));
+  labels.adopt(kept);
   return labels;
 }
 
