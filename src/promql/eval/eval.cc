@@ -210,10 +210,10 @@ class Evaluator {
   Result<Value> dropped(Value value) const {
     auto* vector = std::get_if<Vector>(&value);
     if (!vector || vector->empty()) return value;
-    auto collides = [&](const Element& element) {
-      return element.drop_name && may_collide(vector->front().labels, element.labels);
-    };
-    if (options_.delayed_name_removal || std::none_of(vector->begin(), vector->end(), collides)) return value;
+    if (options_.delayed_name_removal) return value;
+    std::string_view metric = vector->front().labels.get(kMetricName);
+    auto collides = [&](const Element& element) { return element.drop_name && may_collide(metric, element.labels); };
+    if (std::none_of(vector->begin(), vector->end(), collides)) return value;
     settle_names(*vector, options_);
     return unique(std::move(value));
   }

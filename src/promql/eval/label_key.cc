@@ -11,12 +11,20 @@ bool LabelKey::counts(std::string_view name) const {
 
 size_t LabelKey::hash(const Labels& labels) const {
   size_t hash = 0xcbf29ce484222325u;
-  if (only_listed_ && listed_.empty()) return hash;
+  auto mix = [&hash](std::string_view text) {
+    hash = (hash ^ std::hash<std::string_view>{}(text)) * 0x100000001b3u;
+    hash ^= hash >> 29;
+  };
+  if (only_listed_) {
+    for (const std::string& name : listed_) mix(labels.get(name));
+    return hash;
+  }
   for (const auto& [name, value] : labels) {
     if (!counts(name)) continue;
-    for (std::string_view text : {name, value}) hash = (hash ^ std::hash<std::string_view>{}(text)) * 0x100000001b3u;
+    mix(name);
+    mix(value);
   }
-  return hash ^ (hash >> 29);
+  return hash;
 }
 
 bool LabelKey::same(const Labels& a, const Labels& b) const {

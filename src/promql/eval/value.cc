@@ -28,10 +28,14 @@ void settle_names(Vector& vector, const EvalOptions& options) {
   }
 }
 
-bool may_collide(const Labels& first, const Labels& other) {
-  for (std::string_view name : {std::string_view("__type__"), std::string_view("__unit__")})
-    if (!other.get(name).empty()) return true;
-  return first.get(kMetricName) != other.get(kMetricName);
+bool may_collide(std::string_view metric, const Labels& other) {
+  std::string_view name;
+  for (const auto& [label, value] : other) {
+    if (label == kMetricName) name = value;
+    if (label == "__type__" || label == "__unit__") return true;
+    if (label > "__unit__") break;
+  }
+  return name != metric;
 }
 
 void Sum::add(double value) {

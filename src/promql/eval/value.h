@@ -62,8 +62,8 @@ struct CallSite {
   Annotations& annotations;
 };
 
-// Whether dropping the names can make two elements equal. Elements of one metric never: their other labels differ.
-bool may_collide(const Labels& first, const Labels& other);
+// Whether dropping the names can make an element equal to one of `metric`. Within one metric never: other labels differ.
+bool may_collide(std::string_view metric, const Labels& other);
 // The name and what Prometheus says of a metric beside it: __name__, __type__ and __unit__.
 void erase_metadata(Labels& labels);
 // Marks the name as dropped. With delayed removal it goes at the end of the query, else when somebody reads the labels:

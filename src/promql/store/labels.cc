@@ -83,7 +83,7 @@ void Labels::adopt(const std::string& encoded) {
 
 std::string_view Labels::get(std::string_view name) const {
   for (const auto& [key, value] : *this)
-    if (key == name) return value;
+    if (key >= name) return key == name ? value : std::string_view();
   return {};
 }
 

@@ -8,8 +8,10 @@ namespace {
 // All matchers at once. What a regular expression says of a value is remembered: few values, many series.
 class Filter {
  public:
-  explicit Filter(std::span<const Matcher> matchers) {
-    for (const Matcher& matcher : matchers) conditions_.push_back({&matcher, {}});
+  // `known` is one that all series are known to match; null is none.
+  Filter(std::span<const Matcher> matchers, const Matcher* known) {
+    for (const Matcher& matcher : matchers)
+      if (&matcher != known) conditions_.push_back({&matcher, {}});
   }
   bool accepts(const Labels& labels) {
     return std::all_of(conditions_.begin(), conditions_.end(), [&](Condition& condition) {
@@ -118,14 +120,15 @@ const std::vector<const SeriesStore::Entry*>& SeriesStore::Named::in_order() {
 
 std::vector<Series> SeriesStore::select(std::span<const Matcher> matchers) const {
   std::vector<Series> found;
-  Filter filter(matchers);
-  auto take = [&](Named& named) {
-    for (const Entry* entry : named.in_order())
-      if (filter.accepts(entry->first)) found.push_back({entry->first, entry->second.live()});
-  };
   auto name = std::find_if(matchers.begin(), matchers.end(), [](const Matcher& matcher) {
     return matcher.name() == kMetricName && matcher.type() == MatchType::kEqual;
   });
+  Filter filter(matchers, name == matchers.end() ? nullptr : &*name);
+  auto take = [&](Named& named) {
+    found.reserve(found.size() + named.entries.size());
+    for (const Entry* entry : named.in_order())
+      if (filter.accepts(entry->first)) found.push_back({entry->first, entry->second.live()});
+  };
   if (name != matchers.end()) {
     if (auto named = by_name_.find(name->value()); named != by_name_.end()) take(named->second);
     return found;
