@@ -106,6 +106,21 @@ Result<Value> best(AggregateOp op, double wanted, std::vector<Group> groups, Vec
   return out;
 }
 
+// The shortest digits that read back the same, without an exponent: zeros fill what they leave.
+std::string positional(double value) {
+  if (!std::isfinite(value)) return value_text(value);
+  std::string text = fmt::format("{}", value);
+  size_t e = text.find('e');
+  if (e == text.npos) return value_text(value);
+  int exponent = parse_number<int>(std::string_view(text).substr(text[e + 1] == '+' ? e + 2 : e + 1)).value_or(0);
+  std::string sign = value < 0 ? "-" : "", digits;
+  for (char c : text.substr(0, e))
+    if (c >= '0' && c <= '9') digits += c;
+  if (exponent < 0) return sign + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
+  digits.resize(std::max(digits.size(), static_cast<size_t>(exponent) + 1), '0');
+  return sign + digits;
+}
+
 Result<Value> count_values(const std::string& label, const Aggregate& aggregate, const Vector& vector, int64_t at_ms) {
   if (label.empty() || !valid_utf8(label))
     return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", quoted(label)));
@@ -113,7 +128,7 @@ Result<Value> count_values(const std::string& label, const Aggregate& aggregate,
   std::map<Labels, double> counts;
   for (const Element& element : vector) {
     Labels labels = key.of(element.labels);
-    labels.set(label, value_text(element.value));
+    labels.set(label, positional(element.value));
     counts[labels] += 1;
   }
   Vector out;
