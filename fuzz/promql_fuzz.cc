@@ -4,9 +4,9 @@
 #include <string_view>
 
 #include "promql/eval/eval.h"
+#include "promql/store/series_store.h"
 #include "promql/syntax/parser.h"
 #include "promql/syntax/printer.h"
-#include "promql/store/series_store.h"
 
 namespace {
 

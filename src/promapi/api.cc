@@ -67,9 +67,14 @@ Or<int64_t> time_of(const Parameters& parameters, std::string_view name, std::op
 Or<int64_t> duration_of(const Parameters& parameters, std::string_view name) {
   const std::string* text = find(parameters, name);
   auto seconds = text ? parse_number<double>(*text) : std::nullopt;
-  auto ms = seconds ? promql::duration_of_seconds(*seconds) : text ? promql::parse_promql_duration(*text) : std::nullopt;
-  if (!ms) return bad_data(fmt::format("invalid parameter \"{}\": cannot parse \"{}\" to a valid duration", name, text ? *text : ""));
-  if (*ms <= 0) return bad_data(fmt::format("invalid parameter \"{}\": zero or negative {} is not accepted", name, name));
+  auto ms = seconds ? promql::duration_of_seconds(*seconds)
+            : text  ? promql::parse_promql_duration(*text)
+                    : std::nullopt;
+  if (!ms)
+    return bad_data(
+        fmt::format("invalid parameter \"{}\": cannot parse \"{}\" to a valid duration", name, text ? *text : ""));
+  if (*ms <= 0)
+    return bad_data(fmt::format("invalid parameter \"{}\": zero or negative {} is not accepted", name, name));
   return *ms;
 }
 
@@ -157,9 +162,10 @@ Or<Range> range_of(const Parameters& parameters) {
   auto step = duration_of(parameters, "step");
   if (!step) return tl::unexpected(step.error());
   if ((*to - *from) / *step > kMostPoints)
-    return bad_data(fmt::format("exceeded maximum resolution of {} points per timeseries. Try decreasing the query "
-                                "resolution (?step=XX)",
-                                kMostPoints));
+    return bad_data(
+        fmt::format("exceeded maximum resolution of {} points per timeseries. Try decreasing the query "
+                    "resolution (?step=XX)",
+                    kMostPoints));
   return Range{*from, *to, *step};
 }
 
@@ -236,11 +242,9 @@ Answer distinct(const promql::Storage& storage, const Parameters& parameters, Pi
 }
 
 Answer label_names(const promql::Storage& storage, const Parameters& parameters) {
-  return distinct(storage, parameters, [](std::string_view name, std::string_view, std::set<std::string>& texts) {
-    texts.emplace(name);
-  });
+  return distinct(storage, parameters,
+                  [](std::string_view name, std::string_view, std::set<std::string>& texts) { texts.emplace(name); });
 }
-
 
 Answer label_values(const promql::Storage& storage, const Parameters& parameters, std::string_view wanted) {
   return distinct(storage, parameters,
@@ -275,8 +279,7 @@ Answer Api::answer(std::string_view path, const Parameters& parameters, int64_t 
   if (name == "status/buildinfo")
     return accept(json::Object{{"version", "3.0.0"}, {"application", "ordeal"}, {"ordeal", version_}});
   if (name.starts_with(kLabel) && name.ends_with(kValues) && name.size() > kLabel.size() + kValues.size())
-    return label_values(storage_, parameters,
-                        name.substr(kLabel.size(), name.size() - kLabel.size() - kValues.size()));
+    return label_values(storage_, parameters, name.substr(kLabel.size(), name.size() - kLabel.size() - kValues.size()));
   return refuse({404, "not_found", fmt::format("Ordeal does not answer {}", path)});
 }
 

@@ -42,8 +42,7 @@ TEST_F(ApiTest, AnInstantQueryHasPrometheusForm) {
 }
 
 TEST_F(ApiTest, ARangeQueryIsAMatrix) {
-  EXPECT_EQ(ask("/api/v1/query_range",
-                {{"query", "sum(load)"}, {"start", "1"}, {"end", "2.5"}, {"step", "500ms"}}),
+  EXPECT_EQ(ask("/api/v1/query_range", {{"query", "sum(load)"}, {"start", "1"}, {"end", "2.5"}, {"step", "500ms"}}),
             R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":)"
             R"([[1,"0.5"],[1.5,"0.5"],[2,"1"],[2.5,"1"]]}]}})");
 }

@@ -1,6 +1,6 @@
 // Serves Prometheus' HTTP API over a storage (promapi/api.h). GET and POST, as Grafana and promtool ask; `/` says in
-// plain text what answers here, /-/ready and /-/healthy say 200. Loopback unless told otherwise, no credentials: what is
-// scraped is shown to whoever reaches the port.
+// plain text what answers here, /-/ready and /-/healthy say 200. Loopback unless told otherwise, no credentials: what
+// is scraped is shown to whoever reaches the port.
 #pragma once
 
 #include <functional>

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "model/seams.h"
-#include "promql/syntax/ast.h"
 #include "promql/eval/result.h"
 #include "promql/store/storage.h"
+#include "promql/syntax/ast.h"
 
 namespace ordeal::watch {
 

@@ -17,8 +17,8 @@ struct Failure {
 
 struct Report {
   int passed = 0;
-  int forms = 0;                        // queries asked for these, multiplied forms included
-  std::map<std::string, int> skipped;   // by reason
+  int forms = 0;                       // queries asked for these, multiplied forms included
+  std::map<std::string, int> skipped;  // by reason
   std::vector<Failure> failures;
 
   int applicable() const { return passed + static_cast<int>(failures.size()); }

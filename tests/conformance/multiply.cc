@@ -12,10 +12,9 @@ namespace {
 
 using namespace promql;  // NOLINT: the tree's node types, all of them
 
-const std::set<std::string_view> kReadTheClock = {"days_in_month", "day_of_month", "day_of_week",    "day_of_year",
-                                                  "hour",          "minute",       "month",          "year",
-                                                  "time",          "timestamp",    "predict_linear", "start",
-                                                  "end",           "range",        "step"};
+const std::set<std::string_view> kReadTheClock = {
+    "days_in_month", "day_of_month", "day_of_week",    "day_of_year", "hour", "minute", "month", "year",
+    "time",          "timestamp",    "predict_linear", "start",       "end",  "range",  "step"};
 
 // Pins every selector that is not below a pinned subquery.
 struct Pinner {

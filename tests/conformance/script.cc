@@ -63,7 +63,10 @@ Result<> parse_expect(std::string_view line, size_t index, Eval& eval) {
   std::string kind, how, text;
   if (!re2::RE2::FullMatch(re2::StringPiece(line.data(), line.size()), kExpect, &kind, &how, &text))
     return bad(index, fmt::format("unknown expectation '{}'", line));
-  Wording wording{how.empty() ? Wording::Kind::kAny : how == "msg" ? Wording::Kind::kExact : Wording::Kind::kRegex, text};
+  Wording wording{how.empty()    ? Wording::Kind::kAny
+                  : how == "msg" ? Wording::Kind::kExact
+                                 : Wording::Kind::kRegex,
+                  text};
   if (kind == "ordered") eval.ordered = true;
   if (kind == "fail") eval.fails = wording;
   if (kind == "warn") eval.warnings.push_back(wording);

@@ -14,7 +14,7 @@ namespace {
 
 struct Group {
   Labels labels;
-  bool drop_name = false;  // as soon as one element drops its name
+  bool drop_name = false;       // as soon as one element drops its name
   std::vector<size_t> members;  // places in the vector
 };
 
@@ -140,8 +140,7 @@ Result<Value> count_values(const std::string& label, const Aggregate& aggregate,
 
 Result<Value> apply_aggregate(const Aggregate& aggregate, const Value* parameter, Vector vector, int64_t at_ms) {
   AggregateOp op = aggregate.op;
-  if (op == AggregateOp::kCountValues)
-    return count_values(std::get<std::string>(*parameter), aggregate, vector, at_ms);
+  if (op == AggregateOp::kCountValues) return count_values(std::get<std::string>(*parameter), aggregate, vector, at_ms);
   std::vector<Group> groups = grouped(aggregate, vector);
   if (op == AggregateOp::kTopk || op == AggregateOp::kBottomk)
     return best(op, std::get<double>(*parameter), std::move(groups), std::move(vector), at_ms);

@@ -1,12 +1,12 @@
 // What a query says beside its result, in Prometheus' words: warnings ("the result may be wrong") and infos.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "promql/syntax/ast.h"
 

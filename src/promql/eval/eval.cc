@@ -23,8 +23,7 @@ bool reads_metadata(const Aggregate& aggregate) {
 class Evaluator {
  public:
   // `start_ms` and `end_ms` are what @ start() and @ end() mean; the step of an instant query is 0.
-  Evaluator(const Storage& storage, const EvalOptions& options, int64_t start_ms, int64_t end_ms,
-            int64_t step_ms)
+  Evaluator(const Storage& storage, const EvalOptions& options, int64_t start_ms, int64_t end_ms, int64_t step_ms)
       : storage_(storage), options_(options), start_ms_(start_ms), end_ms_(end_ms), step_ms_(step_ms) {}
 
   Annotations& annotations() { return annotations_; }
@@ -141,7 +140,8 @@ class Evaluator {
     bool reads_labels = std::holds_alternative<GeneralFunction>(call.function->implementation);
     for (Value& argument : arguments)
       if (auto* vector = std::get_if<Vector>(&argument); vector && reads_labels) settle_names(*vector, options_);
-    if (auto at = call.function->quantile_argument) check_quantile(*call.arguments[*at], std::get<double>(arguments[*at]));
+    if (auto at = call.function->quantile_argument)
+      check_quantile(*call.arguments[*at], std::get<double>(arguments[*at]));
     const Implementation& implementation = call.function->implementation;
     if (const auto* map = std::get_if<MapFunction>(&implementation)) return dropped(mapped(*map, arguments[0]));
     if (const auto* window = std::get_if<WindowFunction>(&implementation)) {
@@ -149,7 +149,8 @@ class Evaluator {
     }
     const auto* general = std::get_if<GeneralFunction>(&implementation);
     if (!general) return fail(Errc::kUnsupported, fmt::format("{}() is not supported yet", call.function->name));
-    return unique(TRY((*general)(CallSite{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_}, arguments)));
+    return unique(
+        TRY((*general)(CallSite{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_}, arguments)));
   }
 
   static Value mapped(MapFunction function, Value& argument) {
@@ -190,8 +191,9 @@ class Evaluator {
     if (name.empty()) return;
     for (std::string_view suffix : {"_total", "_sum", "_count", "_bucket"})
       if (name.ends_with(suffix)) return;
-    annotations_.info(
-        at, fmt::format("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}", quoted(name)));
+    annotations_.info(at,
+                      fmt::format("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
+                                  quoted(name)));
   }
 
   Result<int64_t> length(const Duration& duration) const {
@@ -289,8 +291,8 @@ Result<QueryResult> result_of(const Expr& expr, Value value, bool in_order = tru
   }
   if (auto* matrix = std::get_if<Matrix>(&value)) {
     for (RangeSeries& series : matrix->series) {
-      result.matrix.push_back({finish(std::move(series.labels), series.drop_name),
-                               {series.samples.begin(), series.samples.end()}});
+      result.matrix.push_back(
+          {finish(std::move(series.labels), series.drop_name), {series.samples.begin(), series.samples.end()}});
     }
     TRY_VOID(check_unique(result.matrix));
     sort_by_labels(result.matrix);

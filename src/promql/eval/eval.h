@@ -3,9 +3,9 @@
 // Fails with kInvalidInput where Prometheus does ("many-to-many matching not allowed"): such faults depend on the data.
 #pragma once
 
-#include "promql/syntax/ast.h"
 #include "promql/eval/result.h"
 #include "promql/store/storage.h"
+#include "promql/syntax/ast.h"
 
 namespace ordeal::promql {
 

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "promql/eval/eval.h"
-#include "promql/syntax/parser.h"
 #include "promql/store/series_store.h"
+#include "promql/syntax/parser.h"
 
 namespace ordeal::promql::testing {
 

@@ -62,7 +62,8 @@ struct CallSite {
   Annotations& annotations;
 };
 
-// Whether dropping the names can make an element equal to one of `metric`. Within one metric never: other labels differ.
+// Whether dropping the names can make an element equal to one of `metric`. Within one metric never: other labels
+// differ.
 bool may_collide(std::string_view metric, const Labels& other);
 // The name and what Prometheus says of a metric beside it: __name__, __type__ and __unit__.
 void erase_metadata(Labels& labels);

@@ -124,8 +124,7 @@ std::vector<FunctionSpec> make_table() {
   };
   for (const char* name :
        {"double_exponential_smoothing", "end", "first_over_time", "histogram_quantiles", "info", "integral", "max_of",
-        "min_of", "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start",
-        "start_timestamp", "step",
+        "min_of", "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start", "start_timestamp", "step",
         "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time"}) {
     table.push_back(refused(name, Status::kExperimental));
   }

@@ -119,8 +119,8 @@ std::vector<Group> groups_of(const CallSite& site, const Vector& vector, const E
     auto bound = parse_bound(le);
     if (!bound) {
       std::string of = site.options.delayed_name_removal && !name.empty() ? " for metric name " + quoted(name) : "";
-      site.annotations.warn(argument, fmt::format("bucket label \"le\" is missing or has a malformed value of {}{}",
-                                                  quoted(le), of));
+      site.annotations.warn(
+          argument, fmt::format("bucket label \"le\" is missing or has a malformed value of {}{}", quoted(le), of));
       continue;
     }
     auto index = by_name.find(name);

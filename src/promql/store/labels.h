@@ -1,6 +1,6 @@
 // Labels: a label set. Sorted by name, each name once, no empty value (an empty label is an absent one).
-// One block of memory holds them all, shared by copies and never changed in place, so that a copy costs no memory: a store of
-// 100 000 series answers a query without copying a name. Safe to read from two threads, like a std::string.
+// One block of memory holds them all, shared by copies and never changed in place, so that a copy costs no memory: a
+// store of 100 000 series answers a query without copying a name. Safe to read from two threads, like a std::string.
 #pragma once
 
 #include <atomic>

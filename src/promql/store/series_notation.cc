@@ -73,7 +73,8 @@ Result<> append_run(std::string_view word, std::vector<Step>& steps) {
   }
   double rise = 0;
   size_t sign = rest.find_first_of("+-", 1);
-  while (sign != rest.npos && (rest[sign - 1] == 'e' || rest[sign - 1] == 'E')) sign = rest.find_first_of("+-", sign + 1);
+  while (sign != rest.npos && (rest[sign - 1] == 'e' || rest[sign - 1] == 'E'))
+    sign = rest.find_first_of("+-", sign + 1);
   if (sign != rest.npos) {
     auto given = value_of(rest.substr(sign));
     if (!given) return no_value(word);

@@ -10,9 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "promql/eval/result.h"
 #include "promql/syntax/duration.h"
 #include "promql/syntax/matcher.h"
-#include "promql/eval/result.h"
 
 namespace ordeal::promql {
 

@@ -18,7 +18,7 @@ struct Operator {
 
 constexpr int kSign = 2;
 constexpr int kPower = 3;
-constexpr Operator kOperators[] = {{"+", Op::kAdd, 1}, {"-", Op::kSub, 1}, {"*", Op::kMul, kSign},
+constexpr Operator kOperators[] = {{"+", Op::kAdd, 1},     {"-", Op::kSub, 1},     {"*", Op::kMul, kSign},
                                    {"/", Op::kDiv, kSign}, {"%", Op::kMod, kSign}, {"^", Op::kPow, kPower}};
 
 DurationTreePtr node(Op op, DurationTreePtr left, DurationTreePtr right) {

@@ -67,8 +67,7 @@ struct Printer {
   }
   std::string operator()(const Subquery& subquery) const {
     std::string step = subquery.step ? subquery.step->text() : "";
-    return fmt::format("{}[{}:{}]{}", print(*subquery.expr), subquery.range.text(), step,
-                       shift_text(subquery.shift));
+    return fmt::format("{}[{}:{}]{}", print(*subquery.expr), subquery.range.text(), step, shift_text(subquery.shift));
   }
   std::string operator()(const Paren& paren) const { return "(" + print(*paren.expr) + ")"; }
   std::string operator()(const Unary& unary) const { return (unary.minus ? "-" : "+") + print(*unary.expr); }
