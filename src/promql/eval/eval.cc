@@ -36,8 +36,13 @@ class Evaluator {
 
  private:
   Result<Value> eval(const Expr& expr, int64_t at_ms) {
-    if (const auto* call = std::get_if<Call>(&expr.node)) return eval_call(expr, *call, at_ms);
-    return std::visit([&](const auto& node) -> Result<Value> { return eval_node(node, at_ms); }, expr.node);
+    auto eval_it = [&](const auto& node) -> Result<Value> {
+      if constexpr (std::is_same_v<decltype(node), const Call&>)
+        return eval_call(expr, node, at_ms);
+      else
+        return eval_node(node, at_ms);
+    };
+    return std::visit(eval_it, expr.node);
   }
 
   Result<Value> eval_node(const NumberLiteral& number, int64_t) { return Value(number.value); }
@@ -132,8 +137,6 @@ class Evaluator {
     return out;
   }
 
-  Result<Value> eval_node(const Call&, int64_t) { return fail(Errc::kInternal, "a call without its place"); }
-
   Result<Value> eval_call(const Expr& expr, const Call& call, int64_t at_ms) {
     std::vector<Value> arguments;
     for (const ExprPtr& argument : call.arguments) arguments.push_back(TRY(eval(*argument, at_ms)));
@@ -149,8 +152,11 @@ class Evaluator {
     }
     const auto* general = std::get_if<GeneralFunction>(&implementation);
     if (!general) return fail(Errc::kUnsupported, fmt::format("{}() is not supported yet", call.function->name));
-    return unique(
-        TRY((*general)(CallSite{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_}, arguments)));
+    CallSite site{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_};
+    Value result = TRY((*general)(site, arguments));
+    // It may have written labels as well as dropped names.
+    if (auto* vector = std::get_if<Vector>(&result)) settle_names(*vector, options_);
+    return unique(std::move(result));
   }
 
   static Value mapped(MapFunction function, Value& argument) {

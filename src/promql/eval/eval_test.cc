@@ -326,5 +326,17 @@ TEST(RangeQuery, EvaluatesStepByStep) {
   EXPECT_FALSE(eval_range(**expr, store, 0, 2000, 0));
 }
 
+// Also below an aggregation, which would hide them.
+TEST(EvalNames, TwoOfOneNameAreAnErrorWhereverTheyArise) {
+  Store store(kMinute, "left{a=\"1\"} 1\nright{a=\"1\"} 2");
+  for (const char* query :
+       {"sum(abs({__name__=~\"left|right\"}))", "sum(clamp_min({__name__=~\"left|right\"}, 0))",
+        "sum({__name__=~\"left|right\"} * 2)", "sum(-{__name__=~\"left|right\"})",
+        "sum(max_over_time({__name__=~\"left|right\"}[5m]))", "sum(hour({__name__=~\"left|right\"}))"}) {
+    std::string said = ask(store, query, 0);
+    EXPECT_NE(said.find("same labelset"), std::string::npos) << query << ": " << said;
+  }
+}
+
 }  // namespace
 }  // namespace ordeal::promql
