@@ -276,6 +276,7 @@ Answer Api::answer(std::string_view path, const Parameters& parameters, int64_t 
   if (name == "series") return series(storage_, parameters);
   if (name == "labels") return label_names(storage_, parameters);
   if (name == "metadata") return metadata_answer(metadata_, parameters);
+  // Grafana chooses what it asks by this version.
   if (name == "status/buildinfo")
     return accept(json::Object{{"version", "3.0.0"}, {"application", "ordeal"}, {"ordeal", version_}});
   if (name.starts_with(kLabel) && name.ends_with(kValues) && name.size() > kLabel.size() + kValues.size())
