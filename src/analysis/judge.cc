@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+
 namespace ordeal::analysis {
 namespace {
 
@@ -23,6 +24,12 @@ std::string reason_for(const Observation& observation) {
 
 }  // namespace
 
+Judge::Judge(Expectation expectation, expr::Condition condition)
+    : expectation_(std::move(expectation)), condition_(std::move(condition)), design_(design_trigger(expectation_)) {
+  bool gauge = design_.kind == TriggerDesign::Kind::kGauge;
+  if (gauge && !expectation_.for_) looks_needed_ = kGaugeLooks;
+}
+
 Result<Judge> Judge::create(const Expectation& expectation) {
   auto condition = expr::Condition::parse(expectation.condition);
   if (!condition) return wrap(condition.error(), "the condition of \"" + expectation.name + "\"");
@@ -40,17 +47,24 @@ Judgement Judge::observe(const Observation& observation, BootTime now) {
     no_data_since_.reset();
     judgement.has_data = true;
   }
-  if (judgement.reading == Reading::kHolds) breached_since_.reset();
+  if (judgement.reading == Reading::kHolds) reset_breach();
   if (judgement.reading == Reading::kBreached) {
+    ++looks_breached_;
     if (!breached_since_) breached_since_ = now;
     judgement.breached_for = now - *breached_since_;
-    judgement.breach = judgement.breached_for >= expectation_.for_;
+    bool enough_looks = looks_breached_ >= looks_needed_ || !judgement.has_data;
+    judgement.breach = enough_looks && judgement.breached_for >= expectation_.for_.value_or(Nanos(0));
   }
   return judgement;
 }
 
-void Judge::reset() {
+void Judge::reset_breach() {
   breached_since_.reset();
+  looks_breached_ = 0;
+}
+
+void Judge::reset() {
+  reset_breach();
   no_data_since_.reset();
 }
 

@@ -3,6 +3,8 @@
 //
 // A scalar is compared. In a vector every element is compared (unless the condition indexes `result` itself): one
 // that violates breaches, and is named. NaN elements are no data for themselves; nothing but NaN is no data.
+// A gauge (an expression without a range) without a `for` of its own must violate at two looks in a row, so that one
+// odd sample ends no run.
 // `no_data: pass` lets a phase go on without data, but a run needs one reading with data to count as held.
 // `no_data: hold` is undecided for at most 10 s, then a breach (DESIGN §9): a dead target must not look healthy.
 #pragma once
@@ -10,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "analysis/trigger_design.h"
 #include "base/clock.h"
 #include "expr/condition.h"
 #include "model/experiment.h"
@@ -19,6 +22,7 @@
 namespace ordeal::analysis {
 
 constexpr Nanos kHoldAtMost = 10s;
+constexpr int kGaugeLooks = 2;
 
 struct Judgement {
   Reading reading = Reading::kNoData;
@@ -40,16 +44,20 @@ class Judge {
   void reset();
   const Expectation& expectation() const { return expectation_; }
   const expr::Condition& condition() const { return condition_; }
+  const TriggerDesign& design() const { return design_; }
 
  private:
-  Judge(Expectation expectation, expr::Condition condition)
-      : expectation_(std::move(expectation)), condition_(std::move(condition)) {}
+  Judge(Expectation expectation, expr::Condition condition);
+  void reset_breach();
   Judgement compare(const Observation& observation) const;
   Judgement compare_each(const Observation& observation) const;
   Judgement without_data(const std::string& why, BootTime now);
 
   Expectation expectation_;
   expr::Condition condition_;
+  TriggerDesign design_;
+  int looks_needed_ = 1;  // that violate, in a row
+  int looks_breached_ = 0;
   std::optional<BootTime> breached_since_;
   std::optional<BootTime> no_data_since_;
 };

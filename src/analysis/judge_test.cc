@@ -85,6 +85,24 @@ TEST(Judge, WhatCannotBeComparedIsNoData) {
   EXPECT_TRUE(idle.observe(vector({{"a", 0.5}}), at(11)).has_data);
 }
 
+TEST(Judge, AGaugeMustViolateAtTwoLooksInARow) {
+  Expectation expectation;
+  expectation.query = "circuit_breaker_state";
+  expectation.condition = "result == 0";
+  Judge judge = *Judge::create(expectation);
+  EXPECT_FALSE(judge.observe(scalar(1), at(0)).breach);
+  EXPECT_FALSE(judge.observe(scalar(0), at(1)).breach);
+  EXPECT_FALSE(judge.observe(scalar(1), at(2)).breach) << "not in a row";
+  EXPECT_TRUE(judge.observe(scalar(1), at(3)).breach);
+  judge.reset();
+  EXPECT_FALSE(judge.observe(scalar(1), at(4)).breach) << "a new phase";
+  expectation.for_ = Nanos(0);
+  EXPECT_TRUE(Judge::create(expectation)->observe(scalar(1), at(0)).breach) << "its own `for` counts";
+  expectation.for_.reset();
+  expectation.query = "sum(rate(errors[1m]))";
+  EXPECT_TRUE(Judge::create(expectation)->observe(scalar(1), at(0)).breach) << "no gauge";
+}
+
 TEST(Judge, PassIsNoBreachAndNoProofAndBreachIsOneAtOnce) {
   EXPECT_EQ(judge_for("result < 1", NoData::kPass).observe(nothing(), at(0)).reading, Reading::kNoData);
   EXPECT_TRUE(judge_for("result < 1", NoData::kBreach).observe(nothing(), at(0)).breach);

@@ -1,6 +1,7 @@
 // plan: everything that a run would do, in words, without doing any of it.
 #include <fmt/format.h>
 
+#include "analysis/trigger_design.h"
 #include "base/duration.h"
 #include "cli/commands.h"
 #include "cli/prepare.h"
@@ -30,6 +31,18 @@ void print_steps(const Victim& victim, const VictimPlan& plan) {
   }
 }
 
+void print_expectation(const Experiment& experiment, const Expectation& expectation) {
+  fmt::print("Expect      {}: {}{}\n", expectation.name, expectation.condition,
+             expectation.halt ? ", a breach halts" : "");
+  analysis::TriggerDesign design = analysis::design_trigger(expectation);
+  using Kind = analysis::TriggerDesign::Kind;
+  if (design.kind == Kind::kExpression) fmt::print("  judged by the query as written ({})\n", design.text);
+  if (design.kind == Kind::kGauge) fmt::print("  judged by the query as written: {}\n", design.text);
+  if (design.kind == Kind::kCounts)
+    fmt::print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n", design.text,
+               experiment.sources.scrape.empty() ? "the Prometheus" : "the scraped pages");
+}
+
 void print_text(const Prepared& prepared) {
   const Experiment& experiment = prepared.experiment;
   fmt::print("Experiment  {}\n", experiment.name);
@@ -45,8 +58,7 @@ void print_text(const Prepared& prepared) {
   for (const packets::Exemption& e : prepared.exemptions)
     fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
                e.remote, e.remote_port);
-  for (const Expectation& e : experiment.expect)
-    fmt::print("Expect      {}: {}{}\n", e.name, e.condition, e.halt ? ", a breach halts" : "");
+  for (const Expectation& e : experiment.expect) print_expectation(experiment, e);
   for (const std::string& warning : prepared.warnings) fmt::print("Warning     {}\n", warning);
   fmt::print("Nothing was touched.\n");
 }

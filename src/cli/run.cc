@@ -41,9 +41,11 @@ Result<> check_plans(const Prepared& prepared) {
 }
 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
-  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, prepared.warnings};
-  for (const Expectation& expectation : prepared.experiment.expect)
+  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings};
+  for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
+    setup.triggers.push_back(analysis::FastTrigger::create(prepared.experiment, expectation));
+  }
   return setup;
 }
 

@@ -37,6 +37,7 @@ json::Value describe_expectation(const analysis::Judge& judge) {
                     {"condition", expectation.condition},
                     {"when", when_of(expectation)},
                     {"halt", expectation.halt}};
+  data["trigger"] = judge.design().text;
   if (expectation.http && expectation.http->latency) data["unit"] = "s";
   if (auto threshold = judge.condition().threshold())
     data["threshold"] = json::Object{{"op", expr::symbol(threshold->comparison)}, {"value", threshold->value}};
@@ -75,6 +76,14 @@ std::string describe_breach(const Expectation& expectation, const analysis::Judg
   text += judgement.value ? "was " + number(*judgement.value) : "had no data (" + judgement.detail + ")";
   if (!judgement.series.empty()) text += " at " + judgement.series;
   return text + ", expected " + expectation.condition;
+}
+
+std::string describe_alarm(const Expectation& expectation, const analysis::FastAlarm& alarm,
+                           const analysis::Judgement& judgement) {
+  std::string text = fmt::format("\"{}\"{}: {}", expectation.name,
+                                 alarm.group.empty() ? "" : " at " + alarm.group, alarm.text);
+  std::string value = judgement.value ? "gave " + number(*judgement.value) : "had no data";
+  return text + fmt::format("; the query as written {}, expected {}", value, expectation.condition);
 }
 
 std::string describe_held(const Setup& setup) {

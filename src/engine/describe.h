@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "analysis/fast_trigger.h"
 #include "analysis/judge.h"
 #include "engine/machine.h"
 
@@ -12,6 +13,9 @@ namespace ordeal::engine {
 json::Object describe_run(const Setup& setup);
 // "error rate was 0.034, expected result < 0.01"
 std::string describe_breach(const Expectation& expectation, const analysis::Judgement& judgement);
+// "error rate: 57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed; the query gave 0.004, expected …"
+std::string describe_alarm(const Expectation& expectation, const analysis::FastAlarm& alarm,
+                           const analysis::Judgement& judgement);
 std::string describe_held(const Setup& setup);
 // How long a phase is planned to take; 0 when it is open.
 Nanos planned_length(const Experiment& experiment, Phase phase);

@@ -86,6 +86,7 @@ void Machine::tick_before() {
   for (size_t i = 0; i < looks_.size(); ++i)
     if (counts_in_phase(i) && !looks_[i].holds_since) return;
   enter(Phase::kInject, "");
+  arm_triggers();
   for (size_t i = 0; i < impacts_.size(); ++i) {
     impacts_[i].state = ImpactState::kAsked;
     out_.push_back(Inject{static_cast<int>(i)});
@@ -150,7 +151,35 @@ void Machine::judge(size_t index, const Observation& observation) {
   if (judgement.has_data && phase_ == Phase::kDuring) look.data_during = now_;
   if (holds && phase_ == Phase::kDuring) look.held_during = true;
   note_reading(index, judgement, observation.took);
-  if (judgement.breach && counts_in_phase(index)) on_breach(index, judgement);
+  if (judgement.breach && counts_in_phase(index))
+    on_breach(index, {describe_breach(setup_.judges[index].expectation(), judgement), judgement.value, "expression",
+                      judgement.breached_for, ""});
+  if (observation.counts && setup_.triggers[index]) count(index, observation, judgement);
+}
+
+void Machine::count(size_t index, const Observation& observation, const analysis::Judgement& judgement) {
+  analysis::FastTrigger& trigger = *setup_.triggers[index];
+  const Expectation& expectation = setup_.judges[index].expectation();
+  const std::string& trouble = observation.counts->trouble;
+  if (!trouble.empty() && !std::exchange(looks_[index].trouble_told, true))
+    note("note", {{"level", "warning"}, {"text", fmt::format("\"{}\": {}", expectation.name, trouble)}});
+  if (phase_ == Phase::kBefore) return trigger.learn(*observation.counts, now_);
+  if (phase_ != Phase::kInject && phase_ != Phase::kDuring) return;
+  auto alarm = trigger.observe(*observation.counts, now_);
+  if (alarm && counts_in_phase(index))
+    on_breach(index, {describe_alarm(expectation, *alarm, judgement), alarm->share, to_text(alarm->kind), Nanos(0),
+                      "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
+}
+
+// From here on a trigger speaks: what the baseline taught it is told once.
+void Machine::arm_triggers() {
+  for (size_t i = 0; i < setup_.triggers.size(); ++i) {
+    if (!setup_.triggers[i]) continue;
+    setup_.triggers[i]->arm(now_);
+    std::string text =
+        fmt::format("\"{}\" is also counted: {}", setup_.judges[i].expectation().name, setup_.triggers[i]->learned());
+    note("note", {{"level", "info"}, {"text", std::move(text)}});
+  }
 }
 
 void Machine::note_reading(size_t index, const analysis::Judgement& judgement, Nanos took) {
@@ -162,32 +191,33 @@ void Machine::note_reading(size_t index, const analysis::Judgement& judgement, N
   if (judgement.value) data["value"] = *judgement.value;
   if (!judgement.series.empty()) data["series"] = judgement.series;
   if (!judgement.detail.empty()) data["detail"] = judgement.detail;
+  if (setup_.triggers[index]) data["closeness"] = setup_.triggers[index]->closeness();
   note("reading", std::move(data));
 }
 
-void Machine::on_breach(size_t index, const analysis::Judgement& judgement) {
+void Machine::on_breach(size_t index, const Breach& breach) {
   const Expectation& expectation = setup_.judges[index].expectation();
   // After the attack a breach is only slow recovery, and the recovery limit decides.
   if (phase_ == Phase::kAfter || phase_ == Phase::kRevert || looks_[index].breach_told) return;
   looks_[index].breach_told = true;
-  std::string text = describe_breach(expectation, judgement);
   note("breach", {{"expectation", index},
                   {"name", expectation.name},
-                  {"value", judgement.value ? json::Value(*judgement.value) : json::Value(nullptr)},
+                  {"value", breach.value ? json::Value(*breach.value) : json::Value(nullptr)},
                   {"condition", expectation.condition},
                   {"phase", to_text(phase_)},
-                  {"trigger", "expression"},
-                  {"since_ms", to_millis(judgement.breached_for)}});
+                  {"trigger", breach.trigger},
+                  {"text", breach.text},
+                  {"since_ms", to_millis(breach.since)}});
   if (phase_ == Phase::kBefore) {
-    fail_with(Outcome::kNotInjected, "before the attack: " + text,
+    fail_with(Outcome::kNotInjected, "before the attack: " + breach.text,
               "the system is not in its steady state; mend that first, or correct the expectation");
     return finish();
   }
-  fail_with(Outcome::kDeviated, text);
+  fail_with(Outcome::kDeviated, breach.text, breach.hint);
   if (!expectation.halt) return;
-  breach_ = text;
-  note("halt", {{"why", text}, {"by", "breach"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
-  begin_revert("breach: " + text);
+  breach_ = breach.text;
+  note("halt", {{"why", breach.text}, {"by", "breach"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  begin_revert("breach: " + breach.text);
 }
 
 void Machine::on(const Applied& event) {

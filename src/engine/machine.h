@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "analysis/fast_trigger.h"
 #include "analysis/judge.h"
 #include "base/clock.h"
 #include "model/experiment.h"
@@ -94,13 +95,16 @@ struct Setup {
   Experiment experiment;  // with its arguments resolved
   std::vector<Victim> victims;
   std::vector<analysis::Judge> judges;  // one per expectation
+  std::vector<std::optional<analysis::FastTrigger>> triggers;  // likewise, where something can be counted
   std::vector<std::string> warnings;    // what a reader of the record should know
 };
 
 class Machine {
  public:
   explicit Machine(Setup setup)
-      : setup_(std::move(setup)), looks_(setup_.judges.size()), impacts_(setup_.victims.size()) {}
+      : setup_(std::move(setup)), looks_(setup_.judges.size()), impacts_(setup_.victims.size()) {
+    setup_.triggers.resize(setup_.judges.size());
+  }
 
   Actions start(BootTime now);
   Actions handle(BootTime now, const Event& event);
@@ -124,6 +128,14 @@ class Machine {
     BootTime data_during{};  // the last look of the attack that gave data
     Reading last = Reading::kNoData;
     bool breach_told = false;
+    bool trouble_told = false;
+  };
+  struct Breach {
+    std::string text;  // "error rate was 0.034, expected result < 0.01"
+    std::optional<double> value;
+    std::string trigger;  // expression, cusum, silence
+    Nanos since{0};
+    std::string hint;
   };
 
   void on(const Tick&);
@@ -145,8 +157,10 @@ class Machine {
   void tick_after();
   void look_again();
   void judge(size_t index, const Observation& observation);
+  void count(size_t index, const Observation& observation, const analysis::Judgement& judgement);
+  void arm_triggers();
   void note_reading(size_t index, const analysis::Judgement& judgement, Nanos took);
-  void on_breach(size_t index, const analysis::Judgement& judgement);
+  void on_breach(size_t index, const Breach& breach);
   // Ends the run when too few victims are left.
   void lose(int impact, const std::string& what, const std::string& why, const std::string& hint);
   void begin_revert(const std::string& why);

@@ -105,6 +105,78 @@ TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   EXPECT_EQ(run.verdict->reason, "\"errors\" was 5, expected result < 1");
 }
 
+// A ratio over a minute, of which the query as written sees nothing yet.
+Setup counting_setup(bool halt) {
+  Setup setup = setup_with(1);
+  setup.judges.clear();
+  setup.experiment.attack.length = 20s;
+  Expectation expectation;
+  expectation.name = "errors";
+  expectation.query = "sum(rate(bad[1m])) / sum(rate(all[1m]))";
+  expectation.condition = "result < 0.01";
+  expectation.halt = halt;
+  setup.judges.push_back(*analysis::Judge::create(expectation));
+  setup.triggers.push_back(analysis::FastTrigger::create(setup.experiment, expectation));
+  setup.experiment.expect = {expectation};
+  return setup;
+}
+
+// Looks at counters: 40 requests each, of which `bad` fail.
+struct CountingDrive : Drive {
+  using Drive::Drive;
+  Counts counts{{{"", 0, 0}}, 0, ""};
+  double bad = 0;
+  void looks(int number) {
+    answers = false;
+    for (int i = 0; i < number && !machine.finished(); ++i) {
+      ticks(1);
+      counts.groups[0].bad += bad;
+      counts.groups[0].total += 40;
+      counts.newest_ms += 200;
+      Observation seen{Observation::Kind::kValues, true, {{"", 0.001}}, "", 1ms};
+      seen.counts = counts;
+      feed(Seen{0, seen});
+    }
+  }
+};
+
+TEST(Machine, WhatIsCountedHaltsBeforeTheQueryCrosses) {
+  CountingDrive run(counting_setup(true));
+  run.looks(7);
+  ASSERT_EQ(run.machine.phase(), Phase::kInject);
+  run.applied(0);
+  run.looks(5);
+  EXPECT_EQ(run.told_times("revert"), 0);
+  run.bad = 20;
+  run.looks(3);
+  EXPECT_EQ(run.told.back(), "revert");
+  run.bad = 0;
+  run.reverted(0);
+  run.looks(10);
+  ASSERT_TRUE(run.verdict);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
+  EXPECT_EQ(run.verdict->reason,
+            "\"errors\": 40 of 80 events were bad (50 %) within 400ms, 1 % is allowed; the query as written gave 0.001, "
+            "expected result < 0.01");
+  EXPECT_NE(run.verdict->hint.find("fast: false"), std::string::npos);
+}
+
+TEST(Machine, WhatIsCountedDeviatesWithoutAHaltWhereNoneIsWanted) {
+  CountingDrive run(counting_setup(false));
+  run.looks(7);
+  run.applied(0);
+  run.bad = 20;
+  run.looks(10);
+  EXPECT_EQ(run.told_times("revert"), 0);
+  EXPECT_EQ(run.machine.phase(), Phase::kDuring);
+  run.until(Phase::kRevert);
+  run.reverted(0);
+  run.bad = 0;
+  run.looks(30);
+  ASSERT_TRUE(run.verdict);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
+}
+
 TEST(Machine, ABrokenBaselineInjectsNothing) {
   Drive run(setup_with(1));
   run.value = 5;

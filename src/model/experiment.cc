@@ -140,7 +140,7 @@ Result<std::set<When>> decode_when(const Reader& reader) {
 }
 
 Result<Expectation> decode_expectation(const Reader& reader) {
-  TRY_VOID(reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for"}));
+  TRY_VOID(reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast"}));
   Expectation expectation;
   auto query = TRY(reader.find("query"));
   auto probe = TRY(reader.find("probe"));
@@ -160,6 +160,7 @@ Result<Expectation> decode_expectation(const Reader& reader) {
     expectation.no_data = word == "hold" ? NoData::kHold : word == "pass" ? NoData::kPass : NoData::kBreach;
   }
   if (auto field = TRY(reader.find("for"))) expectation.for_ = TRY(field->duration(1s));
+  if (auto field = TRY(reader.find("fast"))) expectation.fast = TRY(field->boolean());
   return expectation;
 }
 

@@ -62,7 +62,8 @@ struct Expectation {
   std::set<When> when{When::kBefore, When::kDuring, When::kAfter};
   bool halt = true;
   NoData no_data = NoData::kHold;
-  Nanos for_{0};  // a breach must last this long
+  std::optional<Nanos> for_;  // a breach must last this long; unset: 0, and a gauge's two looks
+  bool fast = true;           // also judged by what its series count (analysis/trigger_design.h)
 };
 
 struct ScrapeTarget {

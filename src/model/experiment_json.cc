@@ -67,7 +67,8 @@ json::Value expectation_json(const Expectation& expectation) {
   object["when"] = std::move(when);
   object["halt"] = expectation.halt;
   object["no_data"] = kNoData[static_cast<size_t>(expectation.no_data)];
-  object["for"] = format_duration(expectation.for_);
+  if (expectation.for_) object["for"] = format_duration(*expectation.for_);
+  object["fast"] = expectation.fast;
   return object;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,18 @@
 
 namespace ordeal {
 
+// What the series behind an expectation have counted since watching began, corrected for counters that began anew.
+struct Counts {
+  struct Group {
+    std::string name;  // as in Observation::values
+    double bad = 0;    // 0 <= bad <= total, but for counters that are read at different times
+    double total = 0;
+  };
+  std::vector<Group> groups;
+  int64_t newest_ms = 0;  // when the newest of these samples was taken, since the Unix epoch; 0 without any
+  std::string trouble;    // why nothing can be counted, or what can never be seen; "" is none
+};
+
 // What one look at one expectation gave. `values` are the numbers behind it, labelled for a person ("route=/pay").
 struct Observation {
   enum class Kind { kValues, kNoSuchSeries, kNaN, kStale, kTimedOut, kError };
@@ -23,6 +36,7 @@ struct Observation {
   std::vector<std::pair<std::string, double>> values;
   std::string error;  // for kTimedOut and kError, and which series is NaN or stale
   Nanos took{0};
+  std::optional<Counts> counts;  // where the expectation has a design for them (analysis/trigger_design.h)
 };
 const char* to_text(Observation::Kind kind);
 

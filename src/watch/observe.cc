@@ -38,32 +38,10 @@ Observation observe_vector(const std::vector<promql::VectorElement>& vector) {
 
 using Selectors = std::vector<const promql::VectorSelector*>;
 
-void collect(const promql::Expr* expr, Selectors& into);
-
-struct Collector {
-  Selectors& into;
-  void operator()(const promql::NumberLiteral&) const {}
-  void operator()(const promql::StringLiteral&) const {}
-  void operator()(const promql::VectorSelector& node) const { into.push_back(&node); }
-  void operator()(const promql::MatrixSelector& node) const { into.push_back(&node.selector); }
-  void operator()(const promql::Subquery& node) const { collect(node.expr.get(), into); }
-  void operator()(const promql::Paren& node) const { collect(node.expr.get(), into); }
-  void operator()(const promql::Unary& node) const { collect(node.expr.get(), into); }
-  void operator()(const promql::Binary& node) const {
-    collect(node.left.get(), into);
-    collect(node.right.get(), into);
-  }
-  void operator()(const promql::Aggregate& node) const {
-    collect(node.parameter.get(), into);
-    collect(node.expr.get(), into);
-  }
-  void operator()(const promql::Call& node) const {
-    for (const auto& argument : node.arguments) collect(argument.get(), into);
-  }
-};
-
-void collect(const promql::Expr* expr, Selectors& into) {
-  if (expr) std::visit(Collector{into}, expr->node);
+void collect(const promql::Expr& expr, Selectors& into) {
+  if (auto* selector = std::get_if<promql::VectorSelector>(&expr.node)) into.push_back(selector);
+  if (auto* range = std::get_if<promql::MatrixSelector>(&expr.node)) into.push_back(&range->selector);
+  for (const promql::Expr* child : promql::children(expr)) collect(*child, into);
 }
 
 std::string selector_text(const promql::VectorSelector& selector) {
@@ -127,7 +105,7 @@ Observation observe(const promql::QueryResult& result) {
 
 Observation explain_empty(const promql::Expr& query, const promql::Storage& storage, int64_t at_ms) {
   Selectors selectors;
-  collect(&query, selectors);
+  collect(query, selectors);
   std::vector<std::string> missing, ended;
   for (const auto* selector : selectors) {
     Presence found = presence(*selector, storage, at_ms);

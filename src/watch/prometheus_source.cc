@@ -99,6 +99,13 @@ void PrometheusSource::query(const std::string& text, Nanos timeout, Callback ca
                 [callback = std::move(callback)](const net::HttpOutcome& outcome) { callback(read(outcome)); });
 }
 
+void PrometheusSource::ask(const std::string& text, Nanos timeout,
+                           std::function<void(const Result<QueryAnswer>&)> callback) {
+  client_.start(query_call(text, timeout), [callback = std::move(callback)](const net::HttpOutcome& outcome) {
+    callback(parse_reply(outcome, parse_query_answer));
+  });
+}
+
 void PrometheusSource::query_ratio(const RatioText& ratio, Nanos timeout, Callback callback) {
   BootTime end = boot_now() + timeout;
   query(ratio.whole, timeout, [this, ratio, end, callback = std::move(callback)](Observation whole) {

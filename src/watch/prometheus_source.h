@@ -35,6 +35,8 @@ class PrometheusSource {
   PrometheusSource(net::HttpClient& client, std::string base_url, std::optional<net::PortRange> local_ports);
 
   void query(const std::string& text, Nanos timeout, Callback callback);
+  // The answer as it is.
+  void ask(const std::string& text, Nanos timeout, std::function<void(const Result<QueryAnswer>&)> callback);
   // An empty answer is judged by its sides (watch/ratio.h), asked side by side in what is left of the time.
   void query_ratio(const RatioText& ratio, Nanos timeout, Callback callback);
   // Reads version and scrape intervals. Fails when it does not answer (kTimeout, kSystem) or not as a Prometheus

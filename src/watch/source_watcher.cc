@@ -11,6 +11,7 @@
 #include "promql/eval/eval.h"
 #include "promql/syntax/parser.h"
 #include "promql/syntax/printer.h"
+#include "watch/counter_tally.h"
 #include "watch/observe.h"
 #include "watch/prober.h"
 #include "watch/ratio.h"
@@ -83,10 +84,19 @@ struct SourceWatcher::Impl {
   Impl(net::HttpClient quiet_client, net::HttpClient probe_client, net::ChildRunner runner)
       : quiet(std::move(quiet_client)), plain(std::move(probe_client)), children(std::move(runner)) {}
 
+  // What is counted beside the query, for the fast trigger.
+  struct Counting {
+    analysis::CountDesign design;
+    CounterTally tally;
+    std::string query;  // for a Prometheus; "" when the scraper's store is read
+    bool under_way = false;
+    std::string trouble;  // of the last question
+  };
   struct Look {
     Expectation expectation;
     promql::ExprPtr query;           // null with a Prometheus and with a probe
     std::optional<RatioText> ratio;  // for a Prometheus: when the query is one
+    std::optional<Counting> counting;
     bool under_way = false;
     BootTime started;
   };
@@ -106,7 +116,11 @@ struct SourceWatcher::Impl {
 
   Result<> set_up(const Experiment& experiment);
   Result<> watch(int fd);
+  std::optional<Counting> counting_for(const Expectation& expectation, const Sources& sources) const;
+  int64_t now_ms() const;
   Observation evaluate(const promql::Expr& query);
+  void count(size_t index);
+  void ask_counters(size_t index);
   void answer(size_t index, Observation seen);
   void act(int fd);
 };
@@ -122,16 +136,15 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   if (!epoll) return fail_errno("cannot make the watcher's descriptor");
   bool own_scraper = experiment.sources.prometheus.empty();
   for (const auto& expectation : experiment.expect) {
-    Look look{expectation, nullptr, {}, false, {}};
+    Look look{expectation, nullptr, {}, counting_for(expectation, experiment.sources), false, {}};
     if (own_scraper && !expectation.query.empty()) look.query = TRY(promql::parse(expectation.query));
     if (!own_scraper) look.ratio = ratio_text(expectation.query);
     looks.push_back(std::move(look));
   }
   prober.emplace(plain, children);
   for (int fd : {quiet.descriptor(), plain.descriptor(), children.descriptor()}) TRY_VOID(watch(fd));
-  if (!own_scraper) {
-    prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports);
-  } else if (!experiment.sources.scrape.empty()) {
+  if (!own_scraper) prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports);
+  if (!experiment.sources.scrape.empty()) {
     scraper.emplace(quiet, store, experiment.sources.scrape, options.offset, options.local_ports);
     timer = TRY(periodic_timer(experiment.sources.interval));
     TRY_VOID(watch(timer.get()));
@@ -139,12 +152,53 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   return {};
 }
 
+std::optional<SourceWatcher::Impl::Counting> SourceWatcher::Impl::counting_for(const Expectation& expectation,
+                                                                              const Sources& sources) const {
+  auto design = analysis::design_trigger(expectation);
+  if (design.kind != analysis::TriggerDesign::Kind::kCounts) return std::nullopt;
+  Counting counting{design.counts, CounterTally(design.counts), "", false, ""};
+  if (!sources.scrape.empty()) return counting;
+  auto query = counters_query(design.counts);
+  if (!query) return std::nullopt;
+  counting.query = *query;
+  return counting;
+}
+
+int64_t SourceWatcher::Impl::now_ms() const {
+  return std::chrono::duration_cast<milliseconds>(options.offset.wall(boot_now())).count();
+}
+
+// A Prometheus answers when it can: its counts come with a later look, and hold up none.
+void SourceWatcher::Impl::count(size_t index) {
+  Counting& counting = *looks[index].counting;
+  if (counting.query.empty()) {
+    counting.tally.take(read_counters(counting.design, store, now_ms()));
+  } else if (!counting.under_way) {
+    ask_counters(index);
+  }
+}
+
+void SourceWatcher::Impl::ask_counters(size_t index) {
+  Counting& asking = *looks[index].counting;
+  asking.under_way = true;
+  prometheus->ask(asking.query, options.query_timeout, [this, index](const Result<QueryAnswer>& answer) {
+    Counting& counting = *looks[index].counting;
+    counting.under_way = false;
+    counting.trouble = answer ? "" : "its counters cannot be read: " + answer.error().message();
+    if (!answer) return;
+    std::vector<CounterValue> values;
+    int64_t ms = now_ms();
+    for (const auto& element : answer->result.vector) values.push_back({element.labels, element.value, ms});
+    counting.tally.take(values);
+  });
+}
+
 Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
-  int64_t now_ms = std::chrono::duration_cast<milliseconds>(options.offset.wall(boot_now())).count();
-  auto result = promql::eval_instant(query, store, now_ms);
+  int64_t now = now_ms();
+  auto result = promql::eval_instant(query, store, now);
   if (!result) return trouble(Kind::kError, result.error().message());
   if (result->kind == promql::ValueKind::kVector && result->vector.empty()) {
-    Observation empty = explain_empty(query, store, now_ms);
+    Observation empty = explain_empty(query, store, now);
     auto sides = ratio_sides(query);
     return sides ? judge_empty_ratio(empty, evaluate(*sides->numerator), evaluate(*sides->denominator)) : empty;
   }
@@ -154,6 +208,10 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
 void SourceWatcher::Impl::answer(size_t index, Observation seen) {
   looks[index].under_way = false;
   seen.took = boot_now() - looks[index].started;
+  if (const auto& counting = looks[index].counting) {
+    seen.counts = counting->tally.counts();
+    if (!counting->trouble.empty()) seen.counts->trouble = counting->trouble;
+  }
   tell(index, seen);
 }
 
@@ -191,6 +249,7 @@ void SourceWatcher::look(size_t index) {
   look.started = boot_now();
   auto answer = [impl = impl_.get(), index](Observation seen) { impl->answer(index, std::move(seen)); };
   const Expectation& expectation = look.expectation;
+  if (look.counting) impl_->count(index);
   if (look.query) {
     answer(impl_->evaluate(*look.query));
   } else if (look.ratio) {

@@ -1,5 +1,6 @@
 // SourceWatcher: the Watcher of `ordeal run`. Queries go to the Prometheus of the experiment's sources, or, without
-// one, to Ordeal's own scraper and its store; probes go straight out. Nothing blocks. A look ends by its deadline
+// one, to Ordeal's own scraper and its store; probes go straight out. What the fast trigger counts is read from the
+// scraped pages where there are any, else from the Prometheus. Nothing blocks. A look ends by its deadline
 // (the probe's time-out, or query_timeout) as kTimedOut, however slow or dead the source is.
 #pragma once
 
@@ -41,7 +42,7 @@ class SourceWatcher : public Watcher {
   int descriptor() const override;
   void dispatch() override;
 
-  // Of the own scraper; empty with a Prometheus.
+  // Of the own scraper.
   std::vector<Scraper::Status> scrapes() const;
   const promql::SeriesStore& store() const;
 

@@ -128,6 +128,7 @@ class SimulatedRun {
     expectation.query = "errors";
     expectation.condition = "result < 0.01";
     expectation.no_data = static_cast<NoData>(random_.below(3));
+    expectation.for_ = Nanos(0);  // one look that violates is a breach
     setup.judges.push_back(*analysis::Judge::create(expectation));
     victims_ = setup.victims;
     no_data_ = expectation.no_data;

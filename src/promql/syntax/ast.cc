@@ -57,6 +57,26 @@ struct KindOf {
   ValueKind operator()(const Call& call) const { return call.function->returns; }
 };
 
+struct ChildrenOf {
+  using List = std::vector<const Expr*>;
+  List operator()(const Subquery& node) const { return {node.expr.get()}; }
+  List operator()(const Paren& node) const { return {node.expr.get()}; }
+  List operator()(const Unary& node) const { return {node.expr.get()}; }
+  List operator()(const Binary& node) const { return {node.left.get(), node.right.get()}; }
+  List operator()(const Aggregate& node) const {
+    return node.parameter ? List{node.parameter.get(), node.expr.get()} : List{node.expr.get()};
+  }
+  List operator()(const Call& node) const {
+    List list;
+    for (const ExprPtr& argument : node.arguments) list.push_back(argument.get());
+    return list;
+  }
+  template <typename Leaf>
+  List operator()(const Leaf&) const {
+    return {};
+  }
+};
+
 constexpr std::string_view kBinarySymbols[] = {
     "+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"};
 constexpr std::string_view kAggregateSymbols[] = {"sum",    "avg",    "min",  "max",     "count",    "group",
@@ -85,5 +105,7 @@ const Expr& inner(const Expr& expr) {
   while (const Paren* paren = std::get_if<Paren>(&at->node)) at = paren->expr.get();
   return *at;
 }
+
+std::vector<const Expr*> children(const Expr& expr) { return std::visit(ChildrenOf{}, expr.node); }
 
 }  // namespace ordeal::promql

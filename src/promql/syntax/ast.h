@@ -121,5 +121,7 @@ struct Expr {
 bool same(const Expr& a, const Expr& b);
 // Without parentheses around it.
 const Expr& inner(const Expr& expr);
+// The nodes right below, from left to right.
+std::vector<const Expr*> children(const Expr& expr);
 
 }  // namespace ordeal::promql

@@ -1,0 +1,69 @@
+// CounterTally: from looks at raw counters to Counts: what each series has counted since the first look, added up by
+// the terms and groups of a CountDesign. Pure.
+//   - A counter that is smaller than before began anew: all of it counts.
+//   - A series that appears on a target that was seen before counts from 0 (a status that occurs for the first time); on
+//     a new target it is a beginning, since its past is unknown. A target is a pair of job and instance.
+//   - A series that goes missing keeps what it has counted, and goes on from there when it comes back.
+//   - In a histogram an event is bad above the smallest bound that is at least the design's; each histogram keeps the
+//     bound that it had when it was first seen. Memory is that of the labels of all series seen.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "analysis/trigger_design.h"
+#include "model/seams.h"
+#include "promql/store/labels.h"
+#include "promql/store/storage.h"
+
+namespace ordeal::watch {
+
+struct CounterValue {
+  promql::Labels labels;
+  double value = 0;
+  int64_t ms = 0;  // of the sample
+};
+
+class CounterTally {
+ public:
+  explicit CounterTally(analysis::CountDesign design) : design_(std::move(design)) {}
+
+  // One look at all series of the design; those of no term are left out.
+  void take(const std::vector<CounterValue>& values);
+  Counts counts() const;
+
+ private:
+  struct Weight {
+    double bad = 0, total = 0;
+  };
+  struct Counter {
+    double last = 0;
+    Weight weight;
+    Counts::Group* group = nullptr;  // null when it is of no term
+  };
+
+  Counter fresh_counter(const CounterValue& value);
+  void count(Counter& counter, const CounterValue& value);
+  std::optional<Weight> weight_of(const promql::Labels& labels);
+  std::optional<Weight> bucket_weight(const promql::Labels& labels);
+  void choose_bounds(const std::vector<CounterValue>& values);
+  promql::Labels group_of(const promql::Labels& labels) const;
+
+  analysis::CountDesign design_;
+  std::unordered_map<promql::Labels, Counter, promql::LabelsHash> counters_;
+  std::unordered_map<promql::Labels, Counts::Group, promql::LabelsHash> groups_;  // whose places stay
+  std::unordered_map<promql::Labels, double, promql::LabelsHash> bounds_;         // of each histogram
+  std::set<std::pair<std::string, std::string>> targets_;
+  int64_t newest_ms_ = 0;
+  bool blind_ = false;  // no histogram has a bound at or above the design's
+};
+
+// The newest sample of each series that the design counts, of those not older than Prometheus' lookback.
+std::vector<CounterValue> read_counters(const analysis::CountDesign& design, const promql::Storage& storage, int64_t at_ms);
+// One query for a Prometheus that gives all of them; the tally leaves out what it gives beyond that. nullopt where a term
+// names no metric.
+std::optional<std::string> counters_query(const analysis::CountDesign& design);
+
+}  // namespace ordeal::watch
