@@ -217,7 +217,7 @@ void Machine::on_breach(size_t index, const Breach& breach) {
   if (!expectation.halt) return;
   breach_ = breach.text;
   note("halt", {{"why", breach.text}, {"by", "breach"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
-  begin_revert("breach: " + breach.text);
+  begin_revert(fmt::format("\"{}\" is breached", expectation.name));
 }
 
 void Machine::on(const Applied& event) {

@@ -117,6 +117,8 @@ Telling tell_reading(const json::Object& data, const Expectations& expectations)
 }
 
 Telling tell_breach(const json::Object& data, const Expectations& expectations) {
+  std::string trigger = text_of(data, "trigger");
+  if (trigger != "expression" && !trigger.empty()) return {Tone::kBad, "breach", text_of(data, "text"), {}};
   std::string text = fmt::format("{} was {}; the condition is {}", text_of(data, "name"),
                                  value_in_words(data, expectations), text_of(data, "condition"));
   Nanos since = millis_of(data, "since_ms");
@@ -140,7 +142,9 @@ Telling tell_gone(const json::Object& data, const Expectations&) {
 }
 
 Telling tell_halt(const json::Object& data, const Expectations&) {
-  return {Tone::kBad, "halt", fmt::format("by {}: {}", text_of(data, "by"), text_of(data, "why")), {}};
+  std::string by = text_of(data, "by");
+  if (by == "breach") return {Tone::kBad, "halt", "the breach ends the attack", {}};
+  return {Tone::kBad, "halt", fmt::format("by {}: {}", by, text_of(data, "why")), {}};
 }
 
 Telling tell_reverted(const json::Object& data, const Expectations&) {
