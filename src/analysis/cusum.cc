@@ -31,7 +31,8 @@ double alarm_bound(int64_t ticks, size_t tests, double false_alarms) {
 
 CusumBank::CusumBank(double allowed, double dispersion) {
   for (double share : designs_for(allowed))
-    tests_.push_back({std::log(share / allowed) / dispersion, std::log((1 - share) / (1 - allowed)) / dispersion, 0, {}});
+    tests_.push_back(
+        {std::log(share / allowed) / dispersion, std::log((1 - share) / (1 - allowed)) / dispersion, 0, {}});
 }
 
 bool CusumBank::add(double bad, double total, double bound, BootTime from) {

@@ -28,7 +28,7 @@ std::vector<double> designs_for(double allowed);
 double alarm_bound(int64_t ticks, size_t tests, double false_alarms = kFalseAlarms);
 
 struct CusumAlarm {
-  double bad = 0;    // of the events since the sum that raises it was last 0
+  double bad = 0;  // of the events since the sum that raises it was last 0
   double total = 0;
   BootTime since{};
 };
@@ -38,7 +38,8 @@ class CusumBank {
   // 0 < allowed < 1, dispersion >= 1.
   CusumBank(double allowed, double dispersion);
 
-  // The events since `from`, the last call: 0 <= bad <= total. `bound` is h. True while an alarm stands: reset() ends it.
+  // The events since `from`, the last call: 0 <= bad <= total. `bound` is h. True while an alarm stands: reset() ends
+  // it.
   bool add(double bad, double total, double bound, BootTime from);
   void reset();
   // The greatest sum.

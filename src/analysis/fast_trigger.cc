@@ -130,8 +130,8 @@ std::optional<FastAlarm> FastTrigger::look_at(Group& group, const Delta& delta, 
 
 FastAlarm FastTrigger::too_many(const Group& group, BootTime now) const {
   double bad = group.alarms->bad, total = group.alarms->total, share = bad / total;
-  std::string text = fmt::format("{:.0f} of {:.0f} events were bad ({:.3g} %) within {}, {:.3g} % is allowed", bad, total,
-                                 share * 100, rounded(now - group.alarms->since), options_.allowed * 100);
+  std::string text = fmt::format("{:.0f} of {:.0f} events were bad ({:.3g} %) within {}, {:.3g} % is allowed", bad,
+                                 total, share * 100, rounded(now - group.alarms->since), options_.allowed * 100);
   return {FastAlarm::Kind::kCusum, group.last.name, share, std::move(text)};
 }
 

@@ -1,6 +1,6 @@
-// FastTrigger: judges one expectation by what its series count, look by look, beside the expression as written: a window
-// of a minute cannot see a breach in a second. It learns from the baseline how the counts scatter and how much traffic
-// there is, and speaks only during the attack. Two ways to an alarm:
+// FastTrigger: judges one expectation by what its series count, look by look, beside the expression as written: a
+// window of a minute cannot see a breach in a second. It learns from the baseline how the counts scatter and how much
+// traffic there is, and speaks only during the attack. Two ways to an alarm:
 //
 //   cusum    more events are bad than the condition allows (cusum.h), with a bound h of at least 1.5 times the greatest
 //            sum of the baseline;
@@ -28,10 +28,10 @@ constexpr double kLeastTraffic = 20;  // events
 constexpr Nanos kLeastPatience = 1s;
 
 struct FastOptions {
-  double allowed = 0;          // share of bad events, in (0, 1)
-  int64_t ticks = 1;           // looks during the attack, for the bound
-  Nanos for_{0};               // of the expectation
-  bool silence = true;         // events that cease are an alarm
+  double allowed = 0;   // share of bad events, in (0, 1)
+  int64_t ticks = 1;    // looks during the attack, for the bound
+  Nanos for_{0};        // of the expectation
+  bool silence = true;  // events that cease are an alarm
   Nanos patience = kLeastPatience;
 };
 

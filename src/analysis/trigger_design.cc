@@ -116,7 +116,8 @@ bool Increases::add_call(const promql::Call& call, double sign) {
 }
 
 bool Increases::add_sum(const promql::Aggregate& aggregate, double sign) {
-  if (aggregate.op != promql::AggregateOp::kSum || !agree(groups, Groups{aggregate.without, aggregate.labels})) return false;
+  if (aggregate.op != promql::AggregateOp::kSum || !agree(groups, Groups{aggregate.without, aggregate.labels}))
+    return false;
   auto* call = std::get_if<promql::Call>(&promql::inner(*aggregate.expr).node);
   return call && add_call(*call, sign);
 }
@@ -228,7 +229,8 @@ TriggerDesign design_trigger(const Expr& query, const expr::Condition& condition
   if (linear.scale == 0) return only_expression("the query does not depend on what it reads");
   auto design = design_ratio(linear, *threshold);
   if (!design) design = design_quantile(linear, *threshold);
-  if (!design) return only_expression("the query is neither a ratio of rates, nor a quantile of a histogram, nor a gauge");
+  if (!design)
+    return only_expression("the query is neither a ratio of rates, nor a quantile of a histogram, nor a gauge");
   bool one_group = !design->counts.without && design->counts.labels.empty();
   if (!one_group && !condition.uses_bare_result())
     return only_expression("the condition picks some of several results");

@@ -39,8 +39,8 @@ void print_expectation(const Experiment& experiment, const Expectation& expectat
   if (design.kind == Kind::kExpression) fmt::print("  judged by the query as written ({})\n", design.text);
   if (design.kind == Kind::kGauge) fmt::print("  judged by the query as written: {}\n", design.text);
   if (design.kind == Kind::kCounts)
-    fmt::print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n", design.text,
-               experiment.sources.scrape.empty() ? "the Prometheus" : "the scraped pages");
+    fmt::print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n",
+               design.text, experiment.sources.scrape.empty() ? "the Prometheus" : "the scraped pages");
 }
 
 void print_text(const Prepared& prepared) {

@@ -80,8 +80,8 @@ std::string describe_breach(const Expectation& expectation, const analysis::Judg
 
 std::string describe_alarm(const Expectation& expectation, const analysis::FastAlarm& alarm,
                            const analysis::Judgement& judgement) {
-  std::string text = fmt::format("\"{}\"{}: {}", expectation.name,
-                                 alarm.group.empty() ? "" : " at " + alarm.group, alarm.text);
+  std::string text =
+      fmt::format("\"{}\"{}: {}", expectation.name, alarm.group.empty() ? "" : " at " + alarm.group, alarm.text);
   std::string value = judgement.value ? "gave " + number(*judgement.value) : "had no data";
   return text + fmt::format("; the query as written {}, expected {}", value, expectation.condition);
 }

@@ -94,9 +94,9 @@ using Actions = std::vector<Action>;
 struct Setup {
   Experiment experiment;  // with its arguments resolved
   std::vector<Victim> victims;
-  std::vector<analysis::Judge> judges;  // one per expectation
+  std::vector<analysis::Judge> judges;                         // one per expectation
   std::vector<std::optional<analysis::FastTrigger>> triggers;  // likewise, where something can be counted
-  std::vector<std::string> warnings;    // what a reader of the record should know
+  std::vector<std::string> warnings;                           // what a reader of the record should know
 };
 
 class Machine {

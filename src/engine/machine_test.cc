@@ -155,9 +155,10 @@ TEST(Machine, WhatIsCountedHaltsBeforeTheQueryCrosses) {
   run.looks(10);
   ASSERT_TRUE(run.verdict);
   EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
-  EXPECT_EQ(run.verdict->reason,
-            "\"errors\": 40 of 80 events were bad (50 %) within 400ms, 1 % is allowed; the query as written gave 0.001, "
-            "expected result < 0.01");
+  EXPECT_EQ(
+      run.verdict->reason,
+      "\"errors\": 40 of 80 events were bad (50 %) within 400ms, 1 % is allowed; the query as written gave 0.001, "
+      "expected result < 0.01");
   EXPECT_NE(run.verdict->hint.find("fast: false"), std::string::npos);
 }
 

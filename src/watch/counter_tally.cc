@@ -79,8 +79,8 @@ void CounterTally::choose_bounds(const std::vector<CounterValue>& values) {
     if (*bound >= *design_.latency) chosen = std::min(chosen, *bound);
   }
   bounds_.merge(fresh);
-  blind_ = !bounds_.empty() && std::all_of(bounds_.begin(), bounds_.end(),
-                                           [](const auto& entry) { return entry.second == kInfinity; });
+  blind_ = !bounds_.empty() &&
+           std::all_of(bounds_.begin(), bounds_.end(), [](const auto& entry) { return entry.second == kInfinity; });
 }
 
 std::optional<CounterTally::Weight> CounterTally::bucket_weight(const Labels& labels) {
@@ -177,7 +177,8 @@ std::optional<std::string> counters_query(const analysis::CountDesign& design) {
   selector.matchers.push_back(
       *promql::Matcher::create(promql::MatchType::kRegex, std::string(promql::kMetricName), join(names, "|")));
   for (const Matcher& matcher : terms.front()->matchers) {
-    bool common = std::all_of(terms.begin(), terms.end(), [&](const auto* term) { return holds(term->matchers, matcher); });
+    bool common =
+        std::all_of(terms.begin(), terms.end(), [&](const auto* term) { return holds(term->matchers, matcher); });
     if (common && matcher.name() != promql::kMetricName) selector.matchers.push_back(matcher);
   }
   promql::Expr query;

@@ -1,7 +1,8 @@
 // CounterTally: from looks at raw counters to Counts: what each series has counted since the first look, added up by
 // the terms and groups of a CountDesign. Pure.
 //   - A counter that is smaller than before began anew: all of it counts.
-//   - A series that appears on a target that was seen before counts from 0 (a status that occurs for the first time); on
+//   - A series that appears on a target that was seen before counts from 0 (a status that occurs for the first time);
+//   on
 //     a new target it is a beginning, since its past is unknown. A target is a pair of job and instance.
 //   - A series that goes missing keeps what it has counted, and goes on from there when it comes back.
 //   - In a histogram an event is bad above the smallest bound that is at least the design's; each histogram keeps the
@@ -61,9 +62,10 @@ class CounterTally {
 };
 
 // The newest sample of each series that the design counts, of those not older than Prometheus' lookback.
-std::vector<CounterValue> read_counters(const analysis::CountDesign& design, const promql::Storage& storage, int64_t at_ms);
-// One query for a Prometheus that gives all of them; the tally leaves out what it gives beyond that. nullopt where a term
-// names no metric.
+std::vector<CounterValue> read_counters(const analysis::CountDesign& design, const promql::Storage& storage,
+                                        int64_t at_ms);
+// One query for a Prometheus that gives all of them; the tally leaves out what it gives beyond that. nullopt where a
+// term names no metric.
 std::optional<std::string> counters_query(const analysis::CountDesign& design);
 
 }  // namespace ordeal::watch

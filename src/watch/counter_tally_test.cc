@@ -12,9 +12,7 @@ namespace {
 analysis::CountDesign design(const std::string& query, const std::string& condition) {
   return analysis::design_trigger(**promql::parse(query), *expr::Condition::parse(condition)).counts;
 }
-analysis::CountDesign ratio() {
-  return design(R"(sum(rate(r{code=~"5.."}[1m])) / sum(rate(r[1m])))", "result < 0.01");
-}
+analysis::CountDesign ratio() { return design(R"(sum(rate(r{code=~"5.."}[1m])) / sum(rate(r[1m])))", "result < 0.01"); }
 
 // `r{code="200"} 5` each.
 std::vector<CounterValue> look(const std::vector<std::string>& lines, int64_t ms = 1000) {
@@ -80,7 +78,8 @@ TEST(CounterTally, GoodEventsAreTakenFromAll) {
 }
 
 TEST(CounterTally, GroupsByLabels) {
-  CounterTally tally(design("sum by (route) (rate(r{code=\"500\"}[1m])) / sum by (route) (rate(r[1m]))", "result < 0.1"));
+  CounterTally tally(
+      design("sum by (route) (rate(r{code=\"500\"}[1m])) / sum by (route) (rate(r[1m]))", "result < 0.1"));
   tally.take(look({"r{route=\"/a\",code=\"500\"} 0", "r{route=\"/b\",code=\"200\"} 0"}));
   tally.take(look({"r{route=\"/a\",code=\"500\"} 3", "r{route=\"/b\",code=\"200\"} 4"}));
   Counts counts = tally.counts();

@@ -57,10 +57,22 @@ std::vector<Scraper::Status> Scraper::status() const {
   return all;
 }
 
-void Scraper::scrape_all() {
+void Scraper::scrape_all(std::function<void()> done) {
+  ++round_;
+  waiting_ = 0;
+  done_ = std::move(done);
   for (size_t i = 0; i < targets_.size(); ++i) {
-    if (!targets_[i].under_way) start(i);
+    if (targets_[i].under_way) continue;
+    ++waiting_;
+    targets_[i].round = round_;
+    start(i);
   }
+  if (waiting_ == 0 && done_) std::exchange(done_, nullptr)();
+}
+
+void Scraper::end_of(const Target& target) {
+  if (target.round != round_ || --waiting_ > 0 || !done_) return;
+  std::exchange(done_, nullptr)();
 }
 
 void Scraper::start(size_t index) {
@@ -97,6 +109,7 @@ void Scraper::finish(Target& target, net::HttpOutcome outcome) {
   add(target, "up", ms, taken ? 1 : 0);
   add(target, "scrape_duration_seconds", ms, to_seconds(target.status.took));
   if (taken) add(target, "scrape_samples_scraped", ms, static_cast<double>(target.status.samples));
+  end_of(target);
 }
 
 Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& seen, int64_t ms) {

@@ -4,6 +4,7 @@
 // takes longer than kScrapeTimeout has failed.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <unordered_set>
 
@@ -33,8 +34,9 @@ class Scraper {
   Scraper(net::HttpClient& client, promql::SeriesStore& store, const std::vector<ScrapeTarget>& targets,
           WallOffset offset, std::optional<net::PortRange> local_ports);
 
-  // Starts a scrape of each target that has none under way.
-  void scrape_all();
+  // Starts a scrape of each target that has none under way. `done` is called when those have ended, at once when there
+  // is none to wait for, and not at all when another scrape_all() comes before.
+  void scrape_all(std::function<void()> done = {});
   std::vector<Status> status() const;
 
  private:
@@ -43,6 +45,7 @@ class Scraper {
     ScrapeTarget spec;
     promql::Labels own;  // job, instance and the target's labels
     bool under_way = false;
+    uint64_t round = 0;  // that started it
     BootTime started;
     Seen seen;  // by the last scrape
     Status status;
@@ -51,6 +54,7 @@ class Scraper {
   void start(size_t index);
   void finish(Target& target, net::HttpOutcome outcome);
   Result<> take_in(Target& target, const net::HttpReply& reply, Seen& seen, int64_t ms);
+  void end_of(const Target& target);
   void add(Target& target, std::string_view name, int64_t ms, double value);
 
   net::HttpClient& client_;
@@ -58,6 +62,9 @@ class Scraper {
   std::vector<Target> targets_;
   WallOffset offset_;
   std::optional<net::PortRange> local_ports_;
+  uint64_t round_ = 0;
+  size_t waiting_ = 0;  // for targets of this round
+  std::function<void()> done_;
 };
 
 // "10.0.0.1:8000" of "http://10.0.0.1:8000/metrics"; the scheme's port when none is given.

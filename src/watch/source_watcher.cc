@@ -44,14 +44,6 @@ std::optional<RatioText> ratio_text(const std::string& query) {
   return RatioText{query, promql::print(*sides->numerator), promql::print(*sides->denominator)};
 }
 
-Result<UniqueFd> periodic_timer(Nanos interval) {
-  UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  int64_t nanos = std::max<int64_t>(interval.count(), 1'000'000);
-  itimerspec spec{{nanos / 1'000'000'000, nanos % 1'000'000'000}, {0, 1}};
-  if (!timer || timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) return fail_errno("cannot make a timer");
-  return timer;
-}
-
 void drain(int fd) {
   uint64_t count = 0;
   [[maybe_unused]] ssize_t got = read(fd, &count, sizeof count);
@@ -98,6 +90,7 @@ struct SourceWatcher::Impl {
     std::optional<RatioText> ratio;  // for a Prometheus: when the query is one
     std::optional<Counting> counting;
     bool under_way = false;
+    bool waits = false;  // for the pages
     BootTime started;
   };
 
@@ -110,6 +103,8 @@ struct SourceWatcher::Impl {
   net::HttpClient plain;
   net::ChildRunner children;
   std::optional<Scraper> scraper;
+  Nanos scrape_patience{0};
+  bool fetching = false;
   std::optional<PrometheusSource> prometheus;
   std::optional<Prober> prober;
   UniqueFd epoll, timer;
@@ -119,8 +114,10 @@ struct SourceWatcher::Impl {
   std::optional<Counting> counting_for(const Expectation& expectation, const Sources& sources) const;
   int64_t now_ms() const;
   Observation evaluate(const promql::Expr& query);
-  void count(size_t index);
+  void count(Counting& counting);
   void ask_counters(size_t index);
+  void fetch_pages();
+  void read_pages();
   void answer(size_t index, Observation seen);
   void act(int fd);
 };
@@ -136,7 +133,7 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   if (!epoll) return fail_errno("cannot make the watcher's descriptor");
   bool own_scraper = experiment.sources.prometheus.empty();
   for (const auto& expectation : experiment.expect) {
-    Look look{expectation, nullptr, {}, counting_for(expectation, experiment.sources), false, {}};
+    Look look{expectation, nullptr, {}, counting_for(expectation, experiment.sources), false, false, {}};
     if (own_scraper && !expectation.query.empty()) look.query = TRY(promql::parse(expectation.query));
     if (!own_scraper) look.ratio = ratio_text(expectation.query);
     looks.push_back(std::move(look));
@@ -146,14 +143,16 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   if (!own_scraper) prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports);
   if (!experiment.sources.scrape.empty()) {
     scraper.emplace(quiet, store, experiment.sources.scrape, options.offset, options.local_ports);
-    timer = TRY(periodic_timer(experiment.sources.interval));
+    scrape_patience = experiment.sources.interval / 2;
+    timer = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (!timer) return fail_errno("cannot make a timer");
     TRY_VOID(watch(timer.get()));
   }
   return {};
 }
 
 std::optional<SourceWatcher::Impl::Counting> SourceWatcher::Impl::counting_for(const Expectation& expectation,
-                                                                              const Sources& sources) const {
+                                                                               const Sources& sources) const {
   auto design = analysis::design_trigger(expectation);
   if (design.kind != analysis::TriggerDesign::Kind::kCounts) return std::nullopt;
   Counting counting{design.counts, CounterTally(design.counts), "", false, ""};
@@ -168,19 +167,14 @@ int64_t SourceWatcher::Impl::now_ms() const {
   return std::chrono::duration_cast<milliseconds>(options.offset.wall(boot_now())).count();
 }
 
-// A Prometheus answers when it can: its counts come with a later look, and hold up none.
-void SourceWatcher::Impl::count(size_t index) {
-  Counting& counting = *looks[index].counting;
-  if (counting.query.empty()) {
-    counting.tally.take(read_counters(counting.design, store, now_ms()));
-  } else if (!counting.under_way) {
-    ask_counters(index);
-  }
+void SourceWatcher::Impl::count(Counting& counting) {
+  if (counting.query.empty()) counting.tally.take(read_counters(counting.design, store, now_ms()));
 }
 
+// The answer comes when it comes, with a later look, and holds up none.
 void SourceWatcher::Impl::ask_counters(size_t index) {
   Counting& asking = *looks[index].counting;
-  asking.under_way = true;
+  if (asking.query.empty() || std::exchange(asking.under_way, true)) return;
   prometheus->ask(asking.query, options.query_timeout, [this, index](const Result<QueryAnswer>& answer) {
     Counting& counting = *looks[index].counting;
     counting.under_way = false;
@@ -191,6 +185,21 @@ void SourceWatcher::Impl::ask_counters(size_t index) {
     for (const auto& element : answer->result.vector) values.push_back({element.labels, element.value, ms});
     counting.tally.take(values);
   });
+}
+
+// A look has the pages fetched and waits for them, so that it sees what is true now; for a slow page it does not wait
+// longer than half an interval.
+void SourceWatcher::Impl::fetch_pages() {
+  if (!scraper || std::exchange(fetching, true)) return;
+  itimerspec limit{{0, 0}, {scrape_patience / 1s, (scrape_patience % 1s).count()}};
+  timerfd_settime(timer.get(), 0, &limit, nullptr);
+  scraper->scrape_all([this] { read_pages(); });
+}
+
+void SourceWatcher::Impl::read_pages() {
+  fetching = false;
+  for (size_t i = 0; i < looks.size(); ++i)
+    if (std::exchange(looks[i].waits, false)) answer(i, evaluate(*looks[i].query));
 }
 
 Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
@@ -208,7 +217,8 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
 void SourceWatcher::Impl::answer(size_t index, Observation seen) {
   looks[index].under_way = false;
   seen.took = boot_now() - looks[index].started;
-  if (const auto& counting = looks[index].counting) {
+  if (auto& counting = looks[index].counting) {
+    count(*counting);
     seen.counts = counting->tally.counts();
     if (!counting->trouble.empty()) seen.counts->trouble = counting->trouble;
   }
@@ -224,7 +234,7 @@ void SourceWatcher::Impl::act(int fd) {
     children.dispatch();
   } else {
     drain(fd);
-    scraper->scrape_all();
+    read_pages();
   }
 }
 
@@ -249,8 +259,11 @@ void SourceWatcher::look(size_t index) {
   look.started = boot_now();
   auto answer = [impl = impl_.get(), index](Observation seen) { impl->answer(index, std::move(seen)); };
   const Expectation& expectation = look.expectation;
-  if (look.counting) impl_->count(index);
-  if (look.query) {
+  impl_->fetch_pages();
+  if (look.counting) impl_->ask_counters(index);
+  if (look.query && impl_->fetching) {
+    look.waits = true;
+  } else if (look.query) {
     answer(impl_->evaluate(*look.query));
   } else if (look.ratio) {
     impl_->prometheus->query_ratio(*look.ratio, impl_->options.query_timeout, answer);

@@ -33,7 +33,7 @@ Result<> validate(const Experiment& experiment);
 
 class SourceWatcher : public Watcher {
  public:
-  // Runs validate(), then starts scraping. `callback` must not destroy the watcher.
+  // Runs validate(). Pages are scraped at each look, of whatever kind; `callback` must not destroy the watcher.
   static Result<std::unique_ptr<SourceWatcher>> create(const Experiment& experiment, const WatchOptions& options,
                                                        Callback callback);
   ~SourceWatcher() override;

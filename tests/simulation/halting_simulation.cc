@@ -102,25 +102,28 @@ TEST(Halting, AtExactlyTheThresholdTenMinutesPassWithoutAFalseHalt) {
   for (const Row& row : {Row{20, 1, 400}, Row{200, 1, 400}, Row{1000, 1, 200}, Row{200, 5, 100}}) {
     size_t runs = runs_of_a_row(row.runs), halts = 0;
     for (size_t run = 0; run < runs; ++run) {
-      Traffic traffic(run * 7919 + static_cast<uint64_t>(row.rate) + static_cast<uint64_t>(row.burst), row.rate, row.burst,
-                      make_trigger(10min));
+      Traffic traffic(run * 7919 + static_cast<uint64_t>(row.rate) + static_cast<uint64_t>(row.burst), row.rate,
+                      row.burst, make_trigger(10min));
       traffic.baseline(10s, kAllowed);
       halts += traffic.attack(10min, kAllowed).has_value();
     }
     fmt::print("{:5g} requests/s{} {:3} of {} runs, below {:.2g} % with 95 % confidence\n", row.rate,
-               row.burst > 1 ? fmt::format(" in bursts of {}", row.burst) : "", halts, runs, upper_bound(halts, runs) * 100);
+               row.burst > 1 ? fmt::format(" in bursts of {}", row.burst) : "", halts, runs,
+               upper_bound(halts, runs) * 100);
     if (row.burst == 1) all_runs += runs, all_halts += halts;
   }
   double bound = upper_bound(all_halts, all_runs);
-  fmt::print("independent requests: {} of {} runs, below {:.2g} % with 95 % confidence; the theorem says at most {:g} %\n",
-             all_halts, all_runs, bound * 100, kFalseAlarms * 100);
+  fmt::print(
+      "independent requests: {} of {} runs, below {:.2g} % with 95 % confidence; the theorem says at most {:g} %\n",
+      all_halts, all_runs, bound * 100, kFalseAlarms * 100);
   EXPECT_GE(all_runs, 1000u);
   EXPECT_LT(bound, 0.01);
 }
 
 TEST(Halting, ABreachIsSeenAsSoonAsTheEvidenceAllows) {
   const double shares[] = {0.10, 0.20, 0.50, 1.0};
-  fmt::print("seconds from breach to alarm, median/p95; {:g} % is allowed, 1 % is usual\n{:>10}", kAllowed * 100, "req/s");
+  fmt::print("seconds from breach to alarm, median/p95; {:g} % is allowed, 1 % is usual\n{:>10}", kAllowed * 100,
+             "req/s");
   for (double share : shares) fmt::print("{:>13.0f} %", share * 100);
   size_t runs = runs_of_a_row(100);
   std::map<std::pair<double, double>, double> median;

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""How long a real `ordeal run` takes from a broken promise to the halt command, and on to the fault's end. Ground truth
+is a service that breaks its promise at a known instant (service.py). As root.
+
+    halting.py [--build DIR] [--repeat N] [--interval 100ms] [--rates 20,200,1000] [--shares 0.1,0.2,0.5,1] [--limit 0.05]
+
+Prints, in seconds, median and p95 of breach to halt over requests/s and share of errors, with what the query as written
+would have taken, its window [1m] being full; then the lags that do not depend on evidence: a gauge that flips, and the
+crossing of a short window, to the halt command; and the halt command to the fault's end.
+"""
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from service import Service, now
+
+ROOT = Path(__file__).resolve().parents[2]
+RATIO = 'sum(rate(r_total{code="500"}[%s])) / sum(rate(r_total[%s]))'
+USUAL = 0.01
+BASELINE = 3.0
+
+
+class Halt:
+    """What one run measured. All in seconds."""
+
+    def __init__(self, broke, crossed, events):
+        first = lambda kind: next((e for e in events if e["type"] == kind), None)
+        halt, reverted, breach = first("halt"), first("reverted"), first("breach")
+        self.trigger = breach["data"]["trigger"] if breach else None
+        self.reason = breach["data"]["text"] if breach else None
+        self.delay = self.lag = self.revert = None
+        if halt and reverted:
+            requested = halt["data"]["requested_boot_ns"] / 1e9
+            self.delay = requested - broke
+            self.lag = requested - crossed if crossed else None
+            self.revert = reverted["data"]["reverted_boot_ns"] / 1e9 - requested
+
+
+class Bench:
+    def __init__(self, build, interval):
+        self.ordeal, self.interval = os.path.join(build, "ordeal"), interval
+        self.folder = tempfile.TemporaryDirectory(prefix="ordeal-halting-")
+        self.victim = subprocess.Popen(["sleep", "100000"])
+        self.random = random.Random(1)
+
+    def close(self):
+        self.victim.kill()
+        self.victim.wait()
+        self.folder.cleanup()
+
+    def experiment(self, url, expectation):
+        return {"name": "halting", "target": {"type": "process", "name": "sleep", "pattern": "^sleep 100000$"},
+                "attack": {"type": "cpu", "args": {"cores": 1, "percent": 1}}, "length": "10m", "baseline": f"{BASELINE}s",
+                "recovery": "100ms", "expect": [dict(expectation, when=["during"])],
+                "sources": {"interval": self.interval, "scrape": [{"url": url}]}}
+
+    def run(self, rate, share, expectation, window=None, limit=None, most=120):
+        service = Service(rate, USUAL, self.random.random())
+        file = os.path.join(self.folder.name, "experiment.json")
+        with open(file, "w") as out:
+            json.dump(self.experiment(service.url, expectation), out)
+        run = subprocess.Popen([self.ordeal, "run", file, "--json", "--state-dir", self.folder.name + "/state"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        events = []
+        try:
+            end = now() + most
+            for line in run.stdout:
+                event = json.loads(line)
+                events.append(event)
+                if event["type"] == "inject":
+                    time.sleep(1 + self.random.random())  # at any phase of a look
+                    service.break_promise(share)
+                if now() > end:
+                    break
+            crossed = service.ratio_crossed(window, limit) if window else service.broke_at
+            return Halt(service.broke_at, crossed, events)
+        finally:
+            run.terminate()
+            run.wait()
+            run.stdout.close()
+            service.stop()
+
+
+def quantile(values, q):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(q * len(values)))] if values else float("nan")
+
+
+def spread(values):
+    values = [v for v in values if v is not None]
+    return f"{quantile(values, 0.5):.2f}/{quantile(values, 0.95):.2f}" if values else "none"
+
+
+def table(bench, rates, shares, limit, repeat, reverts):
+    print(f"breach to halt, median/p95 in s of {repeat} runs; looks every {bench.interval}, {limit:.0%} allowed, {USUAL:.0%} usual")
+    print(f"{'requests/s':>12}" + "".join(f"{share:>14.0%}" for share in shares))
+    for rate in rates:
+        cells = []
+        for share in shares:
+            expectation = {"name": "errors", "query": RATIO % ("1m", "1m"), "condition": f"result < {limit}"}
+            halts = [bench.run(rate, share, expectation) for _ in range(repeat)]
+            reverts += [halt.revert for halt in halts if halt.revert is not None]
+            cells.append(spread([halt.delay for halt in halts]))
+        print(f"{rate:>12}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
+    written = "".join(f"{60 * (limit - USUAL) / (share - USUAL):>14.1f}" for share in shares)
+    print(f"{'as written':>12}{written}   with a full window of 1m: W (limit - usual) / (share - usual)")
+
+
+def lags(bench, repeat, reverts):
+    cases = [("a gauge flips, for: 0s", {"query": "broken", "condition": "result == 0", "for": "0s"}, None, None),
+             ("a gauge flips, two looks", {"query": "broken", "condition": "result == 0"}, None, None),
+             ("a [2s] window crosses 5 %", {"query": RATIO % ("2s", "2s"), "condition": "result < 0.05", "fast": False}, 2, 0.05)]
+    results = {}
+    print(f"crossing to halt command, {repeat} runs each, looks every {bench.interval}")
+    for name, expectation, window, limit in cases:
+        halts = [bench.run(1000, 0.5, dict(expectation, name=name), window, limit) for _ in range(repeat)]
+        values = [halt.lag for halt in halts if halt.lag is not None]
+        reverts += [halt.revert for halt in halts if halt.revert is not None]
+        results[name] = values
+        print(f"  {name:<28} median {statistics.median(values) * 1e3:6.0f} ms, p99 {quantile(values, 0.99) * 1e3:6.0f} ms, "
+              f"most {max(values) * 1e3:6.0f} ms", flush=True)
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=str(ROOT / "build" / "release"))
+    parser.add_argument("--repeat", type=int, default=10)
+    parser.add_argument("--lag-repeat", type=int, default=100)
+    parser.add_argument("--interval", default="100ms")
+    parser.add_argument("--rates", default="20,200,1000")
+    parser.add_argument("--shares", default="0.1,0.2,0.5,1")
+    parser.add_argument("--limit", type=float, default=0.05)
+    args = parser.parse_args()
+    numbers = lambda text, kind: [kind(word) for word in text.split(",") if word]
+    bench, reverts = Bench(args.build, args.interval), []
+    try:
+        if args.lag_repeat:
+            lags(bench, args.lag_repeat, reverts)
+        if args.repeat:
+            table(bench, numbers(args.rates, int), numbers(args.shares, float), args.limit, args.repeat, reverts)
+        print(f"halt command to fault off: median {quantile(reverts, 0.5) * 1e3:.1f} ms, p99 {quantile(reverts, 0.99) * 1e3:.1f} ms, "
+              f"most {max(reverts) * 1e3:.1f} ms of {len(reverts)}")
+    finally:
+        bench.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
