@@ -24,7 +24,7 @@ from service import Service, now
 ROOT = Path(__file__).resolve().parents[2]
 RATIO = 'sum(rate(r_total{code="500"}[%s])) / sum(rate(r_total[%s]))'
 USUAL = 0.01
-BASELINE = 3.0
+VICTIM = "100017.5"  # seconds: nobody else sleeps so long
 
 
 class Halt:
@@ -44,10 +44,10 @@ class Halt:
 
 
 class Bench:
-    def __init__(self, build, interval):
-        self.ordeal, self.interval = os.path.join(build, "ordeal"), interval
+    def __init__(self, build, interval, baseline="3s"):
+        self.ordeal, self.interval, self.baseline = os.path.join(build, "ordeal"), interval, baseline
         self.folder = tempfile.TemporaryDirectory(prefix="ordeal-halting-")
-        self.victim = subprocess.Popen(["sleep", "100000"])
+        self.victim = subprocess.Popen(["sleep", VICTIM])
         self.random = random.Random(1)
 
     def close(self):
@@ -56,8 +56,8 @@ class Bench:
         self.folder.cleanup()
 
     def experiment(self, url, expectation):
-        return {"name": "halting", "target": {"type": "process", "name": "sleep", "pattern": "^sleep 100000$"},
-                "attack": {"type": "cpu", "args": {"cores": 1, "percent": 1}}, "length": "10m", "baseline": f"{BASELINE}s",
+        return {"name": "halting", "target": {"type": "process", "name": "sleep", "pattern": f"^sleep {VICTIM}$"},
+                "attack": {"type": "cpu", "args": {"cores": 1, "percent": 1}}, "length": "10m", "baseline": self.baseline,
                 "recovery": "100ms", "expect": [dict(expectation, when=["during"])],
                 "sources": {"interval": self.interval, "scrape": [{"url": url}]}}
 

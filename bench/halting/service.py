@@ -58,7 +58,7 @@ class Service:
                     f"# TYPE broken gauge\nbroken {self.broken}\n")
 
     def count(self):
-        last = next_request = now()
+        next_request = now()
         while not self.stopping:
             time.sleep(STEP)
             at = now()
@@ -70,7 +70,6 @@ class Service:
                     else:
                         self.good += 1
                 self.log.append((at, self.good, self.bad))
-            last = at
 
     def break_promise(self, share):
         with self.lock:

@@ -35,14 +35,15 @@ CusumBank::CusumBank(double allowed, double dispersion) {
         {std::log(share / allowed) / dispersion, std::log((1 - share) / (1 - allowed)) / dispersion, 0, {}});
 }
 
-bool CusumBank::add(double bad, double total, double bound, BootTime from) {
+bool CusumBank::add(double bad, double total, double bound, BootTime from, BootTime to) {
+  double most = to - from < kBurst ? bound / 2 : bound;
   bool alarm = false;
   for (Test& test : tests_) {
     if (test.sum <= 0) test.since_zero = {0, 0, from};
     test.since_zero.bad += bad;
     test.since_zero.total += total;
     double step = bad * test.per_bad + (total - bad) * test.per_good;
-    test.sum = std::max(0.0, test.sum + std::min(step, bound / 2));
+    test.sum = std::max(0.0, test.sum + std::min(step, most));
     alarm = alarm || test.sum >= bound;
   }
   return alarm;

@@ -7,7 +7,8 @@
 // a submartingale of mean N after N ticks, so by Doob's inequality a false alarm within N ticks has a probability of at
 // most alpha (facts §3.4). Two things only lower S, and keep the bound:
 //   phi     the over-dispersion of the baseline, at least 1: events that come in bursts are weaker evidence;
-//   a cap   one tick adds at most h / 2, so that no single tick, however bad, is an alarm by itself.
+//   a cap   less than kBurst of traffic adds at most h / 2, so that one short burst, however bad, is no alarm by
+//   itself.
 // Pure; events are assumed independent at a dispersion of phi.
 #pragma once
 
@@ -19,6 +20,8 @@ namespace ordeal::analysis {
 
 // Of false alarms in one attack, for each expectation.
 constexpr double kFalseAlarms = 1e-3;
+
+constexpr Nanos kBurst = 1s;
 
 // The shares that a bank is tuned to: 2, 5 and 12 times `allowed`, at most 0.6 (or, where that is no share above
 // `allowed`, parts of the way to 1). Each once, ascending.
@@ -38,9 +41,9 @@ class CusumBank {
   // 0 < allowed < 1, dispersion >= 1.
   CusumBank(double allowed, double dispersion);
 
-  // The events since `from`, the last call: 0 <= bad <= total. `bound` is h. True while an alarm stands: reset() ends
+  // The events of a tick from `from` to `to`: 0 <= bad <= total. `bound` is h. True while an alarm stands: reset() ends
   // it.
-  bool add(double bad, double total, double bound, BootTime from);
+  bool add(double bad, double total, double bound, BootTime from, BootTime to);
   void reset();
   // The greatest sum.
   double statistic() const;

@@ -74,21 +74,21 @@ void FastTrigger::learn(const Counts& counts, BootTime now) {
   for (const Counts::Group& counted : counts.groups) {
     Group& group = group_of(counted);
     Delta delta = advance(group, counted);
-    group.bank.add(delta.bad, delta.total, std::numeric_limits<double>::infinity(), last_look_);
+    group.bank.add(delta.bad, delta.total, std::numeric_limits<double>::infinity(), last_events_, now);
     greatest_learned_ = std::max(greatest_learned_, group.bank.statistic());
     all.bad += delta.bad;
     all.total += delta.total;
   }
   bad_.add(all.bad, all.total);
   follow_traffic(counts);
-  last_look_ = now;
+  if (all.total > 0) last_events_ = now;
 }
 
 void FastTrigger::arm(BootTime now) {
   armed_ = true;
   dispersion_ = bad_.value();
   for (auto& [name, group] : groups_) group.bank = CusumBank(options_.allowed, dispersion_);
-  last_look_ = now;
+  last_events_ = now;
   if (!options_.silence || traffic_.events() < kLeastTraffic) return;
   double seconds = std::log(static_cast<double>(options_.ticks) / kFalseAlarms) * traffic_.value() / traffic_.rate();
   seconds = std::max({seconds, to_seconds(options_.patience), kPauses * traffic_.longest()});
@@ -102,14 +102,17 @@ double FastTrigger::bound() const {
 
 std::optional<FastAlarm> FastTrigger::observe(const Counts& counts, BootTime now) {
   std::optional<FastAlarm> alarm;
+  double events = 0;
   for (const Counts::Group& counted : counts.groups) {
     Group& group = group_of(counted);
-    auto raised = look_at(group, advance(group, counted), now);
+    Delta delta = advance(group, counted);
+    events += delta.total;
+    auto raised = look_at(group, delta, now);
     if (raised && !alarm) alarm = std::move(raised);
   }
+  if (events > 0) last_events_ = now;
   follow_traffic(counts);
   if (!alarm) alarm = look_for_silence();
-  last_look_ = now;
   if (!alarm || told_) return std::nullopt;
   told_ = true;
   return alarm;
@@ -118,7 +121,7 @@ std::optional<FastAlarm> FastTrigger::observe(const Counts& counts, BootTime now
 std::optional<FastAlarm> FastTrigger::look_at(Group& group, const Delta& delta, BootTime now) {
   auto& alarms = group.alarms;
   if (alarms) alarms->bad += delta.bad, alarms->total += delta.total;
-  if (!group.bank.add(delta.bad, delta.total, bound(), last_look_)) return std::nullopt;
+  if (!group.bank.add(delta.bad, delta.total, bound(), last_events_, now)) return std::nullopt;
   const CusumAlarm& seen = group.bank.evidence();
   bool goes_on = alarms && now - alarms->last <= options_.for_ + 2 * alarms->took;
   if (!goes_on) alarms = Alarms{now, now, seen.since, Nanos(0), seen.bad, seen.total};

@@ -88,7 +88,7 @@ class FastTrigger {
 
   FastOptions options_;
   std::map<std::string, Group> groups_;
-  BootTime last_look_{};
+  BootTime last_events_{};  // the last look at which any had come
 
   double greatest_learned_ = 0;  // sum over the baseline, at a dispersion of 1
   BinomialDispersion bad_;
