@@ -12,6 +12,7 @@
 #include "guard/paths.h"
 #include "model/seams.h"
 #include "sys/spawn.h"
+#include "watch/source_watcher.h"
 
 namespace ordeal::cli {
 
@@ -27,6 +28,7 @@ class LocalWorld : public engine::World {
   BootTime now() override { return boot_now(); }
 
   guard::GuardClient& guard() { return guard_; }
+  watch::SourceWatcher& watcher() { return *watcher_; }
   bool guard_lost() const { return guard_lost_; }
 
  private:
@@ -44,7 +46,7 @@ class LocalWorld : public engine::World {
   guard::GuardClient guard_;
   guard::Paths paths_;
   std::string run_id_;
-  std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<watch::SourceWatcher> watcher_;
   UniqueFd signals_;
   std::deque<engine::Event> events_;
   std::optional<sys::Child> actuator_;

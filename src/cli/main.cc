@@ -50,6 +50,10 @@ void add_run(CLI::App& app, RunOptions& options, Choice& choice) {
   add_experiment(run, options);
   run->add_option("--report", options.reports, "Write the report there too: .html, .json, .xml (JUnit) or .md")
       ->type_name("FILE");
+  run->add_option("--listen", options.listen, "Answer PromQL and /metrics there while it runs, for Grafana")
+      ->type_name("ADDRESS:PORT");
+  run->add_option("--token-file", options.token_file, "The bearer token to ask for there; needed off loopback")
+      ->type_name("FILE");
   run->add_flag("-q,--quiet", options.quiet, "Print the verdict only");
   run->callback([&] { choice.code = run_command(options); });
 }
@@ -118,7 +122,9 @@ void add_scrape(CLI::App& app, ScrapeOptions& options, Choice& choice) {
   scrape->add_option("--interval", options.interval, "Between two scrapes, 100ms to 1m")->capture_default_str();
   scrape->add_option("--keep", options.keep, "How long a sample is kept, in memory only")->capture_default_str();
   scrape->add_option("--job", options.job, "The label job of what is scraped")->capture_default_str();
-  scrape->add_option("--listen", options.listen, "Where queries are answered; anybody who reaches it may ask")
+  scrape->add_option("--token-file", options.token_file, "The bearer token to ask for; needed off loopback")
+      ->type_name("FILE");
+  scrape->add_option("--listen", options.listen, "Where queries are answered")
       ->capture_default_str()
       ->type_name("ADDRESS:PORT");
   scrape->callback([&] { choice.code = scrape_command(options); });

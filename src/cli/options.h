@@ -13,6 +13,8 @@ struct RunOptions {
   std::vector<std::string> policies;
   std::string prometheus;
   std::string state_dir;
+  std::string listen;                // ADDRESS:PORT; "" serves nothing
+  std::string token_file;            // of the bearer token that is asked for there
   std::vector<std::string> reports;  // files; the ending says the format
   bool json = false;
   bool quiet = false;
@@ -24,6 +26,7 @@ struct ScrapeOptions {
   std::string interval = "1s";
   std::string keep = "10m";
   std::string listen = "127.0.0.1:9464";
+  std::string token_file;
 };
 
 }  // namespace ordeal::cli

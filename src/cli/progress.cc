@@ -33,6 +33,10 @@ void Progress::warn(const std::string& text) {
   if (!options_.quiet) fmt::print(stderr, "ordeal: warning: {}\n", text);
 }
 
+void Progress::tell(const std::string& text) {
+  if (!options_.quiet) fmt::print(stderr, "ordeal: {}\n", text);
+}
+
 void Progress::finish(const std::string& run_id) {
   std::string where = "ordeal report " + run_id;
   if (!options_.state_dir.empty()) where += " --state-dir " + options_.state_dir;

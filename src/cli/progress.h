@@ -16,6 +16,7 @@ class Progress {
   Progress(const RunOptions& options, const std::vector<std::string>& warnings);
   void show(const RunEvent& event);
   void warn(const std::string& text);
+  void tell(const std::string& text);
   void finish(const std::string& run_id);
 
  private:

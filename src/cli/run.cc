@@ -8,12 +8,14 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/fingerprint.h"
+#include "cli/live_api.h"
 #include "cli/local_world.h"
 #include "cli/prepare.h"
 #include "cli/progress.h"
 #include "cli/replay.h"
 #include "cli/write_report.h"
 #include "guard/latch.h"
+#include "report/run_metrics.h"
 #include "store/store.h"
 #include "sys/capability.h"
 
@@ -59,6 +61,23 @@ Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOption
   return guard;
 }
 
+using Listening = std::optional<watch::ApiServerOptions>;
+
+Result<Listening> read_listen(const RunOptions& options) {
+  if (options.listen.empty()) return Listening();
+  return TRY(watch::api_server_options(options.listen, TRY(read_token(options.token_file))));
+}
+
+// Null without --listen.
+Result<std::unique_ptr<LiveApi>> start_live_api(const Listening& listening, const metrics::Registry& registry,
+                                                LocalWorld& world) {
+  if (!listening) return std::unique_ptr<LiveApi>();
+  std::unique_ptr<LiveApi> live = TRY(LiveApi::start(*listening, registry));
+  world.watcher().set_listener(
+      [to = live.get()](const promql::Labels& labels, int64_t ms, double value) { to->add(labels, ms, value); });
+  return live;
+}
+
 json::Value plan_record(const Prepared& prepared) {
   json::Array victims;
   for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
@@ -83,6 +102,7 @@ Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
 
 Result<Verdict> run_experiment(const RunOptions& options) {
   for (const std::string& file : options.reports) TRY_VOID(format_of(file));
+  Listening listening = TRY(read_listen(options));
   guard::Paths paths = TRY(guard::Paths::find(options.state_dir));
   TRY_VOID(check_latch(paths));                   // nothing starts under the latch
   TRY_VOID(replay_dead_runs(options.state_dir));  // nothing of an earlier, dead run is left
@@ -102,12 +122,18 @@ Result<Verdict> run_experiment(const RunOptions& options) {
       TRY(LocalWorld::create(prepared.experiment, prepared.selection.chosen, std::move(guard), paths, run_id));
   engine::Machine machine(TRY(make_setup(prepared)));
   Progress progress(options, prepared.warnings);
+  metrics::Registry registry;
+  report::RunMetrics metrics(registry);
+  std::unique_ptr<LiveApi> live = TRY(start_live_api(listening, registry, *world));  // whoever may ask sees it live
+  if (live) progress.tell("PromQL and /metrics are answered at " + live->url());
   std::vector<RunEvent> events;
   auto sink = [&](const RunEvent& event) {
     if (event.type == "breach") failpoint("engine.breach");
     if (event.type == "verdict") failpoint("engine.before_verdict");
     events.push_back(event);
     progress.show(event);
+    metrics.apply(event);
+    if (live) world->watcher().record(registry.collect());
     if (auto stored = store.append(event); !stored) progress.warn(stored.error().message());
   };
   Verdict verdict =

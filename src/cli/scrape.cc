@@ -3,6 +3,7 @@
 
 #include "base/duration.h"
 #include "cli/commands.h"
+#include "cli/live_api.h"
 #include "net/fetcher.h"
 #include "watch/api_server.h"
 #include "watch/scraper.h"
@@ -73,19 +74,19 @@ Result<> scrape(const ScrapeOptions& options) {
   Nanos keep = TRY(parse_duration(options.keep));
   if (keep < 1s || keep > 24h)
     return fail(Errc::kInvalidInput, fmt::format("--keep is {}, expected 1s to 24h", options.keep));
-  auto [address, port] = TRY(net::parse_listen_address(options.listen));
+  auto server_options = TRY(watch::api_server_options(options.listen, TRY(read_token(options.token_file))));
   WallOffset offset = WallOffset::measure();
   net::Loop loop;
   auto fetcher = TRY(net::Fetcher::create(loop));
   promql::SeriesStore store({.keep_ms = std::chrono::duration_cast<milliseconds>(keep).count()});
   watch::Scraper scraper(fetcher->client(), store, targets_of(options), offset, std::nullopt);
   promapi::Api api(store, ORDEAL_VERSION);
-  net::HttpServerOptions server_options;
-  server_options.address = address;
-  server_options.port = port;
-  auto server = TRY(watch::serve_api(loop, server_options, api, [&] { return now_ms(offset); }));
+  auto answerer = [&](std::string path, promapi::Parameters parameters) -> net::Task<promapi::Answer> {
+    co_return api.answer(path, parameters, now_ms(offset));
+  };
+  auto server = TRY(watch::serve_api(loop, server_options, answerer));
   fmt::print("Scraping {} target{} each {}; PromQL is answered at http://{}:{}/ (Ctrl-C ends)\n", options.urls.size(),
-             options.urls.size() == 1 ? "" : "s", options.interval, address, server->port());
+             options.urls.size() == 1 ? "" : "s", options.interval, server_options.http.address, server->port());
   std::fflush(stdout);
   bool ended = false;
   loop.on_terminate([&] {

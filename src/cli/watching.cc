@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "cli/prepare.h"
-#include "watch/source_watcher.h"
 
 namespace ordeal::cli {
 namespace {
@@ -57,11 +56,11 @@ Result<std::string> check_source(const Experiment& experiment) {
   return tl::unexpected(std::move(error));
 }
 
-Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback) {
+Result<std::unique_ptr<watch::SourceWatcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback) {
   watch::WatchOptions options;
   options.offset = WallOffset::measure();
   options.local_ports = net::PortRange{kWatcherFirstPort, kWatcherPorts};
-  return TRY(watch::SourceWatcher::create(experiment, options, std::move(callback)));
+  return watch::SourceWatcher::create(experiment, options, std::move(callback));
 }
 
 }  // namespace ordeal::cli

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "model/experiment.h"
 #include "model/seams.h"
+#include "watch/source_watcher.h"
 
 namespace ordeal::cli {
 
@@ -16,6 +17,6 @@ Result<> check_queries(const Experiment& experiment);
 // warning, or "". Nothing may be injected while watching cannot work: kInvalidInput is no Prometheus, or a query that
 // it does not understand; kNotInjected does not answer.
 Result<std::string> check_source(const Experiment& experiment);
-Result<std::unique_ptr<Watcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback);
+Result<std::unique_ptr<watch::SourceWatcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback);
 
 }  // namespace ordeal::cli

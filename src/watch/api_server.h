@@ -1,6 +1,6 @@
-// Serves Prometheus' HTTP API over a storage (promapi/api.h). GET and POST, as Grafana and promtool ask; `/` says in
-// plain text what answers here, /-/ready and /-/healthy say 200. Loopback unless told otherwise, no credentials: what
-// is scraped is shown to whoever reaches the port.
+// Serves Prometheus' HTTP API over a storage (promapi/api.h), and /metrics. GET and POST, as Grafana and promtool ask;
+// `/` says in plain text what answers here, /-/ready and /-/healthy say 200. It reads only: what is scraped is shown to
+// whoever may ask, which is everybody on loopback, and elsewhere those who send "Authorization: Bearer TOKEN".
 #pragma once
 
 #include <functional>
@@ -11,9 +11,18 @@
 
 namespace ordeal::watch {
 
-// `api` must outlive the server; `now_ms` is the wall clock in milliseconds since the Unix epoch.
-Result<std::unique_ptr<net::HttpServer>> serve_api(net::Loop& loop, net::HttpServerOptions options,
-                                                   const promapi::Api& api, std::function<int64_t()> now_ms);
+struct ApiServerOptions {
+  net::HttpServerOptions http;
+  std::string token;                     // "" asks for none
+  std::function<std::string()> metrics;  // the page /metrics; without it 404
+};
+
+// From "ADDRESS:PORT". An address off loopback needs a token (at least 16 characters): kInvalidInput.
+Result<ApiServerOptions> api_server_options(std::string_view listen, std::string token);
+
+// What /api/v1 says; called on the loop's thread.
+using Answerer = std::function<net::Task<promapi::Answer>(std::string path, promapi::Parameters parameters)>;
+Result<std::unique_ptr<net::HttpServer>> serve_api(net::Loop& loop, const ApiServerOptions& options, Answerer answerer);
 
 // "a=1&b=x%20y" decoded.
 promapi::Parameters parse_form(std::string_view text);

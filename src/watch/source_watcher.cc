@@ -294,4 +294,14 @@ std::vector<Scraper::Status> SourceWatcher::scrapes() const {
 
 const promql::SeriesStore& SourceWatcher::store() const { return impl_->store; }
 
+void SourceWatcher::set_listener(promql::SeriesStore::Listener listener) {
+  impl_->store.set_listener(std::move(listener));
+}
+
+void SourceWatcher::record(const std::vector<metrics::Family>& families) {
+  int64_t now = impl_->now_ms();
+  for (const auto& family : families)
+    for (const auto& sample : family.samples) impl_->store.append(promql::Labels(sample.labels), now, sample.value);
+}
+
 }  // namespace ordeal::watch

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/sample.h"
 #include "model/experiment.h"
 #include "model/seams.h"
 #include "net/http_client.h"
@@ -45,6 +46,10 @@ class SourceWatcher : public Watcher {
   // Of the own scraper.
   std::vector<Scraper::Status> scrapes() const;
   const promql::SeriesStore& store() const;
+  // Called with every sample that is kept.
+  void set_listener(promql::SeriesStore::Listener listener);
+  // Keeps samples of our own beside the scraped ones, as of now.
+  void record(const std::vector<metrics::Family>& families);
 
  private:
   struct Impl;

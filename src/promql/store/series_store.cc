@@ -53,6 +53,7 @@ bool SeriesStore::append(const Labels& labels, int64_t ms, double value) {
   }
   stored->buffer.push_back({ms, value});
   ++samples_;
+  if (listener_) listener_(labels, ms, value);
   return true;
 }
 

@@ -5,6 +5,7 @@
 // 2 M * 64 B = 128 MiB of samples and 10 000 * about 5 KiB = 50 MiB of labels; typically a tenth of it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -36,6 +37,9 @@ class SeriesStore : public Storage {
 
   // False when the sample was dropped. Samples of one series come in the order of time.
   bool append(const Labels& labels, int64_t ms, double value);
+  // Called with every sample that is taken.
+  using Listener = std::function<void(const Labels& labels, int64_t ms, double value)>;
+  void set_listener(Listener listener) { listener_ = std::move(listener); }
 
   // By labels.
   std::vector<Series> select(std::span<const Matcher> matchers) const override;
@@ -68,6 +72,7 @@ class SeriesStore : public Storage {
   void sweep();
 
   Limits limits_;
+  Listener listener_;
   Map series_;
   mutable std::unordered_map<std::string, Named> by_name_;
   size_t samples_ = 0;
