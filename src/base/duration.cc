@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -49,6 +50,33 @@ Result<Nanos> parse_duration(std::string_view text) {
   }
   if (text.empty() || total > static_cast<double>(kMax)) return bad(text);
   return Nanos(std::llround(total));
+}
+
+Result<Nanos> parse_go_duration(std::string_view text) {
+  auto no_duration = [&] {
+    return fail(Errc::kInvalidInput, fmt::format("\"{}\" is no duration such as 1m30s", text));
+  };
+  std::string_view rest = text;
+  bool negative = rest.starts_with('-');
+  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+  if (rest == "0") return Nanos(0);
+  double total = 0;
+  do {
+    size_t digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
+    std::string_view number = rest.substr(0, digits);
+    rest.remove_prefix(digits);
+    std::string_view unit = rest.substr(0, rest.find_first_of("0123456789."));
+    rest.remove_prefix(unit.size());
+    double value = 0;
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value, std::chars_format::fixed);
+    if (error != std::errc() || end != number.data() + number.size()) return no_duration();
+    std::string_view plain = unit == "\u00b5s" || unit == "\u03bcs" ? "us" : unit;
+    auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == plain; });
+    if (known == kUnits.end() || plain == "d") return no_duration();
+    total += value * static_cast<double>(known->nanos);
+  } while (!rest.empty());
+  if (total >= 9.2e18) return no_duration();
+  return Nanos(static_cast<int64_t>(std::llround(negative ? -total : total)));
 }
 
 std::string format_duration(Nanos duration) {

@@ -11,6 +11,9 @@
 namespace ordeal {
 
 Result<Nanos> parse_duration(std::string_view text);
+// Go's time.ParseDuration, for what is written for a Go program: "1.5h", "-2m", "1h1h", "+300us"; units ns us µs ms s
+// m h, in any order.
+Result<Nanos> parse_go_duration(std::string_view text);
 // The shortest text that parse_duration reads back exactly: "1m30s", "500ms", "0s".
 std::string format_duration(Nanos duration);
 

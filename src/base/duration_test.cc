@@ -24,5 +24,20 @@ TEST(Duration, FormatReadsBack) {
   EXPECT_EQ(format_duration(90s), "1m30s");
 }
 
+TEST(GoDuration, ReadsWhatGoReads) {
+  EXPECT_EQ(*parse_go_duration("1m30s"), 90s);
+  EXPECT_EQ(*parse_go_duration("30s1m"), 90s);
+  EXPECT_EQ(*parse_go_duration("1.5h"), 90min);
+  EXPECT_EQ(*parse_go_duration("-2m"), -120s);
+  EXPECT_EQ(*parse_go_duration("+.5s"), 500ms);
+  EXPECT_EQ(*parse_go_duration("300\u00b5s"), 300us);
+  EXPECT_EQ(*parse_go_duration("0"), 0s);
+}
+
+TEST(GoDuration, RefusesWhatGoRefuses) {
+  for (const char* text : {"", "5", "s", "1d", "1 s", "1e3s", "1..5s", "-", ".s", "1x", "9999999999h"})
+    EXPECT_FALSE(parse_go_duration(text)) << text;
+}
+
 }  // namespace
 }  // namespace ordeal

@@ -23,10 +23,10 @@ Value typed(const std::string& text) {
   return Value(text);
 }
 
-// Expands aliases, within the limits.
+// Expands aliases, within the limits, which count over all documents of a text.
 struct Converter {
   const YamlTree& tree;
-  std::map<std::string, int>& lines;
+  std::map<std::string, int> lines{};  // of the present document
   size_t values = 0;
   size_t bytes = 0;
 
@@ -82,28 +82,63 @@ Result<> check_text(std::string_view text) {
   return {};
 }
 
+Result<YamlTree> read_documents(std::string_view text) {
+  YamlTree tree = TRY(read_yaml_tree(text));
+  if (tree.documents.empty()) return fail(Errc::kInvalidInput, "the file is empty but for comments");
+  return tree;
+}
+
+Result<Document> parse_json(std::string_view text) {
+  Document document{TRY(parse(text)), {}};
+  document.lines = TRY(find_lines(text));
+  return document;
+}
+
+bool looks_like_json(std::string_view text) {
+  std::string_view body = trim(text);
+  return !body.empty() && (body[0] == '{' || body[0] == '[');
+}
+
+Result<> check_body(std::string_view text) {
+  TRY_VOID(check_text(text));
+  if (trim(text).empty()) return fail(Errc::kInvalidInput, "the file is empty");
+  return {};
+}
+
 }  // namespace
 
 Result<Document> parse_yaml(std::string_view text) {
   TRY_VOID(check_text(text));
-  YamlTree tree = TRY(read_yaml_tree(text));
-  if (tree.documents.empty()) return fail(Errc::kInvalidInput, "the file is empty but for comments");
+  YamlTree tree = TRY(read_documents(text));
   if (tree.documents.size() != 1)
     return fail(Errc::kInvalidInput, fmt::format("expected one document, found {}", tree.documents.size()));
-  Document document;
-  Converter converter{tree, document.lines};
-  document.value = TRY(converter.convert(tree.documents[0], "", 0));
-  return document;
+  Converter converter{tree};
+  Value value = TRY(converter.convert(tree.documents[0], "", 0));
+  return Document{std::move(value), std::move(converter.lines)};
 }
 
 Result<Document> parse_document(std::string_view text) {
-  TRY_VOID(check_text(text));
-  std::string_view body = trim(text);
-  if (body.empty()) return fail(Errc::kInvalidInput, "the file is empty");
-  if (body[0] != '{' && body[0] != '[') return parse_yaml(text);
-  Document document{TRY(parse(text)), {}};
-  document.lines = TRY(find_lines(text));
-  return document;
+  TRY_VOID(check_body(text));
+  return looks_like_json(text) ? parse_json(text) : parse_yaml(text);
+}
+
+Result<std::vector<Document>> parse_documents(std::string_view text) {
+  TRY_VOID(check_body(text));
+  std::vector<Document> documents;
+  // A line break inside a JSON string is an escape, so such a line can only stand between documents.
+  bool divided = text.starts_with("---") || text.find("\n---") != text.npos;
+  if (looks_like_json(text) && !divided) {
+    documents.push_back(TRY(parse_json(text)));
+    return documents;
+  }
+  YamlTree tree = TRY(read_documents(text));
+  Converter converter{tree};
+  for (size_t root : tree.documents) {
+    converter.lines.clear();
+    Value value = TRY(converter.convert(root, "", 0));
+    documents.push_back({std::move(value), converter.lines});
+  }
+  return documents;
 }
 
 }  // namespace ordeal::json

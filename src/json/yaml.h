@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "json/value.h"
 
@@ -25,5 +26,8 @@ struct Document {
 Result<Document> parse_yaml(std::string_view text);
 // JSON when the first character is { or [, else YAML.
 Result<Document> parse_document(std::string_view text);
+// Every document of a text that is no empty one, in its order; at least one. The limits hold for all of them together,
+// and lines are counted from the beginning of the text. JSON is one document, unless `---` stands on a line of its own.
+Result<std::vector<Document>> parse_documents(std::string_view text);
 
 }  // namespace ordeal::json

@@ -36,6 +36,42 @@ TEST(Yaml, LeavesOutEmptyDocuments) {
   EXPECT_EQ(written("# nothing\n"), "the file is empty but for comments");
 }
 
+std::string all_written(std::string_view text) {
+  auto documents = parse_documents(text);
+  if (!documents) return documents.error().message();
+  std::string all;
+  for (const Document& document : *documents) all += write(document.value) + "\n";
+  return all;
+}
+
+TEST(Documents, OfOneTextKeepTheirLines) {
+  EXPECT_EQ(all_written("a: 1\n---\n# nothing\n---\nb: 2\n"), "{\"a\":1}\n{\"b\":2}\n");
+  auto documents = *parse_documents("a: 1\n---\nb:\n  c: 2\n");
+  EXPECT_EQ(documents[0].lines, (std::map<std::string, int>{{"", 1}, {"a", 1}}));
+  EXPECT_EQ(documents[1].lines, (std::map<std::string, int>{{"", 3}, {"b", 4}, {"b.c", 4}}));
+}
+
+TEST(Documents, AreOneInJsonUnlessDivided) {
+  EXPECT_EQ(all_written("{\"a\": 1}"), "{\"a\":1}\n");
+  EXPECT_EQ(all_written("{\"a\": 1}\n---\n{\"b\": 2}"), "{\"a\":1}\n{\"b\":2}\n");
+  EXPECT_EQ(all_written("{\"a\": 1} {\"b\": 2}"), "line 1, column 10: not JSON: incomplete JSON");
+  EXPECT_EQ(all_written(" \n"), "the file is empty");
+  EXPECT_EQ(all_written("# nothing\n"), "the file is empty but for comments");
+}
+
+TEST(Documents, ErrorsNameTheLineOfTheText) {
+  EXPECT_EQ(all_written("a: 1\n---\nb: 1\nb: 2\n"), "line 4, column 1: the key \"b\" stands twice");
+}
+
+TEST(Documents, ShareTheLimits) {
+  std::string list = "[" + repeated("a,", 60'000) + "]\n";
+  EXPECT_EQ(error_of(parse_yaml(list)), "no error");
+  EXPECT_NE(all_written(list + "---\n" + list).find("more than 100000 values"), std::string::npos);
+  std::string aliases = "a: &a [" + repeated("x,", 1000) + "]\nb: [" + repeated("*a,", 60) + "]\n";
+  EXPECT_EQ(error_of(parse_yaml(aliases)), "no error");
+  EXPECT_NE(all_written(aliases + "---\n" + aliases).find("once aliases are expanded"), std::string::npos);
+}
+
 TEST(Yaml, ExpandsAliasesInValuesAndKeys) {
   EXPECT_EQ(written("a: &x {b: [1]}\nc: *x\n&k d: 2\ne: {*k : 3}\n"),
             R"({"a":{"b":[1]},"c":{"b":[1]},"d":2,"e":{"d":3}})");
