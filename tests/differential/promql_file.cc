@@ -85,7 +85,10 @@ int time_queries(const promql::SeriesStore& store, const std::vector<std::string
 int serve(const promql::SeriesStore& store) {
   net::Loop loop;
   promapi::Api api(store, "test");
-  auto server = watch::serve_api(loop, {}, api, [] { return int64_t{0}; });
+  auto answer = [&](std::string path, promapi::Parameters parameters) -> net::Task<promapi::Answer> {
+    co_return api.answer(path, parameters, 0);
+  };
+  auto server = watch::serve_api(loop, {}, answer);
   if (!server) return stop(server.error().message());
   fmt::print("{}\n", (*server)->port());
   std::fflush(stdout);
