@@ -18,6 +18,8 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json);
 ExitCode doctor_command(const std::string& state_dir, bool json);
 // Scrapes and answers PromQL until a signal.
 ExitCode scrape_command(const ScrapeOptions& options);
+// 1 when a budget is spent.
+ExitCode budget_command(const std::string& file, const std::string& prometheus, bool json);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
                         const std::string& output);

@@ -59,7 +59,7 @@ void add_run(CLI::App& app, RunOptions& options, Choice& choice) {
 }
 
 struct Flags {
-  std::string state_dir, run, reason, format = "html", output, type;
+  std::string state_dir, run, reason, format = "html", output, type, file, prometheus;
   size_t limit = 20;
   bool json = false;
 };
@@ -130,6 +130,17 @@ void add_scrape(CLI::App& app, ScrapeOptions& options, Choice& choice) {
   scrape->callback([&] { choice.code = scrape_command(options); });
 }
 
+void add_budget(CLI::App& app, Flags& flags, Choice& choice) {
+  CLI::App* budget = app.add_subcommand("budget", "What is left of an error budget, and how fast it burns");
+  budget->add_option("slo", flags.file, "SLOs in the OpenSLO format")->required()->type_name("FILE");
+  budget->add_option("--prometheus", flags.prometheus, "Where the events of the whole window are known")
+      ->required()
+      ->type_name("URL")
+      ->envname("ORDEAL_PROMETHEUS");
+  budget->add_flag("--json", flags.json, "One JSON object a line instead of text");
+  budget->callback([&] { choice.code = budget_command(flags.file, flags.prometheus, flags.json); });
+}
+
 constexpr const char* kFooter =
     "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
     "            5 halted, 6 a revert failed and a person must look, 7 an error of Ordeal's own.\n\n"
@@ -179,6 +190,7 @@ int main(int argc, char** argv) {
   add_looking(app, flags, choice);
   ScrapeOptions scrape_options;
   add_scrape(app, scrape_options, choice);
+  add_budget(app, flags, choice);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

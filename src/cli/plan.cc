@@ -55,6 +55,8 @@ void print_text(const Prepared& prepared) {
   for (const Refusal& refusal : selection.refused) fmt::print("  not {}: {}\n", refusal.victim, refusal.rule);
   if (prepared.broken_cap) fmt::print("Refused     {}\n", *prepared.broken_cap);
   if (prepared.source_refusal) fmt::print("Refused     {}\n", prepared.source_refusal->message());
+  for (const BudgetCheck& check : prepared.budgets) fmt::print("Budget      {}\n", in_words(check));
+  if (prepared.budget_refusal) fmt::print("Refused     {}\n", prepared.budget_refusal->message());
   for (const packets::Exemption& e : prepared.exemptions)
     fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
                e.remote, e.remote_port);
@@ -64,7 +66,8 @@ void print_text(const Prepared& prepared) {
 }
 
 json::Value to_json(const Prepared& prepared) {
-  json::Array victims, refused, warnings;
+  json::Array victims, refused, warnings, budgets;
+  for (const BudgetCheck& check : prepared.budgets) budgets.push_back(to_json(check));
   for (size_t i = 0; i < prepared.plans.size(); ++i) {
     json::Array steps;
     for (const Step& step : prepared.plans[i].steps) steps.push_back(ordeal::to_json(step));
@@ -80,6 +83,9 @@ json::Value to_json(const Prepared& prepared) {
                       {"victims", std::move(victims)},
                       {"refused", std::move(refused)},
                       {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
+                      {"budgets", std::move(budgets)},
+                      {"budget_refused", prepared.budget_refusal ? json::Value(prepared.budget_refusal->message())
+                                                                 : json::Value(nullptr)},
                       {"source_refused", prepared.source_refusal ? json::Value(prepared.source_refusal->message())
                                                                  : json::Value(nullptr)},
                       {"warnings", std::move(warnings)}};
@@ -88,6 +94,7 @@ json::Value to_json(const Prepared& prepared) {
 ExitCode worst_of(const Prepared& prepared) {
   ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
   if (prepared.source_refusal) code = stronger(code, exit_code_of(*prepared.source_refusal));
+  if (prepared.budget_refusal) code = stronger(code, exit_code_of(*prepared.budget_refusal));
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
   return code;

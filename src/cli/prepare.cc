@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "analysis/judge.h"
 #include "base/duration.h"
 #include "base/file.h"
@@ -26,10 +29,20 @@ auto read_document(const std::string& file, Decode decode) -> decltype(decode(st
   return decoded;
 }
 
+// A file that `from` names lies beside it.
+void resolve_slo(Experiment& experiment, const std::string& from) {
+  if (experiment.budget)
+    experiment.budget->slo =
+        std::filesystem::absolute(std::filesystem::path(from).parent_path() / experiment.budget->slo);
+}
+
 Result<Experiment> read_experiment(const RunOptions& options) {
   Experiment experiment = TRY(read_document(options.experiment, decode_experiment));
-  if (!options.expect.empty())
+  resolve_slo(experiment, options.experiment);
+  if (!options.expect.empty()) {
     TRY_VOID(read_document(options.expect, [&](json::Document& d) { return merge_expectations(experiment, d); }));
+    resolve_slo(experiment, options.expect);
+  }
   if (!options.prometheus.empty() && !is_http_url(options.prometheus))
     return fail(Errc::kInvalidInput,
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
@@ -70,6 +83,20 @@ Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared, con
   return std::nullopt;
 }
 
+// Asks only when the file wants it; what it says is a refusal, for `plan` to show.
+Result<> weigh_budget(Prepared& prepared) {
+  if (!prepared.experiment.budget) return {};
+  const target::Selection& selection = prepared.selection;
+  double blast =
+      static_cast<double>(selection.chosen.size()) / static_cast<double>(std::max<int64_t>(selection.candidates, 1));
+  auto checks = check_budget(prepared.experiment, std::min(blast, 1.0));
+  if (!checks && checks.error().code == Errc::kInvalidInput) return tl::unexpected(checks.error());
+  if (!checks) prepared.budget_refusal = checks.error();
+  if (checks) prepared.budgets = std::move(*checks);
+  if (auto allowed = enforce(prepared.budgets); !allowed) prepared.budget_refusal = allowed.error();
+  return {};
+}
+
 std::vector<std::string> warnings_for(const Prepared& prepared) {
   std::vector<std::string> warnings;
   const Experiment& experiment = prepared.experiment;
@@ -103,6 +130,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   auto source = check_source(prepared.experiment);
   if (!source) prepared.source_refusal = source.error();
   if (source && !source->empty()) prepared.warnings.push_back(*source);
+  TRY_VOID(weigh_budget(prepared));
   return prepared;
 }
 

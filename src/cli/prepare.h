@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/budget.h"
 #include "cli/options.h"
 #include "fault/fault.h"
 #include "model/experiment.h"
@@ -29,6 +30,8 @@ struct Prepared {
   std::vector<packets::Exemption> exemptions;
   std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
   std::optional<Error> source_refusal;    // why nothing can be watched now
+  std::vector<BudgetCheck> budgets;       // of the objectives that the experiment names
+  std::optional<Error> budget_refusal;    // why they do not allow it
   std::vector<std::string> warnings;
 };
 

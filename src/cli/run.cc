@@ -33,6 +33,7 @@ Result<> check_latch(const guard::Paths& paths) {
 // What a plan alone cannot do, a run refuses before anything is touched.
 Result<> check_plans(const Prepared& prepared) {
   if (prepared.source_refusal) return tl::unexpected(*prepared.source_refusal);
+  if (prepared.budget_refusal) return tl::unexpected(*prepared.budget_refusal);
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal && plan.refusal->code == Errc::kRefused) return tl::unexpected(*plan.refusal);

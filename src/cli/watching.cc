@@ -1,27 +1,15 @@
 #include "cli/watching.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <optional>
 
+#include "cli/asking.h"
 #include "cli/prepare.h"
 
 namespace ordeal::cli {
 namespace {
 
 constexpr Nanos kHaltWithin = 1s;  // what Ordeal promises where its source is fast enough
-
-// Runs the client until `answer` is there.
-template <typename T>
-T wait_for(net::HttpClient& client, std::optional<T>& answer) {
-  while (!answer) {
-    pollfd wait{client.descriptor(), POLLIN, 0};
-    ::poll(&wait, 1, -1);
-    client.dispatch();
-  }
-  return std::move(*answer);
-}
 
 Result<> ask_each_once(net::HttpClient& client, watch::PrometheusSource& source, const Experiment& experiment) {
   for (size_t i = 0; i < experiment.expect.size(); ++i) {

@@ -207,6 +207,15 @@ Result<ActuatorSpec> decode_actuator(const Reader& reader) {
   return spec;
 }
 
+Result<BudgetSpec> decode_budget(const Reader& reader) {
+  TRY_VOID(reader.only({"slo", "reserve", "prometheus"}));
+  BudgetSpec budget;
+  budget.slo = TRY(TRY(reader.at("slo")).text());
+  if (auto field = TRY(reader.find("reserve"))) budget.reserve = TRY(field->number(0, 100));
+  if (auto field = TRY(reader.find("prometheus"))) budget.prometheus = TRY(decode_url(*field));
+  return budget;
+}
+
 // What an experiment and its --expect file have in common.
 Result<> decode_watching(const Reader& reader, Experiment& experiment) {
   if (auto field = TRY(reader.find("hypothesis"))) {
@@ -224,11 +233,12 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
   if (auto field = TRY(reader.find("baseline"))) experiment.baseline = TRY(field->duration(1s));
   if (auto field = TRY(reader.find("recovery"))) experiment.recovery = TRY(field->duration(1s));
   if (auto field = TRY(reader.find("on_breach"))) experiment.on_breach = TRY(decode_actuator(*field));
+  if (auto field = TRY(reader.find("budget"))) experiment.budget = TRY(decode_budget(*field));
   return {};
 }
 
 Result<> refuse_future_keys(const Reader& reader) {
-  for (std::string_view key : {"traffic", "findings", "rollback", "budget"})
+  for (std::string_view key : {"traffic", "findings", "rollback"})
     if (auto field = TRY(reader.find(key)))
       return field->refuse(fmt::format("\"{}\" is not supported by this version of Ordeal", key));
   return {};
@@ -237,7 +247,7 @@ Result<> refuse_future_keys(const Reader& reader) {
 Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
   TRY_VOID(refuse_future_keys(reader));
   TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
-                        "sources", "min_injected", "baseline", "recovery", "on_breach"}));
+                        "sources", "min_injected", "baseline", "recovery", "on_breach", "budget"}));
   Experiment experiment;
   experiment.name = outer_name;
   if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
@@ -279,7 +289,7 @@ Result<Experiment> decode_experiment(const json::Document& document) {
 Result<> merge_expectations(Experiment& experiment, const json::Document& document) {
   Reader reader(document);
   TRY_VOID(refuse_future_keys(reader));
-  TRY_VOID(reader.only({"hypothesis", "expect", "sources", "baseline", "recovery", "on_breach"}));
+  TRY_VOID(reader.only({"hypothesis", "expect", "sources", "baseline", "recovery", "on_breach", "budget"}));
   return decode_watching(reader, experiment);
 }
 

@@ -84,6 +84,13 @@ struct ActuatorSpec {
   Nanos timeout = 30s;
 };
 
+// The error budget that a run must leave: it is refused when its worst case would take more (docs/formats/openslo.md).
+struct BudgetSpec {
+  std::string slo;         // the OpenSLO file, as named; `ordeal` makes it relative to the file that names it
+  double reserve = 0;      // percent of the budget that must be left after the worst case
+  std::string prometheus;  // with the history of the whole window; "" is sources.prometheus
+};
+
 struct Experiment {
   std::string name;
   std::string description;
@@ -97,6 +104,7 @@ struct Experiment {
   Nanos baseline = 5s;        // watching before the attack
   Nanos recovery = 30s;       // at most, until the `after` expectations hold
   std::optional<ActuatorSpec> on_breach;
+  std::optional<BudgetSpec> budget;
 };
 
 // http or https, a host, and a port from 1 to 65535 when there is one.

@@ -83,6 +83,12 @@ json::Value sources_json(const Sources& sources) {
   return object;
 }
 
+json::Value budget_json(const BudgetSpec& budget) {
+  json::Object object{{"slo", budget.slo}, {"reserve", budget.reserve}};
+  if (!budget.prometheus.empty()) object["prometheus"] = without_password(budget.prometheus);
+  return object;
+}
+
 }  // namespace
 
 json::Value to_json(const Experiment& experiment) {
@@ -101,6 +107,7 @@ json::Value to_json(const Experiment& experiment) {
   object["min_injected"] = experiment.min_injected;
   object["baseline"] = format_duration(experiment.baseline);
   object["recovery"] = format_duration(experiment.recovery);
+  if (experiment.budget) object["budget"] = budget_json(*experiment.budget);
   if (experiment.on_breach)
     object["on_breach"] = json::Object{{"command", texts(experiment.on_breach->command)},
                                        {"timeout", format_duration(experiment.on_breach->timeout)}};

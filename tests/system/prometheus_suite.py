@@ -211,6 +211,40 @@ def refused(problems, suite, url, code, words, query=RATIO):
     return run, run.text().strip().splitlines()[0]
 
 
+SLO = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {{name: answers}}
+spec:
+  indicator:
+    metadata: {{name: errors}}
+    spec:
+      ratioMetric:
+        counter: true
+        bad: {{metricSource: {{type: Prometheus, spec: {{query: 'http_requests_total{{status=~"5.."}}'}}}}}}
+        total: {{metricSource: {{type: Prometheus, spec: {{query: http_requests_total}}}}}}
+  timeWindow: [{{duration: 1d, isRolling: true}}]
+  budgetingMethod: Occurrences
+  objectives: [{{target: {target}}}]
+"""
+
+
+def budget(problems, suite, target, length, code):
+    """A run that could cost more of the error budget than there is, and one that costs little."""
+    file = suite.lab.folder + "/slo.yaml"
+    with open(file, "w") as out:
+        out.write(SLO.format(target=target))
+    experiment = dict(suite.experiment(UNNOTICED, length), budget={"slo": file, "reserve": 10})
+    shown = suite.lab.command("budget", file, "--prometheus", suite.prometheus.url)
+    if shown.returncode not in (0, 1) or "burn rate" not in shown.stdout:
+        problems.append(f"ordeal budget: exit {shown.returncode}: {shown.stdout}{shown.stderr}")
+    run = suite.start(experiment)
+    expect_end(problems, run, code, "held" if code == 0 else None)
+    if code == 3 and (run.events() or "the error budget does not allow it" not in run.text()):
+        problems.append("expected a refusal before anything is done")
+    return run, shown.stdout.splitlines()[1].strip() if shown.stdout else ""
+
+
 def run_suite(report, options):
     if not shutil.which("prometheus"):
         print("skipped: there is no prometheus (scripts/setup installs it)")
@@ -229,6 +263,8 @@ def run_suite(report, options):
                 suite.case("refused: " + name, refused, suite, url, code, words)
             suite.case("refused: a query of a later Prometheus", refused, suite, suite.prometheus.url, 2,
                        'expect[0] "error rate": query: Prometheus says bad_data', 'sort_by_label(up, "job")')
+            suite.case("refused: the error budget", budget, suite, 0.999, "2m", 3)
+            suite.case("the error budget allows it", budget, suite, 0.05, "1s", 0)
             suite.case("Prometheus dies shortly before the end", killed_late, suite)
             suite.case("a silent name server, then Ctrl-C", no_names, suite)
             suite.case("Prometheus hangs, then Ctrl-C", hanging, suite)

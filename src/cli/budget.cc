@@ -1,0 +1,185 @@
+#include "cli/budget.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/asking.h"
+#include "cli/commands.h"
+#include "model/experiment.h"
+
+namespace ordeal::cli {
+namespace {
+
+constexpr Nanos kAskFor = 30s;  // a window of a month takes a while
+constexpr Nanos kToEnd = 2s;    // from the attack's planned end until nothing fails any more
+
+// Ready for one question after the other.
+class Asker {
+ public:
+  static Result<Asker> create(const std::string& url) { return Asker(TRY(net::HttpClient::create()), url); }
+
+  // The one number of an answer; nullopt where there is no data.
+  Result<std::optional<double>> number(const std::string& query) {
+    watch::PrometheusSource source(client_, url_, std::nullopt);
+    std::optional<Result<watch::QueryAnswer>> answer;
+    source.ask(query, kAskFor, [&](const Result<watch::QueryAnswer>& seen) { answer = seen; });
+    auto known = wait_for(client_, answer);
+    if (!known) return wrap(known.error(), fmt::format("cannot ask {} for {}", without_password(url_), query));
+    std::vector<double> numbers = known->result.numbers();
+    if (numbers.size() > 1) return fail(Errc::kInvalidInput, fmt::format("expected one number of {}", query));
+    return numbers.empty() || std::isnan(numbers[0]) ? std::nullopt : std::optional(numbers[0]);
+  }
+
+ private:
+  Asker(net::HttpClient client, std::string url) : client_(std::move(client)), url_(std::move(url)) {}
+  net::HttpClient client_;
+  std::string url_;
+};
+
+Result<std::vector<slo::Burn>> ask_burns(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
+  std::vector<slo::Burn> burns;
+  for (Nanos window : slo::burn_windows()) {
+    if (objective.slice && window < *objective.slice) continue;
+    slo::BudgetQueries queries = slo::queries_of(slo, objective, window);
+    auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
+    if (total && *total > 0) burns.push_back({window, bad.value_or(0) / *total / (1 - objective.target)});
+  }
+  return burns;
+}
+
+Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
+  slo::Span span = slo::span_of(slo.window, wall_now());
+  slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
+  double bad = TRY(asker.number(queries.bad)).value_or(0), total = TRY(asker.number(queries.total)).value_or(0);
+  ObjectiveState state;
+  state.name = objective.name.empty() ? slo.name : slo.name + ": " + objective.name;
+  auto budget = slo::make_budget(objective, span, bad, total);
+  if (!budget) return wrap(budget.error(), fmt::format("\"{}\"", state.name));
+  state.budget = *budget;
+  state.slices = objective.slice.has_value();
+  state.rate = TRY(asker.number(slo::rate_query(slo, objective))).value_or(0);
+  state.burns = TRY(ask_burns(asker, slo, objective));
+  return state;
+}
+
+void print_state(const ObjectiveState& state) {
+  fmt::print("{}\n  {}\n", state.name, in_words(state));
+  for (const slo::Burn& burn : state.burns) {
+    auto left = slo::time_to_exhaustion(state.budget, burn.rate);
+    fmt::print("  burn rate {:>8.2f} over the last {:<4}{}\n", burn.rate, format_duration(burn.window),
+               left ? ", gone in " + format_duration(std::chrono::floor<std::chrono::minutes>(*left)) : "");
+  }
+}
+
+Result<ExitCode> show_budgets(const std::string& file, const std::string& prometheus, bool json) {
+  if (!is_http_url(prometheus))
+    return fail(Errc::kInvalidInput, fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, prometheus));
+  auto states = TRY(ask_budgets(TRY(read_openslo(file)), prometheus));
+  bool spent = false;
+  for (const ObjectiveState& state : states) {
+    spent = spent || state.budget.remaining() <= 0;
+    if (json) fmt::print("{}\n", json::write(to_json(state)));
+    if (!json) print_state(state);
+  }
+  return spent ? ExitCode::kDeviated : ExitCode::kHeld;
+}
+
+}  // namespace
+
+Result<std::vector<slo::Slo>> read_openslo(const std::string& file) {
+  auto text = read_file(file);
+  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+  auto documents = json::parse_documents(*text);
+  if (!documents) return wrap(documents.error(), file);
+  auto slos = slo::decode_openslo(*documents);
+  if (!slos) return wrap(slos.error(), file);
+  return slos;
+}
+
+Result<std::vector<ObjectiveState>> ask_budgets(const std::vector<slo::Slo>& slos, const std::string& prometheus) {
+  Asker asker = TRY(Asker::create(prometheus));
+  std::vector<ObjectiveState> states;
+  for (const slo::Slo& slo : slos)
+    for (const slo::Objective& objective : slo.objectives) states.push_back(TRY(ask_objective(asker, slo, objective)));
+  return states;
+}
+
+Result<std::vector<BudgetCheck>> check_budget(const Experiment& experiment, double blast) {
+  const BudgetSpec& spec = *experiment.budget;
+  auto slos = TRY(read_openslo(spec.slo));
+  const std::string& prometheus = spec.prometheus.empty() ? experiment.sources.prometheus : spec.prometheus;
+  if (prometheus.empty())
+    return fail(Errc::kRefused, "the error budget is not known: there is no Prometheus to ask",
+                "Give --prometheus URL, or budget.prometheus: one that keeps the whole window.");
+  auto states = ask_budgets(slos, prometheus);
+  if (!states) {
+    Error error = wrap(states.error(), "the error budget is not known").value();
+    error.code = Errc::kRefused;
+    return tl::unexpected(std::move(error));
+  }
+  std::vector<BudgetCheck> checks;
+  for (ObjectiveState& state : *states) {
+    double cost = slo::Cost{state.rate, experiment.attack.total() + kToEnd, blast}.of(state.budget);
+    checks.push_back({std::move(state), cost, spec.reserve / 100});
+  }
+  return checks;
+}
+
+Result<> enforce(const std::vector<BudgetCheck>& checks) {
+  for (const BudgetCheck& check : checks)
+    if (!check.passes())
+      return fail(
+          Errc::kRefused, "the error budget does not allow it: " + in_words(check),
+          "Shorten the attack, hit fewer victims, lower budget.reserve, or wait until the budget has recovered.");
+  return {};
+}
+
+std::string in_words(const BudgetCheck& check) {
+  return fmt::format("{}: {}; this run may take {:.3g} % at worst, {:.3g} % must be left", check.state.name,
+                     in_words(check.state), check.cost * 100, check.reserve * 100);
+}
+
+json::Value to_json(const BudgetCheck& check) {
+  return json::Object{{"objective", to_json(check.state)},
+                      {"cost", check.cost},
+                      {"reserve", check.reserve},
+                      {"passes", check.passes()}};
+}
+
+json::Value to_json(const ObjectiveState& state) {
+  json::Array burns;
+  for (const slo::Burn& burn : state.burns)
+    burns.push_back(json::Object{{"window", format_duration(burn.window)}, {"rate", burn.rate}});
+  const slo::Budget& budget = state.budget;
+  return json::Object{{"name", state.name},
+                      {"target", budget.target},
+                      {"period", format_duration(budget.period)},
+                      {"counts", state.slices ? "slices" : "events"},
+                      {"bad", budget.bad},
+                      {"total", budget.total},
+                      {"allowed", budget.allowed()},
+                      {"remaining", budget.remaining()},
+                      {"rate_per_second", state.rate},
+                      {"burn", std::move(burns)}};
+}
+
+std::string in_words(const ObjectiveState& state) {
+  const slo::Budget& budget = state.budget;
+  return fmt::format("{:.1f} % left of {:.0f} bad {} ({:.6g} % over {})", budget.remaining() * 100, budget.allowed(),
+                     state.slices ? "slices" : "events", budget.target * 100, format_duration(budget.period));
+}
+
+ExitCode budget_command(const std::string& file, const std::string& prometheus, bool json) {
+  auto code = show_budgets(file, prometheus, json);
+  if (code) return *code;
+  // Not to know is no bad input.
+  Error error = code.error();
+  if (error.code != Errc::kInvalidInput) error.code = Errc::kNotInjected;
+  return print_error(error);
+}
+
+}  // namespace ordeal::cli

@@ -1,0 +1,47 @@
+// The error budgets of an OpenSLO file, as a Prometheus tells them, and what a run would take of them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/experiment.h"
+#include "slo/budget.h"
+
+namespace ordeal::cli {
+
+struct ObjectiveState {
+  std::string name;  // "Payments succeed: three nines"
+  slo::Budget budget;
+  bool slices = false;           // bad and total are time slices, not events
+  double rate = 0;               // events or slices a second
+  std::vector<slo::Burn> burns;  // those of whose window something is known
+};
+
+// kInvalidInput names file, line and field.
+Result<std::vector<slo::Slo>> read_openslo(const std::string& file);
+
+// Asks for each objective of the file; blocks for some seconds. Fails where the Prometheus does not answer, or has
+// seen no traffic.
+Result<std::vector<ObjectiveState>> ask_budgets(const std::vector<slo::Slo>& slos, const std::string& prometheus);
+
+// What a run may take at worst, and whether it leaves the reserve.
+struct BudgetCheck {
+  ObjectiveState state;
+  double cost = 0;     // of the budget, at worst
+  double reserve = 0;  // of the budget, that must be left
+  bool passes() const { return state.budget.remaining() - cost >= reserve; }
+};
+// `blast` is the share of the candidates that is hit. Fails as kRefused where the budget is not known.
+Result<std::vector<BudgetCheck>> check_budget(const Experiment& experiment, double blast);
+// kRefused when one of them does not pass.
+Result<> enforce(const std::vector<BudgetCheck>& checks);
+std::string in_words(const BudgetCheck& check);
+json::Value to_json(const BudgetCheck& check);
+
+json::Value to_json(const ObjectiveState& state);
+// "62.1 % left of 43 200 bad events (99.9 % over 30d)"
+std::string in_words(const ObjectiveState& state);
+
+}  // namespace ordeal::cli

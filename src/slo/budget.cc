@@ -1,0 +1,141 @@
+#include "slo/budget.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "promql/syntax/parser.h"
+#include "promql/syntax/printer.h"
+
+namespace ordeal::slo {
+namespace {
+
+using Kind = Indicator::Kind;
+
+constexpr Nanos kPoint = 1min;        // between two looks at a value over a window
+constexpr Nanos kRateWindow = 5min;   // of the traffic that is there now
+constexpr Nanos kShortestLook = 15s;  // within a slice
+
+std::string length_text(Nanos length) {
+  int64_t ms = length / 1ms;
+  return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000) : fmt::format("{}ms", ms);
+}
+
+// "sum(x)" or "x" to "x": decode_openslo() lets nothing else in.
+std::string selector_of(const std::string& counter) {
+  auto parsed = promql::parse(counter);
+  const promql::Expr* inside = &promql::inner(**parsed);
+  if (auto* sum = std::get_if<promql::Aggregate>(&inside->node)) inside = &promql::inner(*sum->expr);
+  return promql::print(*inside);
+}
+
+std::string increase(const std::string& counter, Nanos window) {
+  return fmt::format("sum(increase({}[{}]))", selector_of(counter), length_text(window));
+}
+
+bool counts_events(const Slo& slo) {
+  return slo.indicator.kind == Kind::kGoodOfTotal || slo.indicator.kind == Kind::kBadOfTotal;
+}
+
+// Bad events of counters. A status that never occurred has no series, and is no bad event.
+std::string bad_increase(const Slo& slo, Nanos window) {
+  std::string part = fmt::format("({} or vector(0))", increase(slo.indicator.part, window));
+  if (slo.indicator.kind == Kind::kBadOfTotal) return part;
+  return fmt::format("({} - {})", increase(slo.indicator.total, window), part);
+}
+
+// The share of bad at one instant, between 0 and 1, of what is no counter.
+std::string bad_share(const Slo& slo, const Objective& objective) {
+  const std::string& part = slo.indicator.part;
+  if (slo.indicator.kind == Kind::kFailureRatio) return fmt::format("({})", part);
+  if (slo.indicator.kind == Kind::kSuccessRatio) return fmt::format("(1 - ({}))", part);
+  return fmt::format("(1 - (({}) {} bool {}))", part, objective.op, objective.threshold);
+}
+
+// The share of good over a slice.
+std::string good_of_slice(const Slo& slo, const Objective& objective) {
+  Nanos slice = *objective.slice;
+  if (counts_events(slo))
+    return fmt::format("(1 - {} / {})", bad_increase(slo, slice), increase(slo.indicator.total, slice));
+  Nanos step = std::max(std::min(slice / 4, kPoint), kShortestLook);
+  return fmt::format("(1 - avg(avg_over_time({}[{}:{}])))", bad_share(slo, objective), length_text(slice),
+                     length_text(step));
+}
+
+BudgetQueries over_points(const std::string& bad, Nanos length, Nanos step) {
+  std::string range = fmt::format("[{}:{}]", length_text(length), length_text(step));
+  return {fmt::format("sum(sum_over_time({}{}))", bad, range), fmt::format("sum(count_over_time({}{}))", bad, range)};
+}
+
+// The begin of the calendar's window that `now` lies in.
+Nanos calendar_begin(const TimeWindow& window, Nanos now) {
+  using namespace std::chrono;
+  Nanos start = *window.calendar_start;
+  if (std::string_view("mhdw").find(window.period.unit) != std::string_view::npos) {
+    Nanos length = window.period.rolling_length();
+    return start + (now - start) / length * length;
+  }
+  int64_t months = window.period.count * (window.period.unit == 'M' ? 1 : window.period.unit == 'Q' ? 3 : 12);
+  auto day = floor<days>(start);
+  year_month_day first{sys_days(day)};
+  Nanos time_of_day = start - day;
+  Nanos begin = start;
+  for (int64_t k = 1; begin <= now; ++k) {
+    year_month month = year_month(first.year(), first.month()) + std::chrono::months(k * months);
+    year_month_day at = month / first.day();
+    if (!at.ok()) at = month / last;
+    Nanos next = sys_days(at).time_since_epoch() + time_of_day;
+    if (next > now) break;
+    begin = next;
+  }
+  return begin;
+}
+
+}  // namespace
+
+Span span_of(const TimeWindow& window, Nanos now) {
+  Nanos period = window.period.rolling_length();
+  if (!window.calendar_start || now < *window.calendar_start) return {period, period};
+  Nanos elapsed = now - calendar_begin(window, now);
+  return {std::clamp<Nanos>(elapsed, 1min, period), period};
+}
+
+BudgetQueries queries_of(const Slo& slo, const Objective& objective, Nanos length) {
+  if (objective.slice) {
+    std::string bad = fmt::format("({} < bool {})", good_of_slice(slo, objective), objective.slice_target);
+    return over_points(bad, std::max(length, *objective.slice), *objective.slice);
+  }
+  if (counts_events(slo)) return {bad_increase(slo, length), increase(slo.indicator.total, length)};
+  return over_points(bad_share(slo, objective), length, kPoint);
+}
+
+std::string rate_query(const Slo& slo, const Objective& objective) {
+  if (objective.slice) return fmt::format("vector(1 / {:.17g})", to_seconds(*objective.slice));
+  if (counts_events(slo))
+    return fmt::format("{} / {:.17g}", increase(slo.indicator.total, kRateWindow), to_seconds(kRateWindow));
+  return fmt::format("vector(1 / {:.17g})", to_seconds(kPoint));
+}
+
+Result<Budget> make_budget(const Objective& objective, const Span& span, double bad, double total) {
+  if (!(total > 0))
+    return fail(Errc::kNotFound, "nothing was counted in the period: without traffic no budget is known");
+  double scale = to_seconds(span.period) / to_seconds(span.elapsed);
+  return Budget{objective.target, span.period, bad, total * scale};
+}
+
+std::optional<Nanos> time_to_exhaustion(const Budget& budget, double burn_rate) {
+  if (!(burn_rate > 0)) return std::nullopt;
+  double periods = std::max(0.0, budget.remaining()) / burn_rate;
+  if (periods > 1) return std::nullopt;
+  return from_seconds(periods * to_seconds(budget.period));
+}
+
+const std::vector<Nanos>& burn_windows() {
+  static const std::vector<Nanos> kWindows{5min, 1h, 6h, 72h};
+  return kWindows;
+}
+
+double Cost::of(const Budget& budget) const { return rate * to_seconds(duration) * blast / budget.allowed(); }
+
+}  // namespace ordeal::slo
