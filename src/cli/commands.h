@@ -20,6 +20,9 @@ ExitCode doctor_command(const std::string& state_dir, bool json);
 ExitCode scrape_command(const ScrapeOptions& options);
 // 1 when a budget is spent.
 ExitCode budget_command(const std::string& file, const std::string& prometheus, bool json);
+// A Grafana dashboard, Prometheus rules.
+ExitCode dashboard_command(const ObservabilityOptions& options);
+ExitCode rules_command(const ObservabilityOptions& options);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
                         const std::string& output);

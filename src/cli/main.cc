@@ -141,6 +141,21 @@ void add_budget(CLI::App& app, Flags& flags, Choice& choice) {
   budget->callback([&] { choice.code = budget_command(flags.file, flags.prometheus, flags.json); });
 }
 
+void add_observability(CLI::App& app, ObservabilityOptions& options, Choice& choice) {
+  auto add = [&](const char* name, const char* what, ExitCode (*command)(const ObservabilityOptions&)) {
+    CLI::App* one = app.add_subcommand(name, what);
+    one->add_option("experiment", options.experiment, "What it is about; without one, the usual panels")
+        ->type_name("FILE");
+    one->add_option("--expect", options.expect, "Expectations, when the experiment has none")->type_name("FILE");
+    one->add_option("--slo", options.slo, "SLOs in the OpenSLO format; the experiment's budget.slo when absent")
+        ->type_name("FILE");
+    one->add_option("-o,--output", options.output, "Write there instead of to the terminal")->type_name("FILE");
+    one->callback([&options, &choice, command] { choice.code = command(options); });
+  };
+  add("dashboard", "A Grafana dashboard: what the experiment watches, with its phases shaded", dashboard_command);
+  add("rules", "Prometheus alerting rules: the expectations, the error budgets, and Ordeal itself", rules_command);
+}
+
 constexpr const char* kFooter =
     "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
     "            5 halted, 6 a revert failed and a person must look, 7 an error of Ordeal's own.\n\n"
@@ -191,6 +206,8 @@ int main(int argc, char** argv) {
   ScrapeOptions scrape_options;
   add_scrape(app, scrape_options, choice);
   add_budget(app, flags, choice);
+  ObservabilityOptions observability;
+  add_observability(app, observability, choice);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

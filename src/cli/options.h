@@ -20,6 +20,11 @@ struct RunOptions {
   bool quiet = false;
 };
 
+struct ObservabilityOptions {
+  std::string experiment, expect, slo;  // files; "" is none
+  std::string output;                   // a file; "" is the terminal
+};
+
 struct ScrapeOptions {
   std::vector<std::string> urls;
   std::string job = "ordeal";

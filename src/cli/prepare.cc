@@ -36,21 +36,6 @@ void resolve_slo(Experiment& experiment, const std::string& from) {
         std::filesystem::absolute(std::filesystem::path(from).parent_path() / experiment.budget->slo);
 }
 
-Result<Experiment> read_experiment(const RunOptions& options) {
-  Experiment experiment = TRY(read_document(options.experiment, decode_experiment));
-  resolve_slo(experiment, options.experiment);
-  if (!options.expect.empty()) {
-    TRY_VOID(read_document(options.expect, [&](json::Document& d) { return merge_expectations(experiment, d); }));
-    resolve_slo(experiment, options.expect);
-  }
-  if (!options.prometheus.empty() && !is_http_url(options.prometheus))
-    return fail(Errc::kInvalidInput,
-                fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
-  if (!options.prometheus.empty()) experiment.sources.prometheus = options.prometheus;
-  if (!experiment.seed) experiment.seed = Random::fresh_seed() >> 11;  // fits a JSON number
-  return experiment;
-}
-
 Result<> check_expectations(const Experiment& experiment) {
   for (const Expectation& expectation : experiment.expect) TRY_VOID(analysis::Judge::create(expectation));
   return check_queries(experiment);
@@ -109,6 +94,21 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
 }
 
 }  // namespace
+
+Result<Experiment> read_experiment(const RunOptions& options) {
+  Experiment experiment = TRY(read_document(options.experiment, decode_experiment));
+  resolve_slo(experiment, options.experiment);
+  if (!options.expect.empty()) {
+    TRY_VOID(read_document(options.expect, [&](json::Document& d) { return merge_expectations(experiment, d); }));
+    resolve_slo(experiment, options.expect);
+  }
+  if (!options.prometheus.empty() && !is_http_url(options.prometheus))
+    return fail(Errc::kInvalidInput,
+                fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
+  if (!options.prometheus.empty()) experiment.sources.prometheus = options.prometheus;
+  if (!experiment.seed) experiment.seed = Random::fresh_seed() >> 11;  // fits a JSON number
+  return experiment;
+}
 
 Result<Prepared> prepare(const RunOptions& options) {
   Prepared prepared;

@@ -39,6 +39,8 @@ struct Prepared {
 constexpr uint16_t kWatcherFirstPort = 47200;
 constexpr uint16_t kWatcherPorts = 200;
 
+// The experiment with the file of --expect, decoded; its arguments are not resolved.
+Result<Experiment> read_experiment(const RunOptions& options);
 Result<Prepared> prepare(const RunOptions& options);
 
 }  // namespace ordeal::cli

@@ -1,0 +1,77 @@
+// dashboard and rules: what Grafana and Prometheus need to show and to guard what an experiment is about.
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "cli/budget.h"
+#include "cli/commands.h"
+#include "cli/prepare.h"
+#include "dashboard/grafana.h"
+#include "dashboard/rules.h"
+
+namespace ordeal::cli {
+namespace {
+
+struct Subject {
+  std::optional<Experiment> experiment;
+  std::vector<slo::Slo> slos;
+};
+
+Result<Subject> read_subject(const ObservabilityOptions& options) {
+  Subject subject;
+  RunOptions files;
+  files.experiment = options.experiment;
+  files.expect = options.expect;
+  if (!options.experiment.empty()) subject.experiment = TRY(read_experiment(files));
+  std::string slo = options.slo;
+  if (slo.empty() && subject.experiment && subject.experiment->budget) slo = subject.experiment->budget->slo;
+  if (!slo.empty()) subject.slos = TRY(read_openslo(slo));
+  return subject;
+}
+
+// "Slow network!" to "ordeal-slow-network": at most 40 characters, which Grafana takes as a uid.
+std::string uid_of(const std::string& title) {
+  std::string uid = "ordeal-";
+  for (char c : title) {
+    bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    if (plain) uid += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (!plain && !uid.ends_with('-')) uid += '-';
+  }
+  uid.resize(std::min<size_t>(uid.size(), 40));
+  while (uid.ends_with('-')) uid.pop_back();
+  return uid;
+}
+
+Result<> put(const std::string& text, const std::string& file) {
+  if (!file.empty()) return write_atomically(file, text);
+  fmt::print("{}", text);
+  return {};
+}
+
+Result<> make_dashboard(const ObservabilityOptions& options) {
+  Subject subject = TRY(read_subject(options));
+  std::string title = subject.experiment ? subject.experiment->name : "Chaos Engineering Dashboard";
+  auto panels = dashboard::panels_for(subject.experiment, subject.slos);
+  return put(json::write_pretty(dashboard::grafana_dashboard(title, uid_of(title), panels)) + "\n", options.output);
+}
+
+Result<> make_rules(const ObservabilityOptions& options) {
+  Subject subject = TRY(read_subject(options));
+  if (subject.experiment)
+    for (const std::string& sentence : dashboard::left_out(*subject.experiment))
+      fmt::print(stderr, "ordeal: {}\n", sentence);
+  return put(dashboard::write_rules(dashboard::rules_for(subject.experiment, subject.slos)), options.output);
+}
+
+}  // namespace
+
+ExitCode dashboard_command(const ObservabilityOptions& options) {
+  auto made = make_dashboard(options);
+  return made ? ExitCode::kHeld : print_error(made.error());
+}
+
+ExitCode rules_command(const ObservabilityOptions& options) {
+  auto made = make_rules(options);
+  return made ? ExitCode::kHeld : print_error(made.error());
+}
+
+}  // namespace ordeal::cli

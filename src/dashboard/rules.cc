@@ -1,0 +1,134 @@
+#include "dashboard/rules.h"
+
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "expr/condition.h"
+#include "json/value.h"
+#include "slo/budget.h"
+
+namespace ordeal::dashboard {
+namespace {
+
+using expr::Comparison;
+
+// What violates a limit.
+constexpr std::pair<Comparison, const char*> kOpposites[] = {
+    {Comparison::kLess, ">="},        {Comparison::kLessEqual, ">"}, {Comparison::kGreater, "<="},
+    {Comparison::kGreaterEqual, "<"}, {Comparison::kEqual, "!="},    {Comparison::kNotEqual, "=="}};
+
+std::optional<expr::Threshold> limit_of(const Expectation& expectation) {
+  auto condition = expr::Condition::parse(expectation.condition);
+  if (expectation.query.empty() || !condition) return std::nullopt;
+  return condition->threshold();
+}
+
+// CamelCase of a person's words: an alert's name.
+std::string alert_name(const std::string& words) {
+  std::string name;
+  bool upper = true;
+  for (char c : words) {
+    bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    if (plain) name += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    upper = !plain;
+  }
+  if (name.empty()) return "Expectation";
+  return std::isdigit(static_cast<unsigned char>(name[0])) ? "Expectation" + name : name;
+}
+
+RuleGroup expectations(const Experiment& experiment) {
+  RuleGroup group{"expectations", {}};
+  for (const Expectation& expectation : experiment.expect) {
+    auto limit = limit_of(expectation);
+    if (!limit) continue;
+    std::string op;
+    for (const auto& [comparison, opposite] : kOpposites)
+      if (comparison == limit->comparison) op = opposite;
+    group.rules.push_back({alert_name(expectation.name),
+                           fmt::format("({}) {} {:.12g}", expectation.query, op, limit->value),
+                           expectation.for_.value_or(Nanos(0)), "page",
+                           fmt::format("{}: expected {}", expectation.name, expectation.condition)});
+  }
+  return group;
+}
+
+RuleGroup on_ordeal() {
+  return {"ordeal",
+          {{"OrdealRevertFailed", "ordeal_reverts_total{result=\"failed\"} > 0", Nanos(0), "page",
+            "Ordeal could not take a fault off: look at the host, run `ordeal revert`, then `ordeal verify-clean`"},
+           {"OrdealHaltLatched", "ordeal_halt_latched == 1", Nanos(0), "ticket",
+            "The halt latch is engaged: nothing is injected until `ordeal resume`"},
+           {"OrdealAttackUnderWay", "max by (experiment) (ordeal_run_phase{phase=\"during\"}) == 1", Nanos(0), "info",
+            "An experiment attacks this system now: {{ $labels.experiment }}"}}};
+}
+
+struct BurnAlert {
+  double factor;
+  Nanos longer, shorter;
+  const char* severity;
+};
+constexpr BurnAlert kBurnAlerts[] = {{14.4, 1h, 5min, "page"}, {6, 6h, 30min, "page"}, {1, 72h, 6h, "ticket"}};
+
+std::string burn_exceeds(const slo::Slo& slo, const slo::Objective& objective, Nanos window, double factor) {
+  slo::BudgetQueries queries = slo::queries_of(slo, objective, window);
+  return fmt::format("{} / {} > {:.12g}", queries.bad, queries.total, factor * (1 - objective.target));
+}
+
+RuleGroup burning(const slo::Slo& slo) {
+  RuleGroup group{"error budget of " + slo.name, {}};
+  for (const slo::Objective& objective : slo.objectives) {
+    if (objective.slice) continue;  // a slice is longer than the short windows
+    for (const BurnAlert& alert : kBurnAlerts)
+      group.rules.push_back({alert_name(slo.name + " budget burns"),
+                             fmt::format("({}) and ({})", burn_exceeds(slo, objective, alert.longer, alert.factor),
+                                         burn_exceeds(slo, objective, alert.shorter, alert.factor)),
+                             Nanos(0), alert.severity,
+                             fmt::format("{} burns its error budget {:g} times too fast over {}", slo.name,
+                                         alert.factor, format_duration(alert.longer)),
+                             format_duration(alert.longer)});
+  }
+  return group;
+}
+
+// A text as YAML's double-quoted scalar, which JSON's strings are.
+std::string scalar(const std::string& text) { return json::write(json::Value(text)); }
+
+std::string write_rule(const Rule& rule) {
+  std::string text = fmt::format("      - alert: {}\n        expr: {}\n", rule.alert, scalar(rule.expr));
+  if (rule.for_ > Nanos(0)) text += fmt::format("        for: {}\n", format_duration(rule.for_));
+  text += fmt::format("        labels:\n          severity: {}\n", rule.severity);
+  if (!rule.window.empty()) text += fmt::format("          window: {}\n", rule.window);
+  return text + fmt::format("        annotations:\n          summary: {}\n", scalar(rule.summary));
+}
+
+}  // namespace
+
+std::vector<RuleGroup> rules_for(const std::optional<Experiment>& experiment, const std::vector<slo::Slo>& slos) {
+  std::vector<RuleGroup> groups;
+  if (experiment) groups.push_back(expectations(*experiment));
+  for (const slo::Slo& slo : slos) groups.push_back(burning(slo));
+  groups.push_back(on_ordeal());
+  std::erase_if(groups, [](const RuleGroup& group) { return group.rules.empty(); });
+  return groups;
+}
+
+std::vector<std::string> left_out(const Experiment& experiment) {
+  std::vector<std::string> all;
+  for (const Expectation& expectation : experiment.expect) {
+    if (limit_of(expectation)) continue;
+    const char* why = expectation.query.empty() ? "it is a probe" : "its condition is no comparison with a number";
+    all.push_back(fmt::format("no rule for \"{}\": {}", expectation.name, why));
+  }
+  return all;
+}
+
+std::string write_rules(const std::vector<RuleGroup>& groups) {
+  std::string text = "# Made by `ordeal rules`. Check it with: promtool check rules FILE\ngroups:\n";
+  for (const RuleGroup& group : groups) {
+    text += fmt::format("  - name: {}\n    rules:\n", scalar(group.name));
+    for (const Rule& rule : group.rules) text += write_rule(rule);
+  }
+  return text;
+}
+
+}  // namespace ordeal::dashboard
