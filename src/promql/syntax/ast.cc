@@ -94,6 +94,8 @@ bool is_set(BinaryOp op) { return op >= BinaryOp::kAnd; }
 
 ValueKind Expr::kind() const { return std::visit(KindOf{}, node); }
 
+std::string_view name_of(const Call& call) { return call.function->name; }
+
 bool same(const Expr& a, const Expr& b) {
   if (a.node.index() != b.node.index()) return false;
   return std::visit([&](const auto& left) { return SameNode{}(left, std::get<std::decay_t<decltype(left)>>(b.node)); },

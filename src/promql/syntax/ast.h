@@ -117,6 +117,8 @@ struct Expr {
   ValueKind kind() const;
 };
 
+// Of the function that is called.
+std::string_view name_of(const Call& call);
 // The same query, wherever it was written.
 bool same(const Expr& a, const Expr& b);
 // Without parentheses around it.

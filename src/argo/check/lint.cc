@@ -1,0 +1,217 @@
+#include "argo/check/lint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "argo/check/lint_metric.h"
+#include "argo/check/query_traps.h"
+#include "argo/run/analyses.h"
+#include "argo/run/validation.h"
+#include "base/duration.h"
+#include "expr/condition.h"
+#include "model/experiment.h"
+#include "promql/syntax/parser.h"
+
+namespace ordeal::argo {
+namespace {
+
+using Severity = Finding::Severity;
+
+// An object of Kubernetes, of Argo or another.
+bool is_resource(const json::Value& value) {
+  const json::Object* object = value.if_object();
+  const json::Value* version = object ? object->if_contains("apiVersion") : nullptr;
+  bool own = version && version->is_string() && std::string_view(version->get_string()).starts_with("ordeal.dev/");
+  return version && object->contains("kind") && !own;
+}
+
+class Linter {
+ public:
+  void read(const SourceFile& file) {
+    auto documents = json::parse_documents(file.text);
+    if (!documents) return add(finding_of(file.name, documents.error()));
+    for (const json::Document& document : *documents) {
+      if (!is_resource(document.value)) {
+        read_own(file.name, document, documents->size());
+      } else if (auto added = add_document(manifest_, document, file.name); !added) {
+        add(finding_of(file.name, added.error()));
+      }
+    }
+  }
+
+  std::vector<Finding> finish() {
+    for (const Rollout& rollout : manifest_.rollouts) look_at(rollout);
+    for (const Template& made : manifest_.templates) look_at(made);
+    for (const Template& run : manifest_.runs) look_at(run);
+    std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
+      return std::tie(a.file, a.line) < std::tie(b.file, b.line);
+    });
+    auto same = [](const Finding& a, const Finding& b) {
+      return std::tie(a.file, a.line, a.field, a.what) == std::tie(b.file, b.line, b.field, b.what);
+    };
+    findings_.erase(std::unique(findings_.begin(), findings_.end(), same), findings_.end());
+    return std::move(findings_);
+  }
+
+ private:
+  void add(Finding finding) { findings_.push_back(std::move(finding)); }
+
+  // An experiment or its expectations.
+  void read_own(const std::string& file, const json::Document& document, size_t documents) {
+    const json::Object* object = document.value.if_object();
+    bool is_experiment =
+        object && (object->contains("attack") || object->contains("target") || object->contains("spec"));
+    if (documents > 1)
+      return add({Severity::kError, file, line_of(document, ""), "", "an experiment stands alone in its file", "", ""});
+    Experiment experiment;
+    Result<> decoded = is_experiment ? decode_experiment(document).map([&](Experiment e) { experiment = std::move(e); })
+                                     : merge_expectations(experiment, document);
+    if (!decoded) return add(finding_of(file, decoded.error()));
+    for (size_t i = 0; i < experiment.expect.size(); ++i) look_at(file, document, i, experiment.expect[i]);
+  }
+
+  static int line_of(const json::Document& document, const std::string& path) {
+    return line_in({"", document.lines}, path);
+  }
+
+  void look_at(const std::string& file, const json::Document& document, size_t index, const Expectation& expectation) {
+    if (expectation.query.empty()) return;
+    std::string root = document.value.get_object().contains("spec") ? "spec." : "";
+    std::string field = fmt::format("{}expect[{}].query", root, index);
+    int line = line_of(document, field);
+    auto parsed = promql::parse(expectation.query);
+    if (!parsed) {
+      bool beyond = parsed.error().code == Errc::kUnsupported;
+      return add({beyond ? Severity::kWarning : Severity::kError, file, line, field, parsed.error().message(), "", ""});
+    }
+    for (Trap& trap : traps_of(**parsed))
+      add({Severity::kWarning, file, line, field, std::move(trap.what), "", std::move(trap.fix)});
+  }
+
+  void look_at(const Template& made) {
+    std::vector<Argument> args = arguments_for(made);
+    for (const MetricTemplate& metric : made.metrics) lint_metric(made, metric, args, findings_);
+    if (made.metrics.empty() && made.templates.empty())
+      add({Severity::kError, made.file, line_in(made.origin, "spec"), "spec", "no metrics specified", "", ""});
+    check_templates(made);
+  }
+
+  void check_templates(const Template& made) {
+    auto followed = follow(manifest_, made.templates);
+    if (!followed) return add(missing(made.file, followed.error()));
+    followed->insert(followed->begin(), &made);
+    auto all = flatten(*followed);
+    if (!all) return add(finding_of(made.file, all.error()));
+    std::vector<Metric> metrics;
+    for (const MetricTemplate& metric : all->metrics) metrics.push_back({.name = metric.name, .origin = metric.origin});
+    for (auto [rules, kind] : {std::pair{&all->dry_run, "dryRun"}, std::pair{&all->retention, "measurementRetention"}})
+      if (auto matched = matching(*rules, metrics, kind); !matched) add(finding_of(made.file, matched.error()));
+  }
+
+  // A template that is not there may be in the cluster.
+  static Finding missing(const std::string& file, const Error& error) {
+    Finding finding = finding_of(file, error);
+    if (finding.what.find("is in the given files") != std::string::npos) finding.severity = Severity::kWarning;
+    return finding;
+  }
+
+  // What the first Rollout that refers to the template gives it, over its own defaults.
+  std::vector<Argument> arguments_for(const Template& made) const {
+    std::vector<Argument> args = made.args;
+    for (const Rollout& rollout : manifest_.rollouts)
+      for (const Analysis& analysis : analyses_of(rollout)) {
+        auto templates = follow(manifest_, analysis.refs);
+        if (!templates || std::find(templates->begin(), templates->end(), &made) == templates->end()) continue;
+        return known_arguments(analysis, std::move(args));
+      }
+    return args;
+  }
+
+  // With the values that a file tells, and without those that only a cluster knows.
+  static std::vector<Argument> known_arguments(const Analysis& analysis, std::vector<Argument> args) {
+    for (Argument& argument : args)
+      for (const Argument& given : analysis.reference->args)
+        if (given.name == argument.name && (given.value || given.from)) argument = given;
+    return args;
+  }
+
+  void look_at(const Rollout& rollout) {
+    if (!rollout.workload && !(rollout.has_selector && rollout.has_template))
+      add({Severity::kWarning, rollout.file, line_in(rollout.origin, "spec"), "spec",
+           "there is neither a workloadRef nor a selector and a template: taken for an excerpt",
+           "applied as it stands, the Rollout is InvalidSpec (.spec.selector is missing)", ""});
+    if (auto valid = validate_rollout(rollout); !valid) add(finding_of(rollout.file, valid.error()));
+    for (const CanaryStep& step : rollout.steps) check_pause(rollout, step);
+    if (rollout.background &&
+        rollout.background->starting_step >= std::max<int64_t>(1, static_cast<int64_t>(rollout.steps.size())))
+      add({Severity::kWarning, rollout.file, line_in(rollout.background->origin, "startingStep"),
+           path_in(rollout.background->origin, "startingStep"), "there is no such step", "the analysis never runs",
+           ""});
+    for (const Analysis& analysis : analyses_of(rollout)) look_at(rollout, analysis);
+  }
+
+  void check_pause(const Rollout& rollout, const CanaryStep& step) {
+    bool text = step.pause && step.pause->is_string();
+    auto exact = text ? parse_go_duration(std::string_view(step.pause->get_string())) : Result<Nanos>(Nanos(0));
+    auto counted = pause_length(step);
+    if (!exact || !counted || !*counted || *exact == **counted || *exact == Nanos(0)) return;
+    add({Severity::kWarning, rollout.file, line_in(step.origin, "pause.duration"),
+         path_in(step.origin, "pause.duration"),
+         fmt::format("a pause counts whole seconds: {} is {}", std::string_view(step.pause->get_string()),
+                     format_duration(**counted)),
+         "the fraction is cut off", ""});
+  }
+
+  void look_at(const Rollout& rollout, const Analysis& analysis) {
+    const json::Origin& origin = analysis.reference->origin;
+    auto complain = [&](Severity severity, std::string_view field, std::string what, std::string argo) {
+      add({severity, rollout.file, line_in(origin, field), path_in(origin, field), std::move(what), std::move(argo),
+           ""});
+    };
+    if (analysis.refs.empty())
+      return complain(Severity::kWarning, "templates", "the analysis names no template", "nothing is analysed");
+    auto templates = follow(manifest_, analysis.refs);
+    if (!templates) return add(missing(rollout.file, templates.error()));
+    auto spec = flatten(*templates);
+    if (!spec) return add(finding_of(rollout.file, spec.error()));
+    std::vector<std::string> dropped;
+    if (auto merged = merge(analysis.reference->args, spec->args, &dropped); !merged)
+      complain(Severity::kError, "args", merged.error().what, "the Rollout is InvalidSpec");
+    for (const std::string& name : dropped)
+      complain(Severity::kWarning, "args", fmt::format("no template has an argument \"{}\"", name), "it is dropped");
+    if (analysis.kind == AnalysisKind::kBackground) return;
+    for (const Template* made : *templates) check_finite(rollout, analysis, *made);
+  }
+
+  void check_finite(const Rollout& rollout, const Analysis& analysis, const Template& made) {
+    for (const MetricTemplate& metric : made.metrics) {
+      std::vector<Argument> args = known_arguments(analysis, made.args);
+      for (Argument& argument : args)
+        if (!argument.value) argument.value = "1";
+      auto resolved = resolve_metric(metric, args);
+      if (!resolved || validate_finite(*resolved, made.name)) continue;
+      add({Severity::kError, rollout.file, line_in(analysis.reference->origin, "templates"),
+           path_in(analysis.reference->origin, "templates"),
+           fmt::format("{} must come to an end, and the metric \"{}\" of {} has an interval and no count",
+                       analysis.name, metric.name, made.name),
+           fmt::format("the Rollout is InvalidSpec: AnalysisTemplate {} has metric {} which runs indefinitely",
+                       made.name, metric.name),
+           fmt::format("give the metric a count, or use the template as background analysis")});
+    }
+  }
+
+  Manifest manifest_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> lint(const std::vector<SourceFile>& files) {
+  Linter linter;
+  for (const SourceFile& file : files) linter.read(file);
+  return linter.finish();
+}
+
+}  // namespace ordeal::argo

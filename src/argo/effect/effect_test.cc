@@ -1,0 +1,224 @@
+// R51 to R57 and the API patches: what a Rollout does, and what is sent to it.
+#include "argo/effect/patches.h"
+#include "argo/effect/rollout_effect.h"
+#include "argo/testing.h"
+
+namespace ordeal::argo {
+namespace {
+
+struct Row {
+  const char* rule;
+  AnalysisKind kind;
+  Phase phase;
+  RolloutReaction reaction;
+  const char* reason;
+};
+constexpr auto kBackground = AnalysisKind::kBackground, kStep = AnalysisKind::kStep, kPre = AnalysisKind::kPrePromotion,
+               kPost = AnalysisKind::kPostPromotion;
+// clang-format off
+// clang-format off
+const Row kReactions[] = {
+    {"R51 background Failed", kBackground, Phase::kFailed, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
+    {"R51 background Error", kBackground, Phase::kError, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
+    {"R51 background Inconclusive", kBackground, Phase::kInconclusive, RolloutReaction::kPause, "InconclusiveAnalysisRun"},
+    {"R51 background Successful", kBackground, Phase::kSuccessful, RolloutReaction::kGoOn, ""},
+    {"R51 background Running", kBackground, Phase::kRunning, RolloutReaction::kGoOn, ""},
+    {"R51 step Failed", kStep, Phase::kFailed, RolloutReaction::kAbort, "Step-based analysis phase error/failed: why"},
+    {"R51 step Error", kStep, Phase::kError, RolloutReaction::kAbort, "Step-based analysis phase error/failed: why"},
+    {"R51 step Inconclusive", kStep, Phase::kInconclusive, RolloutReaction::kPause, "InconclusiveAnalysisRun"},
+    {"R51 before promotion", kPre, Phase::kFailed, RolloutReaction::kAbort, "Blue/green pre-promotion analysis phase error/failed: why"},
+    {"R51 after promotion", kPost, Phase::kError, RolloutReaction::kAbort, "Blue/green post-promotion analysis phase error/failed: why"},
+};
+// clang-format on
+// clang-format on
+
+TEST(Rollout, ReactsByTheRules) {
+  for (const Row& row : kReactions) {
+    Reaction reaction = reaction_to(row.kind, row.phase, "why");
+    EXPECT_EQ(reaction.reaction, row.reaction) << row.rule;
+    EXPECT_EQ(reaction.reason, row.reason) << row.rule;
+  }
+}
+
+Rollout rollout_of(const std::string& canary) {
+  return manifest_of(
+             "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: api}\nspec: {strategy: {canary: {" +
+             canary + "}}}\n")
+      .rollouts.at(0);
+}
+
+struct OrderRow {
+  const char* rule;
+  const char* canary;
+  RolloutState state;
+  RunOrder background, step;
+};
+constexpr auto kNone = RunOrder::kNone, kRun = RunOrder::kRun, kCancel = RunOrder::kCancel;
+#define BACKGROUND "analysis: {templates: [{templateName: t}]}, "
+#define STEPS "steps: [{setWeight: 5}, {analysis: {templates: [{templateName: t}]}}]"
+// clang-format off
+// clang-format off
+const OrderRow kOrders[] = {
+    {"R52 it begins with the first step", BACKGROUND STEPS, {.step = 0}, kRun, kCancel},
+    {"R52 not before startingStep", "analysis: {templates: [{templateName: t}], startingStep: 1}, " STEPS, {.step = 0}, kNone, kCancel},
+    {"R52 but with it", "analysis: {templates: [{templateName: t}], startingStep: 1}, " STEPS, {.step = 1}, kRun, kRun},
+    {"R52 not on the first deployment", BACKGROUND STEPS, {.initial_deploy = true, .step = 0}, kCancel, kCancel},
+    {"R52 it ends with the promotion", BACKGROUND STEPS, {.fully_promoted = true, .step = 2}, kCancel, kCancel},
+    {"R52 with the abort", BACKGROUND STEPS, {.aborted = true, .step = 1}, kCancel, kCancel},
+    {"R52 and with a full promotion", BACKGROUND STEPS, {.promote_full = true, .step = 1}, kCancel, kCancel},
+    {"R52 without templates there is none", "analysis: {templates: []}, " STEPS, {.step = 0}, kNone, kCancel},
+    {"R53 a step's analysis runs in that step", STEPS, {.step = 1}, kNone, kRun},
+    {"R53 and in no other", STEPS, {.step = 2}, kNone, kCancel},
+};
+// clang-format on
+// clang-format on
+
+TEST(Rollout, RunsItsAnalysesByTheRules) {
+  for (const OrderRow& row : kOrders) {
+    Rollout rollout = rollout_of(row.canary);
+    EXPECT_EQ(background_order(rollout, row.state), row.background) << row.rule;
+    EXPECT_EQ(step_order(rollout, row.state), row.step) << row.rule;
+  }
+}
+
+struct StepRow {
+  const char* rule;
+  const char* step;
+  Nanos since;
+  std::optional<Phase> analysis;
+  bool over;
+};
+// clang-format off
+// clang-format off
+const StepRow kSteps[] = {
+    {"R53 a running analysis blocks", "{analysis: {templates: [{templateName: t}]}}", 100h, Phase::kRunning, false},
+    {"R53 a failed one, too", "{analysis: {templates: [{templateName: t}]}}", 100h, Phase::kFailed, false},
+    {"R53 a successful one does not", "{analysis: {templates: [{templateName: t}]}}", 0s, Phase::kSuccessful, true},
+    {"R54 a pause without a length is for ever", "{pause: {}}", 100h, {}, false},
+    {"R54 seconds", "{pause: {duration: 30}}", 29s, {}, false},
+    {"R54 are over", "{pause: {duration: 30}}", 30s, {}, true},
+    {"R54 a Go duration", "{pause: {duration: 1m}}", 59s, {}, false},
+    {"R54 below a second it is 0", "{pause: {duration: 900ms}}", 0s, {}, true},
+    {"R55 a weight takes no time", "{setWeight: 20}", 0s, {}, true},
+};
+// clang-format on
+// clang-format on
+
+TEST(Rollout, LeavesAStepByTheRules) {
+  for (const StepRow& row : kSteps) {
+    Rollout rollout = rollout_of(std::string("steps: [") + row.step + "]");
+    EXPECT_EQ(step_is_over(rollout.steps[0], row.since, row.analysis), row.over) << row.rule;
+  }
+}
+
+std::string told(const Rollout& rollout) {
+  std::string text;
+  for (const std::string& sentence : abort_effect(rollout).sentences) text += sentence + ". ";
+  return text;
+}
+
+TEST(Rollout, R56R57TellWhatAnAbortDoes) {
+  Rollout plain = rollout_of(STEPS), routed = rollout_of("trafficRouting: {nginx: {}}, " STEPS);
+  Rollout dynamic = rollout_of("trafficRouting: {nginx: {}}, dynamicStableScale: true, " STEPS);
+  Rollout kept = rollout_of("trafficRouting: {nginx: {}}, abortScaleDownDelaySeconds: 5, " STEPS);
+  EXPECT_NE(told(plain).find("stable pods are scaled up and canary pods down"), std::string::npos) << told(plain);
+  EXPECT_NE(told(routed).find("weight is 0 at once"), std::string::npos) << told(routed);
+  EXPECT_EQ(abort_effect(routed).canary_kept_seconds, 30);
+  EXPECT_EQ(abort_effect(kept).canary_kept_seconds, 5);
+  EXPECT_FALSE(abort_effect(dynamic).weight_at_once);
+  EXPECT_NE(told(plain).find("stands at step 0"), std::string::npos);
+  EXPECT_NE(told(plain).find("spec.template still holds the new version, so the Rollout is Degraded"),
+            std::string::npos)
+      << "R57";
+}
+
+std::string written(const ApiCall& call) {
+  return call.method + " " + call.path + " " + call.content_type + " " + json::write(call.body);
+}
+const ObjectRef kApi{"api", "shop"};
+constexpr const char* kStatusPath =
+    "PATCH /apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/api/status application/merge-patch+json ";
+
+TEST(Patch, IsWhatArgosOwnPluginSends) {
+  EXPECT_EQ(written(abort_rollout(kApi)), kStatusPath + std::string(R"({"status":{"abort":true}})"));
+  EXPECT_EQ(written(retry_rollout(kApi)), kStatusPath + std::string(R"({"status":{"abort":false}})"));
+  EXPECT_EQ(written(promote_rollout_fully(kApi)), kStatusPath + std::string(R"({"status":{"promoteFull":true}})"));
+  EXPECT_EQ(on_main_resource(abort_rollout(kApi)).path, "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/api");
+  EXPECT_EQ(
+      written(terminate_analysis_run({"run", "shop"})),
+      R"(PATCH /apis/argoproj.io/v1alpha1/namespaces/shop/analysisruns/run application/merge-patch+json {"spec":{"terminate":true}})");
+}
+
+json::Value parsed(const std::string& text) { return json::parse_yaml(text)->value; }
+
+struct PromoteRow {
+  const char* what;
+  const char* object;
+  std::vector<std::string> bodies;
+};
+TEST(Patch, PromotesByWhatTheRolloutWaitsFor) {
+  // clang-format off
+  const PromoteRow kRows[] = {
+      {"a pause", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {pauseConditions: [{reason: CanaryPauseStep}], currentStepIndex: 0}}", {R"({"status":{"pauseConditions":null}})"}},
+      {"an inconclusive analysis", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {controllerPause: true, pauseConditions: [{reason: x}], currentStepIndex: 0, canary: {currentStepAnalysisRunStatus: {status: Inconclusive}}}}", {R"({"status":{"pauseConditions":null,"controllerPause":false,"currentStepIndex":1}})"}},
+      {"a running step", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {currentStepIndex: 1}}", {R"({"status":{"pauseConditions":null,"currentStepIndex":2}})"}},
+      {"the last step", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {currentStepIndex: 2}}", {R"({"status":{"pauseConditions":null,"currentStepIndex":2}})"}},
+      {"spec.paused", "{spec: {paused: true, strategy: {blueGreen: {}}}}", {R"({"spec":{"paused":false}})"}},
+      {"nothing", "{spec: {strategy: {blueGreen: {}}}}", {}},
+  };
+  // clang-format on
+  for (const PromoteRow& row : kRows) {
+    auto calls = promote_rollout(kApi, parsed(row.object));
+    EXPECT_EQ(calls.has_value(), !row.bodies.empty()) << row.what;
+    for (size_t i = 0; calls && i < calls->size(); ++i)
+      EXPECT_EQ(json::write((*calls)[i].body), row.bodies.at(i)) << row.what;
+  }
+}
+
+std::string replica_set(const char* owner, const char* revision, const char* image, const char* hash,
+                        const char* annotation) {
+  return std::string("{metadata: {annotations: {") + annotation + ": '" + revision +
+         "'}, ownerReferences: [{controller: true, uid: " + owner +
+         "}]}, spec: {template: {metadata: {labels: {app: api, " + hash + ": h" + revision +
+         "}}, spec: {image: " + image + "}}}}";
+}
+
+TEST(Undo, GoesBackToTheRevisionBefore) {
+  constexpr const char *kHash = "rollouts-pod-template-hash", *kRevision = "rollout.argoproj.io/revision";
+  json::Value sets =
+      parsed("{items: [" + replica_set("u1", "2", "v2", kHash, kRevision) + ", " +
+             replica_set("u1", "10", "v10", kHash, kRevision) + ", " + replica_set("u1", "9", "v9", kHash, kRevision) +
+             ", " + replica_set("other", "11", "x", kHash, kRevision) + "]}");
+  json::Value rollout =
+      parsed("{metadata: {uid: u1}, spec: {template: {metadata: {labels: {app: api}}, spec: {image: v10}}}}");
+  Undo undo = *undo_rollout(kApi, rollout, sets);
+  EXPECT_EQ(undo.revision, 9);
+  EXPECT_EQ(
+      written(*undo.call),
+      "PATCH /apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/api application/json-patch+json "
+      R"([{"op":"replace","path":"/spec/template","value":{"metadata":{"labels":{"app":"api"}},"spec":{"image":"v9"}}}])");
+  json::Value there =
+      parsed("{metadata: {uid: u1}, spec: {template: {metadata: {labels: {app: api}}, spec: {image: v9}}}}");
+  EXPECT_FALSE(undo_rollout(kApi, there, sets)->call) << "the template is that one already";
+  json::Value referring = parsed("{metadata: {uid: u1}, spec: {workloadRef: {kind: Deployment, name: api-deploy}}}");
+  EXPECT_EQ(undo_rollout(kApi, referring, sets)->call->path, "/apis/apps/v1/namespaces/shop/deployments/api-deploy");
+  EXPECT_EQ(error_of(undo_rollout(
+                kApi, parsed("{metadata: {uid: u1}, spec: {workloadRef: {kind: PodTemplate, name: x}}}"), sets)),
+            "the Rollout's pods come from a PodTemplate, not from a Deployment");
+  EXPECT_EQ(error_of(undo_rollout(kApi, parsed("{metadata: {uid: other}}"), sets)),
+            "there is no earlier revision to go back to");
+  EXPECT_EQ(error_of(undo_rollout(kApi, rollout, parsed("{}"))), "expected a list of ReplicaSets");
+}
+
+TEST(Undo, OfADeployment) {
+  constexpr const char *kHash = "pod-template-hash", *kRevision = "deployment.kubernetes.io/revision";
+  json::Value sets = parsed("{items: [" + replica_set("u1", "1", "v1", kHash, kRevision) + ", " +
+                            replica_set("u1", "2", "v2", kHash, kRevision) + "]}");
+  Undo undo = *undo_deployment(kApi, parsed("{metadata: {uid: u1}, spec: {template: {spec: {image: v2}}}}"), sets);
+  EXPECT_EQ(undo.call->path, "/apis/apps/v1/namespaces/shop/deployments/api");
+  EXPECT_EQ(undo.revision, 1);
+  EXPECT_EQ(json::write(undo.call->body).find("pod-template-hash"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ordeal::argo

@@ -1,0 +1,173 @@
+// R11 to R24: what one answer means.
+#include "argo/run/measurement.h"
+
+#include <cmath>
+
+#include "argo/testing.h"
+
+namespace ordeal::argo {
+namespace {
+
+const double kNaN = std::nan("");
+const double kInf = INFINITY;
+constexpr Nanos kNow = std::chrono::hours(490'000);
+
+promql::QueryResult scalar(double value) {
+  promql::QueryResult result;
+  result.kind = promql::ValueKind::kScalar;
+  result.scalar = value;
+  return result;
+}
+promql::QueryResult vector(const std::vector<double>& values) {
+  promql::QueryResult result;
+  result.kind = promql::ValueKind::kVector;
+  for (double value : values) result.vector.push_back({{}, value});
+  return result;
+}
+promql::QueryResult matrix(const std::vector<std::vector<double>>& series) {
+  promql::QueryResult result;
+  result.kind = promql::ValueKind::kMatrix;
+  for (const auto& values : series) {
+    result.matrix.emplace_back();
+    for (double value : values) result.matrix.back().samples.push_back({0, value});
+  }
+  return result;
+}
+promql::QueryResult text() {
+  promql::QueryResult result;
+  result.kind = promql::ValueKind::kString;
+  return result;
+}
+
+struct Row {
+  const char* rule;
+  const char* success;
+  const char* failure;
+  promql::QueryResult answer;
+  Phase phase;
+  const char* value;         // as it is printed
+  const char* message = "";  // a part of it
+  std::optional<Phase> compat;
+};
+
+Metric conditions(const Row& row) {
+  Metric metric;
+  metric.success_condition = row.success;
+  metric.failure_condition = row.failure;
+  return metric;
+}
+
+// clang-format off
+const Row kRows[] = {
+    {"R11 without conditions everything is Successful", "", "", scalar(1), Phase::kSuccessful, "1"},
+    {"R12 success alone: true", "result < 2", "", scalar(1), Phase::kSuccessful, "1"},
+    {"R12 success alone: false is Failed", "result < 2", "", scalar(3), Phase::kFailed, "3"},
+    {"R13 failure alone: false is Successful", "", "result > 2", scalar(1), Phase::kSuccessful, "1"},
+    {"R13 failure alone: true is Failed", "", "result > 2", scalar(3), Phase::kFailed, "3"},
+    {"R14 both: failure wins over success", "true", "true", scalar(1), Phase::kFailed, "1"},
+    {"R14 both: success", "true", "false", scalar(1), Phase::kSuccessful, "1"},
+    {"R14 both: neither is Inconclusive", "result > 5", "result < 1", scalar(3), Phase::kInconclusive, "3"},
+    {"R15 no boolean is an Error", "1", "", scalar(1), Phase::kError, "", "must be true or false"},
+    {"R15 an unknown name is an Error", "a == true", "", scalar(1), Phase::kError, "", "could not evaluate successCondition \"a == true\": column 1: unknown name \"a\""},
+    {"R15 also in the failureCondition", "true", "a == true", scalar(1), Phase::kError, "", "failureCondition \"a == true\""},
+    {"R15 an error wins over a failure", "a == true", "true", scalar(1), Phase::kError, "", "unknown name"},
+    {"R15 a division by zero", "5 % 0 == 1", "", scalar(1), Phase::kError, "", "division by zero"},
+    {"R16 a scalar is a number", "result == 10", "", scalar(10), Phase::kSuccessful, "10"},
+    {"R16 a vector is a list", "result[0] == 10 && result[1] == 11", "", vector({10, 11}), Phase::kSuccessful, "[10,11]"},
+    {"R16 a matrix is one list of all its series", "len(result) == 3 && result[2] == 3", "", matrix({{1, 2}, {3}}), Phase::kSuccessful, "[1,2,3]"},
+    {"R16 a text is an Error", "true", "", text(), Phase::kError, "", "Prometheus metric type not supported"},
+    {"R17 a scalar's value", "true", "", scalar(0.25), Phase::kSuccessful, "0.25"},
+    {"R17 never an exponent", "true", "", scalar(1e-7), Phase::kSuccessful, "0.0000001"},
+    {"R17 nor of a large one", "true", "", scalar(1e21), Phase::kSuccessful, "1000000000000000000000"},
+    {"R17 NaN and infinities", "true", "", vector({kNaN, kInf, -kInf}), Phase::kSuccessful, "[NaN,+Inf,-Inf]"},
+    {"R17 an empty vector", "len(result) == 0", "", vector({}), Phase::kSuccessful, "[]"},
+    {"R18 NaN fails a success condition", "result[0] < 1", "", vector({kNaN}), Phase::kFailed, "[NaN]"},
+    {"R18 NaN is Inconclusive between two", "result >= 1", "result < 1", scalar(kNaN), Phase::kInconclusive, "NaN"},
+    {"R18 isNaN says it", "isNaN(result) || result < 1", "", scalar(kNaN), Phase::kSuccessful, "NaN"},
+    {"R18 +Inf is above everything", "result >= 1", "", scalar(kInf), Phase::kSuccessful, "+Inf"},
+    {"R18 -Inf is below", "result >= 1", "", scalar(-kInf), Phase::kFailed, "-Inf"},
+    {"R19 the first of nothing is an Error", "result[0] >= 0.95", "", vector({}), Phase::kError, "", "could not evaluate successCondition \"result[0] >= 0.95\": metric result is nil or empty: no data returned from the metric provider"},
+    {"R19 unless the length is asked first", "len(result) == 0 || result[0] < 1", "", vector({}), Phase::kSuccessful, "[]"},
+    {"R19 a type error on nothing says the same", "result < 1", "", vector({}), Phase::kError, "", "nil or empty"},
+    {"R20 all, any, none", "all(result, # < 3) and any(result, {# > 1}) and none(result, # > 5)", "", vector({1, 2}), Phase::kSuccessful, "[1,2]"},
+    {"R20 in", "2 in result", "", vector({2, 2}), Phase::kSuccessful, "[2,2]"},
+    {"R20 asInt of a text that is none", "asInt(\"1.1\") == 1", "", scalar(1), Phase::kError, "", "is not a whole number"},
+    {"R20 asFloat of a text that is none", "asFloat(\"x\") == 1", "", scalar(1), Phase::kError, "", "is not a number"},
+    {"R20 asInt of a number", "asInt(result) == 1", "", scalar(1.123), Phase::kSuccessful, "1.123"},
+    {"R20 default() looks at the result", "default(result[0], 7) == 7", "", vector({}), Phase::kError, "", "nil or empty"},
+    {"R20 default() of a scalar is it", "default(nil, 7) == 1", "", scalar(1), Phase::kSuccessful, "1"},
+    {"R20 isNil() looks at the result", "isNil(nil)", "", scalar(1), Phase::kFailed, "1"},
+    {"R20 now() and duration()", "now() - duration(\"1h\") < now()", "", scalar(1), Phase::kSuccessful, "1"},
+    {"R20 ternary, filter, len", "len(filter(result, # > 1)) == 1 ? true : false", "", vector({1, 2}), Phase::kSuccessful, "[1,2]"},
+    {"§0.3 the brief's condition on a vector", "result < 0.01", "", vector({0.002}), Phase::kError, "", "could not evaluate successCondition \"result < 0.01\": column 1: < needs a number, not a list of numbers", Phase::kSuccessful},
+    {"§0.3 compat sees the breach", "result < 0.01", "", vector({0.2}), Phase::kError, "", "not a list", Phase::kFailed},
+    {"§0.3 compat never unwraps nothing", "result < 0.01", "", vector({}), Phase::kError, "", "nil or empty", Phase::kError},
+    {"§0.3 nor more than one", "result < 0.01", "", vector({0, 0}), Phase::kError, "", "not a list", Phase::kError},
+    {"§0.3 nor where nothing is bare", "result[0] < 0.01", "", vector({0.002}), Phase::kSuccessful, "[0.002]"},
+};
+// clang-format on
+
+TEST(Measurement, FollowsTheRules) {
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    Measurement strict = measure(conditions(row), row.answer, Mode::kStrict, kNow);
+    EXPECT_EQ(strict.phase, row.phase) << strict.message;
+    EXPECT_EQ(strict.value, row.value);
+    EXPECT_NE(strict.message.find(row.message), std::string::npos) << strict.message;
+    Measurement compat = measure(conditions(row), row.answer, Mode::kCompat, kNow);
+    EXPECT_EQ(compat.phase, row.compat.value_or(row.phase)) << compat.message;
+    EXPECT_EQ(compat.unwrapped, row.compat && *row.compat != Phase::kError);
+  }
+}
+
+TEST(Measurement, R24KeepsTheWarnings) {
+  promql::QueryResult answer = scalar(1);
+  answer.warnings = {"careful"};
+  EXPECT_EQ(measure(Metric{}, answer, Mode::kStrict, kNow).warnings, answer.warnings);
+}
+
+struct QuestionRow {
+  const char* rule;
+  const char* provider;  // YAML of provider.prometheus besides the query
+  const char* environment;
+  const char* error;  // "" is none
+};
+// clang-format off
+const QuestionRow kQuestions[] = {
+    {"R21 30 s without a timeout", "{address: 'http://p'}", "", ""},
+    {"R21 a negative timeout is an Error", "{address: 'http://p', timeout: -1}", "", "prometheus timeout should not be negative"},
+    {"R22 the address must be a URL", "{address: 'p:9090'}", "", "the prometheus address \"p:9090\" is no URL"},
+    {"R22 else the environment's", "{}", "http://e", ""},
+    {"R22 which must be one, too", "{}", "e", "the prometheus address \"e\" is no URL"},
+    {"R22 else an Error", "{}", "", "prometheus address is not configured"},
+    {"R22 a user needs a password", "{address: 'http://p', authentication: {basicAuth: {username: u}}}", "", "missing mandatory parameter in metric for basic auth setup: password"},
+    {"R22 and a password a user", "{address: 'http://p', authentication: {basicAuth: {password: u}}}", "", "missing mandatory parameter in metric for basic auth setup: username"},
+    {"sigv4 is refused by name", "{address: 'http://p', authentication: {sigv4: {region: x}}}", "", "authentication.sigv4 is not supported by Ordeal"},
+    {"R23 start is a time", "{address: 'http://p', rangeQuery: {start: 'now() - 5', end: 'now()', step: 1m}}", "", "failed to parse rangeQuery.start: cannot read the time \"now() - 5\": column 9: - needs an instant, not a whole number"},
+    {"R23 end is no number", "{address: 'http://p', rangeQuery: {start: 'now()', end: '1', step: 1m}}", "", "failed to parse rangeQuery.end: \"1\" is a whole number, not an instant"},
+    {"R23 step is a Go duration", "{address: 'http://p', rangeQuery: {start: 'now()', end: 'now()', step: 1d}}", "", "failed to parse rangeQuery.step: \"1d\" is no duration such as 1m30s"},
+};
+// clang-format on
+
+Result<Question> ask(const char* provider, const char* environment) {
+  std::string text = std::string("name: m\nprovider: {prometheus: ") + provider + "}\n";
+  json::Document document = TRY(json::parse_document(text));
+  document.value.at("provider").at("prometheus").as_object()["query"] = "up";
+  return question_of(TRY(decode_metric(json::Reader(document))), environment, kNow);
+}
+
+TEST(Question, FollowsTheRules) {
+  for (const QuestionRow& row : kQuestions)
+    EXPECT_EQ(error_of(ask(row.provider, row.environment)), *row.error ? row.error : "no error") << row.rule;
+  EXPECT_EQ(ask("{address: 'http://p'}", "")->timeout, 30s);
+  EXPECT_EQ(ask("{address: 'http://p', timeout: 5}", "")->timeout, 5s);
+  EXPECT_EQ(ask("{}", "http://e")->address, "http://e");
+  auto range =
+      ask("{address: 'http://p', rangeQuery: {start: 'now() - duration(\"5m\")', end: 'now()', step: 30s}}", "")->range;
+  EXPECT_EQ(range->start, kNow - 5min);
+  EXPECT_EQ(range->end, kNow);
+  EXPECT_EQ(range->step, 30s);
+}
+
+}  // namespace
+}  // namespace ordeal::argo
