@@ -196,8 +196,8 @@ Or<std::set<promql::Labels>> matching_series(const promql::Storage& storage, con
   if (!to) return tl::unexpected(to.error());
   std::set<promql::Labels> found;
   auto take = [&](std::span<const promql::Matcher> matchers) {
-    for (promql::Series& series : storage.select(matchers))
-      if (!series.between(*from - 1, *to).empty()) found.insert(std::move(series.labels));
+    for (const promql::Series& series : storage.select(matchers).series)
+      if (!series.between(*from - 1, *to).empty()) found.insert(series.labels);
   };
   bool any = false;
   for (const auto& [name, text] : parameters) {

@@ -26,7 +26,7 @@ std::optional<double> bound_of(const Labels& labels) {
 }
 
 Labels histogram_of(const Labels& labels) {
-  return labels.filtered([](std::string_view name) { return name != kBucket; });
+  return Labels::filtered(labels, [](std::string_view name) { return name != kBucket; });
 }
 
 std::pair<std::string, std::string> target_of(const Labels& labels) {
@@ -99,7 +99,7 @@ std::optional<CounterTally::Weight> CounterTally::weight_of(const Labels& labels
 }
 
 Labels CounterTally::group_of(const Labels& labels) const {
-  return labels.filtered([&](std::string_view name) {
+  return Labels::filtered(labels, [&](std::string_view name) {
     bool listed = std::find(design_.labels.begin(), design_.labels.end(), name) != design_.labels.end();
     bool apart = name == promql::kMetricName || (design_.latency && name == kBucket);
     return design_.without ? !listed && !apart : listed;
@@ -153,7 +153,7 @@ std::vector<CounterValue> read_counters(const analysis::CountDesign& design, con
                                         int64_t at_ms) {
   std::vector<CounterValue> values;
   for (const auto* term : all_terms(design)) {
-    for (const auto& series : storage.select(term->matchers)) {
+    for (const auto& series : storage.select(term->matchers).series) {
       auto recent = series.between(at_ms - promql::EvalOptions{}.lookback_ms, at_ms);
       if (recent.empty() || promql::is_stale(recent.back().value)) continue;
       values.push_back({series.labels, recent.back().value, recent.back().ms});

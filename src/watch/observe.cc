@@ -57,7 +57,7 @@ enum class Presence { kNone, kEnded, kAlive };
 
 Presence presence(const promql::VectorSelector& selector, const promql::Storage& storage, int64_t at_ms) {
   Presence found = Presence::kNone;
-  for (const auto& series : storage.select(selector.matchers)) {
+  for (const auto& series : storage.select(selector.matchers).series) {
     auto recent = series.between(at_ms - kLookbackMs - 1, at_ms);
     if (recent.empty()) continue;
     if (!promql::is_stale(recent.back().value)) return Presence::kAlive;

@@ -48,7 +48,7 @@ class ScraperTest : public testing::Test {
     std::vector<promql::Matcher> matchers{*promql::Matcher::create(promql::MatchType::kEqual, "__name__", name)};
     if (!code.empty()) matchers.push_back(*promql::Matcher::create(promql::MatchType::kEqual, "code", code));
     std::vector<double> all;
-    for (const auto& series : store_.select(matchers)) {
+    for (const auto& series : store_.select(matchers).series) {
       for (const auto& sample : series.samples) all.push_back(sample.value);
       labels_ = series.labels;
     }

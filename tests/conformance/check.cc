@@ -47,7 +47,7 @@ class ScriptStorage : public Storage {
     }
   }
 
-  std::vector<Series> select(std::span<const Matcher> matchers) const override {
+  Selection select(std::span<const Matcher> matchers) const override {
     for (const auto& [labels, reason] : foreign_) {
       auto matches = [&labels = labels](const Matcher& matcher) { return matcher.matches(labels.get(matcher.name())); };
       if (std::all_of(matchers.begin(), matchers.end(), matches)) touched_.insert(reason);

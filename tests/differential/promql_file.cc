@@ -1,12 +1,13 @@
 // PromQL over the samples of an OpenMetrics file with timestamps: served over the HTTP API, or timed in process.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 #include <fstream>
-#include <iterator>
+#include <iostream>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "metrics/exposition.h"
 #include "promql/store/series_store.h"
@@ -18,8 +19,10 @@ namespace {
 using namespace ordeal;  // NOLINT
 
 constexpr const char* kUsage =
-    "usage: promql_file FILE                                 serve it on a free port of 127.0.0.1\n"
-    "       promql_file FILE --time SECONDS REPEAT QUERY...  the median time of each query at that instant\n";
+    "usage: promql_file FILE         serve it on a free port of 127.0.0.1\n"
+    "       promql_file FILE --time  say for each line 'FROM TO STEP QUERY' (seconds) of the input, in nanoseconds, "
+    "how\n"
+    "                                long the query takes; FROM = TO is an instant\n";
 
 int stop(const std::string& what) {
   fmt::print(stderr, "promql_file: {}\n", what);
@@ -57,27 +60,31 @@ bool load(const std::string& path, promql::SeriesStore& store) {
   return file.eof() || line.starts_with("# EOF");
 }
 
-Nanos median_time(const promql::Expr& expr, const promql::SeriesStore& store, int64_t at_ms, int repeat) {
-  std::vector<Nanos> times;
-  for (int i = 0; i < repeat; ++i) {
-    BootTime start = boot_now();
-    auto result = promql::eval_instant(expr, store, at_ms);
-    if (!result) throw std::runtime_error(result.error().message());
-    times.push_back(boot_now() - start);
+// How long the query takes: at `from` when that is `to` as well, else as a range.
+Result<Nanos> time_of(const promql::Expr& expr, const promql::SeriesStore& store, int64_t from, int64_t to,
+                      int64_t step) {
+  BootTime start = boot_now();
+  {
+    auto result = from == to ? promql::eval_instant(expr, store, to) : promql::eval_range(expr, store, from, to, step);
+    if (!result) return tl::unexpected(result.error());
   }
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
+  return boot_now() - start;
 }
 
-int time_queries(const promql::SeriesStore& store, const std::vector<std::string>& words) {
-  auto at = parse_number<double>(words[0]);
-  auto repeat = parse_number<int>(words[1]);
-  if (!at || !repeat || *repeat < 1) return stop("--time needs SECONDS and REPEAT");
-  for (size_t i = 2; i < words.size(); ++i) {
-    auto expr = promql::parse(words[i]);
-    if (!expr) return stop(words[i] + ": " + expr.error().message());
-    Nanos took = median_time(**expr, store, std::llround(*at * 1000), *repeat);
-    fmt::print("{} {}\n", took.count(), words[i]);
+// Answers each line "FROM TO STEP QUERY", in seconds, with the nanoseconds that its evaluation took.
+int time_queries(const promql::SeriesStore& store) {
+  fmt::print("ready\n");
+  std::fflush(stdout);
+  double from = 0, to = 0, step = 0;
+  std::string query;
+  while (std::cin >> from >> to >> step && std::getline(std::cin, query)) {
+    auto expr = promql::parse(query);
+    if (!expr) return stop(query + ": " + expr.error().message());
+    auto ms = [](double seconds) { return std::llround(seconds * 1000); };
+    auto took = time_of(**expr, store, ms(from), ms(to), ms(step));
+    if (!took) return stop(query + ": " + took.error().message());
+    fmt::print("{}\n", took->count());
+    std::fflush(stdout);
   }
   return 0;
 }
@@ -101,10 +108,9 @@ int serve(const promql::SeriesStore& store) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.empty() || (words.size() > 1 && (words[1] != "--time" || words.size() < 5)))
-    return fmt::print(stderr, "{}", kUsage), 2;
+  bool timed = words.size() == 2 && words[1] == "--time";
+  if (words.size() != 1 && !timed) return fmt::print(stderr, "{}", kUsage), 2;
   promql::SeriesStore store(limits());
   if (!load(words[0], store)) return stop("cannot read " + words[0]);
-  if (words.size() == 1) return serve(store);
-  return time_queries(store, {words.begin() + 2, words.end()});
+  return timed ? time_queries(store) : serve(store);
 }

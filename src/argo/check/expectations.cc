@@ -102,6 +102,7 @@ class Deriver {
     expectation.no_data = data_may_be_missing(metric) ? NoData::kPass : NoData::kHold;
     int64_t limit = metric.failure_limit.value_or(0);
     expectation.halt = limit >= 0;
+    expectation.for_ = Nanos(0);
     if (limit > 0 && !metric.interval.empty())
       expectation.for_ = lasting(TRY(parse_go_duration(metric.interval)), limit);
     if (metric.prometheus.range)
@@ -144,9 +145,9 @@ class Deriver {
 
   void describe(const Analysis& analysis, const Metric& metric, const Expectation& expectation) {
     std::string text = fmt::format("\"{}\" is watched because of {}", expectation.name, analysis.name);
-    if (expectation.for_ > Nanos(0))
+    if (expectation.for_ && *expectation.for_ > Nanos(0))
       text += fmt::format("; it must be violated for {} (failureLimit {} x {}) to be a breach",
-                          format_duration(expectation.for_), *metric.failure_limit, metric.interval);
+                          format_duration(*expectation.for_), *metric.failure_limit, metric.interval);
     if (!expectation.halt) text += "; failureLimit is -1, so a breach does not halt";
     if (expectation.no_data == NoData::kPass) text += "; without data it passes, as its condition says";
     made_.notes.push_back(text);

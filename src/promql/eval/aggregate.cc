@@ -7,41 +7,14 @@
 #include <map>
 
 #include "base/text.h"
-#include "promql/eval/label_key.h"
+#include "promql/eval/grouping.h"
 
 namespace ordeal::promql {
 namespace {
 
-struct Group {
-  Labels labels;
-  bool drop_name = false;       // as soon as one element drops its name
-  std::vector<size_t> members;  // places in the vector
-};
-
-// In the order in which the groups first appear.
-std::vector<Group> grouped(const Aggregate& aggregate, const Vector& vector) {
-  LabelKey key(aggregate.labels, !aggregate.without);
-  std::vector<Group> groups;
-  KeyIndex index;
-  for (size_t i = 0; i < vector.size(); ++i) {
-    size_t place = index.find_or_add(key, vector[i].labels, groups.size());
-    if (place == groups.size()) groups.push_back({key.of(vector[i].labels), false, {}});
-    groups[place].drop_name = groups[place].drop_name || vector[i].drop_name;
-    groups[place].members.push_back(i);
-  }
-  return groups;
-}
-
-std::vector<double> values_of(const Group& group, const Vector& vector) {
-  std::vector<double> values;
-  values.reserve(group.members.size());
-  for (size_t member : group.members) values.push_back(vector[member].value);
-  return values;
-}
-
 // NaN only when every value is.
 template <typename Better>
-double extreme(const std::vector<double>& values, Better better) {
+double extreme(std::span<const double> values, Better better) {
   double best = values.front();
   for (double value : values) {
     if (std::isnan(best) || better(value, best)) best = value;
@@ -49,14 +22,14 @@ double extreme(const std::vector<double>& values, Better better) {
   return best;
 }
 
-double sum_of(const std::vector<double>& values) {
+double sum_of(std::span<const double> values) {
   Sum sum;
   for (double value : values) sum.add(value);
   return sum.total();
 }
 
 // Welford's method, of the population.
-double variance_of(const std::vector<double>& values) {
+double variance_of(std::span<const double> values) {
   double count = 0, average = 0, squares = 0;
   for (double value : values) {
     double before = value - average;
@@ -66,42 +39,37 @@ double variance_of(const std::vector<double>& values) {
   return squares / count;
 }
 
-using Reduction = double (*)(const std::vector<double>&);
+using Reduction = double (*)(std::span<const double>);
 // By AggregateOp; quantile and what follows have their own ways.
 constexpr Reduction kReductions[] = {
     sum_of,
-    [](const std::vector<double>& values) { return mean_of(values); },
-    [](const std::vector<double>& values) { return extreme(values, std::less<>()); },
-    [](const std::vector<double>& values) { return extreme(values, std::greater<>()); },
-    [](const std::vector<double>& values) { return static_cast<double>(values.size()); },
-    [](const std::vector<double>&) { return 1.0; },
-    [](const std::vector<double>& values) { return std::sqrt(variance_of(values)); },
+    [](std::span<const double> values) { return mean_of(values); },
+    [](std::span<const double> values) { return extreme(values, std::less<>()); },
+    [](std::span<const double> values) { return extreme(values, std::greater<>()); },
+    [](std::span<const double> values) { return static_cast<double>(values.size()); },
+    [](std::span<const double>) { return 1.0; },
+    [](std::span<const double> values) { return std::sqrt(variance_of(values)); },
     variance_of,
 };
 
-Element result_of(const Group& group, double value, int64_t at_ms) {
-  return {group.labels, value, at_ms, group.drop_name && !group.labels.get(kMetricName).empty()};
-}
-
 // topk and bottomk: the elements themselves, best first, NaN last.
-Result<Value> best(AggregateOp op, double wanted, std::vector<Group> groups, Vector vector, int64_t at_ms) {
+Result<Value> best(AggregateOp op, double wanted, const Grouping& grouping, const Vector& vector, int64_t at_ms) {
   if (std::isnan(wanted)) return fail(Errc::kInvalidInput, "Parameter value is NaN");
   Vector out;
   if (wanted < 1) return out;
   bool largest = op == AggregateOp::kTopk;
-  auto before = [&](size_t i, size_t j) {
-    double a = vector[i].value, b = vector[j].value;
+  auto before = [&](const Element& one, const Element& other) {
+    double a = one.value, b = other.value;
     if (std::isnan(a) || std::isnan(b)) return !std::isnan(a) && std::isnan(b);
     return largest ? a > b : a < b;
   };
-  for (Group& group : groups) {
-    std::stable_sort(group.members.begin(), group.members.end(), before);
-    auto size = static_cast<double>(group.members.size());
-    group.members.resize(static_cast<size_t>(std::min(wanted, size)));
-    for (size_t member : group.members) {
-      vector[member].ms = at_ms;
-      out.push_back(std::move(vector[member]));
-    }
+  std::vector<Element> elements = grouping.arranged([&](size_t i) { return vector[i]; });
+  for (const Grouping::Group& group : grouping.groups()) {
+    auto begin = elements.begin() + group.first;
+    std::stable_sort(begin, begin + group.size, before);
+    auto taken = static_cast<ptrdiff_t>(std::min(wanted, static_cast<double>(group.size)));
+    std::for_each(begin, begin + taken, [&](Element& element) { element.ms = at_ms; });
+    out.insert(out.end(), begin, begin + taken);
   }
   return out;
 }
@@ -121,35 +89,42 @@ std::string positional(double value) {
   return sign + digits;
 }
 
-Result<Value> count_values(const std::string& label, const Aggregate& aggregate, const Vector& vector, int64_t at_ms) {
+Result<Value> count_values(const std::string& label, const LabelKey& key, const Vector& vector, int64_t at_ms,
+                           LabelTable& table) {
   if (label.empty() || !valid_utf8(label))
     return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", quoted(label)));
-  LabelKey key(aggregate.labels, !aggregate.without);
   std::map<Labels, double> counts;
   for (const Element& element : vector) {
-    Labels labels = key.of(element.labels);
+    Labels labels = key.of(table[element.labels], false);
     labels.set(label, positional(element.value));
     counts[labels] += 1;
   }
   Vector out;
-  for (auto& [labels, count] : counts) out.push_back({labels, count, at_ms, false});
+  for (const auto& [labels, count] : counts) out.push_back({table.intern(labels), false, count, at_ms});
   return out;
 }
 
 }  // namespace
 
-Result<Value> apply_aggregate(const Aggregate& aggregate, const Value* parameter, Vector vector, int64_t at_ms) {
+Result<Value> apply_aggregate(const Aggregate& aggregate, const Value* parameter, Vector vector, int64_t at_ms,
+                              LabelSpace& labels) {
   AggregateOp op = aggregate.op;
-  if (op == AggregateOp::kCountValues) return count_values(std::get<std::string>(*parameter), aggregate, vector, at_ms);
-  std::vector<Group> groups = grouped(aggregate, vector);
+  LabelKey key(aggregate.labels, aggregate.without ? LabelKey::Counts::kOthers : LabelKey::Counts::kListed);
+  if (op == AggregateOp::kCountValues)
+    return count_values(std::get<std::string>(*parameter), key, vector, at_ms, labels.table);
+  KeyNumbers& keys = labels.of(&aggregate, key).keys;
+  Grouping grouping(vector, keys);
   if (op == AggregateOp::kTopk || op == AggregateOp::kBottomk)
-    return best(op, std::get<double>(*parameter), std::move(groups), std::move(vector), at_ms);
+    return best(op, std::get<double>(*parameter), grouping, vector, at_ms);
+  std::vector<double> values = grouping.arranged([&](size_t i) { return vector[i].value; });
   Vector out;
-  for (const Group& group : groups) {
-    std::vector<double> values = values_of(group, vector);
-    double value = op == AggregateOp::kQuantile ? quantile_of(std::get<double>(*parameter), std::move(values))
-                                                : kReductions[static_cast<size_t>(op)](values);
-    out.push_back(result_of(group, value, at_ms));
+  for (const Grouping::Group& group : grouping.groups()) {
+    std::span<const double> of_group = std::span(values).subspan(group.first, group.size);
+    double value = op == AggregateOp::kQuantile
+                       ? quantile_of(std::get<double>(*parameter), {of_group.begin(), of_group.end()})
+                       : kReductions[static_cast<size_t>(op)](of_group);
+    LabelsId id = keys.labels_of(group.key);
+    out.push_back({id, group.drop_name && !labels.table[id].get(kMetricName).empty(), value, at_ms});
   }
   return out;
 }

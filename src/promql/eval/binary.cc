@@ -6,8 +6,6 @@
 #include <cmath>
 #include <unordered_set>
 
-#include "promql/eval/label_key.h"
-
 namespace ordeal::promql {
 namespace {
 
@@ -49,38 +47,42 @@ bool drops_name(const Binary& binary) { return !is_comparison(binary.op) || bina
 
 class Matching {
  public:
-  Matching(const Binary& binary, int64_t at_ms, const EvalOptions& options)
+  Matching(const Binary& binary, int64_t at_ms, const EvalOptions& options, LabelSpace& labels)
       : binary_(binary),
         matching_(binary.matching),
-        key_(binary.matching.labels, binary.matching.on),
+        key_(binary.matching.labels, binary.matching.on ? LabelKey::Counts::kListed : LabelKey::Counts::kOthers),
         at_ms_(at_ms),
-        options_(options) {}
+        options_(options),
+        table_(labels.table),
+        node_(labels.of(&binary, key_)) {}
 
   Vector with_scalar(Vector vector, double scalar, bool scalar_is_left) {
-    Vector out;
-    for (Element& element : vector) {
+    size_t kept = 0;
+    for (const Element& element : vector) {
       auto value = scalar_is_left ? combine(binary_, scalar, element.value, element.value)
                                   : combine(binary_, element.value, scalar, element.value);
-      if (value) out.push_back(finished(std::move(element), *value));
+      if (value) vector[kept++] = finished(element, *value);
     }
-    return out;
+    vector.resize(kept);
+    return vector;
   }
 
-  Vector set(Vector left, Vector right) const {
-    KeyIndex left_keys = keys_of(left), right_keys = keys_of(right);
-    auto known = [this](const KeyIndex& keys, const Element& element) {
-      return keys.find(key_, element.labels) != KeyIndex::kNone;
-    };
-    std::vector<bool> kept(left.size(), true), added(right.size(), false);
-    for (size_t i = 0; i < left.size() && binary_.op != BinaryOp::kOr; ++i)
-      kept[i] = known(right_keys, left[i]) == (binary_.op == BinaryOp::kAnd);
-    for (size_t i = 0; i < right.size() && binary_.op == BinaryOp::kOr; ++i) added[i] = !known(left_keys, right[i]);
-    Vector out;
+  Vector set(Vector left, const Vector& right) {
+    std::vector<uint32_t> left_keys = keys_of(left), right_keys = keys_of(right);
+    bool add = binary_.op == BinaryOp::kOr;
+    std::vector<bool> known(node_.keys.size());
+    for (uint32_t key : add ? left_keys : right_keys) known[key] = true;
+    if (add) {
+      left.one_metric = false;
+      for (size_t i = 0; i < right.size(); ++i)
+        if (!known[right_keys[i]]) left.push_back(right[i]);
+      return left;
+    }
+    size_t kept = 0;
     for (size_t i = 0; i < left.size(); ++i)
-      if (kept[i]) out.push_back(std::move(left[i]));
-    for (size_t i = 0; i < right.size(); ++i)
-      if (added[i]) out.push_back(std::move(right[i]));
-    return out;
+      if (known[left_keys[i]] == (binary_.op == BinaryOp::kAnd)) left[kept++] = left[i];
+    left.resize(kept);
+    return left;
   }
 
   Result<Value> vectors(const Vector& left, const Vector& right) {
@@ -89,68 +91,78 @@ class Matching {
     bool swapped = matching_.card == Card::kOneToMany;
     const Vector& many = swapped ? right : left;
     const Vector& one = swapped ? left : right;
-    KeyIndex by_key = TRY(index(one, swapped ? "left" : "right"));
-    results_.resize(one.size());
+    std::vector<uint32_t> many_keys = keys_of(many);
+    std::vector<uint32_t> place_of = TRY(places(one, swapped ? "left" : "right"));
     used_.resize(one.size());
-    for (const Element& element : many) {
-      size_t place = by_key.find(key_, element.labels);
-      if (place == KeyIndex::kNone) continue;
-      double a = swapped ? one[place].value : element.value;
-      double b = swapped ? element.value : one[place].value;
-      Element result{result_labels(element.labels, one[place].labels), 0, at_ms_, element.drop_name};
+    for (size_t i = 0; i < many.size(); ++i) {
+      uint32_t place = place_of[many_keys[i]];
+      if (place == Memo::kNone) continue;
+      double a = swapped ? one[place].value : many[i].value;
+      double b = swapped ? many[i].value : one[place].value;
+      Element result{result_labels(many[i].labels, one[place].labels), many[i].drop_name, 0, at_ms_};
       TRY_VOID(note(place, result.labels));
       auto value = combine(binary_, a, b, a);
       if (!value) continue;
       result.value = *value;
       if (binary_.return_bool) drop_name(result);
-      out.push_back(std::move(result));
+      out.push_back(result);
     }
     return out;
   }
 
  private:
-  KeyIndex keys_of(const Vector& vector) const {
-    KeyIndex keys;
-    for (size_t i = 0; i < vector.size(); ++i) keys.find_or_add(key_, vector[i].labels, i);
+  std::vector<uint32_t> keys_of(const Vector& vector) {
+    std::vector<uint32_t> keys;
+    keys.reserve(vector.size());
+    for (const Element& element : vector) keys.push_back(node_.keys.number(element.labels));
     return keys;
   }
 
-  Result<KeyIndex> index(const Vector& one, std::string_view side) const {
-    KeyIndex by_key;
-    for (size_t i = 0; i < one.size(); ++i) {
-      size_t place = by_key.find_or_add(key_, one[i].labels, i);
-      if (place == i) continue;
-      std::string a = one[place].labels.text(), b = one[i].labels.text();
-      return fail(Errc::kInvalidInput,
-                  fmt::format("found duplicate series for the match group {} on the {} hand-side of the operation: "
-                              "[{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
-                              key_.of(one[i].labels).text(), side, std::min(a, b), std::max(a, b)));
+  // In `one`, by key.
+  Result<std::vector<uint32_t>> places(const Vector& one, std::string_view side) {
+    std::vector<uint32_t> keys = keys_of(one), place_of(node_.keys.size(), Memo::kNone);
+    for (uint32_t i = 0; i < one.size(); ++i) {
+      uint32_t& place = place_of[keys[i]];
+      if (place != Memo::kNone) return fail(Errc::kInvalidInput, many_to_many(one[place], one[i], side));
+      place = i;
     }
-    return by_key;
+    return place_of;
   }
 
-  Labels result_labels(const Labels& many, const Labels& one) const {
-    Labels labels = many;
-    if (!is_comparison(binary_.op)) erase_metadata(labels);
-    if (binary_.return_bool && !options_.delayed_name_removal) erase_metadata(labels);
-    if (matching_.card == Card::kOneToOne) {
-      labels = labels.filtered([this](std::string_view name) {
-        bool listed = std::find(matching_.labels.begin(), matching_.labels.end(), name) != matching_.labels.end();
-        return matching_.on == listed;
-      });
-    }
+  std::string many_to_many(const Element& before, const Element& again, std::string_view side) const {
+    std::string a = table_[before.labels].text(), b = table_[again.labels].text();
+    return fmt::format(
+        "found duplicate series for the match group {} on the {} hand-side of the operation: [{}, {}];many-to-many "
+        "matching not allowed: matching labels must be unique on one side",
+        key_.of(table_[again.labels], false).text(), side, std::min(a, b), std::max(a, b));
+  }
+
+  LabelsId result_labels(LabelsId many, LabelsId one) {
+    auto [known, fresh] = node_.joined.try_emplace(uint64_t{many} << 32 | one, kNoLabels);
+    if (fresh) known->second = table_.intern(join(table_[many], table_[one]));
+    return known->second;
+  }
+
+  Labels join(LabelsView many, LabelsView one) const {
+    bool bare = !is_comparison(binary_.op) || (binary_.return_bool && !options_.delayed_name_removal);
+    Labels labels = Labels::filtered(many, [&](std::string_view name) {
+      if (bare && is_metadata(name)) return false;
+      if (matching_.card != Card::kOneToOne) return true;
+      bool listed = std::find(matching_.labels.begin(), matching_.labels.end(), name) != matching_.labels.end();
+      return matching_.on == listed;
+    });
     for (const std::string& name : matching_.include) labels.set(name, one.get(name));
     return labels;
   }
 
   // Each element of the "one" side answers one other, or with group_left and group_right each result once.
-  Result<> note(size_t place, const Labels& labels) {
+  Result<> note(uint32_t place, LabelsId labels) {
     if (matching_.card == Card::kOneToOne) {
       if (!used_[place]) return used_[place] = true, Result<>();
       return fail(Errc::kInvalidInput,
                   "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
     }
-    if (results_[place].insert(labels).second) return {};
+    if (results_.insert(uint64_t{place} << 32 | labels).second) return {};
     return fail(Errc::kInvalidInput, "multiple matches for labels: grouping labels must ensure unique matches");
   }
 
@@ -166,22 +178,25 @@ class Matching {
   LabelKey key_;
   int64_t at_ms_;
   const EvalOptions& options_;
+  LabelTable& table_;
+  NodeLabels& node_;
   std::vector<bool> used_;  // by the place on the "one" side
-  std::vector<std::unordered_set<Labels, LabelsHash>> results_;
+  std::unordered_set<uint64_t> results_;
 };
 
 }  // namespace
 
-Result<Value> apply_binary(const Binary& binary, Value left, Value right, int64_t at_ms, const EvalOptions& options) {
+Result<Value> apply_binary(const Binary& binary, Value left, Value right, int64_t at_ms, const EvalOptions& options,
+                           LabelSpace& labels) {
   const double* a = std::get_if<double>(&left);
   const double* b = std::get_if<double>(&right);
   if (a && b) return *combine(binary, *a, *b, *a);
-  Matching matching(binary, at_ms, options);
+  Matching matching(binary, at_ms, options, labels);
   if (b) return matching.with_scalar(std::get<Vector>(std::move(left)), *b, false);
   if (a) return matching.with_scalar(std::get<Vector>(std::move(right)), *a, true);
-  settle_names(std::get<Vector>(left), options);
-  settle_names(std::get<Vector>(right), options);
-  if (is_set(binary.op)) return matching.set(std::get<Vector>(std::move(left)), std::get<Vector>(std::move(right)));
+  settle_names(std::get<Vector>(left), labels.table, options);
+  settle_names(std::get<Vector>(right), labels.table, options);
+  if (is_set(binary.op)) return matching.set(std::get<Vector>(std::move(left)), std::get<Vector>(right));
   return matching.vectors(std::get<Vector>(left), std::get<Vector>(right));
 }
 

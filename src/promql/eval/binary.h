@@ -6,6 +6,7 @@
 namespace ordeal::promql {
 
 // `left` and `right` are scalars or vectors, as the parser made sure.
-Result<Value> apply_binary(const Binary& binary, Value left, Value right, int64_t at_ms, const EvalOptions& options);
+Result<Value> apply_binary(const Binary& binary, Value left, Value right, int64_t at_ms, const EvalOptions& options,
+                           LabelSpace& labels);
 
 }  // namespace ordeal::promql

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "promql/eval/aggregate.h"
 #include "promql/eval/binary.h"
+#include "promql/eval/finish.h"
+#include "promql/eval/selected.h"
 #include "promql/functions/function_table.h"
 
 namespace ordeal::promql {
@@ -26,7 +27,13 @@ class Evaluator {
   Evaluator(const Storage& storage, const EvalOptions& options, int64_t start_ms, int64_t end_ms, int64_t step_ms)
       : storage_(storage), options_(options), start_ms_(start_ms), end_ms_(end_ms), step_ms_(step_ms) {}
 
-  Annotations& annotations() { return annotations_; }
+  LabelTable& labels() { return labels_.table; }
+  // The result, with what was to be said of it.
+  QueryResult annotated(QueryResult result) {
+    result.warnings = std::move(annotations_.warnings);
+    result.infos = std::move(annotations_.infos);
+    return result;
+  }
 
   // The limit on samples holds for each step by itself.
   Result<Value> eval_step(const Expr& expr, int64_t at_ms) {
@@ -64,7 +71,7 @@ class Evaluator {
     Value left = TRY(eval(*binary.left, at_ms));
     Value right = TRY(eval(*binary.right, at_ms));
     bool vectors = std::holds_alternative<Vector>(left) && std::holds_alternative<Vector>(right);
-    Value result = TRY(apply_binary(binary, std::move(left), std::move(right), at_ms, options_));
+    Value result = TRY(apply_binary(binary, std::move(left), std::move(right), at_ms, options_, labels_));
     return vectors ? unique(std::move(result)) : dropped(std::move(result));
   }
 
@@ -74,41 +81,57 @@ class Evaluator {
     if (aggregate.op == AggregateOp::kQuantile) check_quantile(*aggregate.parameter, std::get<double>(parameter));
     Value value = TRY(eval(*aggregate.expr, at_ms));
     Vector& vector = std::get<Vector>(value);
-    if (reads_metadata(aggregate)) settle_names(vector, options_);
-    return apply_aggregate(aggregate, aggregate.parameter ? &parameter : nullptr, std::move(vector), at_ms);
+    if (reads_metadata(aggregate)) settle_names(vector, labels_.table, options_);
+    return apply_aggregate(aggregate, aggregate.parameter ? &parameter : nullptr, std::move(vector), at_ms, labels_);
   }
 
   Result<Value> eval_node(const VectorSelector& selector, int64_t at_ms) {
     int64_t to = TRY(shifted(selector.shift, at_ms));
+    SelectedSeries& found = selected(selector);
     Vector vector;
-    vector.reserve(selected(selector).size());
-    for (const Series& series : selected(selector)) {
-      auto window = series.between(to - options_.lookback_ms, to);
-      if (window.empty() || is_stale(window.back().value)) continue;
-      vector.push_back({series.labels, window.back().value, window.back().ms, false});
-    }
+    vector.one_metric = found.one_metric();
+    vector.reserve(found.size());
+    found.each_newest(to - options_.lookback_ms, to, [&](LabelsId labels, const Sample& sample) {
+      if (!is_stale(sample.value)) vector.push_back({labels, false, sample.value, sample.ms});
+    });
     TRY_VOID(spend(vector.size()));
     return vector;
   }
 
   Result<Value> eval_node(const MatrixSelector& matrix, int64_t at_ms) {
-    int64_t to = TRY(shifted(matrix.selector.shift, at_ms));
-    Matrix out{{}, to - TRY(length(matrix.range)), to};
-    out.series.reserve(selected(matrix.selector).size());
-    for (const Series& series : selected(matrix.selector)) {
-      RangeSeries range{series.labels, series.between(out.from_ms, to)};
-      TRY_VOID(spend(range.samples.size()));
-      range.drop_stale();
-      if (!range.samples.empty()) out.series.push_back(std::move(range));
-    }
+    Matrix out = TRY(empty_matrix(matrix, at_ms));
+    std::vector<Sample> scratch;
+    TRY_VOID(each_window(matrix, out, [&](LabelsId labels, std::span<const Sample> samples) {
+      samples = without_stale(samples, scratch);
+      if (samples.empty()) return;
+      if (samples.data() == scratch.data()) samples = out.own.emplace_back(std::exchange(scratch, {}));
+      out.series.push_back({labels, false, samples});
+    }));
     return out;
   }
 
+  // Its window, without its series.
+  Result<Matrix> empty_matrix(const MatrixSelector& matrix, int64_t at_ms) {
+    int64_t to = TRY(shifted(matrix.selector.shift, at_ms));
+    return Matrix{{}, to - TRY(length(matrix.range)), to, selected(matrix.selector).one_metric(), {}};
+  }
+
+  template <typename Visit>
+  Result<> each_window(const MatrixSelector& matrix, const Matrix& window, Visit visit) {
+    size_t touched = 0;
+    selected(matrix.selector)
+        .each_window(window.from_ms, window.to_ms, [&](LabelsId labels, std::span<const Sample> samples) {
+          touched += samples.size();
+          visit(labels, samples);
+        });
+    return spend(touched);
+  }
+
   // Asked of the storage once, however many steps the query has.
-  const std::vector<Series>& selected(const VectorSelector& selector) {
-    auto [at, fresh] = selected_.try_emplace(&selector);
-    if (fresh) at->second = storage_.select(selector.matchers);
-    return at->second;
+  SelectedSeries& selected(const VectorSelector& selector) {
+    auto known = selected_.find(&selector);
+    if (known != selected_.end()) return known->second;
+    return selected_.try_emplace(&selector, storage_.select(selector.matchers), labels_.table).first->second;
   }
 
   // Steps lie on multiples of the step, whenever the query is asked.
@@ -118,45 +141,44 @@ class Evaluator {
     int64_t step = subquery.step ? TRY(length(*subquery.step)) : options_.default_step_ms;
     int64_t first = out.from_ms - out.from_ms % step;
     while (first <= out.from_ms) first += step;
-    std::map<Labels, RangeSeries> found;
+    Memo places;  // in out, by LabelsId
     for (int64_t at = first; at <= to; at += step) {
       TRY_VOID(spend(1));
       Value value = TRY(eval(*subquery.expr, at));
-      settle_names(std::get<Vector>(value), options_);
-      for (Element& element : std::get<Vector>(value)) {
-        RangeSeries& series = found[element.labels];
-        series.own.push_back({at, element.value});
-        series.drop_name = element.drop_name;
+      settle_names(std::get<Vector>(value), labels_.table, options_);
+      for (const Element& element : std::get<Vector>(value)) {
+        LabelsId labels = labels_.table.canonical(element.labels);
+        uint32_t& place = places[labels];
+        if (place == Memo::kNone) {
+          place = static_cast<uint32_t>(out.series.size());
+          out.series.push_back({labels, false, {}});
+          out.own.emplace_back();
+        }
+        out.own[place].push_back({at, element.value});
+        out.series[place].drop_name = element.drop_name;
       }
     }
-    for (auto& [labels, series] : found) {
-      series.labels = labels;
-      series.samples = series.own;
-      out.series.push_back(std::move(series));
-    }
+    for (size_t i = 0; i < out.series.size(); ++i) out.series[i].samples = out.own[i];
+    std::sort(out.series.begin(), out.series.end(), [this](const RangeSeries& a, const RangeSeries& b) {
+      return labels_.table[a.labels] < labels_.table[b.labels];
+    });
     return out;
   }
 
   Result<Value> eval_call(const Expr& expr, const Call& call, int64_t at_ms) {
+    const FunctionSpec& spec = *call.function;
+    if (const auto* window = std::get_if<WindowFunction>(&spec.implementation))
+      return dropped(TRY(over_windows(*window, call, at_ms)));
     std::vector<Value> arguments;
     for (const ExprPtr& argument : call.arguments) arguments.push_back(TRY(eval(*argument, at_ms)));
-    bool reads_labels = std::holds_alternative<GeneralFunction>(call.function->implementation);
-    for (Value& argument : arguments)
-      if (auto* vector = std::get_if<Vector>(&argument); vector && reads_labels) settle_names(*vector, options_);
-    if (auto at = call.function->quantile_argument)
-      check_quantile(*call.arguments[*at], std::get<double>(arguments[*at]));
-    const Implementation& implementation = call.function->implementation;
-    if (const auto* map = std::get_if<MapFunction>(&implementation)) return dropped(mapped(*map, arguments[0]));
-    if (const auto* window = std::get_if<WindowFunction>(&implementation)) {
-      return dropped(over_windows(*window, call, arguments, at_ms));
-    }
-    const auto* general = std::get_if<GeneralFunction>(&implementation);
-    if (!general) return fail(Errc::kUnsupported, fmt::format("{}() is not supported yet", call.function->name));
-    CallSite site{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_};
-    Value result = TRY((*general)(site, arguments));
-    // It may have written labels as well as dropped names.
-    if (auto* vector = std::get_if<Vector>(&result)) settle_names(*vector, options_);
-    return unique(std::move(result));
+    if (auto at = spec.quantile_argument) check_quantile(*call.arguments[*at], std::get<double>(arguments[*at]));
+    if (const auto* map = std::get_if<MapFunction>(&spec.implementation)) return dropped(mapped(*map, arguments[0]));
+    const auto* general = std::get_if<GeneralFunction>(&spec.implementation);
+    if (!general) return fail(Errc::kUnsupported, fmt::format("{}() is not supported yet", spec.name));
+    CallSite site{expr, call, at_ms, start_ms_ != end_ms_, options_, annotations_, labels_};
+    if (!spec.writes_labels) return dropped(TRY((*general)(site, arguments)));
+    settle_names(std::get<Vector>(arguments[0]), labels_.table, options_);
+    return unique(TRY((*general)(site, arguments)));
   }
 
   static Value mapped(MapFunction function, Value& argument) {
@@ -167,24 +189,39 @@ class Evaluator {
     return std::move(argument);
   }
 
-  Value over_windows(WindowFunction function, const Call& call, std::vector<Value>& arguments, int64_t at_ms) {
+  Result<Value> over_windows(WindowFunction function, const Call& call, int64_t at_ms) {
     const FunctionSpec& spec = *call.function;
     std::vector<double> scalars;
-    Matrix* matrix = nullptr;
-    for (Value& argument : arguments) {
-      if (double* scalar = std::get_if<double>(&argument)) scalars.push_back(*scalar);
-      if (auto* found = std::get_if<Matrix>(&argument)) matrix = found;
+    Matrix matrix;
+    const MatrixSelector* selector = nullptr;
+    for (const ExprPtr& argument : call.arguments) {
+      // What a selector takes is read series by series: to gather it first would be to fetch all samples twice.
+      selector = selector ? selector : std::get_if<MatrixSelector>(&inner(*argument).node);
+      if (argument->kind() == ValueKind::kScalar) {
+        scalars.push_back(std::get<double>(TRY(eval(*argument, at_ms))));
+      } else {
+        matrix = selector ? TRY(empty_matrix(*selector, at_ms)) : std::get<Matrix>(TRY(eval(*argument, at_ms)));
+      }
     }
+    if (auto at = spec.quantile_argument) check_quantile(*call.arguments[*at], scalars[0]);
     Vector out;
-    out.reserve(matrix->series.size());
-    for (RangeSeries& series : matrix->series) {
-      auto value = function({series.samples, matrix->from_ms, matrix->to_ms, at_ms, scalars});
-      if (!value) continue;
-      if (spec.of_counters) check_counter(*call.arguments[0], series.labels.get(kMetricName));
-      Element element{std::move(series.labels), *value, at_ms, series.drop_name};
-      if (!spec.keeps_name) drop_name(element);
-      out.push_back(std::move(element));
-    }
+    out.one_metric = matrix.one_metric;
+    out.reserve(selector ? selected(selector->selector).size() : matrix.series.size());
+    bool check = spec.of_counters;
+    auto visit = [&](LabelsId labels, std::span<const Sample> samples, bool drops_name) {
+      auto value = function({samples, matrix.from_ms, matrix.to_ms, at_ms, scalars});
+      if (!value) return;
+      if (check) check_counter(*call.arguments[0], labels_.table[labels].get(kMetricName));
+      check = check && !matrix.one_metric;
+      out.push_back({labels, drops_name || !spec.keeps_name, *value, at_ms});
+    };
+    for (const RangeSeries& series : matrix.series) visit(series.labels, series.samples, series.drop_name);
+    if (!selector) return out;
+    std::vector<Sample> scratch;
+    TRY_VOID(each_window(*selector, matrix, [&](LabelsId labels, std::span<const Sample> samples) {
+      samples = without_stale(samples, scratch);
+      if (!samples.empty()) visit(labels, samples, false);
+    }));
     return out;
   }
 
@@ -215,26 +252,27 @@ class Evaluator {
   }
 
   // The names of elements were dropped, perhaps of several metrics.
-  Result<Value> dropped(Value value) const {
+  Result<Value> dropped(Value value) {
     auto* vector = std::get_if<Vector>(&value);
-    if (!vector || vector->empty()) return value;
-    if (options_.delayed_name_removal) return value;
-    std::string_view metric = vector->front().labels.get(kMetricName);
-    auto collides = [&](const Element& element) { return element.drop_name && may_collide(metric, element.labels); };
+    if (!vector || vector->empty() || vector->one_metric || options_.delayed_name_removal) return value;
+    std::string_view metric = labels_.table[vector->front().labels].get(kMetricName);
+    auto collides = [&](const Element& element) {
+      return element.drop_name && may_collide(metric, labels_.table[element.labels]);
+    };
     if (std::none_of(vector->begin(), vector->end(), collides)) return value;
-    settle_names(*vector, options_);
+    settle_names(*vector, labels_.table, options_);
     return unique(std::move(value));
   }
 
   // Dropping names can make two elements of one; with delayed removal that shows at the end of the query.
-  Result<Value> unique(Value value) const {
+  Result<Value> unique(Value value) {
     const Vector* vector = std::get_if<Vector>(&value);
-    if (!vector || options_.delayed_name_removal) return value;
-    std::unordered_set<Labels, LabelsHash> seen;
+    if (!vector || vector->one_metric || options_.delayed_name_removal) return value;
+    std::vector<bool> seen(labels_.table.size());
     for (const Element& element : *vector) {
-      if (seen.insert(element.labels).second) continue;
-      return fail(Errc::kInvalidInput,
-                  fmt::format("vector cannot contain metrics with the same labelset: {}", element.labels.text()));
+      LabelsId labels = labels_.table.canonical(element.labels);
+      if (seen[labels]) return same_labels(labels_.table[labels]);
+      seen[labels] = true;
     }
     return value;
   }
@@ -250,74 +288,18 @@ class Evaluator {
   int64_t start_ms_;
   int64_t end_ms_;
   int64_t step_ms_;
-  std::unordered_map<const VectorSelector*, std::vector<Series>> selected_;
+  std::unordered_map<const VectorSelector*, SelectedSeries> selected_;
+  LabelSpace labels_;
   Annotations annotations_;
   size_t spent_ = 0;
 };
-
-template <typename Item>
-Result<> check_unique(const std::vector<Item>& items) {
-  std::unordered_set<Labels, LabelsHash> seen;
-  for (const Item& item : items) {
-    if (seen.insert(item.labels).second) continue;
-    return fail(Errc::kInvalidInput,
-                fmt::format("vector cannot contain metrics with the same labelset: {}", item.labels.text()));
-  }
-  return {};
-}
-
-// sort(), topk() and the like decide the order of a vector; any other comes by its labels.
-bool keeps_order(const Expr& expr) {
-  const Expr& top = inner(expr);
-  if (const auto* call = std::get_if<Call>(&top.node)) return call->function->name.starts_with("sort");
-  const auto* aggregate = std::get_if<Aggregate>(&top.node);
-  return aggregate && (aggregate->op == AggregateOp::kTopk || aggregate->op == AggregateOp::kBottomk);
-}
-
-template <typename Item>
-void sort_by_labels(std::vector<Item>& items) {
-  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.labels < b.labels; });
-}
-
-Result<QueryResult> result_of(const Expr& expr, Value value, bool in_order = true) {
-  QueryResult result;
-  result.kind = expr.kind();
-  if (auto* scalar = std::get_if<double>(&value)) result.scalar = *scalar;
-  if (auto* string = std::get_if<std::string>(&value)) result.string = std::move(*string);
-  auto finish = [](Labels labels, bool drop) {
-    if (drop) erase_metadata(labels);
-    return labels;
-  };
-  if (auto* vector = std::get_if<Vector>(&value)) {
-    for (Element& element : *vector) {
-      result.vector.push_back({finish(std::move(element.labels), element.drop_name), element.value});
-    }
-    TRY_VOID(check_unique(result.vector));
-    if (in_order && !keeps_order(expr)) sort_by_labels(result.vector);
-  }
-  if (auto* matrix = std::get_if<Matrix>(&value)) {
-    for (RangeSeries& series : matrix->series) {
-      result.matrix.push_back(
-          {finish(std::move(series.labels), series.drop_name), {series.samples.begin(), series.samples.end()}});
-    }
-    TRY_VOID(check_unique(result.matrix));
-    sort_by_labels(result.matrix);
-  }
-  return result;
-}
-
-void annotate(QueryResult& result, Annotations& annotations) {
-  result.warnings = std::move(annotations.warnings);
-  result.infos = std::move(annotations.infos);
-}
 
 }  // namespace
 
 Result<QueryResult> eval_instant(const Expr& expr, const Storage& storage, int64_t at_ms, const EvalOptions& options) {
   Evaluator evaluator(storage, options, at_ms, at_ms, 0);
-  QueryResult result = TRY(result_of(expr, TRY(evaluator.eval_step(expr, at_ms))));
-  annotate(result, evaluator.annotations());
-  return result;
+  Value value = TRY(evaluator.eval_step(expr, at_ms));
+  return evaluator.annotated(TRY(instant_result(expr, value, evaluator.labels())));
 }
 
 Result<QueryResult> eval_range(const Expr& expr, const Storage& storage, int64_t from_ms, int64_t to_ms,
@@ -329,19 +311,9 @@ Result<QueryResult> eval_range(const Expr& expr, const Storage& storage, int64_t
   if (step_ms <= 0 || to_ms < from_ms)
     return fail(Errc::kInvalidInput, "a range query needs from <= to and a step > 0");
   Evaluator evaluator(storage, options, from_ms, to_ms, step_ms);
-  std::unordered_map<Labels, std::vector<Sample>, LabelsHash> found;
-  for (int64_t at = from_ms; at <= to_ms; at += step_ms) {
-    Value value = TRY(evaluator.eval_step(expr, at));
-    QueryResult point = TRY(result_of(expr, std::move(value), false));
-    if (point.kind == ValueKind::kScalar) found[{}].push_back({at, point.scalar});
-    for (VectorElement& element : point.vector) found[element.labels].push_back({at, element.value});
-  }
-  QueryResult result;
-  result.kind = ValueKind::kMatrix;
-  for (auto& [labels, samples] : found) result.matrix.push_back({labels, std::move(samples)});
-  sort_by_labels(result.matrix);
-  annotate(result, evaluator.annotations());
-  return result;
+  RangeResult result(evaluator.labels());
+  for (int64_t at = from_ms; at <= to_ms; at += step_ms) TRY_VOID(result.add(TRY(evaluator.eval_step(expr, at)), at));
+  return evaluator.annotated(result.take());
 }
 
 }  // namespace ordeal::promql

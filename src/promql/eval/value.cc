@@ -2,33 +2,28 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace ordeal::promql {
 
-void erase_metadata(Labels& labels) {
-  labels = labels.filtered([](std::string_view name) {
-    return !name.starts_with("__") || (name != kMetricName && name != "__type__" && name != "__unit__");
-  });
-}
-
-void RangeSeries::drop_stale() {
+std::span<const Sample> without_stale(std::span<const Sample> samples, std::vector<Sample>& scratch) {
   auto stale = [](const Sample& sample) { return is_stale(sample.value); };
-  if (std::none_of(samples.begin(), samples.end(), stale)) return;
-  own.assign(samples.begin(), samples.end());
-  std::erase_if(own, stale);
-  samples = own;
+  if (std::none_of(samples.begin(), samples.end(), stale)) return samples;
+  scratch.clear();
+  std::remove_copy_if(samples.begin(), samples.end(), std::back_inserter(scratch), stale);
+  return scratch;
 }
 
-void settle_names(Vector& vector, const EvalOptions& options) {
+void settle_names(Vector& vector, LabelTable& table, const EvalOptions& options) {
   if (options.delayed_name_removal) return;
   for (Element& element : vector) {
     if (!element.drop_name) continue;
-    erase_metadata(element.labels);
+    element.labels = table.without_metadata(element.labels);
     element.drop_name = false;
   }
 }
 
-bool may_collide(std::string_view metric, const Labels& other) {
+bool may_collide(std::string_view metric, LabelsView other) {
   std::string_view name;
   for (const auto& [label, value] : other) {
     if (label == kMetricName) name = value;

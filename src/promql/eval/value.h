@@ -8,35 +8,32 @@
 
 #include "promql/eval/annotations.h"
 #include "promql/eval/eval.h"
+#include "promql/eval/label_key.h"
 
 namespace ordeal::promql {
 
 struct Element {
-  Labels labels;
-  double value = 0;
-  int64_t ms = 0;          // of the sample itself when it comes straight from a selector
+  LabelsId labels = kNoLabels;
   bool drop_name = false;  // the name is to go (settle_names)
+  double value = 0;
+  int64_t ms = 0;  // of the sample itself when it comes straight from a selector
 };
-using Vector = std::vector<Element>;
+struct Vector : std::vector<Element> {
+  using std::vector<Element>::vector;
+  bool one_metric = false;  // as Selection::one_metric
+};
 
 struct RangeSeries {
-  Labels labels;
-  std::span<const Sample> samples;  // of the storage, or own; no stale markers, never empty
-  std::vector<Sample> own;
+  LabelsId labels = kNoLabels;
   bool drop_name = false;
-
-  RangeSeries() = default;
-  RangeSeries(Labels of, std::span<const Sample> in) : labels(std::move(of)), samples(in) {}
-  // A copy's samples would be those of the original.
-  RangeSeries(RangeSeries&&) = default;
-  RangeSeries& operator=(RangeSeries&&) = default;
-
-  void drop_stale();
+  std::span<const Sample> samples;  // of the storage or of Matrix::own; no stale markers, never empty
 };
 struct Matrix {
   std::vector<RangeSeries> series;
   int64_t from_ms = 0;  // the window is (from_ms, to_ms]
   int64_t to_ms = 0;
+  bool one_metric = false;
+  std::vector<std::vector<Sample>> own;
 };
 
 using Value = std::variant<double, Vector, Matrix, std::string>;
@@ -47,7 +44,7 @@ struct Window {
   int64_t from_ms = 0;
   int64_t to_ms = 0;
   int64_t at_ms = 0;  // when the query is evaluated
-  std::vector<double> scalars;
+  std::span<const double> scalars;
 
   double seconds() const { return static_cast<double>(to_ms - from_ms) / 1000; }
 };
@@ -60,18 +57,20 @@ struct CallSite {
   bool in_range_query;
   const EvalOptions& options;
   Annotations& annotations;
+  LabelSpace& labels;
 };
+
+// `samples` themselves, or in `scratch` those that are no stale markers.
+std::span<const Sample> without_stale(std::span<const Sample> samples, std::vector<Sample>& scratch);
 
 // Whether dropping the names can make an element equal to one of `metric`. Within one metric never: other labels
 // differ.
-bool may_collide(std::string_view metric, const Labels& other);
-// The name and what Prometheus says of a metric beside it: __name__, __type__ and __unit__.
-void erase_metadata(Labels& labels);
+bool may_collide(std::string_view metric, LabelsView other);
 // Marks the name as dropped. With delayed removal it goes at the end of the query, else when somebody reads the labels:
 // a sum over all series need not make 100 000 label sets.
 inline void drop_name(Element& element) { element.drop_name = true; }
 // Before labels are read: erases what was dropped, unless removal is delayed.
-void settle_names(Vector& vector, const EvalOptions& options);
+void settle_names(Vector& vector, LabelTable& table, const EvalOptions& options);
 // Kahan-Neumaier summation, as Prometheus sums.
 class Sum {
  public:

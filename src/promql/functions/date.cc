@@ -27,7 +27,7 @@ double apply(Field field, double unix_seconds) {
 Result<Value> dated(const CallSite& site, std::vector<Value>& arguments, Field field) {
   if (arguments.empty()) {
     auto now = static_cast<double>(site.at_ms / 1000);
-    return Vector{{{}, apply(field, now), site.at_ms, false}};
+    return Vector{{kNoLabels, false, apply(field, now), site.at_ms}};
   }
   auto& vector = std::get<Vector>(arguments[0]);
   for (Element& element : vector) {

@@ -43,6 +43,13 @@ FunctionSpec of_counters(std::string_view name, WindowFunction function) {
   return spec;
 }
 
+FunctionSpec relabelling(std::string_view name, std::vector<ValueKind> arguments, GeneralFunction function,
+                         int optional = 0) {
+  FunctionSpec spec = general(name, std::move(arguments), kV, function, optional);
+  spec.writes_labels = true;
+  return spec;
+}
+
 FunctionSpec of_quantile(FunctionSpec spec) {
   spec.quantile_argument = 0;
   return spec;
@@ -101,7 +108,7 @@ std::vector<FunctionSpec> make_table() {
       general("clamp_max", {kV, kS}, kV, call_clamp_max),
       general("clamp_min", {kV, kS}, kV, call_clamp_min),
       of_quantile(general("histogram_quantile", {kS, kV}, kV, call_histogram_quantile)),
-      general("label_replace", {kV, kT, kT, kT, kT}, kV, call_label_replace),
+      relabelling("label_replace", {kV, kT, kT, kT, kT}, call_label_replace),
       general("pi", {}, kS, call_pi),
       general("round", {kV, kS}, kV, call_round, 1),
       general("scalar", {kV}, kS, call_scalar),
@@ -117,7 +124,7 @@ std::vector<FunctionSpec> make_table() {
       general("days_in_month", {kV}, kV, call_days_in_month, 1),
       general("histogram_fraction", {kS, kS, kV}, kV, call_histogram_fraction),
       general("hour", {kV}, kV, call_hour, 1),
-      general("label_join", {kV, kT, kT, kT}, kV, call_label_join, kAnyNumber),
+      relabelling("label_join", {kV, kT, kT, kT}, call_label_join, kAnyNumber),
       general("minute", {kV}, kV, call_minute, 1),
       general("month", {kV}, kV, call_month, 1),
       general("year", {kV}, kV, call_year, 1),

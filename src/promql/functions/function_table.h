@@ -31,8 +31,9 @@ struct FunctionSpec {
   int optional = 0;
   FunctionStatus status = FunctionStatus::kReady;
   Implementation implementation;
-  bool keeps_name = false;   // of window functions
-  bool of_counters = false;  // of window functions: says so of a metric that is not named like a counter
+  bool keeps_name = false;     // of window functions
+  bool of_counters = false;    // of window functions: says so of a metric that is not named like a counter
+  bool writes_labels = false;  // of general functions
   std::optional<size_t> quantile_argument = {};  // the argument that has to be between 0 and 1
 
   size_t least_arguments() const { return arguments.size() - (optional != 0 ? 1 : 0); }

@@ -3,9 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
-#include "promql/eval/label_key.h"
+#include "promql/eval/grouping.h"
 #include "promql/functions/functions.h"
 #include "promql/syntax/literals.h"
 
@@ -30,20 +29,23 @@ bool almost_equal(double a, double b) {
   return difference / std::min(sum, std::numeric_limits<double>::max()) < kTolerance;
 }
 
-void coalesce(std::vector<Bucket>& buckets) {
-  std::vector<Bucket> merged;
-  for (const Bucket& bucket : buckets) {
-    if (!merged.empty() && merged.back().bound == bucket.bound) {
-      merged.back().count += bucket.count;
+// Of one histogram, in place.
+using Buckets = std::span<Bucket>;
+
+Buckets coalesced(Buckets buckets) {
+  size_t last = 0;
+  for (const Bucket& bucket : buckets.subspan(1)) {
+    if (buckets[last].bound == bucket.bound) {
+      buckets[last].count += bucket.count;
     } else {
-      merged.push_back(bucket);
+      buckets[++last] = bucket;
     }
   }
-  buckets = std::move(merged);
+  return buckets.first(last + 1);
 }
 
 // True when a bucket had fewer observations than the one below it, by more than a rounding error.
-bool force_monotonic(std::vector<Bucket>& buckets) {
+bool force_monotonic(Buckets buckets) {
   bool forced = false;
   double before = buckets[0].count;
   for (Bucket& bucket : buckets) {
@@ -55,18 +57,18 @@ bool force_monotonic(std::vector<Bucket>& buckets) {
   return forced;
 }
 
-bool sort_and_merge(std::vector<Bucket>& buckets) {
+// By bounds, each once; nothing without a bucket for all.
+Buckets sorted_and_merged(Buckets buckets) {
   std::stable_sort(buckets.begin(), buckets.end(), [](const Bucket& a, const Bucket& b) { return a.bound < b.bound; });
-  if (buckets.empty() || buckets.back().bound != kInfinity) return false;
-  coalesce(buckets);
-  return true;
+  return buckets.back().bound == kInfinity ? coalesced(buckets) : Buckets();
 }
 
-double bucket_quantile(double q, std::vector<Bucket> buckets, bool& forced) {
+double bucket_quantile(double q, Buckets buckets, bool& forced) {
   if (std::isnan(q)) return kNan;
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
-  if (!sort_and_merge(buckets)) return kNan;
+  buckets = sorted_and_merged(buckets);
+  if (buckets.empty()) return kNan;
   forced = force_monotonic(buckets);
   double total = buckets.back().count;
   if (buckets.size() < 2 || total == 0 || std::isnan(total)) return kNan;
@@ -80,7 +82,7 @@ double bucket_quantile(double q, std::vector<Bucket> buckets, bool& forced) {
 }
 
 // The rank of `bound` among the observations: linear within a bucket, none of those in a bucket without an end.
-double rank_of(double bound, const std::vector<Bucket>& buckets) {
+double rank_of(double bound, Buckets buckets) {
   double rank = 0, lower = buckets[0].bound > 0 ? 0 : -kInfinity;
   for (const Bucket& bucket : buckets) {
     if (lower >= bound) return rank;
@@ -94,80 +96,78 @@ double rank_of(double bound, const std::vector<Bucket>& buckets) {
   return rank;
 }
 
-double bucket_fraction(double lower, double upper, std::vector<Bucket> buckets) {
-  if (!sort_and_merge(buckets)) return kNan;
+double bucket_fraction(double lower, double upper, Buckets buckets) {
+  buckets = sorted_and_merged(buckets);
+  if (buckets.empty()) return kNan;
   double count = buckets.back().count;
   if (count == 0 || std::isnan(lower) || std::isnan(upper)) return kNan;
   if (lower >= upper) return 0;
   return (std::min(rank_of(upper, buckets), count) - std::min(rank_of(lower, buckets), count)) / count;
 }
 
-struct Group {
-  Labels labels;
-  std::vector<Bucket> buckets;
-};
+const std::vector<std::string> kLe{"le"};
 
-// The buckets of each histogram; those whose `le` is no number are left out, with a warning.
-std::vector<Group> groups_of(const CallSite& site, const Vector& vector, const Expr& argument) {
-  static const std::vector<std::string> kLe{"le"};
-  // With delayed removal the name tells histograms apart: it is part of the labels, so the key must not drop it.
-  LabelKey key(kLe, false);
-  std::vector<Group> groups;
-  std::map<std::string, KeyIndex, std::less<>> by_name;
-  for (const Element& element : vector) {
-    std::string_view le = element.labels.get("le"), name = element.labels.get(kMetricName);
-    auto bound = parse_bound(le);
-    if (!bound) {
-      std::string of = site.options.delayed_name_removal && !name.empty() ? " for metric name " + quoted(name) : "";
-      site.annotations.warn(
-          argument, fmt::format("bucket label \"le\" is missing or has a malformed value of {}{}", quoted(le), of));
-      continue;
-    }
-    auto index = by_name.find(name);
-    if (index == by_name.end()) index = by_name.try_emplace(std::string(name)).first;
-    size_t place = index->second.find_or_add(key, element.labels, groups.size());
-    if (place == groups.size()) {
-      Labels labels = element.labels;
-      labels.erase("le");
-      groups.push_back({std::move(labels), {}});
-    }
-    groups[place].buckets.push_back({*bound, element.value});
-  }
-  return groups;
+// The bound of each element's bucket; elements whose `le` is no number are taken out, with a warning.
+std::vector<double> take_bounds(const CallSite& site, Vector& vector, const Expr& argument) {
+  const LabelTable& table = site.labels.table;
+  KeyNumbers& les = site.labels.of(&argument, LabelKey(kLe, LabelKey::Counts::kListed)).keys;
+  std::vector<std::optional<double>> bound_of;  // by the number of the `le`
+  std::vector<double> bounds;
+  bounds.reserve(vector.size());
+  std::erase_if(vector, [&](const Element& element) {
+    uint32_t number = les.number(element.labels);
+    while (bound_of.size() < les.size())
+      bound_of.push_back(parse_bound(table[les.labels_of(static_cast<uint32_t>(bound_of.size()))].get("le")));
+    if (bound_of[number]) return bounds.push_back(*bound_of[number]), false;
+    LabelsView labels = table[element.labels];
+    std::string_view name = labels.get(kMetricName);
+    std::string of = site.options.delayed_name_removal && !name.empty() ? " for metric name " + quoted(name) : "";
+    site.annotations.warn(argument, fmt::format("bucket label \"le\" is missing or has a malformed value of {}{}",
+                                                quoted(labels.get("le")), of));
+    return true;
+  });
+  return bounds;
 }
 
-Element finished(const CallSite& site, Group& group, double value) {
-  Element element{std::move(group.labels), value, site.at_ms, false};
-  drop_name(element);
-  return element;
+// value_of(its buckets, its labels) of each histogram in the argument.
+template <typename ValueOf>
+Vector of_histograms(const CallSite& site, Vector& vector, const Expr& argument, ValueOf value_of) {
+  NodeLabels& node = site.labels.of(&site.call, LabelKey(kLe, LabelKey::Counts::kOthersAndName));
+  std::vector<double> bounds = take_bounds(site, vector, argument);
+  Grouping grouping(vector, node.keys, !site.options.delayed_name_removal);
+  std::vector<Bucket> buckets = grouping.arranged([&](size_t i) { return Bucket{bounds[i], vector[i].value}; });
+  Vector out;
+  out.one_metric = vector.one_metric;
+  out.reserve(grouping.groups().size());
+  for (const Grouping::Group& group : grouping.groups()) {
+    LabelsId labels = node.keys.labels_of(group.key);
+    double value = value_of(std::span(buckets).subspan(group.first, group.size), labels);
+    out.push_back({labels, true, value, site.at_ms});
+  }
+  return out;
 }
 
 }  // namespace
 
 Result<Value> call_histogram_fraction(const CallSite& site, std::vector<Value>& arguments) {
   double lower = std::get<double>(arguments[0]), upper = std::get<double>(arguments[1]);
-  Vector fractions;
-  for (Group& group : groups_of(site, std::get<Vector>(arguments[2]), *site.call.arguments[2])) {
-    double fraction = bucket_fraction(lower, upper, std::move(group.buckets));
-    fractions.push_back(finished(site, group, fraction));
-  }
-  return fractions;
+  return of_histograms(site, std::get<Vector>(arguments[2]), *site.call.arguments[2],
+                       [&](Buckets buckets, LabelsId) { return bucket_fraction(lower, upper, buckets); });
 }
 
 Result<Value> call_histogram_quantile(const CallSite& site, std::vector<Value>& arguments) {
   double q = std::get<double>(arguments[0]);
   const Expr& argument = *site.call.arguments[1];
-  Vector quantiles;
-  for (Group& group : groups_of(site, std::get<Vector>(arguments[1]), argument)) {
+  auto quantile = [&](Buckets buckets, LabelsId labels) {
     bool forced = false;
-    double quantile = bucket_quantile(q, std::move(group.buckets), forced);
+    double value = bucket_quantile(q, buckets, forced);
     if (forced)
       site.annotations.info(argument, fmt::format("input to histogram_quantile needed to be fixed for monotonicity (a "
                                                   "bucket counted less than a lower one) in {}",
-                                                  group.labels.text()));
-    quantiles.push_back(finished(site, group, quantile));
-  }
-  return quantiles;
+                                                  site.labels.table[labels].text()));
+    return value;
+  };
+  return of_histograms(site, std::get<Vector>(arguments[1]), argument, quantile);
 }
 
 }  // namespace ordeal::promql

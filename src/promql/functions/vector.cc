@@ -52,7 +52,7 @@ Labels pinned_labels(const Expr& expr) {
 
 Value absent(const CallSite& site, bool nothing) {
   if (!nothing) return Vector();
-  return Vector{{pinned_labels(inner(*site.call.arguments[0])), 1, site.at_ms, false}};
+  return Vector{{site.labels.table.intern(pinned_labels(inner(*site.call.arguments[0]))), false, 1, site.at_ms}};
 }
 
 void check_order_shows(const CallSite& site) {
@@ -139,14 +139,18 @@ Result<Value> call_label_replace(const CallSite& site, std::vector<Value>& argum
   auto text = [&](size_t i) -> const std::string& { return std::get<std::string>(arguments[i]); };
   TRY_VOID(check_label_name(text(1)));
   auto regex = TRY(compile_regex(text(4)));
+  LabelTable& table = site.labels.table;
   auto& vector = std::get<Vector>(arguments[0]);
+  vector.one_metric = false;
   std::vector<re2::StringPiece> groups(static_cast<size_t>(regex->NumberOfCapturingGroups()) + 1);
   for (Element& element : vector) {
-    std::string source(element.labels.get(text(3)));
+    std::string source(table[element.labels].get(text(3)));
     element.ms = site.at_ms;
     bool matched = regex->Match(source, 0, source.size(), RE2::ANCHOR_BOTH, groups.data(), int(groups.size()));
     if (!matched) continue;
-    element.labels.set(text(1), expand(text(2), *regex, groups));
+    Labels labels = table[element.labels];
+    labels.set(text(1), expand(text(2), *regex, groups));
+    element.labels = table.intern(std::move(labels));
     if (text(1) == kMetricName) element.drop_name = false;
   }
   return std::move(vector);
@@ -157,14 +161,18 @@ Result<Value> call_label_join(const CallSite& site, std::vector<Value>& argument
   auto text = [&](size_t i) -> const std::string& { return std::get<std::string>(arguments[i]); };
   for (size_t i = 1; i < arguments.size(); ++i)
     if (i != 2) TRY_VOID(check_label_name(text(i)));
+  LabelTable& table = site.labels.table;
   auto& vector = std::get<Vector>(arguments[0]);
+  vector.one_metric = false;
   for (Element& element : vector) {
+    Labels labels = table[element.labels];
     std::string joined;
     for (size_t i = 3; i < arguments.size(); ++i) {
       if (i > 3) joined += text(2);
-      joined += element.labels.get(text(i));
+      joined += labels.get(text(i));
     }
-    element.labels.set(text(1), joined);
+    labels.set(text(1), joined);
+    element.labels = table.intern(std::move(labels));
     element.ms = site.at_ms;
     if (text(1) == kMetricName) element.drop_name = false;
   }
@@ -210,7 +218,7 @@ Result<Value> call_timestamp(const CallSite& site, std::vector<Value>& arguments
 }
 
 Result<Value> call_vector(const CallSite& site, std::vector<Value>& arguments) {
-  return Vector{{{}, scalar_at(arguments, 0), site.at_ms, false}};
+  return Vector{{kNoLabels, false, scalar_at(arguments, 0), site.at_ms}};
 }
 
 }  // namespace ordeal::promql

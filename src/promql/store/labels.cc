@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace ordeal::promql {
 namespace {
-
-constexpr unsigned char kLong = 255;
 
 bool plain(std::string_view name, bool colon_allowed) {
   auto legal = [&](char c) {
@@ -18,44 +15,7 @@ bool plain(std::string_view name, bool colon_allowed) {
   return !name.empty() && !(name[0] >= '0' && name[0] <= '9') && std::all_of(name.begin(), name.end(), legal);
 }
 
-void append_text(std::string& to, std::string_view text) {
-  auto size = static_cast<uint32_t>(text.size());
-  if (size < kLong) {
-    to += static_cast<char>(size);
-  } else {
-    to += static_cast<char>(kLong);
-    to.append(reinterpret_cast<const char*>(&size), sizeof size);
-  }
-  to += text;
-}
-
-// The text at `at`, which moves behind it.
-inline std::string_view text_at(const char*& at) {
-  uint32_t size = static_cast<unsigned char>(*at++);
-  if (size == kLong) {
-    std::memcpy(&size, at, sizeof size);
-    at += sizeof size;
-  }
-  std::string_view text(at, size);
-  at += size;
-  return text;
-}
-
 }  // namespace
-
-void Labels::Iterator::read() {
-  if (rest_.empty()) return;
-  const char* at = rest_.data();
-  pair_.first = text_at(at);
-  pair_.second = text_at(at);
-  length_ = static_cast<size_t>(at - rest_.data());
-}
-
-Labels::Iterator& Labels::Iterator::operator++() {
-  rest_.remove_prefix(length_);
-  read();
-  return *this;
-}
 
 Labels::Labels(std::vector<Pair> pairs) {
   auto by_name = [](const Pair& a, const Pair& b) { return a.first < b.first; };
@@ -69,8 +29,12 @@ Labels::Labels(std::vector<Pair> pairs) {
 }
 
 void Labels::append(std::string& to, std::string_view name, std::string_view value) {
-  append_text(to, name);
-  append_text(to, value);
+  for (std::string_view text : {name, value}) {
+    auto size = static_cast<uint32_t>(text.size());
+    to += static_cast<char>(std::min<uint32_t>(size, kLong));
+    if (size >= kLong) to.append(reinterpret_cast<const char*>(&size), sizeof size);
+    to += text;
+  }
 }
 
 void Labels::adopt(const std::string& encoded) {
@@ -79,12 +43,6 @@ void Labels::adopt(const std::string& encoded) {
   if (encoded.empty()) return;
   block_ = new (::operator new(sizeof(Block) + encoded.size())) Block{{1}, static_cast<uint32_t>(encoded.size())};
   std::memcpy(reinterpret_cast<char*>(block_ + 1), encoded.data(), encoded.size());
-}
-
-std::string_view Labels::get(std::string_view name) const {
-  for (const auto& [key, value] : *this)
-    if (key >= name) return key == name ? value : std::string_view();
-  return {};
 }
 
 void Labels::set(std::string_view name, std::string_view value) {
@@ -103,20 +61,20 @@ void Labels::set(std::string_view name, std::string_view value) {
   adopt(encoded);
 }
 
-size_t Labels::size() const {
+size_t LabelsView::size() const {
   size_t count = 0;
   for (Iterator at = begin(); at != end(); ++at) ++count;
   return count;
 }
 
-bool Labels::operator<(const Labels& other) const {
+bool LabelsView::operator<(const LabelsView& other) const {
   Iterator a = begin(), b = other.begin();
   for (; a != end() && b != other.end(); ++a, ++b)
     if (*a != *b) return *a < *b;
   return !(a != end()) && b != other.end();
 }
 
-std::string Labels::text() const {
+std::string LabelsView::text() const {
   std::string_view metric = get(kMetricName);
   std::string head, body;
   if (plain(metric, true)) {

@@ -1,10 +1,12 @@
 // Labels: a label set. Sorted by name, each name once, no empty value (an empty label is an absent one).
-// One block of memory holds them all, shared by copies and never changed in place, so that a copy costs no memory: a
-// store of 100 000 series answers a query without copying a name. Safe to read from two threads, like a std::string.
+// One block of memory holds them all, shared by copies and never changed in place, so that a copy costs no memory. Safe
+// to read from two threads, like a std::string. LabelsView is to Labels what std::string_view is to std::string: it
+// reads the block of a Labels that somebody else keeps, and costs nothing to copy.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -15,47 +17,35 @@ namespace ordeal::promql {
 
 constexpr std::string_view kMetricName = "__name__";
 
-class Labels {
+class LabelsView {
  public:
-  using Pair = std::pair<std::string, std::string>;
-  using View = std::pair<std::string_view, std::string_view>;
+  using Pair = std::pair<std::string_view, std::string_view>;
 
   // Name and value, in the order of names.
   class Iterator {
    public:
-    explicit Iterator(std::string_view rest) : rest_(rest) { read(); }
-    const View& operator*() const { return pair_; }
-    Iterator& operator++();
-    bool operator!=(const Iterator& other) const { return rest_.size() != other.rest_.size(); }
+    explicit Iterator(std::string_view rest) : at_(rest.data()), end_(at_ + rest.size()) { read(); }
+    const Pair& operator*() const { return pair_; }
+    Iterator& operator++() {
+      at_ = next_;
+      read();
+      return *this;
+    }
+    // Of iterators of one label set.
+    bool operator!=(const Iterator& other) const { return end_ - at_ != other.end_ - other.at_; }
 
    private:
     void read();
-    std::string_view rest_;
-    View pair_;
-    size_t length_ = 0;
+    const char* at_;
+    const char* end_;
+    const char* next_ = nullptr;
+    Pair pair_;
   };
 
-  Labels() = default;
-  Labels(const Labels& other) : block_(other.block_) { hold(); }
-  Labels(Labels&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-  Labels& operator=(Labels other) noexcept {
-    std::swap(block_, other.block_);
-    return *this;
-  }
-  ~Labels() { release(); }
-  Labels(std::initializer_list<Pair> pairs) : Labels(std::vector<Pair>(pairs)) {}
-  // In any order; of a name given twice the last counts.
-  explicit Labels(std::vector<Pair> pairs);
+  LabelsView() = default;
 
   // "" when absent.
   std::string_view get(std::string_view name) const;
-  // An empty value erases.
-  void set(std::string_view name, std::string_view value);
-  void erase(std::string_view name) { set(name, {}); }
-  // Those for which keep(name) is true.
-  template <typename Keep>
-  Labels filtered(Keep keep) const;
-
   bool empty() const { return encoded().empty(); }
   size_t size() const;
   Iterator begin() const { return Iterator(encoded()); }
@@ -66,51 +56,98 @@ class Labels {
   // http_requests_total{code="500"}, as Prometheus prints it; {} when empty.
   std::string text() const;
 
-  bool operator==(const Labels& other) const { return block_ == other.block_ || encoded() == other.encoded(); }
-  bool operator<(const Labels& other) const;
+  bool operator==(const LabelsView& other) const { return block_ == other.block_ || encoded() == other.encoded(); }
+  bool operator<(const LabelsView& other) const;
 
- private:
-  static void append(std::string& to, std::string_view name, std::string_view value);
+ protected:
   // Pairs of a length and a text: the length is one byte below 255, else 255 and four bytes.
-  std::string_view encoded() const;
-  void adopt(const std::string& encoded);
-  void hold() const;
-  void release();
-
   struct Block {
     std::atomic<uint32_t> holders;
     uint32_t size;  // of the bytes that follow
   };
+  static constexpr unsigned char kLong = 255;
+
+  std::string_view encoded() const {
+    if (!block_) return {};
+    return {reinterpret_cast<const char*>(block_ + 1), block_->size};
+  }
+
   Block* block_ = nullptr;  // null when empty
 };
 
-inline std::string_view Labels::encoded() const {
-  if (!block_) return {};
-  return {reinterpret_cast<const char*>(block_ + 1), block_->size};
+class Labels : public LabelsView {
+ public:
+  using Pair = std::pair<std::string, std::string>;
+
+  Labels() = default;
+  Labels(LabelsView view) : LabelsView(view) { hold(); }  // NOLINT: takes a share, copies nothing
+  Labels(const Labels& other) : LabelsView(other) { hold(); }
+  Labels(Labels&& other) noexcept { std::swap(block_, other.block_); }
+  Labels& operator=(Labels other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~Labels() { release(); }
+  Labels(std::initializer_list<Pair> pairs) : Labels(std::vector<Pair>(pairs)) {}
+  // In any order; of a name given twice the last counts.
+  explicit Labels(std::vector<Pair> pairs);
+
+  // An empty value erases.
+  void set(std::string_view name, std::string_view value);
+  void erase(std::string_view name) { set(name, {}); }
+  // Those of `from` for which keep(name) is true.
+  template <typename Keep>
+  static Labels filtered(LabelsView from, Keep keep);
+
+ private:
+  static void append(std::string& to, std::string_view name, std::string_view value);
+  void adopt(const std::string& encoded);
+  void hold() const {
+    if (block_) block_->holders.fetch_add(1, std::memory_order_relaxed);
+  }
+  void release() {
+    if (block_ && block_->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) ::operator delete(block_);
+  }
+};
+
+inline void LabelsView::Iterator::read() {
+  if (at_ == end_) return;
+  const char* at = at_;
+  auto text = [&at] {
+    uint32_t size = static_cast<unsigned char>(*at++);
+    if (size == kLong) {
+      std::memcpy(&size, at, sizeof size);
+      at += sizeof size;
+    }
+    std::string_view found(at, size);
+    at += size;
+    return found;
+  };
+  pair_.first = text();
+  pair_.second = text();
+  next_ = at;
 }
 
-inline void Labels::hold() const {
-  if (block_) block_->holders.fetch_add(1, std::memory_order_relaxed);
-}
-
-inline void Labels::release() {
-  if (block_ && block_->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) ::operator delete(block_);
+inline std::string_view LabelsView::get(std::string_view name) const {
+  for (const auto& [key, value] : *this)
+    if (int order = key.compare(name); order >= 0) return order == 0 ? value : std::string_view();
+  return {};
 }
 
 template <typename Keep>
-Labels Labels::filtered(Keep keep) const {
+Labels Labels::filtered(LabelsView from, Keep keep) {
   std::string kept;
-  kept.reserve(encoded().size());
-  for (const auto& [name, value] : *this)
+  kept.reserve(from.bytes());
+  for (const auto& [name, value] : from)
     if (keep(name)) append(kept, name, value);
+  if (kept.size() == from.bytes()) return from;
   Labels labels;
-  if (kept.size() == encoded().size()) return *this;
   labels.adopt(kept);
   return labels;
 }
 
 struct LabelsHash {
-  size_t operator()(const Labels& labels) const { return labels.hash(); }
+  size_t operator()(LabelsView labels) const { return labels.hash(); }
 };
 
 // "text" with Go's escapes.

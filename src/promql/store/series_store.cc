@@ -3,40 +3,10 @@
 #include <algorithm>
 
 namespace ordeal::promql {
-namespace {
-
-// All matchers at once. What a regular expression says of a value is remembered: few values, many series.
-class Filter {
- public:
-  // `known` is one that all series are known to match; null is none.
-  Filter(std::span<const Matcher> matchers, const Matcher* known) {
-    for (const Matcher& matcher : matchers)
-      if (&matcher != known) conditions_.push_back({&matcher, {}});
-  }
-  bool accepts(const Labels& labels) {
-    return std::all_of(conditions_.begin(), conditions_.end(), [&](Condition& condition) {
-      std::string_view value = labels.get(condition.matcher->name());
-      if (condition.matcher->type() == MatchType::kEqual) return value == condition.matcher->value();
-      auto [at, fresh] = condition.known.try_emplace(value, false);
-      if (fresh) at->second = condition.matcher->matches(value);
-      return at->second;
-    });
-  }
-
- private:
-  struct Condition {
-    const Matcher* matcher;
-    std::unordered_map<std::string_view, bool> known;
-  };
-  std::vector<Condition> conditions_;
-};
-
-}  // namespace
-
 bool SeriesStore::append(const Labels& labels, int64_t ms, double value) {
   newest_ms_ = std::max(newest_ms_, ms);
   if (swept_ms_ == std::numeric_limits<int64_t>::min() || newest_ms_ - swept_ms_ > limits_.keep_ms) sweep();
-  Stored* stored = find_or_create(labels);
+  StoredSeries* stored = find_or_create(labels);
   if (!stored) return false;
   if (stored->buffer.size() > stored->head && stored->buffer.back().ms >= ms) {
     ++dropped_.out_of_order;
@@ -57,23 +27,25 @@ bool SeriesStore::append(const Labels& labels, int64_t ms, double value) {
   return true;
 }
 
-SeriesStore::Stored* SeriesStore::find_or_create(const Labels& labels) {
-  if (auto found = series_.find(labels); found != series_.end()) return &found->second;
+StoredSeries* SeriesStore::find_or_create(const Labels& labels) {
+  std::string_view name = labels.get(kMetricName);
+  size_t hash = labels.hash();
+  if (auto metric = metrics_.find(name); metric != metrics_.end())
+    if (StoredSeries* known = metric->second.find(labels, hash)) return known;
   if (labels.bytes() > limits_.label_bytes) {
     ++dropped_.labels_too_long;
     return nullptr;
   }
-  if (series_.size() >= limits_.series) sweep();
-  if (series_.size() >= limits_.series) {
+  if (series_ >= limits_.series) sweep();
+  if (series_ >= limits_.series) {
     ++dropped_.too_many_series;
     return nullptr;
   }
-  auto entry = series_.try_emplace(labels).first;
-  by_name_[std::string(labels.get(kMetricName))].entries.push_back(&*entry);
-  return &entry->second;
+  ++series_;
+  return &metrics_.try_emplace(std::string(name)).first->second.add(labels, hash);
 }
 
-void SeriesStore::drop_oldest(Stored& stored, size_t count) {
+void SeriesStore::drop_oldest(StoredSeries& stored, size_t count) {
   stored.head += count;
   samples_ -= count;
   if (stored.head * 2 < stored.buffer.size()) return;
@@ -81,7 +53,7 @@ void SeriesStore::drop_oldest(Stored& stored, size_t count) {
   stored.head = 0;
 }
 
-void SeriesStore::expire(Stored& stored) {
+void SeriesStore::expire(StoredSeries& stored) {
   auto live = stored.live();
   auto kept = std::find_if(live.begin(), live.end(),
                            [&](const Sample& sample) { return sample.ms >= newest_ms_ - limits_.keep_ms; });
@@ -89,53 +61,44 @@ void SeriesStore::expire(Stored& stored) {
 }
 
 void SeriesStore::sweep() {
+  // Nothing ends while the newest sample stays the newest: a store that is full must not be swept for each new series.
+  if (swept_ms_ == newest_ms_) return;
   swept_ms_ = newest_ms_;
-  for (auto at = series_.begin(); at != series_.end();) {
-    expire(at->second);
-    if (!at->second.live().empty()) {
-      ++at;
-      continue;
-    }
-    auto named = by_name_.find(std::string(at->first.get(kMetricName)));
-    named->second.erase(&*at);
-    if (named->second.entries.empty()) by_name_.erase(named);
-    at = series_.erase(at);
+  series_ = 0;
+  for (auto at = metrics_.begin(); at != metrics_.end();) {
+    MetricSeries& metric = at->second;
+    for (StoredSeries& stored : metric.all()) expire(stored);
+    metric.erase_empty();
+    series_ += metric.all().size();
+    at = metric.all().empty() ? metrics_.erase(at) : std::next(at);
   }
 }
 
-void SeriesStore::Named::erase(const Entry* entry) {
-  auto at = std::find(entries.begin(), entries.end(), entry);
-  if (static_cast<size_t>(at - entries.begin()) < sorted) --sorted;
-  entries.erase(at);
-}
-
-const std::vector<const SeriesStore::Entry*>& SeriesStore::Named::in_order() {
-  if (sorted == entries.size()) return entries;
-  auto by_labels = [](const Entry* a, const Entry* b) { return a->first < b->first; };
-  auto middle = entries.begin() + static_cast<ptrdiff_t>(sorted);
-  std::sort(middle, entries.end(), by_labels);
-  std::inplace_merge(entries.begin(), middle, entries.end(), by_labels);
-  sorted = entries.size();
-  return entries;
-}
-
-std::vector<Series> SeriesStore::select(std::span<const Matcher> matchers) const {
-  std::vector<Series> found;
-  auto name = std::find_if(matchers.begin(), matchers.end(), [](const Matcher& matcher) {
-    return matcher.name() == kMetricName && matcher.type() == MatchType::kEqual;
-  });
-  Filter filter(matchers, name == matchers.end() ? nullptr : &*name);
-  auto take = [&](Named& named) {
-    found.reserve(found.size() + named.entries.size());
-    for (const Entry* entry : named.in_order())
-      if (filter.accepts(entry->first)) found.push_back({entry->first, entry->second.live()});
+Selection SeriesStore::select(std::span<const Matcher> matchers) const {
+  Selection found;
+  const Matcher* exact = nullptr;
+  std::vector<const Matcher*> of_name, of_labels;
+  for (const Matcher& matcher : matchers) {
+    bool name = matcher.name() == kMetricName;
+    if (name && matcher.type() == MatchType::kEqual) exact = &matcher;
+    (name ? of_name : of_labels).push_back(&matcher);
+  }
+  auto take = [&](std::string_view name, MetricSeries& metric) {
+    auto matches = [name](const Matcher* matcher) { return matcher->matches(name); };
+    if (std::all_of(of_name.begin(), of_name.end(), matches)) metric.select(of_labels, found);
   };
-  if (name != matchers.end()) {
-    if (auto named = by_name_.find(name->value()); named != by_name_.end()) take(named->second);
+  if (exact) {
+    auto metric = metrics_.find(exact->value());
+    if (metric == metrics_.end()) return found;
+    take(metric->first, metric->second);
+    found.one_metric = !metric->second.has_metadata();
+    found.index = &metric->second;
     return found;
   }
-  for (auto& [metric, named] : by_name_) take(named);
-  std::sort(found.begin(), found.end(), [](const Series& a, const Series& b) { return a.labels < b.labels; });
+  for (auto& [name, metric] : metrics_) take(name, metric);
+  found.rows.clear();
+  std::sort(found.series.begin(), found.series.end(),
+            [](const Series& a, const Series& b) { return a.labels < b.labels; });
   return found;
 }
 

@@ -2,16 +2,15 @@
 // Bounds (see Limits): a series keeps the samples of the last `keep_ms` before the newest sample of the whole store,
 // and at most `samples_per_series`; what is over the other limits is dropped and counted, never an error.
 // Memory: a live sample takes 16 bytes and its buffer at most four times that, so with the defaults at most
-// 2 M * 64 B = 128 MiB of samples and 10 000 * about 5 KiB = 50 MiB of labels; typically a tenth of it.
+// 2 M * 64 B = 128 MiB of samples; 10 000 * about 5 KiB = 50 MiB of labels; and 10 000 * 1 KiB = 10 MiB of index, which
+// grows by 60 bytes a series for each label that queries ask for, at most 16 of a metric. Typically a tenth of it.
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
-#include "promql/store/storage.h"
+#include "promql/store/metric_series.h"
 
 namespace ordeal::promql {
 
@@ -41,40 +40,29 @@ class SeriesStore : public Storage {
   using Listener = std::function<void(const Labels& labels, int64_t ms, double value)>;
   void set_listener(Listener listener) { listener_ = std::move(listener); }
 
-  // By labels.
-  std::vector<Series> select(std::span<const Matcher> matchers) const override;
+  // By labels. The first that asks for a label of a metric pays for its index.
+  Selection select(std::span<const Matcher> matchers) const override;
 
-  size_t series_count() const { return series_.size(); }
+  size_t series_count() const { return series_; }
   size_t sample_count() const { return samples_; }
   const Dropped& dropped() const { return dropped_; }
 
  private:
-  struct Stored {
-    std::vector<Sample> buffer;
-    size_t head = 0;  // samples before it are gone
-
-    std::span<const Sample> live() const { return std::span(buffer).subspan(head); }
-  };
-  using Map = std::unordered_map<Labels, Stored, LabelsHash>;
-  using Entry = Map::value_type;
-  // The series of one metric. New ones come last, and are put in their place when somebody asks.
-  struct Named {
-    std::vector<const Entry*> entries;
-    size_t sorted = 0;  // of the first entries
-
-    void erase(const Entry* entry);
-    const std::vector<const Entry*>& in_order();
+  struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
   };
 
-  Stored* find_or_create(const Labels& labels);
-  void drop_oldest(Stored& stored, size_t count);
-  void expire(Stored& stored);
+  StoredSeries* find_or_create(const Labels& labels);
+  void drop_oldest(StoredSeries& stored, size_t count);
+  void expire(StoredSeries& stored);
   void sweep();
 
   Limits limits_;
   Listener listener_;
-  Map series_;
-  mutable std::unordered_map<std::string, Named> by_name_;
+  // Mutable for what selecting sorts and indexes.
+  mutable std::unordered_map<std::string, MetricSeries, NameHash, std::equal_to<>> metrics_;
+  size_t series_ = 0;
   size_t samples_ = 0;
   int64_t newest_ms_ = std::numeric_limits<int64_t>::min();
   int64_t swept_ms_ = std::numeric_limits<int64_t>::min();

@@ -13,7 +13,7 @@ Labels up(const std::string& job) { return Labels{{"__name__", "up"}, {"job", jo
 
 std::vector<Series> all_of(const SeriesStore& store, const std::string& name) {
   std::vector<Matcher> matchers{matcher(MatchType::kEqual, "__name__", name)};
-  return store.select(matchers);
+  return store.select(matchers).series;
 }
 
 TEST(Labels, AreASetSortedByNameWithoutEmptyValues) {
@@ -69,7 +69,7 @@ TEST(SeriesStore, SelectsByMatchersInTheOrderOfLabels) {
 
   std::vector<Matcher> by_job{matcher(MatchType::kRegex, "job", "a|c"),
                               matcher(MatchType::kNotEqual, "__name__", "up")};
-  auto others = store.select(by_job);
+  auto others = store.select(by_job).series;
   ASSERT_EQ(others.size(), 1u);
   EXPECT_EQ(others[0].labels.get("__name__"), "down");
 }

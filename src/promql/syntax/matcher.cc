@@ -4,6 +4,21 @@
 #include <re2/re2.h>
 
 namespace ordeal::promql {
+namespace {
+
+// "a|b" and "(a|b)" as a and b; nothing of what says more than that.
+std::vector<std::string> alternatives(std::string_view pattern) {
+  if (pattern.starts_with('(') && pattern.ends_with(')')) pattern = pattern.substr(1, pattern.size() - 2);
+  if (pattern.find_first_of("\\.+*?()[]{}^$") != pattern.npos) return {};
+  std::vector<std::string> found;
+  for (size_t start = 0, end = 0; end != pattern.npos; start = end + 1) {
+    end = pattern.find('|', start);
+    found.emplace_back(pattern.substr(start, end == pattern.npos ? end : end - start));
+  }
+  return found;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const re2::RE2>> compile_regex(std::string_view pattern) {
   RE2::Options options;
@@ -18,6 +33,8 @@ Result<std::shared_ptr<const re2::RE2>> compile_regex(std::string_view pattern) 
 Result<Matcher> Matcher::create(MatchType type, std::string name, std::string value) {
   Matcher matcher(type, std::move(name), std::move(value));
   if (type == MatchType::kRegex || type == MatchType::kNotRegex) matcher.regex_ = TRY(compile_regex(matcher.value_));
+  if (type == MatchType::kEqual) matcher.listed_ = {matcher.value_};
+  if (type == MatchType::kRegex) matcher.listed_ = alternatives(matcher.value_);
   return matcher;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -22,6 +23,8 @@ class Matcher {
   static Result<Matcher> create(MatchType type, std::string name, std::string value);
 
   bool matches(std::string_view value) const;
+  // All values that it matches, where its text lists them: ="a", =~"a|b". Null elsewhere.
+  const std::vector<std::string>* listed() const { return listed_.empty() ? nullptr : &listed_; }
   // The operator: = != =~ !~
   std::string_view symbol() const;
 
@@ -40,6 +43,7 @@ class Matcher {
   std::string name_;
   std::string value_;
   std::shared_ptr<const re2::RE2> regex_;
+  std::vector<std::string> listed_;
 };
 
 // The compiled form of PromQL's anchored regular expressions, for matchers and label_replace.
