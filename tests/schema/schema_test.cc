@@ -82,6 +82,7 @@ const std::vector<Known> kObjects{
     {"experiment", "sources", "experiment-full.yaml", "/sources"},
     {"experiment", "scrape", "experiment-full.yaml", "/sources/scrape/0"},
     {"experiment", "on_breach", "experiment-full.yaml", "/on_breach"},
+    {"experiment", "budget", "experiment-full.yaml", "/budget"},
     {"experiment", "resource", "experiment-resource.yaml", ""},
     {"experiment", "args_cpu", "experiment-attack-cpu.yaml", "/attack/args"},
     {"experiment", "args_latency", "experiment-attack-latency.yaml", "/attack/args"},
