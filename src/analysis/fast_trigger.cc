@@ -135,13 +135,13 @@ FastAlarm FastTrigger::too_many(const Group& group, BootTime now) const {
   double bad = group.alarms->bad, total = group.alarms->total, share = bad / total;
   std::string text = fmt::format("{:.0f} of {:.0f} events were bad ({:.3g} %) within {}, {:.3g} % is allowed", bad,
                                  total, share * 100, rounded(now - group.alarms->since), options_.allowed * 100);
-  return {FastAlarm::Kind::kCusum, group.last.name, share, std::move(text)};
+  return {FastAlarm::Kind::kCusum, group.last.name, std::move(text)};
 }
 
 std::optional<FastAlarm> FastTrigger::look_for_silence() const {
   int64_t silent_ms = newest_ms_ - last_event_ms_;
   if (silent_after_ms_ == 0 || silent_ms < silent_after_ms_) return std::nullopt;
-  return FastAlarm{FastAlarm::Kind::kSilence, "", std::nullopt,
+  return FastAlarm{FastAlarm::Kind::kSilence, "",
                    fmt::format("no event for {}, {:.3g} a second before the attack", rounded(milliseconds(silent_ms)),
                                traffic_.rate())};
 }

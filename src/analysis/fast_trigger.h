@@ -38,9 +38,8 @@ struct FastOptions {
 struct FastAlarm {
   enum class Kind { kCusum, kSilence };
   Kind kind = Kind::kCusum;
-  std::string group;            // which one, when the query has several
-  std::optional<double> share;  // of bad events
-  std::string text;             // "57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed"
+  std::string group;  // which one, when the query has several
+  std::string text;   // "57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed"
 };
 const char* to_text(FastAlarm::Kind kind);
 

@@ -37,7 +37,7 @@ json::Value describe_expectation(const analysis::Judge& judge) {
                     {"condition", expectation.condition},
                     {"when", when_of(expectation)},
                     {"halt", expectation.halt}};
-  data["trigger"] = judge.design().text;
+  if (judge.design().kind == analysis::TriggerDesign::Kind::kCounts) data["trigger"] = judge.design().text;
   if (expectation.http && expectation.http->latency) data["unit"] = "s";
   if (auto threshold = judge.condition().threshold())
     data["threshold"] = json::Object{{"op", expr::symbol(threshold->comparison)}, {"value", threshold->value}};

@@ -167,7 +167,7 @@ void Machine::count(size_t index, const Observation& observation, const analysis
   if (phase_ != Phase::kInject && phase_ != Phase::kDuring) return;
   auto alarm = trigger.observe(*observation.counts, now_);
   if (alarm && counts_in_phase(index))
-    on_breach(index, {describe_alarm(expectation, *alarm, judgement), alarm->share, to_text(alarm->kind), Nanos(0),
+    on_breach(index, {describe_alarm(expectation, *alarm, judgement), judgement.value, to_text(alarm->kind), Nanos(0),
                       "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
 }
 

@@ -105,7 +105,9 @@ std::vector<Flag> Chart::make_flags() const {
   for (const BreachSummary& breach : summary_.breaches)
     if (breach.expectation == index_ && flags.size() < 4)
       flags.push_back({x(breach.at), "bad",
-                       breach.value ? "◆ breach " + format_value(*breach.value, unit_of(expectation_)) : "◆ breach"});
+                       breach.counted() ? "◆ breach, counted"
+                       : breach.value   ? "◆ breach " + format_value(*breach.value, unit_of(expectation_))
+                                        : "◆ breach"});
   if (summary_.halt) {
     auto after = summary_.breach_to_halt();
     flags.push_back({x(summary_.halt->at), "stop", after ? "■ halt +" + format_latency(*after) : "■ halt"});

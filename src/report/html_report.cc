@@ -165,6 +165,7 @@ void Page::put_expectation(size_t index) {
   html_.close();
   html_.raw(draw_chart(summary_, index, wide_chart())).raw(draw_chart(summary_, index, narrow_chart()));
   html_.element("code", {{"class", "query"}}, expectation.text);
+  if (!expectation.trigger.empty()) html_.element("small", {}, "Also a breach, by counting: " + expectation.trigger);
   html_.close();
 }
 

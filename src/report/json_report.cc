@@ -54,9 +54,13 @@ class Writer {
         {"phase", to_text(span.phase)}, {"begin_s", at(span.begin)}, {"end_s", at(span.end)}, {"why", span.why}};
   }
   json::Value breach(const BreachSummary& breach) const {
-    return json::Object{{"expectation", breach.name},     {"at_s", at(breach.at)},
-                        {"phase", to_text(breach.phase)}, {"value", optional_number(breach.value)},
-                        {"condition", breach.condition},  {"trigger", breach.trigger}};
+    return json::Object{{"expectation", breach.name},
+                        {"at_s", at(breach.at)},
+                        {"phase", to_text(breach.phase)},
+                        {"value", optional_number(breach.value)},
+                        {"condition", breach.condition},
+                        {"trigger", breach.trigger},
+                        {"text", breach.text}};
   }
   json::Value impact(const ImpactSummary& impact) const {
     return json::Object{{"impact", impact.id},

@@ -7,7 +7,9 @@
 namespace ordeal::report {
 namespace {
 
-bool has(const std::string& page, const std::string& line) { return page.find("\n" + line + "\n") != std::string::npos; }
+bool has(const std::string& page, const std::string& line) {
+  return page.find("\n" + line + "\n") != std::string::npos;
+}
 
 TEST(RunMetrics, FollowARunFromItsBaselineToItsEnd) {
   metrics::Registry registry;

@@ -60,7 +60,9 @@ class Projection {
   void on_proof(const RunEvent& event);
   void on_action(const RunEvent& event);
   void on_verdict(const RunEvent& event);
-  void on_note(const RunEvent& event) { summary_.notes.push_back(text_of(event.data, "text")); }
+  void on_note(const RunEvent& event) {
+    if (text_of(event.data, "level") != "info") summary_.notes.push_back(text_of(event.data, "text"));
+  }
   void finish();
   Standing standing(const ExpectationSummary& expectation, size_t index, const std::string& when) const;
 
@@ -124,6 +126,7 @@ void Projection::on_run(const RunEvent& event) {
     expectation.text = text_of(item, "text");
     expectation.condition = text_of(item, "condition");
     expectation.unit = text_of(item, "unit");
+    expectation.trigger = text_of(item, "trigger");
     expectation.threshold = threshold_of(item);
     expectation.halts = flag_of(item, "halt", true);
     for (const std::string& when : texts_of(item, "when")) expectation.when.push_back({when, {}, 0, 0, {}});
@@ -171,7 +174,7 @@ void Projection::on_breach(const RunEvent& event) {
   auto index = number_of(data, "expectation");
   summary_.breaches.push_back({event.boot, index && *index > 0 ? static_cast<size_t>(*index) : 0, text_of(data, "name"),
                                text_of(data, "condition"), text_of(data, "trigger"), phase_of(data),
-                               number_of(data, "value"), millis_of(data, "since_ms")});
+                               number_of(data, "value"), millis_of(data, "since_ms"), text_of(data, "text")});
 }
 
 void Projection::on_inject(const RunEvent& event) {

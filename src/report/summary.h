@@ -48,6 +48,7 @@ struct WhenSummary {
 
 struct ExpectationSummary {
   std::string name, text, condition, unit;
+  std::string trigger;  // what is counted beside the query; "" is nothing
   std::optional<Threshold> threshold;
   bool halts = true;
   std::vector<WhenSummary> when;  // only those that the expectation names
@@ -65,6 +66,8 @@ struct BreachSummary {
   Phase phase = Phase::kDuring;
   std::optional<double> value;
   Nanos since{0};
+  std::string text;  // a sentence with the number that decided
+  bool counted() const { return trigger == "cusum" || trigger == "silence"; }
 };
 
 struct ImpactSummary {

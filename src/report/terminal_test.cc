@@ -63,8 +63,8 @@ TEST(TerminalView, PlainLinesTellEachThingOnceAndReadingsEveryFiveSeconds) {
   }
   std::string text = joined(lines);
   EXPECT_LT(lines.size(), 60u) << text;
-  for (const char* part :
-       {"breach: p95 latency was 1.03", "halt: the breach ends the attack", "phase: recovery", "error rate has no data"})
+  for (const char* part : {"breach: p95 latency was 1.03", "halt: the breach ends the attack", "phase: recovery",
+                           "error rate has no data"})
     EXPECT_TRUE(has(text, part)) << part << "\n" << text;
   size_t readings = 0;
   for (const std::string& line : lines) readings += has(line, "replicas up 3 (holds)");
