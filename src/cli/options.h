@@ -14,6 +14,7 @@ struct RunOptions {
   std::string prometheus;
   std::string state_dir;
   std::vector<std::string> reports;  // files; the ending says the format
+  bool no_rollback = false;
   bool json = false;
   bool quiet = false;
 };

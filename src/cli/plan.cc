@@ -4,6 +4,7 @@
 #include "base/duration.h"
 #include "cli/commands.h"
 #include "cli/prepare.h"
+#include "rollback/rollback.h"
 
 namespace ordeal::cli {
 namespace {
@@ -30,6 +31,18 @@ void print_steps(const Victim& victim, const VictimPlan& plan) {
   }
 }
 
+void print_rollback(const std::vector<RollbackAction>& actions) {
+  for (const RollbackAction& action : actions) {
+    fmt::print("Rollback    {}, at most {}\n", to_text(action), format_duration(action.timeout));
+    json::Object data = rollback::describe(action);
+    const json::Value* calls = data.if_contains("calls");
+    if (!calls) continue;
+    for (const json::Value& call : calls->as_array())
+      fmt::print("    call  {} {}\n          {}\n", std::string_view(call.at("method").as_string()),
+                 std::string_view(call.at("path").as_string()), json::write(call.at("body")));
+  }
+}
+
 void print_text(const Prepared& prepared) {
   const Experiment& experiment = prepared.experiment;
   fmt::print("Experiment  {}\n", experiment.name);
@@ -47,6 +60,9 @@ void print_text(const Prepared& prepared) {
                e.remote, e.remote_port);
   for (const Expectation& e : experiment.expect)
     fmt::print("Expect      {}: {}{}\n", e.name, e.condition, e.halt ? ", a breach halts" : "");
+  if (experiment.rollback) print_rollback(*experiment.rollback);
+  if (prepared.rollback_refusal) fmt::print("Refused     {}\n", prepared.rollback_refusal->message());
+  for (const std::string& note : prepared.notes) fmt::print("Note        {}\n", note);
   for (const std::string& warning : prepared.warnings) fmt::print("Warning     {}\n", warning);
   fmt::print("Nothing was touched.\n");
 }
@@ -63,6 +79,10 @@ json::Value to_json(const Prepared& prepared) {
   for (const Refusal& r : prepared.selection.refused)
     refused.push_back(json::Object{{"victim", r.victim}, {"rule", r.rule}});
   for (const std::string& warning : prepared.warnings) warnings.push_back(json::Value(warning));
+  json::Array rollback, notes;
+  for (const std::string& note : prepared.notes) notes.push_back(json::Value(note));
+  if (prepared.experiment.rollback)
+    for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
   return json::Object{{"experiment", ordeal::to_json(prepared.experiment)},
                       {"candidates", prepared.selection.candidates},
                       {"victims", std::move(victims)},
@@ -70,12 +90,17 @@ json::Value to_json(const Prepared& prepared) {
                       {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
                       {"source_refused", prepared.source_refusal ? json::Value(prepared.source_refusal->message())
                                                                  : json::Value(nullptr)},
+                      {"rollback", std::move(rollback)},
+                      {"rollback_refused", prepared.rollback_refusal ? json::Value(prepared.rollback_refusal->message())
+                                                                     : json::Value(nullptr)},
+                      {"notes", std::move(notes)},
                       {"warnings", std::move(warnings)}};
 }
 
 ExitCode worst_of(const Prepared& prepared) {
   ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
-  if (prepared.source_refusal) code = stronger(code, exit_code_of(*prepared.source_refusal));
+  for (const auto& refusal : {prepared.source_refusal, prepared.rollback_refusal})
+    if (refusal) code = stronger(code, exit_code_of(*refusal));
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
   return code;

@@ -29,6 +29,8 @@ struct Prepared {
   std::vector<packets::Exemption> exemptions;
   std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
   std::optional<Error> source_refusal;    // why nothing can be watched now
+  std::optional<Error> rollback_refusal;  // why the rollback could not be sent
+  std::vector<std::string> notes;         // what was made of an Argo file
   std::vector<std::string> warnings;
 };
 

@@ -14,6 +14,7 @@
 #include "cli/replay.h"
 #include "cli/write_report.h"
 #include "guard/latch.h"
+#include "rollback/rollback.h"
 #include "store/store.h"
 #include "sys/capability.h"
 
@@ -30,7 +31,8 @@ Result<> check_latch(const guard::Paths& paths) {
 
 // What a plan alone cannot do, a run refuses before anything is touched.
 Result<> check_plans(const Prepared& prepared) {
-  if (prepared.source_refusal) return tl::unexpected(*prepared.source_refusal);
+  for (const auto& refusal : {prepared.source_refusal, prepared.rollback_refusal})
+    if (refusal) return tl::unexpected(*refusal);
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal && plan.refusal->code == Errc::kRefused) return tl::unexpected(*plan.refusal);
@@ -60,7 +62,12 @@ Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOption
 json::Value plan_record(const Prepared& prepared) {
   json::Array victims;
   for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
-  return json::Object{{"candidates", prepared.selection.candidates}, {"victims", std::move(victims)}};
+  json::Array rollback;
+  if (prepared.experiment.rollback)
+    for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
+  return json::Object{{"candidates", prepared.selection.candidates},
+                      {"victims", std::move(victims)},
+                      {"rollback", std::move(rollback)}};
 }
 
 Result<> write_reports(const std::vector<RunEvent>& events, const std::vector<std::string>& files) {

@@ -196,16 +196,6 @@ Result<Sources> decode_sources(const Reader& reader) {
   return sources;
 }
 
-Result<ActuatorSpec> decode_actuator(const Reader& reader) {
-  TRY_VOID(reader.only({"command", "timeout"}));
-  ActuatorSpec spec;
-  Reader command = TRY(reader.at("command"));
-  spec.command = TRY(command.texts());
-  if (spec.command.empty()) return command.expected("a program and its arguments");
-  if (auto field = TRY(reader.find("timeout"))) spec.timeout = TRY(field->duration(1s));
-  return spec;
-}
-
 // What an experiment and its --expect file have in common.
 Result<> decode_watching(const Reader& reader, Experiment& experiment) {
   if (auto field = TRY(reader.find("hypothesis"))) {
@@ -222,21 +212,23 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
   }
   if (auto field = TRY(reader.find("baseline"))) experiment.baseline = TRY(field->duration(1s));
   if (auto field = TRY(reader.find("recovery"))) experiment.recovery = TRY(field->duration(1s));
-  if (auto field = TRY(reader.find("on_breach"))) experiment.on_breach = TRY(decode_actuator(*field));
+  if (auto field = TRY(reader.find("rollback"))) experiment.rollback = TRY(decode_rollback(*field));
   return {};
 }
 
 Result<> refuse_future_keys(const Reader& reader) {
-  for (std::string_view key : {"traffic", "findings", "rollback", "budget"})
+  for (std::string_view key : {"traffic", "findings", "budget"})
     if (auto field = TRY(reader.find(key)))
       return field->refuse(fmt::format("\"{}\" is not supported by this version of Ordeal", key));
+  if (auto field = TRY(reader.find("on_breach")))
+    return field->refuse("\"on_breach\" is a list of actions now: rollback: [{command: [PROGRAM, …]}]");
   return {};
 }
 
 Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
   TRY_VOID(refuse_future_keys(reader));
   TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
-                        "sources", "min_injected", "baseline", "recovery", "on_breach"}));
+                        "sources", "min_injected", "baseline", "recovery", "rollback"}));
   Experiment experiment;
   experiment.name = outer_name;
   if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
@@ -257,6 +249,7 @@ bool is_http_url(std::string_view url) {
   size_t start = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
   if (start == 0) return false;
   std::string_view place = url.substr(start, url.find_first_of("/?#", start) - start);
+  place.remove_prefix(place.rfind('@') + 1);  // user and password
   size_t colon = place.rfind(':');
   if (colon == std::string_view::npos || place.ends_with(']')) return !place.empty();
   auto port = parse_number<uint16_t>(place.substr(colon + 1));
@@ -278,7 +271,7 @@ Result<Experiment> decode_experiment(const json::Document& document) {
 Result<> merge_expectations(Experiment& experiment, const json::Document& document) {
   Reader reader(document);
   TRY_VOID(refuse_future_keys(reader));
-  TRY_VOID(reader.only({"hypothesis", "expect", "sources", "baseline", "recovery", "on_breach"}));
+  TRY_VOID(reader.only({"hypothesis", "expect", "sources", "baseline", "recovery", "rollback"}));
   return decode_watching(reader, experiment);
 }
 

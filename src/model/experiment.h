@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "json/yaml.h"
 #include "model/attack.h"
+#include "model/rollback.h"
 #include "model/victim.h"
 
 namespace ordeal {
@@ -77,12 +78,6 @@ struct Sources {
   Nanos interval = 200ms;            // of a tick, and of the scraper
 };
 
-// What is done after a breach, when the fault is off: a program by argv.
-struct ActuatorSpec {
-  std::vector<std::string> command;
-  Nanos timeout = 30s;
-};
-
 struct Experiment {
   std::string name;
   std::string description;
@@ -95,7 +90,7 @@ struct Experiment {
   double min_injected = 100;  // percent of the chosen victims that must be hit
   Nanos baseline = 5s;        // watching before the attack
   Nanos recovery = 30s;       // at most, until the `after` expectations hold
-  std::optional<ActuatorSpec> on_breach;
+  std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
 };
 
 // http or https, a host, and a port from 1 to 65535 when there is one.
@@ -103,7 +98,7 @@ bool is_http_url(std::string_view url);
 constexpr const char* kUrlExpected = "a URL such as http://127.0.0.1:8000/metrics";
 
 Result<Experiment> decode_experiment(const json::Document& document);
-// The file of --expect: {expect: […], sources: …, hypothesis, baseline, recovery, on_breach}. Expectations of the
+// The file of --expect: {expect: […], sources: …, hypothesis, baseline, recovery, rollback}. Expectations of the
 // same name are an error; a value that both files give and that differs is an error.
 Result<> merge_expectations(Experiment& experiment, const json::Document& document);
 
