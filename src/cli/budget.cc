@@ -56,7 +56,7 @@ Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const sl
   slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
   double bad = TRY(asker.number(queries.bad)).value_or(0), total = TRY(asker.number(queries.total)).value_or(0);
   ObjectiveState state;
-  state.name = objective.name.empty() ? slo.name : slo.name + ": " + objective.name;
+  state.name = slo::full_name(slo, objective);
   auto budget = slo::make_budget(objective, span, bad, total);
   if (!budget) return wrap(budget.error(), fmt::format("\"{}\"", state.name));
   state.budget = *budget;

@@ -1,6 +1,5 @@
 #include "cli/local_world.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -18,7 +17,6 @@ namespace ordeal::cli {
 namespace {
 
 constexpr Nanos kReaperLimit = 3s;
-constexpr size_t kMaxOutput = 4096;
 
 Result<UniqueFd> take_signals() {
   sigset_t set;
@@ -49,6 +47,11 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
   world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
     w->events_.push_back(engine::Seen{index, observation});
   }));
+  world->rollback_ =
+      TRY(rollback::Rollback::create(experiment.rollback.value_or(std::vector<RollbackAction>{}), world->run_id_,
+                                     [w = world.get()](rollback::ActionDone done) {
+                                       w->events_.push_back(engine::Acted{std::move(done.data), done.took, done.last});
+                                     }));
   return world;
 }
 
@@ -56,17 +59,17 @@ void LocalWorld::wait(BootTime until) {
   pollfd fds[4] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
                    {signals_.get(), POLLIN, 0},
                    {watcher_->descriptor(), POLLIN, 0},
-                   {actuator_ ? actuator_->fd() : -1, POLLIN, 0}};
+                   {rollback_->descriptor(), POLLIN, 0}};
   Nanos left = events_.empty() ? std::max(Nanos(0), until - boot_now()) : Nanos(0);
   timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
   ::ppoll(fds, 4, &limit, nullptr);
   if (fds[2].revents != 0) watcher_->dispatch();
+  if (fds[3].revents != 0) rollback_->dispatch();
 }
 
 std::vector<engine::Event> LocalWorld::collect() {
   collect_guard();
   collect_signals();
-  collect_actuator();
   std::vector<engine::Event> events(events_.begin(), events_.end());
   events_.clear();
   return events;
@@ -129,7 +132,10 @@ void LocalWorld::collect_signals() {
 
 void LocalWorld::perform(const engine::Action& action) {
   if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation);
-  if (auto* act_now = std::get_if<engine::Act>(&action)) act(act_now->why);
+  if (auto* act = std::get_if<engine::Act>(&action)) {
+    failpoint("engine.before_action");
+    rollback_->act(act->why);
+  }
   if (guard_lost_) return;
   if (auto* inject = std::get_if<engine::Inject>(&action)) {
     failpoint("engine.before_inject");
@@ -142,43 +148,6 @@ void LocalWorld::perform(const engine::Action& action) {
     guard_.revert_all(revert->why);
     failpoint("engine.asked_to_revert");
   }
-}
-
-void LocalWorld::act(const std::string& why) {
-  failpoint("engine.before_action");
-  sys::SpawnOptions options;
-  options.argv = experiment_.on_breach->command;
-  options.out = sys::Stream::kPipe;
-  options.err = sys::Stream::kPipe;
-  std::vector<std::string> environment;
-  for (char** variable = environ; *variable; ++variable) environment.emplace_back(*variable);
-  environment.push_back("ORDEAL_RUN=" + run_id_);
-  environment.push_back("ORDEAL_BREACH=" + why);
-  options.environment = std::move(environment);
-  acted_ = boot_now();
-  actuator_output_.clear();
-  auto child = sys::Child::start(options);
-  if (!child) {
-    events_.push_back(engine::Acted{options.argv, 127, child.error().message(), Nanos(0)});
-    return;
-  }
-  for (int fd : {child->out(), child->err()}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
-  actuator_ = std::move(*child);
-}
-
-void LocalWorld::collect_actuator() {
-  if (!actuator_) return;
-  char buffer[1024];
-  for (int fd : {actuator_->out(), actuator_->err()})
-    for (ssize_t n; (n = ::read(fd, buffer, sizeof buffer)) > 0;)
-      if (actuator_output_.size() < kMaxOutput) actuator_output_.append(buffer, static_cast<size_t>(n));
-  auto status = actuator_->wait(Nanos(0));
-  bool late = boot_now() - acted_ > experiment_.on_breach->timeout;
-  if (!status && !late) return;
-  if (late) actuator_output_ += "\nkilled at its time limit";
-  int code = status && status->signal == 0 ? status->code : 124;
-  events_.push_back(engine::Acted{experiment_.on_breach->command, code, actuator_output_, boot_now() - acted_});
-  actuator_.reset();
 }
 
 }  // namespace ordeal::cli

@@ -11,7 +11,7 @@
 #include "guard/client.h"
 #include "guard/paths.h"
 #include "model/seams.h"
-#include "sys/spawn.h"
+#include "rollback/rollback.h"
 #include "watch/source_watcher.h"
 
 namespace ordeal::cli {
@@ -36,9 +36,7 @@ class LocalWorld : public engine::World {
              guard::Paths paths, std::string run_id);
   void collect_guard();
   void collect_signals();
-  void collect_actuator();
   engine::Event translate(const guard::GuardEvent& event);
-  void act(const std::string& why);
   std::string left_behind() const;
 
   const Experiment& experiment_;
@@ -49,9 +47,7 @@ class LocalWorld : public engine::World {
   std::unique_ptr<watch::SourceWatcher> watcher_;
   UniqueFd signals_;
   std::deque<engine::Event> events_;
-  std::optional<sys::Child> actuator_;
-  BootTime acted_{};
-  std::string actuator_output_;
+  std::unique_ptr<rollback::Rollback> rollback_;
   bool guard_lost_ = false;
 };
 

@@ -36,6 +36,7 @@ void add_experiment(CLI::App* command, RunOptions& options) {
   command->add_option("--prometheus", options.prometheus, "Ask this Prometheus instead of scraping")
       ->type_name("URL")
       ->envname("ORDEAL_PROMETHEUS");
+  command->add_flag("--no-rollback", options.no_rollback, "Do nothing to the deployment after a breach");
   command->add_flag("--json", options.json, "One JSON object a line instead of text");
   add_state_dir(command, options.state_dir);
 }

@@ -21,7 +21,11 @@ Result<Subject> read_subject(const ObservabilityOptions& options) {
   RunOptions files;
   files.experiment = options.experiment;
   files.expect = options.expect;
-  if (!options.experiment.empty()) subject.experiment = TRY(read_experiment(files));
+  Prepared prepared;
+  if (!options.experiment.empty()) {
+    TRY_VOID(read_experiment(files, prepared));
+    subject.experiment = prepared.experiment;
+  }
   std::string slo = options.slo;
   if (slo.empty() && subject.experiment && subject.experiment->budget) slo = subject.experiment->budget->slo;
   if (!slo.empty()) subject.slos = TRY(read_openslo(slo));

@@ -16,6 +16,7 @@ struct RunOptions {
   std::string listen;                // ADDRESS:PORT; "" serves nothing
   std::string token_file;            // of the bearer token that is asked for there
   std::vector<std::string> reports;  // files; the ending says the format
+  bool no_rollback = false;
   bool json = false;
   bool quiet = false;
 };

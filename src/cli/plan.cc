@@ -5,6 +5,7 @@
 #include "base/duration.h"
 #include "cli/commands.h"
 #include "cli/prepare.h"
+#include "rollback/rollback.h"
 
 namespace ordeal::cli {
 namespace {
@@ -43,6 +44,18 @@ void print_expectation(const Experiment& experiment, const Expectation& expectat
                design.text, experiment.sources.scrape.empty() ? "the Prometheus" : "the scraped pages");
 }
 
+void print_rollback(const std::vector<RollbackAction>& actions) {
+  for (const RollbackAction& action : actions) {
+    fmt::print("Rollback    {}, at most {}\n", to_text(action), format_duration(action.timeout));
+    json::Object data = rollback::describe(action);
+    const json::Value* calls = data.if_contains("calls");
+    if (!calls) continue;
+    for (const json::Value& call : calls->as_array())
+      fmt::print("    call  {} {}\n          {}\n", std::string_view(call.at("method").as_string()),
+                 std::string_view(call.at("path").as_string()), json::write(call.at("body")));
+  }
+}
+
 void print_text(const Prepared& prepared) {
   const Experiment& experiment = prepared.experiment;
   fmt::print("Experiment  {}\n", experiment.name);
@@ -61,6 +74,9 @@ void print_text(const Prepared& prepared) {
     fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
                e.remote, e.remote_port);
   for (const Expectation& e : experiment.expect) print_expectation(experiment, e);
+  if (experiment.rollback) print_rollback(*experiment.rollback);
+  if (prepared.rollback_refusal) fmt::print("Refused     {}\n", prepared.rollback_refusal->message());
+  for (const std::string& note : prepared.notes) fmt::print("Note        {}\n", note);
   for (const std::string& warning : prepared.warnings) fmt::print("Warning     {}\n", warning);
   fmt::print("Nothing was touched.\n");
 }
@@ -78,6 +94,10 @@ json::Value to_json(const Prepared& prepared) {
   for (const Refusal& r : prepared.selection.refused)
     refused.push_back(json::Object{{"victim", r.victim}, {"rule", r.rule}});
   for (const std::string& warning : prepared.warnings) warnings.push_back(json::Value(warning));
+  json::Array rollback, notes;
+  for (const std::string& note : prepared.notes) notes.push_back(json::Value(note));
+  if (prepared.experiment.rollback)
+    for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
   return json::Object{{"experiment", ordeal::to_json(prepared.experiment)},
                       {"candidates", prepared.selection.candidates},
                       {"victims", std::move(victims)},
@@ -88,13 +108,17 @@ json::Value to_json(const Prepared& prepared) {
                                                                  : json::Value(nullptr)},
                       {"source_refused", prepared.source_refusal ? json::Value(prepared.source_refusal->message())
                                                                  : json::Value(nullptr)},
+                      {"rollback", std::move(rollback)},
+                      {"rollback_refused", prepared.rollback_refusal ? json::Value(prepared.rollback_refusal->message())
+                                                                     : json::Value(nullptr)},
+                      {"notes", std::move(notes)},
                       {"warnings", std::move(warnings)}};
 }
 
 ExitCode worst_of(const Prepared& prepared) {
   ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
-  if (prepared.source_refusal) code = stronger(code, exit_code_of(*prepared.source_refusal));
-  if (prepared.budget_refusal) code = stronger(code, exit_code_of(*prepared.budget_refusal));
+  for (const auto& refusal : {prepared.source_refusal, prepared.budget_refusal, prepared.rollback_refusal})
+    if (refusal) code = stronger(code, exit_code_of(*refusal));
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
   return code;

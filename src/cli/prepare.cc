@@ -8,21 +8,29 @@
 #include "analysis/judge.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "cli/argo_expect.h"
 #include "cli/exemptions.h"
 #include "cli/watching.h"
 #include "guard/policy_file.h"
 #include "guard/registry.h"
 #include "model/inventory.h"
+#include "rollback/rollback.h"
+#include "slo/expectations.h"
 
 namespace ordeal::cli {
 namespace {
 
+Result<std::string> read_input(const std::string& file) {
+  auto text = read_file(file);
+  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+  return text;
+}
+
 // `decode` on the document of a file; every error begins with the file's name.
 template <typename Decode>
 auto read_document(const std::string& file, Decode decode) -> decltype(decode(std::declval<json::Document&>())) {
-  auto text = read_file(file);
-  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
-  auto document = json::parse_document(*text);
+  std::string text = TRY(read_input(file));
+  auto document = json::parse_document(text);
   if (!document) return wrap(document.error(), file);
   auto decoded = decode(*document);
   if (!decoded) return wrap(decoded.error(), file);
@@ -34,6 +42,33 @@ void resolve_slo(Experiment& experiment, const std::string& from) {
   if (experiment.budget)
     experiment.budget->slo =
         std::filesystem::absolute(std::filesystem::path(from).parent_path() / experiment.budget->slo);
+}
+
+// What a person says on the command line over what the files say.
+void override_experiment(const RunOptions& options, Experiment& experiment) {
+  if (!options.prometheus.empty()) experiment.sources.prometheus = options.prometheus;
+  if (options.no_rollback) experiment.rollback.reset();
+  if (!experiment.seed) experiment.seed = Random::fresh_seed() >> 11;  // fits a JSON number
+}
+
+Result<> expect_objectives(const std::string& file, Prepared& prepared) {
+  for (Expectation& expectation : slo::expectations_of(TRY(read_openslo(file)))) {
+    prepared.notes.push_back(fmt::format("\"{}\" is watched because of {}", expectation.name, file));
+    prepared.experiment.expect.push_back(std::move(expectation));
+  }
+  return {};
+}
+
+Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
+  std::string text = TRY(read_input(options.expect));
+  auto documents = json::parse_documents(text);
+  if (!documents) return wrap(documents.error(), options.expect);
+  if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
+  if (slo::is_openslo(documents->front())) return expect_objectives(options.expect, prepared);
+  TRY_VOID(
+      read_document(options.expect, [&](json::Document& d) { return merge_expectations(prepared.experiment, d); }));
+  resolve_slo(prepared.experiment, options.expect);
+  return {};
 }
 
 Result<> check_expectations(const Experiment& experiment) {
@@ -95,24 +130,20 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
 
 }  // namespace
 
-Result<Experiment> read_experiment(const RunOptions& options) {
-  Experiment experiment = TRY(read_document(options.experiment, decode_experiment));
-  resolve_slo(experiment, options.experiment);
-  if (!options.expect.empty()) {
-    TRY_VOID(read_document(options.expect, [&](json::Document& d) { return merge_expectations(experiment, d); }));
-    resolve_slo(experiment, options.expect);
-  }
+Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
   if (!options.prometheus.empty() && !is_http_url(options.prometheus))
     return fail(Errc::kInvalidInput,
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
-  if (!options.prometheus.empty()) experiment.sources.prometheus = options.prometheus;
-  if (!experiment.seed) experiment.seed = Random::fresh_seed() >> 11;  // fits a JSON number
-  return experiment;
+  prepared.experiment = TRY(read_document(options.experiment, decode_experiment));
+  resolve_slo(prepared.experiment, options.experiment);
+  if (!options.expect.empty()) TRY_VOID(read_expectations(options, prepared));
+  override_experiment(options, prepared.experiment);
+  return {};
 }
 
 Result<Prepared> prepare(const RunOptions& options) {
   Prepared prepared;
-  prepared.experiment = TRY(read_experiment(options));
+  TRY_VOID(read_experiment(options, prepared));
   auto fault = fault::resolve(prepared.experiment.attack);
   if (!fault) return wrap(fault.error(), options.experiment);
   prepared.fault = *fault;
@@ -126,7 +157,10 @@ Result<Prepared> prepare(const RunOptions& options) {
   if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
   prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
-  prepared.warnings = warnings_for(prepared);
+  for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
+  if (prepared.experiment.rollback)
+    if (auto sendable = rollback::check(*prepared.experiment.rollback); !sendable)
+      prepared.rollback_refusal = sendable.error();
   auto source = check_source(prepared.experiment);
   if (!source) prepared.source_refusal = source.error();
   if (source && !source->empty()) prepared.warnings.push_back(*source);

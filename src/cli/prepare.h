@@ -32,6 +32,8 @@ struct Prepared {
   std::optional<Error> source_refusal;    // why nothing can be watched now
   std::vector<BudgetCheck> budgets;       // of the objectives that the experiment names
   std::optional<Error> budget_refusal;    // why they do not allow it
+  std::optional<Error> rollback_refusal;  // why the rollback could not be sent
+  std::vector<std::string> notes;         // what was made of an Argo file
   std::vector<std::string> warnings;
 };
 
@@ -40,7 +42,7 @@ constexpr uint16_t kWatcherFirstPort = 47200;
 constexpr uint16_t kWatcherPorts = 200;
 
 // The experiment with the file of --expect, decoded; its arguments are not resolved.
-Result<Experiment> read_experiment(const RunOptions& options);
+Result<> read_experiment(const RunOptions& options, Prepared& prepared);
 Result<Prepared> prepare(const RunOptions& options);
 
 }  // namespace ordeal::cli

@@ -16,6 +16,7 @@
 #include "cli/write_report.h"
 #include "guard/latch.h"
 #include "report/run_metrics.h"
+#include "rollback/rollback.h"
 #include "store/store.h"
 #include "sys/capability.h"
 
@@ -32,8 +33,8 @@ Result<> check_latch(const guard::Paths& paths) {
 
 // What a plan alone cannot do, a run refuses before anything is touched.
 Result<> check_plans(const Prepared& prepared) {
-  if (prepared.source_refusal) return tl::unexpected(*prepared.source_refusal);
-  if (prepared.budget_refusal) return tl::unexpected(*prepared.budget_refusal);
+  for (const auto& refusal : {prepared.source_refusal, prepared.budget_refusal, prepared.rollback_refusal})
+    if (refusal) return tl::unexpected(*refusal);
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal && plan.refusal->code == Errc::kRefused) return tl::unexpected(*plan.refusal);
@@ -82,7 +83,12 @@ Result<std::unique_ptr<LiveApi>> start_live_api(const Listening& listening, cons
 json::Value plan_record(const Prepared& prepared) {
   json::Array victims;
   for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
-  return json::Object{{"candidates", prepared.selection.candidates}, {"victims", std::move(victims)}};
+  json::Array rollback;
+  if (prepared.experiment.rollback)
+    for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
+  return json::Object{{"candidates", prepared.selection.candidates},
+                      {"victims", std::move(victims)},
+                      {"rollback", std::move(rollback)}};
 }
 
 Result<> write_reports(const std::vector<RunEvent>& events, const std::vector<std::string>& files) {

@@ -3,11 +3,13 @@
 
 #include <set>
 
+#include "analysis/trigger_design.h"
 #include "dashboard/grafana.h"
 #include "dashboard/rules.h"
 #include "promql/eval/eval.h"
 #include "promql/store/series_store.h"
 #include "promql/syntax/parser.h"
+#include "slo/expectations.h"
 
 namespace ordeal::dashboard {
 namespace {
@@ -132,6 +134,12 @@ TEST(Dashboard, IsWellFormed) {
       EXPECT_TRUE(references.insert(std::string(target.at("refId").as_string())).second);
     EXPECT_FALSE(references.empty());
   }
+}
+
+TEST(Objectives, AreCountedByTheFastTrigger) {
+  auto design = analysis::design_trigger(slo::expectations_of({objective()}).front());
+  EXPECT_EQ(design.kind, analysis::TriggerDesign::Kind::kCounts) << design.text;
+  EXPECT_NEAR(design.counts.allowed, 0.01, 1e-12);
 }
 
 TEST(Rules, AlertOnTheOppositeOfEachLimit) {

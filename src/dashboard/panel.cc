@@ -117,7 +117,7 @@ void add_expectation(const Expectation& expectation, std::vector<Panel>& panels)
 
 Panel burn(const slo::Slo& slo, const slo::Objective& objective) {
   Panel panel;
-  panel.title = fmt::format("Error Budget of {}", objective.name.empty() ? slo.name : slo.name + ": " + objective.name);
+  panel.title = fmt::format("Error Budget of {}", slo::full_name(slo, objective));
   panel.description =
       fmt::format("How fast the budget of {:.6g} % burns: at 1 it lasts exactly its period.", objective.target * 100);
   for (Nanos window : {Nanos(5min), Nanos(1h)}) {

@@ -339,13 +339,10 @@ void Machine::on(const GuardLost& event) {
 }
 
 void Machine::on(const Acted& event) {
-  json::Array command;
-  for (const std::string& word : event.command) command.push_back(json::Value(word));
-  note("action", {{"command", std::move(command)},
-                  {"exit", event.exit},
-                  {"output", event.output},
-                  {"took_ms", to_millis(event.took)}});
-  acting_ = false;
+  json::Object data = event.data;
+  data["took_ms"] = to_millis(event.took);
+  note("action", std::move(data));
+  acting_ = !event.last;
 }
 
 void Machine::begin_revert(const std::string& why) {
@@ -357,7 +354,7 @@ void Machine::begin_revert(const std::string& why) {
 }
 
 void Machine::after_all_reverted() {
-  if (breach_ && setup_.experiment.on_breach) {
+  if (breach_ && setup_.experiment.rollback && !setup_.experiment.rollback->empty()) {
     acting_ = true;
     out_.push_back(Act{*breach_});
   }

@@ -58,11 +58,11 @@ struct HaltAsked {
 struct GuardLost {
   std::string left;
 };
+// One action of the rollback; `last` when none follows.
 struct Acted {
-  std::vector<std::string> command;
-  int exit;
-  std::string output;
+  json::Object data;  // of the event, without took_ms
   Nanos took;
+  bool last;
 };
 using Event =
     std::variant<Tick, Seen, Applied, ApplyFailed, VictimGone, Reverted, NothingInForce, HaltAsked, GuardLost, Acted>;

@@ -86,7 +86,7 @@ TEST(Machine, AnOwnErrorWhileInjectingIsNoFailureToInject) {
 
 TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   engine::Setup setup = setup_with(1);
-  setup.experiment.on_breach = ActuatorSpec{{"undo"}, 30s};
+  setup.experiment.rollback = {{CommandAction{{"undo"}}}, {DeploymentAction{"api"}}};
   Drive run(std::move(setup));
   run.until(Phase::kInject);
   run.applied(0);
@@ -99,7 +99,10 @@ TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   run.value = 0;
   run.ticks(20);
   EXPECT_FALSE(run.verdict) << "it waits for the action";
-  run.feed(Acted{{"undo"}, 0, "", 5ms});
+  run.feed(Acted{{{"action", "run undo"}}, 5ms, false});
+  run.ticks(20);
+  EXPECT_FALSE(run.verdict) << "and for the second";
+  run.feed(Acted{{{"action", "undo the last change"}}, 5ms, true});
   run.until(Phase::kDone);
   EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
   EXPECT_EQ(run.verdict->reason, "\"errors\" was 5, expected result < 1");

@@ -197,16 +197,6 @@ Result<Sources> decode_sources(const Reader& reader) {
   return sources;
 }
 
-Result<ActuatorSpec> decode_actuator(const Reader& reader) {
-  TRY_VOID(reader.only({"command", "timeout"}));
-  ActuatorSpec spec;
-  Reader command = TRY(reader.at("command"));
-  spec.command = TRY(command.texts());
-  if (spec.command.empty()) return command.expected("a program and its arguments");
-  if (auto field = TRY(reader.find("timeout"))) spec.timeout = TRY(field->duration(1s));
-  return spec;
-}
-
 Result<BudgetSpec> decode_budget(const Reader& reader) {
   TRY_VOID(reader.only({"slo", "reserve", "prometheus"}));
   BudgetSpec budget;
@@ -232,22 +222,24 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
   }
   if (auto field = TRY(reader.find("baseline"))) experiment.baseline = TRY(field->duration(1s));
   if (auto field = TRY(reader.find("recovery"))) experiment.recovery = TRY(field->duration(1s));
-  if (auto field = TRY(reader.find("on_breach"))) experiment.on_breach = TRY(decode_actuator(*field));
   if (auto field = TRY(reader.find("budget"))) experiment.budget = TRY(decode_budget(*field));
+  if (auto field = TRY(reader.find("rollback"))) experiment.rollback = TRY(decode_rollback(*field));
   return {};
 }
 
 Result<> refuse_future_keys(const Reader& reader) {
-  for (std::string_view key : {"traffic", "findings", "rollback"})
+  for (std::string_view key : {"traffic", "findings"})
     if (auto field = TRY(reader.find(key)))
       return field->refuse(fmt::format("\"{}\" is not supported by this version of Ordeal", key));
+  if (auto field = TRY(reader.find("on_breach")))
+    return field->refuse("\"on_breach\" is a list of actions now: rollback: [{command: [PROGRAM, …]}]");
   return {};
 }
 
 Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
   TRY_VOID(refuse_future_keys(reader));
   TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
-                        "sources", "min_injected", "baseline", "recovery", "on_breach", "budget"}));
+                        "sources", "min_injected", "baseline", "recovery", "rollback", "budget"}));
   Experiment experiment;
   experiment.name = outer_name;
   if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
@@ -268,6 +260,7 @@ bool is_http_url(std::string_view url) {
   size_t start = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
   if (start == 0) return false;
   std::string_view place = url.substr(start, url.find_first_of("/?#", start) - start);
+  place.remove_prefix(place.rfind('@') + 1);  // user and password
   size_t colon = place.rfind(':');
   if (colon == std::string_view::npos || place.ends_with(']')) return !place.empty();
   auto port = parse_number<uint16_t>(place.substr(colon + 1));
@@ -289,7 +282,7 @@ Result<Experiment> decode_experiment(const json::Document& document) {
 Result<> merge_expectations(Experiment& experiment, const json::Document& document) {
   Reader reader(document);
   TRY_VOID(refuse_future_keys(reader));
-  TRY_VOID(reader.only({"hypothesis", "expect", "sources", "baseline", "recovery", "on_breach", "budget"}));
+  TRY_VOID(reader.only({"hypothesis", "expect", "sources", "baseline", "recovery", "rollback", "budget"}));
   return decode_watching(reader, experiment);
 }
 

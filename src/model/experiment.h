@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "json/yaml.h"
 #include "model/attack.h"
+#include "model/rollback.h"
 #include "model/victim.h"
 
 namespace ordeal {
@@ -78,12 +79,6 @@ struct Sources {
   Nanos interval = 200ms;            // of a tick, and of the scraper
 };
 
-// What is done after a breach, when the fault is off: a program by argv.
-struct ActuatorSpec {
-  std::vector<std::string> command;
-  Nanos timeout = 30s;
-};
-
 // The error budget that a run must leave: it is refused when its worst case would take more (docs/formats/openslo.md).
 struct BudgetSpec {
   std::string slo;         // the OpenSLO file, as named; `ordeal` makes it relative to the file that names it
@@ -100,10 +95,10 @@ struct Experiment {
   std::vector<Expectation> expect;
   Sources sources;
   std::optional<uint64_t> seed;
-  double min_injected = 100;  // percent of the chosen victims that must be hit
-  Nanos baseline = 5s;        // watching before the attack
-  Nanos recovery = 30s;       // at most, until the `after` expectations hold
-  std::optional<ActuatorSpec> on_breach;
+  double min_injected = 100;                            // percent of the chosen victims that must be hit
+  Nanos baseline = 5s;                                  // watching before the attack
+  Nanos recovery = 30s;                                 // at most, until the `after` expectations hold
+  std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
   std::optional<BudgetSpec> budget;
 };
 
@@ -112,7 +107,7 @@ bool is_http_url(std::string_view url);
 constexpr const char* kUrlExpected = "a URL such as http://127.0.0.1:8000/metrics";
 
 Result<Experiment> decode_experiment(const json::Document& document);
-// The file of --expect: {expect: […], sources: …, hypothesis, baseline, recovery, on_breach}. Expectations of the
+// The file of --expect: {expect: […], sources: …, hypothesis, baseline, recovery, rollback}. Expectations of the
 // same name are an error; a value that both files give and that differs is an error.
 Result<> merge_expectations(Experiment& experiment, const json::Document& document);
 

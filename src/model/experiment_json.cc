@@ -107,10 +107,12 @@ json::Value to_json(const Experiment& experiment) {
   object["min_injected"] = experiment.min_injected;
   object["baseline"] = format_duration(experiment.baseline);
   object["recovery"] = format_duration(experiment.recovery);
+  if (experiment.rollback) {
+    json::Array actions;
+    for (const RollbackAction& action : *experiment.rollback) actions.push_back(to_json(action));
+    object["rollback"] = std::move(actions);
+  }
   if (experiment.budget) object["budget"] = budget_json(*experiment.budget);
-  if (experiment.on_breach)
-    object["on_breach"] = json::Object{{"command", texts(experiment.on_breach->command)},
-                                       {"timeout", format_duration(experiment.on_breach->timeout)}};
   return object;
 }
 

@@ -78,10 +78,26 @@ TEST(Experiment, WhatItWritesItReads) {
   json::Document expect = *json::parse_document(
       "expect: [{name: a, probe: {tcp: 'h:1'}, condition: result < 1}, {name: b, probe: {command: [x, y]}, "
       "condition: result == 0}]\nsources: {prometheus: 'http://p', scrape: [{url: 'http://m', labels: {a: b}}]}\n"
-      "on_breach: {command: [undo]}\n");
+      "rollback: [{command: [undo, --now], timeout: 5s}, {http: {url: 'http://u:p@h/x', method: PUT, headers: {a: b}, "
+      "body: c, timeout: 2s}}, {rollout: {name: api, namespace: shop, action: undo}}, {deployment: {name: api}}]\n");
   ASSERT_TRUE(merge_expectations(experiment, expect));
   json::Document written{to_json(experiment), {}};
   EXPECT_EQ(json::write(to_json(*decode_experiment(written))), json::write(written.value));
+}
+
+TEST(Experiment, ARollbackSaysWhatItDoes) {
+  Experiment experiment = *decode(
+      "name: x\ntarget: {type: host}\nattack: {type: cpu}\nrollback: [{command: undo}, {http: {url: "
+      "'http://u:p@h/x'}}, "
+      "{rollout: {name: api}}, {rollout: {name: api, action: promote-full}}, {deployment: {name: api, namespace: "
+      "shop}}]\n");
+  std::vector<std::string> texts;
+  for (const RollbackAction& action : *experiment.rollback) texts.push_back(to_text(action));
+  EXPECT_EQ(texts, (std::vector<std::string>{"run undo", "POST http://u:***@h/x", "abort the Rollout api in default",
+                                             "promote fully the Rollout api in default",
+                                             "undo the last change of the Deployment api in shop"}));
+  EXPECT_EQ(json::write(to_json(experiment)).find(":p@"), std::string::npos);
+  EXPECT_TRUE(decode("name: x\ntarget: {type: host}\nattack: {type: cpu}\nrollback: []\n")->rollback->empty());
 }
 
 struct BadFile {
@@ -147,8 +163,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "line 4: expect[0].probe.http.result: expected code, latency or json:FIELD, found \"body\""},
         BadFile{"name: x\n" TARGET ATTACK "sources: {interval: 10ms}\n",
                 "line 4: sources.interval: expected an interval from 100ms to 60s, found \"10ms\""},
-        BadFile{"name: x\n" TARGET ATTACK "on_breach: {command: []}\n",
-                "line 4: on_breach.command: expected a program and its arguments, found []"},
+        BadFile{"name: x\n" TARGET ATTACK "rollback: [{command: []}]\n",
+                "line 4: rollback[0].command: expected a program and its arguments, found []"},
+        BadFile{"name: x\n" TARGET ATTACK "on_breach: {command: [undo]}\n",
+                "line 4: on_breach: \"on_breach\" is a list of actions now: rollback: [{command: [PROGRAM, …]}]"},
         BadFile{"apiVersion: v1\nkind: Pod\n", "line 1: apiVersion: expected ordeal.dev/v1alpha1, found \"v1\""}));
 
 }  // namespace

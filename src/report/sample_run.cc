@@ -193,8 +193,12 @@ std::vector<RunEvent> Sample::write() {
   revert();
   prove();
   if (breaks())
-    put("action", {{"command", json::Array{"/usr/local/bin/rollback", "--to", "previous"}},
-                   {"exit", 0},
+    put("action", {{"index", 0},
+                   {"kind", "command"},
+                   {"action", "run /usr/local/bin/rollback --to previous"},
+                   {"command", json::Array{"/usr/local/bin/rollback", "--to", "previous"}},
+                   {"ok", true},
+                   {"result", "exited with 0"},
                    {"output", "deployment rolled back"},
                    {"took_ms", 640}});
   phase("after", options_.recovery);

@@ -232,9 +232,9 @@ void Projection::on_proof(const RunEvent& event) {
 }
 
 void Projection::on_action(const RunEvent& event) {
-  auto exit = number_of(event.data, "exit");
-  summary_.actions.push_back({event.boot, texts_of(event.data, "command"), exit ? static_cast<int64_t>(*exit) : -1,
-                              text_of(event.data, "output"), millis_of(event.data, "took_ms")});
+  summary_.actions.push_back({event.boot, text_of(event.data, "action"), flag_of(event.data, "ok", false),
+                              text_of(event.data, "result"), text_of(event.data, "output"),
+                              millis_of(event.data, "took_ms")});
 }
 
 void Projection::on_verdict(const RunEvent& event) {

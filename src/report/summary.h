@@ -99,8 +99,9 @@ struct ProofSummary {
 
 struct ActionSummary {
   BootTime at;
-  std::vector<std::string> command;
-  int64_t exit = 0;
+  std::string text;  // "abort the Rollout api in shop"
+  bool ok = false;
+  std::string result;  // "exited with 1"
   std::string output;
   Nanos took{0};
 };

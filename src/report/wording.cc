@@ -163,10 +163,12 @@ Telling tell_proof(const json::Object& data, const Expectations&) {
 }
 
 Telling tell_action(const json::Object& data, const Expectations&) {
-  double exit = number_of(data, "exit").value_or(-1);
-  return {exit == 0 ? Tone::kNeutral : Tone::kBad, "action",
-          fmt::format("{} ended with {} after {}", join(texts_of(data, "command"), " "), exit,
-                      format_latency(millis_of(data, "took_ms"))),
+  const json::Value* ok = data.if_contains("ok");
+  bool good = ok && ok->is_bool() && ok->get_bool();
+  std::string took = format_latency(millis_of(data, "took_ms"));
+  std::string end =
+      good ? fmt::format("done after {}", took) : fmt::format("FAILED after {}: {}", took, text_of(data, "result"));
+  return {good ? Tone::kNeutral : Tone::kBad, "rollback", fmt::format("{}: {}", text_of(data, "action"), end),
           text_of(data, "output")};
 }
 

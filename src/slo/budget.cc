@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "promql/syntax/parser.h"
-#include "promql/syntax/printer.h"
-
 namespace ordeal::slo {
 namespace {
 
@@ -20,14 +17,6 @@ constexpr Nanos kShortestLook = 15s;  // within a slice
 std::string length_text(Nanos length) {
   int64_t ms = length / 1ms;
   return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000) : fmt::format("{}ms", ms);
-}
-
-// "sum(x)" or "x" to "x": decode_openslo() lets nothing else in.
-std::string selector_of(const std::string& counter) {
-  auto parsed = promql::parse(counter);
-  const promql::Expr* inside = &promql::inner(**parsed);
-  if (auto* sum = std::get_if<promql::Aggregate>(&inside->node)) inside = &promql::inner(*sum->expr);
-  return promql::print(*inside);
 }
 
 std::string increase(const std::string& counter, Nanos window) {

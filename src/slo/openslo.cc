@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "json/reader.h"
 #include "promql/syntax/parser.h"
+#include "promql/syntax/printer.h"
 
 namespace ordeal::slo {
 namespace {
@@ -207,6 +208,18 @@ Nanos Period::rolling_length() const {
   for (const Unit& known : kUnits)
     if (known.name == unit) return count * known.length;
   return Nanos(0);
+}
+
+std::string full_name(const Slo& slo, const Objective& objective) {
+  return objective.name.empty() ? slo.name : slo.name + ": " + objective.name;
+}
+
+// decode_openslo() lets nothing in but a selector or a sum of one.
+std::string selector_of(const std::string& counter) {
+  auto parsed = promql::parse(counter);
+  const promql::Expr* inside = &promql::inner(**parsed);
+  if (auto* sum = std::get_if<promql::Aggregate>(&inside->node)) inside = &promql::inner(*sum->expr);
+  return promql::print(*inside);
 }
 
 bool is_openslo(const json::Document& document) {

@@ -62,6 +62,11 @@ struct Slo {
 // All SLOs of a file; at least one.
 Result<std::vector<Slo>> decode_openslo(const std::vector<json::Document>& documents);
 
+// "Payments succeed: three nines"
+std::string full_name(const Slo& slo, const Objective& objective);
+// A counter without the sum() around it.
+std::string selector_of(const std::string& counter);
+
 // Whether a document says that it is OpenSLO.
 bool is_openslo(const json::Document& document);
 

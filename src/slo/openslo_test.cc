@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "slo/expectations.h"
+
 namespace ordeal::slo {
 namespace {
 
@@ -112,6 +114,28 @@ TEST(OpenSlo, ErrorsNameTheField) {
   EXPECT_NE(complaint(slices).find("timeSliceTarget"), std::string::npos) << complaint(slices);
   EXPECT_EQ(complaint("apiVersion: openslo/v1\nkind: Service\nmetadata: {name: x}\nspec: {}\n"),
             "there is no document of the kind SLO");
+}
+
+TEST(ExpectationsOf, ARatioOfCounters) {
+  auto expectations = expectations_of(*decode(kRatio));
+  ASSERT_EQ(expectations.size(), 1u);
+  const Expectation& one = expectations[0];
+  EXPECT_EQ(one.name, "Payments succeed: three nines");
+  EXPECT_EQ(one.query, "sum(rate(http_requests_total{code=~\"5..\"}[1m])) / sum(rate(http_requests_total[1m]))");
+  EXPECT_EQ(one.condition, "result <= 0.001");
+}
+
+TEST(ExpectationsOf, GoodEventsAndComparedValues) {
+  std::string good = replaced(kRatio, "bad: {", "good: {");
+  EXPECT_EQ(expectations_of(*decode(good))[0].condition, "result >= 0.999");
+  std::string compared = replaced(
+      kRatio, kRatio.substr(kRatio.find("ratioMetric"), kRatio.find("  timeWindow") - kRatio.find("ratioMetric")),
+      "thresholdMetric: {metricSource: {spec: {query: latency}}}\n");
+  compared = replaced(compared, "target: 0.999", "target: 0.999, op: lt, value: 0.5");
+  auto decoded = decode(compared);
+  ASSERT_TRUE(decoded) << decoded.error().message();
+  EXPECT_EQ(expectations_of(*decoded)[0].query, "latency");
+  EXPECT_EQ(expectations_of(*decoded)[0].condition, "result < 0.5");
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ def with_breach(lab, experiment):
     freezer = [folder + "/freezer.state" for folder in lab.victim_cgroup.folders
                if os.path.exists(folder + "/freezer.state")]
     looks = ["THAWED", freezer[0]] if freezer else ["frozen 0", lab.victim_cgroup.folders[0] + "/cgroup.events"]
-    return dict(experiment, on_breach={"command": ["true"]}, length="5s", attack={"type": "pause"},
+    return dict(experiment, rollback=[{"command": ["true"]}], length="5s", attack={"type": "pause"},
                 expect=[{"name": "runs", "probe": {"command": ["grep", "-q", *looks]}, "condition": "result < 1"}])
 
 

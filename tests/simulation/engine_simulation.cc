@@ -88,6 +88,8 @@ class SimulatedRun {
     EXPECT_TRUE(in_force_.empty()) << "an impact outlived its run";
     if (!engine_alive_) return;
     ASSERT_TRUE(verdict_) << "the run never ended";
+    bool waits = acting_ && verdict_->outcome == Outcome::kDeviated;
+    EXPECT_EQ(waits ? acted_at_the_end_ : actions_, actions_) << "it did not wait for the rollback";
     if (verdict_->outcome != Outcome::kHeld) return;
     EXPECT_TRUE(weather_.proven) << "held without proof";
     EXPECT_EQ(hit_.size(), victims_.size()) << "held although a victim was not hit";
@@ -123,6 +125,8 @@ class SimulatedRun {
       if (random_.below(12) == 0) victim.labels["keep"] = "yes";
       setup.victims.push_back(std::move(victim));
     }
+    actions_ = random_.below(4);
+    if (actions_ > 0) setup.experiment.rollback.emplace(actions_, RollbackAction{CommandAction{{"undo"}}});
     Expectation expectation;
     expectation.name = "errors";
     expectation.query = "errors";
@@ -191,7 +195,20 @@ class SimulatedRun {
       to_engine(engine::NothingInForce{});
     });
   }
-  void perform(const engine::Act&) {}
+  void perform(const engine::Act&) {
+    EXPECT_TRUE(in_force_.empty()) << "the rollback began while the fault was in force";
+    EXPECT_FALSE(acting_) << "the rollback began twice";
+    acting_ = true;
+    BootTime end = now_;
+    for (size_t i = 0; i < actions_; ++i) {
+      Nanos took = Nanos(random_.below(3'000'000'000));
+      end += took;
+      at(end, [this, took, last = i + 1 == actions_] {
+        ++acted_;
+        feed(engine::Acted{{{"ok", last}}, took, last});
+      });
+    }
+  }
   void perform(const engine::Note& note) {
     if (std::getenv("ORDEAL_SEED"))
       fmt::print("{:.3f} run {}: {} {}\n", to_seconds(now_.time_since_epoch()), number_, note.type,
@@ -199,6 +216,7 @@ class SimulatedRun {
   }
   void perform(const engine::Finish& action) {
     verdict_ = action.verdict;
+    acted_at_the_end_ = acted_;
     // The program says goodbye to its guard, or its end closes the socket.
     at(now_, [this] { end_all("bye"), guard_alive_ = false; });
   }
@@ -296,6 +314,7 @@ class SimulatedRun {
   NoData no_data_{};
   Nanos length_{0};
   bool all_needed_ = true;
+  size_t actions_ = 0;  // of the rollback
   Machine machine_;
   guard::Ledger ledger_{kLease};
   std::priority_queue<Work> queue_;
@@ -303,6 +322,8 @@ class SimulatedRun {
   BootTime now_{};
   BootTime renewed_{};
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
+  bool acting_ = false;
+  size_t acted_ = 0, acted_at_the_end_ = 0;
   bool good_look_during_ = false, breach_seen_during_ = false, broke_ = false;
   std::map<int, InForce> in_force_;
   std::map<int, engine::Event> answered_;

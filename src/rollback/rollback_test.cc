@@ -1,0 +1,223 @@
+#include "rollback/rollback.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/defer.h"
+#include "base/file.h"
+#include "net/test_server.h"
+#include "rollback/process.h"
+
+namespace ordeal::rollback {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<ActionDone> perform(std::vector<RollbackAction> actions) {
+  std::vector<ActionDone> all;
+  auto rollback = Rollback::create(std::move(actions), "r1", [&](ActionDone done) { all.push_back(std::move(done)); });
+  EXPECT_TRUE(rollback);
+  (*rollback)->act("errors were 5");
+  for (BootTime end = boot_now() + 20s; (all.empty() || !all.back().last) && boot_now() < end;) {
+    pollfd wait{(*rollback)->descriptor(), POLLIN, 0};
+    ::poll(&wait, 1, 50);
+    (*rollback)->dispatch();
+  }
+  return all;
+}
+
+std::string text(const ActionDone& done, const char* key) { return std::string(done.data.at(key).as_string()); }
+bool ok(const ActionDone& done) { return done.data.at("ok").as_bool(); }
+RollbackAction command(std::vector<std::string> argv, Nanos limit = 10s) {
+  return {CommandAction{std::move(argv)}, limit};
+}
+
+TEST(Rollback, DoesAllInOrderThoughOneFails) {
+  auto all = perform({command({"false"}), command({"/no/such/program"}), command({"sleep", "60"}, 100ms),
+                      command({"sh", "-c", "echo $ORDEAL_RUN: $ORDEAL_BREACH; echo more >&2"})});
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(text(all[0], "result"), "exited with 1");
+  EXPECT_NE(text(all[1], "result").find("No such file"), std::string::npos);
+  EXPECT_EQ(text(all[2], "result"), "killed at its time limit");
+  EXPECT_FALSE(ok(all[0]) || ok(all[1]) || ok(all[2]));
+  EXPECT_TRUE(ok(all[3]));
+  EXPECT_EQ(text(all[3], "output"), "r1: errors were 5\nmore\n");
+  EXPECT_TRUE(all[3].last && !all[2].last);
+  EXPECT_EQ(all[3].data.at("index"), 3);
+}
+
+TEST(Rollback, KeepsTheBeginningOfALongOutput) {
+  auto all = perform({command({"sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x"})});
+  EXPECT_EQ(text(all.at(0), "output").size(), kMostShown);
+}
+
+TEST(Rollback, DoesNotWaitForWhatTheProgramLeavesBehind) {
+  BootTime begin = boot_now();
+  EXPECT_TRUE(ok(perform({command({"sh", "-c", "sleep 30 & exit 0"})}).at(0)));
+  EXPECT_LT(boot_now() - begin, 5s);
+}
+
+TEST(Rollback, SendsARequest) {
+  std::string seen;
+  net::TestServer server([&](const net::HttpRequest& request) -> net::Task<net::HttpResponse> {
+    const std::string* token = net::find_header(request.headers, "X-Token");
+    seen = request.method + " " + request.path + " " + (token ? *token : "") + " " + request.body;
+    net::HttpResponse response;
+    response.status = request.path == "/no" ? 500 : 202;
+    response.body = "thanks";
+    co_return response;
+  });
+  HttpAction good{server.url("/halt"), "PUT", {{"X-Token", "s3cret"}}, "now"};
+  auto all = perform({{good, 5s},
+                      {HttpAction{server.url("/no"), "POST", {}, ""}, 5s},
+                      {HttpAction{"http://127.0.0.1:1/", "POST", {}, ""}, 5s}});
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_TRUE(ok(all[0]));
+  EXPECT_EQ(text(all[0], "result"), "HTTP 202");
+  EXPECT_EQ(text(all[0], "output"), "thanks");
+  EXPECT_EQ(json::write(json::Value(all[0].data)).find("s3cret"), std::string::npos);
+  EXPECT_EQ(text(all[1], "result"), "HTTP 500");
+  EXPECT_FALSE(ok(all[1]) || ok(all[2]));
+}
+
+// A kubectl that writes down its arguments and answers from files: ROLLOUT, REPLICASETS, and REFUSE (what to say to a
+// patch of the subresource).
+class Cluster {
+ public:
+  Cluster() : folder_(testing::TempDir() + "cluster" + std::to_string(::getpid())) {
+    fs::create_directories(folder_);
+    put("kubectl",
+        "#!/bin/sh\n"
+        "echo \"$@\" >> " +
+            folder_ +
+            "/calls\n"
+            "case \"$*\" in\n"
+            "*'-o name'*) test -e " +
+            folder_ +
+            "/gone && { echo 'Error: not found' >&2; exit 1; }; echo ok;;\n"
+            "'get rollouts'*) cat " +
+            folder_ +
+            "/rollout; echo a warning >&2;;\n"
+            "'get replicasets'*) cat " +
+            folder_ +
+            "/replicasets;;\n"
+            "*--subresource\\ status*) test -e " +
+            folder_ + "/refuse && { cat " + folder_ +
+            "/refuse >&2; exit 1; }; echo patched;;\n"
+            "*) echo done;;\nesac\n");
+    fs::permissions(folder_ + "/kubectl", fs::perms::owner_all);
+    path_ = std::getenv("PATH");
+    ::setenv("PATH", (folder_ + ":" + path_).c_str(), 1);
+  }
+  ~Cluster() {
+    ::setenv("PATH", path_.c_str(), 1);
+    fs::remove_all(folder_);
+  }
+  void put(const std::string& file, const std::string& content) {
+    EXPECT_TRUE(write_atomically(folder_ + "/" + file, content));
+  }
+  std::string calls() const { return read_file(folder_ + "/calls").value_or(""); }
+
+ private:
+  std::string folder_, path_;
+};
+
+TEST(Rollback, AbortsARolloutThroughKubectl) {
+  Cluster cluster;
+  auto all = perform({{RolloutAction{"api", "shop", "abort"}, 5s}, {DeploymentAction{"worker", "shop"}, 5s}});
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_TRUE(ok(all[0]) && ok(all[1]));
+  EXPECT_EQ(
+      cluster.calls(),
+      "patch rollouts.argoproj.io api -n shop --subresource status --type merge -p {\"status\":{\"abort\":true}}\n"
+      "rollout undo deployment/worker -n shop\n");
+  EXPECT_EQ(json::write(all[0].data.at("calls")),
+            R"([{"method":"PATCH","path":"/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/api/status",)"
+            R"("content_type":"application/merge-patch+json","body":{"status":{"abort":true}}}])");
+}
+
+TEST(Rollback, TriesTheMainResourceWhereThereIsNoSubresource) {
+  Cluster cluster;
+  cluster.put("refuse", "Error from server (NotFound): the server could not find the requested resource");
+  EXPECT_TRUE(ok(perform({{RolloutAction{"api", "shop", "abort"}, 5s}}).at(0)));
+  EXPECT_TRUE(cluster.calls().ends_with(
+      "patch rollouts.argoproj.io api -n shop --type merge -p {\"status\":{\"abort\":true}}\n"));
+  cluster.put("refuse", "Error from server (Forbidden)");
+  auto refused = perform({{RolloutAction{"api", "shop", "retry"}, 5s}});
+  EXPECT_FALSE(ok(refused.at(0)));
+  EXPECT_EQ(text(refused[0], "output"), "Error from server (Forbidden)");
+}
+
+TEST(Rollback, UndoesARolloutByItsReplicaSets) {
+  Cluster cluster;
+  cluster.put("rollout", R"({"metadata":{"uid":"u"},"spec":{"template":{"spec":{"image":"v2"}}}})");
+  auto set = [](int revision) {
+    return R"({"metadata":{"annotations":{"rollout.argoproj.io/revision":")" + std::to_string(revision) +
+           R"("},"ownerReferences":[{"controller":true,"uid":"u"}]},"spec":{"template":{"spec":{"image":"v)" +
+           std::to_string(revision) + "\"}}}}";
+  };
+  cluster.put("replicasets", R"({"items":[)" + set(1) + "," + set(2) + "]}");
+  auto all = perform({{RolloutAction{"api", "shop", "undo"}, 5s}});
+  EXPECT_TRUE(ok(all.at(0))) << text(all[0], "result");
+  EXPECT_EQ(all[0].data.at("revision"), 1);
+  EXPECT_TRUE(
+      cluster.calls().ends_with("patch rollouts.argoproj.io api -n shop --type json -p "
+                                R"([{"op":"replace","path":"/spec/template","value":{"spec":{"image":"v1"}}}])"
+                                "\n"))
+      << cluster.calls();
+  cluster.put("replicasets", "nonsense");
+  EXPECT_NE(text(perform({{RolloutAction{"api", "shop", "undo"}, 5s}}).at(0), "result").find("cannot be read"),
+            std::string::npos);
+}
+
+TEST(Rollback, PromotesByWhatTheRolloutSays) {
+  Cluster cluster;
+  cluster.put("rollout",
+              R"({"spec":{"paused":true,"strategy":{"canary":{"steps":[{}]}}},"status":{"pauseConditions":[{}]}})");
+  EXPECT_TRUE(ok(perform({{RolloutAction{"api", "shop", "promote"}, 5s}}).at(0)));
+  EXPECT_TRUE(
+      cluster.calls().ends_with("patch rollouts.argoproj.io api -n shop --type merge -p {\"spec\":{\"paused\":false}}\n"
+                                "patch rollouts.argoproj.io api -n shop --subresource status --type merge -p "
+                                "{\"status\":{\"pauseConditions\":null}}\n"))
+      << cluster.calls();
+}
+
+TEST(Check, RefusesWhatCouldNotBeSent) {
+  auto why = [](RollbackAction action) {
+    auto checked = check({std::move(action)});
+    EXPECT_TRUE(checked || checked.error().code == Errc::kRefused);
+    return checked ? "" : checked.error().message();
+  };
+  EXPECT_EQ(why(command({"true"})), "");
+  EXPECT_EQ(why(command({"no-such-program", "x"})),
+            "the rollback could not run no-such-program x: no-such-program is no program that can be executed");
+  EXPECT_NE(why({HttpAction{"http://127.0.0.1:1/", "POST", {}, ""}}), "");
+  Cluster cluster;
+  EXPECT_EQ(why({RolloutAction{"api", "shop", "abort"}}), "");
+  EXPECT_EQ(cluster.calls(),
+            "get rollouts.argoproj.io api -n shop -o name --request-timeout=5s\n"
+            "auth can-i patch rollouts.argoproj.io/api -n shop --request-timeout=5s --subresource=status\n");
+  cluster.put("gone", "");
+  EXPECT_EQ(
+      why({DeploymentAction{"api", "shop"}}),
+      "the rollback could not undo the last change of the Deployment api in shop: `kubectl get deployments.apps api -n "
+      "shop -o name --request-timeout=5s`: Error: not found");
+  ::setenv("PATH", "/nowhere", 1);
+  EXPECT_EQ(why({RolloutAction{"api", "shop", "abort"}}),
+            "the rollback could not abort the Rollout api in shop: kubectl is not on the PATH");
+}
+
+TEST(Describe, ShowsPlannedCalls) {
+  json::Object data = describe({DeploymentAction{"api", "shop"}});
+  EXPECT_EQ(data.at("action"), "undo the last change of the Deployment api in shop");
+  const json::Value& call = data.at("calls").at(0);
+  EXPECT_EQ(call.at("path"), "/apis/apps/v1/namespaces/shop/deployments/api");
+  EXPECT_EQ(call.at("body").at(0).at("value"), "(the pod template of the revision before)");
+}
+
+}  // namespace
+}  // namespace ordeal::rollback

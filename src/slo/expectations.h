@@ -1,0 +1,14 @@
+// The objectives of OpenSLO as expectations of a run: what must hold over the last minute, so that the budget does not
+// burn faster than it lasts. From a ratio of counters the fast trigger counts the events themselves. Pure.
+#pragma once
+
+#include <vector>
+
+#include "model/experiment.h"
+#include "slo/openslo.h"
+
+namespace ordeal::slo {
+
+std::vector<Expectation> expectations_of(const std::vector<Slo>& slos);
+
+}  // namespace ordeal::slo
