@@ -80,6 +80,15 @@ std::string LiveApi::url() const {
   return fmt::format("http://{}{}{}:{}/", v6 ? "[" : "", state_->address, v6 ? "]" : "", state_->server->port());
 }
 
+Result<watch::ApiServerOptions> read_listen(const std::string& listen, const std::string& token_file) {
+  auto options = TRY(watch::api_server_options(listen, TRY(read_token(token_file))));
+  net::Loop loop;
+  auto nobody = [](const net::HttpRequest&) -> net::Task<net::HttpResponse> { co_return net::HttpResponse{}; };
+  auto tried = net::HttpServer::listen(loop, options.http, nobody);
+  if (tried) return options;
+  return fail(Errc::kInvalidInput, tried.error().message(), "Give another port; port 0 is any that is free.");
+}
+
 Result<std::string> read_token(const std::string& file) {
   if (file.empty()) return std::string();
   auto text = read_file(file);

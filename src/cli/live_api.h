@@ -29,6 +29,9 @@ class LiveApi {
   std::unique_ptr<State> state_;
 };
 
+// From the flags of `ordeal run`; tries whether the address is free. kInvalidInput says what is wrong with it.
+Result<watch::ApiServerOptions> read_listen(const std::string& listen, const std::string& token_file);
+
 // The content of a token file, trimmed; "" without a file.
 Result<std::string> read_token(const std::string& file);
 

@@ -65,11 +65,6 @@ Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOption
 
 using Listening = std::optional<watch::ApiServerOptions>;
 
-Result<Listening> read_listen(const RunOptions& options) {
-  if (options.listen.empty()) return Listening();
-  return TRY(watch::api_server_options(options.listen, TRY(read_token(options.token_file))));
-}
-
 // Null without --listen.
 Result<std::unique_ptr<LiveApi>> start_live_api(const Listening& listening, const metrics::Registry& registry,
                                                 LocalWorld& world) {
@@ -109,7 +104,8 @@ Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
 
 Result<Verdict> run_experiment(const RunOptions& options) {
   for (const std::string& file : options.reports) TRY_VOID(format_of(file));
-  Listening listening = TRY(read_listen(options));
+  Listening listening;
+  if (!options.listen.empty()) listening = TRY(read_listen(options.listen, options.token_file));
   guard::Paths paths = TRY(guard::Paths::find(options.state_dir));
   TRY_VOID(check_latch(paths));                   // nothing starts under the latch
   TRY_VOID(replay_dead_runs(options.state_dir));  // nothing of an earlier, dead run is left
