@@ -219,6 +219,11 @@ bool needs_window(const Expr& expr) {
 
 }  // namespace
 
+const char* to_text(TriggerDesign::Kind kind) {
+  constexpr const char* kTexts[] = {"counts", "gauge", "expression"};
+  return kTexts[static_cast<size_t>(kind)];
+}
+
 TriggerDesign design_trigger(const Expr& query, const expr::Condition& condition) {
   if (!needs_window(query))
     return {TriggerDesign::Kind::kGauge, {}, "it has no window: what is seen at two looks in a row is so"};

@@ -47,6 +47,8 @@ struct TriggerDesign {
   std::string text;
 };
 
+const char* to_text(TriggerDesign::Kind kind);  // "counts", "gauge", "expression"
+
 TriggerDesign design_trigger(const promql::Expr& query, const expr::Condition& condition);
 // kExpression for a probe, with `fast: false`, and for a query that only a real Prometheus knows.
 TriggerDesign design_trigger(const Expectation& expectation);

@@ -81,9 +81,8 @@ void print_text(const Prepared& prepared) {
   fmt::print("Nothing was touched.\n");
 }
 
-json::Value to_json(const Prepared& prepared) {
-  json::Array victims, refused, warnings, budgets;
-  for (const BudgetCheck& check : prepared.budgets) budgets.push_back(to_json(check));
+json::Array victims_json(const Prepared& prepared) {
+  json::Array victims;
   for (size_t i = 0; i < prepared.plans.size(); ++i) {
     json::Array steps;
     for (const Step& step : prepared.plans[i].steps) steps.push_back(ordeal::to_json(step));
@@ -91,28 +90,42 @@ json::Value to_json(const Prepared& prepared) {
     if (prepared.plans[i].refusal) victim["refused"] = prepared.plans[i].refusal->message();
     victims.push_back(std::move(victim));
   }
-  for (const Refusal& r : prepared.selection.refused)
-    refused.push_back(json::Object{{"victim", r.victim}, {"rule", r.rule}});
-  for (const std::string& warning : prepared.warnings) warnings.push_back(json::Value(warning));
-  json::Array rollback, notes;
-  for (const std::string& note : prepared.notes) notes.push_back(json::Value(note));
-  if (prepared.experiment.rollback)
-    for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
-  return json::Object{{"experiment", ordeal::to_json(prepared.experiment)},
+  return victims;
+}
+
+json::Object trigger_json(const Expectation& expectation) {
+  analysis::TriggerDesign design = analysis::design_trigger(expectation);
+  return {{"expectation", expectation.name}, {"kind", to_text(design.kind)}, {"text", design.text}};
+}
+
+template <typename Items, typename Make>
+json::Array array_of(const Items& items, Make make) {
+  json::Array array;
+  for (const auto& item : items) array.push_back(make(item));
+  return array;
+}
+
+json::Value to_json(const Prepared& prepared) {
+  auto text = [](const std::string& one) { return json::Value(one); };
+  auto rule = [](const Refusal& r) { return json::Object{{"victim", r.victim}, {"rule", r.rule}}; };
+  auto refusal = [](const std::optional<Error>& error) {
+    return error ? json::Value(error->message()) : json::Value(nullptr);
+  };
+  const Experiment& experiment = prepared.experiment;
+  auto rollback = experiment.rollback.value_or(std::vector<RollbackAction>{});
+  return json::Object{{"experiment", ordeal::to_json(experiment)},
                       {"candidates", prepared.selection.candidates},
-                      {"victims", std::move(victims)},
-                      {"refused", std::move(refused)},
+                      {"victims", victims_json(prepared)},
+                      {"refused", array_of(prepared.selection.refused, rule)},
                       {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
-                      {"budgets", std::move(budgets)},
-                      {"budget_refused", prepared.budget_refusal ? json::Value(prepared.budget_refusal->message())
-                                                                 : json::Value(nullptr)},
-                      {"source_refused", prepared.source_refusal ? json::Value(prepared.source_refusal->message())
-                                                                 : json::Value(nullptr)},
-                      {"rollback", std::move(rollback)},
-                      {"rollback_refused", prepared.rollback_refusal ? json::Value(prepared.rollback_refusal->message())
-                                                                     : json::Value(nullptr)},
-                      {"notes", std::move(notes)},
-                      {"warnings", std::move(warnings)}};
+                      {"triggers", array_of(experiment.expect, trigger_json)},
+                      {"budgets", array_of(prepared.budgets, [](const BudgetCheck& check) { return to_json(check); })},
+                      {"budget_refused", refusal(prepared.budget_refusal)},
+                      {"source_refused", refusal(prepared.source_refusal)},
+                      {"rollback", array_of(rollback, rollback::describe)},
+                      {"rollback_refused", refusal(prepared.rollback_refusal)},
+                      {"notes", array_of(prepared.notes, text)},
+                      {"warnings", array_of(prepared.warnings, text)}};
 }
 
 ExitCode worst_of(const Prepared& prepared) {
