@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/options.h"
 #include "model/exit_code.h"
@@ -18,6 +19,10 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json);
 ExitCode doctor_command(const std::string& state_dir, bool json);
 // Scrapes and answers PromQL until a signal.
 ExitCode scrape_command(const ScrapeOptions& options);
+// Argo's files, and Ordeal's own experiments and expectations.
+ExitCode lint_command(const std::vector<std::string>& files, bool json);
+// Runs an AnalysisTemplate against a Prometheus until its end or a signal.
+ExitCode analysis_command(const AnalysisOptions& options);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
                         const std::string& output);

@@ -19,6 +19,15 @@ struct RunOptions {
   bool quiet = false;
 };
 
+struct AnalysisOptions {
+  std::vector<std::string> files;
+  std::vector<std::string> templates;
+  std::vector<std::string> args;  // NAME=VALUE
+  std::string prometheus;
+  bool strict = false;
+  bool json = false;
+};
+
 struct ScrapeOptions {
   std::vector<std::string> urls;
   std::string job = "ordeal";
