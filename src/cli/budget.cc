@@ -26,7 +26,8 @@ class Asker {
   Result<std::optional<double>> number(const std::string& query) {
     watch::PrometheusSource source(client_, url_, std::nullopt);
     std::optional<Result<watch::QueryAnswer>> answer;
-    source.ask(query, kAskFor, [&](const Result<watch::QueryAnswer>& seen) { answer = seen; });
+    watch::PrometheusQuestion question{.query = query, .timeout = kAskFor};
+    source.ask(question, [&](Result<watch::QueryAnswer> seen) { answer = std::move(seen); });
     auto known = wait_for(client_, answer);
     if (!known) return wrap(known.error(), fmt::format("cannot ask {} for {}", without_password(url_), query));
     std::vector<double> numbers = known->result.numbers();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/options.h"
 #include "model/exit_code.h"
@@ -23,6 +24,10 @@ ExitCode budget_command(const std::string& file, const std::string& prometheus, 
 // A Grafana dashboard, Prometheus rules.
 ExitCode dashboard_command(const ObservabilityOptions& options);
 ExitCode rules_command(const ObservabilityOptions& options);
+// Argo's files, and Ordeal's own experiments and expectations.
+ExitCode lint_command(const std::vector<std::string>& files, bool json);
+// Runs an AnalysisTemplate against a Prometheus until its end or a signal.
+ExitCode analysis_command(const AnalysisOptions& options);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
                         const std::string& output);

@@ -157,6 +157,28 @@ void add_observability(CLI::App& app, ObservabilityOptions& options, Choice& cho
   add("rules", "Prometheus alerting rules: the expectations, the error budgets, and Ordeal itself", rules_command);
 }
 
+void add_argo(CLI::App& app, std::vector<std::string>& files, bool& json, AnalysisOptions& options, Choice& choice) {
+  CLI::App* lint =
+      app.add_subcommand("lint", "Traps and mistakes in Argo Rollouts' files, experiments and expectations");
+  lint->add_option("files", files, "Looked at together: a Rollout finds its templates")->required()->type_name("FILE");
+  lint->add_flag("--json", json, "One JSON object a finding");
+  lint->callback([&] { choice.code = lint_command(files, json); });
+
+  CLI::App* analysis = app.add_subcommand("analysis", "Run an Argo AnalysisTemplate against a Prometheus");
+  analysis->add_option("files", options.files, "Rollouts, AnalysisTemplates, AnalysisRuns")
+      ->required()
+      ->type_name("FILE");
+  analysis->add_option("--template", options.templates, "This one, when the files hold several; may be repeated")
+      ->type_name("NAME");
+  analysis->add_option("--arg", options.args, "An argument's value; may be repeated")->type_name("NAME=VALUE");
+  analysis->add_option("--prometheus", options.prometheus, "Ask this one instead of the files' address")
+      ->type_name("URL")
+      ->envname("ORDEAL_PROMETHEUS");
+  analysis->add_flag("--strict", options.strict, "Exactly as Argo: a vector is never compared as a number");
+  analysis->add_flag("--json", options.json, "One JSON object a line instead of text");
+  analysis->callback([&] { choice.code = analysis_command(options); });
+}
+
 constexpr const char* kFooter =
     "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
     "            5 halted, 6 a revert failed and a person must look, 7 an error of Ordeal's own.\n\n"
@@ -209,6 +231,10 @@ int main(int argc, char** argv) {
   add_budget(app, flags, choice);
   ObservabilityOptions observability;
   add_observability(app, observability, choice);
+  std::vector<std::string> lint_files;
+  bool lint_json = false;
+  AnalysisOptions analysis_options;
+  add_argo(app, lint_files, lint_json, analysis_options, choice);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -26,6 +26,15 @@ struct ObservabilityOptions {
   std::string output;                   // a file; "" is the terminal
 };
 
+struct AnalysisOptions {
+  std::vector<std::string> files;
+  std::vector<std::string> templates;
+  std::vector<std::string> args;  // NAME=VALUE
+  std::string prometheus;
+  bool strict = false;
+  bool json = false;
+};
+
 struct ScrapeOptions {
   std::vector<std::string> urls;
   std::string job = "ordeal";

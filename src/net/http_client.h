@@ -32,6 +32,8 @@ struct HttpCall {
   std::optional<PortRange> local_ports;
   bool connect_only = false;      // ends when TCP is connected: `timings.connect` is the result
   bool fresh_connection = false;  // neither takes a kept connection nor leaves one
+  bool insecure = false;          // takes any certificate
+  std::string login;              // "user:password" of basic authentication; "" is the URL's, if any
 };
 
 struct HttpTimings {

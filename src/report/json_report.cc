@@ -73,6 +73,10 @@ class Writer {
                         {"error", impact.error},
                         {"victim_gone", impact.gone}};
   }
+  json::Value action(const ActionSummary& action) const {
+    return json::Object{{"action", action.text},   {"at_s", at(action.at)},   {"ok", action.ok},
+                        {"result", action.result}, {"output", action.output}, {"took_ms", to_millis(action.took)}};
+  }
   json::Value verdict() const;
   json::Value timings() const;
 
@@ -125,6 +129,7 @@ json::Object Writer::write() const {
     return json::Object{{"victim", failed.victim}, {"error", failed.error}, {"hint", failed.hint}};
   });
   object["proofs"] = array_of(summary_.proofs, proof_json);
+  object["rollback"] = array_of(summary_.actions, [this](auto& item) { return action(item); });
   object["next"] = texts(next_steps(summary_));
   object["experiment"] = summary_.experiment;
   object["version"] = summary_.version;

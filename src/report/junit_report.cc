@@ -112,6 +112,8 @@ std::string junit_report(const RunSummary& summary) {
   xml.empty("property", {{"name", "run"}, {"value", summary.run}});
   xml.empty("property", {{"name", "hypothesis"}, {"value", summary.hypothesis}});
   xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary)}});
+  for (const ActionSummary& action : summary.actions)
+    xml.empty("property", {{"name", "rollback"}, {"value", action.text + ": " + action.result}});
   for (const std::string& note : summary.notes) xml.empty("property", {{"name", "note"}, {"value", note}});
   xml.close().text("\n");
   for (const Case& item : cases) put_case(xml, summary.name, item);

@@ -55,6 +55,15 @@ std::string impacts_table(const RunSummary& summary) {
   return out + "\n";
 }
 
+std::string rollback_list(const RunSummary& summary) {
+  if (summary.actions.empty()) return {};
+  std::string out = "Rollback, after the fault was off:\n\n";
+  for (const ActionSummary& action : summary.actions)
+    out += fmt::format("- {} {}: {} after {}\n", action.ok ? "✓" : "✕", plain(action.text), plain(action.result),
+                       format_latency(action.took));
+  return out + "\n";
+}
+
 std::string timings(const RunSummary& summary) {
   std::string out;
   auto line = [&](const std::optional<Nanos>& latency, const char* name) {
@@ -82,8 +91,8 @@ std::string markdown_report(const RunSummary& summary) {
   out += fmt::format("**{} {}**", headline.mark, headline.title);
   if (summary.verdict) out += fmt::format(": {}", plain(summary.verdict->reason));
   out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary)));
-  out += expectations_table(summary) + timings(summary) + impacts_table(summary) + notes_list(summary) +
-         "## What to do next\n\n";
+  out += expectations_table(summary) + timings(summary) + impacts_table(summary) + rollback_list(summary) +
+         notes_list(summary) + "## What to do next\n\n";
   size_t number = 0;
   for (const std::string& step : next_steps(summary)) out += fmt::format("{}. {}\n", ++number, plain(step));
   out += fmt::format("\nRun {}, {}, took {}, Ordeal {}.\n", code(summary.run), date_in_words(summary),

@@ -125,6 +125,16 @@ TEST(JsonReport, IsReadBackWithItsTimings) {
             "interrupted");
 }
 
+TEST(EveryReport, TellsOfTheRollback) {
+  RunSummary summary = summary_of({});
+  constexpr const char* kAction = "run /usr/local/bin/rollback --to previous";
+  for (const std::string& report :
+       {html_report(summary), json_report(summary), junit_report(summary), markdown_report(summary)})
+    EXPECT_NE(report.find(kAction), std::string::npos) << report.substr(0, 100);
+  ASSERT_EQ(summary.actions.size(), 1u);
+  EXPECT_TRUE(summary.actions[0].ok);
+}
+
 TEST(MarkdownReport, TellsTheVerdictAndATable) {
   std::string text = markdown_report(summary_of({}));
   EXPECT_TRUE(has(text, "**✕ The hypothesis did not hold**: p95 latency was 1.03 s"));

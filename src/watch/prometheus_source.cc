@@ -99,9 +99,17 @@ void PrometheusSource::query(const std::string& text, Nanos timeout, Callback ca
                 [callback = std::move(callback)](const net::HttpOutcome& outcome) { callback(read(outcome)); });
 }
 
-void PrometheusSource::ask(const std::string& text, Nanos timeout,
-                           std::function<void(const Result<QueryAnswer>&)> callback) {
-  client_.start(query_call(text, timeout), [callback = std::move(callback)](const net::HttpOutcome& outcome) {
+void PrometheusSource::ask(const PrometheusQuestion& question, std::function<void(Result<QueryAnswer>)> callback) {
+  net::HttpCall request = query_call(question.query, question.timeout);
+  if (question.range) {
+    request.url = base_url_ + "/api/v1/query_range";
+    request.body += fmt::format("&start={:.3f}&end={:.3f}&step={:.3f}", to_seconds(question.range->start),
+                                to_seconds(question.range->end), to_seconds(question.range->step));
+  }
+  request.headers.insert(request.headers.end(), question.headers.begin(), question.headers.end());
+  request.login = question.login;
+  request.insecure = question.insecure;
+  client_.start(std::move(request), [callback = std::move(callback)](const net::HttpOutcome& outcome) {
     callback(parse_reply(outcome, parse_query_answer));
   });
 }

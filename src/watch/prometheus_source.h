@@ -21,6 +21,19 @@ struct RatioText {
   std::string whole, numerator, denominator;
 };
 
+// A question beyond a plain query, as Argo's analyses ask it.
+struct PrometheusQuestion {
+  struct Range {
+    Nanos start{0}, end{0}, step{0};  // since the Unix epoch
+  };
+  std::string query;
+  Nanos timeout = 30s;
+  std::optional<Range> range;
+  net::Headers headers;
+  std::string login;  // "user:password"
+  bool insecure = false;
+};
+
 class PrometheusSource {
  public:
   using Callback = std::function<void(Observation)>;
@@ -35,8 +48,8 @@ class PrometheusSource {
   PrometheusSource(net::HttpClient& client, std::string base_url, std::optional<net::PortRange> local_ports);
 
   void query(const std::string& text, Nanos timeout, Callback callback);
-  // The answer as it is.
-  void ask(const std::string& text, Nanos timeout, std::function<void(const Result<QueryAnswer>&)> callback);
+  // The answer as it came, without a judgement.
+  void ask(const PrometheusQuestion& question, std::function<void(Result<QueryAnswer>)> callback);
   // An empty answer is judged by its sides (watch/ratio.h), asked side by side in what is left of the time.
   void query_ratio(const RatioText& ratio, Nanos timeout, Callback callback);
   // Reads version and scrape intervals. Fails when it does not answer (kTimeout, kSystem) or not as a Prometheus

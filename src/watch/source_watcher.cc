@@ -175,7 +175,8 @@ void SourceWatcher::Impl::count(Counting& counting) {
 void SourceWatcher::Impl::ask_counters(size_t index) {
   Counting& asking = *looks[index].counting;
   if (asking.query.empty() || std::exchange(asking.under_way, true)) return;
-  prometheus->ask(asking.query, options.query_timeout, [this, index](const Result<QueryAnswer>& answer) {
+  PrometheusQuestion question{.query = asking.query, .timeout = options.query_timeout};
+  prometheus->ask(question, [this, index](const Result<QueryAnswer>& answer) {
     Counting& counting = *looks[index].counting;
     counting.under_way = false;
     counting.trouble = answer ? "" : "its counters cannot be read: " + answer.error().message();

@@ -70,8 +70,8 @@ class App:
 
 
 class Prometheus:
-    def __init__(self, folder, app_port):
-        self.folder = os.path.join(folder, "prometheus")
+    def __init__(self, folder, app_port, name="prometheus"):
+        self.folder = os.path.join(folder, name)
         os.makedirs(self.folder)
         self.config = self.folder + "/config.yml"
         with open(self.config, "w") as file:

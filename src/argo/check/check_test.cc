@@ -66,6 +66,7 @@ const Row kRows[] = {
     {"P18 without le", "all(result, # < 1)", "histogram_quantile(0.95, sum without (le) (rate(x_bucket[1m])))", "", "without sum by (le)"},
     {"R11 no condition", "", "sum(x)", "", "warning f.yaml:6: spec.metrics[0]: the metric has neither a successCondition nor a failureCondition"},
     {"R15 a condition that does not parse", "result <", "sum(x)", "", "error f.yaml:6: spec.metrics[0].successCondition: cannot read the condition \"result <\": column 9"},
+    {"R15 a condition cut off by YAML", "all(result,", "sum(x)", "", "put the condition in quotes"},
     {"R15 a query that does not parse", "all(result, # < 1)", "sum(x", "", "error f.yaml:6: spec.metrics[0].provider.prometheus.query: column 6"},
     {"R16 a text", "true", "\"a\"", "", "error f.yaml:6: spec.metrics[0].provider.prometheus.query: the query gives a text"},
     {"R20 default()", "default(result[0], 0) < 1", "sum(x)", "", "default() and isNil() look at the whole result"},
@@ -90,6 +91,7 @@ std::string template_with(const Row& row) {
 TEST(Lint, KnowsTheTraps) {
   for (const Row& row : kRows) {
     std::string said = all_lines(template_with(row));
+    for (const Finding& finding : lint({{"f.yaml", template_with(row)}})) said += finding.fix + "\n";
     EXPECT_TRUE(*row.says ? said.find(row.says) != std::string::npos : said.empty()) << row.trap << ":\n" << said;
   }
 }

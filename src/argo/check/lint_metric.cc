@@ -70,10 +70,16 @@ void check_conditions_exist(Context& c) {
          "successCondition: result[0] < 0.01");
 }
 
+// YAML takes `all(result, # < 1)` for `all(result,` and a comment.
+std::string advice_for(std::string_view written) {
+  bool cut = written.ends_with(',') || written.ends_with('(') || written.ends_with('{');
+  return cut ? "put the condition in quotes: in YAML a # behind a space begins a comment" : "";
+}
+
 void check_conditions_parse(Context& c) {
   for (const ConditionRef& condition : c.conditions())
     if (auto parsed = expr::Condition::parse(*condition.text, expr::Dialect::kArgo); !parsed)
-      c.add(Severity::kError, condition.field, parsed.error().message(), kAlwaysError);
+      c.add(Severity::kError, condition.field, parsed.error().message(), kAlwaysError, advice_for(condition.written));
 }
 
 void check_query_kind(Context& c) {

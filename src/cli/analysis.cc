@@ -1,0 +1,230 @@
+// analysis: an AnalysisTemplate as an AnalysisRun against a real Prometheus, with Argo's schedule and Argo's judgement.
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "argo/run/analyses.h"
+#include "argo/run/analysis_run.h"
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "cli/analysis_output.h"
+#include "cli/commands.h"
+#include "expr/condition.h"
+#include "promql/syntax/parser.h"
+#include "watch/prometheus_source.h"
+
+namespace ordeal::cli {
+namespace {
+
+using argo::AnalysisRun;
+using argo::Mode;
+
+Result<argo::Manifest> read_manifest(const std::vector<std::string>& files) {
+  argo::Manifest manifest;
+  for (const std::string& file : files) {
+    auto text = read_file(file);
+    if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+    auto documents = json::parse_documents(*text);
+    if (!documents) return wrap(documents.error(), file);
+    for (const json::Document& document : *documents)
+      if (auto added = argo::add_document(manifest, document, file); !added) return wrap(added.error(), file);
+  }
+  return manifest;
+}
+
+Result<std::map<std::string, std::string>> read_args(const std::vector<std::string>& given) {
+  std::map<std::string, std::string> args;
+  for (const std::string& arg : given) {
+    size_t equals = arg.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      return fail(Errc::kInvalidInput, fmt::format("--arg: expected NAME=VALUE, found \"{}\"", arg));
+    args[arg.substr(0, equals)] = arg.substr(equals + 1);
+  }
+  return args;
+}
+
+Result<argo::TemplateRef> ref_of(const argo::Manifest& manifest, const std::string& name) {
+  for (bool cluster : {false, true})
+    if (manifest.find({name, cluster, {}})) return argo::TemplateRef{name, cluster, {}};
+  return fail(Errc::kInvalidInput, fmt::format("--template: no template of the name \"{}\" is in the files", name));
+}
+
+bool refers_to(const argo::Analysis& analysis, const std::string& name) {
+  return std::any_of(analysis.refs.begin(), analysis.refs.end(), [&](const auto& ref) { return ref.name == name; });
+}
+
+// The templates that were asked for, with the arguments of the first Rollout that refers to one of them.
+Result<argo::Analysis> choose_templates(const argo::Manifest& manifest, const std::vector<std::string>& names) {
+  argo::Analysis chosen;
+  for (const argo::Analysis& analysis : argo::analyses_of(manifest)) {
+    bool fits = std::any_of(names.begin(), names.end(), [&](const auto& name) { return refers_to(analysis, name); });
+    if (!fits) continue;
+    chosen = analysis;
+    break;
+  }
+  chosen.run = nullptr;
+  chosen.refs.clear();
+  for (const std::string& name : names) chosen.refs.push_back(TRY(ref_of(manifest, name)));
+  if (chosen.name.empty()) chosen.name = fmt::format("the AnalysisTemplate {}", fmt::join(names, ", "));
+  return chosen;
+}
+
+Result<argo::Analysis> choose(const argo::Manifest& manifest, const std::vector<std::string>& names) {
+  if (!names.empty()) return choose_templates(manifest, names);
+  std::vector<argo::Analysis> all = argo::analyses_of(manifest);
+  if (all.empty()) return fail(Errc::kInvalidInput, "the files describe no analysis");
+  if (all.size() == 1) return all[0];
+  std::string known;
+  for (const argo::Analysis& analysis : all) known += (known.empty() ? "" : "; ") + analysis.name;
+  return fail(Errc::kInvalidInput, "the files describe several analyses: " + known, "choose with --template NAME");
+}
+
+// In strict these become Errors of each measurement, as in Argo.
+Result<> check_texts(const AnalysisRun& run) {
+  for (const argo::Metric& metric : run.metrics()) {
+    auto refuse = [&](const char* field, const Error& error) {
+      return fail(Errc::kInvalidInput, fmt::format("line {}: {}: {}", argo::line_in(metric.origin, field),
+                                                   argo::path_in(metric.origin, field), error.message()));
+    };
+    for (auto [field, text] : {std::pair{"successCondition", &metric.success_condition},
+                               std::pair{"failureCondition", &metric.failure_condition}})
+      if (auto parsed =
+              text->empty() ? Result<>() : expr::Condition::parse(*text, expr::Dialect::kArgo).map([](auto&&) {});
+          !parsed)
+        return refuse(field, parsed.error());
+    auto query = promql::parse(metric.prometheus.query);
+    if (!query && query.error().code != Errc::kUnsupported) return refuse("provider.prometheus.query", query.error());
+  }
+  return {};
+}
+
+Result<UniqueFd> take_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("cannot block signals");
+  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd) return fail_errno("cannot take signals");
+  return fd;
+}
+
+// Asks what the run wants to know, and tells it the answers, the time and a signal.
+class Conductor {
+ public:
+  Conductor(AnalysisRun& run, const AnalysisOptions& options, AnalysisOutput& output, net::HttpClient client,
+            UniqueFd signals)
+      : run_(run), options_(options), output_(output), client_(std::move(client)), signals_(std::move(signals)) {
+    if (const char* address = std::getenv("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS")) environment_ = address;
+  }
+
+  void play() {
+    perform(run_.start(now()));
+    while (!run_.finished()) {
+      wait();
+      signalfd_siginfo info{};
+      if (::read(signals_.get(), &info, sizeof info) == sizeof info) perform(run_.handle(now(), argo::Terminate{}));
+      client_.dispatch();
+      tell_answers();
+      auto wake = run_.next_wake();
+      if (wake && *wake <= now()) perform(run_.handle(now(), argo::Wake{}));
+    }
+  }
+
+ private:
+  // Wall time that never goes back.
+  Nanos now() const { return offset_.wall(boot_now()); }
+
+  void wait() {
+    pollfd fds[2] = {{signals_.get(), POLLIN, 0}, {client_.descriptor(), POLLIN, 0}};
+    Nanos left = answers_.empty() ? run_.next_wake().value_or(now() + 1h) - now() : Nanos(0);
+    left = std::clamp<Nanos>(left, Nanos(0), 1h);
+    timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
+    ::ppoll(fds, 2, &limit, nullptr);
+  }
+
+  void perform(const argo::RunActions& actions) {
+    for (const argo::RunAction& action : actions)
+      if (const auto* measure = std::get_if<argo::Measure>(&action)) ask(measure->metric);
+  }
+
+  void tell_answers() {
+    for (auto& [index, measurement] : std::exchange(answers_, {})) {
+      if (run_.finished()) return;
+      output_.measured(run_, index, measurement, now());
+      perform(run_.handle(now(), argo::Measured{index, std::move(measurement)}));
+    }
+  }
+
+  void ask(size_t index) {
+    argo::Metric metric = run_.metrics()[index];
+    if (!options_.prometheus.empty()) metric.prometheus.address = options_.prometheus;
+    auto question = argo::question_of(metric, environment_, now());
+    if (!question) return answer(index, argo::failed_measurement(question.error().message()));
+    watch::PrometheusQuestion asked{question->query,           question->timeout, {}, metric.prometheus.headers, "",
+                                    metric.prometheus.insecure};
+    if (question->range) asked.range = {question->range->start, question->range->end, question->range->step};
+    if (!metric.prometheus.username.empty())
+      asked.login = metric.prometheus.username + ":" + metric.prometheus.password;
+    source(question->address).ask(asked, [this, index](const Result<watch::QueryAnswer>& seen) {
+      if (!seen) return answer(index, argo::failed_measurement(seen.error().message()));
+      promql::QueryResult result = seen->result;
+      result.warnings = seen->warnings;
+      answer(index, argo::measure(run_.metrics()[index], result, run_.mode(), now()));
+    });
+  }
+
+  void answer(size_t index, argo::Measurement measurement) {
+    measurement.message = output_.hide_secrets(measurement.message);
+    answers_.emplace_back(index, std::move(measurement));
+  }
+
+  watch::PrometheusSource& source(const std::string& address) {
+    return sources_.try_emplace(address, client_, address, std::nullopt).first->second;
+  }
+
+  AnalysisRun& run_;
+  const AnalysisOptions& options_;
+  AnalysisOutput& output_;
+  net::HttpClient client_;
+  UniqueFd signals_;
+  WallOffset offset_ = WallOffset::measure();
+  std::string environment_;
+  std::map<std::string, watch::PrometheusSource> sources_;
+  std::vector<std::pair<size_t, argo::Measurement>> answers_;
+};
+
+ExitCode exit_code(argo::Phase phase) {
+  if (phase == argo::Phase::kSuccessful) return ExitCode::kHeld;
+  return phase == argo::Phase::kFailed ? ExitCode::kDeviated : ExitCode::kInconclusive;
+}
+
+Result<ExitCode> run_analysis(const AnalysisOptions& options) {
+  if (!options.prometheus.empty() && !is_http_url(options.prometheus))
+    return fail(Errc::kInvalidInput,
+                fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
+  argo::Manifest manifest = TRY(read_manifest(options.files));
+  argo::Analysis analysis = TRY(choose(manifest, options.templates));
+  argo::RunSpec spec = TRY(argo::prepare_analysis(manifest, analysis, TRY(read_args(options.args))));
+  AnalysisRun run = TRY(AnalysisRun::create(spec.spec, options.strict ? Mode::kStrict : Mode::kCompat));
+  if (!options.strict) TRY_VOID(check_texts(run));
+  UniqueFd signals = TRY(take_signals());
+  AnalysisOutput output(options, analysis, spec);
+  output.begin(run);
+  Conductor(run, options, output, TRY(net::HttpClient::create()), std::move(signals)).play();
+  output.end(run);
+  return exit_code(run.phase());
+}
+
+}  // namespace
+
+ExitCode analysis_command(const AnalysisOptions& options) {
+  auto code = run_analysis(options);
+  return code ? *code : print_error(code.error());
+}
+
+}  // namespace ordeal::cli

@@ -1,0 +1,51 @@
+// lint: what is wrong with files before anything is run.
+#include "argo/check/lint.h"
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "cli/commands.h"
+
+namespace ordeal::cli {
+namespace {
+
+using argo::Finding;
+
+const char* severity_of(const Finding& finding) {
+  return finding.severity == Finding::Severity::kError ? "error" : "warning";
+}
+
+void print_text(const Finding& finding) {
+  std::string field = finding.field.empty() ? "" : finding.field + ": ";
+  fmt::print("{}:{}: {}: {}{}\n", finding.file, finding.line, severity_of(finding), field, finding.what);
+  if (!finding.argo.empty()) fmt::print("    Argo: {}\n", finding.argo);
+  if (!finding.fix.empty()) fmt::print("    fix:  {}\n", finding.fix);
+}
+
+void print_json(const Finding& finding) {
+  json::Object object{
+      {"file", finding.file}, {"line", finding.line}, {"field", finding.field}, {"severity", severity_of(finding)},
+      {"what", finding.what}, {"argo", finding.argo}, {"fix", finding.fix}};
+  fmt::print("{}\n", json::write(json::Value(std::move(object))));
+}
+
+}  // namespace
+
+ExitCode lint_command(const std::vector<std::string>& files, bool json) {
+  std::vector<argo::SourceFile> sources;
+  for (const std::string& file : files) {
+    auto text = read_file(file);
+    if (!text) return print_error({Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+    sources.push_back({file, std::move(*text)});
+  }
+  size_t errors = 0;
+  std::vector<Finding> findings = argo::lint(sources);
+  for (const Finding& finding : findings) {
+    errors += finding.severity == Finding::Severity::kError;
+    json ? print_json(finding) : print_text(finding);
+  }
+  if (!json && findings.empty()) fmt::print("Nothing to say.\n");
+  return errors > 0 ? ExitCode::kBadInput : ExitCode::kHeld;
+}
+
+}  // namespace ordeal::cli
