@@ -47,7 +47,8 @@ using Unexpected = tl::unexpected<Error>;
 
 }  // namespace ordeal
 
-// Evaluates to the value of a Result, or returns its error from the enclosing function.
+// Evaluates to the value of a Result, or returns its error from the enclosing function. Not inside { }, after something
+// that owns memory: clang 14 leaks the members of an aggregate that are made already.
 #define TRY(expression) ORDEAL_TRY_NAMED(ORDEAL_TRY_NAME(__COUNTER__), expression)
 // The same for Result<void>.
 #define TRY_VOID(expression)                                                                     \

@@ -200,7 +200,8 @@ Result<Undone> replay_undo(const UndoRecord& record) {
 Result<UndoRecord> thaw_record(const sys::Cgroup& freezer) {
   UndoRecord record;
   record.operation = freezer.version() == 1 ? "thaw-v1" : "thaw-v2";
-  record.data = {{"cgroup", freezer.path()}, {"folder", freezer.folder()}, {"inode", TRY(freezer.inode())}};
+  uint64_t inode = TRY(freezer.inode());
+  record.data = {{"cgroup", freezer.path()}, {"folder", freezer.folder()}, {"inode", inode}};
   record.text = "thaw the cgroup " + freezer.path();
   record.boot_id = TRY(boot_id());
   return record;

@@ -77,7 +77,8 @@ Result<Journal> Journal::create(const std::string& path, const std::string& run_
   if (int error = ::posix_fallocate(fd.get(), 0, kRecordBytes * kRecords))
     return fail_errno("cannot size " + path, error);
   Journal journal(path, std::move(fd));
-  TRY_VOID(journal.append(json::Object{{"type", "start"}, {"run", run_id}, {"boot_id", TRY(fault::boot_id())}}));
+  std::string boot_id = TRY(fault::boot_id());
+  TRY_VOID(journal.append(json::Object{{"type", "start"}, {"run", run_id}, {"boot_id", boot_id}}));
   UniqueFd folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::fsync(folder.get()) < 0) return fail_errno("cannot sync the folder of " + path);
   give_up.cancel();

@@ -14,8 +14,11 @@ namespace {
 Result<LatchState> decode(const std::string& text) {
   json::Document document{TRY(json::parse(text)), {}};
   json::Reader reader(document);
-  return LatchState{TRY(TRY(reader.at("reason")).text()), TRY(TRY(reader.at("by")).text()),
-                    TRY(TRY(reader.at("since")).text())};
+  LatchState latch;
+  latch.reason = TRY(TRY(reader.at("reason")).text());
+  latch.by = TRY(TRY(reader.at("by")).text());
+  latch.since = TRY(TRY(reader.at("since")).text());
+  return latch;
 }
 
 }  // namespace

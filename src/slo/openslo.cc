@@ -77,8 +77,11 @@ Result<Indicator> decode_ratio(const Reader& reader) {
   auto counter = TRY(reader.find("counter"));
   if (!counter || !TRY(counter->boolean()))
     return reader.refuse("counter must be true: numbers that go up and down cannot be added up to a budget");
-  return Indicator{good ? Kind::kGoodOfTotal : Kind::kBadOfTotal, TRY(decode_counter(good ? *good : *bad)),
-                   TRY(decode_counter(TRY(reader.at("total"))))};
+  Indicator indicator;
+  indicator.kind = good ? Kind::kGoodOfTotal : Kind::kBadOfTotal;
+  indicator.part = TRY(decode_counter(good ? *good : *bad));
+  indicator.total = TRY(decode_counter(TRY(reader.at("total"))));
+  return indicator;
 }
 
 Result<Indicator> decode_sli(const Reader& spec) {

@@ -80,7 +80,8 @@ Result<> read_vector(const json::Array& elements, promql::QueryResult& into) {
     promql::Labels labels = TRY(labels_of(element));
     const json::Value* value = field(element, "value");
     if (!value) return fail(Errc::kUnsupported, "the query gives native histograms, which cannot be compared");
-    into.vector.push_back({std::move(labels), TRY(sample_of(*value)).value});
+    double number = TRY(sample_of(*value)).value;
+    into.vector.push_back({std::move(labels), number});
   }
   return {};
 }

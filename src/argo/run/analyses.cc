@@ -31,7 +31,8 @@ void collect_names(const Manifest& manifest, const std::vector<TemplateRef>& ref
 
 Result<> take_given(const std::map<std::string, std::string>& given, Flattened& spec) {
   for (const auto& [name, value] : given) {
-    auto known = std::find_if(spec.args.begin(), spec.args.end(), [&](const Argument& a) { return a.name == name; });
+    auto known = std::find_if(spec.args.begin(), spec.args.end(),
+                              [&known_name = name](const Argument& a) { return a.name == known_name; });
     if (known != spec.args.end()) {
       known->value = value;
       continue;
