@@ -87,9 +87,9 @@ struct Experiment {
   std::vector<Expectation> expect;
   Sources sources;
   std::optional<uint64_t> seed;
-  double min_injected = 100;  // percent of the chosen victims that must be hit
-  Nanos baseline = 5s;        // watching before the attack
-  Nanos recovery = 30s;       // at most, until the `after` expectations hold
+  double min_injected = 100;                            // percent of the chosen victims that must be hit
+  Nanos baseline = 5s;                                  // watching before the attack
+  Nanos recovery = 30s;                                 // at most, until the `after` expectations hold
   std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
 };
 

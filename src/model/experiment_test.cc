@@ -87,8 +87,10 @@ TEST(Experiment, WhatItWritesItReads) {
 
 TEST(Experiment, ARollbackSaysWhatItDoes) {
   Experiment experiment = *decode(
-      "name: x\ntarget: {type: host}\nattack: {type: cpu}\nrollback: [{command: undo}, {http: {url: 'http://u:p@h/x'}}, "
-      "{rollout: {name: api}}, {rollout: {name: api, action: promote-full}}, {deployment: {name: api, namespace: shop}}]\n");
+      "name: x\ntarget: {type: host}\nattack: {type: cpu}\nrollback: [{command: undo}, {http: {url: "
+      "'http://u:p@h/x'}}, "
+      "{rollout: {name: api}}, {rollout: {name: api, action: promote-full}}, {deployment: {name: api, namespace: "
+      "shop}}]\n");
   std::vector<std::string> texts;
   for (const RollbackAction& action : *experiment.rollback) texts.push_back(to_text(action));
   EXPECT_EQ(texts, (std::vector<std::string>{"run undo", "POST http://u:***@h/x", "abort the Rollout api in default",
