@@ -33,17 +33,13 @@ std::string conditions_of(const Metric& metric) {
   return text.empty() ? "no condition: always Successful" : text;
 }
 
-json::Object summary_of(const MetricResult& result) {
-  return {{"name", result.name},
-          {"phase", to_text(result.phase)},
-          {"message", result.message},
-          {"dry_run", result.dry_run},
-          {"count", result.count},
-          {"successful", result.successful},
-          {"failed", result.failed},
-          {"inconclusive", result.inconclusive},
-          {"error", result.error},
-          {"metadata", json::Object{{"ResolvedPrometheusQuery", std::string(trim(result.query))}}}};
+json::Object summary_of(const MetricResult& result, const std::vector<std::string>& secrets) {
+  std::string query = argo::redact(std::string(trim(result.query)), secrets);
+  return {{"name", result.name},       {"phase", to_text(result.phase)},
+          {"message", result.message}, {"dry_run", result.dry_run},
+          {"count", result.count},     {"successful", result.successful},
+          {"failed", result.failed},   {"inconclusive", result.inconclusive},
+          {"error", result.error},     {"metadata", json::Object{{"ResolvedPrometheusQuery", query}}}};
 }
 
 // Argo calls a run Successful that was ended before anything violated a limit, whatever was measured.
@@ -123,7 +119,7 @@ void AnalysisOutput::end(const argo::AnalysisRun& run) const {
   if (options_.json) {
     json::Array metrics, then, doubted;
     for (const std::string& note : notes) doubted.push_back(json::Value(note));
-    for (const MetricResult& result : run.results()) metrics.push_back(summary_of(result));
+    for (const MetricResult& result : run.results()) metrics.push_back(summary_of(result, spec_.secrets));
     for (const std::string& sentence : sentences) then.push_back(json::Value(hide_secrets(sentence)));
     return print_line({{"type", "end"},
                        {"phase", to_text(run.phase())},

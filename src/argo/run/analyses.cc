@@ -30,16 +30,16 @@ void collect_names(const Manifest& manifest, const std::vector<TemplateRef>& ref
 }
 
 Result<> take_given(const std::map<std::string, std::string>& given, Flattened& spec) {
-  for (const auto& [name, value] : given) {
-    auto known = std::find_if(spec.args.begin(), spec.args.end(),
-                              [&known_name = name](const Argument& a) { return a.name == known_name; });
+  for (const auto& item : given) {
+    auto known =
+        std::find_if(spec.args.begin(), spec.args.end(), [&](const Argument& a) { return a.name == item.first; });
     if (known != spec.args.end()) {
-      known->value = value;
+      known->value = item.second;
       continue;
     }
     std::vector<std::string> names;
     for (const Argument& argument : spec.args) names.push_back(argument.name);
-    return fail(Errc::kInvalidInput, fmt::format("--arg {}: the analysis has no such argument", name),
+    return fail(Errc::kInvalidInput, fmt::format("--arg {}: the analysis has no such argument", item.first),
                 names.empty() ? "it has none at all" : "it has " + join(names, ", "));
   }
   return {};
