@@ -3,11 +3,12 @@
 
     bench.py [--sizes 10,1000,100000] [--range-size 1000] [--repeat N] PROMQL_FILE
 
-The two are asked in turn, so that both meet the same machine. For each number of series a metric: median and p95 of the
-evaluation of an instant query in Ordeal, and of the answer of Prometheus; how many times faster Ordeal is, by the
-medians; the growth of Ordeal's time for each series since the size before (1 is linear, below 1 is better). Then what a
-sample takes in Ordeal's store: the growth of its resident memory over the number of samples, labels and index included.
-Last, ranges of ten minutes at a step of 15 s.
+The two are asked in turn, each after a short rest, so that both meet the same machine and neither the other's garbage
+collector. For each number of series a metric: median and p95 in milliseconds of the answer of Prometheus and of the
+evaluation in Ordeal; how many times faster Ordeal is, by the medians; the growth of Ordeal's time for each series since
+the size before (1 is linear, below 1 is better). Then what a sample takes in Ordeal's store: the growth of its resident
+memory over the number of samples, labels included, before the queries and after them (with the index of the labels that
+they ask for, and what the allocator keeps). Last, ranges of ten minutes at a step of 15 s.
 """
 import argparse
 import statistics
@@ -24,6 +25,7 @@ START = 1_700_000_000
 GRID = 10  # seconds between samples
 INSTANT_SAMPLES = 12  # a series
 RANGE, STEP = 600, 15  # seconds
+REST = 0.02  # seconds before each question
 QUERIES = {
     "error ratio": 'sum(rate(http_requests_total{status=~"5.."}[1m])) / sum(rate(http_requests_total[1m]))',
     "p95": "histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))",
@@ -99,7 +101,9 @@ def measure(ours, theirs, size, start, end, repeat, before):
     for name, query in QUERIES.items():
         mine, other = [], []
         for _ in range(repeat):
+            time.sleep(REST)
             mine.append(ours.milliseconds(query, start, end))
+            time.sleep(REST)
             other.append(over_http(theirs.url, query, start, end))
         fast, slow = statistics.median(mine), statistics.median(other)
         growth = ""
@@ -116,7 +120,7 @@ def heading(what):
 
 
 def run(args, size, samples, start, end, repeat, before):
-    """The memory that a sample takes."""
+    """Measures all queries; says what memory a sample takes."""
     with tempfile.NamedTemporaryFile(suffix=".om") as empty, tempfile.NamedTemporaryFile(suffix=".om") as file:
         with InProcess(args.program, empty.name) as nothing:
             bare = nothing.resident()
@@ -124,7 +128,10 @@ def run(args, size, samples, start, end, repeat, before):
         with InProcess(args.program, file.name) as ours, prometheus.Prometheus(file.name) as theirs:
             loaded = ours.resident()
             measure(ours, theirs, size, start, end, repeat, before)
-            return f"{size:7}  memory {loaded / 2**20:.1f} MiB, {(loaded - bare) / (4 * size * samples):.1f} bytes a sample"
+            asked = ours.resident()
+    count = 4 * size * samples
+    return (f"{size:7}  memory {loaded / 2**20:.1f} MiB, {(loaded - bare) / count:.1f} bytes a sample; "
+            f"after the queries {asked / 2**20:.1f} MiB, {(asked - bare) / count:.1f}")
 
 
 def main():

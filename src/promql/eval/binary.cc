@@ -29,26 +29,40 @@ constexpr Compare kComparisons[] = {
     [](double a, double b) { return a >= b; }, [](double a, double b) { return a <= b; },
 };
 
-bool compare(BinaryOp op, double a, double b) {
-  return kComparisons[static_cast<size_t>(op) - static_cast<size_t>(BinaryOp::kEqual)](a, b);
-}
+// An operator on two numbers.
+class Operator {
+ public:
+  explicit Operator(const Binary& binary) : return_bool_(binary.return_bool) {
+    auto op = static_cast<size_t>(binary.op), first = static_cast<size_t>(BinaryOp::kEqual);
+    if (is_comparison(binary.op)) {
+      compare_ = kComparisons[op - first];
+    } else if (!is_set(binary.op)) {
+      compute_ = kArithmetic[op];
+    }
+  }
 
-double compute(BinaryOp op, double a, double b) { return kArithmetic[static_cast<size_t>(op)](a, b); }
+  // A comparison that filters keeps `kept`; nothing when it does not hold.
+  std::optional<double> operator()(double left, double right, double kept) const {
+    if (compute_) return compute_(left, right);
+    bool holds = compare_(left, right);
+    if (return_bool_) return holds ? 1 : 0;
+    return holds ? std::optional(kept) : std::nullopt;
+  }
 
-// A comparison that filters keeps `kept`; nothing when it does not hold.
-std::optional<double> combine(const Binary& binary, double left, double right, double kept) {
-  if (!is_comparison(binary.op)) return compute(binary.op, left, right);
-  bool holds = compare(binary.op, left, right);
-  if (binary.return_bool) return holds ? 1 : 0;
-  return holds ? std::optional(kept) : std::nullopt;
-}
+ private:
+  Arithmetic compute_ = nullptr;
+  Compare compare_ = nullptr;
+  bool return_bool_;
+};
 
+// Whether its results have no name.
 bool drops_name(const Binary& binary) { return !is_comparison(binary.op) || binary.return_bool; }
 
 class Matching {
  public:
   Matching(const Binary& binary, int64_t at_ms, const EvalOptions& options, LabelSpace& labels)
       : binary_(binary),
+        operator_(binary),
         matching_(binary.matching),
         key_(binary.matching.labels, binary.matching.on ? LabelKey::Counts::kListed : LabelKey::Counts::kOthers),
         at_ms_(at_ms),
@@ -58,10 +72,11 @@ class Matching {
 
   Vector with_scalar(Vector vector, double scalar, bool scalar_is_left) {
     size_t kept = 0;
+    bool drops = drops_name(binary_);
     for (const Element& element : vector) {
-      auto value = scalar_is_left ? combine(binary_, scalar, element.value, element.value)
-                                  : combine(binary_, element.value, scalar, element.value);
-      if (value) vector[kept++] = finished(element, *value);
+      auto value = scalar_is_left ? operator_(scalar, element.value, element.value)
+                                  : operator_(element.value, scalar, element.value);
+      if (value) vector[kept++] = {element.labels, element.drop_name || drops, *value, at_ms_};
     }
     vector.resize(kept);
     return vector;
@@ -101,7 +116,7 @@ class Matching {
       double b = swapped ? many[i].value : one[place].value;
       Element result{result_labels(many[i].labels, one[place].labels), many[i].drop_name, 0, at_ms_};
       TRY_VOID(note(place, result.labels));
-      auto value = combine(binary_, a, b, a);
+      auto value = operator_(a, b, a);
       if (!value) continue;
       result.value = *value;
       if (binary_.return_bool) drop_name(result);
@@ -166,14 +181,8 @@ class Matching {
     return fail(Errc::kInvalidInput, "multiple matches for labels: grouping labels must ensure unique matches");
   }
 
-  Element finished(Element element, double value) const {
-    element.value = value;
-    element.ms = at_ms_;
-    if (drops_name(binary_)) drop_name(element);
-    return element;
-  }
-
   const Binary& binary_;
+  Operator operator_;
   const VectorMatching& matching_;
   LabelKey key_;
   int64_t at_ms_;
@@ -190,7 +199,7 @@ Result<Value> apply_binary(const Binary& binary, Value left, Value right, int64_
                            LabelSpace& labels) {
   const double* a = std::get_if<double>(&left);
   const double* b = std::get_if<double>(&right);
-  if (a && b) return *combine(binary, *a, *b, *a);
+  if (a && b) return *Operator(binary)(*a, *b, *a);
   Matching matching(binary, at_ms, options, labels);
   if (b) return matching.with_scalar(std::get<Vector>(std::move(left)), *b, false);
   if (a) return matching.with_scalar(std::get<Vector>(std::move(right)), *a, true);

@@ -90,11 +90,13 @@ class Evaluator {
     SelectedSeries& found = selected(selector);
     Vector vector;
     vector.one_metric = found.one_metric();
-    vector.reserve(found.size());
+    vector.resize(found.size());
+    size_t kept = 0;
     found.each_newest(to - options_.lookback_ms, to, [&](LabelsId labels, const Sample& sample) {
-      if (!is_stale(sample.value)) vector.push_back({labels, false, sample.value, sample.ms});
+      if (!is_stale(sample.value)) vector[kept++] = {labels, false, sample.value, sample.ms};
     });
-    TRY_VOID(spend(vector.size()));
+    vector.resize(kept);
+    TRY_VOID(spend(kept));
     return vector;
   }
 
@@ -189,39 +191,56 @@ class Evaluator {
     return std::move(argument);
   }
 
-  Result<Value> over_windows(WindowFunction function, const Call& call, int64_t at_ms) {
-    const FunctionSpec& spec = *call.function;
+  // The arguments of a function on windows.
+  struct Ranged {
     std::vector<double> scalars;
     Matrix matrix;
+    // Then the matrix has no series: what a selector takes is read series by series, since to gather it first would be
+    // to fetch all samples twice.
     const MatrixSelector* selector = nullptr;
+  };
+
+  Result<Ranged> ranged_arguments(const Call& call, int64_t at_ms) {
+    Ranged ranged;
     for (const ExprPtr& argument : call.arguments) {
-      // What a selector takes is read series by series: to gather it first would be to fetch all samples twice.
-      selector = selector ? selector : std::get_if<MatrixSelector>(&inner(*argument).node);
       if (argument->kind() == ValueKind::kScalar) {
-        scalars.push_back(std::get<double>(TRY(eval(*argument, at_ms))));
+        ranged.scalars.push_back(std::get<double>(TRY(eval(*argument, at_ms))));
+      } else if (const auto* selector = std::get_if<MatrixSelector>(&inner(*argument).node)) {
+        ranged.selector = selector;
+        ranged.matrix = TRY(empty_matrix(*selector, at_ms));
       } else {
-        matrix = selector ? TRY(empty_matrix(*selector, at_ms)) : std::get<Matrix>(TRY(eval(*argument, at_ms)));
+        ranged.matrix = std::get<Matrix>(TRY(eval(*argument, at_ms)));
       }
     }
-    if (auto at = spec.quantile_argument) check_quantile(*call.arguments[*at], scalars[0]);
+    if (auto at = call.function->quantile_argument) check_quantile(*call.arguments[*at], ranged.scalars[0]);
+    return ranged;
+  }
+
+  Result<Value> over_windows(WindowFunction function, const Call& call, int64_t at_ms) {
+    const FunctionSpec& spec = *call.function;
+    auto [scalars, matrix, selector] = TRY(ranged_arguments(call, at_ms));
     Vector out;
     out.one_metric = matrix.one_metric;
-    out.reserve(selector ? selected(selector->selector).size() : matrix.series.size());
-    bool check = spec.of_counters;
+    out.resize(selector ? selected(selector->selector).size() : matrix.series.size());
+    size_t kept = 0;
+    bool check = spec.of_counters, one_metric = matrix.one_metric;
+    Window window{{}, matrix.from_ms, matrix.to_ms, at_ms, scalars};
     auto visit = [&](LabelsId labels, std::span<const Sample> samples, bool drops_name) {
-      auto value = function({samples, matrix.from_ms, matrix.to_ms, at_ms, scalars});
+      window.samples = samples;
+      auto value = function(window);
       if (!value) return;
       if (check) check_counter(*call.arguments[0], labels_.table[labels].get(kMetricName));
-      check = check && !matrix.one_metric;
-      out.push_back({labels, drops_name || !spec.keeps_name, *value, at_ms});
+      check = check && !one_metric;
+      out[kept++] = {labels, drops_name || !spec.keeps_name, *value, at_ms};
     };
     for (const RangeSeries& series : matrix.series) visit(series.labels, series.samples, series.drop_name);
-    if (!selector) return out;
     std::vector<Sample> scratch;
-    TRY_VOID(each_window(*selector, matrix, [&](LabelsId labels, std::span<const Sample> samples) {
+    auto visit_selected = [&](LabelsId labels, std::span<const Sample> samples) {
       samples = without_stale(samples, scratch);
       if (!samples.empty()) visit(labels, samples, false);
-    }));
+    };
+    if (selector) TRY_VOID(each_window(*selector, matrix, visit_selected));
+    out.resize(kept);
     return out;
   }
 

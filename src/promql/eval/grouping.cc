@@ -3,7 +3,7 @@
 namespace ordeal::promql {
 
 Grouping::Grouping(const Vector& vector, KeyNumbers& keys, bool nameless) {
-  places_.reserve(vector.size());
+  places_.resize(vector.size());
   std::vector<uint32_t> place_of_key;
   for (size_t i = 0; i < vector.size(); ++i) {
     const Element& element = vector[i];
@@ -18,7 +18,7 @@ Grouping::Grouping(const Vector& vector, KeyNumbers& keys, bool nameless) {
     Group& group = groups_[place];
     group.drop_name = group.drop_name || element.drop_name;
     ++group.size;
-    places_.push_back(place);
+    places_[i] = place;
   }
   uint32_t first = 0;
   for (Group& group : groups_) {

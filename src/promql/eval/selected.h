@@ -1,5 +1,6 @@
 // SelectedSeries: the series that a selector has taken, and their samples at the steps of a query. A window is looked
-// for near where the last one was, since steps move little. Internal to src/promql.
+// for where it was in the series before, counted from the newest sample: what is scraped together ages together, and
+// steps move little. Internal to src/promql.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,6 @@ class SelectedSeries {
   SelectedSeries(Selection selection, LabelTable& labels) : one_metric_(selection.one_metric) {
     first_ = labels.add(selection);
     series_ = std::move(selection.series);
-    for (const Series& series : series_) places_.push_back(Place(series.samples.size()));
   }
 
   size_t size() const { return series_.size(); }
@@ -23,10 +23,11 @@ class SelectedSeries {
   // visit(labels, sample) with the newest sample in (from_ms, to_ms] of each series that has one; stale markers too.
   template <typename Visit>
   void each_newest(int64_t from_ms, int64_t to_ms, Visit visit) {
+    start_ = end_ + 1;
     for (size_t i = 0; i < series_.size(); ++i) {
       prefetch(i + kAhead);
       std::span<const Sample> samples = series_[i].samples;
-      uint32_t end = places_[i].end = first_after(samples, to_ms, places_[i].end);
+      size_t end = first_after(samples, to_ms, end_);
       if (end > 0 && samples[end - 1].ms > from_ms) visit(first_ + static_cast<LabelsId>(i), samples[end - 1]);
     }
   }
@@ -37,25 +38,24 @@ class SelectedSeries {
     for (size_t i = 0; i < series_.size(); ++i) {
       prefetch(i + kAhead);
       std::span<const Sample> samples = series_[i].samples;
-      Place& place = places_[i];
-      place.end = first_after(samples, to_ms, place.end);
-      place.start = first_after(samples, from_ms, std::min(place.start, place.end));
-      if (place.start < place.end)
-        visit(first_ + static_cast<LabelsId>(i), samples.subspan(place.start, place.end - place.start));
+      size_t end = first_after(samples, to_ms, end_);
+      size_t start = first_after(samples, from_ms, start_);
+      if (start < end) visit(first_ + static_cast<LabelsId>(i), samples.subspan(start, end - start));
     }
   }
 
  private:
-  // In the samples of a series, of the last window. The first is looked for at the end, where most queries ask.
-  struct Place {
-    explicit Place(size_t samples) : start(static_cast<uint32_t>(samples)), end(start) {}
-    uint32_t start;
-    uint32_t end;
-  };
   // Series before the one that is read, so that memory has the samples by then.
   static constexpr size_t kAhead = 16;
 
-  static uint32_t first_after(std::span<const Sample> samples, int64_t ms, uint32_t at) {
+  // The place of the first sample after `ms`; `back` is how far from the end it was last, and then is now.
+  static size_t first_after(std::span<const Sample> samples, int64_t ms, size_t& back) {
+    size_t at = near(samples, ms, samples.size() - std::min(back, samples.size()));
+    back = samples.size() - at;
+    return at;
+  }
+
+  static size_t near(std::span<const Sample> samples, int64_t ms, size_t at) {
     constexpr int kNear = 8;
     for (int i = 0; i < kNear; ++i) {
       if (at > 0 && samples[at - 1].ms > ms) {
@@ -67,20 +67,24 @@ class SelectedSeries {
       }
     }
     auto later = [](int64_t limit, const Sample& sample) { return limit < sample.ms; };
-    return static_cast<uint32_t>(std::upper_bound(samples.begin(), samples.end(), ms, later) - samples.begin());
+    return static_cast<size_t>(std::upper_bound(samples.begin(), samples.end(), ms, later) - samples.begin());
   }
 
   void prefetch(size_t i) const {
     if (i >= series_.size()) return;
-    constexpr size_t kLine = 64 / sizeof(Sample);
-    const Sample* newest = series_[i].samples.data() + places_[i].end - 1;
-    for (size_t line = 0; line < 3; ++line) __builtin_prefetch(newest - line * kLine);
+    constexpr size_t kLine = 64 / sizeof(Sample), kMost = 8 * kLine;
+    std::span<const Sample> samples = series_[i].samples;
+    size_t end = samples.size() - std::min(end_, samples.size());
+    size_t start = samples.size() - std::min(start_, samples.size());
+    for (size_t at = start; at < std::min(end, start + kMost); at += kLine) __builtin_prefetch(&samples[at]);
+    __builtin_prefetch(samples.data() + end);
   }
 
   std::vector<Series> series_;
-  std::vector<Place> places_;  // by series
-  LabelsId first_ = 0;         // of the label set of series_[0]; the others follow
+  LabelsId first_ = 0;  // of the label set of series_[0]; the others follow
   bool one_metric_ = false;
+  size_t start_ = 0;  // of the last window, from the end of its series
+  size_t end_ = 0;
 };
 
 }  // namespace ordeal::promql

@@ -1,18 +1,8 @@
 #include "promql/eval/value.h"
 
 #include <algorithm>
-#include <cmath>
-#include <iterator>
 
 namespace ordeal::promql {
-
-std::span<const Sample> without_stale(std::span<const Sample> samples, std::vector<Sample>& scratch) {
-  auto stale = [](const Sample& sample) { return is_stale(sample.value); };
-  if (std::none_of(samples.begin(), samples.end(), stale)) return samples;
-  scratch.clear();
-  std::remove_copy_if(samples.begin(), samples.end(), std::back_inserter(scratch), stale);
-  return scratch;
-}
 
 void settle_names(Vector& vector, LabelTable& table, const EvalOptions& options) {
   if (options.delayed_name_removal) return;
@@ -31,18 +21,6 @@ bool may_collide(std::string_view metric, LabelsView other) {
     if (label > "__unit__") break;
   }
   return name != metric;
-}
-
-void Sum::add(double value) {
-  double next = sum_ + value;
-  if (std::isinf(next)) {
-    compensation_ = 0;
-  } else if (std::abs(sum_) >= std::abs(value)) {
-    compensation_ += (sum_ - next) + value;
-  } else {
-    compensation_ += (value - next) + sum_;
-  }
-  sum_ = next;
 }
 
 // The plain sum divided, until it overflows; from there on the mean is updated value by value.

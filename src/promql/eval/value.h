@@ -1,6 +1,9 @@
 // What the evaluator computes with. Internal to src/promql; QueryResult is what callers see.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <variant>
@@ -45,8 +48,7 @@ struct Window {
   int64_t to_ms = 0;
   int64_t at_ms = 0;  // when the query is evaluated
   std::span<const double> scalars;
-
-  double seconds() const { return static_cast<double>(to_ms - from_ms) / 1000; }
+  double seconds = static_cast<double>(to_ms - from_ms) / 1000;
 };
 
 // Where and when a function is called.
@@ -61,7 +63,13 @@ struct CallSite {
 };
 
 // `samples` themselves, or in `scratch` those that are no stale markers.
-std::span<const Sample> without_stale(std::span<const Sample> samples, std::vector<Sample>& scratch);
+inline std::span<const Sample> without_stale(std::span<const Sample> samples, std::vector<Sample>& scratch) {
+  auto stale = [](const Sample& sample) { return is_stale(sample.value); };
+  if (std::none_of(samples.begin(), samples.end(), stale)) return samples;
+  scratch.clear();
+  std::remove_copy_if(samples.begin(), samples.end(), std::back_inserter(scratch), stale);
+  return scratch;
+}
 
 // Whether dropping the names can make an element equal to one of `metric`. Within one metric never: other labels
 // differ.
@@ -74,7 +82,17 @@ void settle_names(Vector& vector, LabelTable& table, const EvalOptions& options)
 // Kahan-Neumaier summation, as Prometheus sums.
 class Sum {
  public:
-  void add(double value);
+  void add(double value) {
+    double next = sum_ + value;
+    if (std::isinf(next)) {
+      compensation_ = 0;
+    } else if (std::abs(sum_) >= std::abs(value)) {
+      compensation_ += (sum_ - next) + value;
+    } else {
+      compensation_ += (value - next) + sum_;
+    }
+    sum_ = next;
+  }
   void multiply(double factor) { sum_ *= factor, compensation_ *= factor; }
   void divide(double divisor) { sum_ /= divisor, compensation_ /= divisor; }
   double plain() const { return sum_; }

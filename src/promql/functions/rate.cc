@@ -62,7 +62,7 @@ Line fit(std::span<const Sample> samples, int64_t origin_ms) {
 
 }  // namespace
 
-std::optional<double> window_rate(const Window& window) { return extrapolated(window, true, window.seconds()); }
+std::optional<double> window_rate(const Window& window) { return extrapolated(window, true, window.seconds); }
 
 std::optional<double> window_increase(const Window& window) { return extrapolated(window, true); }
 

@@ -41,7 +41,7 @@ void Labels::adopt(const std::string& encoded) {
   release();
   block_ = nullptr;
   if (encoded.empty()) return;
-  block_ = new (::operator new(sizeof(Block) + encoded.size())) Block{{1}, static_cast<uint32_t>(encoded.size())};
+  block_ = allocate(encoded.size());
   std::memcpy(reinterpret_cast<char*>(block_ + 1), encoded.data(), encoded.size());
 }
 

@@ -4,6 +4,7 @@
 // reads the block of a Labels that somebody else keeps, and costs nothing to copy.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -26,6 +27,8 @@ class LabelsView {
    public:
     explicit Iterator(std::string_view rest) : at_(rest.data()), end_(at_ + rest.size()) { read(); }
     const Pair& operator*() const { return pair_; }
+    // The pair as it lies in the block.
+    std::string_view encoded() const { return {at_, static_cast<size_t>(next_ - at_)}; }
     Iterator& operator++() {
       at_ = next_;
       read();
@@ -36,6 +39,8 @@ class LabelsView {
 
    private:
     void read();
+    static std::string_view text_at(const char* at);
+
     const char* at_;
     const char* end_;
     const char* next_ = nullptr;
@@ -101,6 +106,10 @@ class Labels : public LabelsView {
 
  private:
   static void append(std::string& to, std::string_view name, std::string_view value);
+  // With one holder; size bytes to be filled.
+  static Block* allocate(size_t size) {
+    return new (::operator new(sizeof(Block) + size)) Block{{1}, static_cast<uint32_t>(size)};
+  }
   void adopt(const std::string& encoded);
   void hold() const {
     if (block_) block_->holders.fetch_add(1, std::memory_order_relaxed);
@@ -112,20 +121,18 @@ class Labels : public LabelsView {
 
 inline void LabelsView::Iterator::read() {
   if (at_ == end_) return;
-  const char* at = at_;
-  auto text = [&at] {
-    uint32_t size = static_cast<unsigned char>(*at++);
-    if (size == kLong) {
-      std::memcpy(&size, at, sizeof size);
-      at += sizeof size;
-    }
-    std::string_view found(at, size);
-    at += size;
-    return found;
-  };
-  pair_.first = text();
-  pair_.second = text();
-  next_ = at;
+  pair_.first = text_at(at_);
+  pair_.second = text_at(pair_.first.data() + pair_.first.size());
+  next_ = pair_.second.data() + pair_.second.size();
+}
+
+inline std::string_view LabelsView::Iterator::text_at(const char* at) {
+  uint32_t size = static_cast<unsigned char>(*at++);
+  if (size == kLong) {
+    std::memcpy(&size, at, sizeof size);
+    at += sizeof size;
+  }
+  return {at, size};
 }
 
 inline std::string_view LabelsView::get(std::string_view name) const {
@@ -136,14 +143,15 @@ inline std::string_view LabelsView::get(std::string_view name) const {
 
 template <typename Keep>
 Labels Labels::filtered(LabelsView from, Keep keep) {
-  std::string kept;
-  kept.reserve(from.bytes());
-  for (const auto& [name, value] : from)
-    if (keep(name)) append(kept, name, value);
-  if (kept.size() == from.bytes()) return from;
   Labels labels;
-  labels.adopt(kept);
-  return labels;
+  labels.block_ = allocate(from.bytes());
+  char* to = reinterpret_cast<char*>(labels.block_ + 1);
+  const char* begin = to;
+  for (Iterator at = from.begin(), end = from.end(); at != end; ++at)
+    if (keep((*at).first)) to = std::copy(at.encoded().begin(), at.encoded().end(), to);
+  labels.block_->size = static_cast<uint32_t>(to - begin);
+  if (labels.bytes() == from.bytes()) return from;
+  return labels.empty() ? Labels() : labels;
 }
 
 struct LabelsHash {

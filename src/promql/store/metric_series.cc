@@ -108,7 +108,9 @@ std::optional<std::span<const std::string>> MetricSeries::names() const {
 }
 
 std::optional<LabelIndex::Values> MetricSeries::values(const std::string& name) const {
-  if (columns_.size() >= kMostColumns) return std::nullopt;
+  auto is_it = [&](const LabelColumn& known) { return known.name() == name; };
+  bool room = columns_.size() < kMostColumns || std::any_of(columns_.begin(), columns_.end(), is_it);
+  if (!room) return std::nullopt;
   const LabelColumn& found = column(name);
   return Values{found.by_row(), found.values()};
 }
