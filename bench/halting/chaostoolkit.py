@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -106,6 +107,7 @@ def main():
     parser.add_argument("--limit", type=float, default=0.05)
     parser.add_argument("--warm", type=float, default=3.0, help="seconds of scraping before, as Ordeal's baseline")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chaos, ordeal = find(), os.path.join(args.build, "ordeal")
     print(f"Chaos Toolkit, hypothesis every {args.frequency:g} s: breach to rollback, median/p95 in s of {args.repeat} runs")
     for share in map(float, args.shares.split(",")):

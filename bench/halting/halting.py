@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -139,6 +140,7 @@ def main():
     parser.add_argument("--shares", default="0.1,0.2,0.5,1")
     parser.add_argument("--limit", type=float, default=0.05)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended all the same
     numbers = lambda text, kind: [kind(word) for word in text.split(",") if word]
     bench, reverts = Bench(args.build, args.interval), []
     try:

@@ -21,6 +21,7 @@ class Service:
         self.lock, self.stopping = threading.Lock(), False
         self.good = self.bad = 0
         self.broken, self.broke_at = 0, None
+        self.more = ""  # lines of the page besides
         self.log = []  # (time, good, bad) after each increment
         service = self
 
@@ -55,7 +56,7 @@ class Service:
     def page(self):
         with self.lock:
             return (f'# TYPE r_total counter\nr_total{{code="200"}} {self.good}\nr_total{{code="500"}} {self.bad}\n'
-                    f"# TYPE broken gauge\nbroken {self.broken}\n")
+                    f"# TYPE broken gauge\nbroken {self.broken}\n{self.more}")
 
     def count(self):
         next_request = now()

@@ -25,11 +25,13 @@ int64_t now_ms() { return std::chrono::duration_cast<milliseconds>(wall_now()).c
 struct LiveApi::State {
   net::Loop loop;
   promql::SeriesStore store;
-  promapi::Api api{store, ORDEAL_VERSION};
+  promapi::Api::MetadataMap metadata;
+  promapi::Api api{store, ORDEAL_VERSION, metadata};
   std::unique_ptr<net::HttpServer> server;
   std::string address;
   std::mutex mutex;
   std::vector<Added> added;  // since the store was last brought up to date
+  promapi::Api::MetadataMap told;
   std::thread thread;
 
   void take_in() {
@@ -37,6 +39,7 @@ struct LiveApi::State {
     {
       std::lock_guard lock(mutex);
       fresh.swap(added);
+      if (told.size() != metadata.size()) metadata = told;
     }
     for (const Added& sample : fresh) store.append(sample.labels, sample.ms, sample.value);
   }
@@ -73,6 +76,11 @@ Result<std::unique_ptr<LiveApi>> LiveApi::start(watch::ApiServerOptions options,
 void LiveApi::add(const promql::Labels& labels, int64_t ms, double value) {
   std::lock_guard lock(state_->mutex);
   state_->added.push_back({labels, ms, value});
+}
+
+void LiveApi::set_metadata(const promapi::Api::MetadataMap& metadata) {
+  std::lock_guard lock(state_->mutex);
+  if (state_->told.size() != metadata.size()) state_->told = metadata;
 }
 
 std::string LiveApi::url() const {

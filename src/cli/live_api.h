@@ -20,6 +20,8 @@ class LiveApi {
 
   // A sample for the copy, from any thread.
   void add(const promql::Labels& labels, int64_t ms, double value);
+  // What is known of the metrics by now, from any thread.
+  void set_metadata(const promapi::Api::MetadataMap& metadata);
   // "http://127.0.0.1:9464/"
   std::string url() const;
 

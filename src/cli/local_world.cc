@@ -17,6 +17,7 @@ namespace ordeal::cli {
 namespace {
 
 constexpr Nanos kReaperLimit = 3s;
+constexpr size_t kMostRemarks = 5;
 
 Result<UniqueFd> take_signals() {
   sigset_t set;
@@ -70,6 +71,7 @@ void LocalWorld::wait(BootTime until) {
 std::vector<engine::Event> LocalWorld::collect() {
   collect_guard();
   collect_signals();
+  collect_remarks();
   std::vector<engine::Event> events(events_.begin(), events_.end());
   events_.clear();
   return events;
@@ -122,6 +124,17 @@ std::string LocalWorld::left_behind() const {
   // Its cgroup and folder too, also where guard and reaper died before they could.
   auto buried = guard::bury_run(paths_, run_id_, kReaperLimit);
   return buried ? "" : buried.error().message();
+}
+
+// Each trouble of a scraped page once, and of one page not more than a few.
+void LocalWorld::collect_remarks() {
+  for (const auto& status : watcher_->scrapes()) {
+    auto& told = remarked_[status.url];
+    if (status.trouble.empty() || told.size() >= kMostRemarks) continue;
+    if (std::find(told.begin(), told.end(), status.trouble) != told.end()) continue;
+    told.push_back(status.trouble);
+    events_.push_back(engine::Remarked{status.url + ": " + status.trouble});
+  }
 }
 
 void LocalWorld::collect_signals() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,7 @@ class LocalWorld : public engine::World {
   LocalWorld(const Experiment& experiment, const std::vector<Victim>& victims, guard::GuardClient guard,
              guard::Paths paths, std::string run_id);
   void collect_guard();
+  void collect_remarks();
   void collect_signals();
   engine::Event translate(const guard::GuardEvent& event);
   std::string left_behind() const;
@@ -48,6 +50,7 @@ class LocalWorld : public engine::World {
   UniqueFd signals_;
   std::deque<engine::Event> events_;
   std::unique_ptr<rollback::Rollback> rollback_;
+  std::map<std::string, std::vector<std::string>> remarked_;  // of each target
   bool guard_lost_ = false;
 };
 

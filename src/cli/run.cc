@@ -137,6 +137,7 @@ Result<Verdict> run_experiment(const RunOptions& options) {
     progress.show(event);
     metrics.apply(event);
     if (live) world->watcher().record(registry.collect());
+    if (live) live->set_metadata(world->watcher().metadata());
     if (auto stored = store.append(event); !stored) progress.warn(stored.error().message());
   };
   Verdict verdict =

@@ -80,7 +80,7 @@ Result<> scrape(const ScrapeOptions& options) {
   auto fetcher = TRY(net::Fetcher::create(loop));
   promql::SeriesStore store({.keep_ms = std::chrono::duration_cast<milliseconds>(keep).count()});
   watch::Scraper scraper(fetcher->client(), store, targets_of(options), offset, std::nullopt);
-  promapi::Api api(store, ORDEAL_VERSION);
+  promapi::Api api(store, ORDEAL_VERSION, scraper.metadata());
   auto answerer = [&](std::string path, promapi::Parameters parameters) -> net::Task<promapi::Answer> {
     co_return api.answer(path, parameters, now_ms(offset));
   };

@@ -118,6 +118,7 @@ void Machine::tick_revert() {
 
 void Machine::tick_after() {
   if (acting_) return;
+  if (over()) return finish();
   bool recovered = true;
   for (size_t i = 0; i < looks_.size(); ++i) {
     auto& since = looks_[i].holds_since;
@@ -133,6 +134,8 @@ void Machine::tick_after() {
                 "the fault is off; look why the system does not come back");
   finish();
 }
+
+void Machine::on(const Remarked& event) { note("note", {{"level", "warning"}, {"text", event.text}}); }
 
 void Machine::on(const Seen& event) {
   if (event.expectation >= looks_.size()) return;
@@ -320,6 +323,8 @@ void Machine::on(const HaltAsked& event) {
   } else {
     fail_with(Outcome::kHalted, fmt::format("halted by {}: {}", event.by, event.why));
   }
+  // A rollback under way is done first; whoever asks again ends that too.
+  if (std::exchange(halt_asked_, acting_) == false && acting_) return;
   if (phase_ == Phase::kBefore || phase_ == Phase::kAfter) return finish();
   if (phase_ != Phase::kRevert) begin_revert("halt: " + event.why);
 }
@@ -335,7 +340,9 @@ void Machine::on(const GuardLost& event) {
   }
   for (Impact& impact : impacts_)
     if (impact.state != ImpactState::kNone) impact.state = ImpactState::kEnded;
-  finish();
+  // After a breach the deployment is rolled back all the same, if the fault is off.
+  if (phase_ == Phase::kRevert && event.left.empty()) return after_all_reverted();
+  if (!acting_) finish();
 }
 
 void Machine::on(const Acted& event) {
@@ -358,8 +365,7 @@ void Machine::after_all_reverted() {
     acting_ = true;
     out_.push_back(Act{*breach_});
   }
-  bool over = verdict_ && verdict_->outcome != Outcome::kDeviated;
-  if (over && !acting_) return finish();
+  if (over() && !acting_) return finish();
   enter(Phase::kAfter, "");
 }
 
@@ -407,13 +413,14 @@ Verdict Machine::held_or_not() const {
 }
 
 void Machine::finish() {
-  bool safe = verdict_ && verdict_->outcome != Outcome::kDeviated;
   // A deviation on an attack that had no effect is still what the system did; but held needs proof.
-  Verdict verdict = safe || verdict_ ? *verdict_ : held_or_not();
+  Verdict verdict = verdict_ ? *verdict_ : held_or_not();
   enter(Phase::kDone, "");
   note("verdict", to_json(verdict).as_object());
   out_.push_back(Finish{std::move(verdict)});
 }
+
+bool Machine::over() const { return verdict_ && verdict_->outcome != Outcome::kDeviated; }
 
 bool Machine::counts_in_phase(size_t index) const {
   return setup_.judges[index].expectation().when.count(when_of(phase_)) != 0;

@@ -64,8 +64,12 @@ struct Acted {
   Nanos took;
   bool last;
 };
-using Event =
-    std::variant<Tick, Seen, Applied, ApplyFailed, VictimGone, Reverted, NothingInForce, HaltAsked, GuardLost, Acted>;
+// Something that a person should know of watching, and that decides nothing.
+struct Remarked {
+  std::string text;
+};
+using Event = std::variant<Tick, Remarked, Seen, Applied, ApplyFailed, VictimGone, Reverted, NothingInForce, HaltAsked,
+                           GuardLost, Acted>;
 
 // What goes out. Every request may be repeated without harm.
 struct Look {
@@ -140,6 +144,7 @@ class Machine {
 
   void on(const Tick&);
   void on(const Seen& event);
+  void on(const Remarked& event);
   void on(const Applied& event);
   void on(const ApplyFailed& event);
   void on(const VictimGone& event);
@@ -170,6 +175,8 @@ class Machine {
   void finish();
   Verdict held_or_not() const;
 
+  // Nothing that is still to be seen can change the verdict.
+  bool over() const;
   bool counts_in_phase(size_t index) const;
   // The last reading lets the run go on: it holds, or has no data and may pass.
   bool goes_on(size_t index) const;
@@ -189,6 +196,7 @@ class Machine {
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;
+  bool halt_asked_ = false;  // while acting
   bool guard_lost_ = false;
   Actions out_;
 };

@@ -108,6 +108,69 @@ TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   EXPECT_EQ(run.verdict->reason, "\"errors\" was 5, expected result < 1");
 }
 
+// Breached, reverted, and now its rollback is under way.
+Drive acting_run() {
+  engine::Setup setup = setup_with(1);
+  setup.experiment.rollback.emplace(1);
+  Drive run(std::move(setup));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.value = 5;
+  run.ticks(1);
+  run.reverted(0);
+  EXPECT_EQ(run.told.back(), "act");
+  return run;
+}
+
+TEST(Machine, AHaltLetsARollbackEndFirst) {
+  Drive run = acting_run();
+  run.feed(HaltAsked{"signal", "Interrupt"});
+  run.ticks(5);
+  EXPECT_FALSE(run.verdict);
+  run.feed(Acted{{}, 5ms, true});
+  run.ticks(1);
+  ASSERT_TRUE(run.verdict) << "and nothing is waited for any more";
+  EXPECT_EQ(run.verdict->outcome, Outcome::kHalted);
+}
+
+TEST(Machine, WhoeverInsistsEndsARollback) {
+  Drive run = acting_run();
+  run.feed(HaltAsked{"signal", "Interrupt"});
+  run.feed(HaltAsked{"signal", "Interrupt"});
+  ASSERT_TRUE(run.verdict);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kHalted);
+}
+
+TEST(Machine, ALostGuardKeepsNobodyFromRollingBack) {
+  engine::Setup setup = setup_with(1);
+  setup.experiment.rollback.emplace(1);
+  Drive run(std::move(setup));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.value = 5;
+  run.ticks(1);
+  run.feed(GuardLost{""});
+  EXPECT_EQ(run.told.back(), "act");
+  run.feed(Acted{{}, 5ms, true});
+  run.ticks(1);
+  ASSERT_TRUE(run.verdict);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kError);
+}
+
+TEST(Machine, WhatAGuardLeftBehindIsNotRolledBackOver) {
+  engine::Setup setup = setup_with(1);
+  setup.experiment.rollback.emplace(1);
+  Drive run(std::move(setup));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.value = 5;
+  run.ticks(1);
+  run.feed(GuardLost{"a queue discipline"});
+  EXPECT_EQ(run.told_times("act"), 0);
+  ASSERT_TRUE(run.verdict);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kRevertFailed);
+}
+
 // A ratio over a minute, of which the query as written sees nothing yet.
 Setup counting_setup(bool halt) {
   Setup setup = setup_with(1);

@@ -30,6 +30,7 @@ struct BadLine {
 struct Exposition {
   std::vector<Sample> samples;  // in the order of the body
   std::map<std::string, Type> types;
+  std::map<std::string, std::string> help;
   size_t bad_lines = 0;
   std::vector<BadLine> described;  // the first kMostDescribed of them
   bool complete = true;            // OpenMetrics: the body ended with # EOF

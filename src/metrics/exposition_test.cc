@@ -32,6 +32,7 @@ TEST(Exposition, ReadsTheTextFormat) {
   EXPECT_EQ(read.bad_lines, 0u);
   ASSERT_EQ(read.samples.size(), 6u);
   EXPECT_EQ(read.types.at("http_requests_total"), Type::kCounter);
+  EXPECT_EQ(read.help.at("http_requests_total"), "Requests,\nall of them.");
   EXPECT_EQ(read.samples[0].labels,
             (LabelPairs{{"__name__", "http_requests_total"}, {"code", "200"}, {"method", "post"}}));
   EXPECT_EQ(read.samples[0].value, 1027);

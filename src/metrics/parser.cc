@@ -14,6 +14,17 @@ std::string_view without_suffix(std::string_view name, std::string_view suffix) 
                                                                : std::string_view();
 }
 
+// \\\\ is a backslash, \\n a line break, and OpenMetrics has \\" too.
+std::string unescaped(std::string_view text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool escape = text[i] == '\\' && i + 1 < text.size();
+    if (escape) ++i;
+    plain += escape && text[i] == 'n' ? '\n' : text[i];
+  }
+  return plain;
+}
+
 class Parser {
  public:
   explicit Parser(Format format) : format_(format) { parsed_.complete = format == Format::kText; }
@@ -47,11 +58,15 @@ class Parser {
     cursor.skip_blanks();
     std::string_view keyword = cursor.take_word();
     if (keyword == "EOF" && format_ == Format::kOpenMetrics) parsed_.complete = true;
-    if (keyword != "TYPE") return {};
+    if (keyword != "TYPE" && keyword != "HELP") return {};
     cursor.skip_blanks();
     std::string name = TRY(cursor.take_name(true));
     cursor.skip_blanks();
     std::string_view word = trim(cursor.rest());
+    if (keyword == "HELP") {
+      parsed_.help[std::move(name)] = unescaped(word);
+      return {};
+    }
     auto type = type_named(word);
     if (!type) return fail(Errc::kInvalidInput, fmt::format("unknown type \"{}\" of {}", word, name));
     parsed_.types[std::move(name)] = *type;

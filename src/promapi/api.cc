@@ -253,7 +253,7 @@ Answer label_values(const promql::Storage& storage, const Parameters& parameters
                   });
 }
 
-Answer metadata_answer(const std::map<std::string, Metadata>& metadata, const Parameters& parameters) {
+Answer metadata_answer(const Api::MetadataMap& metadata, const Parameters& parameters) {
   auto limit = limit_of(parameters);
   if (!limit) return refuse(limit.error());
   const std::string* metric = find(parameters, "metric");

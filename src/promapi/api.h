@@ -33,10 +33,12 @@ constexpr int64_t kMostPoints = 11'000;
 
 class Api {
  public:
-  // The storage must outlive this.
-  Api(const promql::Storage& storage, std::string version) : storage_(storage), version_(std::move(version)) {}
+  // By the name of the metric.
+  using MetadataMap = std::map<std::string, Metadata>;
 
-  void set_metadata(std::map<std::string, Metadata> metadata) { metadata_ = std::move(metadata); }
+  // The storage must outlive this, and so must the metadata; both may change between two answers.
+  Api(const promql::Storage& storage, std::string version, const MetadataMap& metadata)
+      : storage_(storage), version_(std::move(version)), metadata_(metadata) {}
 
   // `path` from /api/v1/ on; `now_ms` is the time of a query that names none. 404 for what Prometheus has and this has
   // not.
@@ -45,7 +47,7 @@ class Api {
  private:
   const promql::Storage& storage_;
   std::string version_;
-  std::map<std::string, Metadata> metadata_;
+  const MetadataMap& metadata_;
 };
 
 // Prometheus' time parameter: Unix seconds with a fraction, or RFC 3339. In milliseconds.

@@ -16,7 +16,6 @@ class ApiTest : public ::testing::Test {
       store_.append(Labels{{"__name__", "up"}, {"job", "shop"}}, i * 1000, 1);
       store_.append(Labels{{"__name__", "load"}, {"job", "shop"}, {"le", "1"}}, i * 1000, i / 2.0);
     }
-    api_.set_metadata({{"up", {"gauge", "1 when it answers"}}});
   }
 
   std::string ask(std::string_view path, const Parameters& parameters, int status = 200) {
@@ -26,7 +25,8 @@ class ApiTest : public ::testing::Test {
   }
 
   promql::SeriesStore store_;
-  Api api_{store_, "1.2.3"};
+  Api::MetadataMap metadata_{{"up", {"gauge", "1 when it answers"}}};
+  Api api_{store_, "1.2.3", metadata_};
 };
 
 // P17: values are strings, times are numbers of seconds.

@@ -18,7 +18,8 @@ TEST(ParseForm, DecodesInOrderAndKeepsWhatRepeats) {
 TEST(ServeApi, AnswersOverHttp) {
   promql::SeriesStore store;
   store.append(promql::Labels{{"__name__", "up"}}, 1000, 1);
-  promapi::Api api(store, "test");
+  promapi::Api::MetadataMap metadata;
+  promapi::Api api(store, "test", metadata);
   net::Loop loop;
   auto options = api_server_options("127.0.0.1:0", "");
   ASSERT_TRUE(options);

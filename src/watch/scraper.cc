@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
-#include "metrics/exposition.h"
 
 namespace ordeal::watch {
 
@@ -132,7 +131,16 @@ Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& see
     if (!sample.timestamp_ms) seen.insert(std::move(labels));
   }
   target.status.samples = page.samples.size();
+  keep_metadata(page);
   return {};
+}
+
+void Scraper::keep_metadata(const metrics::Exposition& page) {
+  for (const auto& [name, type] : page.types) {
+    if (metadata_.size() >= kMostMetadata || metadata_.count(name)) continue;
+    auto help = page.help.find(name);
+    metadata_[name] = {std::string(metrics::type_name(type)), help == page.help.end() ? "" : help->second};
+  }
 }
 
 void Scraper::add(Target& target, std::string_view name, int64_t ms, double value) {

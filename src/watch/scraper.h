@@ -8,14 +8,17 @@
 #include <optional>
 #include <unordered_set>
 
+#include "metrics/exposition.h"
 #include "model/experiment.h"
 #include "net/http_client.h"
+#include "promapi/api.h"
 #include "promql/store/series_store.h"
 
 namespace ordeal::watch {
 
 // More than an injected second of delay, so that a slow target still counts as up.
 constexpr Nanos kScrapeTimeout = 2s;
+constexpr size_t kMostMetadata = 10'000;
 
 class Scraper {
  public:
@@ -38,6 +41,8 @@ class Scraper {
   // is none to wait for, and not at all when another scrape_all() comes before.
   void scrape_all(std::function<void()> done = {});
   std::vector<Status> status() const;
+  // What the pages say of their metrics, of at most kMostMetadata names.
+  const promapi::Api::MetadataMap& metadata() const { return metadata_; }
 
  private:
   using Seen = std::unordered_set<promql::Labels, promql::LabelsHash>;
@@ -55,6 +60,7 @@ class Scraper {
   void finish(Target& target, net::HttpOutcome outcome);
   Result<> take_in(Target& target, const net::HttpReply& reply, Seen& seen, int64_t ms);
   void end_of(const Target& target);
+  void keep_metadata(const metrics::Exposition& page);
   void add(Target& target, std::string_view name, int64_t ms, double value);
 
   net::HttpClient& client_;
@@ -65,6 +71,7 @@ class Scraper {
   uint64_t round_ = 0;
   size_t waiting_ = 0;  // for targets of this round
   std::function<void()> done_;
+  promapi::Api::MetadataMap metadata_;
 };
 
 // "10.0.0.1:8000" of "http://10.0.0.1:8000/metrics"; the scheme's port when none is given.

@@ -134,6 +134,15 @@ TEST_F(ScraperTest, GarbageIsAFailedScrape) {
   EXPECT_NE(cut.trouble.find("# EOF"), std::string::npos);
 }
 
+TEST_F(ScraperTest, KnowsWhatThePagesSayOfTheirMetrics) {
+  make({{server_.url(), "api", {}}});
+  page_.set({200, "# HELP x How many.\n# TYPE x counter\nx 1\n# TYPE y gauge\ny 2\n"});
+  scrape();
+  EXPECT_EQ(scraper_->metadata().at("x").type, "counter");
+  EXPECT_EQ(scraper_->metadata().at("x").help, "How many.");
+  EXPECT_EQ(scraper_->metadata().at("y").help, "");
+}
+
 TEST_F(ScraperTest, EmptyPageIsUpWithoutSamples) {
   make({{server_.url(), "api", {}}});
   page_.set({200, ""});

@@ -295,6 +295,11 @@ std::vector<Scraper::Status> SourceWatcher::scrapes() const {
 
 const promql::SeriesStore& SourceWatcher::store() const { return impl_->store; }
 
+const promapi::Api::MetadataMap& SourceWatcher::metadata() const {
+  static const promapi::Api::MetadataMap kNone;
+  return impl_->scraper ? impl_->scraper->metadata() : kNone;
+}
+
 void SourceWatcher::set_listener(promql::SeriesStore::Listener listener) {
   impl_->store.set_listener(std::move(listener));
 }

@@ -46,6 +46,8 @@ class SourceWatcher : public Watcher {
   // Of the own scraper.
   std::vector<Scraper::Status> scrapes() const;
   const promql::SeriesStore& store() const;
+  // Of the scraped metrics; empty without a scraper.
+  const promapi::Api::MetadataMap& metadata() const;
   // Called with every sample that is kept.
   void set_listener(promql::SeriesStore::Listener listener);
   // Keeps samples of our own beside the scraped ones, as of now.

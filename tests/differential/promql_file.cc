@@ -91,7 +91,8 @@ int time_queries(const promql::SeriesStore& store) {
 
 int serve(const promql::SeriesStore& store) {
   net::Loop loop;
-  promapi::Api api(store, "test");
+  promapi::Api::MetadataMap metadata;
+  promapi::Api api(store, "test", metadata);
   auto answer = [&](std::string path, promapi::Parameters parameters) -> net::Task<promapi::Answer> {
     co_return api.answer(path, parameters, 0);
   };

@@ -105,6 +105,25 @@ def listening(problems, bench):
     return out.strip()
 
 
+def bad_line(problems, bench):
+    """A line that is no metric costs itself alone, and a run says so."""
+    service = Service(200)
+    service.more = "no metric {at all\n"
+    file = os.path.join(bench.folder.name, "bad_line.json")
+    with open(file, "w") as out:
+        json.dump(dict(bench.experiment(service.url, {"name": "broken", "query": "broken", "condition": "result == 0"}),
+                       length="1s", baseline="500ms"), out)
+    try:
+        run = subprocess.run([bench.ordeal, "run", file, "--json", "--state-dir", bench.folder.name + "/bad_line"],
+                             capture_output=True, text=True, timeout=30)
+    finally:
+        service.stop()
+    notes = [event["data"]["text"] for event in map(json.loads, run.stdout.splitlines()) if event["type"] == "note"]
+    told = [text for text in notes if "1 bad lines; line 6" in text]
+    problems += [f"exit {run.returncode}, notes {notes}"] if run.returncode != 0 or len(told) != 1 else []
+    return told[0] if told else ""
+
+
 def run_suite(report, options):
     if not shutil.which("promtool"):
         print("skipped: there is no promtool (scripts/setup installs it)")
@@ -114,7 +133,8 @@ def run_suite(report, options):
         with tempfile.TemporaryDirectory(prefix="ordeal-scrape-") as folder:
             for name, act in (("promtool asks ordeal scrape", lambda p: scraped(p, bench.ordeal, service)),
                               ("off loopback a token is needed", lambda p: guarded(p, bench.ordeal, service, folder)),
-                              ("a run that listens", lambda p: listening(p, bench))):
+                              ("a run that listens", lambda p: listening(p, bench)),
+                              ("a page with a bad line", lambda p: bad_line(p, bench))):
                 if options.only in name:
                     problems = []
                     note = act(problems)
