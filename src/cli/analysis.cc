@@ -14,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "cli/analysis_output.h"
 #include "cli/commands.h"
+#include "cli/signals.h"
 #include "expr/condition.h"
 #include "promql/syntax/parser.h"
 #include "watch/prometheus_source.h"
@@ -101,16 +102,6 @@ Result<> check_texts(const AnalysisRun& run) {
     if (!query && query.error().code != Errc::kUnsupported) return refuse("provider.prometheus.query", query.error());
   }
   return {};
-}
-
-Result<UniqueFd> take_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
-  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("cannot block signals");
-  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!fd) return fail_errno("cannot take signals");
-  return fd;
 }
 
 // Asks what the run wants to know, and tells it the answers, the time and a signal.

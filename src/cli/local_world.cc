@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/failpoint.h"
+#include "cli/signals.h"
 #include "cli/watching.h"
 #include "guard/dead_runs.h"
 #include "guard/journal.h"
@@ -18,16 +19,6 @@ namespace {
 
 constexpr Nanos kReaperLimit = 3s;
 constexpr size_t kMostRemarks = 5;
-
-Result<UniqueFd> take_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
-  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("cannot block signals");
-  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!fd) return fail_errno("cannot take signals");
-  return fd;
-}
 
 }  // namespace
 

@@ -1,0 +1,170 @@
+// What the machine makes of looks: readings, breaches, counts, and whether what was seen is enough to say "held".
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/duration.h"
+#include "engine/describe.h"
+#include "engine/machine.h"
+
+namespace ordeal::engine {
+namespace {
+
+constexpr Nanos kAnswerAtMost = 3s;  // without an answer for so long, watching is dead and the lease is not renewed;
+                                     // without data for so long at the attack's end, nothing is proven
+
+When when_of(Phase phase) {
+  return phase == Phase::kBefore ? When::kBefore : phase == Phase::kAfter ? When::kAfter : When::kDuring;
+}
+
+}  // namespace
+
+// A look that does not come back is a look without data; the lease is for real answers only.
+void Machine::look_again() {
+  for (size_t i = 0; i < looks_.size() && !finished(); ++i) {
+    out_.push_back(Look{i});
+    if (now_ - looks_[i].waiting_since <= kAnswerAtMost) continue;
+    looks_[i].waiting_since = now_;
+    Observation silence{Observation::Kind::kTimedOut, false, {}, "the watcher does not answer", kAnswerAtMost};
+    judge(i, silence);
+  }
+}
+
+void Machine::on(const Remarked& event) { note("note", {{"level", "warning"}, {"text", event.text}}); }
+
+void Machine::on(const Seen& event) {
+  if (event.expectation >= looks_.size()) return;
+  looks_[event.expectation].last_answer = now_;
+  looks_[event.expectation].waiting_since = now_;
+  judge(event.expectation, event.observation);
+}
+
+void Machine::judge(size_t index, const Observation& observation) {
+  analysis::Judgement judgement = setup_.judges[index].observe(observation, now_);
+  LookState& look = looks_[index];
+  look.last = judgement.reading;
+  bool holds = judgement.reading == Reading::kHolds;
+  if (!goes_on(index)) look.holds_since.reset();
+  if (goes_on(index) && !look.holds_since) look.holds_since = now_;
+  if (judgement.has_data && phase_ == Phase::kDuring) look.data_during = now_;
+  if (holds && phase_ == Phase::kDuring) look.held_during = true;
+  note_reading(index, judgement, observation.took);
+  if (judgement.breach && counts_in_phase(index))
+    on_breach(index, {describe_breach(setup_.judges[index].expectation(), judgement), judgement.value, "expression",
+                      judgement.breached_for, ""});
+  if (observation.counts && setup_.triggers[index]) count(index, observation, judgement);
+}
+
+void Machine::count(size_t index, const Observation& observation, const analysis::Judgement& judgement) {
+  analysis::FastTrigger& trigger = *setup_.triggers[index];
+  const Expectation& expectation = setup_.judges[index].expectation();
+  const std::string& trouble = observation.counts->trouble;
+  if (!trouble.empty() && !std::exchange(looks_[index].trouble_told, true))
+    note("note", {{"level", "warning"}, {"text", fmt::format("\"{}\": {}", expectation.name, trouble)}});
+  if (phase_ == Phase::kBefore) return trigger.learn(*observation.counts, now_);
+  if (phase_ != Phase::kInject && phase_ != Phase::kDuring) return;
+  auto alarm = trigger.observe(*observation.counts, now_);
+  if (alarm && counts_in_phase(index))
+    on_breach(index, {describe_alarm(expectation, *alarm, judgement), judgement.value, to_text(alarm->kind), Nanos(0),
+                      "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
+}
+
+// From here on a trigger speaks: what the baseline taught it is told once.
+void Machine::arm_triggers() {
+  for (size_t i = 0; i < setup_.triggers.size(); ++i) {
+    if (!setup_.triggers[i]) continue;
+    setup_.triggers[i]->arm(now_);
+    std::string text =
+        fmt::format("\"{}\" is also counted: {}", setup_.judges[i].expectation().name, setup_.triggers[i]->learned());
+    note("note", {{"level", "info"}, {"text", std::move(text)}});
+  }
+}
+
+void Machine::note_reading(size_t index, const analysis::Judgement& judgement, Nanos took) {
+  json::Object data{{"expectation", index},
+                    {"name", setup_.judges[index].expectation().name},
+                    {"reading", to_text(judgement.reading)},
+                    {"phase", to_text(phase_)},
+                    {"took_ms", to_millis(took)}};
+  if (judgement.value) data["value"] = *judgement.value;
+  if (!judgement.series.empty()) data["series"] = judgement.series;
+  if (!judgement.detail.empty()) data["detail"] = judgement.detail;
+  if (setup_.triggers[index]) data["closeness"] = setup_.triggers[index]->closeness();
+  note("reading", std::move(data));
+}
+
+void Machine::on_breach(size_t index, const Breach& breach) {
+  const Expectation& expectation = setup_.judges[index].expectation();
+  // After the attack a breach is only slow recovery, and the recovery limit decides.
+  if (phase_ == Phase::kAfter || phase_ == Phase::kRevert || looks_[index].breach_told) return;
+  looks_[index].breach_told = true;
+  note("breach", {{"expectation", index},
+                  {"name", expectation.name},
+                  {"value", breach.value ? json::Value(*breach.value) : json::Value(nullptr)},
+                  {"condition", expectation.condition},
+                  {"phase", to_text(phase_)},
+                  {"trigger", breach.trigger},
+                  {"text", breach.text},
+                  {"since_ms", to_millis(breach.since)}});
+  if (phase_ == Phase::kBefore) {
+    fail_with(Outcome::kNotInjected, "before the attack: " + breach.text,
+              "the system is not in its steady state; mend that first, or correct the expectation");
+    return finish();
+  }
+  fail_with(Outcome::kDeviated, breach.text, breach.hint);
+  if (!expectation.halt) return;
+  breach_ = breach.text;
+  note("halt", {{"why", breach.text}, {"by", "breach"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  begin_revert(fmt::format("\"{}\" is breached", expectation.name));
+}
+
+Verdict Machine::held_or_not() const {
+  int proven = 0;
+  std::string reason;
+  for (size_t i = 0; i < impacts_.size(); ++i) {
+    proven += impacts_[i].proof.proven;
+    if (!impacts_[i].proof.proven) reason = setup_.victims[i].name + ": " + impacts_[i].proof.reason;
+  }
+  if (proven < needed())
+    return {Outcome::kNotInjected,
+            fmt::format("the impact is proven on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
+                        needed(), reason),
+            "the attack had no measured effect: check the port, address or process that it names"};
+  bool any = false;
+  for (size_t i = 0; i < looks_.size(); ++i) {
+    const Expectation& expectation = setup_.judges[i].expectation();
+    if (!expectation.when.count(When::kDuring)) continue;
+    any = true;
+    if (!looks_[i].held_during)
+      return {Outcome::kInconclusive, fmt::format("\"{}\" gave no answer during the attack", expectation.name),
+              "check its query and its source, or lengthen the attack"};
+    Nanos blind = attack_end_ - looks_[i].data_during;
+    if (expectation.no_data == NoData::kHold && blind > kAnswerAtMost)
+      return {Outcome::kInconclusive,
+              fmt::format("\"{}\" gave no answer in the last {} of the attack", expectation.name,
+                          format_duration(std::chrono::floor<milliseconds>(blind))),
+              "check its query and its source"};
+  }
+  if (!any)
+    return {Outcome::kInconclusive, "no expectation says what must hold during the attack",
+            "add `expect`, or --expect FILE"};
+  return {Outcome::kHeld, describe_held(setup_), ""};
+}
+
+bool Machine::counts_in_phase(size_t index) const {
+  return setup_.judges[index].expectation().when.count(when_of(phase_)) != 0;
+}
+
+bool Machine::goes_on(size_t index) const {
+  Reading last = looks_[index].last;
+  bool passes = last == Reading::kNoData && setup_.judges[index].expectation().no_data == NoData::kPass;
+  return last == Reading::kHolds || passes;
+}
+
+bool Machine::watching_is_alive() const {
+  return std::all_of(looks_.begin(), looks_.end(), [&](const LookState& look) {
+    return look.last_answer && now_ - *look.last_answer <= kAnswerAtMost;
+  });
+}
+
+}  // namespace ordeal::engine
