@@ -219,7 +219,8 @@ void Machine::on(const HaltAsked& event) {
     fail_with(Outcome::kHalted, fmt::format("halted by {}: {}", event.by, event.why));
   }
   // A rollback under way is done first; whoever asks again ends that too.
-  if (std::exchange(halt_asked_, acting_) == false && acting_) return;
+  bool insists = std::exchange(halt_asked_, true);
+  if (acting_ && !insists) return;
   if (phase_ == Phase::kBefore || phase_ == Phase::kAfter) return finish();
   if (phase_ != Phase::kRevert) begin_revert("halt: " + event.why);
 }

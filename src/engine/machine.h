@@ -196,7 +196,7 @@ class Machine {
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;
-  bool halt_asked_ = false;  // while acting
+  bool halt_asked_ = false;
   bool guard_lost_ = false;
   Actions out_;
 };
