@@ -7,8 +7,8 @@
 // a submartingale of mean N after N ticks, so by Doob's inequality a false alarm within N ticks has a probability of at
 // most alpha (facts §3.4). Two things only lower S, and keep the bound:
 //   phi     the over-dispersion of the baseline, at least 1: events that come in bursts are weaker evidence;
-//   a cap   less than kBurst of traffic adds at most h / 2, so that one short burst, however bad, is no alarm by
-//   itself.
+//   a cap   within kBurst of time at most kMostOfABurst * h is added, so that a shorter burst, however bad, is no alarm
+//           by itself. A look that is longer than kBurst (a Prometheus that scrapes slowly) is not capped.
 // Pure; events are assumed independent at a dispersion of phi.
 #pragma once
 
@@ -21,7 +21,8 @@ namespace ordeal::analysis {
 // Of false alarms in one attack, for each expectation.
 constexpr double kFalseAlarms = 1e-3;
 
-constexpr Nanos kBurst = 1s;
+constexpr Nanos kBurst = 500ms;
+constexpr double kMostOfABurst = 0.75;
 
 // The shares that a bank is tuned to: 2, 5 and 12 times `allowed`, at most 0.6 (or, where that is no share above
 // `allowed`, parts of the way to 1). Each once, ascending.
@@ -55,7 +56,10 @@ class CusumBank {
     double per_bad, per_good;  // what one event adds
     double sum = 0;
     CusumAlarm since_zero;
+    BootTime burst{};  // when the present kBurst began
+    double added = 0;  // within it
   };
+  static double capped(Test& test, double step, double bound, BootTime from, BootTime to);
   const Test& greatest() const;
 
   std::vector<Test> tests_;

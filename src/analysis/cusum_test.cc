@@ -49,8 +49,12 @@ TEST(CusumBank, ADispersionWeakensTheEvidence) {
 
 TEST(CusumBank, OneBurstAloneIsNoAlarm) {
   CusumBank bank(0.01, 1);
-  EXPECT_FALSE(bank.add(1000, 1000, 16.7, at(0), at(0.1)));
-  EXPECT_TRUE(bank.add(1000, 1000, 16.7, at(0.1), at(0.2)));
+  for (int look = 0; look < 5; ++look) EXPECT_FALSE(bank.add(1000, 1000, 16.7, at(look * 0.1), at(look * 0.1 + 0.1)));
+  EXPECT_TRUE(bank.add(1000, 1000, 16.7, at(0.5), at(0.6))) << "it lasts longer than a burst";
+  bank.reset();
+  bank.add(1000, 1000, 16.7, at(2), at(2.1));
+  bank.add(0, 2000, 16.7, at(2.1), at(2.2));
+  EXPECT_EQ(bank.statistic(), 0) << "it was over at once";
   CusumBank slow(0.01, 1);
   EXPECT_TRUE(slow.add(1000, 1000, 16.7, at(0), at(1))) << "a second of traffic is no burst";
 }

@@ -16,10 +16,13 @@ constexpr double kPauses = 3;         // of the baseline's longest pause
 
 std::string rounded(Nanos duration) { return format_duration(std::chrono::ceil<milliseconds>(duration)); }
 
-// An attack that delays answers keeps them all for so long when it begins: that is no silence.
+// An attack that delays answers keeps them all for a while when it begins, and that is no silence. A new connection
+// waits three times (TCP, TLS 1.3, the request), and a call further down adds to it.
+constexpr int kDelaysOfARequest = 4;
+
 Nanos injected_delay(const Attack& attack) {
   if (attack.type != "latency") return Nanos(0);
-  return duration_argument(attack, "delay");
+  return kDelaysOfARequest * (duration_argument(attack, "delay") + duration_argument(attack, "jitter"));
 }
 
 Nanos patience_for(const Experiment& experiment, const CountDesign& counts) {
@@ -38,7 +41,8 @@ std::optional<FastTrigger> FastTrigger::create(const Experiment& experiment, con
   options.allowed = design.counts.allowed;
   options.ticks = experiment.attack.total() / experiment.sources.interval + 1;
   options.for_ = expectation.for_.value_or(Nanos(0));
-  options.silence = expectation.no_data != NoData::kPass;
+  // A Prometheus does not say when it last read a counter that stands still.
+  options.silence = expectation.no_data != NoData::kPass && !experiment.sources.scrape.empty();
   options.patience = patience_for(experiment, design.counts);
   return FastTrigger(options);
 }
@@ -51,22 +55,25 @@ FastTrigger::Group& FastTrigger::group_of(const Counts::Group& counted) {
 }
 
 FastTrigger::Delta FastTrigger::advance(Group& group, const Counts::Group& counted) {
+  // What is too much or too little of the bad ones is kept for the next look: both sides may be read at different
+  // times.
   double total = std::max(0.0, counted.total - group.last.total);
   double bad = std::clamp(counted.bad - group.last.bad, 0.0, total);
-  group.last = counted;
+  group.last.total = counted.total;
+  group.last.bad += bad;
   return {bad, total};
 }
 
 void FastTrigger::follow_traffic(const Counts& counts) {
-  if (counts.newest_ms <= newest_ms_) return;
-  newest_ms_ = counts.newest_ms;
+  if (counts.read_until_ms <= read_until_ms_) return;
+  read_until_ms_ = counts.read_until_ms;
   double events = 0;
   for (const Counts::Group& group : counts.groups) events += group.total;
   bool first = last_event_ms_ == 0;
   if (!first && events <= events_) return;
-  if (!first && !armed_) traffic_.add(events - events_, static_cast<double>(newest_ms_ - last_event_ms_) / 1000);
+  if (!first && !armed_) traffic_.add(events - events_, static_cast<double>(read_until_ms_ - last_event_ms_) / 1000);
   events_ = events;
-  last_event_ms_ = newest_ms_;
+  last_event_ms_ = read_until_ms_;
 }
 
 void FastTrigger::learn(const Counts& counts, BootTime now) {
@@ -91,7 +98,8 @@ void FastTrigger::arm(BootTime now) {
   last_events_ = now;
   if (!options_.silence || traffic_.events() < kLeastTraffic) return;
   double seconds = std::log(static_cast<double>(options_.ticks) / kFalseAlarms) * traffic_.value() / traffic_.rate();
-  seconds = std::max({seconds, to_seconds(options_.patience), kPauses * traffic_.longest()});
+  double pause = std::max(traffic_.longest(), static_cast<double>(read_until_ms_ - last_event_ms_) / 1000);
+  seconds = std::max({seconds, to_seconds(options_.patience), to_seconds(options_.for_), kPauses * pause});
   silent_after_ms_ = static_cast<int64_t>(std::ceil(seconds * 1000));
 }
 
@@ -123,7 +131,7 @@ std::optional<FastAlarm> FastTrigger::look_at(Group& group, const Delta& delta, 
   if (alarms) alarms->bad += delta.bad, alarms->total += delta.total;
   if (!group.bank.add(delta.bad, delta.total, bound(), last_events_, now)) return std::nullopt;
   const CusumAlarm& seen = group.bank.evidence();
-  bool goes_on = alarms && now - alarms->last <= options_.for_ + 2 * alarms->took;
+  bool goes_on = alarms && now - alarms->last <= std::max(kBurst, 2 * alarms->took);
   if (!goes_on) alarms = Alarms{now, now, seen.since, Nanos(0), seen.bad, seen.total};
   alarms->last = now;
   alarms->took = now - seen.since;
@@ -139,7 +147,7 @@ FastAlarm FastTrigger::too_many(const Group& group, BootTime now) const {
 }
 
 std::optional<FastAlarm> FastTrigger::look_for_silence() const {
-  int64_t silent_ms = newest_ms_ - last_event_ms_;
+  int64_t silent_ms = read_until_ms_ - last_event_ms_;
   if (silent_after_ms_ == 0 || silent_ms < silent_after_ms_) return std::nullopt;
   return FastAlarm{FastAlarm::Kind::kSilence, "",
                    fmt::format("no event for {}, {:.3g} a second before the attack", rounded(milliseconds(silent_ms)),
@@ -153,6 +161,7 @@ double FastTrigger::closeness() const {
 }
 
 std::string FastTrigger::learned() const {
+  if (groups_.empty()) return "";
   std::string text = fmt::format("{:.3g} events a second, dispersion {:.2g}, an alarm at a sum of {:.1f}",
                                  traffic_.rate(), dispersion_, bound());
   if (silent_after_ms_ > 0) return text + ", or after " + rounded(milliseconds(silent_after_ms_)) + " without an event";

@@ -4,12 +4,13 @@
 //
 //   cusum    more events are bad than the condition allows (cusum.h), with a bound h of at least 1.5 times the greatest
 //            sum of the baseline;
-//   silence  events have ceased to come while their counters are still read: none for ln(N / alpha) * phi / rate, and
-//            for at least `patience` and three times the longest pause of the baseline (facts §3.4 (d)). Only with at
-//            least kLeastTraffic events in the baseline.
+//   silence  events have ceased to come while all counters that had some are still read: none for
+//            ln(N / alpha) * phi / rate, and for at least `patience`, the `for`, and three times the longest pause of
+//            the baseline (facts §3.4 (d)). Only with at least kLeastTraffic events in the baseline, and only on
+//            scraped pages.
 //
 // The sums begin anew at each alarm of the cusum. With a `for`, it counts when another one comes at least so long after
-// it, without a pause between alarms that is longer than `for` and twice the time that the last one took to come: a
+// it, without a pause between alarms that is longer than kBurst and twice the time that the last one took to come: a
 // burst that is shorter is dropped. Pure: time comes in.
 #pragma once
 
@@ -58,7 +59,8 @@ class FastTrigger {
 
   // The greatest sum over its bound: 1 is an alarm.
   double closeness() const;
-  // What arm() has fixed: "212 events a second, dispersion 1.3, an alarm at 16.7, or after 1s without an event".
+  // "" when nothing was counted. What arm() has fixed: "212 events a second, dispersion 1.3, an alarm at 16.7, or after
+  // 1s without an event".
   std::string learned() const;
 
  private:
@@ -96,7 +98,7 @@ class FastTrigger {
 
   // Of all groups together, by the times of samples.
   double events_ = 0;
-  int64_t last_event_ms_ = 0, newest_ms_ = 0;
+  int64_t last_event_ms_ = 0, read_until_ms_ = 0;
   int64_t silent_after_ms_ = 0;  // 0 is never
   bool armed_ = false, told_ = false;
 };

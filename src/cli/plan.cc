@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/prepare.h"
 #include "rollback/rollback.h"
+#include "watch/source_watcher.h"
 
 namespace ordeal::cli {
 namespace {
@@ -39,9 +40,12 @@ void print_expectation(const Experiment& experiment, const Expectation& expectat
   using Kind = analysis::TriggerDesign::Kind;
   if (design.kind == Kind::kExpression) fmt::print("  judged by the query as written ({})\n", design.text);
   if (design.kind == Kind::kGauge) fmt::print("  judged by the query as written: {}\n", design.text);
-  if (design.kind == Kind::kCounts)
+  std::string from = watch::counted_from(expectation, experiment.sources);
+  if (design.kind == Kind::kCounts && from.empty())
+    fmt::print("  judged by the query as written (a counter without a name cannot be asked for)\n");
+  if (!from.empty())
     fmt::print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n",
-               design.text, experiment.sources.scrape.empty() ? "the Prometheus" : "the scraped pages");
+               design.text, from);
 }
 
 void print_rollback(const std::vector<RollbackAction>& actions) {

@@ -48,7 +48,8 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings};
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
-    setup.triggers.push_back(analysis::FastTrigger::create(prepared.experiment, expectation));
+    bool counted = !watch::counted_from(expectation, prepared.experiment.sources).empty();
+    setup.triggers.push_back(counted ? analysis::FastTrigger::create(prepared.experiment, expectation) : std::nullopt);
   }
   return setup;
 }

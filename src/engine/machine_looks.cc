@@ -74,9 +74,14 @@ void Machine::arm_triggers() {
   for (size_t i = 0; i < setup_.triggers.size(); ++i) {
     if (!setup_.triggers[i]) continue;
     setup_.triggers[i]->arm(now_);
-    std::string text =
-        fmt::format("\"{}\" is also counted: {}", setup_.judges[i].expectation().name, setup_.triggers[i]->learned());
-    note("note", {{"level", "info"}, {"text", std::move(text)}});
+    const std::string& name = setup_.judges[i].expectation().name;
+    std::string learned = setup_.triggers[i]->learned();
+    bool counted = !learned.empty();
+    note("note", {{"level", counted ? "info" : "warning"},
+                  {"text", counted ? fmt::format("\"{}\" is also counted: {}", name, learned)
+                                   : fmt::format("\"{}\" is judged by its query alone: none of the counters behind it "
+                                                 "was seen before the attack",
+                                                 name)}});
   }
 }
 

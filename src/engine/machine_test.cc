@@ -198,7 +198,7 @@ struct CountingDrive : Drive {
       ticks(1);
       counts.groups[0].bad += bad;
       counts.groups[0].total += 40;
-      counts.newest_ms += 200;
+      counts.read_until_ms += 200;
       Observation seen{Observation::Kind::kValues, true, {{"", 0.001}}, "", 1ms};
       seen.counts = counts;
       feed(Seen{0, seen});
@@ -223,7 +223,7 @@ TEST(Machine, WhatIsCountedHaltsBeforeTheQueryCrosses) {
   EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
   EXPECT_EQ(
       run.verdict->reason,
-      "\"errors\": 40 of 80 events were bad (50 %) within 400ms, 1 % is allowed; the query as written gave 0.001, "
+      "\"errors\": 60 of 120 events were bad (50 %) within 600ms, 1 % is allowed; the query as written gave 0.001, "
       "expected result < 0.01");
   EXPECT_NE(run.verdict->hint.find("fast: false"), std::string::npos);
 }

@@ -24,8 +24,9 @@ struct Counts {
     double total = 0;
   };
   std::vector<Group> groups;
-  int64_t newest_ms = 0;  // when the newest of these samples was taken, since the Unix epoch; 0 without any
-  std::string trouble;    // why nothing can be counted, or what can never be seen; "" is none
+  // Until when all targets that counted events were read, since the Unix epoch; 0 when that is not known.
+  int64_t read_until_ms = 0;
+  std::string trouble;  // why nothing can be counted, or what can never be seen; "" is none
 };
 
 // What one look at one expectation gave. `values` are the numbers behind it, labelled for a person ("route=/pay").

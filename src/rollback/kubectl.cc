@@ -7,7 +7,7 @@
 namespace ordeal::rollback {
 namespace {
 
-constexpr const char* kRollouts = "rollouts.argoproj.io";
+constexpr const char* kCheckTimeout = "--request-timeout=5s";
 constexpr const char* kReplaced = "(the pod template of the revision before)";
 
 argo::ObjectRef ref(const RolloutAction& action) { return {action.name, action.namespace_}; }
@@ -67,19 +67,22 @@ Argv kubectl_undo_deployment(const DeploymentAction& action) {
   return {"kubectl", "rollout", "undo", "deployment/" + action.name, "-n", action.namespace_};
 }
 
-std::vector<Argv> kubectl_checks(const RollbackAction& action) {
-  std::vector<Argv> checks;
-  auto check = [&](const std::string& resource, const std::string& name, const std::string& namespace_, bool status) {
-    checks.push_back({"kubectl", "get", resource, name, "-n", namespace_, "-o", "name", "--request-timeout=5s"});
-    Argv may{"kubectl", "auth", "can-i", "patch", resource + "/" + name, "-n", namespace_, "--request-timeout=5s"};
-    if (status) may.push_back("--subresource=status");
-    checks.push_back(std::move(may));
-  };
-  if (const auto* rollout = std::get_if<RolloutAction>(&action.what))
-    check(kRollouts, rollout->name, rollout->namespace_, rollout->action != "undo");
-  if (const auto* deployment = std::get_if<DeploymentAction>(&action.what))
-    check("deployments.apps", deployment->name, deployment->namespace_, false);
-  return checks;
+Argv kubectl_exists(const std::string& resource, const std::string& name, const std::string& namespace_) {
+  return {"kubectl", "get", resource, name, "-n", namespace_, "-o", "name", kCheckTimeout};
+}
+
+Argv kubectl_may(const argo::ApiCall& call) {
+  Place place = place_of(call.path);
+  Argv argv{"kubectl", "auth",           "can-i",      "patch", place.resource + "." + place.group + "/" + place.name,
+            "-n",      place.namespace_, kCheckTimeout};
+  if (!place.subresource.empty()) argv.push_back("--subresource=" + place.subresource);
+  return argv;
+}
+
+std::string target_of(const argo::ApiCall& call) {
+  Place place = place_of(call.path);
+  return fmt::format("{}{}.{}/{} in {}", place.subresource.empty() ? "" : "the " + place.subresource + " of ",
+                     place.resource, place.group, place.name, place.namespace_);
 }
 
 bool is_no_subresource(std::string_view output) {

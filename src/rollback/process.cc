@@ -80,6 +80,7 @@ void Process::dispatch() {
   if (!status && !late) return;
   drain();
   end_.ok = status && status->ok();
+  end_.timed_out = !status;
   end_.result = status ? status->text() : "killed at its time limit";
   child_.reset();  // kills the whole group
   itimerspec never{};

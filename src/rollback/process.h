@@ -16,7 +16,8 @@
 namespace ordeal::rollback {
 
 struct ProcessEnd {
-  bool ok = false;     // exited with 0, in time
+  bool ok = false;  // exited with 0, in time
+  bool timed_out = false;
   std::string result;  // "exited with 1", "killed at its time limit"
   std::string output;  // of both, at most kMostShown bytes
   std::string out;     // standard output, at most kMostOut bytes

@@ -84,8 +84,8 @@ TEST(Rollback, SendsARequest) {
   EXPECT_FALSE(ok(all[1]) || ok(all[2]));
 }
 
-// A kubectl that writes down its arguments and answers from files: ROLLOUT, REPLICASETS, and REFUSE (what to say to a
-// patch of the subresource).
+// A kubectl that writes down its arguments and answers from files: ROLLOUT, DEPLOYMENT, REPLICASETS, and REFUSE (what
+// to say to a patch of the subresource); DENIED and GONE are there when they are.
 class Cluster {
  public:
   Cluster() : folder_(testing::TempDir() + "cluster" + std::to_string(::getpid())) {
@@ -102,6 +102,12 @@ class Cluster {
             "'get rollouts'*) cat " +
             folder_ +
             "/rollout; echo a warning >&2;;\n"
+            "'get deployments'*) cat " +
+            folder_ +
+            "/deployment;;\n"
+            "'auth can-i'*) test -e " +
+            folder_ +
+            "/denied && { echo no; exit 1; }; echo yes;;\n"
             "'get replicasets'*) cat " +
             folder_ +
             "/replicasets;;\n"
@@ -201,14 +207,48 @@ TEST(Check, RefusesWhatCouldNotBeSent) {
   EXPECT_EQ(cluster.calls(),
             "get rollouts.argoproj.io api -n shop -o name --request-timeout=5s\n"
             "auth can-i patch rollouts.argoproj.io/api -n shop --request-timeout=5s --subresource=status\n");
+  cluster.put("denied", "");
+  EXPECT_EQ(why({RolloutAction{"api", "shop", "abort"}}),
+            "the rollback could not abort the Rollout api in shop: kubectl's user may not patch the status of "
+            "rollouts.argoproj.io/api in shop");
   cluster.put("gone", "");
   EXPECT_EQ(
-      why({DeploymentAction{"api", "shop"}}),
-      "the rollback could not undo the last change of the Deployment api in shop: `kubectl get deployments.apps api -n "
-      "shop -o name --request-timeout=5s`: Error: not found");
+      why({RolloutAction{"api", "shop", "retry"}}),
+      "the rollback could not retry the Rollout api in shop: `kubectl get rollouts.argoproj.io api -n shop -o name "
+      "--request-timeout=5s`: Error: not found");
   ::setenv("PATH", "/nowhere", 1);
   EXPECT_EQ(why({RolloutAction{"api", "shop", "abort"}}),
             "the rollback could not abort the Rollout api in shop: kubectl is not on the PATH");
+}
+
+// `revision` is of the Deployment "d", whose image is v2.
+std::string replica_sets(std::vector<int> revisions) {
+  std::string items;
+  for (int revision : revisions)
+    items += std::string(items.empty() ? "" : ",") +
+             R"({"metadata":{"annotations":{"deployment.kubernetes.io/revision":")" + std::to_string(revision) +
+             R"("},"ownerReferences":[{"controller":true,"uid":"d"}]},"spec":{"template":{"spec":{"image":"v)" +
+             std::to_string(revision) + "\"}}}}";
+  return R"({"items":[)" + items + "]}";
+}
+
+TEST(Check, DoesAllOfAnUndoButThePatch) {
+  Cluster cluster;
+  cluster.put("deployment", R"({"metadata":{"uid":"d"},"spec":{"template":{"spec":{"image":"v2"}}}})");
+  auto why = [] {
+    auto checked = check({{DeploymentAction{"api", "shop"}}});
+    return checked ? "" : checked.error().message();
+  };
+  const std::string kCannot = "the rollback could not undo the last change of the Deployment api in shop: ";
+  cluster.put("replicasets", replica_sets({1, 2}));
+  EXPECT_EQ(why(), "");
+  EXPECT_EQ(cluster.calls(),
+            "get deployments.apps api -n shop -o json\nget replicasets.apps -n shop -o json\n"
+            "auth can-i patch deployments.apps/api -n shop --request-timeout=5s\n");
+  cluster.put("denied", "");
+  EXPECT_EQ(why(), kCannot + "kubectl's user may not patch deployments.apps/api in shop");
+  cluster.put("replicasets", replica_sets({2}));
+  EXPECT_EQ(why(), kCannot + "there is no earlier revision to go back to");
 }
 
 TEST(Describe, ShowsPlannedCalls) {

@@ -112,37 +112,78 @@ CounterTally::Counter CounterTally::fresh_counter(const CounterValue& value) {
   Labels labels = group_of(value.labels);
   auto [group, fresh] = groups_.try_emplace(labels);
   if (fresh) group->second.name = element_name(labels);
-  double past = targets_.count(target_of(value.labels)) ? 0 : value.value;
-  return {past, *weight, &group->second};
+  Target& target = targets_[target_of(value.labels)];
+  for (const auto& term : design_.total) target.has_total = target.has_total || matches(term, value.labels);
+  for (const auto& term : design_.bad)
+    target.has_part = target.has_part || (!is_total(term) && matches(term, value.labels));
+  return {target.known ? 0 : value.value, *weight, &group->second, &target};
+}
+
+bool CounterTally::is_total(const analysis::CountedTerm& term) const {
+  return std::any_of(design_.total.begin(), design_.total.end(),
+                     [&](const auto& other) { return other.matchers == term.matchers; });
 }
 
 void CounterTally::take(const std::vector<CounterValue>& values) {
   if (design_.latency) choose_bounds(values);
-  std::set<std::pair<std::string, std::string>> new_targets;
   for (const CounterValue& value : values) {
     if (!std::isfinite(value.value)) continue;
     auto [entry, fresh] = counters_.try_emplace(value.labels);
-    Counter& counter = entry->second;
-    if (fresh) counter = fresh_counter(value);
-    if (fresh) new_targets.insert(target_of(value.labels));
-    if (counter.group) count(counter, value);
+    if (fresh) entry->second = fresh_counter(value);
+    if (entry->second.group) count(entry->second, value);
   }
-  targets_.merge(new_targets);
+  for (auto& [name, target] : targets_) target.known = true;
 }
 
 void CounterTally::count(Counter& counter, const CounterValue& value) {
-  double increase = value.value < counter.last ? value.value : value.value - counter.last;
+  counter.target->newest_ms = std::max(counter.target->newest_ms, value.ms);
+  bool began_anew = value.value < counter.last / 2;
+  if (value.value < counter.last && !began_anew) return;
+  double increase = began_anew ? value.value : value.value - counter.last;
   counter.last = value.value;
   counter.group->bad += increase * counter.weight.bad;
   counter.group->total += increase * counter.weight.total;
-  newest_ms_ = std::max(newest_ms_, value.ms);
+  if (increase * counter.weight.total > 0) counter.target->had_events = true;
+}
+
+int64_t CounterTally::read_until_ms() const {
+  int64_t oldest = std::numeric_limits<int64_t>::max(), newest = 0;
+  for (const auto& [name, target] : targets_) {
+    newest = std::max(newest, target.newest_ms);
+    if (target.had_events) oldest = std::min(oldest, target.newest_ms);
+  }
+  return std::min(oldest, newest);
+}
+
+// Where no target has both sides, they are read at different times, and one look may hold much of one and none of the
+// other.
+bool CounterTally::torn_apart() const {
+  bool part = false, total = false, both = false;
+  for (const auto& [name, target] : targets_) {
+    part = part || target.has_part;
+    total = total || target.has_total;
+    both = both || (target.has_part && target.has_total);
+  }
+  return part && total && !both;
+}
+
+std::set<std::string> CounterTally::bounds() const {
+  std::set<std::string> texts;
+  if (!design_.latency) return texts;
+  for (const auto& [labels, counter] : counters_)
+    if (counter.group) texts.insert(std::string(labels.get(kBucket)));
+  return texts;
 }
 
 Counts CounterTally::counts() const {
   Counts counts;
+  counts.read_until_ms = read_until_ms();
+  if (torn_apart()) {
+    counts.trouble = "its two sides are counted by different targets, so that nothing can be counted look by look";
+    return counts;
+  }
   for (const auto& [labels, group] : groups_) counts.groups.push_back(group);
   std::sort(counts.groups.begin(), counts.groups.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  counts.newest_ms = newest_ms_;
   if (blind_)
     counts.trouble = fmt::format("no bucket of the histogram ends at or above {:g}: its quantile never gets there",
                                  *design_.latency);
@@ -162,7 +203,7 @@ std::vector<CounterValue> read_counters(const analysis::CountDesign& design, con
   return values;
 }
 
-std::optional<std::string> counters_query(const analysis::CountDesign& design) {
+std::optional<std::string> counters_query(const analysis::CountDesign& design, const std::set<std::string>& bounds) {
   auto terms = all_terms(design);
   std::vector<std::string> names;
   promql::VectorSelector selector;
@@ -180,6 +221,11 @@ std::optional<std::string> counters_query(const analysis::CountDesign& design) {
     bool common =
         std::all_of(terms.begin(), terms.end(), [&](const auto* term) { return holds(term->matchers, matcher); });
     if (common && matcher.name() != promql::kMetricName) selector.matchers.push_back(matcher);
+  }
+  if (!bounds.empty()) {
+    std::vector<std::string> texts;
+    for (const std::string& bound : bounds) texts.push_back(escaped(bound));
+    selector.matchers.push_back(*Matcher::create(promql::MatchType::kRegex, std::string(kBucket), join(texts, "|")));
   }
   promql::Expr query;
   query.node = std::move(selector);

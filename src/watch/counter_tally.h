@@ -1,14 +1,18 @@
 // CounterTally: from looks at raw counters to Counts: what each series has counted since the first look, added up by
 // the terms and groups of a CountDesign. Pure.
-//   - A counter that is smaller than before began anew: all of it counts.
+//   - A counter that fell below half of what it was began anew: all of it counts. One that fell by less is an older
+//     reading (of two replicas of a Prometheus, say), and is passed over.
 //   - A series that appears on a target that was seen before counts from 0 (a status that occurs for the first time);
 //   on
-//     a new target it is a beginning, since its past is unknown. A target is a pair of job and instance.
+//     a new target it is a beginning, since its past is unknown. A target is a pair of job and instance, and must be
+//     one process: behind a load balancer, each look would read another one.
 //   - A series that goes missing keeps what it has counted, and goes on from there when it comes back.
 //   - In a histogram an event is bad above the smallest bound that is at least the design's; each histogram keeps the
-//     bound that it had when it was first seen. Memory is that of the labels of all series seen.
+//     bound that it had when it was first seen.
+// Memory is that of the labels of all series seen.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -34,15 +38,24 @@ class CounterTally {
   // One look at all series of the design; those of no term are left out.
   void take(const std::vector<CounterValue>& values);
   Counts counts() const;
+  // The values of `le` that count, of a histogram.
+  std::set<std::string> bounds() const;
 
  private:
   struct Weight {
     double bad = 0, total = 0;
   };
+  struct Target {
+    bool known = false;  // from an earlier look
+    bool has_part = false, has_total = false;
+    bool had_events = false;
+    int64_t newest_ms = 0;
+  };
   struct Counter {
     double last = 0;
     Weight weight;
     Counts::Group* group = nullptr;  // null when it is of no term
+    Target* target = nullptr;
   };
 
   Counter fresh_counter(const CounterValue& value);
@@ -51,21 +64,23 @@ class CounterTally {
   std::optional<Weight> bucket_weight(const promql::Labels& labels);
   void choose_bounds(const std::vector<CounterValue>& values);
   promql::Labels group_of(const promql::Labels& labels) const;
+  bool is_total(const analysis::CountedTerm& term) const;
+  int64_t read_until_ms() const;
+  bool torn_apart() const;
 
   analysis::CountDesign design_;
   std::unordered_map<promql::Labels, Counter, promql::LabelsHash> counters_;
   std::unordered_map<promql::Labels, Counts::Group, promql::LabelsHash> groups_;  // whose places stay
   std::unordered_map<promql::Labels, double, promql::LabelsHash> bounds_;         // of each histogram
-  std::set<std::pair<std::string, std::string>> targets_;
-  int64_t newest_ms_ = 0;
+  std::map<std::pair<std::string, std::string>, Target> targets_;                 // whose places stay
   bool blind_ = false;  // no histogram has a bound at or above the design's
 };
 
 // The newest sample of each series that the design counts, of those not older than Prometheus' lookback.
 std::vector<CounterValue> read_counters(const analysis::CountDesign& design, const promql::Storage& storage,
                                         int64_t at_ms);
-// One query for a Prometheus that gives all of them; the tally leaves out what it gives beyond that. nullopt where a
-// term names no metric.
-std::optional<std::string> counters_query(const analysis::CountDesign& design);
+// One query for a Prometheus that gives all of them, of a histogram those of `bounds` alone (all when empty); the tally
+// leaves out what it gives beyond that. nullopt where a term names no metric.
+std::optional<std::string> counters_query(const analysis::CountDesign& design, const std::set<std::string>& bounds);
 
 }  // namespace ordeal::watch

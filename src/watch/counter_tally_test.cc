@@ -32,7 +32,7 @@ TEST(CounterTally, CountsIncreasesFromTheFirstLookOn) {
   ASSERT_EQ(counts.groups.size(), 1u);
   EXPECT_EQ(counts.groups[0].total, 100);
   EXPECT_EQ(counts.groups[0].bad, 10);
-  EXPECT_EQ(counts.newest_ms, 2000);
+  EXPECT_EQ(counts.read_until_ms, 2000);
   EXPECT_EQ(counts.trouble, "");
 }
 
@@ -44,6 +44,32 @@ TEST(CounterTally, ACounterThatBeginsAnewCountsWhole) {
 }
 
 // Trap P4 of the facts: rate() loses the first increment of a new series, and with it the first errors.
+TEST(CounterTally, AnOlderReadingIsPassedOver) {
+  CounterTally tally(ratio());
+  tally.take(look({"r{code=\"200\"} 1000000"}));
+  tally.take(look({"r{code=\"200\"} 999950"}));
+  tally.take(look({"r{code=\"200\"} 1000100"}));
+  EXPECT_EQ(tally.counts().groups[0].total, 100) << "two replicas of one Prometheus, a scrape apart";
+}
+
+TEST(CounterTally, IsReadUntilTheOldestOfItsBusyTargets) {
+  CounterTally tally(ratio());
+  const std::string busy = "r{code=\"200\",instance=\"busy\"} ", idle = "r{code=\"200\",instance=\"idle\"} ";
+  tally.take(look({busy + "10", idle + "10"}, 1000));
+  tally.take(look({busy + "20", idle + "10"}, 2000));
+  EXPECT_EQ(tally.counts().read_until_ms, 2000);
+  tally.take(look({idle + "10"}, 3000));
+  EXPECT_EQ(tally.counts().read_until_ms, 2000) << "the page of the one that had events was not read";
+}
+
+TEST(CounterTally, SidesOfDifferentTargetsAreNotCounted) {
+  CounterTally tally(design("sum(rate(good[1m])) / sum(rate(all[1m]))", "result > 0.9"));
+  tally.take(look({"good{job=\"app\"} 1", "all{job=\"gateway\"} 1"}));
+  tally.take(look({"good{job=\"app\"} 1", "all{job=\"gateway\"} 3001"}));
+  EXPECT_TRUE(tally.counts().groups.empty());
+  EXPECT_NE(tally.counts().trouble.find("different targets"), std::string::npos);
+}
+
 TEST(CounterTally, AStatusThatOccursForTheFirstTimeCountsFromZero) {
   CounterTally tally(ratio());
   tally.take(look({"r{code=\"200\",job=\"a\",instance=\"1\"} 1000"}));
@@ -124,14 +150,23 @@ TEST(ReadCounters, TakesTheNewestLivingSamples) {
 }
 
 TEST(CountersQuery, AsksForAllMetricsAtOnce) {
-  EXPECT_EQ(counters_query(ratio()), R"({__name__=~"r"})");
+  EXPECT_EQ(counters_query(ratio(), {}), R"({__name__=~"r"})");
   auto nameless = design(R"(sum(rate(e[1m])) / sum(rate({__name__=~"t.*"}[1m])))", "result < 0.1");
-  EXPECT_EQ(counters_query(nameless), std::nullopt);
+  EXPECT_EQ(counters_query(nameless, {}), std::nullopt);
+}
+
+TEST(CountersQuery, AsksForTheBucketsThatCountAlone) {
+  auto slow = design("histogram_quantile(0.95, rate(d_bucket[1m]))", "result < 0.8");
+  CounterTally tally(slow);
+  tally.take(
+      look({"d_bucket{le=\"0.5\"} 0", "d_bucket{le=\"1.0\"} 0", "d_bucket{le=\"5.0\"} 0", "d_bucket{le=\"+Inf\"} 0"}));
+  EXPECT_EQ(tally.bounds(), (std::set<std::string>{"+Inf", "1.0"}));
+  EXPECT_EQ(counters_query(slow, tally.bounds()), R"({__name__=~"d_bucket", le=~"\\+Inf|1\\.0"})");
 }
 
 TEST(CountersQuery, KeepsWhatAllHaveInCommon) {
   auto both = design(R"(sum(rate(e{job="a",code="500"}[1m])) / sum(rate({"t.x",job="a"}[1m])))", "result < 0.1");
-  EXPECT_EQ(counters_query(both), R"({__name__=~"t\\.x|e", job="a"})");
+  EXPECT_EQ(counters_query(both, {}), R"({__name__=~"t\\.x|e", job="a"})");
 }
 
 }  // namespace

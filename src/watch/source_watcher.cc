@@ -21,6 +21,7 @@ namespace ordeal::watch {
 namespace {
 
 using Kind = Observation::Kind;
+constexpr Nanos kCountersEvery = 500ms;  // a Prometheus is asked for raw counters no more often
 
 // With a real Prometheus what our evaluator lacks is no reason to refuse: the server decides.
 Result<> validate_query(const Expectation& expectation, bool own_scraper) {
@@ -55,6 +56,13 @@ Unexpected about_query(size_t index, const Expectation& expectation, Error error
   return wrap(std::move(error), fmt::format("expect[{}] \"{}\": query", index, expectation.name));
 }
 
+std::string counted_from(const Expectation& expectation, const Sources& sources) {
+  auto design = analysis::design_trigger(expectation);
+  if (design.kind != analysis::TriggerDesign::Kind::kCounts) return "";
+  if (!sources.scrape.empty()) return "the scraped pages";
+  return counters_query(design.counts, {}) ? "the Prometheus" : "";
+}
+
 Result<> validate(const Experiment& experiment) {
   bool own_scraper = experiment.sources.prometheus.empty();
   for (size_t i = 0; i < experiment.expect.size(); ++i) {
@@ -82,6 +90,7 @@ struct SourceWatcher::Impl {
     CounterTally tally;
     std::string query;  // for a Prometheus; "" when the scraper's store is read
     bool under_way = false;
+    BootTime asked{};
     std::string trouble;  // of the last question
   };
   struct Look {
@@ -155,9 +164,9 @@ std::optional<SourceWatcher::Impl::Counting> SourceWatcher::Impl::counting_for(c
                                                                                const Sources& sources) const {
   auto design = analysis::design_trigger(expectation);
   if (design.kind != analysis::TriggerDesign::Kind::kCounts) return std::nullopt;
-  Counting counting{design.counts, CounterTally(design.counts), "", false, ""};
+  Counting counting{design.counts, CounterTally(design.counts), "", false, {}, ""};
   if (!sources.scrape.empty()) return counting;
-  auto query = counters_query(design.counts);
+  auto query = counters_query(design.counts, {});
   if (!query) return std::nullopt;
   counting.query = *query;
   return counting;
@@ -174,7 +183,9 @@ void SourceWatcher::Impl::count(Counting& counting) {
 // The answer comes when it comes, with a later look, and holds up none.
 void SourceWatcher::Impl::ask_counters(size_t index) {
   Counting& asking = *looks[index].counting;
-  if (asking.query.empty() || std::exchange(asking.under_way, true)) return;
+  if (asking.query.empty() || asking.under_way || boot_now() - asking.asked < kCountersEvery) return;
+  asking.under_way = true;
+  asking.asked = boot_now();
   PrometheusQuestion question{.query = asking.query, .timeout = options.query_timeout};
   prometheus->ask(question, [this, index](const Result<QueryAnswer>& answer) {
     Counting& counting = *looks[index].counting;
@@ -185,6 +196,7 @@ void SourceWatcher::Impl::ask_counters(size_t index) {
     int64_t ms = now_ms();
     for (const auto& element : answer->result.vector) values.push_back({element.labels, element.value, ms});
     counting.tally.take(values);
+    counting.query = *counters_query(counting.design, counting.tally.bounds());
   });
 }
 

@@ -28,6 +28,10 @@ struct WatchOptions {
 // The error, said of the query of expect[index].
 Unexpected about_query(size_t index, const Expectation& expectation, Error error);
 
+// Where what the expectation's series count is read from: "the scraped pages", "the Prometheus", or "" where nothing is
+// counted, also because a counter has no name to ask for.
+std::string counted_from(const Expectation& expectation, const Sources& sources);
+
 // Whether each query can be parsed and compared and, on the own scraper, evaluated. An error names the expectation
 // and the column. For the moment when the file is loaded.
 Result<> validate(const Experiment& experiment);

@@ -66,7 +66,7 @@ class Traffic {
     Counts::Group& group = counts_.groups.front();
     group.total += events * burst_;
     if (events > 0) group.bad += std::binomial_distribution<int>(events, share)(bits_) * burst_;
-    counts_.newest_ms = 1 + now_.time_since_epoch() / 1ms;
+    counts_.read_until_ms = 1 + now_.time_since_epoch() / 1ms;
     return counts_;
   }
 
@@ -95,19 +95,23 @@ TEST(Halting, AtExactlyTheThresholdTenMinutesPassWithoutAFalseHalt) {
   struct Row {
     double rate;
     int burst;
+    double before;  // share of bad events in the baseline
     size_t runs;
   };
   fmt::print("false halts in 10 minutes at exactly {:g} %, looks every {}\n", kAllowed * 100, kTick / 1ms);
   size_t all_runs = 0, all_halts = 0;
-  for (const Row& row : {Row{20, 1, 400}, Row{200, 1, 400}, Row{1000, 1, 200}, Row{200, 5, 100}}) {
+  const Row rows[] = {{20, 1, kAllowed, 400}, {200, 1, kAllowed, 400}, {1000, 1, kAllowed, 200},
+                      {200, 1, 0, 400},       {20, 1, 0, 400},         {200, 5, kAllowed, 200}};
+  for (const Row& row : rows) {
     size_t runs = runs_of_a_row(row.runs), halts = 0;
     for (size_t run = 0; run < runs; ++run) {
       Traffic traffic(run * 7919 + static_cast<uint64_t>(row.rate) + static_cast<uint64_t>(row.burst), row.rate,
                       row.burst, make_trigger(10min));
-      traffic.baseline(10s, kAllowed);
+      traffic.baseline(10s, row.before);
       halts += traffic.attack(10min, kAllowed).has_value();
     }
-    fmt::print("{:5g} requests/s{} {:3} of {} runs, below {:.2g} % with 95 % confidence\n", row.rate,
+    fmt::print("{:5g} requests/s{}{} {:3} of {} runs, below {:.2g} % with 95 % confidence\n", row.rate,
+               row.before == 0 ? ", none bad before" : "",
                row.burst > 1 ? fmt::format(" in bursts of {}", row.burst) : "", halts, runs,
                upper_bound(halts, runs) * 100);
     if (row.burst == 1) all_runs += runs, all_halts += halts;
@@ -117,7 +121,9 @@ TEST(Halting, AtExactlyTheThresholdTenMinutesPassWithoutAFalseHalt) {
       "independent requests: {} of {} runs, below {:.2g} % with 95 % confidence; the theorem says at most {:g} %\n",
       all_halts, all_runs, bound * 100, kFalseAlarms * 100);
   EXPECT_GE(all_runs, 1000u);
-  EXPECT_LT(bound, 0.01);
+  // The seeds are fixed: these runs are the same on every machine.
+  EXPECT_EQ(all_halts, 0u);
+  EXPECT_LT(bound, 0.002);
 }
 
 TEST(Halting, ABreachIsSeenAsSoonAsTheEvidenceAllows) {
@@ -143,10 +149,11 @@ TEST(Halting, ABreachIsSeenAsSoonAsTheEvidenceAllows) {
     }
   }
   fmt::print("\n");
-  // Facts §3.4 has 0.7 s and 4.0 s; a tick's cap and the dispersion's noise may cost two looks.
+  // Facts §3.4 has 0.7 s and 4.0 s without a cap; it makes 0.6 s the least, and the dispersion's noise costs a look or
+  // two.
   EXPECT_LE((median[{200, 0.20}]), 0.9);
   EXPECT_LE((median[{200, 0.10}]), 4.5);
-  EXPECT_LE((median[{200, 0.50}]), 0.4);
+  EXPECT_LE((median[{200, 0.50}]), 0.7);
   EXPECT_LE((median[{20, 1.0}]), 0.8);
 }
 
