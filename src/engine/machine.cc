@@ -226,7 +226,6 @@ void Machine::on(const HaltAsked& event) {
 }
 
 void Machine::on(const GuardLost& event) {
-  guard_lost_ = true;
   note("halt", {{"why", "the guard is gone"}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
   if (event.left.empty()) {
     fail_with(Outcome::kError, "the guard ended unexpectedly; everything is reverted");

@@ -162,7 +162,7 @@ class Machine {
   void tick_after();
   void look_again();
   void judge(size_t index, const Observation& observation);
-  void count(size_t index, const Observation& observation, const analysis::Judgement& judgement);
+  void on_counts(size_t index, const Observation& observation, const analysis::Judgement& judgement);
   void arm_triggers();
   void note_reading(size_t index, const analysis::Judgement& judgement, Nanos took);
   void on_breach(size_t index, const Breach& breach);
@@ -197,7 +197,6 @@ class Machine {
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;
   bool halt_asked_ = false;
-  bool guard_lost_ = false;
   Actions out_;
 };
 

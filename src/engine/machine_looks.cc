@@ -13,6 +13,15 @@ namespace {
 constexpr Nanos kAnswerAtMost = 3s;  // without an answer for so long, watching is dead and the lease is not renewed;
                                      // without data for so long at the attack's end, nothing is proven
 
+// A probe answers within its own time limit, if only that there was none.
+Nanos answer_at_most(const Expectation& expectation) {
+  Nanos limit = expectation.http      ? expectation.http->timeout
+                : expectation.tcp     ? expectation.tcp->timeout
+                : expectation.command ? expectation.command->timeout
+                                      : Nanos(0);
+  return kAnswerAtMost + limit;
+}
+
 When when_of(Phase phase) {
   return phase == Phase::kBefore ? When::kBefore : phase == Phase::kAfter ? When::kAfter : When::kDuring;
 }
@@ -23,9 +32,10 @@ When when_of(Phase phase) {
 void Machine::look_again() {
   for (size_t i = 0; i < looks_.size() && !finished(); ++i) {
     out_.push_back(Look{i});
-    if (now_ - looks_[i].waiting_since <= kAnswerAtMost) continue;
+    Nanos at_most = answer_at_most(setup_.judges[i].expectation());
+    if (now_ - looks_[i].waiting_since <= at_most) continue;
     looks_[i].waiting_since = now_;
-    Observation silence{Observation::Kind::kTimedOut, false, {}, "the watcher does not answer", kAnswerAtMost};
+    Observation silence{Observation::Kind::kTimedOut, false, {}, "the watcher does not answer", at_most};
     judge(i, silence);
   }
 }
@@ -52,10 +62,10 @@ void Machine::judge(size_t index, const Observation& observation) {
   if (judgement.breach && counts_in_phase(index))
     on_breach(index, {describe_breach(setup_.judges[index].expectation(), judgement), judgement.value, "expression",
                       judgement.breached_for, ""});
-  if (observation.counts && setup_.triggers[index]) count(index, observation, judgement);
+  if (observation.counts && setup_.triggers[index] && !finished()) on_counts(index, observation, judgement);
 }
 
-void Machine::count(size_t index, const Observation& observation, const analysis::Judgement& judgement) {
+void Machine::on_counts(size_t index, const Observation& observation, const analysis::Judgement& judgement) {
   analysis::FastTrigger& trigger = *setup_.triggers[index];
   const Expectation& expectation = setup_.judges[index].expectation();
   const std::string& trouble = observation.counts->trouble;
@@ -144,7 +154,7 @@ Verdict Machine::held_or_not() const {
       return {Outcome::kInconclusive, fmt::format("\"{}\" gave no answer during the attack", expectation.name),
               "check its query and its source, or lengthen the attack"};
     Nanos blind = attack_end_ - looks_[i].data_during;
-    if (expectation.no_data == NoData::kHold && blind > kAnswerAtMost)
+    if (expectation.no_data == NoData::kHold && blind > answer_at_most(expectation))
       return {Outcome::kInconclusive,
               fmt::format("\"{}\" gave no answer in the last {} of the attack", expectation.name,
                           format_duration(std::chrono::floor<milliseconds>(blind))),
@@ -167,9 +177,11 @@ bool Machine::goes_on(size_t index) const {
 }
 
 bool Machine::watching_is_alive() const {
-  return std::all_of(looks_.begin(), looks_.end(), [&](const LookState& look) {
-    return look.last_answer && now_ - *look.last_answer <= kAnswerAtMost;
-  });
+  for (size_t i = 0; i < looks_.size(); ++i) {
+    auto last = looks_[i].last_answer;
+    if (!last || now_ - *last > answer_at_most(setup_.judges[i].expectation())) return false;
+  }
+  return true;
 }
 
 }  // namespace ordeal::engine

@@ -356,6 +356,26 @@ TEST(Machine, WithoutAnswersTheLeaseIsNotRenewed) {
   EXPECT_EQ(run.told_times("renew"), before);
 }
 
+TEST(Machine, AProbeMayTakeItsOwnTimeLimit) {
+  engine::Setup setup = setup_with(1);
+  setup.experiment.attack.length = 60s;
+  setup.experiment.expect[0].http = HttpProbe{"http://slow/", "GET", 10s};
+  setup.judges = {*analysis::Judge::create(setup.experiment.expect[0])};
+  Drive run(std::move(setup));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.answers = false;
+  run.ticks(5);
+  int before = run.told_times("renew");
+  run.now += 9s;
+  run.ticks(1);
+  EXPECT_GT(run.told_times("renew"), before);
+  run.now += 4s;
+  before = run.told_times("renew");
+  run.ticks(1);
+  EXPECT_EQ(run.told_times("renew"), before);
+}
+
 TEST(Machine, AFailedRevertIsTheStrongestVerdict) {
   Drive run(setup_with(1));
   run.until(Phase::kInject);

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/core.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 #include <array>
@@ -103,8 +104,17 @@ HttpFailure describe(CURLcode code, const Transfer& transfer) {
                : timed_out           ? fmt::format("no answer within {:.0f} ms", to_millis(transfer.call.timeout))
                : transfer.message[0] ? std::string(transfer.message.data())
                                      : std::string(curl_easy_strerror(code));
-  failure.error = wrap(std::move(cause), fmt::format("cannot {} {}", transfer.call.method, transfer.call.url)).value();
+  failure.error =
+      wrap(std::move(cause), fmt::format("cannot {} {}", transfer.call.method, without_password(transfer.call.url)))
+          .value();
   return failure;
+}
+
+// A port of a small range must be free again at once, and not wait a minute in TIME_WAIT.
+int reset_on_close(void*, curl_socket_t fd, curlsocktype) {
+  linger at_once{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  return CURL_SOCKOPT_OK;
 }
 
 uint32_t epoll_mask(int what) {
@@ -157,6 +167,7 @@ void set_up(Transfer& transfer) {
   if (call.local_ports) {
     curl_easy_setopt(easy, CURLOPT_LOCALPORT, static_cast<long>(call.local_ports->first));
     curl_easy_setopt(easy, CURLOPT_LOCALPORTRANGE, static_cast<long>(call.local_ports->count));
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, reset_on_close);
   }
 }
 

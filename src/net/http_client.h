@@ -16,7 +16,8 @@
 
 namespace ordeal::net {
 
-// Local ports [first, first + count) that a connection leaves from, so that a rule can know it.
+// Local ports [first, first + count) that a connection leaves from, so that a rule can know it. Such a connection is
+// reset when it ends, so that its port is free at once.
 struct PortRange {
   uint16_t first = 0;
   uint16_t count = 0;

@@ -137,6 +137,23 @@ TEST_F(HttpTest, LocalPortRangeIsUsed) {
   EXPECT_FALSE(run(client_, c));
 }
 
+TEST_F(HttpTest, AnEndedConnectionLeavesItsLocalPortFree) {
+  TestServer server(echo);
+  auto c = call(server.url());
+  c.local_ports = PortRange{47080, 1};
+  c.fresh_connection = true;
+  for (int i = 0; i < 5; ++i) {
+    auto outcome = run(client_, c);
+    ASSERT_TRUE(outcome) << i << ": " << outcome.error().error.message();
+  }
+}
+
+TEST_F(HttpTest, AFailureDoesNotShowAPassword) {
+  auto outcome = run(client_, call("http://me:secret@no-such-host.invalid/"));
+  EXPECT_NE(outcome.error().error.message().find("cannot GET http://me:***@no-such-host.invalid/"), std::string::npos)
+      << outcome.error().error.message();
+}
+
 TEST_F(HttpTest, CancelledTransferNeverCallsBack) {
   TestServer server(echo);
   bool called = false;
