@@ -61,10 +61,34 @@ Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const sl
   auto budget = slo::make_budget(objective, span, bad, total);
   if (!budget) return wrap(budget.error(), fmt::format("\"{}\"", state.name));
   state.budget = *budget;
-  state.slices = objective.slice.has_value();
-  state.rate = TRY(asker.number(slo::rate_query(slo, objective))).value_or(0);
+  state.unit = slo::unit_of(slo, objective);
+  state.counts = objective.slice ? "slices" : state.unit ? "minutes" : "events";
   state.burns = TRY(ask_burns(asker, slo, objective));
   return state;
+}
+
+Result<double> ask_rate(Asker& asker, const slo::Slo& slo) {
+  auto rate = TRY(asker.number(slo::rate_query(slo)));
+  if (!rate) return fail(Errc::kNotFound, "nothing was counted in the last five minutes: the traffic is not known");
+  return *rate;
+}
+
+// `cost` knows the run; what it may spoil is asked for.
+Result<BudgetCheck> check_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective,
+                                    slo::Cost cost) {
+  BudgetCheck check;
+  check.state = TRY(ask_objective(asker, slo, objective));
+  cost.unit = check.state.unit;
+  if (!cost.unit) cost.rate = TRY(ask_rate(asker, slo));
+  check.cost = cost.of(check.state.budget);
+  return check;
+}
+
+std::vector<std::pair<const slo::Slo*, const slo::Objective*>> objectives_of(const std::vector<slo::Slo>& slos) {
+  std::vector<std::pair<const slo::Slo*, const slo::Objective*>> all;
+  for (const slo::Slo& slo : slos)
+    for (const slo::Objective& objective : slo.objectives) all.emplace_back(&slo, &objective);
+  return all;
 }
 
 void print_state(const ObjectiveState& state) {
@@ -76,17 +100,33 @@ void print_state(const ObjectiveState& state) {
   }
 }
 
+ExitCode print_one(const ObjectiveState& state, bool json) {
+  if (json) fmt::print("{}\n", json::write(to_json(state)));
+  if (!json) print_state(state);
+  return state.budget.remaining() <= 0 ? ExitCode::kDeviated : ExitCode::kHeld;
+}
+
+// Not to know is no bad input.
+Error unknown(Error error) {
+  error.code = Errc::kNotInjected;
+  return error;
+}
+
+// Whether the other objectives may be asked for all the same.
+bool concerns_one(const Error& error) { return error.code != Errc::kTimeout && error.code != Errc::kSystem; }
+
 Result<ExitCode> show_budgets(const std::string& file, const std::string& prometheus, bool json) {
   if (!is_http_url(prometheus))
     return fail(Errc::kInvalidInput, fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, prometheus));
-  auto states = TRY(ask_budgets(TRY(read_openslo(file)), prometheus));
-  bool spent = false;
-  for (const ObjectiveState& state : states) {
-    spent = spent || state.budget.remaining() <= 0;
-    if (json) fmt::print("{}\n", json::write(to_json(state)));
-    if (!json) print_state(state);
+  auto slos = TRY(read_openslo(file));
+  Asker asker = TRY(Asker::create(prometheus));
+  ExitCode code = ExitCode::kHeld;
+  for (const auto& [slo, objective] : objectives_of(slos)) {
+    auto state = ask_objective(asker, *slo, *objective);
+    if (!state && !concerns_one(state.error())) return tl::unexpected(state.error());
+    code = stronger(code, state ? print_one(*state, json) : print_error(unknown(state.error())));
   }
-  return spent ? ExitCode::kDeviated : ExitCode::kHeld;
+  return code;
 }
 
 }  // namespace
@@ -101,14 +141,6 @@ Result<std::vector<slo::Slo>> read_openslo(const std::string& file) {
   return slos;
 }
 
-Result<std::vector<ObjectiveState>> ask_budgets(const std::vector<slo::Slo>& slos, const std::string& prometheus) {
-  Asker asker = TRY(Asker::create(prometheus));
-  std::vector<ObjectiveState> states;
-  for (const slo::Slo& slo : slos)
-    for (const slo::Objective& objective : slo.objectives) states.push_back(TRY(ask_objective(asker, slo, objective)));
-  return states;
-}
-
 Result<std::vector<BudgetCheck>> check_budget(const Experiment& experiment, double blast) {
   const BudgetSpec& spec = *experiment.budget;
   auto slos = TRY(read_openslo(spec.slo));
@@ -116,16 +148,17 @@ Result<std::vector<BudgetCheck>> check_budget(const Experiment& experiment, doub
   if (prometheus.empty())
     return fail(Errc::kRefused, "the error budget is not known: there is no Prometheus to ask",
                 "Give --prometheus URL, or budget.prometheus: one that keeps the whole window.");
-  auto states = ask_budgets(slos, prometheus);
-  if (!states) {
-    Error error = wrap(states.error(), "the error budget is not known").value();
-    error.code = Errc::kRefused;
-    return tl::unexpected(std::move(error));
-  }
+  Asker asker = TRY(Asker::create(prometheus));
   std::vector<BudgetCheck> checks;
-  for (ObjectiveState& state : *states) {
-    double cost = slo::Cost{state.rate, experiment.attack.total() + kToEnd, blast}.of(state.budget);
-    checks.push_back({std::move(state), cost, spec.reserve / 100});
+  for (const auto& [slo, objective] : objectives_of(slos)) {
+    auto check = check_objective(asker, *slo, *objective, {experiment.attack.total() + kToEnd, blast, 0, {}});
+    if (!check) {
+      Error error = wrap(check.error(), "the error budget is not known").value();
+      error.code = Errc::kRefused;
+      return tl::unexpected(std::move(error));
+    }
+    check->reserve = spec.reserve / 100;
+    checks.push_back(std::move(*check));
   }
   return checks;
 }
@@ -159,28 +192,25 @@ json::Value to_json(const ObjectiveState& state) {
   return json::Object{{"name", state.name},
                       {"target", budget.target},
                       {"period", format_duration(budget.period)},
-                      {"counts", state.slices ? "slices" : "events"},
+                      {"counts", state.counts},
                       {"bad", budget.bad},
                       {"total", budget.total},
                       {"allowed", budget.allowed()},
                       {"remaining", budget.remaining()},
-                      {"rate_per_second", state.rate},
                       {"burn", std::move(burns)}};
 }
 
 std::string in_words(const ObjectiveState& state) {
   const slo::Budget& budget = state.budget;
   return fmt::format("{:.1f} % left of {:.0f} bad {} ({:.6g} % over {})", budget.remaining() * 100, budget.allowed(),
-                     state.slices ? "slices" : "events", budget.target * 100, format_duration(budget.period));
+                     state.counts, budget.target * 100, format_duration(budget.period));
 }
 
 ExitCode budget_command(const std::string& file, const std::string& prometheus, bool json) {
   auto code = show_budgets(file, prometheus, json);
   if (code) return *code;
-  // Not to know is no bad input.
-  Error error = code.error();
-  if (error.code != Errc::kInvalidInput) error.code = Errc::kNotInjected;
-  return print_error(error);
+  const Error& error = code.error();
+  return print_error(error.code == Errc::kInvalidInput ? error : unknown(error));
 }
 
 }  // namespace ordeal::cli

@@ -14,17 +14,13 @@ namespace ordeal::cli {
 struct ObjectiveState {
   std::string name;  // "Payments succeed: three nines"
   slo::Budget budget;
-  bool slices = false;           // bad and total are time slices, not events
-  double rate = 0;               // events or slices a second
-  std::vector<slo::Burn> burns;  // those of whose window something is known
+  const char* counts = "events";  // what bad and total are of: events, slices, minutes
+  std::optional<Nanos> unit;      // of slices and minutes
+  std::vector<slo::Burn> burns;   // those of whose window something is known
 };
 
 // kInvalidInput names file, line and field.
 Result<std::vector<slo::Slo>> read_openslo(const std::string& file);
-
-// Asks for each objective of the file; blocks for some seconds. Fails where the Prometheus does not answer, or has
-// seen no traffic.
-Result<std::vector<ObjectiveState>> ask_budgets(const std::vector<slo::Slo>& slos, const std::string& prometheus);
 
 // What a run may take at worst, and whether it leaves the reserve.
 struct BudgetCheck {

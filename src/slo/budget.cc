@@ -57,28 +57,29 @@ BudgetQueries over_points(const std::string& bad, Nanos length, Nanos step) {
   return {fmt::format("sum(sum_over_time({}{}))", bad, range), fmt::format("sum(count_over_time({}{}))", bad, range)};
 }
 
-// The begin of the calendar's window that `now` lies in.
-Nanos calendar_begin(const TimeWindow& window, Nanos now) {
+// `months` after the start; the last day of a month that is too short.
+Nanos months_later(Nanos start, int64_t months) {
   using namespace std::chrono;
+  auto day = floor<days>(start);
+  year_month_day first{sys_days(day)};
+  year_month month = year_month(first.year(), first.month()) + std::chrono::months(months);
+  year_month_day at = month / first.day();
+  if (!at.ok()) at = month / last;
+  return sys_days(at).time_since_epoch() + (start - day);
+}
+
+// The calendar's window that `now` lies in: its begin and its end.
+std::pair<Nanos, Nanos> calendar_window(const TimeWindow& window, Nanos now) {
   Nanos start = *window.calendar_start;
   if (std::string_view("mhdw").find(window.period.unit) != std::string_view::npos) {
     Nanos length = window.period.rolling_length();
-    return start + (now - start) / length * length;
+    Nanos begin = start + (now - start) / length * length;
+    return {begin, begin + length};
   }
   int64_t months = window.period.count * (window.period.unit == 'M' ? 1 : window.period.unit == 'Q' ? 3 : 12);
-  auto day = floor<days>(start);
-  year_month_day first{sys_days(day)};
-  Nanos time_of_day = start - day;
-  Nanos begin = start;
-  for (int64_t k = 1; begin <= now; ++k) {
-    year_month month = year_month(first.year(), first.month()) + std::chrono::months(k * months);
-    year_month_day at = month / first.day();
-    if (!at.ok()) at = month / last;
-    Nanos next = sys_days(at).time_since_epoch() + time_of_day;
-    if (next > now) break;
-    begin = next;
-  }
-  return begin;
+  int64_t k = 1;
+  while (months_later(start, k * months) <= now) ++k;
+  return {months_later(start, (k - 1) * months), months_later(start, k * months)};
 }
 
 }  // namespace
@@ -86,8 +87,8 @@ Nanos calendar_begin(const TimeWindow& window, Nanos now) {
 Span span_of(const TimeWindow& window, Nanos now) {
   Nanos period = window.period.rolling_length();
   if (!window.calendar_start || now < *window.calendar_start) return {period, period};
-  Nanos elapsed = now - calendar_begin(window, now);
-  return {std::clamp<Nanos>(elapsed, 1min, period), period};
+  auto [begin, end] = calendar_window(window, now);
+  return {std::max<Nanos>(now - begin, 1min), end - begin};
 }
 
 BudgetQueries queries_of(const Slo& slo, const Objective& objective, Nanos length) {
@@ -99,11 +100,13 @@ BudgetQueries queries_of(const Slo& slo, const Objective& objective, Nanos lengt
   return over_points(bad_share(slo, objective), length, kPoint);
 }
 
-std::string rate_query(const Slo& slo, const Objective& objective) {
-  if (objective.slice) return fmt::format("vector(1 / {:.17g})", to_seconds(*objective.slice));
-  if (counts_events(slo))
-    return fmt::format("{} / {:.17g}", increase(slo.indicator.total, kRateWindow), to_seconds(kRateWindow));
-  return fmt::format("vector(1 / {:.17g})", to_seconds(kPoint));
+std::optional<Nanos> unit_of(const Slo& slo, const Objective& objective) {
+  if (objective.slice) return objective.slice;
+  return counts_events(slo) ? std::nullopt : std::optional(kPoint);
+}
+
+std::string rate_query(const Slo& slo) {
+  return fmt::format("{} / {:.17g}", increase(slo.indicator.total, kRateWindow), to_seconds(kRateWindow));
 }
 
 Result<Budget> make_budget(const Objective& objective, const Span& span, double bad, double total) {
@@ -125,6 +128,10 @@ const std::vector<Nanos>& burn_windows() {
   return kWindows;
 }
 
-double Cost::of(const Budget& budget) const { return rate * to_seconds(duration) * blast / budget.allowed(); }
+double Cost::of(const Budget& budget) const {
+  double seconds = to_seconds(duration);
+  double spoilt = unit ? std::ceil(seconds / to_seconds(*unit)) + 1 : rate * seconds * blast;
+  return spoilt / budget.allowed();
+}
 
 }  // namespace ordeal::slo

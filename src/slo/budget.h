@@ -3,7 +3,9 @@
 //   allowed   = (1 - target) * total              bad events (or slices) that the whole period may have
 //   remaining = 1 - bad / allowed                 below 0 when the budget is overspent
 //   burn rate = bad share of a short window / (1 - target)         1 spends the budget exactly within the period
-//   worst case of a run = rate * duration * blast / allowed        all that reach the victims fail, to the end
+//   worst case of a run, as a share of allowed:
+//     of events            rate * duration * blast          all that reach the victims fail, to the end
+//     of slices or points  ceil(duration / unit) + 1        one victim is enough to spoil each that the run touches
 //
 // Source: facts §5 (OpenSLO Occurrences and Timeslices; Google SRE workbook ch. 5 for burn rates). Pure: the queries
 // are asked by others. A calendar window is projected: its total so far, scaled to the whole period.
@@ -31,8 +33,10 @@ Span span_of(const TimeWindow& window, Nanos now_since_epoch);
 
 // Bad and all events, or slices, of the last `length`.
 BudgetQueries queries_of(const Slo& slo, const Objective& objective, Nanos length);
-// Events or slices a second, over the last five minutes; what an attack can spoil.
-std::string rate_query(const Slo& slo, const Objective& objective);
+// The length of a slice, or of a point (a minute) of what is no counter; nullopt where events are counted.
+std::optional<Nanos> unit_of(const Slo& slo, const Objective& objective);
+// Events a second over the last five minutes: what an attack can spoil. Only where events are counted.
+std::string rate_query(const Slo& slo);
 
 struct Budget {
   double target = 0;
@@ -56,9 +60,10 @@ std::optional<Nanos> time_to_exhaustion(const Budget& budget, double burn_rate);
 const std::vector<Nanos>& burn_windows();
 
 struct Cost {
-  double rate = 0;    // events or slices a second
-  Nanos duration{0};  // of the attack, with what it takes to end it
-  double blast = 1;   // share of the victims in all candidates, 0 to 1
+  Nanos duration{0};          // of the attack, with what it takes to end it
+  double blast = 1;           // share of the victims in all candidates, 0 to 1
+  double rate = 0;            // events a second
+  std::optional<Nanos> unit;  // as of unit_of()
   // As a share of the budget.
   double of(const Budget& budget) const;
 };

@@ -60,7 +60,7 @@ TEST(Budget, OfEvents) {
   ASSERT_TRUE(budget);
   EXPECT_NEAR(budget->allowed(), 8640, 10);
   EXPECT_NEAR(budget->remaining(), 0.8, 1e-3);
-  EXPECT_NEAR(day.ask(rate_query(ratio(), objective(0.99))), 10, 0.1);
+  EXPECT_NEAR(day.ask(rate_query(ratio())), 10, 0.1);
 }
 
 TEST(Budget, OfGoodEvents) {
@@ -109,7 +109,7 @@ TEST(Budget, OfSlices) {
   EXPECT_NEAR(fine.ask(queries.total), 60, 1);
   EXPECT_EQ(fine.ask(queries.bad), 0);
   EXPECT_EQ(poor.ask(queries.bad), poor.ask(queries.total));
-  EXPECT_NEAR(fine.ask(rate_query(ratio(), slices)), 1.0 / 600, 1e-12);
+  EXPECT_EQ(unit_of(ratio(), slices), 10min);
 }
 
 TEST(Budget, WithoutTrafficNothingIsKnown) { EXPECT_FALSE(make_budget(objective(0.9), {1h, 1h}, 0, 0)); }
@@ -127,7 +127,17 @@ TEST(Burn, TellsWhenTheBudgetIsGone) {
 
 TEST(Cost, IsWhatTheVictimsWouldHaveServed) {
   Budget budget{0.99, 720h, 0, 100'000};
-  EXPECT_NEAR((Cost{10, 60s, 0.5}.of(budget)), 0.3, 1e-12);
+  EXPECT_NEAR((Cost{60s, 0.5, 10, {}}.of(budget)), 0.3, 1e-12);
+}
+
+TEST(Cost, OfSlicesIsEachThatTheRunTouches) {
+  Budget budget{0.9, 720h, 0, 100};
+  EXPECT_NEAR((Cost{61s, 0.01, 0, 1min}.of(budget)), 0.3, 1e-12) << "0:59 to 2:00";
+  EXPECT_NEAR((Cost{1s, 1, 0, 10min}.of(budget)), 0.2, 1e-12);
+  Slo slo;
+  slo.indicator = {Indicator::Kind::kThreshold, "latency", ""};
+  EXPECT_EQ(unit_of(slo, objective(0.9)), 1min);
+  EXPECT_FALSE(unit_of(ratio(), objective(0.9)));
 }
 
 Nanos utc(const std::string& text) { return *parse_rfc3339(text); }
@@ -142,6 +152,9 @@ TEST(SpanOf, ACalendarWindowHasBegun) {
   Nanos start = utc("2026-01-01T00:00:00Z");
   EXPECT_EQ(span_of({{1, 'M'}, start}, utc("2026-11-25T12:00:00Z")).elapsed, 24h * 24 + 12h);
   EXPECT_EQ(span_of({{1, 'Q'}, start}, utc("2026-11-25T00:00:00Z")).elapsed, 24h * (31 + 24));
+  EXPECT_EQ(span_of({{1, 'M'}, start}, utc("2026-11-25T12:00:00Z")).period, 24h * 30);
+  EXPECT_EQ(span_of({{1, 'M'}, start}, utc("2026-02-10T00:00:00Z")).period, 24h * 28);
+  EXPECT_EQ(span_of({{1, 'Y'}, start}, utc("2028-02-10T00:00:00Z")).period, 24h * 366);
   EXPECT_EQ(span_of({{1, 'w'}, start}, utc("2026-01-10T00:00:00Z")).elapsed, 48h);
   EXPECT_EQ(span_of({{1, 'M'}, utc("2026-01-31T00:00:00Z")}, utc("2026-03-01T00:00:00Z")).elapsed, 24h)
       << "February has no 31st";

@@ -13,13 +13,14 @@ std::string rate_of(const std::string& counter) { return fmt::format("sum(rate({
 
 Expectation expectation_of(const Slo& slo, const Objective& objective) {
   const Indicator& indicator = slo.indicator;
+  double target = objective.slice ? objective.slice_target : objective.target;
   bool counted = indicator.kind == Kind::kGoodOfTotal || indicator.kind == Kind::kBadOfTotal;
   bool good = indicator.kind == Kind::kGoodOfTotal || indicator.kind == Kind::kSuccessRatio;
   Expectation expectation;
   expectation.name = full_name(slo, objective);
   expectation.query = counted ? rate_of(indicator.part) + " / " + rate_of(indicator.total) : indicator.part;
-  expectation.condition = good ? fmt::format("result >= {:.12g}", objective.target)
-                               : fmt::format("result <= {:.12g}", 1 - objective.target);
+  expectation.condition =
+      good ? fmt::format("result >= {:.12g}", target) : fmt::format("result <= {:.12g}", 1 - target);
   if (indicator.kind == Kind::kThreshold)
     expectation.condition = fmt::format("result {} {:.12g}", objective.op, objective.threshold);
   return expectation;

@@ -1,5 +1,6 @@
 // The objectives of OpenSLO as expectations of a run: what must hold over the last minute, so that the budget does not
-// burn faster than it lasts. From a ratio of counters the fast trigger counts the events themselves. Pure.
+// burn faster than it lasts; of time slices, what each of them must reach. From a ratio of counters the fast trigger
+// counts the events themselves. Pure.
 #pragma once
 
 #include <vector>

@@ -125,6 +125,14 @@ TEST(ExpectationsOf, ARatioOfCounters) {
   EXPECT_EQ(one.condition, "result <= 0.001");
 }
 
+TEST(ExpectationsOf, OfSlicesTheTargetOfEachSliceCounts) {
+  std::string slices = replaced(kRatio, "Occurrences", "Timeslices");
+  slices = replaced(slices, "target: 0.999", "target: 0.999, timeSliceTarget: 0.95, timeSliceWindow: 5m");
+  auto decoded = decode(slices);
+  ASSERT_TRUE(decoded) << decoded.error().message();
+  EXPECT_EQ(expectations_of(*decoded)[0].condition, "result <= 0.05");
+}
+
 TEST(ExpectationsOf, GoodEventsAndComparedValues) {
   std::string good = replaced(kRatio, "bad: {", "good: {");
   EXPECT_EQ(expectations_of(*decode(good))[0].condition, "result >= 0.999");
