@@ -1,6 +1,9 @@
 // dashboard and rules: what Grafana and Prometheus need to show and to guard what an experiment is about.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/crc.hpp>
+
 #include "base/file.h"
 #include "cli/budget.h"
 #include "cli/commands.h"
@@ -32,9 +35,13 @@ Result<Subject> read_subject(const ObservabilityOptions& options) {
   return subject;
 }
 
-// "Slow network!" to "ordeal-slow-network": at most 40 characters, which Grafana takes as a uid.
+// "Slow network!" to "ordeal-slow-network": at most 40 characters, which Grafana takes as a uid. Of a title in another
+// alphabet, or a long one, a checksum tells it from others.
 std::string uid_of(const std::string& title) {
-  std::string uid = "ordeal-";
+  boost::crc_32_type sum;
+  sum.process_bytes(title.data(), title.size());
+  bool foreign = title.size() > 32 || std::any_of(title.begin(), title.end(), [](char c) { return (c & 0x80) != 0; });
+  std::string uid = foreign ? fmt::format("ordeal-{:08x}-", sum.checksum()) : "ordeal-";
   for (char c : title) {
     bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
     if (plain) uid += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -60,9 +67,8 @@ Result<> make_dashboard(const ObservabilityOptions& options) {
 
 Result<> make_rules(const ObservabilityOptions& options) {
   Subject subject = TRY(read_subject(options));
-  if (subject.experiment)
-    for (const std::string& sentence : dashboard::left_out(*subject.experiment))
-      fmt::print(stderr, "ordeal: {}\n", sentence);
+  for (const std::string& sentence : dashboard::left_out(subject.experiment, subject.slos))
+    fmt::print(stderr, "ordeal: {}\n", sentence);
   return put(dashboard::write_rules(dashboard::rules_for(subject.experiment, subject.slos)), options.output);
 }
 

@@ -101,10 +101,9 @@ TEST(Dashboard, HasTheBriefsFourPanelsAndOneForEachExpectation) {
   std::vector<std::string> titles;
   json::Value dashboard = made();
   for (const json::Value& panel : dashboard.at("panels").as_array()) titles.emplace_back(panel.at("title").as_string());
-  EXPECT_EQ(titles,
-            (std::vector<std::string>{"Error Rate", "p95 Latency", "Circuit Breaker State", "Active Pods", "p95 of all",
-                                      "three pods", "Error Budget of requests succeed", "Run Phase", "Expectations",
-                                      "Trigger Statistic", "Impacts in Force", "Failed Reverts"}))
+  EXPECT_EQ(titles, (std::vector<std::string>{"Error Rate", "p95 Latency", "Circuit Breaker State", "Active Pods",
+                                              "p95 of all", "three pods", "Error Budget of requests succeed",
+                                              "Run Phase", "Expectations", "Trigger Statistic", "Impacts in Force"}))
       << "`few errors` is the error rate's own limit, `odd` has the query of `three pods`";
   const json::Value& errors = dashboard.at("panels").as_array()[0];
   EXPECT_EQ(errors.at("fieldConfig").at("defaults").at("thresholds").at("steps").as_array()[1].at("value").as_double(),
@@ -150,9 +149,25 @@ TEST(Rules, AlertOnTheOppositeOfEachLimit) {
   EXPECT_TRUE(groups[0].rules[0].expr.ends_with(" >= 0.05")) << groups[0].rules[0].expr;
   EXPECT_TRUE(groups[0].rules[1].expr.ends_with(" > 0.5"));
   EXPECT_EQ(groups[0].rules[2].expr, "(sum(up)) < 3");
-  EXPECT_EQ(left_out(experiment()),
-            (std::vector<std::string>{"no rule for \"odd\": its condition is no comparison with a number",
-                                      "no rule for \"probe\": it is a probe"}));
+  slo::Slo slices = objective();
+  slices.objectives[0].slice = 5min;
+  EXPECT_EQ(
+      left_out(experiment(), {slices}),
+      (std::vector<std::string>{
+          "no rule for \"odd\": its condition is no comparison with a number", "no rule for \"probe\": it is a probe",
+          "no rule for \"requests succeed\": a slice is longer than the windows of a burn rate"}));
+}
+
+TEST(Rules, GroupsHaveNamesOfTheirOwnAndScalarsBecomeVectors) {
+  Experiment scalar;
+  scalar.expect.resize(1);
+  scalar.expect[0].name = "one";
+  scalar.expect[0].query = "scalar(up)";
+  scalar.expect[0].condition = "result > 0";
+  auto groups = rules_for(scalar, {objective(), objective()});
+  EXPECT_EQ(groups[0].rules[0].expr, "vector(scalar(up)) <= 0");
+  EXPECT_EQ(groups[1].name, "error budget of requests succeed");
+  EXPECT_EQ(groups[2].name, "error budget of requests succeed (2)");
 }
 
 TEST(Rules, EveryExpressionCanBeEvaluated) {

@@ -43,7 +43,7 @@ Panel error_rate() {
 
 Panel latency() {
   return {"p95 Latency",
-          "One line for each series of buckets: nine of ten and a half requests are faster.",
+          "One line for each series of buckets: nineteen of twenty requests are faster.",
           PanelKind::kTimeSeries,
           "s",
           {{kLatency, "{{pod}} {{route}}"}},
@@ -93,7 +93,9 @@ std::optional<Panel> panel_of(const Expectation& expectation) {
   analysis::TriggerDesign design = analysis::design_trigger(expectation);
   Panel panel;
   panel.title = expectation.name;
-  panel.description = fmt::format("Must hold: {}. Also: {}", expectation.condition, design.text);
+  panel.description = fmt::format("Must hold: {}.", expectation.condition);
+  if (design.kind == analysis::TriggerDesign::Kind::kCounts)
+    panel.description += fmt::format(" Also watched: {}.", design.text);
   panel.unit = unit_of(expectation, design);
   panel.queries = {{expectation.query, ""}};
   panel.steps = steps_of(condition ? condition->threshold() : std::nullopt);
@@ -109,10 +111,10 @@ void add_expectation(const Expectation& expectation, std::vector<Panel>& panels)
   });
   if (known == panels.end()) {
     panels.push_back(std::move(*fresh));
-  } else if (known->kind == PanelKind::kTimeSeries) {
-    known->steps = fresh->steps;
-    known->description = fresh->description;
+    return;
   }
+  known->description = fresh->description;
+  if (known->kind == PanelKind::kTimeSeries) known->steps = fresh->steps;
 }
 
 Panel burn(const slo::Slo& slo, const slo::Objective& objective) {
@@ -158,13 +160,6 @@ std::vector<Panel> own_panels() {
        "short",
        {{"sum by (attack) (ordeal_impacts_active)", "{{attack}}"}},
        {{std::nullopt, "orange"}},
-       {}},
-      {"Failed Reverts",
-       "Anything above 0 needs a person.",
-       PanelKind::kStat,
-       "short",
-       {{"sum(ordeal_reverts_total{result=\"failed\"}) or vector(0)", "failed"}},
-       limit(1),
        {}},
   };
 }

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "base/duration.h"
 #include "expr/condition.h"
 #include "json/value.h"
+#include "promql/syntax/parser.h"
 #include "slo/budget.h"
 
 namespace ordeal::dashboard {
@@ -36,6 +39,13 @@ std::string alert_name(const std::string& words) {
   return std::isdigit(static_cast<unsigned char>(name[0])) ? "Expectation" + name : name;
 }
 
+// A comparison of scalars is no alert.
+std::string as_vector(const std::string& query) {
+  auto parsed = promql::parse(query);
+  bool scalar = parsed && (*parsed)->kind() == promql::ValueKind::kScalar;
+  return fmt::format("{}({})", scalar ? "vector" : "", query);
+}
+
 RuleGroup expectations(const Experiment& experiment) {
   RuleGroup group{"expectations", {}};
   for (const Expectation& expectation : experiment.expect) {
@@ -45,7 +55,7 @@ RuleGroup expectations(const Experiment& experiment) {
     for (const auto& [comparison, opposite] : kOpposites)
       if (comparison == limit->comparison) op = opposite;
     group.rules.push_back({alert_name(expectation.name),
-                           fmt::format("({}) {} {:.12g}", expectation.query, op, limit->value),
+                           fmt::format("{} {} {:.12g}", as_vector(expectation.query), op, limit->value),
                            expectation.for_.value_or(Nanos(0)), "page",
                            fmt::format("{}: expected {}", expectation.name, expectation.condition)});
   }
@@ -54,11 +64,7 @@ RuleGroup expectations(const Experiment& experiment) {
 
 RuleGroup on_ordeal() {
   return {"ordeal",
-          {{"OrdealRevertFailed", "ordeal_reverts_total{result=\"failed\"} > 0", Nanos(0), "page",
-            "Ordeal could not take a fault off: look at the host, run `ordeal revert`, then `ordeal verify-clean`"},
-           {"OrdealHaltLatched", "ordeal_halt_latched == 1", Nanos(0), "ticket",
-            "The halt latch is engaged: nothing is injected until `ordeal resume`"},
-           {"OrdealAttackUnderWay", "max by (experiment) (ordeal_run_phase{phase=\"during\"}) == 1", Nanos(0), "info",
+          {{"OrdealAttackUnderWay", "max by (experiment) (ordeal_run_phase{phase=\"during\"}) == 1", Nanos(0), "info",
             "An experiment attacks this system now: {{ $labels.experiment }}"}}};
 }
 
@@ -74,6 +80,11 @@ std::string burn_exceeds(const slo::Slo& slo, const slo::Objective& objective, N
   return fmt::format("{} / {} > {:.12g}", queries.bad, queries.total, factor * (1 - objective.target));
 }
 
+std::vector<std::pair<std::string, std::string>> labels_of(const slo::Slo& slo, const slo::Objective& objective,
+                                                           const BurnAlert& alert) {
+  return {{"objective", slo::full_name(slo, objective)}, {"window", format_duration(alert.longer)}};
+}
+
 RuleGroup burning(const slo::Slo& slo) {
   RuleGroup group{"error budget of " + slo.name, {}};
   for (const slo::Objective& objective : slo.objectives) {
@@ -83,11 +94,18 @@ RuleGroup burning(const slo::Slo& slo) {
                              fmt::format("({}) and ({})", burn_exceeds(slo, objective, alert.longer, alert.factor),
                                          burn_exceeds(slo, objective, alert.shorter, alert.factor)),
                              Nanos(0), alert.severity,
-                             fmt::format("{} burns its error budget {:g} times too fast over {}", slo.name,
-                                         alert.factor, format_duration(alert.longer)),
-                             format_duration(alert.longer)});
+                             fmt::format("{} burns its error budget {:g} times too fast over {}",
+                                         slo::full_name(slo, objective), alert.factor, format_duration(alert.longer)),
+                             labels_of(slo, objective, alert)});
   }
   return group;
+}
+
+// Prometheus takes no two groups of one name.
+void number_same_names(std::vector<RuleGroup>& groups) {
+  std::map<std::string, int> seen;
+  for (RuleGroup& group : groups)
+    if (int times = ++seen[group.name]; times > 1) group.name += fmt::format(" ({})", times);
 }
 
 // A text as YAML's double-quoted scalar, which JSON's strings are.
@@ -97,7 +115,7 @@ std::string write_rule(const Rule& rule) {
   std::string text = fmt::format("      - alert: {}\n        expr: {}\n", rule.alert, scalar(rule.expr));
   if (rule.for_ > Nanos(0)) text += fmt::format("        for: {}\n", format_duration(rule.for_));
   text += fmt::format("        labels:\n          severity: {}\n", rule.severity);
-  if (!rule.window.empty()) text += fmt::format("          window: {}\n", rule.window);
+  for (const auto& [name, value] : rule.labels) text += fmt::format("          {}: {}\n", name, scalar(value));
   return text + fmt::format("        annotations:\n          summary: {}\n", scalar(rule.summary));
 }
 
@@ -109,16 +127,22 @@ std::vector<RuleGroup> rules_for(const std::optional<Experiment>& experiment, co
   for (const slo::Slo& slo : slos) groups.push_back(burning(slo));
   groups.push_back(on_ordeal());
   std::erase_if(groups, [](const RuleGroup& group) { return group.rules.empty(); });
+  number_same_names(groups);
   return groups;
 }
 
-std::vector<std::string> left_out(const Experiment& experiment) {
+std::vector<std::string> left_out(const std::optional<Experiment>& experiment, const std::vector<slo::Slo>& slos) {
   std::vector<std::string> all;
-  for (const Expectation& expectation : experiment.expect) {
-    if (limit_of(expectation)) continue;
-    const char* why = expectation.query.empty() ? "it is a probe" : "its condition is no comparison with a number";
-    all.push_back(fmt::format("no rule for \"{}\": {}", expectation.name, why));
-  }
+  auto leave = [&](const std::string& name, const char* why) {
+    all.push_back(fmt::format("no rule for \"{}\": {}", name, why));
+  };
+  for (const Expectation& expectation : experiment ? experiment->expect : std::vector<Expectation>{})
+    if (!limit_of(expectation))
+      leave(expectation.name,
+            expectation.query.empty() ? "it is a probe" : "its condition is no comparison with a number");
+  for (const slo::Slo& slo : slos)
+    for (const slo::Objective& objective : slo.objectives)
+      if (objective.slice) leave(slo::full_name(slo, objective), "a slice is longer than the windows of a burn rate");
   return all;
 }
 

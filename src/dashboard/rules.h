@@ -1,5 +1,5 @@
-// Prometheus rules from an experiment and its objectives: an alert for each expectation that has a limit, alerts on
-// Ordeal itself, and for each objective of events the burn-rate alerts of the Google SRE workbook, ch. 5 (both windows
+// Prometheus rules from an experiment and its objectives: an alert for each expectation that has a limit, one while
+// Ordeal attacks, and for each objective of events the burn-rate alerts of the Google SRE workbook, ch. 5 (both windows
 // must exceed: 14.4 over 1 h and 5 m, 6 over 6 h and 30 m, 1 over 3 d and 6 h). Pure; the text is YAML.
 #pragma once
 
@@ -18,7 +18,8 @@ struct Rule {
   Nanos for_{0};
   std::string severity;  // page, ticket, info
   std::string summary;
-  std::string window;  // a label that tells alerts of one name apart; "" is none
+  // Labels that tell alerts of one name apart.
+  std::vector<std::pair<std::string, std::string>> labels;
 };
 struct RuleGroup {
   std::string name;
@@ -26,8 +27,8 @@ struct RuleGroup {
 };
 
 std::vector<RuleGroup> rules_for(const std::optional<Experiment>& experiment, const std::vector<slo::Slo>& slos);
-// What no rule could be made of, a sentence each: probes, and conditions without a limit.
-std::vector<std::string> left_out(const Experiment& experiment);
+// What no rule could be made of, a sentence each: probes, conditions without a limit, objectives of slices.
+std::vector<std::string> left_out(const std::optional<Experiment>& experiment, const std::vector<slo::Slo>& slos);
 std::string write_rules(const std::vector<RuleGroup>& groups);
 
 }  // namespace ordeal::dashboard

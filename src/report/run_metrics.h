@@ -5,8 +5,8 @@
 //   ordeal_halt_latched                                  1 once the latch has ended the run
 //   ordeal_expectation_value{expectation}                what its last look gave (the worst element)
 //   ordeal_expectation_holds{expectation}                1 holds, 0 violated; absent without data
-//   ordeal_trigger_closeness{expectation}                what is counted beside the query, over its bound: 1 is an
-//   alarm ordeal_breaches_total{expectation,trigger}
+//   ordeal_trigger_closeness{expectation}                what is counted beside the query, over its bound
+//   ordeal_breaches_total{expectation,trigger}
 // A pure projection of events; the registry must outlive it.
 #pragma once
 

@@ -3,9 +3,8 @@
 //   - A counter that fell below half of what it was began anew: all of it counts. One that fell by less is an older
 //     reading (of two replicas of a Prometheus, say), and is passed over.
 //   - A series that appears on a target that was seen before counts from 0 (a status that occurs for the first time);
-//   on
-//     a new target it is a beginning, since its past is unknown. A target is a pair of job and instance, and must be
-//     one process: behind a load balancer, each look would read another one.
+//     on a new target it is a beginning, since its past is unknown. A target is a pair of job and instance, and must
+//     be one process: behind a load balancer, each look would read another one.
 //   - A series that goes missing keeps what it has counted, and goes on from there when it comes back.
 //   - In a histogram an event is bad above the smallest bound that is at least the design's; each histogram keeps the
 //     bound that it had when it was first seen.
