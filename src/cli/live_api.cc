@@ -18,12 +18,11 @@ struct Added {
   double value;
 };
 
-int64_t now_ms() { return std::chrono::duration_cast<milliseconds>(wall_now()).count(); }
-
 }  // namespace
 
 struct LiveApi::State {
   net::Loop loop;
+  WallOffset offset;
   promql::SeriesStore store;
   promapi::Api::MetadataMap metadata;
   promapi::Api api{store, ORDEAL_VERSION, metadata};
@@ -45,7 +44,8 @@ struct LiveApi::State {
   }
   net::Task<promapi::Answer> answer(std::string path, promapi::Parameters parameters) {
     take_in();
-    co_return api.answer(path, parameters, now_ms());
+    auto now = std::chrono::duration_cast<milliseconds>(offset.wall(boot_now()));
+    co_return api.answer(path, parameters, now.count());
   }
   // Also when nobody asks.
   net::Task<> keep_up() {
@@ -60,22 +60,28 @@ LiveApi::~LiveApi() {
   if (state_->thread.joinable()) state_->thread.join();
 }
 
-Result<std::unique_ptr<LiveApi>> LiveApi::start(watch::ApiServerOptions options, const metrics::Registry& registry) {
+Result<std::unique_ptr<LiveApi>> LiveApi::listen(const std::string& address, const std::string& token_file,
+                                                 const metrics::Registry& registry, WallOffset offset) {
+  auto options = TRY(watch::api_server_options(address, TRY(read_token(token_file))));
   auto state = std::make_unique<State>();
+  state->offset = offset;
   options.metrics = [&registry] { return registry.exposition(); };
   auto answerer = [s = state.get()](std::string path, promapi::Parameters parameters) {
     return s->answer(std::move(path), std::move(parameters));
   };
   state->server = TRY(watch::serve_api(state->loop, options, answerer));
   state->address = options.http.address;
-  state->loop.spawn([s = state.get()] { return s->keep_up(); });
-  state->thread = std::thread([s = state.get()] { s->loop.run(); });
   return std::unique_ptr<LiveApi>(new LiveApi(std::move(state)));
+}
+
+void LiveApi::start() {
+  state_->loop.spawn([s = state_.get()] { return s->keep_up(); });
+  state_->thread = std::thread([s = state_.get()] { s->loop.run(); });
 }
 
 void LiveApi::add(const promql::Labels& labels, int64_t ms, double value) {
   std::lock_guard lock(state_->mutex);
-  state_->added.push_back({labels, ms, value});
+  if (state_->added.size() < kMostAdded) state_->added.push_back({labels, ms, value});
 }
 
 void LiveApi::set_metadata(const promapi::Api::MetadataMap& metadata) {
@@ -88,20 +94,13 @@ std::string LiveApi::url() const {
   return fmt::format("http://{}{}{}:{}/", v6 ? "[" : "", state_->address, v6 ? "]" : "", state_->server->port());
 }
 
-Result<watch::ApiServerOptions> read_listen(const std::string& listen, const std::string& token_file) {
-  auto options = TRY(watch::api_server_options(listen, TRY(read_token(token_file))));
-  net::Loop loop;
-  auto nobody = [](const net::HttpRequest&) -> net::Task<net::HttpResponse> { co_return net::HttpResponse{}; };
-  auto tried = net::HttpServer::listen(loop, options.http, nobody);
-  if (tried) return options;
-  return fail(Errc::kInvalidInput, tried.error().message(), "Give another port; port 0 is any that is free.");
-}
-
 Result<std::string> read_token(const std::string& file) {
   if (file.empty()) return std::string();
   auto text = read_file(file);
   if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
-  return std::string(trim(*text));
+  std::string token(trim(*text));
+  if (token.empty()) return fail(Errc::kInvalidInput, file + " is empty, expected a token");
+  return token;
 }
 
 }  // namespace ordeal::cli

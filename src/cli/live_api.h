@@ -1,6 +1,6 @@
 // LiveApi: while a run goes on, what it scrapes and its own metrics can be asked over HTTP (`ordeal run --listen`), for
 // Grafana and promtool. It lives on a thread of its own, with a copy of the samples: no question, however large, holds
-// up the run. Start it where signals are blocked already.
+// up the run. While one is answered, kMostAdded samples wait to be taken in; what comes then is lost to it.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,14 @@ namespace ordeal::cli {
 
 class LiveApi {
  public:
-  // The registry, which is the page /metrics, must outlive it.
-  static Result<std::unique_ptr<LiveApi>> start(watch::ApiServerOptions options, const metrics::Registry& registry);
+  static constexpr size_t kMostAdded = 500'000;
+
+  // Takes the address, "127.0.0.1:9464", and answers nobody yet. The registry, which is the page /metrics, must outlive
+  // it. kInvalidInput says what is wrong with the flags.
+  static Result<std::unique_ptr<LiveApi>> listen(const std::string& address, const std::string& token_file,
+                                                 const metrics::Registry& registry, WallOffset offset);
+  // Where signals are blocked already: the thread must take none.
+  void start();
   ~LiveApi();
 
   // A sample for the copy, from any thread.
@@ -31,10 +37,7 @@ class LiveApi {
   std::unique_ptr<State> state_;
 };
 
-// From the flags of `ordeal run`; tries whether the address is free. kInvalidInput says what is wrong with it.
-Result<watch::ApiServerOptions> read_listen(const std::string& listen, const std::string& token_file);
-
-// The content of a token file, trimmed; "" without a file.
+// The content of a token file, trimmed, which must not be empty; "" without a file.
 Result<std::string> read_token(const std::string& file);
 
 }  // namespace ordeal::cli

@@ -48,6 +48,7 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
 }
 
 void LocalWorld::wait(BootTime until) {
+  if (before_wait_) before_wait_();
   pollfd fds[4] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
                    {signals_.get(), POLLIN, 0},
                    {watcher_->descriptor(), POLLIN, 0},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +31,7 @@ class LocalWorld : public engine::World {
 
   guard::GuardClient& guard() { return guard_; }
   watch::SourceWatcher& watcher() { return *watcher_; }
+  void before_each_wait(std::function<void()> hook) { before_wait_ = std::move(hook); }
   bool guard_lost() const { return guard_lost_; }
 
  private:
@@ -51,6 +53,7 @@ class LocalWorld : public engine::World {
   std::deque<engine::Event> events_;
   std::unique_ptr<rollback::Rollback> rollback_;
   std::map<std::string, std::vector<std::string>> remarked_;  // of each target
+  std::function<void()> before_wait_;
   bool guard_lost_ = false;
 };
 

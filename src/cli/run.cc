@@ -64,16 +64,24 @@ Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOption
   return guard;
 }
 
-using Listening = std::optional<watch::ApiServerOptions>;
-
 // Null without --listen.
-Result<std::unique_ptr<LiveApi>> start_live_api(const Listening& listening, const metrics::Registry& registry,
-                                                LocalWorld& world) {
-  if (!listening) return std::unique_ptr<LiveApi>();
-  std::unique_ptr<LiveApi> live = TRY(LiveApi::start(*listening, registry));
-  world.watcher().set_listener(
-      [to = live.get()](const promql::Labels& labels, int64_t ms, double value) { to->add(labels, ms, value); });
-  return live;
+Result<std::unique_ptr<LiveApi>> make_live_api(const RunOptions& options, const metrics::Registry& registry,
+                                               WallOffset offset) {
+  if (options.listen.empty()) return std::unique_ptr<LiveApi>();
+  return LiveApi::listen(options.listen, options.token_file, registry, offset);
+}
+
+// Our own metrics are kept after the events of a moment, when `fresh`, so that of each moment its last state is.
+void feed(LiveApi& live, const metrics::Registry& registry, LocalWorld& world, bool& fresh) {
+  watch::SourceWatcher& watcher = world.watcher();
+  watcher.set_listener(
+      [&live](const promql::Labels& labels, int64_t ms, double value) { live.add(labels, ms, value); });
+  world.before_each_wait([&] {
+    if (!std::exchange(fresh, false)) return;
+    watcher.record(registry.collect());
+    live.set_metadata(watcher.metadata());
+  });
+  live.start();
 }
 
 json::Value plan_record(const Prepared& prepared) {
@@ -105,8 +113,9 @@ Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
 
 Result<Verdict> run_experiment(const RunOptions& options) {
   for (const std::string& file : options.reports) TRY_VOID(format_of(file));
-  Listening listening;
-  if (!options.listen.empty()) listening = TRY(read_listen(options.listen, options.token_file));
+  WallOffset offset = WallOffset::measure();
+  metrics::Registry registry;
+  std::unique_ptr<LiveApi> live = TRY(make_live_api(options, registry, offset));
   guard::Paths paths = TRY(guard::Paths::find(options.state_dir));
   TRY_VOID(check_latch(paths));                   // nothing starts under the latch
   TRY_VOID(replay_dead_runs(options.state_dir));  // nothing of an earlier, dead run is left
@@ -126,9 +135,9 @@ Result<Verdict> run_experiment(const RunOptions& options) {
       TRY(LocalWorld::create(prepared.experiment, prepared.selection.chosen, std::move(guard), paths, run_id));
   engine::Machine machine(TRY(make_setup(prepared)));
   Progress progress(options, prepared.warnings);
-  metrics::Registry registry;
   report::RunMetrics metrics(registry);
-  std::unique_ptr<LiveApi> live = TRY(start_live_api(listening, registry, *world));  // whoever may ask sees it live
+  bool fresh = false;
+  if (live) feed(*live, registry, *world, fresh);  // whoever may ask sees it live
   if (live) progress.tell("PromQL and /metrics are answered at " + live->url());
   std::vector<RunEvent> events;
   auto sink = [&](const RunEvent& event) {
@@ -137,12 +146,10 @@ Result<Verdict> run_experiment(const RunOptions& options) {
     events.push_back(event);
     progress.show(event);
     metrics.apply(event);
-    if (live) world->watcher().record(registry.collect());
-    if (live) live->set_metadata(world->watcher().metadata());
+    fresh = true;
     if (auto stored = store.append(event); !stored) progress.warn(stored.error().message());
   };
-  Verdict verdict =
-      engine::run(machine, *world, run_id, WallOffset::measure(), prepared.experiment.sources.interval, sink);
+  Verdict verdict = engine::run(machine, *world, run_id, offset, prepared.experiment.sources.interval, sink);
   verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
   failpoint("engine.guard_ended");
   TRY_VOID(store.finish_run(run_id, verdict));

@@ -85,8 +85,12 @@ Or<promql::ExprPtr> query_of(const Parameters& parameters) {
   return std::move(*expr);
 }
 
+// Some seconds at most; Prometheus has 50 million samples in memory at one time, and two minutes.
+constexpr size_t kMostWork = 200'000'000;
+
 Or<promql::EvalOptions> options_of(const Parameters& parameters) {
   promql::EvalOptions options;
+  options.most_work = kMostWork;
   if (!find(parameters, "lookback_delta")) return options;
   auto lookback = duration_of(parameters, "lookback_delta");
   if (!lookback) return tl::unexpected(lookback.error());

@@ -93,7 +93,9 @@ Result<std::unique_ptr<net::HttpServer>> serve_api(net::Loop& loop, const ApiSer
     promapi::Answer answer = co_await answerer(request.path, std::move(parameters));
     co_return net::HttpResponse{answer.status, std::move(answer.body), "application/json", {}};
   };
-  return net::HttpServer::listen(loop, options.http, handler);
+  auto server = net::HttpServer::listen(loop, options.http, handler);
+  if (server) return server;
+  return fail(Errc::kInvalidInput, server.error().message(), "Give another port; port 0 is any that is free.");
 }
 
 }  // namespace ordeal::watch

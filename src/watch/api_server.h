@@ -20,7 +20,7 @@ struct ApiServerOptions {
 // From "ADDRESS:PORT". An address off loopback needs a token (at least 16 characters): kInvalidInput.
 Result<ApiServerOptions> api_server_options(std::string_view listen, std::string token);
 
-// What /api/v1 says; called on the loop's thread.
+// What /api/v1 says; called on the loop's thread. An address that is taken is kInvalidInput.
 using Answerer = std::function<net::Task<promapi::Answer>(std::string path, promapi::Parameters parameters)>;
 Result<std::unique_ptr<net::HttpServer>> serve_api(net::Loop& loop, const ApiServerOptions& options, Answerer answerer);
 

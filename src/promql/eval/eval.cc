@@ -96,7 +96,7 @@ class Evaluator {
       if (!is_stale(sample.value)) vector[kept++] = {labels, false, sample.value, sample.ms};
     });
     vector.resize(kept);
-    TRY_VOID(spend(kept));
+    TRY_VOID(spend(kept, found.size()));
     return vector;
   }
 
@@ -121,12 +121,12 @@ class Evaluator {
   template <typename Visit>
   Result<> each_window(const MatrixSelector& matrix, const Matrix& window, Visit visit) {
     size_t touched = 0;
-    selected(matrix.selector)
-        .each_window(window.from_ms, window.to_ms, [&](LabelsId labels, std::span<const Sample> samples) {
-          touched += samples.size();
-          visit(labels, samples);
-        });
-    return spend(touched);
+    SelectedSeries& found = selected(matrix.selector);
+    found.each_window(window.from_ms, window.to_ms, [&](LabelsId labels, std::span<const Sample> samples) {
+      touched += samples.size();
+      visit(labels, samples);
+    });
+    return spend(touched, found.size());
   }
 
   // Asked of the storage once, however many steps the query has.
@@ -145,7 +145,7 @@ class Evaluator {
     while (first <= out.from_ms) first += step;
     Memo places;  // in out, by LabelsId
     for (int64_t at = first; at <= to; at += step) {
-      TRY_VOID(spend(1));
+      TRY_VOID(spend(1, 1));
       Value value = TRY(eval(*subquery.expr, at));
       settle_names(std::get<Vector>(value), labels_.table, options_);
       for (const Element& element : std::get<Vector>(value)) {
@@ -296,8 +296,13 @@ class Evaluator {
     return value;
   }
 
-  Result<> spend(size_t samples) {
+  Result<> spend(size_t samples, size_t series) {
     spent_ += samples;
+    worked_ += samples + series;
+    if (worked_ > options_.most_work)
+      return fail(Errc::kInvalidInput,
+                  fmt::format("the query touches more than {} samples and series in all its steps", options_.most_work),
+                  "Ask for fewer series, a shorter range, or a longer step.");
     if (spent_ <= options_.most_samples) return {};
     return fail(Errc::kInvalidInput, fmt::format("the query touches more than {} samples", options_.most_samples));
   }
@@ -310,7 +315,8 @@ class Evaluator {
   std::unordered_map<const VectorSelector*, SelectedSeries> selected_;
   LabelSpace labels_;
   Annotations annotations_;
-  size_t spent_ = 0;
+  size_t spent_ = 0;   // by this step
+  size_t worked_ = 0;  // by all
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 // Fails with kInvalidInput where Prometheus does ("many-to-many matching not allowed"): such faults depend on the data.
 #pragma once
 
+#include <limits>
+
 #include "promql/eval/result.h"
 #include "promql/store/storage.h"
 #include "promql/syntax/ast.h"
@@ -16,6 +18,8 @@ struct EvalOptions {
   bool delayed_name_removal = false;
   // Samples that one step of a query may touch; more is an error.
   size_t most_samples = 10'000'000;
+  // Samples and series that all steps together may touch; more is an error. A million takes some milliseconds.
+  size_t most_work = std::numeric_limits<size_t>::max();
 };
 
 Result<QueryResult> eval_instant(const Expr& expr, const Storage& storage, int64_t at_ms,

@@ -313,6 +313,17 @@ TEST(Limits, RefuseAQueryThatTouchesTooMuch) {
             std::string::npos);
 }
 
+TEST(Limits, HoldForAllStepsTogether) {
+  Store store(kSecond, "foo 0+1x600");
+  auto run = [&](const char* query, size_t most_work) {
+    return eval_range(**parse(query), store, 0, 10 * kMinute, kSecond, {.most_work = most_work}).has_value();
+  };
+  EXPECT_TRUE(run("foo", 1300));
+  EXPECT_FALSE(run("foo", 1000));
+  EXPECT_FALSE(run("rate(foo[1m])", 10'000));
+  EXPECT_FALSE(run("sum_over_time(foo[1m] offset 1h)", 500)) << "series without samples in the window cost as well";
+}
+
 TEST(RangeQuery, EvaluatesStepByStep) {
   Store store(10 * kSecond, "foo{a=\"x\"} 0+1x20\nfoo{a=\"y\"} _x3 5 stale");
   auto expr = parse("foo + 1");
