@@ -118,15 +118,20 @@ std::string LocalWorld::left_behind() const {
   return buried ? "" : buried.error().message();
 }
 
-// Each trouble of a scraped page once, and of one page not more than a few.
+// Each trouble of a scraped page once, whatever its numbers, and of one page not more than a few.
+void LocalWorld::remark(const std::string& of, const std::string& trouble) {
+  auto& told = remarked_[of];
+  std::string kind = trouble;
+  std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (trouble.empty() || told.size() >= kMostRemarks) return;
+  if (std::find(told.begin(), told.end(), kind) != told.end()) return;
+  told.push_back(std::move(kind));
+  events_.push_back(engine::Remarked{of + ": " + trouble});
+}
+
 void LocalWorld::collect_remarks() {
-  for (const auto& status : watcher_->scrapes()) {
-    auto& told = remarked_[status.url];
-    if (status.trouble.empty() || told.size() >= kMostRemarks) continue;
-    if (std::find(told.begin(), told.end(), status.trouble) != told.end()) continue;
-    told.push_back(status.trouble);
-    events_.push_back(engine::Remarked{status.url + ": " + status.trouble});
-  }
+  for (const auto& status : watcher_->scrapes()) remark(status.url, status.trouble);
+  for (const std::string& loss : watcher_->store().losses()) remark("what is scraped", loss);
 }
 
 void LocalWorld::collect_signals() {

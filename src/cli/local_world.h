@@ -39,6 +39,7 @@ class LocalWorld : public engine::World {
              guard::Paths paths, std::string run_id);
   void collect_guard();
   void collect_remarks();
+  void remark(const std::string& of, const std::string& trouble);
   void collect_signals();
   engine::Event translate(const guard::GuardEvent& event);
   std::string left_behind() const;
@@ -52,7 +53,7 @@ class LocalWorld : public engine::World {
   UniqueFd signals_;
   std::deque<engine::Event> events_;
   std::unique_ptr<rollback::Rollback> rollback_;
-  std::map<std::string, std::vector<std::string>> remarked_;  // of each target
+  std::map<std::string, std::vector<std::string>> remarked_;  // of each target, without digits
   std::function<void()> before_wait_;
   bool guard_lost_ = false;
 };

@@ -34,25 +34,28 @@ std::vector<ScrapeTarget> targets_of(const ScrapeOptions& options) {
 // Prints what changed since the last time: a target that came, went, or has something new to complain of.
 class Reporter {
  public:
-  void report(const std::vector<watch::Scraper::Status>& all) {
+  void report(const std::vector<watch::Scraper::Status>& all, const std::vector<std::string>& losses) {
     told_.resize(all.size());
     for (size_t i = 0; i < all.size(); ++i) {
       const watch::Scraper::Status& status = all[i];
       if (status.scrapes == 0) continue;
       std::string line = status.up ? fmt::format("up, {} samples", status.samples) : "down: " + status.trouble;
-      if (status.up && status.bad_lines > 0) line = fmt::format("up; bad lines are left out: {}", status.trouble);
-      std::string state = status.up && status.bad_lines == 0 ? "up" : line;
+      if (status.up && !status.trouble.empty()) line = "up; " + status.trouble;
+      std::string state = status.up && status.trouble.empty() ? "up" : line;
       if (told_[i] != state) fmt::print("{} {}\n", status.url, line);
       told_[i] = state;
     }
+    for (; lost_ < losses.size(); ++lost_) fmt::print("{}\n", losses[lost_]);
     std::fflush(stdout);
   }
 
  private:
   std::vector<std::string> told_;
+  size_t lost_ = 0;
 };
 
-net::Task<> scrape_until(net::Loop& loop, watch::Scraper& scraper, Nanos interval, const bool& ended) {
+net::Task<> scrape_until(net::Loop& loop, watch::Scraper& scraper, const promql::SeriesStore& store, Nanos interval,
+                         const bool& ended) {
   Reporter reporter;
   BootTime next = boot_now();
   while (!ended) {
@@ -61,7 +64,7 @@ net::Task<> scrape_until(net::Loop& loop, watch::Scraper& scraper, Nanos interva
     BootTime now = boot_now();
     if (next < now) next = now;
     co_await loop.sleep(next - now);
-    reporter.report(scraper.status());
+    reporter.report(scraper.status(), store.losses());
   }
 }
 
@@ -74,6 +77,12 @@ Result<> scrape(const ScrapeOptions& options) {
   Nanos keep = TRY(parse_duration(options.keep));
   if (keep < 1s || keep > 24h)
     return fail(Errc::kInvalidInput, fmt::format("--keep is {}, expected 1s to 24h", options.keep));
+  size_t most = promql::SeriesStore::Limits{}.samples_per_series;
+  if (keep / interval > static_cast<int64_t>(most))
+    return fail(Errc::kInvalidInput,
+                fmt::format("--keep {} at --interval {} is {} samples of each series, and {} are kept", options.keep,
+                            options.interval, keep / interval, most),
+                "Give a longer --interval, or a shorter --keep.");
   auto server_options = TRY(watch::api_server_options(options.listen, TRY(read_token(options.token_file))));
   WallOffset offset = WallOffset::measure();
   net::Loop loop;
@@ -94,7 +103,7 @@ Result<> scrape(const ScrapeOptions& options) {
     server->stop();
     loop.stop();
   });
-  loop.spawn([&] { return scrape_until(loop, scraper, interval, ended); });
+  loop.spawn([&] { return scrape_until(loop, scraper, store, interval, ended); });
   loop.run();
   return {};
 }

@@ -124,13 +124,20 @@ Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& see
   if (page.samples.empty() && page.bad_lines > 0) {
     return fail(Errc::kSystem, "no line of the page is a metric: " + target.status.trouble);
   }
+  size_t ahead = 0;
   for (const auto& sample : page.samples) {
+    if (sample.timestamp_ms.value_or(ms) > ms + kMostAhead / 1ms) {
+      ++ahead;
+      continue;
+    }
     promql::Labels labels = combine(sample, target.own);
     store_.append(labels, sample.timestamp_ms.value_or(ms), sample.value);
     // A series with times of its own ends when its times do, not when a scrape misses it.
     if (!sample.timestamp_ms) seen.insert(std::move(labels));
   }
-  target.status.samples = page.samples.size();
+  if (ahead > 0)
+    target.status.trouble = fmt::format("{} samples are dated more than ten minutes ahead, and left out", ahead);
+  target.status.samples = page.samples.size() - ahead;
   keep_metadata(page);
   return {};
 }

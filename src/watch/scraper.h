@@ -19,6 +19,8 @@ namespace ordeal::watch {
 // More than an injected second of delay, so that a slow target still counts as up.
 constexpr Nanos kScrapeTimeout = 2s;
 constexpr size_t kMostMetadata = 10'000;
+// A sample that a page dates further ahead is left out, as Prometheus does: it would make all others look old.
+constexpr Nanos kMostAhead = 10min;
 
 class Scraper {
  public:
@@ -30,7 +32,7 @@ class Scraper {
     uint64_t bad_lines = 0;  // over all scrapes
     size_t samples = 0;      // of the last good scrape
     Nanos took{0};           // the last scrape
-    std::string trouble;     // of the last scrape: why it failed, or its first bad line; "" is none
+    std::string trouble;     // of the last scrape: why it failed, or what it lost; "" is none
   };
 
   // The client and the store must outlive the scraper.

@@ -1,5 +1,6 @@
 #include "watch/scraper.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <mutex>
@@ -122,6 +123,18 @@ TEST_F(ScraperTest, OneBadLineIsNotedAndTheRestKept) {
   EXPECT_EQ(status.bad_lines, 1u);
   EXPECT_NE(status.trouble.find("line 2"), std::string::npos) << status.trouble;
   EXPECT_EQ(values("also_good"), std::vector{2.0});
+}
+
+TEST_F(ScraperTest, ASampleOfTheFutureIsLeftOut) {
+  make({{server_.url("/metrics"), "api", {}}});
+  auto now = std::chrono::duration_cast<milliseconds>(wall_now());
+  page_.set({200, fmt::format("a_total 1 {}\nb_total 2 {}\nc_total 3\n", (now + 11min).count(), (now + 9min).count())});
+  auto status = scrape();
+  EXPECT_TRUE(status.up);
+  EXPECT_EQ(status.samples, 2u);
+  EXPECT_EQ(status.trouble, "1 samples are dated more than ten minutes ahead, and left out");
+  EXPECT_TRUE(values("a_total").empty());
+  EXPECT_EQ(values("b_total"), std::vector{2.0});
 }
 
 TEST_F(ScraperTest, GarbageIsAFailedScrape) {

@@ -1,5 +1,7 @@
 #include "promql/store/series_store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace ordeal::promql {
@@ -25,6 +27,17 @@ bool SeriesStore::append(const Labels& labels, int64_t ms, double value) {
   ++samples_;
   if (listener_) listener_(labels, ms, value);
   return true;
+}
+
+std::vector<std::string> SeriesStore::losses() const {
+  std::vector<std::string> all;
+  if (dropped_.too_many_series > 0)
+    all.push_back(fmt::format("series beyond the first {} are left out", limits_.series));
+  if (dropped_.too_many_samples > 0)
+    all.push_back(fmt::format("samples beyond {} of all series are left out", limits_.samples));
+  if (dropped_.labels_too_long > 0)
+    all.push_back(fmt::format("series whose labels are longer than {} bytes are left out", limits_.label_bytes));
+  return all;
 }
 
 StoredSeries* SeriesStore::find_or_create(const Labels& labels) {

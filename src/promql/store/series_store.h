@@ -47,6 +47,8 @@ class SeriesStore : public Storage {
   size_t series_count() const { return series_; }
   size_t sample_count() const { return samples_; }
   const Dropped& dropped() const { return dropped_; }
+  // What a limit has cost, a sentence for each that was reached.
+  std::vector<std::string> losses() const;
 
  private:
   struct NameHash {

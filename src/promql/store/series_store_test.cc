@@ -104,6 +104,16 @@ TEST(SeriesStore, BoundsTheNumberOfSeriesAndCountsWhatItDrops) {
   EXPECT_EQ(store.dropped().labels_too_long, 1u);
 }
 
+TEST(SeriesStore, SaysWhatALimitHasCost) {
+  SeriesStore store({.series = 1, .label_bytes = 40});
+  store.append(Labels{{"__name__", "a"}}, 1, 1);
+  EXPECT_TRUE(store.losses().empty());
+  store.append(Labels{{"__name__", "b"}}, 1, 1);
+  store.append(Labels{{"__name__", "c"}, {"path", std::string(40, 'x')}}, 1, 1);
+  EXPECT_EQ(store.losses(), (std::vector<std::string>{"series beyond the first 1 are left out",
+                                                      "series whose labels are longer than 40 bytes are left out"}));
+}
+
 TEST(SeriesStore, MakesRoomBySweepingSeriesThatEnded) {
   SeriesStore store({.keep_ms = 10'000, .series = 2});
   store.append(up("old"), 0, 1);
