@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <filesystem>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 
 namespace ordeal {
@@ -80,6 +82,16 @@ Result<> make_folders(const std::string& path, unsigned mode) {
   if (error) return fail_errno("cannot make the folder " + path, error.value());
   if (made && ::chmod(path.c_str(), mode) < 0) return fail_errno("cannot set the mode of " + path);
   return {};
+}
+
+std::optional<std::string> find_program(const std::string& name) {
+  auto runs = [](const std::string& file) { return ::access(file.c_str(), X_OK) == 0; };
+  if (name.find('/') != std::string::npos) return runs(name) ? std::optional(name) : std::nullopt;
+  const char* path = std::getenv("PATH");
+  for (std::string_view folder : split_words(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin", ":"))
+    if (std::string file = fmt::format("{}/{}", folder, name); runs(file)) return file;
+  errno = ENOENT;
+  return std::nullopt;
 }
 
 }  // namespace ordeal

@@ -1,6 +1,7 @@
 // Small files, whole: for /proc, cgroup files, state files and a person's input.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,8 @@ Result<> write_existing(const std::string& path, std::string_view text);
 Result<> write_atomically(const std::string& path, std::string_view text, unsigned mode = 0644);
 // The same without fsync: a crash of the machine may lose it.
 Result<> replace_whole(const std::string& path, std::string_view text, unsigned mode = 0644);
+// The file that execvp() would run; nothing where there is none that may be executed, and errno says why.
+std::optional<std::string> find_program(const std::string& name);
 // mkdir -p.
 Result<> make_folders(const std::string& path, unsigned mode = 0755);
 

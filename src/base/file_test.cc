@@ -26,5 +26,15 @@ TEST_F(Folder, LimitsAndMissingFilesAreErrors) {
   EXPECT_EQ(read_file(path + "/none").error().sys_errno, ENOENT);
 }
 
+TEST_F(Folder, AProgramIsFoundAsExecvpFindsIt) {
+  EXPECT_TRUE(find_program("sh")->ends_with("/sh"));
+  EXPECT_EQ(find_program("/bin/sh"), "/bin/sh");
+  ASSERT_TRUE(write_atomically(path + "/x", "no program"));
+  EXPECT_FALSE(find_program(path + "/x"));
+  EXPECT_EQ(errno, EACCES);
+  EXPECT_FALSE(find_program("no-such-program"));
+  EXPECT_EQ(errno, ENOENT);
+}
+
 }  // namespace
 }  // namespace ordeal

@@ -128,6 +128,17 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
   return warnings;
 }
 
+void check_rollback(Prepared& prepared) {
+  if (!prepared.experiment.rollback) return;
+  auto sendable = rollback::check(*prepared.experiment.rollback);
+  if (!sendable) {
+    prepared.rollback_refusal = sendable.error();
+    return;
+  }
+  for (std::string& note : sendable->notes) prepared.notes.push_back(std::move(note));
+  for (std::string& warning : sendable->warnings) prepared.warnings.push_back(std::move(warning));
+}
+
 }  // namespace
 
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
@@ -158,9 +169,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.plans = plan_each(prepared);
   prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
-  if (prepared.experiment.rollback)
-    if (auto sendable = rollback::check(*prepared.experiment.rollback); !sendable)
-      prepared.rollback_refusal = sendable.error();
+  check_rollback(prepared);
   auto source = check_source(prepared.experiment);
   if (!source) prepared.source_refusal = source.error();
   if (source && !source->empty()) prepared.warnings.push_back(*source);

@@ -256,12 +256,20 @@ void Machine::begin_revert(const std::string& why) {
 }
 
 void Machine::after_all_reverted() {
-  if (breach_ && setup_.experiment.rollback && !setup_.experiment.rollback->empty()) {
-    acting_ = true;
-    out_.push_back(Act{*breach_});
-  }
+  begin_rollback();
   if (over() && !acting_) return finish();
   enter(Phase::kAfter, "");
+}
+
+// The fault goes first, always: while it may be in force, nobody knows what a rollback would do.
+void Machine::begin_rollback() {
+  if (!breach_ || !setup_.experiment.rollback || setup_.experiment.rollback->empty()) return;
+  if (verdict_ && verdict_->outcome == Outcome::kRevertFailed) {
+    note("note", {{"level", "warning"}, {"text", "nothing is rolled back, since a fault could not be removed"}});
+    return;
+  }
+  acting_ = true;
+  out_.push_back(Act{*breach_});
 }
 
 void Machine::fail_with(Outcome outcome, std::string reason, std::string hint) {

@@ -170,6 +170,7 @@ class Machine {
   void lose(int impact, const std::string& what, const std::string& why, const std::string& hint);
   void begin_revert(const std::string& why);
   void after_all_reverted();
+  void begin_rollback();
   void check_enough_victims();
   void fail_with(Outcome outcome, std::string reason, std::string hint = {});
   void finish();

@@ -10,6 +10,7 @@ struct Drive {
   Machine machine;
   BootTime now{};
   std::vector<std::string> told;  // types of requests, in order
+  std::string last_note;
   std::optional<Verdict> verdict;
   double value = 0;  // what the one expectation sees
   bool answers = true;
@@ -22,6 +23,8 @@ struct Drive {
       if (std::get_if<RevertAll>(&action)) told.push_back("revert");
       if (std::get_if<Renew>(&action)) told.push_back("renew");
       if (std::get_if<Act>(&action)) told.push_back("act");
+      if (auto* note = std::get_if<Note>(&action); note && note->type == "note")
+        last_note = note->data.at("text").as_string();
       if (auto* finish = std::get_if<Finish>(&action)) verdict = finish->verdict;
     }
   }
@@ -108,8 +111,7 @@ TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   EXPECT_EQ(run.verdict->reason, "\"errors\" was 5, expected result < 1");
 }
 
-// Breached, reverted, and now its rollback is under way.
-Drive acting_run() {
+Drive breached_run() {
   engine::Setup setup = setup_with(1);
   setup.experiment.rollback.emplace(1);
   Drive run(std::move(setup));
@@ -117,6 +119,12 @@ Drive acting_run() {
   run.applied(0);
   run.value = 5;
   run.ticks(1);
+  return run;
+}
+
+// Its rollback is under way.
+Drive acting_run() {
+  Drive run = breached_run();
   run.reverted(0);
   EXPECT_EQ(run.told.back(), "act");
   return run;
@@ -142,13 +150,7 @@ TEST(Machine, WhoeverInsistsEndsARollback) {
 }
 
 TEST(Machine, ALostGuardKeepsNobodyFromRollingBack) {
-  engine::Setup setup = setup_with(1);
-  setup.experiment.rollback.emplace(1);
-  Drive run(std::move(setup));
-  run.until(Phase::kInject);
-  run.applied(0);
-  run.value = 5;
-  run.ticks(1);
+  Drive run = breached_run();
   run.feed(GuardLost{""});
   EXPECT_EQ(run.told.back(), "act");
   run.feed(Acted{{}, 5ms, true});
@@ -158,14 +160,28 @@ TEST(Machine, ALostGuardKeepsNobodyFromRollingBack) {
 }
 
 TEST(Machine, WhatAGuardLeftBehindIsNotRolledBackOver) {
-  engine::Setup setup = setup_with(1);
-  setup.experiment.rollback.emplace(1);
-  Drive run(std::move(setup));
-  run.until(Phase::kInject);
-  run.applied(0);
-  run.value = 5;
-  run.ticks(1);
+  Drive run = breached_run();
   run.feed(GuardLost{"a queue discipline"});
+  EXPECT_EQ(run.told_times("act"), 0);
+  ASSERT_TRUE(run.verdict);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kRevertFailed);
+}
+
+constexpr const char* kNotRolledBack = "nothing is rolled back, since a fault could not be removed";
+
+TEST(Machine, NothingIsRolledBackOverAFaultThatCannotBeRemoved) {
+  Drive run = breached_run();
+  run.reverted(0, true, false);
+  EXPECT_EQ(run.last_note, kNotRolledBack);
+  EXPECT_EQ(run.told_times("act"), 0);
+  ASSERT_TRUE(run.verdict);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kRevertFailed);
+}
+
+TEST(Machine, NothingIsRolledBackWhileNobodyKnowsWhetherTheFaultIsOff) {
+  Drive run = breached_run();
+  run.ticks(100);
+  EXPECT_EQ(run.last_note, kNotRolledBack);
   EXPECT_EQ(run.told_times("act"), 0);
   ASSERT_TRUE(run.verdict);
   EXPECT_EQ(run.verdict->outcome, Outcome::kRevertFailed);

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "expr/node.h"
 
@@ -148,7 +150,12 @@ class Checker {
   }
 
   Result<Type> list(const Node& node) {
-    for (const NodePtr& child : node.children) TRY_VOID(want(*child, Type::kNumber, "a list"));
+    std::optional<Type> first;
+    for (const NodePtr& child : node.children) {
+      Type given = TRY(want(*child, Type::kNumber, "a list"));
+      if (first && given != *first) mixed_.insert(&node);
+      first = first.value_or(given);
+    }
     return Type::kList;
   }
 
@@ -166,7 +173,8 @@ class Checker {
     Type left = TRY(type_of_node(*node.children[0]));
     Type right = TRY(type_of_node(*node.children[1]));
     if (node.op == Op::kEqual || node.op == Op::kNotEqual) return equality(node, left, right);
-    if (node.op == Op::kIn && TRY(may_hold_anything(*node.children[1]))) return Type::kBool;
+    // For Argo a list such as [1, 0.5] holds values of any type: a list can be looked for in it, and is not found.
+    if (node.op == Op::kIn && argo() && mixed_.count(node.children[1].get())) return Type::kBool;
     bool known = left != Type::kAny && right != Type::kAny;
     std::optional<Type> returns;
     for (const Signature& s : kSignatures) {
@@ -176,15 +184,6 @@ class Checker {
     }
     if (returns) return *returns;
     return no_signature(node, left, right);
-  }
-
-  // For Argo a list such as [1, 0.5] holds values of any type: a list can be looked for in it, and is not found.
-  Result<bool> may_hold_anything(const Node& node) {
-    if (!argo() || node.op != Op::kList || node.children.size() < 2) return false;
-    Type first = TRY(type_of_node(*node.children[0]));
-    for (const NodePtr& child : node.children)
-      if (TRY(type_of_node(*child)) != first) return true;
-    return false;
   }
 
   bool takes(Op op, const Signature& s) const {
@@ -214,6 +213,7 @@ class Checker {
   }
 
   const Typing& typing_;
+  std::set<const Node*> mixed_;  // lists whose elements differ in type; no node is checked twice
 };
 
 }  // namespace

@@ -229,9 +229,27 @@ TEST(Condition, LimitsDepthLengthAndSteps) {
   std::string choices, powers = "1", chained = "1";
   for (int i = 0; i < 800; ++i) choices += "true?", powers += "**1";
   for (int i = 0; i < 20; ++i) chained = "0<(" + chained + ")<2?1:1";
+  std::string lists = "1";
+  for (int i = 0; i < 40; ++i) lists = "0 in [" + lists + " ? 1 : 2, 0]";
+  EXPECT_NE(refusal(lists).find("levels deep"), std::string::npos);
   EXPECT_NE(refusal(choices).find("levels deep"), std::string::npos);
   EXPECT_NE(refusal(powers + " > 0").find("levels deep"), std::string::npos);
   EXPECT_NE(refusal(chained).find("more than 10000 parts"), std::string::npos) << refusal(chained);
+}
+
+// Each part is looked at once, however deep it stands.
+TEST(Condition, IsCheckedInATimeThatGrowsWithItsText) {
+  std::string nested = "0 in [1, 0]";
+  for (int i = 0; i < 20; ++i) nested = "0 in [" + nested + " ? 1 : 2, 0]";
+  std::string defaults = "result";
+  for (int i = 0; i < 60; ++i) defaults = "default(" + defaults + ", 1)";
+  BootTime begin = boot_now();
+  for (Dialect dialect : {Dialect::kOrdeal, Dialect::kArgo}) {
+    EXPECT_TRUE(Condition::parse(nested, dialect));
+    EXPECT_TRUE(Condition::parse(defaults + " == 0", dialect));
+  }
+  EXPECT_TRUE(*Condition::parse(nested, Dialect::kArgo)->holds(Value(0.5)));
+  EXPECT_LT(boot_now() - begin, 1s);
 }
 
 TEST(Condition, KnowsWhetherTheResultStandsBare) {

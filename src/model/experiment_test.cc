@@ -93,7 +93,7 @@ TEST(Experiment, ARollbackSaysWhatItDoes) {
       "shop}}]\n");
   std::vector<std::string> texts;
   for (const RollbackAction& action : *experiment.rollback) texts.push_back(to_text(action));
-  EXPECT_EQ(texts, (std::vector<std::string>{"run undo", "POST http://u:***@h/x", "abort the Rollout api in default",
+  EXPECT_EQ(texts, (std::vector<std::string>{"run undo", "POST http://h/***", "abort the Rollout api in default",
                                              "promote fully the Rollout api in default",
                                              "undo the last change of the Deployment api in shop"}));
   EXPECT_EQ(json::write(to_json(experiment)).find(":p@"), std::string::npos);

@@ -48,18 +48,27 @@ Result<HttpAction> decode_http(const Reader& reader, Nanos& timeout) {
   if (auto field = TRY(reader.find("method")))
     action.method = TRY(field->word({"GET", "POST", "PUT", "PATCH", "DELETE"}));
   if (auto field = TRY(reader.find("headers"))) action.headers = TRY(field->labels());
-  if (auto field = TRY(reader.find("body"))) action.body = TRY(field->text());
+  if (auto field = TRY(reader.find("body"))) {
+    action.body = TRY(field->text());
+    if (action.method == "GET") return field->refuse("a GET has no body; give a method that has one");
+  }
   if (auto field = TRY(reader.find("timeout"))) timeout = TRY(decode_limit(*field));
   return action;
 }
 
-// Names of Kubernetes: they become part of a path.
 Result<std::string> decode_object_name(const Reader& reader) {
   std::string name = TRY(reader.text());
-  bool plain = name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos;
-  bool ends = name.front() != '-' && name.front() != '.' && name.back() != '-' && name.back() != '.';
-  if (!plain || !ends || name.size() > 253) return reader.expected("a name of Kubernetes (a-z, 0-9, - and .)");
+  if (!is_object_name(name)) return reader.expected("a name of Kubernetes (a-z, 0-9, - and .)");
   return name;
+}
+
+// Its path and query may hold a token, as a web hook's do.
+std::string server_of(const std::string& url) {
+  size_t start = url.find("://") + 3, end = url.find_first_of("/?#", start);
+  size_t user = url.rfind('@', end);
+  std::string place = url.substr(user == std::string::npos || user < start ? start : user + 1);
+  std::string_view rest = end == std::string::npos ? "" : "/***";
+  return url.substr(0, start) + place.substr(0, place.find_first_of("/?#")) + std::string(rest);
 }
 
 Result<RolloutAction> decode_rollout(const Reader& reader) {
@@ -97,7 +106,7 @@ Result<RollbackAction> decode_action(const Reader& reader) {
 struct ToText {
   std::string operator()(const CommandAction& action) const { return "run " + join(action.argv, " "); }
   std::string operator()(const HttpAction& action) const {
-    return fmt::format("{} {}", action.method, without_password(action.url));
+    return fmt::format("{} {}", action.method, server_of(action.url));
   }
   std::string operator()(const RolloutAction& action) const {
     std::string_view verb = action.action;
@@ -119,9 +128,9 @@ struct ToJson {
   json::Object operator()(const HttpAction& action) const {
     json::Object headers;
     for (const auto& [name, value] : action.headers) headers[name] = kHidden;
-    json::Object http{{"url", without_password(action.url)}, {"method", action.method}};
+    json::Object http{{"url", server_of(action.url)}, {"method", action.method}};
     if (!headers.empty()) http["headers"] = std::move(headers);
-    if (!action.body.empty()) http["body"] = action.body;
+    if (!action.body.empty()) http["body"] = kHidden;
     return {{"http", std::move(http)}};
   }
   json::Object operator()(const RolloutAction& action) const {
@@ -134,6 +143,13 @@ struct ToJson {
 };
 
 }  // namespace
+
+bool is_object_name(std::string_view name) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyz0123456789-.", kInside = "-.";
+  bool plain = !name.empty() && name.size() <= 253 && name.find_first_not_of(kPlain) == std::string_view::npos;
+  return plain && kInside.find(name.front()) == std::string_view::npos &&
+         kInside.find(name.back()) == std::string_view::npos;
+}
 
 const char* kind_of(const RollbackAction& action) { return kKinds[action.what.index()]; }
 

@@ -46,8 +46,12 @@ const char* kind_of(const RollbackAction& action);
 // For a person: "abort the Rollout api in shop", "run /usr/local/bin/undo --now".
 std::string to_text(const RollbackAction& action);
 
+// Whether it may be the name of an object of Kubernetes, or of its namespace: it becomes part of a path and of
+// kubectl's arguments, where "--kubeconfig=…" were an option.
+bool is_object_name(std::string_view name);
+
 Result<std::vector<RollbackAction>> decode_rollback(const json::Reader& reader);
-// Passwords in a URL and the values of headers are hidden.
+// Of a request only its method and server are shown, and the names of its headers: the rest may hold a token.
 json::Value to_json(const RollbackAction& action);
 
 }  // namespace ordeal

@@ -1,7 +1,9 @@
 // ChildRunner: runs programs by argv with a deadline, without blocking the loop. No shell.
 // The loop watches descriptor() for reading and calls dispatch(); callbacks come from inside it and must not destroy
-// the runner. A child leads its own process group; at its end or its deadline the whole group is killed, and it dies
-// with us (PDEATHSIG: create() the runner and start() from the thread that lives longest).
+// the runner, but may start the next program. A child leads its own process group; at its end or its deadline the whole
+// group is killed, and it dies with us (PDEATHSIG: create() the runner and start() from the thread that lives longest).
+// It ends when the program does, not when its last child lets go of a pipe. One that talks without end does not keep
+// the loop, and one that even SIGKILL does not end is not waited for.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +19,25 @@
 
 namespace ordeal::net {
 
+struct Command {
+  std::vector<std::string> argv;  // argv[0] is looked up in PATH
+  Nanos timeout{0};
+  std::vector<std::string> environment = {};  // "NAME=value", besides ours
+  size_t most_out = 0;                        // bytes of standard output that are also kept alone
+  bool outlives_us = false;                   // finishes its work when we are killed
+};
+
 struct ChildResult {
   bool timed_out = false;
-  int exit_code = -1;  // 128 + signal when a signal ended it
+  int exit_code = -1;  // 128 + signal when a signal ended it; -1 when it did not end even then
   int signal = 0;
-  std::string output;  // stdout and stderr as they came, at most max_output bytes; the rest is dropped
+  std::string output;  // stdout and stderr as they came, at most kMaxOutput bytes; the rest is dropped
+  std::string out;     // stdout alone
+  bool cut = false;    // there was more of it
   Nanos took{0};
 };
+// "exited with 1", "was ended by signal 9", "killed at its time limit"
+std::string to_text(const ChildResult& result);
 
 class ChildRunner {
  public:
@@ -36,7 +50,8 @@ class ChildRunner {
   // Kills what still runs, without calling back.
   ~ChildRunner();
 
-  // argv[0] is looked up in PATH. Fails when the program cannot be executed; then there is no callback.
+  // Fails when the program cannot be executed; then there is no callback.
+  Result<> start(const Command& command, Callback callback);
   Result<> start(const std::vector<std::string>& argv, Nanos timeout, Callback callback);
   size_t running() const { return children_.size(); }
 
@@ -46,14 +61,16 @@ class ChildRunner {
  private:
   struct Child {
     pid_t pid = -1;
-    UniqueFd pidfd, output, timer;
+    UniqueFd pidfd, out, err, timer;
     BootTime started;
+    size_t most_out = 0;
     ChildResult result;
     Callback callback;
   };
   explicit ChildRunner(UniqueFd epoll) : epoll_(std::move(epoll)) {}
   Result<> watch(Child& child, uint64_t key);
   void on_event(uint64_t key);
+  void drain(Child& child);
 
   UniqueFd epoll_;
   std::map<uint64_t, Child> children_;

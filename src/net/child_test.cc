@@ -70,6 +70,39 @@ TEST_F(ChildTest, ProgramThatClosesItsOutputIsStillWaitedFor) {
 
 TEST_F(ChildTest, NoDescriptorOfOursIsInherited) { EXPECT_EQ(run({"ls", "/proc/self/fd"}).output, "0\n1\n2\n3\n"); }
 
+TEST_F(ChildTest, KeepsStandardOutputAlone) {
+  std::optional<ChildResult> result;
+  Command command{{"sh", "-c", "echo $WHO; echo err >&2; head -c 100 /dev/zero"}, 5s, {"WHO=me"}, 8};
+  ASSERT_TRUE(runner_.start(command, [&](const ChildResult& r) { result = r; }));
+  while (!result) runner_.dispatch();
+  EXPECT_EQ(result->out, std::string("me\n\0\0\0\0\0", 8));
+  EXPECT_TRUE(result->cut);
+}
+
+TEST_F(ChildTest, OneThatTalksWithoutEndKeepsNeitherTheLoopNorItsDeadline) {
+  BootTime begin = boot_now();
+  std::optional<ChildResult> result;
+  ASSERT_TRUE(runner_.start({"yes"}, 200ms, [&](const ChildResult& r) { result = r; }));
+  Nanos longest{0};
+  while (!result && boot_now() - begin < 10s) {
+    BootTime before = boot_now();
+    runner_.dispatch();
+    longest = std::max(longest, boot_now() - before);
+  }
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->timed_out);
+  EXPECT_LT(longest, 1s);
+}
+
+TEST_F(ChildTest, IsDroppedWithoutWaiting) {
+  BootTime begin = boot_now();
+  {
+    auto runner = ChildRunner::create();
+    ASSERT_TRUE(runner->start({"sleep", "60"}, 60s, [](const ChildResult&) { FAIL(); }));
+  }
+  EXPECT_LT(boot_now() - begin, 5s);
+}
+
 TEST_F(ChildTest, TwoRunAtOnce) {
   int done = 0;
   for (int i = 0; i < 2; ++i) {

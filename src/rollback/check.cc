@@ -1,31 +1,22 @@
 // Whether a rollback could be sent, asked before anything is injected.
 #include <fmt/format.h>
 #include <poll.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <optional>
 
+#include "base/file.h"
 #include "base/text.h"
+#include "net/child.h"
 #include "net/http_client.h"
 #include "rollback/kubectl.h"
-#include "rollback/process.h"
 #include "rollback/rollback.h"
+#include "sys/capability.h"
 
 namespace ordeal::rollback {
 namespace {
 
 constexpr Nanos kCheckTimeout = 5s;
 constexpr const char* kWithout = "or give `rollback: []`, or --no-rollback, to run without one";
-
-// As execvp() looks for it.
-bool can_execute(const std::string& program) {
-  if (program.find('/') != std::string::npos) return ::access(program.c_str(), X_OK) == 0;
-  const char* path = std::getenv("PATH");
-  for (std::string_view folder : split_words(path ? path : "/bin:/usr/bin", ":"))
-    if (::access(fmt::format("{}/{}", folder, program).c_str(), X_OK) == 0) return true;
-  return false;
-}
 
 Unexpected refuse(const RollbackAction& action, const std::string& why, const std::string& hint) {
   return fail(Errc::kRefused, fmt::format("the rollback could not {}: {}", to_text(action), why),
@@ -46,87 +37,134 @@ Result<> check_http(const RollbackAction& action, const HttpAction& http) {
     client.dispatch();
   }
   if (*outcome) return {};
-  return refuse(action, outcome->error().error.message(), "see that the server answers");
+  const Error& error = outcome->error().error;
+  return refuse(action, error.cause ? error.cause->message() : "the server does not answer", "see that it answers");
 }
 
 constexpr const char* kClusterHint =
     "see that kubectl reaches the cluster, that the object is there, and that it may be patched";
 
-Result<ProcessEnd> run(const Argv& argv) {
-  Process process = TRY(Process::create());
-  std::optional<ProcessEnd> ended;
-  TRY_VOID(process.start(argv, {}, 2 * kCheckTimeout, [&](ProcessEnd end) { ended = std::move(end); }));
+Result<net::ChildResult> run(const Argv& argv) {
+  net::ChildRunner runner = TRY(net::ChildRunner::create());
+  std::optional<net::ChildResult> ended;
+  net::Command command{argv, 2 * kCheckTimeout};
+  command.most_out = kMostAnswer;
+  TRY_VOID(runner.start(command, [&](const net::ChildResult& result) { ended = result; }));
   while (!ended) {
-    pollfd wait{process.descriptor(), POLLIN, 0};
+    pollfd wait{runner.descriptor(), POLLIN, 0};
     ::poll(&wait, 1, -1);
-    process.dispatch();
+    runner.dispatch();
   }
   return std::move(*ended);
 }
 
-// What kubectl answers; else a refusal. What it means stands in its last line, the log of its attempts before.
-Result<std::string> ask(const RollbackAction& action, const Argv& argv) {
-  ProcessEnd ended = TRY(run(argv));
-  if (ended.ok) return std::move(ended.out);
+// What it means stands in kubectl's last line, the log of its attempts before.
+Unexpected refuse(const RollbackAction& action, const Argv& argv, const net::ChildResult& ended) {
   std::string_view said = trim(ended.output);
   said = said.substr(said.rfind('\n') + 1);
-  std::string why = ended.timed_out ? "it does not answer" : said.empty() ? ended.result : std::string(said);
+  std::string why = ended.timed_out ? "it does not answer" : said.empty() ? result_of(ended) : std::string(said);
   return refuse(action, fmt::format("`{}`: {}", join(argv, " "), why), kClusterHint);
 }
 
 // kubectl says "no" where it is not allowed, and more where it could not ask.
 Result<> check_may(const RollbackAction& action, const argo::ApiCall& call) {
-  ProcessEnd ended = TRY(run(kubectl_may(call)));
-  if (ended.ok) return {};
+  net::ChildResult ended = TRY(run(kubectl_may(call)));
+  if (succeeded(ended)) return {};
   if (trim(ended.out).starts_with("no"))
     return refuse(action, fmt::format("kubectl's user may not patch {}", target_of(call)),
                   "give it the right, or kubectl another user");
-  return ask(action, kubectl_may(call)).map([](const std::string&) {});
+  return refuse(action, kubectl_may(call), ended);
 }
 
-Result<json::Value> ask_object(const RollbackAction& action, const Argv& argv) {
-  auto value = json::parse(TRY(ask(action, argv)));
+Result<json::Value> ask(const RollbackAction& action, const Argv& argv) {
+  net::ChildResult ended = TRY(run(argv));
+  if (!succeeded(ended)) return refuse(action, argv, ended);
+  auto value = answer_of(ended);
   if (!value) return refuse(action, fmt::format("`{}`: {}", join(argv, " "), value.error().what), kClusterHint);
   return std::move(*value);
+}
+
+Result<> check_help(const RollbackAction& action) {
+  net::ChildResult ended = TRY(run(kubectl_help()));
+  if (succeeded(ended) && ended.out.find("--subresource") != std::string::npos) return {};
+  return refuse(action, kTooOld, "install a newer kubectl");
 }
 
 using UndoOf = Result<argo::Undo> (*)(const argo::ObjectRef&, const json::Value&, const json::Value&);
 
 // All that an undo does, but for the patch itself.
-Result<> check_undo(const RollbackAction& action, const char* resource, const argo::ObjectRef& object, UndoOf undo_of) {
-  json::Value present = TRY(ask_object(action, kubectl_get(resource, object.name, object.namespace_)));
-  json::Value sets = TRY(ask_object(action, kubectl_get("replicasets.apps", "", object.namespace_)));
+Result<> check_undo(const RollbackAction& action, const json::Value& present, const argo::ObjectRef& object,
+                    UndoOf undo_of, Sendable& told) {
+  json::Value sets = TRY(ask(action, kubectl_replica_sets(argo::selector_of(present), object.namespace_)));
   auto undo = undo_of(object, present, sets);
   if (!undo) return refuse(action, undo.error().message(), "see that it has been changed before");
+  std::string what = to_text(action);
+  if (undo->call) told.notes.push_back(fmt::format("to {} is to go back to revision {} now", what, undo->revision));
+  if (!undo->call)
+    told.warnings.push_back(fmt::format(
+        "to {} would change nothing now: its pod template is that of revision {} already", what, undo->revision));
   return check_may(action, undo->call ? *undo->call : planned_calls(action)[0]);
 }
 
-Result<> check_cluster(const RollbackAction& action) {
-  if (!can_execute("kubectl"))
-    return refuse(action, "kubectl is not on the PATH", "install kubectl and give it access to the cluster");
-  if (const auto* deployment = std::get_if<DeploymentAction>(&action.what))
-    return check_undo(action, "deployments.apps", {deployment->name, deployment->namespace_}, argo::undo_deployment);
-  const auto& rollout = std::get<RolloutAction>(action.what);
+Result<> check(const RollbackAction& action, const DeploymentAction& deployment, Sendable& told) {
+  json::Value present = TRY(ask(action, kubectl_get("deployments.apps", deployment.name, deployment.namespace_)));
+  return check_undo(action, present, {deployment.name, deployment.namespace_}, argo::undo_deployment, told);
+}
+
+Result<> check(const RollbackAction& action, const RolloutAction& rollout, Sendable& told) {
+  json::Value present = TRY(ask(action, kubectl_get("rollouts.argoproj.io", rollout.name, rollout.namespace_)));
   if (rollout.action == "undo")
-    return check_undo(action, "rollouts.argoproj.io", {rollout.name, rollout.namespace_}, argo::undo_rollout);
-  TRY_VOID(ask(action, kubectl_exists("rollouts.argoproj.io", rollout.name, rollout.namespace_)));
+    return check_undo(action, present, {rollout.name, rollout.namespace_}, argo::undo_rollout, told);
+  if (rollout.action == "abort" && argo::is_fully_promoted(present))
+    told.warnings.push_back(
+        fmt::format("to {} has no effect now: it is fully promoted, so there is nothing to abort (`action: undo` goes "
+                    "back to the revision before)",
+                    to_text(action)));
+  TRY_VOID(check_help(action));
   return check_may(action, planned_calls(action)[0]);
 }
 
-Result<> check_action(const RollbackAction& action) {
-  if (const auto* http = std::get_if<HttpAction>(&action.what)) return check_http(action, *http);
-  const auto* command = std::get_if<CommandAction>(&action.what);
-  if (!command) return check_cluster(action);
-  if (can_execute(command->argv[0])) return {};
-  return refuse(action, fmt::format("{} is no program that can be executed", command->argv[0]),
+Result<> check(const RollbackAction& action, const CommandAction& command, Sendable&) {
+  if (find_program(command.argv[0])) return {};
+  return refuse(action, fmt::format("{} is no program that can be executed", command.argv[0]),
                 "give its full path or put it on the PATH");
+}
+
+Result<> check(const RollbackAction& action, const HttpAction& http, Sendable&) { return check_http(action, http); }
+
+Result<Sendable> check_all(const std::vector<RollbackAction>& actions) {
+  Sendable told;
+  for (const RollbackAction& action : actions) {
+    if (!planned_calls(action).empty() && !find_program("kubectl"))
+      return refuse(action, "kubectl is not on the PATH", "install kubectl and give it access to the cluster");
+    TRY_VOID(std::visit([&](const auto& what) { return check(action, what, told); }, action.what));
+  }
+  return told;
+}
+
+json::Array texts(const std::vector<std::string>& all) { return json::Array(all.begin(), all.end()); }
+
+std::string packed(const Result<Sendable>& answer) {
+  if (answer) return json::write(json::Object{{"notes", texts(answer->notes)}, {"warnings", texts(answer->warnings)}});
+  const Error& error = answer.error();
+  return json::write(
+      json::Object{{"code", static_cast<int>(error.code)}, {"what", error.message()}, {"hint", error.advice()}});
+}
+
+Result<Sendable> unpacked(const std::string& answer) {
+  json::Document document = TRY(json::parse_document(answer));
+  json::Reader root(document);
+  if (auto code = TRY(root.find("code"))) {
+    auto number = static_cast<Errc>(TRY(code->integer(0, 255)));
+    return fail(number, TRY(TRY(root.at("what")).text()), std::string(document.value.at("hint").as_string()));
+  }
+  return Sendable{TRY(TRY(root.at("notes")).texts()), TRY(TRY(root.at("warnings")).texts())};
 }
 
 }  // namespace
 
-Result<> check(const std::vector<RollbackAction>& actions) {
-  for (const RollbackAction& action : actions) TRY_VOID(check_action(action));
-  return {};
+Result<Sendable> check(const std::vector<RollbackAction>& actions) {
+  return unpacked(TRY(sys::without_capabilities([&] { return packed(check_all(actions)); })));
 }
 
 }  // namespace ordeal::rollback

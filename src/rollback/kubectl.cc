@@ -56,19 +56,29 @@ Argv kubectl_patch(const argo::ApiCall& call) {
   return argv;
 }
 
+Argv kubectl_abort(const argo::ApiCall& call) {
+  Argv argv = kubectl_patch(call);
+  argv.insert(argv.end(), {"-o", "jsonpath={.status.currentPodHash}/{.status.stableRS}"});
+  return argv;
+}
+
+bool is_nothing_to_abort(std::string_view hashes) {
+  size_t slash = hashes.find('/');
+  return slash != std::string_view::npos && slash > 0 && trim(hashes.substr(slash + 1)) == hashes.substr(0, slash);
+}
+
 Argv kubectl_get(const std::string& resource, const std::string& name, const std::string& namespace_) {
-  Argv argv{"kubectl", "get", resource};
-  if (!name.empty()) argv.push_back(name);
-  argv.insert(argv.end(), {"-n", namespace_, "-o", "json"});
+  return {"kubectl", "get", resource, name, "-n", namespace_, "-o", "json"};
+}
+
+Argv kubectl_replica_sets(const std::string& selector, const std::string& namespace_) {
+  Argv argv{"kubectl", "get", "replicasets.apps", "-n", namespace_, "-o", "json"};
+  if (!selector.empty()) argv.insert(argv.end(), {"-l", selector});
   return argv;
 }
 
 Argv kubectl_undo_deployment(const DeploymentAction& action) {
   return {"kubectl", "rollout", "undo", "deployment/" + action.name, "-n", action.namespace_};
-}
-
-Argv kubectl_exists(const std::string& resource, const std::string& name, const std::string& namespace_) {
-  return {"kubectl", "get", resource, name, "-n", namespace_, "-o", "name", kCheckTimeout};
 }
 
 Argv kubectl_may(const argo::ApiCall& call) {
@@ -79,6 +89,8 @@ Argv kubectl_may(const argo::ApiCall& call) {
   return argv;
 }
 
+Argv kubectl_help() { return {"kubectl", "patch", "--help"}; }
+
 std::string target_of(const argo::ApiCall& call) {
   Place place = place_of(call.path);
   return fmt::format("{}{}.{}/{} in {}", place.subresource.empty() ? "" : "the " + place.subresource + " of ",
@@ -87,6 +99,20 @@ std::string target_of(const argo::ApiCall& call) {
 
 bool is_no_subresource(std::string_view output) {
   return output.find("the server could not find the requested resource") != std::string_view::npos;
+}
+
+std::string result_of(const net::ChildResult& ended) {
+  bool old = ended.output.find("unknown flag: --subresource") != std::string::npos;
+  return old ? kTooOld : net::to_text(ended);
+}
+
+bool succeeded(const net::ChildResult& ended) { return !ended.timed_out && ended.exit_code == 0; }
+
+Result<json::Value> answer_of(const net::ChildResult& ended) {
+  if (ended.cut) return fail(Errc::kSystem, fmt::format("kubectl's answer is longer than {} MiB", kMostAnswer >> 20));
+  auto value = json::parse(ended.out);
+  if (!value) return fail(Errc::kSystem, "kubectl's answer cannot be read: " + value.error().what);
+  return value;
 }
 
 }  // namespace ordeal::rollback

@@ -27,7 +27,8 @@ class Rollback : public Actuator {
                                                   Callback done);
   ~Rollback() override;
 
-  // Begins with the first action. Programs find ORDEAL_RUN and ORDEAL_BREACH (the reason) in their environment.
+  // Begins with the first action; asked again it does nothing. Programs find ORDEAL_RUN and ORDEAL_BREACH (the reason)
+  // in their environment.
   void act(const std::string& why) override;
   int descriptor() const;
   void dispatch();
@@ -41,8 +42,14 @@ class Rollback : public Actuator {
 // What plan and the record show of an action: what it does, and its argv, request or API calls.
 json::Object describe(const RollbackAction& action);
 
+// What a person should know of actions that can be sent.
+struct Sendable {
+  std::vector<std::string> notes;     // the revision that an undo goes back to
+  std::vector<std::string> warnings;  // what would have no effect now
+};
 // Whether each action can be sent: the program is there, the server takes connections, kubectl finds the object and may
-// patch it. Reads only; blocks up to some seconds. kRefused names the action and says what to do.
-Result<> check(const std::vector<RollbackAction>& actions);
+// patch it. Reads only; blocks up to some seconds. It is asked in a child without capabilities, since a run has none
+// when it acts (fork: call it before the first thread is made). kRefused names the action and says what to do.
+Result<Sendable> check(const std::vector<RollbackAction>& actions);
 
 }  // namespace ordeal::rollback

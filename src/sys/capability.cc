@@ -1,16 +1,21 @@
 #include "sys/capability.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace ordeal::sys {
 namespace {
@@ -58,6 +63,27 @@ constexpr std::array<std::string_view, 41> kNames{"CHOWN",
                                                   "BPF",
                                                   "CHECKPOINT_RESTORE"};
 
+[[noreturn]] void answer(int to, pid_t parent, const std::function<std::string()>& ask) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != parent || !drop_all_capabilities()) ::_exit(1);
+  std::string text = ask();
+  for (size_t at = 0; at < text.size();) {
+    ssize_t sent = ::write(to, text.data() + at, text.size() - at);
+    if (sent < 0 && errno != EINTR) ::_exit(1);
+    at += static_cast<size_t>(std::max<ssize_t>(sent, 0));
+  }
+  ::_exit(0);
+}
+
+std::string read_all(int fd) {
+  std::string text;
+  std::array<char, 4096> chunk;
+  ssize_t got = 0;
+  while ((got = ::read(fd, chunk.data(), chunk.size())) > 0 || (got < 0 && errno == EINTR))
+    text.append(chunk.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  return text;
+}
+
 }  // namespace
 
 Result<std::set<std::string>> parse_capabilities(std::string_view hexadecimal) {
@@ -87,6 +113,22 @@ Result<> drop_all_capabilities() {
   __user_cap_data_struct none[2]{};
   if (::syscall(SYS_capset, &header, none) < 0) return fail_errno("cannot drop the capabilities");
   return {};
+}
+
+Result<std::string> without_capabilities(const std::function<std::string()>& ask) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return fail_errno("cannot make a pipe");
+  UniqueFd ours(ends[0]), theirs(ends[1]);
+  pid_t parent = ::getpid(), child = ::fork();
+  if (child < 0) return fail_errno("cannot fork");
+  if (child == 0) answer(theirs.get(), parent, ask);
+  theirs.reset();
+  std::string text = read_all(ours.get());
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status != 0) return fail(Errc::kInternal, "the process without capabilities did not answer");
+  return text;
 }
 
 }  // namespace ordeal::sys

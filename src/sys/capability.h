@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -18,5 +19,8 @@ Result<std::set<std::string>> effective_capabilities(pid_t pid = 0);
 Result<std::set<std::string>> parse_capabilities(std::string_view hexadecimal);
 // Effective, permitted, inheritable and ambient sets become empty, and no program started later gains any.
 Result<> drop_all_capabilities();
+// What `ask` says in a child of ours that has dropped them. It is a fork without exec: call it before the first thread
+// is made.
+Result<std::string> without_capabilities(const std::function<std::string()>& ask);
 
 }  // namespace ordeal::sys

@@ -12,7 +12,7 @@
 
 #include <array>
 
-#include "base/text.h"
+#include "base/file.h"
 
 namespace ordeal::sys {
 namespace {
@@ -25,16 +25,6 @@ Result<Pipe> make_pipe() {
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC) < 0) return fail_errno("cannot make a pipe");
   return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
-
-std::string find_program(const std::string& name) {
-  if (name.find('/') != name.npos) return name;
-  const char* path = ::getenv("PATH");
-  for (std::string_view folder : split_words(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin", ":")) {
-    std::string candidate = fmt::format("{}/{}", folder, name);
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return name;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -126,7 +116,10 @@ std::string ExitStatus::text() const {
 Result<Child> Child::start(const SpawnOptions& options) {
   if (options.argv.empty()) return fail(Errc::kInvalidInput, "no program to start");
   Prepared prepared;
-  prepared.program = find_program(options.program.empty() ? options.argv[0] : options.program);
+  const std::string& name = options.program.empty() ? options.argv[0] : options.program;
+  auto program = find_program(name);
+  if (!program) return fail_errno("cannot start " + name);
+  prepared.program = std::move(*program);
   prepared.argv = pointers(options.argv);
   if (options.environment) {
     prepared.environment = pointers(*options.environment);

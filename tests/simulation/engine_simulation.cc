@@ -28,6 +28,8 @@ struct Weather {
   Nanos slow_look{0};    // at most
   std::optional<BootTime> engine_dies, guard_dies, halt, breach_from, gone_at, breaks_at;
   bool proven = true;
+  bool unclean = false;  // a fault cannot be removed
+  bool hung = false;     // the guard never says that anything is reverted
 };
 
 Weather draw_weather(Random& random) {
@@ -47,6 +49,8 @@ Weather draw_weather(Random& random) {
   weather.gone_at = sometimes(0.15);
   weather.breaks_at = sometimes(0.15);
   weather.proven = random.below(8) != 0;
+  weather.unclean = random.below(12) == 0;
+  weather.hung = random.below(12) == 0;
   return weather;
 }
 
@@ -152,7 +156,10 @@ class SimulatedRun {
   }
 
   void feed(const engine::Event& event) {
-    if (engine_alive_ && !machine_.finished()) carry_out(machine_.handle(now_, event));
+    if (!engine_alive_ || machine_.finished()) return;
+    const auto* reverted = std::get_if<engine::Reverted>(&event);
+    told_unclean_ |= reverted && !reverted->clean;
+    carry_out(machine_.handle(now_, event));
   }
 
   void tick() {
@@ -192,12 +199,15 @@ class SimulatedRun {
       if (!guard_alive_) return;
       reverting_ = true;
       end_all(why);
-      to_engine(engine::NothingInForce{});
+      if (!weather_.hung) to_engine(engine::NothingInForce{});
     });
   }
   void perform(const engine::Act&) {
     EXPECT_TRUE(in_force_.empty()) << "the rollback began while the fault was in force";
     EXPECT_FALSE(acting_) << "the rollback began twice";
+    EXPECT_FALSE(told_unclean_) << "the rollback began although a fault could not be removed";
+    EXPECT_FALSE(weather_.hung && guard_alive_ && !hit_.empty())
+        << "the rollback began although nobody knows whether the fault is off";
     acting_ = true;
     BootTime end = now_;
     for (size_t i = 0; i < actions_; ++i) {
@@ -245,11 +255,12 @@ class SimulatedRun {
     auto found = in_force_.find(impact);
     if (found == in_force_.end()) return;
     claims_.erase(found->second.claim);
-    engine::Reverted event{
-        impact, true, broken, why, "", found->second.applied, now_, 1ms, Proof{weather_.proven, "", "no", 0, 0, ""}};
+    Proof proof{weather_.proven, "", "no", 0, 0, ""};
+    bool clean = !weather_.unclean;
+    engine::Reverted event{impact, clean, broken, why, clean ? "" : "busy", found->second.applied, now_, 1ms, proof};
     in_force_.erase(found);
     ledger_.ended(impact);
-    to_engine(event);
+    if (!weather_.hung) to_engine(event);
   }
   void end_all(const std::string& why) {
     if (!guard_alive_) return;
@@ -322,7 +333,7 @@ class SimulatedRun {
   BootTime now_{};
   BootTime renewed_{};
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
-  bool acting_ = false;
+  bool acting_ = false, told_unclean_ = false;
   size_t acted_ = 0, acted_at_the_end_ = 0;
   bool good_look_during_ = false, breach_seen_during_ = false, broke_ = false;
   std::map<int, InForce> in_force_;

@@ -154,25 +154,52 @@ json::Value parsed(const std::string& text) { return json::parse_yaml(text)->val
 struct PromoteRow {
   const char* what;
   const char* object;
-  std::vector<std::string> bodies;
+  std::vector<std::string> bodies;  // of status and of spec; without any, there is nothing to promote
+  const char* unified = "";
 };
+constexpr const char* kUnpause = R"({"spec":{"paused":false}})";
+constexpr const char* kClear = R"({"status":{"pauseConditions":null}})";
+constexpr const char* kUnpauseAndClear = R"({"spec":{"paused":false},"status":{"pauseConditions":null}})";
+// In the order and with the bodies of pkg/kubectl-argo-rollouts/cmd/promote.
 TEST(Patch, PromotesByWhatTheRolloutWaitsFor) {
   // clang-format off
   const PromoteRow kRows[] = {
-      {"a pause", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {pauseConditions: [{reason: CanaryPauseStep}], currentStepIndex: 0}}", {R"({"status":{"pauseConditions":null}})"}},
-      {"an inconclusive analysis", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {controllerPause: true, pauseConditions: [{reason: x}], currentStepIndex: 0, canary: {currentStepAnalysisRunStatus: {status: Inconclusive}}}}", {R"({"status":{"pauseConditions":null,"controllerPause":false,"currentStepIndex":1}})"}},
-      {"a running step", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {currentStepIndex: 1}}", {R"({"status":{"pauseConditions":null,"currentStepIndex":2}})"}},
-      {"the last step", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {currentStepIndex: 2}}", {R"({"status":{"pauseConditions":null,"currentStepIndex":2}})"}},
-      {"spec.paused", "{spec: {paused: true, strategy: {blueGreen: {}}}}", {R"({"spec":{"paused":false}})"}},
+      {"a pause", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {pauseConditions: [{reason: CanaryPauseStep}], currentStepIndex: 0}}", {kClear}, kUnpauseAndClear},
+      {"an inconclusive analysis", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {controllerPause: true, pauseConditions: [{reason: x}], currentStepIndex: 0, canary: {currentStepAnalysisRunStatus: {status: Inconclusive}}}}", {R"({"status":{"pauseConditions":null,"controllerPause":false,"currentStepIndex":1}})"}, kUnpauseAndClear},
+      {"a running step", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {currentStepIndex: 1}}", {R"({"status":{"pauseConditions":null,"currentStepIndex":2}})"}, R"({"spec":{"paused":false},"status":{"pauseConditions":null,"currentStepIndex":2}})"},
+      {"the last step", "{spec: {strategy: {canary: {steps: [a, b]}}}, status: {currentStepIndex: 2}}", {R"({"status":{"pauseConditions":null,"currentStepIndex":2}})"}, R"({"spec":{"paused":false},"status":{"pauseConditions":null,"currentStepIndex":2}})"},
+      {"spec.paused", "{spec: {paused: true, strategy: {blueGreen: {}}}}", {kUnpause}, kUnpauseAndClear},
+      {"both, status first", "{spec: {paused: true, strategy: {blueGreen: {}}}, status: {pauseConditions: [{reason: x}]}}", {kClear, kUnpause}, kUnpauseAndClear},
       {"nothing", "{spec: {strategy: {blueGreen: {}}}}", {}},
   };
+  const PromoteRow kFull[] = {
+      {"what is not promoted yet", "{status: {currentPodHash: b, stableRS: a}}", {R"({"status":{"promoteFull":true}})"}, R"({"spec":{"paused":false},"status":{"promoteFull":true}})"},
+      {"and paused", "{spec: {paused: true}, status: {currentPodHash: b, stableRS: a}}", {R"({"status":{"promoteFull":true}})", kUnpause}, R"({"spec":{"paused":false},"status":{"promoteFull":true}})"},
+      {"what is promoted already", "{status: {currentPodHash: a, stableRS: a}}", {}},
+  };
   // clang-format on
-  for (const PromoteRow& row : kRows) {
-    auto calls = promote_rollout(kApi, parsed(row.object));
-    EXPECT_EQ(calls.has_value(), !row.bodies.empty()) << row.what;
-    for (size_t i = 0; calls && i < calls->size(); ++i)
-      EXPECT_EQ(json::write((*calls)[i].body), row.bodies.at(i)) << row.what;
-  }
+  auto look_at = [](const PromoteRow& row, bool fully) {
+    auto promotion = promote_rollout(kApi, parsed(row.object), fully);
+    ASSERT_EQ(promotion.has_value(), !row.bodies.empty()) << row.what;
+    if (!promotion) return;
+    std::vector<std::string> bodies;
+    for (const auto& call : {promotion->status, promotion->spec})
+      if (call) bodies.push_back(json::write(call->body));
+    EXPECT_EQ(bodies, row.bodies) << row.what;
+    EXPECT_EQ(json::write(promotion->unified.body), row.unified) << row.what;
+    EXPECT_FALSE(promotion->unified.path.ends_with("/status")) << row.what;
+  };
+  for (const PromoteRow& row : kRows) look_at(row, false);
+  for (const PromoteRow& row : kFull) look_at(row, true);
+}
+
+TEST(Patch, SelectsByTheObjectsOwnLabels) {
+  EXPECT_EQ(selector_of(parsed("{spec: {selector: {matchLabels: {app: api, tier: web}}}}")), "app=api,tier=web");
+  EXPECT_EQ(selector_of(parsed("{spec: {selector: {matchLabels: {app: api}, matchExpressions: [{key: a, operator: In, "
+                               "values: [x, y]}, {key: b, operator: NotIn, values: [z]}, {key: c, operator: Exists}, "
+                               "{key: d, operator: DoesNotExist}]}}}")),
+            "app=api,a in (x,y),b notin (z),c,!d");
+  EXPECT_EQ(selector_of(parsed("{spec: {workloadRef: {kind: Deployment, name: api}}}")), "");
 }
 
 std::string replica_set(const char* owner, const char* revision, const char* image, const char* hash,
@@ -205,6 +232,9 @@ TEST(Undo, GoesBackToTheRevisionBefore) {
   EXPECT_EQ(error_of(undo_rollout(
                 kApi, parsed("{metadata: {uid: u1}, spec: {workloadRef: {kind: PodTemplate, name: x}}}"), sets)),
             "the Rollout's pods come from a PodTemplate, not from a Deployment");
+  EXPECT_EQ(error_of(undo_rollout(
+                kApi, parsed("{metadata: {uid: u1}, spec: {workloadRef: {kind: Deployment, name: --token=x}}}"), sets)),
+            "\"--token=x\" is no name of a Deployment");
   EXPECT_EQ(error_of(undo_rollout(kApi, parsed("{metadata: {uid: other}}"), sets)),
             "there is no earlier revision to go back to");
   EXPECT_EQ(error_of(undo_rollout(kApi, rollout, parsed("{}"))), "expected a list of ReplicaSets");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "model/rollback.h"
 
 namespace ordeal::argo {
 namespace {
@@ -38,18 +39,41 @@ ApiCall status_call(const ObjectRef& rollout, Object status) {
 }
 
 // What a promotion clears: a pause, an inconclusive analysis, or the present step.
-std::optional<Object> promotion_of(const Value& object) {
+struct Cleared {
+  std::optional<Object> status;
+  bool steps = false;  // it goes on to the next one
+};
+Cleared clear(const Value& object) {
   bool paused = length(look(object, {"status", "pauseConditions"})) > 0;
   bool canary = look(object, {"spec", "strategy", "canary"}) != nullptr;
   auto steps = static_cast<int64_t>(length(look(object, {"spec", "strategy", "canary", "steps"})));
   int64_t next = std::min(whole(look(object, {"status", "currentStepIndex"})) + 1, steps);
   std::string step_run = text(look(object, {"status", "canary", "currentStepAnalysisRunStatus", "status"}));
   bool controller_pause = is_true(look(object, {"status", "controllerPause"}));
-  if (canary && step_run == "Inconclusive" && paused && controller_pause)
-    return Object{{"pauseConditions", nullptr}, {"controllerPause", false}, {"currentStepIndex", next}};
-  if (paused) return Object{{"pauseConditions", nullptr}};
-  if (canary && steps > 0) return Object{{"pauseConditions", nullptr}, {"currentStepIndex", next}};
-  return std::nullopt;
+  if (canary && step_run == "Inconclusive" && paused && controller_pause) {
+    if (steps == 0) return {};
+    return {Object{{"pauseConditions", nullptr}, {"controllerPause", false}, {"currentStepIndex", next}}};
+  }
+  if (paused) return {Object{{"pauseConditions", nullptr}}};
+  if (canary && steps > 0) return {Object{{"pauseConditions", nullptr}, {"currentStepIndex", next}}, true};
+  return {};
+}
+
+Object unpaused() { return {{"paused", false}}; }
+
+ApiCall unified_call(const ObjectRef& rollout, Object status) {
+  return {"PATCH", rollout_path(rollout), kMerge, Object{{"spec", unpaused()}, {"status", std::move(status)}}};
+}
+
+// "a=b", and of matchExpressions "a in (b,c)", "!a".
+std::string requirement_of(const Value& expression) {
+  std::string key = text(look(expression, {"key"})), op = text(look(expression, {"operator"})), values;
+  if (op == "Exists") return key;
+  if (op == "DoesNotExist") return "!" + key;
+  const Value* list = look(expression, {"values"});
+  if (list && list->is_array())
+    for (const Value& value : list->get_array()) values += (values.empty() ? "" : ",") + text(&value);
+  return fmt::format("{} {} ({})", key, op == "In" ? "in" : "notin", values);
 }
 
 struct Kind {
@@ -142,13 +166,38 @@ ApiCall terminate_analysis_run(const ObjectRef& run) {
           kMerge, Object{{"spec", Object{{"terminate", true}}}}};
 }
 
-Result<std::vector<ApiCall>> promote_rollout(const ObjectRef& rollout, const Value& object) {
-  std::vector<ApiCall> calls;
+Result<Promotion> promote_rollout(const ObjectRef& rollout, const Value& object, bool fully) {
+  Promotion promotion;
   if (is_true(look(object, {"spec", "paused"})))
-    calls.push_back({"PATCH", rollout_path(rollout), kMerge, Object{{"spec", Object{{"paused", false}}}}});
-  if (auto status = promotion_of(object)) calls.push_back(status_call(rollout, std::move(*status)));
-  if (calls.empty()) return fail(Errc::kNotFound, "the Rollout waits for nothing that could be promoted");
-  return calls;
+    promotion.spec = ApiCall{"PATCH", rollout_path(rollout), kMerge, Object{{"spec", unpaused()}}};
+  if (fully) {
+    promotion.unified = unified_call(rollout, {{"promoteFull", true}});
+    if (!is_fully_promoted(object)) promotion.status = promote_rollout_fully(rollout);
+  } else {
+    Cleared cleared = clear(object);
+    promotion.unified = unified_call(rollout, cleared.steps ? *cleared.status : Object{{"pauseConditions", nullptr}});
+    if (cleared.status) promotion.status = status_call(rollout, std::move(*cleared.status));
+  }
+  if (!promotion.status && !promotion.spec)
+    return fail(Errc::kNotFound, "the Rollout waits for nothing that could be promoted");
+  return promotion;
+}
+
+bool is_fully_promoted(const Value& rollout) {
+  std::string stable = text(look(rollout, {"status", "stableRS"}));
+  return !stable.empty() && stable == text(look(rollout, {"status", "currentPodHash"}));
+}
+
+std::string selector_of(const Value& object) {
+  std::vector<std::string> all;
+  const Value* labels = look(object, {"spec", "selector", "matchLabels"});
+  if (labels && labels->is_object())
+    for (const auto& [key, value] : labels->get_object())
+      all.push_back(fmt::format("{}={}", std::string_view(key), text(&value)));
+  const Value* expressions = look(object, {"spec", "selector", "matchExpressions"});
+  if (expressions && expressions->is_array())
+    for (const Value& expression : expressions->get_array()) all.push_back(requirement_of(expression));
+  return join(all, ",");
 }
 
 Result<Undo> undo_rollout(const ObjectRef& rollout, const Value& object, const Value& replica_sets) {
@@ -158,6 +207,8 @@ Result<Undo> undo_rollout(const ObjectRef& rollout, const Value& object, const V
   if (kind != "Deployment")
     return fail(Errc::kUnsupported, fmt::format("the Rollout's pods come from a {}, not from a Deployment", kind));
   ObjectRef deployment{text(look(*workload, {"name"})), rollout.namespace_};
+  if (!is_object_name(deployment.name))
+    return fail(Errc::kInvalidInput, fmt::format("\"{}\" is no name of a Deployment", deployment.name));
   return undo(kRollout, deployment_path(deployment), object, replica_sets);
 }
 

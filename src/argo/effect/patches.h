@@ -36,11 +36,21 @@ ApiCall promote_rollout_fully(const ObjectRef& rollout);
 ApiCall on_main_resource(ApiCall status_call);
 ApiCall terminate_analysis_run(const ObjectRef& run);
 
-// One step further, which depends on what the Rollout waits for: first the call on its spec, then on its status.
-Result<std::vector<ApiCall>> promote_rollout(const ObjectRef& rollout, const json::Value& object);
+// One step further, or `fully`, by what the Rollout waits for, as Argo's own kubectl plugin does it: first `status`,
+// then `spec`; where the subresource is not served, `unified` instead of both. kNotFound where there is nothing to
+// promote.
+struct Promotion {
+  std::optional<ApiCall> status, spec;
+  ApiCall unified;
+};
+Result<Promotion> promote_rollout(const ObjectRef& rollout, const json::Value& object, bool fully);
+// Its newest version is the stable one: an abort has no effect.
+bool is_fully_promoted(const json::Value& rollout);
 
 // Back to the pod template of the revision before (the second-highest among the ReplicaSets that the object owns).
 // Nothing to do when the template is that one already. `replica_sets` is a ReplicaSetList, or a List of them.
+// They can be asked for with the object's own label selector, for `kubectl get -l`; "" where it has none.
+std::string selector_of(const json::Value& object);
 struct Undo {
   std::optional<ApiCall> call;
   int64_t revision = 0;  // the one that it goes back to
