@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "cli/analysis_output.h"
+#include "cli/argo_expect.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 #include "expr/condition.h"
@@ -36,17 +37,6 @@ Result<argo::Manifest> read_manifest(const std::vector<std::string>& files) {
       if (auto added = argo::add_document(manifest, document, file); !added) return wrap(added.error(), file);
   }
   return manifest;
-}
-
-Result<std::map<std::string, std::string>> read_args(const std::vector<std::string>& given) {
-  std::map<std::string, std::string> args;
-  for (const std::string& arg : given) {
-    size_t equals = arg.find('=');
-    if (equals == 0 || equals == std::string::npos)
-      return fail(Errc::kInvalidInput, fmt::format("--arg: expected NAME=VALUE, found \"{}\"", arg));
-    args[arg.substr(0, equals)] = arg.substr(equals + 1);
-  }
-  return args;
 }
 
 Result<argo::TemplateRef> ref_of(const argo::Manifest& manifest, const std::string& name) {
@@ -86,7 +76,7 @@ Result<argo::Analysis> choose(const argo::Manifest& manifest, const std::vector<
 }
 
 // In strict these become Errors of each measurement, as in Argo.
-Result<> check_texts(const AnalysisRun& run) {
+Result<> check_conditions(const AnalysisRun& run) {
   for (const argo::Metric& metric : run.metrics()) {
     auto refuse = [&](const char* field, const Error& error) {
       return fail(Errc::kInvalidInput, fmt::format("line {}: {}: {}", argo::line_in(metric.origin, field),
@@ -98,10 +88,19 @@ Result<> check_texts(const AnalysisRun& run) {
               text->empty() ? Result<>() : expr::Condition::parse(*text, expr::Dialect::kArgo).map([](auto&&) {});
           !parsed)
         return refuse(field, parsed.error());
-    auto query = promql::parse(metric.prometheus.query);
-    if (!query && query.error().code != Errc::kUnsupported) return refuse("provider.prometheus.query", query.error());
   }
   return {};
+}
+
+Result<AnalysisRun> create_run(const argo::RunSpec& spec, bool strict) {
+  AnalysisRun run = TRY(AnalysisRun::create(spec.spec, strict ? Mode::kStrict : Mode::kCompat));
+  if (!strict) TRY_VOID(check_conditions(run));
+  return run;
+}
+
+void warn_of_queries(const AnalysisRun& run, const AnalysisOutput& output) {
+  for (const argo::Metric& metric : run.metrics())
+    if (auto query = promql::parse(metric.prometheus.query); !query) output.warn_of_query(metric, query.error());
 }
 
 // Asks what the run wants to know, and tells it the answers, the time and a signal.
@@ -113,8 +112,8 @@ class Conductor {
     if (const char* address = std::getenv("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS")) environment_ = address;
   }
 
-  void play() {
-    perform(run_.start(now()));
+  void play(bool terminated) {
+    perform(terminated ? run_.handle(now(), argo::Terminate{}) : run_.start(now()));
     while (!run_.finished()) {
       wait();
       signalfd_siginfo info{};
@@ -189,8 +188,10 @@ class Conductor {
   std::vector<std::pair<size_t, argo::Measurement>> answers_;
 };
 
-ExitCode exit_code(argo::Phase phase) {
-  if (phase == argo::Phase::kSuccessful) return ExitCode::kHeld;
+// Nothing that was not proven counts as held.
+ExitCode exit_code(const AnalysisRun& run) {
+  argo::Phase phase = run.phase();
+  if (phase == argo::Phase::kSuccessful) return doubts(run).empty() ? ExitCode::kHeld : ExitCode::kInconclusive;
   return phase == argo::Phase::kFailed ? ExitCode::kDeviated : ExitCode::kInconclusive;
 }
 
@@ -201,14 +202,16 @@ Result<ExitCode> run_analysis(const AnalysisOptions& options) {
   argo::Manifest manifest = TRY(read_manifest(options.files));
   argo::Analysis analysis = TRY(choose(manifest, options.templates));
   argo::RunSpec spec = TRY(argo::prepare_analysis(manifest, analysis, TRY(read_args(options.args))));
-  AnalysisRun run = TRY(AnalysisRun::create(spec.spec, options.strict ? Mode::kStrict : Mode::kCompat));
-  if (!options.strict) TRY_VOID(check_texts(run));
+  auto created = create_run(spec, options.strict);
+  if (!created) return tl::unexpected(argo::redact(created.error(), spec.secrets));
+  AnalysisRun& run = *created;
   UniqueFd signals = TRY(take_signals());
   AnalysisOutput output(options, analysis, spec);
   output.begin(run);
-  Conductor(run, options, output, TRY(net::HttpClient::create()), std::move(signals)).play();
+  if (!options.strict) warn_of_queries(run, output);
+  Conductor(run, options, output, TRY(net::HttpClient::create()), std::move(signals)).play(spec.terminated);
   output.end(run);
-  return exit_code(run.phase());
+  return exit_code(run);
 }
 
 }  // namespace

@@ -42,16 +42,6 @@ json::Object summary_of(const MetricResult& result, const std::vector<std::strin
           {"error", result.error},     {"metadata", json::Object{{"ResolvedPrometheusQuery", query}}}};
 }
 
-// Argo calls a run Successful that was ended before anything violated a limit, whatever was measured.
-std::vector<std::string> doubts(const argo::AnalysisRun& run) {
-  std::vector<std::string> notes;
-  for (const MetricResult& result : run.results())
-    if (run.phase() == argo::Phase::kSuccessful && !result.dry_run && result.successful == 0)
-      notes.push_back(fmt::format("\"{}\" was never Successful: {} measurements, {} errors", result.name,
-                                  result.count + result.error, result.error));
-  return notes;
-}
-
 // What the Rollout does then, one sentence each.
 std::vector<std::string> consequences(const argo::Analysis& analysis, const argo::AnalysisRun& run) {
   if (!analysis.rollout) return {};
@@ -60,11 +50,20 @@ std::vector<std::string> consequences(const argo::Analysis& analysis, const argo
   if (reaction.reaction == argo::RolloutReaction::kGoOn) return {name + " would go on"};
   if (reaction.reaction == argo::RolloutReaction::kPause) return {name + " would pause (" + reaction.reason + ")"};
   std::vector<std::string> sentences{name + " would abort: " + reaction.reason};
-  for (const std::string& sentence : argo::abort_effect(*analysis.rollout).sentences) sentences.push_back(sentence);
+  for (const std::string& sentence : argo::abort_effect(*analysis.rollout)) sentences.push_back(sentence);
   return sentences;
 }
 
 }  // namespace
+
+std::vector<std::string> doubts(const argo::AnalysisRun& run) {
+  std::vector<std::string> notes;
+  for (const MetricResult& result : run.results())
+    if (run.phase() == argo::Phase::kSuccessful && !result.dry_run && result.successful == 0)
+      notes.push_back(fmt::format("\"{}\" was never Successful: {} measurements, {} errors", result.name,
+                                  result.count + result.error, result.error));
+  return notes;
+}
 
 std::string AnalysisOutput::hide_secrets(const std::string& text) const { return argo::redact(text, spec_.secrets); }
 
@@ -75,8 +74,8 @@ void AnalysisOutput::begin(const argo::AnalysisRun& run) const {
   fmt::print("Analysis  {} ({})\n", analysis_.name, options_.strict ? "strict" : "compat");
   for (size_t i = 0; i < run.metrics().size(); ++i) {
     const Metric& metric = run.metrics()[i];
-    fmt::print("Metric    {}: {}, {}{}\n", metric.name, schedule_of(metric), hide_secrets(conditions_of(metric)),
-               run.results()[i].dry_run ? " (dry run)" : "");
+    std::string line = fmt::format("{}: {}, {}", metric.name, schedule_of(metric), conditions_of(metric));
+    fmt::print("Metric    {}{}\n", hide_secrets(line), run.results()[i].dry_run ? " (dry run)" : "");
   }
   std::fflush(stdout);
 }
@@ -90,15 +89,20 @@ void AnalysisOutput::measured(const argo::AnalysisRun& run, size_t index, const 
                         {"metric", metric.name},      {"phase", to_text(measurement.phase)},
                         {"value", measurement.value}, {"message", measurement.message}};
     json::Array warnings;
-    for (const std::string& warning : measurement.warnings) warnings.push_back(json::Value(warning));
+    for (const std::string& warning : measurement.warnings) warnings.push_back(json::Value(hide_secrets(warning)));
     if (!warnings.empty()) object["metadata"] = json::Object{{"warnings", std::move(warnings)}};
     return print_line(std::move(object));
   }
   std::string clock = rfc3339(now).substr(11, 8);
   fmt::print("{}  {}  {:<12}  {}{}\n", clock, metric.name, to_text(measurement.phase), measurement.value,
              measurement.message);
-  for (const std::string& warning : measurement.warnings) fmt::print("          {}\n", warning);
+  for (const std::string& warning : measurement.warnings) fmt::print("          {}\n", hide_secrets(warning));
   std::fflush(stdout);
+}
+
+void AnalysisOutput::warn_of_query(const argo::Metric& metric, const Error& error) const {
+  fmt::print(stderr, "ordeal: warning: Ordeal cannot read the query of {} (the Prometheus may): {}\n", metric.name,
+             hide_secrets(error.message()));
 }
 
 void AnalysisOutput::warn_of_unwrapping(const Metric& metric) {

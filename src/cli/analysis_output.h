@@ -10,6 +10,10 @@
 
 namespace ordeal::cli {
 
+// Argo calls a run Successful that was ended before anything violated a limit, whatever was measured: the metrics of
+// which nothing says that they are well.
+std::vector<std::string> doubts(const argo::AnalysisRun& run);
+
 class AnalysisOutput {
  public:
   AnalysisOutput(const AnalysisOptions& options, const argo::Analysis& analysis, const argo::RunSpec& spec)
@@ -20,6 +24,9 @@ class AnalysisOutput {
   // Its phase, and what the Rollout does then.
   void end(const argo::AnalysisRun& run) const;
   std::string hide_secrets(const std::string& text) const;
+
+  // Of a query that our parser does not know; a Prometheus may.
+  void warn_of_query(const argo::Metric& metric, const Error& error) const;
 
  private:
   void warn_of_unwrapping(const argo::Metric& metric);

@@ -2,12 +2,17 @@
 // expectations; its address and the abort of its Rollout count where neither a flag nor a file of Ordeal's says other.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "cli/prepare.h"
 #include "json/yaml.h"
 
 namespace ordeal::cli {
+
+// Of --arg NAME=VALUE.
+Result<std::map<std::string, std::string>> read_args(const std::vector<std::string>& given);
 
 bool is_argo_file(const std::vector<json::Document>& documents);
 // Errors begin with the file's name.

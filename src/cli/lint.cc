@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/commands.h"
 
 namespace ordeal::cli {
@@ -29,6 +32,17 @@ void print_json(const Finding& finding) {
   fmt::print("{}\n", json::write(json::Value(std::move(object))));
 }
 
+// Beside the findings, where these are for a program.
+void tell_ignored(const std::vector<std::string>& ignored, bool json) {
+  constexpr size_t kMostNamed = 5;
+  if (ignored.empty()) return;
+  bool more = ignored.size() > kMostNamed;
+  std::vector<std::string> named(ignored.begin(), ignored.begin() + (more ? kMostNamed : ignored.size()));
+  fmt::print(json ? stderr : stdout, "Ignored: {}, of a kind that lint does not read: {}{}\n",
+             ignored.size() == 1 ? "1 object" : fmt::format("{} objects", ignored.size()), join(named, ", "),
+             more ? ", …" : "");
+}
+
 }  // namespace
 
 ExitCode lint_command(const std::vector<std::string>& files, bool json) {
@@ -39,12 +53,14 @@ ExitCode lint_command(const std::vector<std::string>& files, bool json) {
     sources.push_back({file, std::move(*text)});
   }
   size_t errors = 0;
-  std::vector<Finding> findings = argo::lint(sources);
+  std::vector<std::string> ignored;
+  std::vector<Finding> findings = argo::lint(sources, &ignored);
   for (const Finding& finding : findings) {
     errors += finding.severity == Finding::Severity::kError;
     json ? print_json(finding) : print_text(finding);
   }
   if (!json && findings.empty()) fmt::print("Nothing to say.\n");
+  tell_ignored(ignored, json);
   return errors > 0 ? ExitCode::kBadInput : ExitCode::kHeld;
 }
 

@@ -27,6 +27,8 @@ void add_experiment(CLI::App* command, RunOptions& options) {
   command->add_option("experiment", options.experiment, "The experiment, JSON or YAML")->required()->type_name("FILE");
   command->add_option("--expect", options.expect, "Expectations and sources, when the experiment has none")
       ->type_name("FILE");
+  command->add_option("--arg", options.args, "An argument of the Argo file of --expect; may be repeated")
+      ->type_name("NAME=VALUE");
   command->add_option("--inventory", options.inventory, "Which processes and containers stand for pods and labels")
       ->type_name("FILE");
   command

@@ -9,6 +9,7 @@ namespace ordeal::cli {
 struct RunOptions {
   std::string experiment;
   std::string expect;
+  std::vector<std::string> args;  // NAME=VALUE, of an Argo file in `expect`
   std::string inventory;
   std::vector<std::string> policies;
   std::string prometheus;

@@ -59,11 +59,17 @@ Result<> expect_objectives(const std::string& file, Prepared& prepared) {
   return {};
 }
 
+Result<> refuse_args(const RunOptions& options) {
+  if (options.args.empty()) return {};
+  return fail(Errc::kInvalidInput, "--arg gives an argument of an Argo file, and --expect names none");
+}
+
 Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
   std::string text = TRY(read_input(options.expect));
   auto documents = json::parse_documents(text);
   if (!documents) return wrap(documents.error(), options.expect);
   if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
+  TRY_VOID(refuse_args(options));
   if (slo::is_openslo(documents->front())) return expect_objectives(options.expect, prepared);
   TRY_VOID(
       read_document(options.expect, [&](json::Document& d) { return merge_expectations(prepared.experiment, d); }));
@@ -147,6 +153,7 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
   prepared.experiment = TRY(read_document(options.experiment, decode_experiment));
   resolve_slo(prepared.experiment, options.experiment);
+  if (options.expect.empty()) TRY_VOID(refuse_args(options));
   if (!options.expect.empty()) TRY_VOID(read_expectations(options, prepared));
   override_experiment(options, prepared.experiment);
   return {};

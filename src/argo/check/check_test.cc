@@ -67,7 +67,7 @@ const Row kRows[] = {
     {"R11 no condition", "", "sum(x)", "", "warning f.yaml:6: spec.metrics[0]: the metric has neither a successCondition nor a failureCondition"},
     {"R15 a condition that does not parse", "result <", "sum(x)", "", "error f.yaml:6: spec.metrics[0].successCondition: cannot read the condition \"result <\": column 9"},
     {"R15 a condition cut off by YAML", "all(result,", "sum(x)", "", "put the condition in quotes"},
-    {"R15 a query that does not parse", "all(result, # < 1)", "sum(x", "", "error f.yaml:6: spec.metrics[0].provider.prometheus.query: column 6"},
+    {"R15 a query that does not parse", "all(result, # < 1)", "sum(x", "", "warning f.yaml:6: spec.metrics[0].provider.prometheus.query: Ordeal cannot read the query: column 6"},
     {"R16 a text", "true", "\"a\"", "", "error f.yaml:6: spec.metrics[0].provider.prometheus.query: the query gives a text"},
     {"R20 default()", "default(result[0], 0) < 1", "sum(x)", "", "default() and isNil() look at the whole result"},
     {"R8 below a second", "all(result, # < 1)", "sum(x)", ", interval: 200ms", "an interval of 200ms is shorter than a second"},
@@ -152,9 +152,48 @@ TEST(Lint, OfOrdealsOwnFiles) {
   EXPECT_EQ(all_lines(kExperiment + "nam: y\n"), "error f.yaml:4: nam: unknown key \"nam\"; did you mean \"name\"?\n");
   EXPECT_EQ(all_lines("expect:\n- {query: 'sum(', condition: result < 1}\n"),
             "error f.yaml:2: expect[0].query: column 5: expected an expression, found the end of the query\n");
+  EXPECT_EQ(all_lines("sources: {prometheus: 'http://p'}\nexpect:\n- {query: 'newer(x)', condition: result < 1}\n"),
+            "warning f.yaml:3: expect[0].query: column 1: there is no function newer()\n")
+      << "a real Prometheus may know it";
   EXPECT_NE(all_lines("expect:\n- {query: 'count(kube_pod_status_phase)', condition: result > 1}\n")
                 .find("warning f.yaml:2: expect[0].query: count(kube_pod_status_phase…)"),
             std::string::npos);
+}
+
+TEST(Lint, UnfoldsAListAndNamesWhatItIgnores) {
+  std::vector<std::string> ignored;
+  auto findings = lint({{"f.yaml",
+                         "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: argoproj.io/v1alpha1, kind: "
+                         "AnalysisTemplate, metadata: {name: t}, spec: {}}\n- {apiVersion: argoproj.io/v1alpha1, kind: "
+                         "AnalysisTemplate, metadata: {name: u}, spek: {}}\n---\napiVersion: v1\nkind: Service\n"
+                         "metadata: {name: shop}\n"}},
+                       &ignored);
+  ASSERT_EQ(findings.size(), 2u);
+  EXPECT_EQ(line_of(findings[0]), "error f.yaml:4: spec: no metrics specified");
+  EXPECT_EQ(findings[1].line, 5);
+  EXPECT_EQ(ignored, std::vector<std::string>{"Service shop"});
+}
+
+TEST(Lint, OfARunThatIsTerminated) {
+  EXPECT_NE(all_lines("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: r}\nspec: {terminate: true, "
+                      "metrics: [{name: m, successCondition: 'result[0] < 1', provider: {prometheus: {address: "
+                      "'http://p', query: up}}}]}\n")
+                .find("warning f.yaml:4: spec.terminate: the run is terminated before it begins"),
+            std::string::npos);
+}
+
+// Each Rollout's references are followed once, not once for each template.
+TEST(Lint, OfManyTemplatesTakesNoLongTime) {
+  std::string text;
+  for (int i = 0; i < 800; ++i) {
+    std::string name = "t" + std::to_string(i);
+    text += rollout("canary: {analysis: {templates: [{templateName: " + name + "}]}, steps: [{pause: {}}]}");
+    text += template_text("interval: 1m, successCondition: 'all(result, # < 1)'", name) + "---\n";
+  }
+  BootTime begin = boot_now();
+  auto findings = lint({{"f.yaml", text}});
+  EXPECT_TRUE(findings.empty()) << line_of(findings[0]);
+  EXPECT_LT(boot_now() - begin, 10s);
 }
 
 TEST(Lint, IndexesABareResult) {
@@ -250,6 +289,7 @@ TEST(Expectations, AreRefusedWhereARunCannotKeepThem) {
       {"no address", with("{prometheus: {query: up}}"), "prometheus address is not configured"},
       {"another provider", with("{datadog: {query: up}}"), "the provider \"datadog\" is not supported by Ordeal, only prometheus is"},
       {"two servers", template_text("successCondition: 'result[0] < 1'") + "  - {name: n, successCondition: 'result[0] < 1', provider: {prometheus: {address: 'http://q', query: up}}}\n", "the metrics ask two servers, http://p and http://q; a run asks one"},
+      {"two servers with passwords", with("{prometheus: {address: 'http://a:s3cret@p', query: up}}") + "  - {name: n, successCondition: 'result[0] < 1', provider: {prometheus: {address: 'http://b:s3cret@q', query: up}}}\n", "the metrics ask two servers, http://a:***@p and http://b:***@q; a run asks one"},
       {"nothing but a dry run", template_text("successCondition: 'result[0] < 1'") + "  dryRun: [{metricName: m}]\n", "the file describes no metric that could be watched"},
   };
   // clang-format on
@@ -258,6 +298,41 @@ TEST(Expectations, AreRefusedWhereARunCannotKeepThem) {
     EXPECT_NE(found.find(row.error), std::string::npos) << row.what << ": " << found;
   }
   EXPECT_TRUE(derive(with("{prometheus: {query: up, headers: [{key: a, value: b}]}}"), {.own_source = true}));
+}
+
+TEST(Expectations, ASecretIsNeverPartOfThem) {
+  auto with = [](const char* query, const char* address) {
+    return std::string("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  args: "
+                       "[{name: token, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n  metrics:\n  - {name: m, "
+                       "successCondition: 'result[0] < 1', provider: {prometheus: {address: '") +
+           address + "', query: '" + query + "'}}}\n";
+  };
+  const DeriveOptions kGiven{.args = {{"token", "s3cret"}}};
+  EXPECT_EQ(error_of(derive(with("up", "http://p"))),
+            "args.token comes from the Secret s (key k), which Ordeal does not read");
+  EXPECT_TRUE(derive(with("up", "http://p"), kGiven));
+  for (auto [query, address] : {std::pair{"up{a=\"{{args.token}}\"}", "http://p"}, std::pair{"up", "http://{{args.token}}"},
+                                std::pair{"up", "{{args.token}}"}}) {
+    std::string found = error_of(derive(with(query, address), kGiven));
+    EXPECT_NE(found.find("it holds the value of a Secret"), std::string::npos) << found;
+    EXPECT_EQ(found.find("s3cret"), std::string::npos) << found;
+  }
+}
+
+TEST(Expectations, GivenArgumentsGoToWhoeverKnowsThem) {
+  std::string text = template_text("successCondition: 'result[0] < {{args.limit}}'", "t") + "  args: [{name: limit}]\n---\n" +
+                     template_text("successCondition: 'result[0] < 1'", "u").replace(0, 0, "");
+  auto derived = derive(text, {.args = {{"limit", "3"}}});
+  ASSERT_TRUE(derived) << error_of(derived);
+  EXPECT_EQ(derived->expect.at(0).condition, "result[0] < 3");
+  EXPECT_EQ(error_of(derive(text, {.args = {{"limit", "3"}, {"lemit", "3"}}})),
+            "--arg lemit: no analysis of the file has such an argument");
+}
+
+TEST(Expectations, OfATerminatedRunThereAreNone) {
+  EXPECT_EQ(error_of(derive("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: r}\nspec: {terminate: "
+                            "true, metrics: [{name: m, provider: {prometheus: {query: up}}}]}\n")),
+            "the file describes no metric that could be watched");
 }
 
 TEST(Expectations, OfTwoAnalysesOfOneTemplateKeepTheirNamesApart) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "argo/check/lint_metric.h"
 #include "argo/run/analyses.h"
@@ -65,6 +66,10 @@ class Deriver {
 
   Result<Derived> run() {
     for (const Analysis& analysis : analyses_of(manifest_)) TRY_VOID(take(analysis));
+    for (const auto& arg : options_.args)
+      if (!known_.count(arg.first))
+        return fail(Errc::kInvalidInput,
+                    fmt::format("--arg {}: no analysis of the file has such an argument", arg.first));
     if (made_.expect.empty()) return fail(Errc::kInvalidInput, "the file describes no metric that could be watched");
     for (const Rollout& rollout : manifest_.rollouts)
       if (!analyses_of(rollout).empty()) made_.rollouts.push_back(&rollout);
@@ -72,15 +77,35 @@ class Deriver {
   }
 
  private:
+  // Of several analyses each takes the arguments that it knows.
+  Result<RunSpec> prepare(const Analysis& analysis) {
+    std::map<std::string, std::string> given;
+    for (const std::string& name : TRY(argument_names(manifest_, analysis))) {
+      auto arg = options_.args.find(name);
+      if (arg != options_.args.end()) given.insert(*arg), known_.insert(name);
+    }
+    return prepare_analysis(manifest_, analysis, given);
+  }
+
   Result<> take(const Analysis& analysis) {
-    auto spec = prepare_analysis(manifest_, analysis, options_.args);
-    if (!spec) return tl::unexpected(spec.error());
+    RunSpec spec = TRY(prepare(analysis));
+    if (spec.terminated) {
+      made_.notes.push_back(fmt::format("{} is terminated and measures nothing", analysis.name));
+      return {};
+    }
+    auto taken = take(analysis, spec);
+    if (!taken) return tl::unexpected(redact(taken.error(), spec.secrets));
+    return {};
+  }
+
+  Result<> take(const Analysis& analysis, const RunSpec& spec) {
     std::vector<Metric> metrics;
-    for (const MetricTemplate& metric : spec->spec.metrics)
-      metrics.push_back(TRY(resolve_metric(metric, spec->spec.args)));
+    for (const MetricTemplate& metric : spec.spec.metrics)
+      metrics.push_back(TRY(resolve_metric(metric, spec.spec.args)));
+    for (const Metric& metric : metrics) TRY_VOID(refuse_secrets(metric, spec.secrets));
     TRY_VOID(validate_metrics(metrics));
-    auto dry_run = TRY(matching(spec->spec.dry_run, metrics, "dryRun"));
-    for (const std::string& name : spec->dropped)
+    auto dry_run = TRY(matching(spec.spec.dry_run, metrics, "dryRun"));
+    for (const std::string& name : spec.dropped)
       made_.warnings.push_back(
           fmt::format("{}: no template has an argument \"{}\"; it is dropped", analysis.name, name));
     for (const Metric& metric : metrics) {
@@ -90,6 +115,23 @@ class Deriver {
         made_.notes.push_back(fmt::format("the metric \"{}\" is a dry run and is not watched", metric.name));
       }
     }
+    return {};
+  }
+
+  // What becomes part of an expectation is shown and kept in the record. A login is neither.
+  Result<> refuse_secrets(const Metric& metric, const std::vector<std::string>& secrets) const {
+    auto holds = [&](const std::string& text) { return redact(text, secrets) != text; };
+    const std::pair<const char*, const std::string*> kShown[] = {
+        {"name", &metric.name},
+        {"successCondition", &metric.success_condition},
+        {"failureCondition", &metric.failure_condition},
+        {"interval", &metric.interval},
+        {"provider.prometheus.query", &metric.prometheus.query},
+        {"provider.prometheus.address", options_.own_source ? nullptr : &metric.prometheus.address}};
+    for (auto [field, text] : kShown)
+      if (text && holds(*text))
+        return refuse(metric, field,
+                      "it holds the value of a Secret, which a run would show and keep (`ordeal analysis` runs it)");
     return {};
   }
 
@@ -137,7 +179,8 @@ class Deriver {
     if (!made_.prometheus.empty() && made_.prometheus != question.address)
       return fail(
           Errc::kInvalidInput,
-          fmt::format("the metrics ask two servers, {} and {}; a run asks one", made_.prometheus, question.address),
+          fmt::format("the metrics ask two servers, {} and {}; a run asks one", without_password(made_.prometheus),
+                      without_password(question.address)),
           "give --prometheus URL");
     made_.prometheus = question.address;
     return {};
@@ -172,6 +215,7 @@ class Deriver {
   const Manifest& manifest_;
   const DeriveOptions& options_;
   Derived made_;
+  std::set<std::string> known_;  // of the arguments that were given
 };
 
 }  // namespace

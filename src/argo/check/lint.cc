@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <tuple>
 
 #include "argo/check/lint_metric.h"
@@ -35,16 +37,21 @@ class Linter {
     for (const json::Document& document : *documents) {
       if (!is_resource(document.value)) {
         read_own(file.name, document, documents->size());
-      } else if (auto added = add_document(manifest_, document, file.name); !added) {
-        add(finding_of(file.name, added.error()));
+        continue;
       }
+      for (const json::Document& one : unfold(document))
+        if (auto added = add_document(manifest_, one, file.name); !added)
+          add(finding_of(file.name, added.error()));
     }
   }
 
+  const std::vector<std::string>& ignored() const { return manifest_.ignored; }
+
   std::vector<Finding> finish() {
+    find_users();
     for (const Rollout& rollout : manifest_.rollouts) look_at(rollout);
     for (const Template& made : manifest_.templates) look_at(made);
-    for (const Template& run : manifest_.runs) look_at(run);
+    for (const Template& run : manifest_.runs) look_at_run(run);
     std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
       return std::tie(a.file, a.line) < std::tie(b.file, b.line);
     });
@@ -69,25 +76,36 @@ class Linter {
     Result<> decoded = is_experiment ? decode_experiment(document).map([&](Experiment e) { experiment = std::move(e); })
                                      : merge_expectations(experiment, document);
     if (!decoded) return add(finding_of(file, decoded.error()));
-    for (size_t i = 0; i < experiment.expect.size(); ++i) look_at(file, document, i, experiment.expect[i]);
+    bool own_scraper = experiment.sources.prometheus.empty();
+    for (size_t i = 0; i < experiment.expect.size(); ++i)
+      look_at(file, document, i, experiment.expect[i], own_scraper);
   }
 
   static int line_of(const json::Document& document, const std::string& path) {
     return line_in({"", document.lines}, path);
   }
 
-  void look_at(const std::string& file, const json::Document& document, size_t index, const Expectation& expectation) {
+  void look_at(const std::string& file, const json::Document& document, size_t index, const Expectation& expectation,
+               bool own_scraper) {
     if (expectation.query.empty()) return;
     std::string root = document.value.get_object().contains("spec") ? "spec." : "";
     std::string field = fmt::format("{}expect[{}].query", root, index);
     int line = line_of(document, field);
     auto parsed = promql::parse(expectation.query);
     if (!parsed) {
-      bool beyond = parsed.error().code == Errc::kUnsupported;
+      // A Prometheus may know more than our parser.
+      bool beyond = !own_scraper || parsed.error().code == Errc::kUnsupported;
       return add({beyond ? Severity::kWarning : Severity::kError, file, line, field, parsed.error().message(), "", ""});
     }
     for (Trap& trap : traps_of(**parsed))
       add({Severity::kWarning, file, line, field, std::move(trap.what), "", std::move(trap.fix)});
+  }
+
+  void look_at_run(const Template& run) {
+    if (run.terminate)
+      add({Severity::kWarning, run.file, line_in(run.origin, "spec.terminate"), "spec.terminate",
+           "the run is terminated before it begins", "nothing is measured, and the run is Successful", ""});
+    look_at(run);
   }
 
   void look_at(const Template& made) {
@@ -117,16 +135,21 @@ class Linter {
     return finding;
   }
 
+  // Who refers to each template.
+  void find_users() {
+    for (const Rollout& rollout : manifest_.rollouts)
+      for (Analysis& analysis : analyses_of(rollout)) {
+        analyses_.push_back(std::move(analysis));
+        auto templates = follow(manifest_, analyses_.back().refs);
+        for (const Template* made : templates.value_or(std::vector<const Template*>{}))
+          first_user_.try_emplace(made, &analyses_.back());
+      }
+  }
+
   // What the first Rollout that refers to the template gives it, over its own defaults.
   std::vector<Argument> arguments_for(const Template& made) const {
-    std::vector<Argument> args = made.args;
-    for (const Rollout& rollout : manifest_.rollouts)
-      for (const Analysis& analysis : analyses_of(rollout)) {
-        auto templates = follow(manifest_, analysis.refs);
-        if (!templates || std::find(templates->begin(), templates->end(), &made) == templates->end()) continue;
-        return known_arguments(analysis, std::move(args));
-      }
-    return args;
+    auto user = first_user_.find(&made);
+    return user == first_user_.end() ? made.args : known_arguments(*user->second, made.args);
   }
 
   // With the values that a file tells, and without those that only a cluster knows.
@@ -203,14 +226,17 @@ class Linter {
   }
 
   Manifest manifest_;
+  std::deque<Analysis> analyses_;  // of its Rollouts
+  std::map<const Template*, const Analysis*> first_user_;
   std::vector<Finding> findings_;
 };
 
 }  // namespace
 
-std::vector<Finding> lint(const std::vector<SourceFile>& files) {
+std::vector<Finding> lint(const std::vector<SourceFile>& files, std::vector<std::string>* ignored) {
   Linter linter;
   for (const SourceFile& file : files) linter.read(file);
+  if (ignored) *ignored = linter.ignored();
   return linter.finish();
 }
 

@@ -14,7 +14,7 @@ struct SourceFile {
   std::string text;
 };
 
-// In the order of the files and their lines; each once.
-std::vector<Finding> lint(const std::vector<SourceFile>& files);
+// In the order of the files and their lines; each once. `ignored` gets the objects of other kinds ("Service payments").
+std::vector<Finding> lint(const std::vector<SourceFile>& files, std::vector<std::string>* ignored = nullptr);
 
 }  // namespace ordeal::argo

@@ -201,11 +201,11 @@ void read_query(Context& c) {
   auto parsed = promql::parse(c.metric.prometheus.query);
   if (parsed) {
     c.query = std::move(*parsed);
-  } else if (parsed.error().code == Errc::kUnsupported) {
-    c.warn("provider.prometheus.query", "Ordeal cannot check the query: " + parsed.error().message());
-  } else {
-    c.add(Severity::kError, "provider.prometheus.query", parsed.error().message(), kAlwaysError);
+    return;
   }
+  // The Prometheus that is asked may know more than our parser.
+  c.warn("provider.prometheus.query", "Ordeal cannot read the query: " + parsed.error().message(),
+         std::string("where Prometheus cannot either, ") + kAlwaysError);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// R51 to R57 and the API patches: what a Rollout does, and what is sent to it.
+// R51, R56, R57 and the API patches: what a Rollout does, and what is sent to it.
 #include "argo/effect/patches.h"
 #include "argo/effect/rollout_effect.h"
 #include "argo/testing.h"
@@ -47,73 +47,11 @@ Rollout rollout_of(const std::string& canary) {
       .rollouts.at(0);
 }
 
-struct OrderRow {
-  const char* rule;
-  const char* canary;
-  RolloutState state;
-  RunOrder background, step;
-};
-constexpr auto kNone = RunOrder::kNone, kRun = RunOrder::kRun, kCancel = RunOrder::kCancel;
-#define BACKGROUND "analysis: {templates: [{templateName: t}]}, "
 #define STEPS "steps: [{setWeight: 5}, {analysis: {templates: [{templateName: t}]}}]"
-// clang-format off
-// clang-format off
-const OrderRow kOrders[] = {
-    {"R52 it begins with the first step", BACKGROUND STEPS, {.step = 0}, kRun, kCancel},
-    {"R52 not before startingStep", "analysis: {templates: [{templateName: t}], startingStep: 1}, " STEPS, {.step = 0}, kNone, kCancel},
-    {"R52 but with it", "analysis: {templates: [{templateName: t}], startingStep: 1}, " STEPS, {.step = 1}, kRun, kRun},
-    {"R52 not on the first deployment", BACKGROUND STEPS, {.initial_deploy = true, .step = 0}, kCancel, kCancel},
-    {"R52 it ends with the promotion", BACKGROUND STEPS, {.fully_promoted = true, .step = 2}, kCancel, kCancel},
-    {"R52 with the abort", BACKGROUND STEPS, {.aborted = true, .step = 1}, kCancel, kCancel},
-    {"R52 and with a full promotion", BACKGROUND STEPS, {.promote_full = true, .step = 1}, kCancel, kCancel},
-    {"R52 without templates there is none", "analysis: {templates: []}, " STEPS, {.step = 0}, kNone, kCancel},
-    {"R53 a step's analysis runs in that step", STEPS, {.step = 1}, kNone, kRun},
-    {"R53 and in no other", STEPS, {.step = 2}, kNone, kCancel},
-};
-// clang-format on
-// clang-format on
-
-TEST(Rollout, RunsItsAnalysesByTheRules) {
-  for (const OrderRow& row : kOrders) {
-    Rollout rollout = rollout_of(row.canary);
-    EXPECT_EQ(background_order(rollout, row.state), row.background) << row.rule;
-    EXPECT_EQ(step_order(rollout, row.state), row.step) << row.rule;
-  }
-}
-
-struct StepRow {
-  const char* rule;
-  const char* step;
-  Nanos since;
-  std::optional<Phase> analysis;
-  bool over;
-};
-// clang-format off
-// clang-format off
-const StepRow kSteps[] = {
-    {"R53 a running analysis blocks", "{analysis: {templates: [{templateName: t}]}}", 100h, Phase::kRunning, false},
-    {"R53 a failed one, too", "{analysis: {templates: [{templateName: t}]}}", 100h, Phase::kFailed, false},
-    {"R53 a successful one does not", "{analysis: {templates: [{templateName: t}]}}", 0s, Phase::kSuccessful, true},
-    {"R54 a pause without a length is for ever", "{pause: {}}", 100h, {}, false},
-    {"R54 seconds", "{pause: {duration: 30}}", 29s, {}, false},
-    {"R54 are over", "{pause: {duration: 30}}", 30s, {}, true},
-    {"R54 a Go duration", "{pause: {duration: 1m}}", 59s, {}, false},
-    {"R54 below a second it is 0", "{pause: {duration: 900ms}}", 0s, {}, true},
-    {"R55 a weight takes no time", "{setWeight: 20}", 0s, {}, true},
-};
-// clang-format on
-// clang-format on
-
-TEST(Rollout, LeavesAStepByTheRules) {
-  for (const StepRow& row : kSteps) {
-    Rollout rollout = rollout_of(std::string("steps: [") + row.step + "]");
-    EXPECT_EQ(step_is_over(rollout.steps[0], row.since, row.analysis), row.over) << row.rule;
-  }
-}
 
 std::string told(const Rollout& rollout) {
   std::string text;
-  for (const std::string& sentence : abort_effect(rollout).sentences) text += sentence + ". ";
+  for (const std::string& sentence : abort_effect(rollout)) text += sentence + ". ";
   return text;
 }
 
@@ -121,15 +59,32 @@ TEST(Rollout, R56R57TellWhatAnAbortDoes) {
   Rollout plain = rollout_of(STEPS), routed = rollout_of("trafficRouting: {nginx: {}}, " STEPS);
   Rollout dynamic = rollout_of("trafficRouting: {nginx: {}}, dynamicStableScale: true, " STEPS);
   Rollout kept = rollout_of("trafficRouting: {nginx: {}}, abortScaleDownDelaySeconds: 5, " STEPS);
-  EXPECT_NE(told(plain).find("stable pods are scaled up and canary pods down"), std::string::npos) << told(plain);
-  EXPECT_NE(told(routed).find("weight is 0 at once"), std::string::npos) << told(routed);
-  EXPECT_EQ(abort_effect(routed).canary_kept_seconds, 30);
-  EXPECT_EQ(abort_effect(kept).canary_kept_seconds, 5);
-  EXPECT_FALSE(abort_effect(dynamic).weight_at_once);
-  EXPECT_NE(told(plain).find("stands at step 0"), std::string::npos);
-  EXPECT_NE(told(plain).find("spec.template still holds the new version, so the Rollout is Degraded"),
-            std::string::npos)
-      << "R57";
+  Rollout forever = rollout_of("trafficRouting: {nginx: {}}, abortScaleDownDelaySeconds: 0, " STEPS);
+  auto says = [](const Rollout& rollout, const char* words) { return told(rollout).find(words) != std::string::npos; };
+  EXPECT_TRUE(says(plain, "stable pods are scaled up and canary pods down")) << told(plain);
+  EXPECT_TRUE(says(routed, "weight is 0 at once")) << told(routed);
+  EXPECT_TRUE(says(routed, "canary pods are kept for 30 s"));
+  EXPECT_TRUE(says(kept, "canary pods are kept for 5 s"));
+  EXPECT_TRUE(says(forever, "canary pods are never scaled down (abortScaleDownDelaySeconds is 0)"));
+  EXPECT_FALSE(says(dynamic, "at once"));
+  EXPECT_TRUE(says(dynamic, "goes down only as stable pods become available"));
+  EXPECT_TRUE(says(plain, "stands at step 0"));
+  EXPECT_TRUE(says(plain, "spec.template still holds the new version, so the Rollout is Degraded")) << "R57";
+}
+
+TEST(Rollout, R56AnAbortKeepsThePreviewPods) {
+  auto blue_green = [](const char* more) {
+    return manifest_of(
+               std::string("apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: api}\nspec: {strategy: "
+                           "{blueGreen: {activeService: a") +
+               more + "}}}\n")
+        .rollouts.at(0);
+  };
+  EXPECT_NE(told(blue_green("")).find("preview pods are kept for 30 s"), std::string::npos);
+  EXPECT_NE(told(blue_green(", abortScaleDownDelaySeconds: 7")).find("preview pods are kept for 7 s"),
+            std::string::npos);
+  EXPECT_NE(told(blue_green(", abortScaleDownDelaySeconds: 0")).find("preview pods are never scaled down"),
+            std::string::npos);
 }
 
 std::string written(const ApiCall& call) {

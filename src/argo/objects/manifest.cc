@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace ordeal::argo {
 namespace {
@@ -23,10 +24,12 @@ Result<> add_template(Manifest& manifest, const json::Document& document, const 
   Template made = TRY(decode_template(document));
   made.file = file;
   std::vector<Template>& all = made.kind == Kind::kRun ? manifest.runs : manifest.templates;
-  for (const Template& other : all)
-    if (other.kind == made.kind && other.name == made.name && other.namespace_ == made.namespace_)
+  auto [first, last] = manifest.by_name.equal_range({made.kind, made.name});
+  for (auto other = first; other != last; ++other)
+    if (all[other->second].namespace_ == made.namespace_)
       return json::Reader(document).refuse(
           fmt::format("there are two {}s of the name \"{}\"", to_text(made.kind), made.name));
+  manifest.by_name.insert({{made.kind, made.name}, all.size()});
   all.push_back(std::move(made));
   return {};
 }
@@ -46,7 +49,7 @@ class Follower {
       bool round = std::find(path_.begin(), path_.end(), made) != path_.end();
       if (round || path_.size() > kDeepest)
         return refuse(ref, fmt::format("the {} \"{}\" refers to itself, or to too many", kind, ref.name), "");
-      if (std::find(found.begin(), found.end(), made) != found.end()) continue;
+      if (!seen_.insert(made).second) continue;
       found.push_back(made);
       path_.push_back(made);
       TRY_VOID(follow(made->templates));
@@ -67,15 +70,25 @@ class Follower {
 
   const Manifest& manifest_;
   std::vector<const Template*> path_;
+  std::set<const Template*> seen_;
 };
+
+// The lines of what stands below `path`, as they are called there.
+std::map<std::string, int> lines_below(const std::map<std::string, int>& lines, const std::string& path) {
+  std::map<std::string, int> below;
+  for (auto line = lines.lower_bound(path); line != lines.end() && line->first.starts_with(path); ++line) {
+    std::string_view rest = std::string_view(line->first).substr(path.size());
+    if (rest.empty() || rest.front() == '.') below.emplace(rest.empty() ? rest : rest.substr(1), line->second);
+  }
+  return below;
+}
 
 }  // namespace
 
 const Template* Manifest::find(const TemplateRef& ref) const {
   Kind kind = ref.cluster ? Kind::kClusterTemplate : Kind::kTemplate;
-  for (const Template& made : templates)
-    if (made.kind == kind && made.name == ref.name) return &made;
-  return nullptr;
+  auto found = by_name.find({kind, ref.name});
+  return found == by_name.end() ? nullptr : &templates[found->second];
 }
 
 bool is_argo_object(const json::Value& value) {
@@ -83,7 +96,19 @@ bool is_argo_object(const json::Value& value) {
   return text_at(value, "apiVersion").starts_with("argoproj.io/") && (kind == "Rollout" || is_template_kind(kind));
 }
 
-Result<> add_document(Manifest& manifest, const json::Document& document, const std::string& file) {
+std::vector<json::Document> unfold(const json::Document& document) {
+  const json::Object* object = document.value.if_object();
+  const json::Value* items = object ? object->if_contains("items") : nullptr;
+  if (text_at(document.value, "kind") != "List" || !items || !items->is_array()) return {document};
+  std::vector<json::Document> all;
+  for (size_t i = 0; i < items->get_array().size(); ++i) {
+    json::Document item{items->get_array()[i], lines_below(document.lines, fmt::format("items[{}]", i))};
+    for (json::Document& one : unfold(item)) all.push_back(std::move(one));
+  }
+  return all;
+}
+
+static Result<> add_one(Manifest& manifest, const json::Document& document, const std::string& file) {
   std::string kind = text_at(document.value, "kind"), version = text_at(document.value, "apiVersion");
   if (!is_argo_object(document.value)) {
     json::Reader root(document);
@@ -98,6 +123,11 @@ Result<> add_document(Manifest& manifest, const json::Document& document, const 
   if (is_template_kind(kind)) return add_template(manifest, document, file);
   manifest.rollouts.push_back(TRY(decode_rollout(document)));
   manifest.rollouts.back().file = file;
+  return {};
+}
+
+Result<> add_document(Manifest& manifest, const json::Document& document, const std::string& file) {
+  for (const json::Document& one : unfold(document)) TRY_VOID(add_one(manifest, one, file));
   return {};
 }
 

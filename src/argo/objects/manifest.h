@@ -2,7 +2,9 @@
 // stand between them; they are named and left alone.
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "argo/objects/rollout.h"
@@ -16,13 +18,18 @@ struct Manifest {
   std::vector<Rollout> rollouts;
   std::vector<std::string> ignored;  // "Service payments"
 
+  // Where templates and runs stand in their lists.
+  std::multimap<std::pair<Template::Kind, std::string>, size_t> by_name;
+
   // Null when there is none.
   const Template* find(const TemplateRef& ref) const;
 };
 
 // Whether apiVersion is Argo's (argoproj.io/…) and the kind one that this folder reads.
 bool is_argo_object(const json::Value& value);
-// Adds what the document holds. A second object of the same kind and name is an error.
+// The items of a List (kubectl get -o yaml), also within another; else the document itself.
+std::vector<json::Document> unfold(const json::Document& document);
+// Adds what the document holds, a List's items each. A second object of the same kind and name is an error.
 Result<> add_document(Manifest& manifest, const json::Document& document, const std::string& file = {});
 
 // The templates that the references name and, with them, those that these name in turn, each once; an error names

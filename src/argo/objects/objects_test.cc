@@ -108,7 +108,31 @@ TEST(Manifest, AnAnalysisRunHasWhatARunHas) {
       "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {generateName: run-}\nspec: {terminate: true, "
       "ttlStrategy: {secondsAfterFailure: 60}, metrics: [{name: m, provider: {web: {url: x}}}]}\n");
   EXPECT_TRUE(manifest.runs.at(0).terminate);
-  EXPECT_EQ(manifest.runs[0].ttl.after_failure, 60);
+  Manifest other;
+  EXPECT_EQ(error_of(add_document(other, *json::parse_document(
+                                             "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: "
+                                             "x}\nspec: {ttlStrategy: {secondsAfterFailure: soon}}\n"))),
+            "line 4: spec.ttlStrategy.secondsAfterFailure: expected a whole number from 0 to 2147483647, found \"soon\"");
+}
+
+TEST(Manifest, UnfoldsAList) {
+  Manifest manifest = manifest_of(
+      "apiVersion: v1\nkind: List\nitems:\n- apiVersion: argoproj.io/v1alpha1\n  kind: AnalysisTemplate\n"
+      "  metadata: {name: t}\n  spec: {metrics: [{name: m, provider: {prometheus: {query: up}}}]}\n- apiVersion: v1\n"
+      "  kind: List\n  items: [{apiVersion: v1, kind: Service, metadata: {name: shop}}]\n");
+  EXPECT_EQ(line_in(manifest.templates.at(0).origin, "spec.metrics[0]"), 7);
+  EXPECT_EQ(manifest.ignored, std::vector<std::string>{"Service shop"});
+}
+
+TEST(Manifest, KnowsAGeneratedName) {
+  auto generated = [](const char* metadata) {
+    return manifest_of(std::string("apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {") + metadata +
+                       "}\nspec: {strategy: {canary: {}}}\n")
+        .rollouts.at(0)
+        .generated_name;
+  };
+  EXPECT_TRUE(generated("generateName: api-"));
+  EXPECT_FALSE(generated("name: api"));
 }
 
 struct Bad {

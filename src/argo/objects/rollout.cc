@@ -108,6 +108,7 @@ Result<Rollout> decode_rollout(const json::Document& document) {
   ObjectName name = TRY(decode_name(root));
   rollout.name = name.name;
   rollout.namespace_ = name.namespace_;
+  rollout.generated_name = name.generated;
   rollout.object = document.value;
   rollout.origin = root.origin();
   Reader spec = TRY(root.at("spec"));

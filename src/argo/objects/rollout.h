@@ -34,6 +34,7 @@ struct WorkloadRef {
 struct Rollout {
   std::string name;
   std::string namespace_;
+  bool generated_name = false;  // generateName: only the beginning of a name
   bool canary = false;
   bool blue_green = false;
   std::vector<CanaryStep> steps;

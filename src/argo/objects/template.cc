@@ -44,24 +44,16 @@ Result<Argument> decode_argument(const Reader& reader) {
   return argument;
 }
 
-Result<std::optional<int64_t>> seconds_at(const Reader& reader, std::string_view key) {
-  auto field = TRY(reader.find(key));
-  if (!field) return std::nullopt;
-  return TRY(field->integer(0, INT32_MAX));
-}
-
-Result<TtlStrategy> decode_ttl(const Reader& reader) {
+// When a cluster deletes a run that has ended (R44): no matter of ours.
+Result<> check_ttl(const Reader& reader) {
   TRY_VOID(reader.only({"secondsAfterCompletion", "secondsAfterFailure", "secondsAfterSuccess"}));
-  TtlStrategy ttl;
-  ttl.after_completion = TRY(seconds_at(reader, "secondsAfterCompletion"));
-  ttl.after_failure = TRY(seconds_at(reader, "secondsAfterFailure"));
-  ttl.after_success = TRY(seconds_at(reader, "secondsAfterSuccess"));
-  return ttl;
+  for (const auto& [key, field] : TRY(reader.fields())) TRY_VOID(field.integer(0, INT32_MAX));
+  return {};
 }
 
 Result<> decode_run(const Reader& spec, Template& into) {
   if (auto field = TRY(spec.find("terminate"))) into.terminate = TRY(field->boolean());
-  if (auto field = TRY(spec.find("ttlStrategy"))) into.ttl = TRY(decode_ttl(*field));
+  if (auto field = TRY(spec.find("ttlStrategy"))) TRY_VOID(check_ttl(*field));
   return {};
 }
 
@@ -79,6 +71,7 @@ Result<ObjectName> decode_name(const Reader& root) {
   ObjectName found;
   Reader metadata = TRY(root.at("metadata"));
   auto name = TRY(metadata.find("name"));
+  found.generated = !name;
   if (!name) name = TRY(metadata.find("generateName"));
   if (!name) return metadata.refuse("\"name\" is missing");
   found.name = TRY(name->text());

@@ -36,10 +36,6 @@ struct TemplateRef {
   json::Origin origin;
 };
 
-struct TtlStrategy {
-  std::optional<int64_t> after_completion, after_failure, after_success;  // seconds
-};
-
 struct Template {
   enum class Kind { kTemplate, kClusterTemplate, kRun };
   Kind kind = Kind::kTemplate;
@@ -50,7 +46,6 @@ struct Template {
   std::vector<MetricRule> dry_run, retention;
   std::vector<TemplateRef> templates;  // more of them, whose metrics are added
   bool terminate = false;              // of a run
-  TtlStrategy ttl;                     // of a run
   std::string file;                    // that it stands in, for findings
   json::Origin origin;
 };
@@ -66,6 +61,7 @@ Result<std::vector<TemplateRef>> decode_template_refs(const json::Reader& reader
 // The object's own name and namespace.
 struct ObjectName {
   std::string name, namespace_;
+  bool generated = false;  // generateName: only the beginning of a name
 };
 Result<ObjectName> decode_name(const json::Reader& root);
 

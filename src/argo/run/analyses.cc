@@ -20,11 +20,12 @@ Analysis of_rollout(const Rollout& rollout, AnalysisKind kind, const std::string
   return analysis;
 }
 
-void collect_names(const Manifest& manifest, const std::vector<TemplateRef>& refs, std::vector<const Template*>& used) {
+using Templates = std::vector<const Template*>;
+
+void collect_names(const Manifest& manifest, const std::vector<TemplateRef>& refs, std::set<const Template*>& used) {
   for (const TemplateRef& ref : refs) {
     const Template* made = manifest.find(ref);
-    if (!made || std::find(used.begin(), used.end(), made) != used.end()) continue;
-    used.push_back(made);
+    if (!made || !used.insert(made).second) continue;
     collect_names(manifest, made->templates, used);
   }
 }
@@ -55,9 +56,12 @@ Result<std::vector<Argument>> rollout_arguments(const Analysis& analysis,
   return resolve_rollout_arguments(wanted, *analysis.rollout, {});
 }
 
-Result<> need_values(const std::vector<Argument>& args) {
+bool is_secret(const Argument& argument) { return argument.from && !argument.from->secret.empty(); }
+
+// As in Argo a Secret wins over a value that stands beside it.
+Result<> need_values(const std::vector<Argument>& args, const std::map<std::string, std::string>& given) {
   for (const Argument& argument : args) {
-    if (argument.value) continue;
+    if (argument.value && (!is_secret(argument) || given.count(argument.name))) continue;
     const ValueFrom& from = *argument.from;
     std::string where =
         from.secret.empty() ? "the cluster" : fmt::format("the Secret {} (key {})", from.secret, from.secret_key);
@@ -66,6 +70,24 @@ Result<> need_values(const std::vector<Argument>& args) {
                 fmt::format("give --arg {}=VALUE", argument.name));
   }
   return {};
+}
+
+// The values that a person gives for what is in a Secret.
+std::vector<std::string> secrets_of(const std::vector<Argument>& args,
+                                    const std::map<std::string, std::string>& given) {
+  std::vector<std::string> secrets;
+  for (const Argument& argument : args)
+    if (is_secret(argument) && given.count(argument.name)) secrets.push_back(given.at(argument.name));
+  return secrets;
+}
+
+void add(const std::vector<std::string>& more, std::vector<std::string>& to) {
+  for (const std::string& one : more)
+    if (std::find(to.begin(), to.end(), one) == to.end()) to.push_back(one);
+}
+
+Result<Templates> templates_of(const Manifest& manifest, const Analysis& analysis) {
+  return analysis.run ? Templates{analysis.run} : follow(manifest, analysis.refs);
 }
 
 }  // namespace
@@ -86,7 +108,7 @@ std::vector<Analysis> analyses_of(const Rollout& rollout) {
 
 std::vector<Analysis> analyses_of(const Manifest& manifest) {
   std::vector<Analysis> all;
-  std::vector<const Template*> used;
+  std::set<const Template*> used;
   for (const Rollout& rollout : manifest.rollouts)
     for (Analysis& analysis : analyses_of(rollout)) {
       collect_names(manifest, analysis.refs, used);
@@ -95,7 +117,7 @@ std::vector<Analysis> analyses_of(const Manifest& manifest) {
   for (const Template& made : manifest.templates) collect_names(manifest, made.templates, used);
   for (const std::vector<Template>* list : {&manifest.templates, &manifest.runs})
     for (const Template& made : *list) {
-      if (std::find(used.begin(), used.end(), &made) != used.end()) continue;
+      if (used.count(&made)) continue;
       Analysis analysis;
       analysis.name = fmt::format("the {} {}", to_text(made.kind), made.name);
       bool is_run = made.kind == Template::Kind::kRun;
@@ -106,10 +128,18 @@ std::vector<Analysis> analyses_of(const Manifest& manifest) {
   return all;
 }
 
+Result<std::set<std::string>> argument_names(const Manifest& manifest, const Analysis& analysis) {
+  Flattened spec = TRY(flatten(TRY(templates_of(manifest, analysis))));
+  std::set<std::string> names;
+  for (const Argument& argument : spec.args) names.insert(argument.name);
+  return names;
+}
+
 Result<RunSpec> prepare_analysis(const Manifest& manifest, const Analysis& analysis,
                                  const std::map<std::string, std::string>& given) {
   RunSpec made;
-  made.templates = analysis.run ? std::vector{analysis.run} : TRY(follow(manifest, analysis.refs));
+  made.templates = TRY(templates_of(manifest, analysis));
+  made.terminated = analysis.run && analysis.run->terminate;
   made.spec = TRY(flatten(made.templates));
   if (analysis.reference) {
     TRY_VOID(add_rules(made.spec.dry_run, analysis.reference->dry_run, "dryRun"));
@@ -118,9 +148,9 @@ Result<RunSpec> prepare_analysis(const Manifest& manifest, const Analysis& analy
   TRY_VOID(take_given(given, made.spec));
   std::vector<Argument> rest = TRY(rollout_arguments(analysis, given));
   made.spec.args = TRY(merge(rest, made.spec.args, &made.dropped));
-  TRY_VOID(need_values(made.spec.args));
-  for (const Argument& argument : made.spec.args)
-    if (argument.from && !argument.from->secret.empty()) made.secrets.push_back(*argument.value);
+  TRY_VOID(need_values(made.spec.args, given));
+  made.secrets = secrets_of(made.spec.args, given);
+  if (analysis.reference) add(secrets_of(analysis.reference->args, given), made.secrets);
   return made;
 }
 

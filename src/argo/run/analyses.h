@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,11 @@ struct RunSpec {
   std::vector<const Template*> templates;
   std::vector<std::string> secrets;  // values that must not be shown
   std::vector<std::string> dropped;  // arguments of the Rollout that no template knows
+  bool terminated = false;           // spec.terminate of a run: it ends before it measures
 };
-// `given` is by a person (--arg) and wins; a name that the analysis does not know is an error. A value that only a
+// The arguments that an analysis knows.
+Result<std::set<std::string>> argument_names(const Manifest& manifest, const Analysis& analysis);
+// `given` is by a person (--arg) and wins, then a Secret, then a value, the Rollout's before the template's; a name that the analysis does not know is an error. A value that only a
 // cluster knows (a Secret, a pod hash) must be among them.
 Result<RunSpec> prepare_analysis(const Manifest& manifest, const Analysis& analysis,
                                  const std::map<std::string, std::string>& given);

@@ -28,6 +28,7 @@ struct Played {
   Phase phase = Phase::kRunning;
   std::string message;
   double ended = 0;
+  std::map<std::string, Phase> phases;  // of the metrics, at the end
 };
 using Script = std::map<std::string, std::vector<std::optional<double>>>;
 
@@ -72,6 +73,7 @@ Played play(const Flattened& spec, const Script& script, Mode mode = Mode::kComp
   played.phase = run.phase();
   played.message = run.message();
   played.ended = to_seconds(now - kStart);
+  for (const MetricResult& result : run.results()) played.phases[result.name] = result.phase;
   return played;
 }
 
@@ -135,6 +137,8 @@ TEST(AnalysisRun, R39TheFirstBadMetricEndsTheOthersAsSuccessful) {
   Played played = play(spec, {{"a", {0, 1}}, {"b", {0}}});
   EXPECT_EQ(played.phase, Phase::kFailed);
   EXPECT_LT(played.ended, 11);
+  EXPECT_EQ(played.phases["a"], Phase::kFailed);
+  EXPECT_EQ(played.phases["b"], Phase::kSuccessful);
 }
 
 TEST(AnalysisRun, R10ACompletedMetricIsNotMeasuredAgain) {
@@ -148,6 +152,27 @@ TEST(AnalysisRun, R2R40RunsUntilItIsTerminated) {
   EXPECT_EQ(played.phase, Phase::kSuccessful);
   EXPECT_EQ(played.message, "Run Terminated");
   EXPECT_EQ(played.asked["m"].size(), 3u);
+}
+
+TEST(AnalysisRun, R40TerminatedBeforeItBeginsItMeasuresNothing) {
+  AnalysisRun run = *AnalysisRun::create(spec_of(metric("m", "interval: 60s")), Mode::kStrict);
+  RunActions actions = run.handle(kStart, Terminate{});
+  ASSERT_EQ(actions.size(), 1u);
+  EXPECT_EQ(std::get<Finished>(actions[0]).message, "Run Terminated");
+  EXPECT_EQ(run.phase(), Phase::kSuccessful);
+}
+
+TEST(AnalysisRun, R24KeepsTheResolvedQueryAndTheWarnings) {
+  Flattened spec = spec_of(metric("m", ""), "  args: [{name: app, value: api}]\n");
+  spec.metrics[0].value.at("provider").at("prometheus").at("query") = "up{app=\"{{args.app}}\"}";
+  AnalysisRun run = *AnalysisRun::create(spec, Mode::kStrict);
+  run.start(kStart);
+  EXPECT_EQ(run.results()[0].query, "up{app=\"api\"}");
+  promql::QueryResult answer;
+  answer.kind = promql::ValueKind::kScalar;
+  answer.warnings = {"careful"};
+  run.handle(kStart, Measured{0, measure(run.metrics()[0], answer, Mode::kStrict, kStart)});
+  EXPECT_EQ(run.results()[0].measurements.at(0).warnings, std::vector<std::string>{"careful"});
 }
 
 TEST(AnalysisRun, R40DropsWhatIsUnderWay) {

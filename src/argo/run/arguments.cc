@@ -208,4 +208,8 @@ std::string redact(std::string text, const std::vector<std::string>& secrets) {
   return text;
 }
 
+Error redact(const Error& error, const std::vector<std::string>& secrets) {
+  return {error.code, redact(error.message(), secrets), 0, redact(error.advice(), secrets), nullptr};
+}
+
 }  // namespace ordeal::argo

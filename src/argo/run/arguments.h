@@ -40,5 +40,6 @@ Result<std::string> substitute(std::string_view text, const std::map<std::string
 
 // "*****" for each secret.
 std::string redact(std::string text, const std::vector<std::string>& secrets);
+Error redact(const Error& error, const std::vector<std::string>& secrets);
 
 }  // namespace ordeal::argo

@@ -160,7 +160,8 @@ TEST(Arguments, AreFilledInByTheRules) {
         {}};
     auto resolved = resolve_metric(metric, {value("x", row.value)});
     std::string found = resolved ? resolved->prometheus.query : resolved.error().message();
-    EXPECT_NE(found.find(row.becomes), std::string::npos) << row.rule << ": " << found;
+    EXPECT_TRUE(resolved ? found == row.becomes : found.find(row.becomes) != std::string::npos)
+        << row.rule << ": " << found;
   }
 }
 
@@ -218,12 +219,35 @@ TEST(Analyses, AreFoundWithTheirArguments) {
   EXPECT_EQ(unknown.error().advice(), "it has error-rate-threshold");
 }
 
+// --arg, then the Secret, then the Rollout's value, then the template's.
+TEST(Analyses, R49ASecretWinsOverAValue) {
+  const std::string kSecret = "valueFrom: {secretKeyRef: {name: s, key: k}}";
+  auto prepared = [&](const std::string& of_rollout, const std::string& of_template,
+                      std::map<std::string, std::string> given) {
+    Manifest manifest = manifest_of(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: api}\nspec: {strategy: {canary: {analysis: "
+        "{templates: [{templateName: t}], args: [{name: x, " +
+        of_rollout + "}]}}}}\n---\n" + template_text("interval: 1m") + "  args: [{name: x, " + of_template + "}]\n");
+    auto spec = prepare_analysis(manifest, analyses_of(manifest).at(0), given);
+    if (!spec) return spec.error().message();
+    return *spec->spec.args.at(0).value + (spec->secrets.empty() ? "" : " (hidden)");
+  };
+  const std::string kMissing = "args.x comes from the Secret s (key k), which Ordeal does not read";
+  EXPECT_EQ(prepared("value: '1'", "value: '2'", {}), "1");
+  EXPECT_EQ(prepared(kSecret, "value: '2'", {}), kMissing);
+  EXPECT_EQ(prepared("value: '1'", kSecret, {}), kMissing);
+  EXPECT_EQ(prepared(kSecret, "value: '2'", {{"x", "3"}}), "3 (hidden)");
+  EXPECT_EQ(prepared("value: '1'", kSecret, {{"x", "3"}}), "3 (hidden)");
+  EXPECT_EQ(prepared("value: '1'", "value: '2'", {{"x", "3"}}), "3");
+}
+
 TEST(Analyses, R49ASecretMustBeGivenAndIsHidden) {
   Manifest manifest = manifest_of(template_text("interval: 1m") +
                                   "  args: [{name: token, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n");
   auto all = analyses_of(manifest);
   EXPECT_EQ(error_of(prepare_analysis(manifest, all[0], {})),
             "args.token comes from the Secret s (key k), which Ordeal does not read");
+  EXPECT_EQ(prepare_analysis(manifest, all[0], {}).error().advice(), "give --arg token=VALUE");
   EXPECT_EQ(prepare_analysis(manifest, all[0], {{"token", "abc"}})->secrets, std::vector<std::string>{"abc"});
 }
 

@@ -125,11 +125,4 @@ RunAssessment assess_run(RunState state) {
   return {*worst.phase, worst.message};
 }
 
-std::optional<int64_t> seconds_to_live(Phase phase, std::optional<int64_t> after_completion,
-                                       std::optional<int64_t> after_failure, std::optional<int64_t> after_success) {
-  if (phase == Phase::kSuccessful && after_success) return after_success;
-  if (phase == Phase::kFailed && after_failure) return after_failure;
-  return after_completion;
-}
-
 }  // namespace ordeal::argo

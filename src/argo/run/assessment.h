@@ -56,8 +56,4 @@ struct RunAssessment {
 // Sets the phases and messages of the results, too. `measured` says whether a metric was begun at all.
 RunAssessment assess_run(RunState state);
 
-// A completed run may be deleted after so many seconds; nothing means never (R44).
-std::optional<int64_t> seconds_to_live(Phase phase, std::optional<int64_t> after_completion,
-                                       std::optional<int64_t> after_failure, std::optional<int64_t> after_success);
-
 }  // namespace ordeal::argo

@@ -114,6 +114,8 @@ TEST(Measurement, FollowsTheRules) {
     EXPECT_EQ(strict.phase, row.phase) << strict.message;
     EXPECT_EQ(strict.value, row.value);
     EXPECT_NE(strict.message.find(row.message), std::string::npos) << strict.message;
+    EXPECT_EQ(strict.message.empty(), !*row.message) << strict.message;
+    EXPECT_EQ(strict.phase == Phase::kError, *row.message != 0) << "an Error says why, and nothing else does";
     Measurement compat = measure(conditions(row), row.answer, Mode::kCompat, kNow);
     EXPECT_EQ(compat.phase, row.compat.value_or(row.phase)) << compat.message;
     EXPECT_EQ(compat.unwrapped, row.compat && *row.compat != Phase::kError);
@@ -134,6 +136,7 @@ struct QuestionRow {
 };
 // clang-format off
 const QuestionRow kQuestions[] = {
+    {"R22 a password is not shown", "{address: 'ftp://me:s3cret@p'}", "", "the prometheus address \"ftp://me:***@p\" is no URL"},
     {"R21 30 s without a timeout", "{address: 'http://p'}", "", ""},
     {"R21 a negative timeout is an Error", "{address: 'http://p', timeout: -1}", "", "prometheus timeout should not be negative"},
     {"R22 the address must be a URL", "{address: 'p:9090'}", "", "the prometheus address \"p:9090\" is no URL"},
