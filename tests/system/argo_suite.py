@@ -259,7 +259,7 @@ def as_expectations(suite, prometheus):
     if actions and reverted and not reverted["seq"] < actions[0]["seq"]:
         problems.append("the rollback began before the fault was off")
     said = open(marker).read() if os.path.exists(marker) else "nothing"
-    problems += [] if '"error-rate" was' in said else [f"the command was told {said}"]
+    problems += [] if breach and said.strip() == breach["data"]["text"] else [f"the command was told {said}"]
     page = lab.command("report", run.event("run")["run"], "--state-dir", run.state, "--format", "md") if run.event("run") else None
     problems += [] if page and "exited with 1" in page.stdout else ["the report does not tell of the action that failed"]
     problems += run.text().splitlines()[-6:] if problems else []
