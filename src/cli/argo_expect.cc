@@ -37,8 +37,8 @@ std::string namespace_of(const argo::Rollout& rollout, const Target& target) {
 Result<RolloutAction> abort_of(const argo::Rollout& rollout, const Target& target) {
   auto refuse = [&](const char* field, const std::string& why) {
     return fail(Errc::kInvalidInput,
-                fmt::format("line {}: metadata.{}: {}", argo::line_in(rollout.origin, fmt::format("metadata.{}", field)),
-                            field, why),
+                fmt::format("line {}: metadata.{}: {}",
+                            argo::line_in(rollout.origin, fmt::format("metadata.{}", field)), field, why),
                 "give the experiment a `rollback` of its own, or --no-rollback");
   };
   if (rollout.generated_name)

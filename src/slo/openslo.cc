@@ -21,19 +21,21 @@ struct Unit {
   char name;
   Nanos length;
 };
+constexpr Nanos kLongest = 10 * 8760h;  // of a period
 constexpr Unit kUnits[] = {{'m', 1min}, {'h', 1h}, {'d', 24h}, {'w', 168h}, {'M', 720h}, {'Q', 2160h}, {'Y', 8760h}};
 
 std::optional<Period> parse_period(std::string_view text) {
   if (text.size() < 2) return std::nullopt;
   auto count = parse_number<int64_t>(text.substr(0, text.size() - 1));
-  bool known = std::any_of(std::begin(kUnits), std::end(kUnits), [&](const Unit& u) { return u.name == text.back(); });
-  if (!count || *count <= 0 || *count > 10'000 || !known) return std::nullopt;
-  return Period{*count, text.back()};
+  const auto* unit =
+      std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& u) { return u.name == text.back(); });
+  if (!count || *count <= 0 || unit == std::end(kUnits) || *count > kLongest / unit->length) return std::nullopt;
+  return Period{*count, unit->name};
 }
 
 Result<Period> decode_period(const Reader& reader) {
   auto period = parse_period(TRY(reader.text()));
-  if (!period) return reader.expected("a duration such as 12h, 28d or 1M (m h d w M Q Y)");
+  if (!period) return reader.expected("a duration such as 12h, 28d or 1M (m h d w M Q Y), at most 10 years");
   return *period;
 }
 

@@ -97,6 +97,7 @@ TEST(OpenSlo, ErrorsNameTheField) {
       {"target: 0.999", "target: 1", "leaves no budget"},
       {"target: 0.999", "target: 0.9, targetPercent: 90", "expected target or targetPercent, and not both"},
       {"30d", "30x", "timeWindow[0].duration: expected a duration such as 12h, 28d or 1M"},
+      {"30d", "11Y", "timeWindow[0].duration: expected a duration such as 12h, 28d or 1M (m h d w M Q Y), at most 10"},
       {"isRolling: true", "isRolling: false", "a window is either rolling or has a calendar"},
       {"counter: true", "counter: false", "counter must be true"},
       {"sum(http_requests_total)", "sum(rate(http_requests_total[5m]))", "expected a counter such as"},

@@ -175,11 +175,12 @@ TEST(Lint, UnfoldsAListAndNamesWhatItIgnores) {
 }
 
 TEST(Lint, OfARunThatIsTerminated) {
-  EXPECT_NE(all_lines("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: r}\nspec: {terminate: true, "
-                      "metrics: [{name: m, successCondition: 'result[0] < 1', provider: {prometheus: {address: "
-                      "'http://p', query: up}}}]}\n")
-                .find("warning f.yaml:4: spec.terminate: the run is terminated before it begins"),
-            std::string::npos);
+  EXPECT_NE(
+      all_lines("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: r}\nspec: {terminate: true, "
+                "metrics: [{name: m, successCondition: 'result[0] < 1', provider: {prometheus: {address: "
+                "'http://p', query: up}}}]}\n")
+          .find("warning f.yaml:4: spec.terminate: the run is terminated before it begins"),
+      std::string::npos);
 }
 
 // Each Rollout's references are followed once, not once for each template.
@@ -302,17 +303,18 @@ TEST(Expectations, AreRefusedWhereARunCannotKeepThem) {
 
 TEST(Expectations, ASecretIsNeverPartOfThem) {
   auto with = [](const char* query, const char* address) {
-    return std::string("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  args: "
-                       "[{name: token, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n  metrics:\n  - {name: m, "
-                       "successCondition: 'result[0] < 1', provider: {prometheus: {address: '") +
+    return std::string(
+               "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  args: "
+               "[{name: token, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n  metrics:\n  - {name: m, "
+               "successCondition: 'result[0] < 1', provider: {prometheus: {address: '") +
            address + "', query: '" + query + "'}}}\n";
   };
   const DeriveOptions kGiven{.args = {{"token", "s3cret"}}};
   EXPECT_EQ(error_of(derive(with("up", "http://p"))),
             "args.token comes from the Secret s (key k), which Ordeal does not read");
   EXPECT_TRUE(derive(with("up", "http://p"), kGiven));
-  for (auto [query, address] : {std::pair{"up{a=\"{{args.token}}\"}", "http://p"}, std::pair{"up", "http://{{args.token}}"},
-                                std::pair{"up", "{{args.token}}"}}) {
+  for (auto [query, address] : {std::pair{"up{a=\"{{args.token}}\"}", "http://p"},
+                                std::pair{"up", "http://{{args.token}}"}, std::pair{"up", "{{args.token}}"}}) {
     std::string found = error_of(derive(with(query, address), kGiven));
     EXPECT_NE(found.find("it holds the value of a Secret"), std::string::npos) << found;
     EXPECT_EQ(found.find("s3cret"), std::string::npos) << found;
@@ -320,7 +322,8 @@ TEST(Expectations, ASecretIsNeverPartOfThem) {
 }
 
 TEST(Expectations, GivenArgumentsGoToWhoeverKnowsThem) {
-  std::string text = template_text("successCondition: 'result[0] < {{args.limit}}'", "t") + "  args: [{name: limit}]\n---\n" +
+  std::string text = template_text("successCondition: 'result[0] < {{args.limit}}'", "t") +
+                     "  args: [{name: limit}]\n---\n" +
                      template_text("successCondition: 'result[0] < 1'", "u").replace(0, 0, "");
   auto derived = derive(text, {.args = {{"limit", "3"}}});
   ASSERT_TRUE(derived) << error_of(derived);
@@ -330,9 +333,10 @@ TEST(Expectations, GivenArgumentsGoToWhoeverKnowsThem) {
 }
 
 TEST(Expectations, OfATerminatedRunThereAreNone) {
-  EXPECT_EQ(error_of(derive("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: r}\nspec: {terminate: "
-                            "true, metrics: [{name: m, provider: {prometheus: {query: up}}}]}\n")),
-            "the file describes no metric that could be watched");
+  EXPECT_EQ(
+      error_of(derive("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: r}\nspec: {terminate: "
+                      "true, metrics: [{name: m, provider: {prometheus: {query: up}}}]}\n")),
+      "the file describes no metric that could be watched");
 }
 
 TEST(Expectations, OfTwoAnalysesOfOneTemplateKeepTheirNamesApart) {

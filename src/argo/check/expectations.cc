@@ -177,11 +177,10 @@ class Deriver {
                               path_in(metric.origin, fmt::format("provider.prometheus.{}", beyond)), beyond),
                   kHint);
     if (!made_.prometheus.empty() && made_.prometheus != question.address)
-      return fail(
-          Errc::kInvalidInput,
-          fmt::format("the metrics ask two servers, {} and {}; a run asks one", without_password(made_.prometheus),
-                      without_password(question.address)),
-          "give --prometheus URL");
+      return fail(Errc::kInvalidInput,
+                  fmt::format("the metrics ask two servers, {} and {}; a run asks one",
+                              without_password(made_.prometheus), without_password(question.address)),
+                  "give --prometheus URL");
     made_.prometheus = question.address;
     return {};
   }

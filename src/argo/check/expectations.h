@@ -21,7 +21,7 @@ namespace ordeal::argo {
 
 struct DeriveOptions {
   std::map<std::string, std::string> args;  // by a person; each must be known to one analysis
-  std::string environment_address;  // ARGO_ROLLOUTS_PROMETHEUS_ADDRESS
+  std::string environment_address;          // ARGO_ROLLOUTS_PROMETHEUS_ADDRESS
   bool own_source = false;  // the experiment or a flag says where to ask: the file's address and login do not count
 };
 

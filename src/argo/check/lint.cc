@@ -40,8 +40,7 @@ class Linter {
         continue;
       }
       for (const json::Document& one : unfold(document))
-        if (auto added = add_document(manifest_, one, file.name); !added)
-          add(finding_of(file.name, added.error()));
+        if (auto added = add_document(manifest_, one, file.name); !added) add(finding_of(file.name, added.error()));
     }
   }
 
@@ -77,8 +76,7 @@ class Linter {
                                      : merge_expectations(experiment, document);
     if (!decoded) return add(finding_of(file, decoded.error()));
     bool own_scraper = experiment.sources.prometheus.empty();
-    for (size_t i = 0; i < experiment.expect.size(); ++i)
-      look_at(file, document, i, experiment.expect[i], own_scraper);
+    for (size_t i = 0; i < experiment.expect.size(); ++i) look_at(file, document, i, experiment.expect[i], own_scraper);
   }
 
   static int line_of(const json::Document& document, const std::string& path) {

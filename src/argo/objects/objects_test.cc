@@ -109,10 +109,11 @@ TEST(Manifest, AnAnalysisRunHasWhatARunHas) {
       "ttlStrategy: {secondsAfterFailure: 60}, metrics: [{name: m, provider: {web: {url: x}}}]}\n");
   EXPECT_TRUE(manifest.runs.at(0).terminate);
   Manifest other;
-  EXPECT_EQ(error_of(add_document(other, *json::parse_document(
-                                             "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: "
-                                             "x}\nspec: {ttlStrategy: {secondsAfterFailure: soon}}\n"))),
-            "line 4: spec.ttlStrategy.secondsAfterFailure: expected a whole number from 0 to 2147483647, found \"soon\"");
+  EXPECT_EQ(
+      error_of(add_document(
+          other, *json::parse_document("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {name: "
+                                       "x}\nspec: {ttlStrategy: {secondsAfterFailure: soon}}\n"))),
+      "line 4: spec.ttlStrategy.secondsAfterFailure: expected a whole number from 0 to 2147483647, found \"soon\"");
 }
 
 TEST(Manifest, UnfoldsAList) {

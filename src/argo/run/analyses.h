@@ -35,8 +35,9 @@ struct RunSpec {
 };
 // The arguments that an analysis knows.
 Result<std::set<std::string>> argument_names(const Manifest& manifest, const Analysis& analysis);
-// `given` is by a person (--arg) and wins, then a Secret, then a value, the Rollout's before the template's; a name that the analysis does not know is an error. A value that only a
-// cluster knows (a Secret, a pod hash) must be among them.
+// `given` is by a person (--arg) and wins, then a Secret, then a value, the Rollout's before the template's; a name
+// that the analysis does not know is an error. A value that only a cluster knows (a Secret, a pod hash) must be among
+// them.
 Result<RunSpec> prepare_analysis(const Manifest& manifest, const Analysis& analysis,
                                  const std::map<std::string, std::string>& given);
 

@@ -101,7 +101,8 @@ Result<Question> question_of(const Metric& metric, const std::string& environmen
       provider.address.empty() ? environment_address : provider.address, provider.query, kStandardTimeout, {}};
   if (question.address.empty()) return fail(Errc::kInvalidInput, "prometheus address is not configured");
   if (!is_http_url(question.address))
-    return fail(Errc::kInvalidInput, fmt::format("the prometheus address \"{}\" is no URL", without_password(question.address)));
+    return fail(Errc::kInvalidInput,
+                fmt::format("the prometheus address \"{}\" is no URL", without_password(question.address)));
   if (!provider.foreign_login.empty())
     return fail(Errc::kUnsupported,
                 fmt::format("authentication.{} is not supported by Ordeal", provider.foreign_login));
