@@ -32,6 +32,9 @@ std::string rfc3339(Nanos since_epoch) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, millis);
 }
 
+// What Nanos can hold: the years 1678 to 2261.
+constexpr int64_t kMostSeconds = std::chrono::duration_cast<seconds>(Nanos::max()).count();
+
 Result<Nanos> parse_rfc3339(const std::string& text) {
   tm parts{};
   const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
@@ -41,9 +44,11 @@ Result<Nanos> parse_rfc3339(const std::string& text) {
     fraction = std::strtod(rest, &end);
     rest = end;
   }
-  if (!rest || std::string_view(rest) != "Z")
+  bool complete = rest && std::string_view(rest) == "Z" && fraction >= 0 && fraction < 1;
+  int64_t whole = complete ? timegm(&parts) : 0;
+  if (!complete || std::abs(whole) >= kMostSeconds)
     return fail(Errc::kInvalidInput, fmt::format("expected a time such as 2026-11-23T20:15:04Z, found \"{}\"", text));
-  return seconds(timegm(&parts)) + Nanos(std::llround(fraction * 1e9));
+  return seconds(whole) + Nanos(std::llround(fraction * 1e9));
 }
 
 }  // namespace ordeal

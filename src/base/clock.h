@@ -42,7 +42,7 @@ struct WallOffset {
 
 // 2026-11-23T20:15:04.123Z
 std::string rfc3339(Nanos since_epoch);
-// The exact form above, with or without a fraction.
+// The exact form above, with or without a fraction, from 1678 to 2261; else kInvalidInput.
 Result<Nanos> parse_rfc3339(const std::string& text);
 
 }  // namespace ordeal
