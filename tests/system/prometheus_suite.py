@@ -101,7 +101,7 @@ def held(problems, suite):
 
 
 def breached(problems, suite):
-    run = suite.start(suite.experiment(TOO_MUCH, "20s"))
+    run = suite.start(dict(suite.experiment(TOO_MUCH, "20s"), baseline="3s"))  # of a Prometheus that scrapes each second
     reason = expect_end(problems, run, 1, "deviated")
     breach, injected = run.event("breach"), run.event("inject")
     if not breach or not run.event("halt", by="breach"):
