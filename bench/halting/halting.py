@@ -94,9 +94,14 @@ def quantile(values, q):
     return values[min(len(values) - 1, int(q * len(values)))] if values else float("nan")
 
 
+def told(values):
+    """One that never came took for ever."""
+    return [float("inf") if value is None else value for value in values]
+
+
 def spread(values):
-    values = [v for v in values if v is not None]
-    return f"{quantile(values, 0.5):.2f}/{quantile(values, 0.95):.2f}" if values else "none"
+    values = told(values)
+    return f"{quantile(values, 0.5):.2f}/{quantile(values, 0.95):.2f}"
 
 
 def table(bench, rates, shares, limit, repeat, reverts):
@@ -107,7 +112,7 @@ def table(bench, rates, shares, limit, repeat, reverts):
         for share in shares:
             expectation = {"name": "errors", "query": RATIO % ("1m", "1m"), "condition": f"result < {limit}"}
             halts = [bench.run(rate, share, expectation) for _ in range(repeat)]
-            reverts += [halt.revert for halt in halts if halt.revert is not None]
+            reverts += told(halt.revert for halt in halts if halt.delay is not None)
             cells.append(spread([halt.delay for halt in halts]))
         print(f"{rate:>12}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
     written = "".join(f"{60 * (limit - USUAL) / (share - USUAL):>14.1f}" for share in shares)
@@ -122,8 +127,8 @@ def lags(bench, repeat, reverts):
     print(f"crossing to halt command, {repeat} runs each, looks every {bench.interval}")
     for name, expectation, window, limit in cases:
         halts = [bench.run(1000, 0.5, dict(expectation, name=name), window, limit) for _ in range(repeat)]
-        values = [halt.lag for halt in halts if halt.lag is not None]
-        reverts += [halt.revert for halt in halts if halt.revert is not None]
+        values = told(halt.lag for halt in halts)
+        reverts += told(halt.revert for halt in halts)
         results[name] = values
         print(f"  {name:<28} median {statistics.median(values) * 1e3:6.0f} ms, p99 {quantile(values, 0.99) * 1e3:6.0f} ms, "
               f"most {max(values) * 1e3:6.0f} ms", flush=True)
