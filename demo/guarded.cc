@@ -1,7 +1,5 @@
 #include "guarded.h"
 
-#include <cstdlib>
-
 namespace ordeal::demo {
 
 namespace {
@@ -26,17 +24,15 @@ Guarded::Guarded(metrics::Registry& registry, const std::string& service, resili
   for (auto to : {resilience::State::kClosed, resilience::State::kHalfOpen, resilience::State::kOpen}) {
     transitions(registry, service, to);
   }
-  options.on_transition = [&registry, &state, service](const resilience::Transition& transition) {
+  options.on_event = [&registry, &state, service](const resilience::Event& transition) {
     state.set(resilience::gauge_value(transition.to));
     transitions(registry, service, transition.to).add();
   };
-  std::string error;
-  breaker_ = resilience::CircuitBreaker::create(std::move(options), error);
-  if (!breaker_) std::abort();
+  breaker_ = std::make_unique<resilience::CircuitBreaker<>>(std::move(options));
 }
 
-std::optional<resilience::CircuitBreaker::Permit> Guarded::acquire() {
-  auto permit = breaker_->acquire();
+resilience::CircuitBreaker<>::Permit Guarded::acquire() {
+  auto permit = breaker_->try_acquire();
   (permit ? permitted_ : refused_).add();
   return permit;
 }

@@ -15,16 +15,15 @@ class Guarded {
   // The options are our own and valid; the registry must outlive this.
   Guarded(metrics::Registry& registry, const std::string& service, resilience::CircuitBreakerOptions options);
 
-  // nullopt is a refusal, already counted.
-  std::optional<resilience::CircuitBreaker::Permit> acquire();
+  // A refusal is already counted.
+  resilience::CircuitBreaker<>::Permit acquire();
   void count_fallback() { fallbacks_.add(); }
-  const resilience::CircuitBreakerOptions& options() const { return breaker_->options(); }
 
  private:
   metrics::Counter& refused_;
   metrics::Counter& permitted_;
   metrics::Counter& fallbacks_;
-  std::unique_ptr<resilience::CircuitBreaker> breaker_;
+  std::unique_ptr<resilience::CircuitBreaker<>> breaker_;
 };
 
 }  // namespace ordeal::demo

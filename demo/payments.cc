@@ -12,8 +12,14 @@ constexpr Nanos kBackoff[] = {1s, 2s, 4s, 8s};
 
 }  // namespace
 
-Payments::Payments(net::Loop& loop, net::Fetcher& fetcher, Guarded& guard, metrics::Registry& registry, std::string url)
-    : loop_(loop), fetcher_(fetcher), guard_(guard), registry_(registry), url_(std::move(url)) {}
+Payments::Payments(net::Loop& loop, net::Fetcher& fetcher, Guarded& guard, metrics::Registry& registry, std::string url,
+                   Nanos timeout)
+    : loop_(loop),
+      fetcher_(fetcher),
+      guard_(guard),
+      registry_(registry),
+      url_(std::move(url)),
+      timeout_(timeout) {}
 
 void Payments::count(const char* result) {
   registry_.counter("payments_total", "Payments by what became of them.", {{"result", result}}).add();
@@ -27,10 +33,10 @@ net::Task<bool> Payments::call_provider(std::string body) {
   call.url = url_;
   call.body = std::move(body);
   call.headers = {{"Content-Type", "application/json"}};
-  call.timeout = guard_.options().call_timeout;
+  call.timeout = timeout_;
   auto outcome = co_await fetcher_.fetch(std::move(call));
   bool good = outcome && outcome->status < 300;
-  good ? permit->success() : permit->failure();
+  good ? permit.success() : permit.failure();
   co_return good;
 }
 

@@ -14,8 +14,9 @@ namespace ordeal::demo {
 
 class Payments {
  public:
-  // All must outlive this.
-  Payments(net::Loop& loop, net::Fetcher& fetcher, Guarded& guard, metrics::Registry& registry, std::string url);
+  // All must outlive this. `timeout` is of a call to the provider.
+  Payments(net::Loop& loop, net::Fetcher& fetcher, Guarded& guard, metrics::Registry& registry, std::string url,
+           Nanos timeout);
 
   net::Task<net::HttpResponse> pay_now(const net::HttpRequest& request);
   net::Task<net::HttpResponse> pay_later(const net::HttpRequest& request);
@@ -33,6 +34,7 @@ class Payments {
   Guarded& guard_;
   metrics::Registry& registry_;
   std::string url_;
+  Nanos timeout_;
   std::deque<std::string> queue_;
   size_t workers_ = 0;
   bool stopping_ = false;

@@ -37,11 +37,11 @@ net::Task<net::HttpResponse> Products::list() {
   if (!permit) co_return from_cache();
   auto products = co_await fetch();
   if (!products) {
-    permit->failure();
+    permit.failure();
     failures_.add();
     co_return from_cache();
   }
-  permit->success();
+  permit.success();
   cache_ = *products;
   co_return json_response(200, page(cache_, false));
 }

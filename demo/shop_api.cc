@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/duration.h"
+#include "ordeal/resilience/presets.h"
 #include "payments.h"
 #include "products.h"
 #include "service.h"
@@ -28,15 +29,18 @@ int serve(const Options& options) {
   if (!open_for) return demo::report(open_for.error());
   // Breakers before the loop: permits in coroutines that the loop's end destroys still report to them.
   metrics::Registry registry;
-  auto stripe_options = resilience::opossum_like(options.volume_threshold);
+  resilience::OpossumOptions opossum{.volumeThreshold = options.volume_threshold};
+  auto stripe_options = resilience::opossum_like(opossum);
   stripe_options.open_for = *open_for;
   demo::Guarded stripe(registry, "stripe", stripe_options);
-  demo::Guarded postgres(registry, "postgres", resilience::pybreaker_like(5, *open_for));
+  auto postgres_options = resilience::pybreaker_like();
+  postgres_options.open_for = *open_for;
+  demo::Guarded postgres(registry, "postgres", postgres_options);
   net::Loop loop;
   auto fetcher = net::Fetcher::create(loop);
   if (!fetcher) return demo::report(fetcher.error());
   demo::Products products(loop, postgres, registry, options.postgres, options.pool, *db_timeout);
-  demo::Payments payments(loop, **fetcher, stripe, registry, options.payments_url);
+  demo::Payments payments(loop, **fetcher, stripe, registry, options.payments_url, milliseconds(opossum.timeout));
   demo::Service service(loop, registry);
   bool queued = options.payments == "queued";
   service.route("GET /products", [&](const net::HttpRequest&) { return products.list(); });

@@ -1,138 +1,190 @@
 // CircuitBreaker: stops calling what keeps failing. Closed = calls pass, open = refused, half-open = probing.
-// It is a gate, not a runner: acquire() gives a Permit or refuses; the caller makes the call (with a deadline of its
-// own) and reports success() or failure(). A permit that is dropped without a report counts as a failure.
-// Thread-safe. Makes no thread, no timer, throws nothing, needs no RTTI. The breaker must outlive its permits.
-// An open breaker becomes half-open at the first acquire() after `open_for`, not by itself.
+//
+//   CircuitBreaker breaker({.name = "stripe", .open_for = 30s});
+//   if (auto permit = breaker.try_acquire()) {
+//     auto answer = client.get(request);                        // with a deadline of its own
+//     answer.ok() ? permit.success() : permit.failure();
+//   } else {
+//     use(permit.refusal());
+//   }
+//
+// or auto answer = breaker.call([&] { return client.get(request); }). It is thread-safe, makes no thread and no timer,
+// allocates at transitions only, and works without exceptions and RTTI. It must outlive its permits.
+//
+// An open breaker becomes half-open at the first admission after its period, or at poll(), not by itself.
+// A report whose permit is of an earlier state changes nothing and is counted as late; one success that is being
+// reported at the very instant of a transition may still be counted in the new window.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "ordeal/resilience/rolling_window.h"
+#include "ordeal/resilience/breaker_core.h"
+#include "ordeal/resilience/pipeline.h"
 
 namespace ordeal::resilience {
 
-enum class State { kClosed, kHalfOpen, kOpen };
-const char* to_text(State state);
-
-// The customary gauge: 0 closed, 0.5 half-open, 1 open.
-double gauge_value(State state);
-
-struct Transition {
-  State from = State::kClosed;
-  State to = State::kClosed;
-  uint64_t number = 0;  // 1, 2, 3…: listeners on different threads may be called out of order
-  TimePoint at;
-};
-
-struct CircuitBreakerOptions {
-  enum class Denominator { kStarted, kCompleted };
-
-  // Rule 1: more than `failure_percent` of the calls in the window failed. Judged at a failure only. 100 turns it off,
-  // because no share is above it.
-  double failure_percent = 50;                        // 0 to 100
-  Duration window = std::chrono::seconds(10);         // 1 ms to 1 day
-  uint32_t buckets = 10;                              // 1 to 1000
-  uint64_t minimum_calls = 0;                         // fewer calls in the window never trip rule 1
-  Denominator denominator = Denominator::kCompleted;  // kStarted: calls under way count too
-  // Rule 2: this many failures without a success in between. 0 turns it off.
-  uint64_t consecutive_failures = 0;
-
-  Duration open_for = std::chrono::seconds(30);    // 1 ms to 1 day
-  uint32_t probes = 1;                             // permits while half-open, 1 to 1000; all must succeed to close
-  Duration probe_wait = std::chrono::seconds(30);  // unreported for so long, the probes count as failed; 1 ms to 1 day
-  // The deadline that callers give their calls; kept here so that one place configures it. The breaker cannot cut a
-  // call short and does not try.
-  Duration call_timeout = std::chrono::seconds(3);
-
-  std::function<TimePoint()> now = [] { return std::chrono::steady_clock::now(); };
-  // Called after each transition, outside the lock, on the thread that caused it. It may call the breaker.
-  std::function<void(const Transition&)> on_transition;
-};
-
-// {timeout: 3000, errorThresholdPercentage: 50, resetTimeout: 30000, rollingCountTimeout: 10000,
-// rollingCountBuckets: 10}. As there: strictly more than the percentage, calls count when they start, one failure
-// alone opens unless `volume_threshold` is set. Unlike there: refused calls do not dilute the percentage, closing
-// clears the window, a late result of an earlier state changes nothing, a hung probe cannot block for ever.
-CircuitBreakerOptions opossum_like(uint64_t volume_threshold = 0);
-// {fail_max: 5, timeout: 30}. As there: the fifth failure in a row opens. Unlike there: calls are not serialised by
-// the breaker, and results count when the work has ended, also that of a coroutine.
-CircuitBreakerOptions pybreaker_like(uint64_t fail_max = 5, Duration reset_timeout = std::chrono::seconds(30));
-
+template <Clock C = CoarseClock>
 class CircuitBreaker {
  public:
   class Permit;
-  struct Snapshot {
-    State state = State::kClosed;
-    WindowCounts window;
-    uint64_t failures_in_a_row = 0;
-    // Since construction.
-    uint64_t permitted = 0, refused = 0, succeeded = 0, failed = 0, ignored = 0;
-    uint64_t abandoned = 0;           // of the failed: permits dropped without a report
-    uint64_t late = 0;                // reports that came after their state had ended; in none of the four above
-    uint64_t transitions[3][3] = {};  // [from][to]
-  };
 
-  // nullptr when an option is out of range; then `error` names it, its value and the range.
-  static std::unique_ptr<CircuitBreaker> create(CircuitBreakerOptions options, std::string& error);
-  CircuitBreaker(const CircuitBreaker&) = delete;
-  CircuitBreaker& operator=(const CircuitBreaker&) = delete;
+  // Throws std::invalid_argument with the check() of options that are out of range (ends the program where the library
+  // was built without exceptions). create() returns nullptr and the sentence instead.
+  explicit CircuitBreaker(CircuitBreakerOptions options, C clock = {})
+      : clock_(std::move(clock)), core_(checked(std::move(options)), clock_.now()) {}
+  static std::unique_ptr<CircuitBreaker> create(CircuitBreakerOptions options, std::string& error, C clock = {}) {
+    error = check(options);
+    if (!error.empty()) return nullptr;
+    return std::make_unique<CircuitBreaker>(std::move(options), std::move(clock));
+  }
 
-  // nullopt is a refusal: do not call.
-  std::optional<Permit> acquire();
-  State state() const;
-  // How long acquire() will still refuse; 0 unless open.
-  Duration retry_after() const;
-  Snapshot snapshot() const;
-  const CircuitBreakerOptions& options() const { return options_; }
+  // `now` may be a time that the caller has at hand: monotonic, of the same epoch.
+  Permit try_acquire() {
+    uint64_t word = core_.word();
+    if ((word & kNeedsTime) == 0) return Permit(this, word >> BreakerCore::kGenerationShift, TimePoint());
+    return try_acquire(clock_.now());
+  }
+  Permit try_acquire(TimePoint now) {
+    Admission admission = core_.admit(now);
+    if (admission.admitted) return Permit(this, admission.generation, now);
+    return Permit(admission.refusal);
+  }
+
+  // Through the breaker, if it admits: see Pipeline::call. A result counts as what the classifier says it is.
+  template <class F>
+  ResultFor<detail::Returned<F>> call(F&& function) {
+    return Pipeline(*this).call(function);
+  }
+  template <class Classifier>
+  Judged<CircuitBreaker, Classifier> judged_by(Classifier classifier) {
+    return {*this, std::move(classifier)};
+  }
+
+  static constexpr PolicyKind kKind = PolicyKind::kCircuitBreaker;
+  std::string describe() const { return "circuit breaker " + name(); }
+  template <class R, class Next>
+  R run(Call& call, Next&& next) {
+    return run_judged<R>(call, next, DefaultClassifier());
+  }
+  template <class R, class Next, class Classifier>
+  R run_judged(Call& call, Next&& next, const Classifier& classifier) {
+    Permit permit = try_acquire();
+    if (!permit) return refuse<R>(permit.refusal());
+    FailUnlessReported guard{permit};
+    R result = next(call);
+    permit.record(classifier(result));
+    return result;
+  }
+
+  // A move by hand; false when the state is that already, or cannot be reached from the present one: half-open only
+  // from open and forced-open, nothing from shut down.
+  bool move_to(State state) { return core_.move(state, clock_.now(), std::nullopt); }
+  bool force_open() { return move_to(State::kForcedOpen); }
+  bool disable() { return move_to(State::kDisabled); }
+  bool only_measure() { return move_to(State::kMetricsOnly); }
+  bool shut_down() { return move_to(State::kShutDown); }
+  // Opens, or moves the end of an open period. Instead of open_for.
+  bool open_for(Duration period) { return open_until(later(clock_.now(), period)); }
+  bool open_until(TimePoint end) { return core_.move(State::kOpen, clock_.now(), end); }
+  // Closed, with an empty window; the totals stay.
+  void reset() { core_.reset(clock_.now()); }
+
+  // Makes the transition that is due by now. For who wants the state to move without calls: a timer, an exporter.
+  void poll() { core_.poll(clock_.now()); }
+  State state() const { return BreakerCore::state_of(core_.word()); }
+  // How long an open breaker will still refuse; 0 if it is not, or without end.
+  Duration retry_after() const { return core_.retry_after(clock_.now()); }
+  BreakerSnapshot snapshot() const { return core_.snapshot(clock_.now()); }
+  CircuitBreakerOptions options() const { return core_.options(); }
+  // "" or why nothing was changed. From the next call on; the window starts anew where its kind or size changes.
+  std::string change(CircuitBreakerOptions options) { return core_.change(std::move(options), clock_.now()); }
+  const std::string& name() const { return core_.name(); }
+  const std::string& service() const { return core_.service(); }
 
  private:
-  enum class Outcome { kSuccess, kFailure, kAbandoned, kIgnored };
-  explicit CircuitBreaker(CircuitBreakerOptions options);
-  void report(uint64_t generation, Outcome outcome);
-  void record_closed(TimePoint now, bool failed);
-  void record_half_open(TimePoint now, Outcome outcome);
-  bool must_trip(TimePoint now);
-  void move_to(State to, TimePoint now);
-  void announce(const std::optional<Transition>& transition) const;
-  std::optional<Transition> take_transition() { return std::exchange(pending_, std::nullopt); }
+  static constexpr uint64_t kNeedsTime = BreakerCore::kStateBits | BreakerCore::kRamping | BreakerCore::kTimed;
+  // An exception that passes by is a failure.
+  struct FailUnlessReported {
+    Permit& permit;
+    ~FailUnlessReported() { permit.failure(); }
+  };
+  static CircuitBreakerOptions checked(CircuitBreakerOptions options) {
+    detail::require_valid("circuit breaker " + options.name, check(options));
+    return options;
+  }
 
-  const CircuitBreakerOptions options_;
-  mutable std::mutex mutex_;
-  mutable RollingWindow window_;
-  State state_ = State::kClosed;
-  uint64_t generation_ = 0;  // number of transitions; a permit of another generation is late
-  TimePoint since_;          // when state_ began
-  uint32_t probes_out_ = 0;
-  uint32_t probes_good_ = 0;
-  Snapshot totals_;
-  std::optional<Transition> pending_;  // made under the lock, announced after it
+  [[no_unique_address]] C clock_;
+  BreakerCore core_;
 };
 
-// Move-only. Report once; further reports are ignored.
-class [[nodiscard]] CircuitBreaker::Permit {
- public:
-  Permit(Permit&& other) noexcept : breaker_(std::exchange(other.breaker_, nullptr)), generation_(other.generation_) {}
-  Permit& operator=(Permit&& other) noexcept;
-  ~Permit() { report(Outcome::kAbandoned); }
+CircuitBreaker(CircuitBreakerOptions) -> CircuitBreaker<CoarseClock>;
 
-  void success() { report(Outcome::kSuccess); }
-  void failure() { report(Outcome::kFailure); }
-  // Neither: the call was cancelled or says nothing about the callee. A probe gives its place back.
-  void ignore() { report(Outcome::kIgnored); }
+// Move-only: leave to make one call, or the refusal. Report once; further reports are ignored. Dropped without one, it
+// gives its place back and counts as options.abandoned.
+template <Clock C>
+class [[nodiscard]] CircuitBreaker<C>::Permit {
+ public:
+  Permit(Permit&& other) noexcept { take(other); }
+  Permit& operator=(Permit&& other) noexcept {
+    if (this == &other) return *this;
+    drop();
+    take(other);
+    return *this;
+  }
+  ~Permit() { drop(); }
+
+  explicit operator bool() const { return admitted_; }
+  // Of a refused one.
+  const Refusal& refusal() const { return refusal_; }
+
+  void success() { record(Outcome::kSuccess); }
+  void failure() { record(Outcome::kFailure); }
+  void timeout() { record(Outcome::kTimeout); }
+  void ignore() { record(Outcome::kIgnored); }
+  void record(Outcome outcome) {
+    if (breaker_ != nullptr) record(outcome, breaker_->clock_.now());
+  }
+  void record(Outcome outcome, TimePoint now) {
+    CircuitBreaker* breaker = std::exchange(breaker_, nullptr);
+    if (breaker == nullptr) return;
+    if (outcome == Outcome::kSuccess && breaker->core_.record_success_fast(call_.generation, now)) return;
+    breaker->core_.record(call_.generation, outcome, call_.started, now);
+  }
 
  private:
   friend class CircuitBreaker;
-  Permit(CircuitBreaker* breaker, uint64_t generation) : breaker_(breaker), generation_(generation) {}
-  void report(Outcome outcome);
+  struct Call {
+    uint64_t generation;
+    TimePoint started;
+  };
+  Permit(CircuitBreaker* breaker, uint64_t generation, TimePoint started)
+      : breaker_(breaker), admitted_(true), call_{generation, started} {}
+  explicit Permit(const Refusal& refusal) : refusal_(refusal) {}
 
-  CircuitBreaker* breaker_;
-  uint64_t generation_;
+  void take(Permit& other) {
+    breaker_ = std::exchange(other.breaker_, nullptr);
+    admitted_ = other.admitted_;
+    if (admitted_) {
+      call_ = other.call_;
+    } else {
+      refusal_ = other.refusal_;
+    }
+  }
+  void drop() {
+    if (breaker_ == nullptr) return;
+    CircuitBreaker* breaker = std::exchange(breaker_, nullptr);
+    breaker->core_.abandon(call_.generation, call_.started, breaker->clock_.now());
+  }
+
+  CircuitBreaker* breaker_ = nullptr;
+  bool admitted_ = false;
+  union {
+    Call call_;
+    Refusal refusal_;
+  };
 };
 
 }  // namespace ordeal::resilience

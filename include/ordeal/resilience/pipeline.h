@@ -1,0 +1,151 @@
+// Pipeline: policies around a call, outermost first, composed at compile time.
+//
+//   Pipeline pipeline{fallback, retry, breaker, bulkhead, TimeLimit{3s}};
+//   auto answer = pipeline.call([&](const Call& call) { return client.get(request, call.deadline); });
+//
+// A policy given by name is referred to and must outlive the pipeline; a temporary is kept. The function may take the
+// Call (its deadline and attempt) or nothing. It is thread-safe as far as its policies are.
+//
+// A policy is anything with
+//   template <class R, class Next> R run(Call& call, Next&& next);   next(call) makes the call and returns R
+//   std::string describe() const;
+//   static constexpr PolicyKind kKind
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "ordeal/resilience/result.h"
+
+namespace ordeal::resilience {
+
+struct Call {
+  TimePoint deadline = TimePoint::max();  // of this call, all policies considered; pass it to the socket
+  uint32_t attempt = 1;
+};
+
+enum class PolicyKind : uint8_t { kFallback, kRetry, kCircuitBreaker, kBulkhead, kTimeLimit, kOther };
+
+// What an order of policies is judged by.
+struct PolicyFacts {
+  PolicyKind kind = PolicyKind::kOther;
+  std::string text;
+  Duration limit = Duration::max();  // kTimeLimit
+  Duration first_delay{0};           // kRetry
+};
+
+namespace detail {
+
+std::string describe(const std::vector<PolicyFacts>& policies);
+std::vector<std::string> warnings(const std::vector<PolicyFacts>& policies);
+
+template <class P>
+PolicyFacts facts_of(const P& policy) {
+  PolicyFacts facts{P::kKind, policy.describe()};
+  if constexpr (P::kKind == PolicyKind::kTimeLimit) facts.limit = policy.limit();
+  if constexpr (P::kKind == PolicyKind::kRetry) facts.first_delay = policy.first_delay();
+  return facts;
+}
+
+// What the function returns, given the call or nothing.
+template <class F>
+decltype(auto) invoke(F& function, const Call& call) {
+  if constexpr (std::invocable<F&, const Call&>) {
+    return function(call);
+  } else {
+    return function();
+  }
+}
+template <class F>
+using Returned = std::remove_cvref_t<decltype(invoke(std::declval<F&>(), std::declval<const Call&>()))>;
+
+// The innermost step: a plain value or an exception becomes a Result.
+template <class R, class F>
+R finish(F& function, const Call& call) {
+  using T = Returned<F>;
+  if constexpr (ResultLike<T>) {
+    return invoke(function, call);
+  } else {
+#ifdef __cpp_exceptions
+    try {
+#endif
+      if constexpr (std::is_void_v<T>) {
+        invoke(function, call);
+        return Nothing{};
+      } else {
+        return R(invoke(function, call));
+      }
+#ifdef __cpp_exceptions
+    } catch (...) {
+      return Error{Error::Kind::kException, {}, std::current_exception()};
+    }
+#endif
+  }
+}
+
+}  // namespace detail
+
+// A policy with another idea of what a failure is: `classifier(result)` gives the Outcome.
+template <class Policy, class Classifier>
+class Judged {
+ public:
+  Judged(Policy& policy, Classifier classifier) : policy_(policy), classifier_(std::move(classifier)) {}
+  static constexpr PolicyKind kKind = Policy::kKind;
+  std::string describe() const { return policy_.describe(); }
+  Duration first_delay() const { return policy_.first_delay(); }  // of a Retry
+  template <class R, class Next>
+  R run(Call& call, Next&& next) {
+    return policy_.template run_judged<R>(call, next, classifier_);
+  }
+
+ private:
+  Policy& policy_;
+  Classifier classifier_;
+};
+
+template <class... P>
+class Pipeline {
+  static_assert(((std::is_reference_v<P> || std::move_constructible<P>) && ...),
+                "this policy has state that calls share: make it a variable and give that");
+
+ public:
+  Pipeline(P&&... policies) : policies_(std::forward<P>(policies)...) {}
+
+  // `Result<T>` of a function that returns a plain T (what it throws is the error's exception), else what the function
+  // returns. An exception from a function that returns an expected-like type passes through and counts as a failure.
+  template <class F>
+  ResultFor<detail::Returned<F>> call(F&& function) {
+    Call call;
+    return step<0, ResultFor<detail::Returned<F>>>(call, function);
+  }
+
+  // "retry (5 attempts) > circuit breaker stripe > time limit 3 s", outermost first.
+  std::string describe() const { return detail::describe(facts()); }
+  // A sentence for each order that is known to be wrong. Print them at the start.
+  std::vector<std::string> warnings() const { return detail::warnings(facts()); }
+
+ private:
+  template <size_t I, class R, class F>
+  R step(Call& call, F& function) {
+    if constexpr (I == sizeof...(P)) {
+      return detail::finish<R>(function, call);
+    } else {
+      return std::get<I>(policies_).template run<R>(call, [&](Call& next) { return step<I + 1, R>(next, function); });
+    }
+  }
+  std::vector<PolicyFacts> facts() const {
+    return std::apply([](const auto&... each) { return std::vector<PolicyFacts>{detail::facts_of(each)...}; },
+                      policies_);
+  }
+
+  std::tuple<P...> policies_;
+};
+
+template <class... P>
+Pipeline(P&&...) -> Pipeline<P...>;
+
+}  // namespace ordeal::resilience

@@ -1,0 +1,156 @@
+// Pool: connections that always come back. A Lease returns its connection on every path out of the scope that holds it,
+// an exception's too; there is a limit, a deadline for the wait, and a list of leases that are held for too long.
+//
+//   Pool<Connection> pool{{.name = "postgres", .limit = 10}, [] { return connect(); }};   // optional<Connection>
+//   if (auto lease = pool.acquire()) {
+//     if (!lease->query(...)) lease.discard();   // broken: closed, not returned
+//   }
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ordeal/resilience/bulkhead.h"
+
+namespace ordeal::resilience {
+
+struct PoolOptions {
+  std::string name = "pool";
+  uint32_t limit = 10;                                // connections, idle or leased; 1 to 1 000 000
+  Duration wait = std::chrono::seconds(1);            // for a lease, at most; 0 to 1 day
+  Duration leaked_after = std::chrono::seconds(30);   // a lease that is held for so long is told by leaks(); above 0
+};
+
+struct HeldLease {
+  Duration held{0};
+  std::source_location where;  // of acquire()
+};
+
+// Thread-safe. Must outlive its leases.
+template <class Connection, Clock C = CoarseClock>
+class Pool {
+ public:
+  class Lease;
+  using Connect = std::function<std::optional<Connection>()>;
+
+  // `connect` opens one, outside any lock, or gives nullopt. Options out of range: as CircuitBreaker's constructor.
+  Pool(PoolOptions options, Connect connect, C clock = {});
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // An empty lease is a refusal: none came free in time, or connect() failed.
+  Lease acquire(TimePoint deadline = TimePoint::max(), std::source_location where = std::source_location::current());
+
+  uint32_t leased() const { return slots_.in_flight(); }
+  size_t idle() const;
+  uint64_t refused() const { return slots_.refused(); }
+  // Leases that have been held for leaked_after or longer, the longest first.
+  std::vector<HeldLease> leaks() const;
+  const std::string& name() const { return slots_.name(); }
+
+ private:
+  struct Held {
+    TimePoint since;
+    std::source_location where;
+    Bulkhead::Slot slot;
+    std::optional<Connection> connection;  // closed before the slot is free
+  };
+  using Place = typename std::list<Held>::iterator;
+  void give_back(Place place, bool keep);
+
+  const Duration leaked_after_;
+  Connect connect_;
+  [[no_unique_address]] C clock_;
+  Bulkhead slots_;
+  mutable std::mutex mutex_;
+  std::vector<Connection> idle_;
+  std::list<Held> held_;
+};
+
+template <class Connection, Clock C>
+class [[nodiscard]] Pool<Connection, C>::Lease {
+ public:
+  Lease() = default;
+  Lease(Lease&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), place_(other.place_) {}
+  Lease& operator=(Lease&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(place_, other.place_);
+    return *this;
+  }
+  ~Lease() { end(true); }
+
+  explicit operator bool() const { return pool_ != nullptr; }
+  Connection& operator*() const { return *place_->connection; }
+  Connection* operator->() const { return &*place_->connection; }
+  void release() { end(true); }   // before the scope ends
+  void discard() { end(false); }  // it is broken
+
+ private:
+  friend class Pool;
+  Lease(Pool* pool, Place place) : pool_(pool), place_(place) {}
+  void end(bool keep) {
+    if (Pool* pool = std::exchange(pool_, nullptr)) pool->give_back(place_, keep);
+  }
+  Pool* pool_ = nullptr;
+  Place place_;
+};
+
+template <class Connection, Clock C>
+Pool<Connection, C>::Pool(PoolOptions options, Connect connect, C clock)
+    : leaked_after_(options.leaked_after),
+      connect_(std::move(connect)),
+      clock_(std::move(clock)),
+      slots_({std::move(options.name), options.limit, options.wait}) {
+  if (leaked_after_ <= Duration::zero()) detail::require_valid(name(), "leaked_after is 0: it must be above 0");
+}
+
+template <class Connection, Clock C>
+auto Pool<Connection, C>::acquire(TimePoint deadline, std::source_location where) -> Lease {
+  Bulkhead::Slot slot = slots_.acquire(deadline);
+  if (!slot) return Lease();
+  std::optional<Connection> connection;
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      connection = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (!connection) connection = connect_();
+  if (!connection) return Lease();
+  std::lock_guard lock(mutex_);
+  return Lease(this, held_.insert(held_.end(), Held{clock_.now(), where, std::move(slot), std::move(connection)}));
+}
+
+template <class Connection, Clock C>
+void Pool<Connection, C>::give_back(Place place, bool keep) {
+  std::list<Held> ended;  // closed and its slot freed after the lock
+  std::lock_guard lock(mutex_);
+  if (keep) idle_.push_back(std::move(*place->connection));
+  ended.splice(ended.end(), held_, place);
+}
+
+template <class Connection, Clock C>
+size_t Pool<Connection, C>::idle() const {
+  std::lock_guard lock(mutex_);
+  return idle_.size();
+}
+
+template <class Connection, Clock C>
+std::vector<HeldLease> Pool<Connection, C>::leaks() const {
+  TimePoint now = clock_.now();
+  std::vector<HeldLease> found;
+  std::lock_guard lock(mutex_);
+  for (const Held& held : held_) {
+    if (now - held.since >= leaked_after_) found.push_back({now - held.since, held.where});
+  }
+  return found;
+}
+
+}  // namespace ordeal::resilience

@@ -1,0 +1,43 @@
+#include "ordeal/resilience/result.h"
+
+namespace ordeal::resilience {
+
+namespace {
+
+class Category : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "ordeal.resilience"; }
+  std::string message(int code) const override {
+    switch (static_cast<Code>(code)) {
+      case Code::kRefused: return "refused: the circuit is open, or all slots are taken";
+      case Code::kTimeLimit: return "took longer than its time limit";
+      case Code::kCancelled: return "was cancelled";
+    }
+    return "unknown";
+  }
+};
+
+}  // namespace
+
+const std::error_category& category() {
+  static const Category category;
+  return category;
+}
+
+std::error_code ErrorTraits<std::error_code>::make(const Error& error) {
+  switch (error.kind) {
+    case Error::Kind::kTimeLimit: return {static_cast<int>(Code::kTimeLimit), category()};
+    case Error::Kind::kCancelled: return {static_cast<int>(Code::kCancelled), category()};
+    default: return {static_cast<int>(Code::kRefused), category()};
+  }
+}
+
+std::optional<Error> ErrorTraits<std::error_code>::read(const std::error_code& code) {
+  if (code == std::errc::operation_canceled) return Error{Error::Kind::kCancelled, {}, nullptr};
+  if (code == std::errc::timed_out) return Error{Error::Kind::kTimeLimit, {}, nullptr};
+  if (code.category() != category()) return std::nullopt;
+  static constexpr Error::Kind kKinds[] = {Error::Kind::kRefused, Error::Kind::kTimeLimit, Error::Kind::kCancelled};
+  return Error{kKinds[code.value() - 1], {}, nullptr};
+}
+
+}  // namespace ordeal::resilience
