@@ -62,6 +62,9 @@ class Bench:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self.victim.kill()
         self.victim.wait()
         self.folder.cleanup()
