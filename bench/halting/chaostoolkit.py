@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import venv
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from halting import RATIO, ROOT, USUAL, spread
@@ -105,14 +106,17 @@ def main():
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--shares", default="0.2,0.5,1")
     parser.add_argument("--limit", type=float, default=0.05)
-    parser.add_argument("--warm", type=float, default=3.0, help="seconds of scraping before, as Ordeal's baseline")
+    parser.add_argument("--warm", type=float, default=62.0, help="seconds of scraping before, as Ordeal's baseline")
+    parser.add_argument("--parallel", type=int, default=5, help="runs at once")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chaos, ordeal = find(), os.path.join(args.build, "ordeal")
     print(f"Chaos Toolkit, hypothesis every {args.frequency:g} s: breach to rollback, median/p95 in s of {args.repeat} runs")
-    for share in map(float, args.shares.split(",")):
-        delays = [run(chaos, ordeal, args.rate, share, args.limit, args.frequency, args.warm) for _ in range(args.repeat)]
-        print(f"{args.rate:>8} requests/s {share:>5.0%} {spread(delays):>14}", flush=True)
+    with ProcessPoolExecutor(args.parallel) as pool:
+        cells = {share: [pool.submit(run, chaos, ordeal, args.rate, share, args.limit, args.frequency, args.warm)
+                         for _ in range(args.repeat)] for share in map(float, args.shares.split(","))}
+        for share, runs in cells.items():
+            print(f"{args.rate:>8} requests/s {share:>5.0%} {spread([each.result() for each in runs]):>14}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ is a service that breaks its promise at a known instant (service.py). As root.
 
     halting.py [--build DIR] [--repeat N] [--interval 100ms] [--rates 20,200,1000] [--shares 0.1,0.2,0.5,1] [--limit 0.05]
 
-Prints, in seconds, median and p95 of breach to halt over requests/s and share of errors, with what the query as written
-would have taken, its window [1m] being full; then the lags that do not depend on evidence: a gauge that flips, and the
-crossing of a short window, to the halt command; and the halt command to the fault's end.
+Prints the lags that do not depend on evidence: a gauge that flips, and the crossing of a short window, to the halt
+command; then, in seconds, median and p95 of breach to halt over requests/s and share of errors, after a baseline that
+fills the query's window of 1m (half filled it crosses sooner, which would flatter), several runs at once; and the halt
+command to the fault's end.
 """
 import argparse
+import collections
+import itertools
 import json
 import os
 import random
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from service import Service, now
@@ -25,7 +29,6 @@ from service import Service, now
 ROOT = Path(__file__).resolve().parents[2]
 RATIO = 'sum(rate(r_total{code="500"}[%s])) / sum(rate(r_total[%s]))'
 USUAL = 0.01
-VICTIM = "100017.5"  # seconds: nobody else sleeps so long
 
 
 class Halt:
@@ -36,6 +39,7 @@ class Halt:
         halt, reverted, breach = first("halt"), first("reverted"), first("breach")
         self.trigger = breach["data"]["trigger"] if breach else None
         self.reason = breach["data"]["text"] if breach else None
+        self.ended = events[-1] if events else None  # why there was no halt
         self.delay = self.lag = self.revert = None
         if halt and reverted:
             requested = halt["data"]["requested_boot_ns"] / 1e9
@@ -45,11 +49,20 @@ class Halt:
 
 
 class Bench:
-    def __init__(self, build, interval, baseline="3s"):
+    """One victim and one state directory; two runs at once need two of these."""
+
+    def __init__(self, build, interval, baseline="3s", number=0):
         self.ordeal, self.interval, self.baseline = os.path.join(build, "ordeal"), interval, baseline
         self.folder = tempfile.TemporaryDirectory(prefix="ordeal-halting-")
-        self.victim = subprocess.Popen(["sleep", VICTIM])
-        self.random = random.Random(1)
+        self.length = f"100017.{os.getpid()}{number:03}"  # seconds: nobody else sleeps so long
+        self.victim = subprocess.Popen(["sleep", self.length])
+        self.random = random.Random(number)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def close(self):
         self.victim.kill()
@@ -57,12 +70,12 @@ class Bench:
         self.folder.cleanup()
 
     def experiment(self, url, expectation):
-        return {"name": "halting", "target": {"type": "process", "name": "sleep", "pattern": f"^sleep {VICTIM}$"},
+        return {"name": "halting", "target": {"type": "process", "name": "sleep", "pattern": f"^sleep {self.length}$"},
                 "attack": {"type": "cpu", "args": {"cores": 1, "percent": 1}}, "length": "10m", "baseline": self.baseline,
                 "recovery": "100ms", "expect": [dict(expectation, when=["during"])],
                 "sources": {"interval": self.interval, "scrape": [{"url": url}]}}
 
-    def run(self, rate, share, expectation, window=None, limit=None, most=120):
+    def run(self, rate, share, expectation, window=None, limit=None, most=240):
         service = Service(rate, USUAL, self.random.random())
         file = os.path.join(self.folder.name, "experiment.json")
         with open(file, "w") as out:
@@ -104,19 +117,30 @@ def spread(values):
     return f"{quantile(values, 0.5):.2f}/{quantile(values, 0.95):.2f}"
 
 
-def table(bench, rates, shares, limit, repeat, reverts):
-    print(f"breach to halt, median/p95 in s of {repeat} runs; looks every {bench.interval}, {limit:.0%} allowed, {USUAL:.0%} usual")
+def run_alone(build, interval, baseline, rate, share, limit, number):
+    expectation = {"name": "errors", "query": RATIO % ("1m", "1m"), "condition": f"result < {limit}"}
+    with Bench(build, interval, baseline, number) as bench:
+        return bench.run(rate, share, expectation)
+
+
+def table(args, rates, shares, reverts):
+    print(f"breach to halt, median/p95 in s of {args.repeat} runs; looks every {args.interval}, {args.limit:.0%} allowed, "
+          f"{USUAL:.0%} usual")
     print(f"{'requests/s':>12}" + "".join(f"{share:>14.0%}" for share in shares))
-    for rate in rates:
-        cells = []
-        for share in shares:
-            expectation = {"name": "errors", "query": RATIO % ("1m", "1m"), "condition": f"result < {limit}"}
-            halts = [bench.run(rate, share, expectation) for _ in range(repeat)]
-            reverts += told(halt.revert for halt in halts if halt.delay is not None)
-            cells.append(spread([halt.delay for halt in halts]))
-        print(f"{rate:>12}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
-    written = "".join(f"{60 * (limit - USUAL) / (share - USUAL):>14.1f}" for share in shares)
-    print(f"{'as written':>12}{written}   with a full window of 1m: W (limit - usual) / (share - usual)")
+    number = itertools.count()
+    with ProcessPoolExecutor(args.parallel) as pool:
+        cells = {(rate, share): [pool.submit(run_alone, args.build, args.interval, args.baseline, rate, share, args.limit, next(number))
+                                 for _ in range(args.repeat)] for rate in rates for share in shares}
+        for rate in rates:
+            row = [[future.result() for future in cells[rate, share]] for share in shares]
+            reverts += told(halt.revert for halts in row for halt in halts if halt.delay is not None)
+            for halt in (halt for halts in row for halt in halts if halt.delay is None):
+                print(f"no halt: {halt.ended}", file=sys.stderr, flush=True)
+            print(f"{rate:>12}" + "".join(f"{spread([halt.delay for halt in halts]):>14}" for halts in row), flush=True)
+            triggers = collections.Counter(halt.trigger for halts in row for halt in halts)
+            print(f"{'':>12}  by {', '.join(f'{name} {count}' for name, count in triggers.most_common())}", flush=True)
+    written = "".join(f"{60 * (args.limit - USUAL) / (share - USUAL):>14.1f}" for share in shares)
+    print(f"{'as written':>12}{written}   W (limit - usual) / (share - usual)")
 
 
 def lags(bench, repeat, reverts):
@@ -144,19 +168,19 @@ def main():
     parser.add_argument("--rates", default="20,200,1000")
     parser.add_argument("--shares", default="0.1,0.2,0.5,1")
     parser.add_argument("--limit", type=float, default=0.05)
+    parser.add_argument("--baseline", default="62s", help="of the table's runs")
+    parser.add_argument("--parallel", type=int, default=8, help="runs of the table at once")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended all the same
     numbers = lambda text, kind: [kind(word) for word in text.split(",") if word]
-    bench, reverts = Bench(args.build, args.interval), []
-    try:
-        if args.lag_repeat:
+    reverts = []
+    if args.lag_repeat:
+        with Bench(args.build, args.interval) as bench:
             lags(bench, args.lag_repeat, reverts)
-        if args.repeat:
-            table(bench, numbers(args.rates, int), numbers(args.shares, float), args.limit, args.repeat, reverts)
-        print(f"halt command to fault off: median {quantile(reverts, 0.5) * 1e3:.1f} ms, p99 {quantile(reverts, 0.99) * 1e3:.1f} ms, "
-              f"most {max(reverts) * 1e3:.1f} ms of {len(reverts)}")
-    finally:
-        bench.close()
+    if args.repeat:
+        table(args, numbers(args.rates, int), numbers(args.shares, float), reverts)
+    print(f"halt command to fault off: median {quantile(reverts, 0.5) * 1e3:.1f} ms, p99 {quantile(reverts, 0.99) * 1e3:.1f} ms, "
+          f"most {max(reverts) * 1e3:.1f} ms of {len(reverts)}")
 
 
 if __name__ == "__main__":

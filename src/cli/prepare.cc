@@ -131,6 +131,7 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
   if (experiment.expect.empty())
     warnings.push_back("no expectation: the run will be inconclusive (add `expect`, or give --expect FILE)");
   for (const std::string& note : prepared.selection.notes) warnings.push_back(note);
+  for (std::string& sentence : half_filled_windows(prepared.experiment)) warnings.push_back(std::move(sentence));
   return warnings;
 }
 

@@ -1,10 +1,14 @@
 #include "cli/watching.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
+#include "base/duration.h"
 #include "cli/asking.h"
 #include "cli/prepare.h"
+#include "promql/syntax/parser.h"
 
 namespace ordeal::cli {
 namespace {
@@ -22,7 +26,32 @@ Result<> ask_each_once(net::HttpClient& client, watch::PrometheusSource& source,
   return {};
 }
 
+Nanos length_of(const promql::Duration& duration) { return milliseconds(duration.ms_in(0, 0, false).value_or(0)); }
+
+Nanos longest_window(const promql::Expr& expr) {
+  Nanos longest{0};
+  if (const auto* matrix = std::get_if<promql::MatrixSelector>(&expr.node)) longest = length_of(matrix->range);
+  if (const auto* subquery = std::get_if<promql::Subquery>(&expr.node)) longest = length_of(subquery->range);
+  for (const promql::Expr* child : promql::children(expr)) longest = std::max(longest, longest_window(*child));
+  return longest;
+}
+
 }  // namespace
+
+std::vector<std::string> half_filled_windows(const Experiment& experiment) {
+  std::vector<std::string> all;
+  if (!experiment.sources.prometheus.empty()) return all;
+  for (const Expectation& expectation : experiment.expect) {
+    auto query = promql::parse(expectation.query);
+    Nanos window = query ? longest_window(**query) : Nanos(0);
+    if (window > experiment.baseline)
+      all.push_back(fmt::format("\"{}\" looks back over {}, and the baseline of {} fills only a part of that: give "
+                                "`baseline: {}`, or a shorter window",
+                                expectation.name, format_duration(window), format_duration(experiment.baseline),
+                                format_duration(window)));
+  }
+  return all;
+}
 
 Result<> check_queries(const Experiment& experiment) { return watch::validate(experiment); }
 

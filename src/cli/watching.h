@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/experiment.h"
@@ -17,6 +18,8 @@ Result<> check_queries(const Experiment& experiment);
 // warning, or "". Nothing may be injected while watching cannot work: kInvalidInput is no Prometheus, or a query that
 // it does not understand; kNotInjected does not answer.
 Result<std::string> check_source(const Experiment& experiment);
+// A sentence for each query whose window is longer than the baseline in which Ordeal's own scraper fills it.
+std::vector<std::string> half_filled_windows(const Experiment& experiment);
 Result<std::unique_ptr<watch::SourceWatcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback);
 
 }  // namespace ordeal::cli

@@ -124,6 +124,7 @@ TEST_F(SourceWatcherTest, RateIsComputedFromItsOwnScrapes) {
 }
 
 TEST_F(SourceWatcherTest, ALookSeesThePageAsItIsNow) {
+  sources_.interval = 2s;  // a look waits for half of it
   make({query("requests_total")});
   EXPECT_EQ(look().values.at(0).second, 5);
   page_ = "requests_total{status=\"200\"} 6\n";
@@ -144,6 +145,7 @@ TEST_F(SourceWatcherTest, ASlowPageHoldsUpALookByHalfAnIntervalAtMost) {
 TEST_F(SourceWatcherTest, WhatTheSeriesCountComesWithTheLook) {
   Expectation expectation = query("sum(rate(requests_total{status=\"500\"}[1m])) / sum(rate(requests_total[1m]))");
   expectation.condition = "result < 0.1";
+  sources_.interval = 2s;
   make({expectation});
   look();
   page_ = "requests_total{status=\"200\"} 15\nrequests_total{status=\"500\"} 30\n";
