@@ -472,6 +472,7 @@ BreakerSnapshot BreakerCore::snapshot(TimePoint now) const {
   BreakerSnapshot snapshot;
   snapshot.state = state_of(word());
   snapshot.since = since_;
+  snapshot.at = now;
   snapshot.generation = word() >> kGenerationShift;
   snapshot.window = window_at(now);
   snapshot.failures_in_a_row = attention_.load() & ~kShort;

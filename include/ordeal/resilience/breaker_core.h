@@ -26,6 +26,7 @@ struct TransitionCount {
 struct BreakerSnapshot {
   State state = State::kClosed;
   TimePoint since;  // when the state began
+  TimePoint at;     // when this was taken
   uint64_t generation = 0;
   WindowCounts window;
   uint64_t failures_in_a_row = 0;

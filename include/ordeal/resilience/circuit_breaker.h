@@ -75,7 +75,7 @@ class CircuitBreaker {
     if (!permit) return refuse<R>(permit.refusal());
     FailUnlessReported guard{permit};
     R result = next(call);
-    permit.record(classifier(result));
+    permit.record(detail::judge(classifier, result));
     return result;
   }
 

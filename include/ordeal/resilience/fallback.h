@@ -37,30 +37,38 @@ class Fallback {
   template <class R, class Next, class Classifier>
   R run_judged(Call& call, Next&& next, const Classifier& classifier) {
     R result = next(call);
-    // A refusal is ignored by breakers where it is the caller's own; it wants an answer all the same.
-    Outcome outcome = classifier(result);
-    auto own = own_error(result);
-    bool refused = own && own->kind == Error::Kind::kRefused;
-    if (outcome == Outcome::kSuccess || (outcome == Outcome::kIgnored && !refused)) return result;
-    auto answer = [&](const Call&) { return replace(result, own); };
-    R replaced = detail::finish<R>(answer, call);
-    (ResultTraits<R>::good(replaced) ? succeeded_ : failed_).fetch_add(1, std::memory_order_relaxed);
+    if (!is_wanted(result, classifier)) return result;
+    auto ask = [&](const Call&) { return answer(result); };
+    R replaced = detail::finish<R>(ask, call);
+    count(ResultTraits<R>::good(replaced));
     return replaced;
   }
 
- private:
+  // The parts of run(), for who calls the function in another way.
+  template <class R, class Classifier>
+  static bool is_wanted(const R& result, const Classifier& classifier) {
+    Outcome outcome = detail::judge(classifier, result);
+    // A refusal is ignored by breakers where it is the caller's own; it wants an answer all the same.
+    auto own = own_error(result);
+    bool refused = own && own->kind == Error::Kind::kRefused;
+    return outcome != Outcome::kSuccess && (outcome != Outcome::kIgnored || refused);
+  }
   template <class R>
-  auto replace(const R& result, const std::optional<Error>& own) {
+  auto answer(const R& result) {
     using OwnType = typename ResultTraits<R>::ErrorType;
+    const Error failed{Error::Kind::kFailed, {}, nullptr};
     if constexpr (std::invocable<F&, const OwnType&>) {
-      return function_(ResultTraits<R>::error(result));
+      bool is_value = ResultTraits<R>::good(result);
+      return function_(is_value ? detail::ErrorTraitsOf<R>::make(failed) : ResultTraits<R>::error(result));
     } else if constexpr (std::invocable<F&, const Error&>) {
-      return function_(own.value_or(Error{Error::Kind::kException, {}, nullptr}));
+      return function_(own_error(result).value_or(failed));
     } else {
       return function_();
     }
   }
+  void count(bool good) { (good ? succeeded_ : failed_).fetch_add(1, std::memory_order_relaxed); }
 
+ private:
   F function_;
   std::atomic<uint64_t> succeeded_{0}, failed_{0};
 };

@@ -24,7 +24,8 @@ const char* to_text(Refusal::Reason reason);
 
 // Why a call through a policy has no value.
 struct Error {
-  enum class Kind : uint8_t { kRefused, kTimeLimit, kCancelled, kException };
+  // kFailed is what a Fallback is told of a failure that has no Error: the callee's own, or of a value.
+  enum class Kind : uint8_t { kRefused, kTimeLimit, kCancelled, kException, kFailed };
   Kind kind = Kind::kRefused;
   Refusal refusal;                // of kRefused
   std::exception_ptr exception;   // of kException: what the function threw

@@ -49,6 +49,7 @@ class Pool {
 
   uint32_t leased() const { return slots_.in_flight(); }
   size_t idle() const;
+  uint32_t limit() const { return slots_.limit(); }
   uint64_t refused() const { return slots_.refused(); }
   // Leases that have been held for leaked_after or longer, the longest first.
   std::vector<HeldLease> leaks() const;

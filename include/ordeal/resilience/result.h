@@ -119,12 +119,27 @@ inline Outcome outcome_of(const Error& error) {
   switch (error.kind) {
     case Error::Kind::kTimeLimit: return Outcome::kTimeout;
     case Error::Kind::kCancelled: return Outcome::kIgnored;
-    case Error::Kind::kException: return Outcome::kFailure;
+    case Error::Kind::kException:
+    case Error::Kind::kFailed: return Outcome::kFailure;
     case Error::Kind::kRefused: break;
   }
   // A full bulkhead or pool is the caller's; an inner breaker that is open speaks of the callee.
   bool own = error.refusal.reason >= Refusal::Reason::kBulkheadFull;
   return own ? Outcome::kIgnored : Outcome::kFailure;
+}
+
+// A classifier that throws says failure, and the result it was asked about still reaches the caller.
+template <class Classifier, ResultLike R>
+Outcome judge(const Classifier& classifier, const R& result) {
+#ifdef __cpp_exceptions
+  try {
+    return classifier(result);
+  } catch (...) {
+    return Outcome::kFailure;
+  }
+#else
+  return classifier(result);
+#endif
 }
 
 }  // namespace detail

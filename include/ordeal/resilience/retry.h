@@ -144,10 +144,6 @@ R Retry<C, Sleep>::run_judged(Call& call, Next&& next, const Classifier& classif
   Duration last{0};
   for (call.attempt = 1;; ++call.attempt) {
     R result = next(call);
-    if (ResultTraits<R>::good(result) && classifier(result) == Outcome::kSuccess) {
-      if (call.attempt > 1) recovered_.fetch_add(1, std::memory_order_relaxed);
-      return result;
-    }
     auto delay = next_delay(result, call, last, classifier);
     if (!delay) return result;
     sleep_(last = *delay);
@@ -164,9 +160,13 @@ template <Clock C, class Sleep>
 template <class R, class Classifier>
 std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call& call, Duration last,
                                                     const Classifier& classifier) {
+  Outcome outcome = detail::judge(classifier, result);
+  if (outcome == Outcome::kSuccess && ResultTraits<R>::good(result)) {
+    if (call.attempt > 1) recovered_.fetch_add(1, std::memory_order_relaxed);
+    return std::nullopt;
+  }
   auto own = own_error(result);
   bool refused = own && own->kind == Error::Kind::kRefused;
-  Outcome outcome = classifier(result);
   bool worth_it = refused ? options_.retry_refused : outcome == Outcome::kFailure || outcome == Outcome::kTimeout;
   if (!worth_it) return std::nullopt;
   if (call.attempt >= options_.attempts) {
