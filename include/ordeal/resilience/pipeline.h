@@ -101,6 +101,8 @@ class Judged {
   R run(Call& call, Next&& next) {
     return policy_.template run_judged<R>(call, next, classifier_);
   }
+  Policy& policy() const { return policy_; }
+  const Classifier& classifier() const { return classifier_; }
 
  private:
   Policy& policy_;
@@ -127,6 +129,7 @@ class Pipeline {
   std::string describe() const { return detail::describe(facts()); }
   // A sentence for each order that is known to be wrong. Print them at the start.
   std::vector<std::string> warnings() const { return detail::warnings(facts()); }
+  std::tuple<P...>& policies() { return policies_; }
 
  private:
   template <size_t I, class R, class F>
