@@ -212,8 +212,7 @@ template <class R, class E, class F, class Next, class Classifier>
 asio::awaitable<R, E> async_run(Fallback<F>& fallback, Call& call, Next next, const Classifier& classifier) {
   std::optional<R> result = co_await next(call);
   if (fallback.is_wanted(*result, classifier)) {
-    const R failed = std::move(*result);
-    auto ask = [&](const Call&) { return fallback.answer(failed); };
+    auto ask = [&fallback, told = fallback.told(*result)](const Call&) { return fallback.answer(told); };
     if constexpr (AsyncOperation<decltype(ask)>) {
       result.emplace(co_await async_finish<R, E>(ask, call));
     } else {

@@ -38,7 +38,7 @@ class Fallback {
   R run_judged(Call& call, Next&& next, const Classifier& classifier) {
     R result = next(call);
     if (!is_wanted(result, classifier)) return result;
-    auto ask = [&](const Call&) { return answer(result); };
+    auto ask = [&, what = told(result)](const Call&) { return answer(what); };
     R replaced = detail::finish<R>(ask, call);
     count(ResultTraits<R>::good(replaced));
     return replaced;
@@ -53,17 +53,26 @@ class Fallback {
     bool refused = own && own->kind == Error::Kind::kRefused;
     return outcome != Outcome::kSuccess && (outcome != Outcome::kIgnored || refused);
   }
+  // What the function is to be told; the caller keeps it until the answer is there.
   template <class R>
-  auto answer(const R& result) {
+  static auto told(const R& result) {
     using OwnType = typename ResultTraits<R>::ErrorType;
     const Error failed{Error::Kind::kFailed, {}, nullptr};
     if constexpr (std::invocable<F&, const OwnType&>) {
       bool is_value = ResultTraits<R>::good(result);
-      return function_(is_value ? detail::ErrorTraitsOf<R>::make(failed) : ResultTraits<R>::error(result));
+      return is_value ? detail::ErrorTraitsOf<R>::make(failed) : ResultTraits<R>::error(result);
     } else if constexpr (std::invocable<F&, const Error&>) {
-      return function_(own_error(result).value_or(failed));
+      return own_error(result).value_or(failed);
     } else {
+      return Nothing();
+    }
+  }
+  template <class Told>
+  auto answer(const Told& told) {
+    if constexpr (std::same_as<Told, Nothing>) {
       return function_();
+    } else {
+      return function_(told);
     }
   }
   void count(bool good) { (good ? succeeded_ : failed_).fetch_add(1, std::memory_order_relaxed); }
