@@ -5,6 +5,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "ordeal/resilience/classify.h"
 
@@ -25,7 +26,7 @@ struct Task {
     std::exception_ptr thrown;
   };
   explicit Task(std::coroutine_handle<promise_type> started) : frame(started) {}
-  Task(Task&& other) = delete;
+  Task(Task&& other) noexcept : frame(std::exchange(other.frame, nullptr)) {}
   ~Task() { cancel(); }
   bool done() const { return frame.done(); }
   void cancel() {

@@ -316,6 +316,7 @@ struct Twice {
 TEST_F(AsyncCall, APolicyOfOnesOwnTakesPart) {
   int calls = 0;
   Pipeline pipeline{Twice(), breaker_};
+  EXPECT_EQ(pipeline.describe(), "twice > circuit breaker s");
   EXPECT_EQ(*run(async_call(pipeline, [&]() -> awaitable<int> { co_return ++calls; })), 2);
 }
 

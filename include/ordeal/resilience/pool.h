@@ -27,9 +27,30 @@ struct PoolOptions {
   Duration leaked_after = std::chrono::seconds(30);   // a lease that is held for so long is told by leaks(); above 0
 };
 
+#ifdef __cpp_lib_source_location
+using SourceLocation = std::source_location;
+#else
+// clang before 16.
+class SourceLocation {
+ public:
+  static constexpr SourceLocation current(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    SourceLocation here;
+    here.file_ = file;
+    here.line_ = static_cast<uint32_t>(line);
+    return here;
+  }
+  constexpr const char* file_name() const { return file_; }
+  constexpr uint32_t line() const { return line_; }
+
+ private:
+  const char* file_ = "";
+  uint32_t line_ = 0;
+};
+#endif
+
 struct HeldLease {
   Duration held{0};
-  std::source_location where;  // of acquire()
+  SourceLocation where;  // of acquire()
 };
 
 // Thread-safe. Must outlive its leases.
@@ -45,7 +66,7 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // An empty lease is a refusal: none came free in time, or connect() failed.
-  Lease acquire(TimePoint deadline = TimePoint::max(), std::source_location where = std::source_location::current());
+  Lease acquire(TimePoint deadline = TimePoint::max(), SourceLocation where = SourceLocation::current());
 
   uint32_t leased() const { return slots_.in_flight(); }
   size_t idle() const;
@@ -58,7 +79,7 @@ class Pool {
  private:
   struct Held {
     TimePoint since;
-    std::source_location where;
+    SourceLocation where;
     Bulkhead::Slot slot;
     std::optional<Connection> connection;  // closed before the slot is free
   };
@@ -112,7 +133,7 @@ Pool<Connection, C>::Pool(PoolOptions options, Connect connect, C clock)
 }
 
 template <class Connection, Clock C>
-auto Pool<Connection, C>::acquire(TimePoint deadline, std::source_location where) -> Lease {
+auto Pool<Connection, C>::acquire(TimePoint deadline, SourceLocation where) -> Lease {
   Bulkhead::Slot slot = slots_.acquire(deadline);
   if (!slot) return Lease();
   std::optional<Connection> connection;
