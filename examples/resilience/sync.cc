@@ -1,5 +1,5 @@
 // A payment service fails for a while. The breaker opens and spares it; the fallback answers; then all is well again.
-//   g++ -std=c++20 -Iinclude examples/resilience/sync.cc src/resilience/[!_]*.cc …  or  cmake --build build --target resilience_sync
+//   cmake --build build/dev --target resilience_sync && build/dev/bin/resilience_sync
 #include <cstdio>
 #include <stdexcept>
 #include <string>

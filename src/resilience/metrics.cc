@@ -80,18 +80,30 @@ std::string label_name(std::string name) {
   return name;
 }
 
+// Well-formed UTF-8 (Unicode, table 3-7): the first byte, the second byte, how many in all. The others are 80 to bf.
+constexpr struct {
+  unsigned char first[2], second[2];
+  size_t length;
+} kUtf8[] = {{{0x00, 0x7f}, {}, 1},           {{0xc2, 0xdf}, {0x80, 0xbf}, 2}, {{0xe0, 0xe0}, {0xa0, 0xbf}, 3},
+             {{0xe1, 0xec}, {0x80, 0xbf}, 3}, {{0xed, 0xed}, {0x80, 0x9f}, 3}, {{0xee, 0xef}, {0x80, 0xbf}, 3},
+             {{0xf0, 0xf0}, {0x90, 0xbf}, 4}, {{0xf1, 0xf3}, {0x80, 0xbf}, 4}, {{0xf4, 0xf4}, {0x80, 0x8f}, 4}};
+
+bool is_within(char c, const unsigned char (&range)[2]) {
+  auto byte = static_cast<unsigned char>(c);
+  return byte >= range[0] && byte <= range[1];
+}
+
 // Bytes of the character that `text` begins with; 0 when it is not UTF-8.
 size_t utf8_length(std::string_view text) {
-  auto lead = static_cast<unsigned char>(text[0]);
-  size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
-                : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
-  if (length > text.size()) return 0;
-  auto second = length > 1 ? static_cast<unsigned char>(text[1]) : 0;
-  bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-  bool outside = (lead == 0xed && second > 0x9f) || (lead == 0xf4 && second > 0x8f);
-  auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
-  bool good = length > 0 && std::all_of(text.begin() + 1, text.begin() + length, continues);
-  return good && !overlong && !outside ? length : 0;
+  for (const auto& form : kUtf8) {
+    if (!is_within(text[0], form.first)) continue;
+    if (form.length == 1) return 1;
+    std::string_view rest = text.substr(1, form.length - 1);
+    bool good = rest.size() == form.length - 1 && is_within(rest[0], form.second);
+    for (char c : rest) good = good && is_within(c, {0x80, 0xbf});
+    return good ? form.length : 0;
+  }
+  return 0;
 }
 
 // One byte that is not UTF-8 would make Prometheus refuse the whole scrape.
@@ -243,6 +255,14 @@ void Metrics::Registration::reset() {
 void Metrics::put(Reading& reading, const BreakerSnapshot& breaker) {
   reading.add(Name::kState, gauge_value(breaker.state));
   reading.add(Name::kLastTransition, reading.began(breaker));
+  put_transitions(reading, breaker);
+  put_calls(reading, breaker);
+  reading.add(Name::kSlow, breaker.slow);
+  reading.add(Name::kLate, breaker.late);
+  reading.add(Name::kListenerErrors, breaker.listener_errors);
+}
+
+void Metrics::put_transitions(Reading& reading, const BreakerSnapshot& breaker) {
   auto transitions = [&](State from, State to, uint64_t count) {
     reading.add(Name::kTransitions, count, {{"from", to_text(from)}, {"to", to_text(to)}});
   };
@@ -252,6 +272,9 @@ void Metrics::put(Reading& reading, const BreakerSnapshot& breaker) {
   transitions(State::kHalfOpen, State::kClosed, 0);
   transitions(State::kHalfOpen, State::kOpen, 0);
   for (const TransitionCount& each : breaker.transitions) transitions(each.from, each.to, each.count);
+}
+
+void Metrics::put_calls(Reading& reading, const BreakerSnapshot& breaker) {
   auto calls = [&](const char* outcome, uint64_t count) { reading.add(Name::kCalls, count, {{"outcome", outcome}}); };
   calls("success", breaker.succeeded);
   calls("failure", breaker.failed - breaker.timed_out);
@@ -260,9 +283,6 @@ void Metrics::put(Reading& reading, const BreakerSnapshot& breaker) {
   calls("rejected_open", breaker.refused);
   calls("rejected_half_open", breaker.refused_half_open);
   calls("abandoned", breaker.abandoned);
-  reading.add(Name::kSlow, breaker.slow);
-  reading.add(Name::kLate, breaker.late);
-  reading.add(Name::kListenerErrors, breaker.listener_errors);
 }
 
 void Metrics::put(Reading& reading, const RetryCounts& counts) {

@@ -66,6 +66,22 @@ TEST(Metrics, EscapesLabels) {
   EXPECT_EQ(value_of(metrics, R"(retry_calls_total{_7_up="x",name="a\"b\\c\nd? é"})"), 0);
 }
 
+TEST(Metrics, ReplacesWhatIsNotUtf8) {
+  Metrics metrics;
+  Retry retry;
+  const std::pair<const char*, const char*> kTexts[] = {
+      {"\xf0\x9f\x98\x80 \xe2\x82\xac", "\xf0\x9f\x98\x80 \xe2\x82\xac"},
+      {"\xc0\xaf", "??"},              // a slash, too long
+      {"\xed\xa0\x80", "???"},         // half of a pair
+      {"\xf4\x90\x80\x80", "????"},    // beyond the last character
+      {"x\xe2\x82", "x??"},            // cut off
+      {"\xe2\x82y", "??y"}};
+  for (const auto& [given, written] : kTexts) {
+    auto registered = metrics.add(retry, {{"name", given}});
+    EXPECT_EQ(value_of(metrics, std::string("retry_calls_total{name=\"") + written + "\"}"), 0);
+  }
+}
+
 TEST(Metrics, CountsABreakersCallsByOutcome) {
   ManualClock clock;
   Breaker breaker({.name = "s", .minimum_calls = 100}, clock);

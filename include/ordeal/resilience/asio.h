@@ -11,8 +11,8 @@
 //    held until then, and an operation that does not heed cancellation is waited for;
 //  - a retry waits on a timer; a bulkhead does not wait (BulkheadOptions::wait is for threads);
 //  - a fallback's function may return an awaitable;
-//  - a call that is cancelled from outside counts as Outcome::kIgnored and comes to Error::Kind::kCancelled; one that is
-//    cancelled by a time limit further out counts as a time-out.
+//  - a call that is cancelled from outside counts as Outcome::kIgnored and comes to Error::Kind::kCancelled; one that a
+//    time limit further out cancels counts as a time-out.
 // A policy of your own takes part by  template <class R, class E, class Next>
 //   boost::asio::awaitable<R, E> async_run(Call& call, Next next);   co_await next(call) makes the call
 //

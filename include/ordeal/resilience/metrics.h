@@ -78,6 +78,8 @@ class Metrics {
   struct Registry;
   Registration add(Source source);
   static void put(Reading& reading, const BreakerSnapshot& breaker);
+  static void put_transitions(Reading& reading, const BreakerSnapshot& breaker);
+  static void put_calls(Reading& reading, const BreakerSnapshot& breaker);
   static void put(Reading& reading, const RetryCounts& counts);
   static void put(Reading& reading, const PoolCounts& pool);
   static void put_fallback(Reading& reading, uint64_t succeeded, uint64_t failed);
