@@ -73,7 +73,7 @@ class AsyncCall : public testing::Test {
 };
 
 TEST_F(AsyncCall, GivesTheValueOrWhatWasThrown) {
-  Pipeline pipeline{breaker_, bulkhead_, TimeLimit(1s)};
+  Pipeline pipeline{breaker_, bulkhead_, TimeLimit(30s)};
   auto value = run(async_call(pipeline, []() -> awaitable<std::string> {
     co_await sleep_for(1ms);
     co_return "answer";
@@ -87,7 +87,7 @@ TEST_F(AsyncCall, GivesTheValueOrWhatWasThrown) {
   EXPECT_EQ(breaker_.snapshot().succeeded, 1u);
   EXPECT_EQ(breaker_.snapshot().failed, 1u);
   EXPECT_EQ(bulkhead_.in_flight(), 0u);
-  EXPECT_LT(elapsed(), 500ms);  // nobody waits for the limit's timer
+  EXPECT_LT(elapsed(), 10s);  // nobody waits for the limit's timer
 }
 
 TEST_F(AsyncCall, TheTimeLimitCancelsTheOperation) {
@@ -107,7 +107,7 @@ TEST_F(AsyncCall, TheTimeLimitCancelsTheOperation) {
   EXPECT_EQ(result.error().kind, Error::Kind::kTimeLimit);
   EXPECT_EQ(breaker_.snapshot().timed_out, 1u);
   EXPECT_GE(elapsed(), 20ms);
-  EXPECT_LT(elapsed(), 2s);
+  EXPECT_LT(elapsed(), 5s);
 }
 
 TEST_F(AsyncCall, ASlotIsFreeOnlyWhenTheWorkHasEnded) {
@@ -155,7 +155,7 @@ TEST_F(AsyncCall, ARetryWaitsOnATimer) {
   Retry retry(steady_retry(5, 15ms));
   Pipeline pipeline{retry, breaker_};
   bool other_ran = false;
-  after(5ms, [&] { other_ran = elapsed() < 25ms; });
+  after(5ms, [&] { other_ran = retry.counts().retries == 1; });
   auto result = run(async_call(pipeline, [&](const Call& call) -> awaitable<int> {
     if (call.attempt < 3) throw std::runtime_error("no");
     co_return static_cast<int>(call.attempt);
@@ -169,7 +169,7 @@ TEST_F(AsyncCall, ARetryWaitsOnATimer) {
 
 TEST_F(AsyncCall, EachAttemptHasItsOwnTimeLimit) {
   Retry retry(steady_retry(3, 0ms));
-  Pipeline pipeline{retry, breaker_, bulkhead_, TimeLimit(10ms)};
+  Pipeline pipeline{retry, breaker_, bulkhead_, TimeLimit(50ms)};
   auto result = run(async_call(pipeline, [&](const Call& call) -> awaitable<int> {
     if (call.attempt < 3) co_await sleep_for(10s);
     co_return 1;
@@ -211,7 +211,25 @@ TEST_F(AsyncCall, ACancelledCallIsIgnoredAndGivesEverythingBack) {
   EXPECT_EQ(breaker_.snapshot().failed, 0u);
   EXPECT_EQ(bulkhead_.in_flight(), 0u);
   EXPECT_EQ(fallback.succeeded(), 0u);
-  EXPECT_LT(elapsed(), 2s);
+  EXPECT_LT(elapsed(), 5s);
+}
+
+TEST_F(AsyncCall, ACancellationOfAnyKindThatTheCallerLetsInReachesTheOperation) {
+  Pipeline pipeline{breaker_, TimeLimit(10s)};
+  std::optional<Result<int>> result;
+  auto caller = [&]() -> awaitable<Result<int>> {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_return co_await async_call(pipeline, []() -> awaitable<int> {
+      co_await sleep_for(10s);
+      co_return 1;
+    });
+  };
+  start(caller(), result);
+  after(10ms, [&] { signal_.emit(asio::cancellation_type::total); });
+  loop_.run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->error().kind, Error::Kind::kCancelled);
+  EXPECT_LT(elapsed(), 5s);
 }
 
 TEST_F(AsyncCall, ACallIsCancelledWhileItWaitsForARetry) {
@@ -227,7 +245,7 @@ TEST_F(AsyncCall, ACallIsCancelledWhileItWaitsForARetry) {
   ASSERT_TRUE(result);
   EXPECT_EQ(result->error().kind, Error::Kind::kCancelled);
   EXPECT_EQ(breaker_.snapshot().failed, 1u);
-  EXPECT_LT(elapsed(), 2s);
+  EXPECT_LT(elapsed(), 5s);
 }
 
 TEST_F(AsyncCall, AFallbackMayBeAwaited) {
@@ -267,7 +285,7 @@ struct Reply {
 };
 
 TEST_F(AsyncCall, AnExpectedLikeResultIsKeptAndAnExceptionPasses) {
-  Pipeline pipeline{breaker_, TimeLimit(10ms)};
+  Pipeline pipeline{breaker_, TimeLimit(50ms)};
   Reply late = run(async_call(pipeline, []() -> awaitable<Reply> {
     boost::system::error_code code;
     asio::steady_timer timer(co_await asio::this_coro::executor, 10s);
@@ -331,7 +349,7 @@ TEST_F(AsyncCall, ALoopThatEndsDropsThePermitAndTheSlot) {
       }));
     };
     asio::co_spawn(loop, call, asio::detached);
-    loop.run_for(10ms);
+    loop.poll();
     EXPECT_EQ(bulkhead_.in_flight(), 1u);
   }
   EXPECT_EQ(bulkhead_.in_flight(), 0u);

@@ -22,6 +22,7 @@
 
 #ifdef ORDEAL_RESILIENCE_STANDALONE_ASIO
 #include <asio/awaitable.hpp>
+#include <asio/cancellation_state.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/deferred.hpp>
 #include <asio/error.hpp>
@@ -33,6 +34,7 @@
 #include <asio/use_awaitable.hpp>
 #else
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
@@ -187,6 +189,11 @@ asio::awaitable<R, E> async_run(Retry<C, Sleep>& retry, Call& call, Next next, c
 
 template <class R, class E, class Next>
 asio::awaitable<void, E> async_into(std::optional<R>& result, Next& next, Call& call) {
+  // The caller's coroutine has chosen already which kinds of cancellation reach this one.
+  auto cancellation = co_await asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() == asio::cancellation_type::none) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+  }
   result.emplace(co_await next(call));
 }
 
