@@ -31,7 +31,7 @@ struct Error {
   Refusal refusal;                // of kRefused
   std::exception_ptr exception;   // of kException: what the function threw
 };
-// "circuit breaker stripe is open, retry after 30 s"
+// "stripe is open, retry after 30 s"
 std::string to_text(const Error& error);
 
 namespace detail {
