@@ -364,9 +364,9 @@ void BreakerCore::record_locked(Outcome outcome, TimePoint started, TimePoint no
   State state = state_of(word());
   if (state == State::kDisabled) return;
   bool slow = outcome != Outcome::kIgnored && is_slow(started, now);
+  rotate(now);
   if (state == State::kHalfOpen) return record_probe(outcome, slow, now);
   if (outcome == Outcome::kIgnored) return detail::add(shard().ignored);
-  rotate(now);
   if (!ring_ && precedes_window(now)) return detail::add(late_);
   count_result(outcome, slow);
   if (is_failure(outcome) || slow || (attention_.load() & kShort)) judge(now);

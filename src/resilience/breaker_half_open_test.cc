@@ -272,6 +272,13 @@ TEST_F(HalfOpen, B52_ItJudgesByItsProbesAlone) {
   EXPECT_EQ(events_.back().window.succeeded, 2u);
 }
 
+TEST_F(HalfOpen, ItsWindowIsOfTheProbesHoweverLateTheyCome) {
+  make_half_open(brittle());
+  clock_.advance(1h);
+  succeed();
+  EXPECT_EQ(events_.back().window.succeeded, 1u);
+}
+
 TEST_F(HalfOpen, B53_ClosingClearsTheWindow) {
   O options = brittle();
   options.minimum_calls = 3;
