@@ -307,6 +307,10 @@ TEST_F(AsyncCall, AnExpectedLikeResultIsKeptAndAnExceptionPasses) {
     co_return false;
   };
   EXPECT_TRUE(run(catches()));
+  Fallback fallback([]() -> awaitable<int> { co_return 9; });
+  Pipeline replaced{fallback, TimeLimit(1s)};
+  auto failing = []() -> awaitable<Reply> { co_return boost::asio::error::make_error_code(asio::error::eof); };
+  EXPECT_EQ(run(async_call(replaced, failing)).value, 9);
   EXPECT_EQ(breaker_.snapshot().failed, 2u);
 }
 

@@ -47,6 +47,7 @@
 #endif
 
 #include <algorithm>
+#include <concepts>
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -127,6 +128,8 @@ template <class R, class E, class Op>
 asio::awaitable<R, E> async_finish(Op& op, const Call& call) {
   if constexpr (ResultLike<typename AwaitableOf<Op>::Value>) {
     co_return co_await invoke(op, call);
+  } else if constexpr (!std::constructible_from<R, Error>) {
+    co_return co_await async_value<R, E>(op, call);
   } else {
     std::exception_ptr thrown;
     try {
@@ -175,11 +178,12 @@ template <class R, class E, Clock C, class Sleep, class Next, class Classifier>
 asio::awaitable<R, E> async_run(Retry<C, Sleep>& retry, Call& call, Next next, const Classifier& classifier) {
   retry.begin();
   Duration last{0};
-  for (call.attempt = 1;; ++call.attempt) {
-    R result = co_await next(call);
+  Call mine = call;
+  for (mine.attempt = 1;; ++mine.attempt) {
+    R result = co_await next(mine);
     // A limit further out has cancelled it; the retry's clock may be late.
     if (!ResultTraits<R>::good(result) && SteadyClock::now() >= call.deadline) co_return result;
-    auto delay = retry.next_delay(result, call, last, classifier);
+    auto delay = retry.next_delay(result, mine, last, classifier);
     if (!delay) co_return result;
     last = *delay;
     bool waited = co_await async_sleep<E>(last);
