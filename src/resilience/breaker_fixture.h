@@ -41,7 +41,7 @@ class BreakerTest : public testing::Test {
       std::lock_guard lock(mutex_);
       events_.push_back(event);
     };
-    breaker_ = std::make_unique<Breaker>(std::move(options), clock_);
+    retired_.push_back(std::exchange(breaker_, std::make_unique<Breaker>(std::move(options), clock_)));
   }
   // Made, and opened by a failure.
   void make_open(Options options) {
@@ -92,6 +92,7 @@ class BreakerTest : public testing::Test {
   std::mutex mutex_;
   std::vector<Event> events_;
   std::unique_ptr<Breaker> breaker_;
+  std::vector<std::unique_ptr<Breaker>> retired_;  // a test's permits may outlive the breaker that it makes anew
 };
 
 }  // namespace ordeal::resilience
