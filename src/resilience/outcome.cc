@@ -30,6 +30,7 @@ std::string to_text(const Error& error) {
     case Error::Kind::kTimeLimit: return "took longer than its time limit";
     case Error::Kind::kCancelled: return "was cancelled";
     case Error::Kind::kException: return "threw an exception";
+    case Error::Kind::kFailed: return "failed";
   }
   return "";
 }

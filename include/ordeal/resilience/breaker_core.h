@@ -26,14 +26,15 @@ struct TransitionCount {
 struct BreakerSnapshot {
   State state = State::kClosed;
   TimePoint since;  // when the state began
+  TimePoint at;     // when this was taken
   uint64_t generation = 0;
   WindowCounts window;
   uint64_t failures_in_a_row = 0;
   uint64_t succeeded = 0, failed = 0, timed_out = 0, ignored = 0;  // failed includes timed_out
   uint64_t slow = 0;
-  uint64_t abandoned = 0;                         // permits dropped without a report
-  uint64_t refused = 0, refused_half_open = 0;    // the second by a half-open or ramping breaker
-  uint64_t late = 0;                              // reports after their state, or their bucket, had ended: they change nothing
+  uint64_t abandoned = 0;                       // permits dropped without a report
+  uint64_t refused = 0, refused_half_open = 0;  // the second by a half-open or ramping breaker
+  uint64_t late = 0;  // reports after their state, or their bucket, had ended: they change nothing
   uint64_t listener_errors = 0;
   std::vector<TransitionCount> transitions;
 };
@@ -82,9 +83,8 @@ class BreakerCore {
   // A closed breaker, nothing special, and the bucket has not ended: one addition.
   bool record_success_fast(uint64_t generation, TimePoint now) {
     if (word() != generation << kGenerationShift) return false;
-    if (bucket_has_ended(now)) return false;
-    detail::add(shard().succeeded);
-    if (attention_.load(std::memory_order_relaxed) != 0) notice_success(generation, now);
+    if (bucket_has_ended(now) || precedes_window(now)) return false;
+    count_success(generation, now);
     return true;
   }
 
@@ -114,6 +114,14 @@ class BreakerCore {
   bool bucket_has_ended(TimePoint now) const {
     return now.time_since_epoch().count() >= bucket_end_.load(std::memory_order_relaxed);
   }
+  bool precedes_window(TimePoint now) const {
+    return now.time_since_epoch().count() < window_begin_.load(std::memory_order_relaxed);
+  }
+  // Sequentially consistent, as judge()'s looks at both: either it counts this success, or the success sees kShort.
+  void count_success(uint64_t generation, TimePoint now) {
+    shard().succeeded.fetch_add(1);
+    if (attention_.load() != 0) notice_success(generation, now);
+  }
   void notice_success(uint64_t generation, TimePoint now);
   Admission refuse(uint64_t word, TimePoint now) const;
   void announce(Lock& lock);
@@ -122,7 +130,7 @@ class BreakerCore {
   const CircuitBreakerOptions& rules() const { return changed_ ? *changed_ : first_; }
   WindowCounts totals() const;
   int64_t bucket_of(TimePoint now) const { return now.time_since_epoch().count() / bucket_length_; }
-  uint64_t* start_of(int64_t bucket) { return &starts_[static_cast<size_t>(bucket) % rules().buckets * columns_]; }
+  uint64_t* start_of(int64_t bucket) { return &starts_[static_cast<size_t>(bucket) % bucket_count_ * columns_]; }
   WindowCounts window_at(TimePoint now) const;
   void rotate(TimePoint now);
   void clear_window(TimePoint now);
@@ -141,12 +149,13 @@ class BreakerCore {
   std::optional<Event::Cause> broken_rule(const WindowCounts& window) const;
   void record_probe(Outcome outcome, bool slow, TimePoint now);
   std::optional<bool> verdict_of_probes() const;
+  void decide_half_open(TimePoint now);
   void mark_full();
   Duration next_open_period();
 
   // Read by every call, written at transitions and once a bucket.
   alignas(64) std::atomic<uint64_t> word_{0};
-  std::atomic<int64_t> bucket_end_{0};
+  std::atomic<int64_t> bucket_end_{0}, window_begin_{0};
   std::atomic<int64_t> until_{0};  // open: when it ends; half-open: when the probes that are out are given up
   std::atomic<int64_t> slow_after_{0};
   std::atomic<uint64_t> attention_{0};  // failures in a row, and kShort
@@ -158,8 +167,9 @@ class BreakerCore {
   std::unique_ptr<const CircuitBreakerOptions> changed_;
   std::unique_ptr<uint64_t[]> starts_;  // totals when each live bucket began, by bucket number modulo their count
   uint32_t columns_ = 2;                // of starts_: succeeded, failed, then slow and started where they are used
-  int64_t bucket_ = 0;            // number of the newest
+  int64_t bucket_ = 0;                  // number of the newest
   int64_t bucket_length_ = 1;
+  uint32_t bucket_count_ = 1;
   std::unique_ptr<Ring> ring_;
   TimePoint since_, born_;
   struct {

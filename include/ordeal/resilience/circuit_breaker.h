@@ -75,7 +75,7 @@ class CircuitBreaker {
     if (!permit) return refuse<R>(permit.refusal());
     FailUnlessReported guard{permit};
     R result = next(call);
-    permit.record(classifier(result));
+    permit.record(detail::judge(classifier, result));
     return result;
   }
 
@@ -95,7 +95,8 @@ class CircuitBreaker {
   // Makes the transition that is due by now. For who wants the state to move without calls: a timer, an exporter.
   void poll() { core_.poll(clock_.now()); }
   State state() const { return BreakerCore::state_of(core_.word()); }
-  // How long an open breaker will still refuse; 0 if it is not, or without end.
+  // How long it will still refuse, at most: until the open period, or the wait for the probes that are out, is over.
+  // 0 in any other state, and without an end.
   Duration retry_after() const { return core_.retry_after(clock_.now()); }
   BreakerSnapshot snapshot() const { return core_.snapshot(clock_.now()); }
   CircuitBreakerOptions options() const { return core_.options(); }

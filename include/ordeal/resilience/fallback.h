@@ -3,8 +3,8 @@
 //
 //   Fallback fallback{[&](const Error& error) { return cached(amount, to_text(error)); }};
 //
-// Ignored errors (cancelled; what the classifier says) are not replaced. An exception from the function becomes an error
-// of a Result, and passes through otherwise.
+// Ignored errors (cancelled; what the classifier says) are not replaced, unless a bulkhead or a pool refused. An
+// exception from the function becomes an error of a Result, and passes through otherwise.
 #pragma once
 
 #include <atomic>
@@ -37,30 +37,47 @@ class Fallback {
   template <class R, class Next, class Classifier>
   R run_judged(Call& call, Next&& next, const Classifier& classifier) {
     R result = next(call);
-    // A refusal is ignored by breakers where it is the caller's own; it wants an answer all the same.
-    Outcome outcome = classifier(result);
-    auto own = own_error(result);
-    bool refused = own && own->kind == Error::Kind::kRefused;
-    if (outcome == Outcome::kSuccess || (outcome == Outcome::kIgnored && !refused)) return result;
-    auto answer = [&](const Call&) { return replace(result, own); };
-    R replaced = detail::finish<R>(answer, call);
-    (ResultTraits<R>::good(replaced) ? succeeded_ : failed_).fetch_add(1, std::memory_order_relaxed);
+    if (!is_wanted(result, classifier)) return result;
+    auto ask = [&, what = told(result)](const Call&) { return answer(what); };
+    R replaced = detail::finish<R>(ask, call);
+    count(ResultTraits<R>::good(replaced));
     return replaced;
   }
 
- private:
+  // The parts of run(), for who calls the function in another way.
+  template <class R, class Classifier>
+  static bool is_wanted(const R& result, const Classifier& classifier) {
+    Outcome outcome = detail::judge(classifier, result);
+    // A refusal is ignored by breakers where it is the caller's own; it wants an answer all the same.
+    auto own = own_error(result);
+    bool refused = own && own->kind == Error::Kind::kRefused;
+    return outcome != Outcome::kSuccess && (outcome != Outcome::kIgnored || refused);
+  }
+  // What the function is to be told; the caller keeps it until the answer is there.
   template <class R>
-  auto replace(const R& result, const std::optional<Error>& own) {
+  static auto told(const R& result) {
     using OwnType = typename ResultTraits<R>::ErrorType;
+    const Error failed{Error::Kind::kFailed, {}, nullptr};
     if constexpr (std::invocable<F&, const OwnType&>) {
-      return function_(ResultTraits<R>::error(result));
+      bool is_value = ResultTraits<R>::good(result);
+      return is_value ? detail::ErrorTraitsOf<R>::make(failed) : ResultTraits<R>::error(result);
     } else if constexpr (std::invocable<F&, const Error&>) {
-      return function_(own.value_or(Error{Error::Kind::kException, {}, nullptr}));
+      return own_error(result).value_or(failed);
     } else {
-      return function_();
+      return Nothing();
     }
   }
+  template <class Told>
+  auto answer(const Told& told) {
+    if constexpr (std::same_as<Told, Nothing>) {
+      return function_();
+    } else {
+      return function_(told);
+    }
+  }
+  void count(bool good) { (good ? succeeded_ : failed_).fetch_add(1, std::memory_order_relaxed); }
 
+ private:
   F function_;
   std::atomic<uint64_t> succeeded_{0}, failed_{0};
 };

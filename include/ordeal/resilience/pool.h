@@ -26,11 +26,40 @@ struct PoolOptions {
   Duration wait = std::chrono::seconds(1);            // for a lease, at most; 0 to 1 day
   Duration leaked_after = std::chrono::seconds(30);   // a lease that is held for so long is told by leaks(); above 0
 };
+std::string check(const PoolOptions& options);
+
+#ifdef __cpp_lib_source_location
+using SourceLocation = std::source_location;
+#else
+// clang before 16.
+class SourceLocation {
+ public:
+  static constexpr SourceLocation current(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    SourceLocation here;
+    here.file_ = file;
+    here.line_ = static_cast<uint32_t>(line);
+    return here;
+  }
+  constexpr const char* file_name() const { return file_; }
+  constexpr uint32_t line() const { return line_; }
+
+ private:
+  const char* file_ = "";
+  uint32_t line_ = 0;
+};
+#endif
 
 struct HeldLease {
   Duration held{0};
-  std::source_location where;  // of acquire()
+  SourceLocation where;  // of acquire()
 };
+
+namespace detail {
+inline BulkheadOptions slots_of(PoolOptions options) {
+  require_valid("pool " + options.name, check(options));
+  return {std::move(options.name), options.limit, options.wait};
+}
+}  // namespace detail
 
 // Thread-safe. Must outlive its leases.
 template <class Connection, Clock C = CoarseClock>
@@ -45,10 +74,11 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // An empty lease is a refusal: none came free in time, or connect() failed.
-  Lease acquire(TimePoint deadline = TimePoint::max(), std::source_location where = std::source_location::current());
+  Lease acquire(TimePoint deadline = TimePoint::max(), SourceLocation where = SourceLocation::current());
 
   uint32_t leased() const { return slots_.in_flight(); }
   size_t idle() const;
+  uint32_t limit() const { return slots_.limit(); }
   uint64_t refused() const { return slots_.refused(); }
   // Leases that have been held for leaked_after or longer, the longest first.
   std::vector<HeldLease> leaks() const;
@@ -57,7 +87,7 @@ class Pool {
  private:
   struct Held {
     TimePoint since;
-    std::source_location where;
+    SourceLocation where;
     Bulkhead::Slot slot;
     std::optional<Connection> connection;  // closed before the slot is free
   };
@@ -106,12 +136,10 @@ Pool<Connection, C>::Pool(PoolOptions options, Connect connect, C clock)
     : leaked_after_(options.leaked_after),
       connect_(std::move(connect)),
       clock_(std::move(clock)),
-      slots_({std::move(options.name), options.limit, options.wait}) {
-  if (leaked_after_ <= Duration::zero()) detail::require_valid(name(), "leaked_after is 0: it must be above 0");
-}
+      slots_(detail::slots_of(std::move(options))) {}
 
 template <class Connection, Clock C>
-auto Pool<Connection, C>::acquire(TimePoint deadline, std::source_location where) -> Lease {
+auto Pool<Connection, C>::acquire(TimePoint deadline, SourceLocation where) -> Lease {
   Bulkhead::Slot slot = slots_.acquire(deadline);
   if (!slot) return Lease();
   std::optional<Connection> connection;
