@@ -1,5 +1,6 @@
 #include "payments.h"
 
+#include "ordeal/resilience/retry.h"
 #include "service.h"
 
 namespace ordeal::demo {
@@ -8,7 +9,7 @@ namespace {
 
 constexpr size_t kMostQueued = 10'000;
 constexpr size_t kMostWorkers = 16;
-constexpr Nanos kBackoff[] = {1s, 2s, 4s, 8s};
+const resilience::RetryOptions kRetries{.attempts = 5, .first_delay = 1s, .jitter = resilience::Jitter::kEqual};
 
 }  // namespace
 
@@ -77,14 +78,14 @@ net::Task<> Payments::work() {
 }
 
 net::Task<> Payments::pay_with_retries(std::string body) {
-  for (size_t attempt = 0; !stopping_; ++attempt) {
+  for (uint32_t attempt = 1; !stopping_; ++attempt) {
     bool paid = co_await call_provider(body);
     if (paid) {
       count("paid");
       co_return;
     }
-    if (attempt == std::size(kBackoff)) break;
-    BootTime until = boot_now() + from_seconds(to_seconds(kBackoff[attempt]) * (0.5 + random_.uniform()));
+    if (attempt == kRetries.attempts) break;
+    BootTime until = boot_now() + resilience::retry_delay(kRetries, attempt, {}, random_.uniform());
     while (!stopping_ && boot_now() < until) co_await loop_.sleep(50ms);
   }
   count("given_up");
