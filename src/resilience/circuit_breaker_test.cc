@@ -80,7 +80,8 @@ const std::vector<BadOption>& bad_options() {
       {[](O& o) { o.probes = 1001; }, "probes is 1001: it must be between 1 and 1000"},
       {[](O& o) { o.successes = 1001; }, "successes is 1001: it must be between 0 and 1000"},
       {[](O& o) { o.half_open_rule = O::HalfOpenRule::kRate, o.rates = false, o.failures_in_a_row = 5; },
-       "half_open_rule is kRate: it must be kFirstFailure where no failure rate can be broken, or it would always close"},
+       "half_open_rule is kRate: it must be kFirstFailure where no failure rate can be broken, or it would always "
+       "close"},
       {[](O& o) { o.probe_wait = 0s; }, "probe_wait is 0 ns: it must be between 1 ms and 1 day"},
       {[](O& o) { o.probe_wait = 25h; }, "probe_wait is 90000000000000 ns: it must be between 1 ms and 1 day"},
       {[](O& o) { o.after_probe_wait = State::kHalfOpen; },
