@@ -219,9 +219,8 @@ TEST_F(HalfOpen, WithoutAProbeItWaitsForOne) {
 }
 
 TEST_F(HalfOpen, B49_ADroppedPermitCountsAsConfigured) {
-  const std::pair<Outcome, State> cases[] = {{Outcome::kIgnored, State::kHalfOpen},
-                                             {Outcome::kFailure, State::kOpen},
-                                             {Outcome::kSuccess, State::kClosed}};
+  const std::pair<Outcome, State> cases[] = {
+      {Outcome::kIgnored, State::kHalfOpen}, {Outcome::kFailure, State::kOpen}, {Outcome::kSuccess, State::kClosed}};
   for (auto [counts_as, next] : cases) {
     O options = brittle();
     options.abandoned = counts_as;
