@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <latch>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -14,14 +14,18 @@
 
 namespace ordeal::resilience {
 
-// Calls function(0) to function(count - 1), each on a thread, at one moment; returns when all have.
+// Calls function(0) to function(count - 1), each on a thread, at one moment; returns when all have. The threads spin,
+// because a wake-up is longer than what they are to collide in.
 template <class F>
 void run_together(int count, F function) {
-  std::latch start(count);
+  std::atomic<int> missing = count;
   std::vector<std::jthread> threads;
   for (int i = 0; i < count; ++i) {
     threads.emplace_back([&, i] {
-      start.arrive_and_wait();
+      --missing;
+      for (int spins = 0; missing > 0; ++spins) {
+        if (spins > 1000) std::this_thread::yield();
+      }
       function(i);
     });
   }

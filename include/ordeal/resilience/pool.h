@@ -11,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,26 +27,20 @@ struct PoolOptions {
 };
 std::string check(const PoolOptions& options);
 
-#ifdef __cpp_lib_source_location
-using SourceLocation = std::source_location;
-#else
-// clang before 16.
+// As std::source_location, which clang 14 has not.
 class SourceLocation {
  public:
-  static constexpr SourceLocation current(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-    SourceLocation here;
-    here.file_ = file;
-    here.line_ = static_cast<uint32_t>(line);
-    return here;
+  static constexpr SourceLocation current(const char* file = __builtin_FILE(), uint32_t line = __builtin_LINE()) {
+    return SourceLocation(file, line);
   }
   constexpr const char* file_name() const { return file_; }
   constexpr uint32_t line() const { return line_; }
 
  private:
-  const char* file_ = "";
-  uint32_t line_ = 0;
+  constexpr SourceLocation(const char* file, uint32_t line) : file_(file), line_(line) {}
+  const char* file_;
+  uint32_t line_;
 };
-#endif
 
 struct HeldLease {
   Duration held{0};
