@@ -140,9 +140,12 @@ thread_local Line own_line;
 void add_floor(std::vector<Case>& all) {
   auto none = std::make_shared<Line>();
   all.push_back({.key = "clock", .title = "steady_clock::now()", .run = repeat(none, [](Line&, TimePoint) {
-                   asm volatile("" ::"r"(SteadyClock::now().time_since_epoch().count()));
-                 })});
-  all.push_back({.key = "coarse", .title = "CLOCK_MONOTONIC_COARSE", .run = repeat(none, [](Line&, TimePoint) {
+                                                                   asm volatile("" ::"r"(
+                                                                       SteadyClock::now().time_since_epoch().count()));
+                                                                 })});
+  all.push_back({.key = "coarse",
+                 .title = "CLOCK_MONOTONIC_COARSE",
+                 .run = repeat(none, [](Line&, TimePoint) {
                    asm volatile("" ::"r"(CoarseClock::now().time_since_epoch().count()));
                  })});
   Run own = repeat(none, [](Line&, TimePoint) { own_line.count.fetch_add(1, std::memory_order_relaxed); });
@@ -158,24 +161,36 @@ void add_closed(std::vector<Case>& all) {
   auto slow_both = closed<SlowBreaker>(slow);
   all.push_back({.key = "A1", .title = "closed, success", .bar = {15}, .run = success(both)});
   all.push_back({.key = "A1 time", .title = "the same, caller's time", .bar = {15}, .run = success_at(both_at)});
-  all.push_back({.key = "A1 call", .title = "the same by call()", .run = repeat(closed<Breaker>(), [](Breaker& used, TimePoint) {
-                   if (!used.call(nothing)) std::abort();
-                 })});
+  all.push_back(
+      {.key = "A1 call", .title = "the same by call()", .run = repeat(closed<Breaker>(), [](Breaker& used, TimePoint) {
+                                                          if (!used.call(nothing)) std::abort();
+                                                        })});
   all.push_back({.key = "A2", .title = "closed, success, slow calls counted", .bar = {40}, .run = success(slow_both)});
-  all.push_back({.key = "A2 time", .title = "the same, caller's time", .bar = {40},
+  all.push_back({.key = "A2 time",
+                 .title = "the same, caller's time",
+                 .bar = {40},
                  .run = success_at(closed<SlowBreaker>(slow))});
   all.push_back({.key = "B", .title = "closed, success", .threads = 2, .bar = {1.3, "A1"}, .run = success(both)});
-  all.push_back({.key = "B time", .title = "the same, caller's time", .threads = 2, .bar = {1.3, "A1 time"},
+  all.push_back({.key = "B time",
+                 .title = "the same, caller's time",
+                 .threads = 2,
+                 .bar = {1.3, "A1 time"},
                  .run = success_at(both_at)});
-  all.push_back({.key = "B slow", .title = "closed, success, slow calls counted", .threads = 2, .bar = {1.3, "A2"},
+  all.push_back({.key = "B slow",
+                 .title = "closed, success, slow calls counted",
+                 .threads = 2,
+                 .bar = {1.3, "A2"},
                  .run = success(slow_both)});
 }
 
 void add_busy(std::vector<Case>& all) {
   uint64_t steps = steps_of_a_microsecond();
   auto none = std::make_shared<Line>();
-  all.push_back({.key = "busy", .title = "busy loop of 1 us", .run = repeat(none, [=](Line&, TimePoint) { busy(steps); })});
-  all.push_back({.key = "A1 busy", .title = "closed, success, around it", .run = repeat(closed<Breaker>(), [=](Breaker& used, TimePoint) {
+  all.push_back(
+      {.key = "busy", .title = "busy loop of 1 us", .run = repeat(none, [=](Line&, TimePoint) { busy(steps); })});
+  all.push_back({.key = "A1 busy",
+                 .title = "closed, success, around it",
+                 .run = repeat(closed<Breaker>(), [=](Breaker& used, TimePoint) {
                    auto permit = used.try_acquire();
                    busy(steps);
                    permit.success();
@@ -186,7 +201,8 @@ void add_others(std::vector<Case>& all) {
   all.push_back({.key = "C", .title = "open, refused", .run = refused()});
   all.push_back({.key = "C time", .title = "the same, caller's time", .bar = {3}, .run = refused_at()});
   all.push_back({.key = "C two", .title = "open, refused", .threads = 2, .run = refused()});
-  all.push_back({.key = "C two time", .title = "the same, caller's time", .threads = 2, .bar = {3}, .run = refused_at()});
+  all.push_back(
+      {.key = "C two time", .title = "the same, caller's time", .threads = 2, .bar = {3}, .run = refused_at()});
   all.push_back(failure("D", "failure, full window", 1, {150}));
   all.push_back(failure("D two", "failure, full window", 2, {}));
   all.push_back({.key = "I", .title = "five policies, success", .bar = {60}, .run = pipeline()});

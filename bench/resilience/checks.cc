@@ -221,8 +221,9 @@ bool check_memory() {
   for (auto& breaker : all) record(*breaker, true, CoarseClock::now()), record(*breaker, false, CoarseClock::now());
   auto each = static_cast<double>(live_bytes() - before) / kBreakers;
   bool bare = entries_of("/proc/self/task") == threads && entries_of("/proc/self/fd") == files;
-  return say("H bytes a breaker, four shards, vector's pointer included", each <= 1024 && bare,
-             std::to_string(static_cast<int>(each)) + (bare ? "; no thread, no descriptor" : "; made a thread or a timer"));
+  return say(
+      "H bytes a breaker, four shards, vector's pointer included", each <= 1024 && bare,
+      std::to_string(static_cast<int>(each)) + (bare ? "; no thread, no descriptor" : "; made a thread or a timer"));
 }
 
 }  // namespace ordeal::bench

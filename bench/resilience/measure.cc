@@ -62,7 +62,8 @@ Span timed(const Case& measured, uint64_t calls) {
 uint64_t calls_for_a_burst(const Case& measured) {
   for (uint64_t calls = 64;; calls *= 2) {
     double took = timed(measured, calls).length();
-    if (took > kBurst / 4) return std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(calls) * kBurst / took));
+    if (took > kBurst / 4)
+      return std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(calls) * kBurst / took));
   }
 }
 

@@ -18,8 +18,10 @@ constexpr char kHelp[] =
     "  resilience_bench --checks         only the checks\n"
     "  resilience_bench --list           the cases: KEY, threads, title and bar in ns, by tabs\n"
     "  resilience_bench --serve          reads a KEY a line, answers \"ordeal, KEY, ns of one burst\" by tabs\n\n"
-    "A bar is ns by the median; a case above it is marked, and is no failure: machines differ. The exit code is 1 if a\n"
-    "check failed, or a call allocated. A burst counts if its threads had a processor for 90 % of it and, of two, ran at\n"
+    "A bar is ns by the median; a case above it is marked, and is no failure: machines differ. The exit code is 1 if "
+    "a\n"
+    "check failed, or a call allocated. A burst counts if its threads had a processor for 90 % of it and, of two, ran "
+    "at\n"
     "once for 80 %; the last columns are bursts that counted, of so many made. -1 in place of ns: none did.\n";
 
 struct Options {
@@ -62,8 +64,8 @@ std::map<std::string, Row> measure_in_turn(std::vector<Case>& all, int repeat) {
 
 bool print_table(std::vector<Case>& all, int repeat) {
   auto rows = measure_in_turn(all, repeat);
-  std::printf("%-16s %-50s %s %7s %9s %12s %6s %s\n", "case", "ns a call, in each thread", "thr", "min", "median", "bar",
-              "allocs", "bursts");
+  std::printf("%-16s %-50s %s %7s %9s %12s %6s %s\n", "case", "ns a call, in each thread", "thr", "min", "median",
+              "bar", "allocs", "bursts");
   bool allocated = false;
   for (const Case& measured : all) {
     const Row& row = rows[measured.key];

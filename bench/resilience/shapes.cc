@@ -60,8 +60,11 @@ template <class Shape, auto kBody>
 void add(std::vector<Case>& all, const std::string& key, const std::string& title, bool blocks) {
   auto run = repeat(std::make_shared<Shape>(), [](Shape& shape, TimePoint) { kBody(shape); });
   for (int threads : {1, 2}) {
-    all.push_back({.key = key + (threads == 2 ? " two" : ""), .title = "shape: " + title, .threads = threads,
-                   .blocks = blocks && threads == 2, .run = run});
+    all.push_back({.key = key + (threads == 2 ? " two" : ""),
+                   .title = "shape: " + title,
+                   .threads = threads,
+                   .blocks = blocks && threads == 2,
+                   .run = run});
   }
 }
 

@@ -398,8 +398,9 @@ std::optional<Event::Cause> BreakerCore::broken_rule(const WindowCounts& window)
 
 void BreakerCore::judge(TimePoint now) {
   if (now - born_ < rules().warm_up) return;
-  auto cause = broken_rule(window_at(now));
-  bool is_short = !cause && broken_rate(window_at(now), 0).has_value();
+  WindowCounts window = window_at(now);
+  auto cause = broken_rule(window);
+  bool is_short = !cause && broken_rate(window, 0).has_value();
   is_short ? attention_.fetch_or(kShort) : attention_.fetch_and(~kShort);
   // A success that did not see kShort is in the window by now.
   if (is_short) cause = broken_rule(window_at(now));

@@ -88,6 +88,14 @@ class BreakerCore {
     return true;
   }
 
+  // An open breaker whose period has not ended: one addition, and what is left of it. 0: ask admit().
+  Duration refuse_fast(uint64_t word, TimePoint now) const {
+    TimePoint until{Duration(until_.load(std::memory_order_relaxed))};
+    if (state_of(word) != State::kOpen || until <= now || until == TimePoint::max()) return Duration::zero();
+    detail::add(shard().refused);
+    return until - now;
+  }
+
   bool move(State to, TimePoint now, std::optional<TimePoint> until);
   void reset(TimePoint now);
   void poll(TimePoint now);

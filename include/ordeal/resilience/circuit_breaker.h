@@ -48,6 +48,10 @@ class CircuitBreaker {
     return try_acquire(clock_.now());
   }
   Permit try_acquire(TimePoint now) {
+    uint64_t word = core_.word();
+    if ((word & kNeedsTime) == 0) return Permit(this, word >> BreakerCore::kGenerationShift, now);
+    Duration left = core_.refuse_fast(word, now);
+    if (left > Duration::zero()) return Permit(Refusal{Refusal::Reason::kOpen, name().c_str(), left});
     Admission admission = core_.admit(now);
     if (admission.admitted) return Permit(this, admission.generation, now);
     return Permit(admission.refusal);
