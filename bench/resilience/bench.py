@@ -130,12 +130,13 @@ class Program:
         self.process.wait()
 
     def ask(self, case):
+        """ns; -1 if the burst does not count; None if the case does not apply."""
         self.process.stdin.write(case + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().split("\t")
         if len(answer) != 3:
             raise RuntimeError(f"{self.name} ended at case {case}")
-        return float(answer[2])
+        return None if answer[2].strip() == "-" else float(answer[2])
 
     def ticks(self):
         words = open(f"/proc/{self.process.pid}/stat").read().rpartition(")")[2].split()
@@ -159,23 +160,22 @@ class Program:
                 return
 
 
-def applicable(programs):
-    """(program, case) that get an answer; warms up."""
-    answers = {}
+def warm_up(programs):
+    """A program's `figures` get a place for each case that applies to it."""
     for case in SHARED:
         for program in programs:
             say(f"warming up: {program.name}, {SHARED[case]}")
-            answers[program, case] = any([program.ask(case) >= 0 for _ in range(WARM_UP)] + [False])
-    return {each for each, answered in answers.items() if answered}
+            if all([program.ask(case) is not None for _ in range(WARM_UP)]):
+                program.figures[case] = []
 
 
 def measure(ours, peers, own_cases, rounds):
-    takes_part = applicable([ours, *peers])
+    warm_up([ours, *peers])
     for i in range(rounds):
         say(f"round {i + 1} of {rounds}")
         for case in SHARED:
             for peer in peers:
-                if (peer, case) in takes_part:
+                if case in peer.figures:
                     ours.measure(case)
                     peer.measure(case)
         for case in own_cases:
@@ -187,23 +187,25 @@ def text(nanos):
     return f"{nanos:,.1f}" if nanos < 100 else f"{nanos:,.0f}"
 
 
+def beside(figures, mine, clock):
+    if not figures or not mine:
+        return "no burst counted | | | |"
+    median = statistics.median(figures)
+    return f"{text(min(figures))} | {text(median)} | {median / statistics.median(mine):.1f} | {median / clock:.2f} |"
+
+
 def print_beside(ours, peers):
     clock = statistics.median(ours.figures["clock"])
     print("| case | program | min ns | median ns | times ours | times steady_clock::now() |\n|---|---|--:|--:|--:|--:|")
     for case, title in SHARED.items():
         for program in [ours, *peers]:
-            figures = program.figures.get(case)
-            if not figures:
-                continue
-            median = statistics.median(figures)
-            mine = statistics.median(ours.figures.get(case, [float("nan")]))
-            print(f"| {case}: {title} | {program.name} | {text(min(figures))} | {text(median)} | {median / mine:.1f} "
-                  f"| {median / clock:.2f} |")
+            if case in program.figures:
+                print(f"| {case}: {title} | {program.name} |", beside(program.figures[case], ours.figures[case], clock))
 
 
 def print_fastest(ours, peers, case="B"):
-    ranked = sorted((statistics.median(peer.figures[case]), peer.name) for peer in peers if case in peer.figures)
-    if ranked and case in ours.figures:
+    ranked = sorted((statistics.median(peer.figures[case]), peer.name) for peer in peers if peer.figures.get(case))
+    if ranked and ours.figures[case]:
         theirs, name = ranked[0]
         times = theirs / statistics.median(ours.figures[case])
         print(f"\nTwo threads on one breaker: {times:.1f} times as fast as the fastest peer ({name}); the bar is 5.")
@@ -213,7 +215,7 @@ def bar_of(row, ours):
     factor, of = row["bar"], row["of"]
     if not of:
         return factor
-    return factor * statistics.median(ours.figures[of]) if of in ours.figures else 0
+    return factor * statistics.median(ours.figures[of]) if ours.figures.get(of) else 0
 
 
 def print_own(ours, rows):

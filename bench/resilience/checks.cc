@@ -173,6 +173,19 @@ size_t entries_of(const char* folder) {
   return count;
 }
 
+double bytes_each(const CircuitBreakerOptions& options) {
+  constexpr int kBreakers = 10'000;
+  std::vector<std::unique_ptr<Breaker>> all;
+  all.reserve(kBreakers);
+  int64_t before = live_bytes();
+  for (int i = 0; i < kBreakers; ++i) all.push_back(std::make_unique<Breaker>(options));
+  for (auto& breaker : all) {
+    record(*breaker, true, CoarseClock::now());
+    record(*breaker, false, CoarseClock::now());
+  }
+  return static_cast<double>(live_bytes() - before) / kBreakers;
+}
+
 }  // namespace
 
 bool check_stampede(const Trials& trials) {
@@ -212,18 +225,12 @@ bool check_exactness() {
 }
 
 bool check_memory() {
-  constexpr int kBreakers = 10'000;
   size_t threads = entries_of("/proc/self/task"), files = entries_of("/proc/self/fd");
-  int64_t before = live_bytes();
-  std::vector<std::unique_ptr<Breaker>> all;
-  all.reserve(kBreakers);
-  for (int i = 0; i < kBreakers; ++i) all.push_back(std::make_unique<Breaker>(CircuitBreakerOptions{}));
-  for (auto& breaker : all) record(*breaker, true, CoarseClock::now()), record(*breaker, false, CoarseClock::now());
-  auto each = static_cast<double>(live_bytes() - before) / kBreakers;
+  double each = bytes_each({}), slow = bytes_each({.slow_after = 100ms});
   bool bare = entries_of("/proc/self/task") == threads && entries_of("/proc/self/fd") == files;
-  return say(
-      "H bytes a breaker, four shards, vector's pointer included", each <= 1024 && bare,
-      std::to_string(static_cast<int>(each)) + (bare ? "; no thread, no descriptor" : "; made a thread or a timer"));
+  std::string found = std::to_string(static_cast<int>(each)) + " bytes, " + std::to_string(static_cast<int>(slow)) +
+                      " if slow calls count" + (bare ? "; no thread, no descriptor" : "; made a thread or a timer");
+  return say("H one of 10000 breakers with four shards", each <= 1024 && bare, found);
 }
 
 }  // namespace ordeal::bench

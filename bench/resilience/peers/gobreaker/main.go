@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	calls       = 100_000
+	calls       = 500_000
 	failures    = 5_000
 	bucketCalls = 1_000
 	buckets     = 10

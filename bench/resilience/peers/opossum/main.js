@@ -49,28 +49,20 @@ async function failure() {
   return took;
 }
 
-// What one success costs depends on nothing but the present bucket's latencies.
-async function success() {
+async function callOf(open) {
   const breaker = new CircuitBreaker(callee, COMMON);
+  if (open) breaker.open();
   const took = await timed(breaker, true, CALLS);
   breaker.shutdown();
   return took;
 }
 
-async function refusal() {
-  const breaker = new CircuitBreaker(callee, COMMON);
-  breaker.open();
-  const took = await timed(breaker, true, CALLS);
-  breaker.shutdown();
-  return took;
-}
-
-const CASES = {A1: success, C: refusal, D: failure};
+const CASES = {A1: () => callOf(false), C: () => callOf(true), D: failure};
 
 async function main() {
   for await (const line of readline.createInterface({input: process.stdin})) {
-    const took = line in CASES ? await CASES[line]() : -1;
-    process.stdout.write(`${NAME}\t${line}\t${took.toFixed(2)}\n`);
+    const took = line in CASES ? (await CASES[line]()).toFixed(2) : '-';
+    process.stdout.write(`${NAME}\t${line}\t${took}\n`);
   }
 }
 
