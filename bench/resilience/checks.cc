@@ -173,17 +173,24 @@ size_t entries_of(const char* folder) {
   return count;
 }
 
-double bytes_each(const CircuitBreakerOptions& options) {
+struct Cost {
+  double bytes;  // each
+  size_t threads, files;
+};
+
+Cost cost_of_breakers(const CircuitBreakerOptions& options) {
   constexpr int kBreakers = 10'000;
   std::vector<std::unique_ptr<Breaker>> all;
   all.reserve(kBreakers);
+  size_t threads = entries_of("/proc/self/task"), files = entries_of("/proc/self/fd");
   int64_t before = live_bytes();
   for (int i = 0; i < kBreakers; ++i) all.push_back(std::make_unique<Breaker>(options));
   for (auto& breaker : all) {
     record(*breaker, true, CoarseClock::now());
     record(*breaker, false, CoarseClock::now());
   }
-  return static_cast<double>(live_bytes() - before) / kBreakers;
+  return {static_cast<double>(live_bytes() - before) / kBreakers, entries_of("/proc/self/task") - threads,
+          entries_of("/proc/self/fd") - files};
 }
 
 }  // namespace
@@ -225,12 +232,11 @@ bool check_exactness() {
 }
 
 bool check_memory() {
-  size_t threads = entries_of("/proc/self/task"), files = entries_of("/proc/self/fd");
-  double each = bytes_each({}), slow = bytes_each({.slow_after = 100ms});
-  bool bare = entries_of("/proc/self/task") == threads && entries_of("/proc/self/fd") == files;
-  std::string found = std::to_string(static_cast<int>(each)) + " bytes, " + std::to_string(static_cast<int>(slow)) +
-                      " if slow calls count" + (bare ? "; no thread, no descriptor" : "; made a thread or a timer");
-  return say("H one of 10000 breakers with four shards", each <= 1024 && bare, found);
+  Cost plain = cost_of_breakers({}), slow = cost_of_breakers({.slow_after = 100ms});
+  auto text = [](auto number) { return std::to_string(static_cast<int>(number)); };
+  return say("H one of 10000 breakers with four shards", plain.bytes <= 1024 && plain.threads + plain.files == 0,
+             text(plain.bytes) + " bytes, " + text(slow.bytes) + " if slow calls count; " + text(plain.threads) +
+                 " threads and " + text(plain.files) + " descriptors for all");
 }
 
 }  // namespace ordeal::bench
