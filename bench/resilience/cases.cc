@@ -1,9 +1,9 @@
 #include "cases.h"
 
-#include <array>
+#include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "ordeal/resilience/bulkhead.h"
 #include "ordeal/resilience/circuit_breaker.h"
@@ -22,9 +22,7 @@ using SlowBreaker = CircuitBreaker<SteadyClock>;
 using Run = std::function<void(TimePoint, uint64_t)>;
 
 constexpr uint32_t kBuckets = 10, kBucketCalls = 1000;
-constexpr uint64_t kFailures = 5000;  // into a window of 10 000 successes: below 50 %
-// Two threads add up to no more than that.
-constexpr uint64_t kFailuresOfTwo = kFailures / 2;
+constexpr uint64_t kFailures = 5000;  // of all threads, into a window of 10 000 successes: below 50 %
 
 void busy(uint64_t steps) {
   for (uint64_t i = 0; i < steps; ++i) asm volatile("" : "+r"(i));
@@ -106,7 +104,7 @@ Case failure(const char* key, const char* title, int threads, Bar bar) {
   auto window = std::make_shared<FullWindow>();
   Case made{key, title, threads, bar};
   made.blocks = threads > 1;
-  made.calls = threads > 1 ? kFailuresOfTwo : kFailures;
+  made.calls = kFailures / threads;
   made.prepare = [window] { window->fill(); };
   made.run = repeat(window, [](FullWindow& used, TimePoint) {
     auto permit = used.breaker->try_acquire();
@@ -137,76 +135,84 @@ struct alignas(64) Line {
 };
 thread_local Line own_line;
 
+// A failure in a hundred calls.
+Run mixed() {
+  return [breaker = closed<Breaker>()](TimePoint, uint64_t calls) {
+    for (uint64_t i = 0; i < calls; ++i) {
+      auto permit = breaker->try_acquire();
+      nothing();
+      permit.record(i % 100 == 50 ? Outcome::kFailure : Outcome::kSuccess);
+    }
+  };
+}
+
+Case by_one(const char* key, const char* title, Bar bar, Run run) {
+  return {.key = key, .title = title, .bar = std::move(bar), .run = std::move(run)};
+}
+
+Case by_two(const char* key, const char* title, Bar bar, Run run) {
+  return {.key = key, .title = title, .threads = 2, .bar = std::move(bar), .run = std::move(run)};
+}
+
 void add_floor(std::vector<Case>& all) {
-  auto none = std::make_shared<Line>();
-  all.push_back({.key = "clock", .title = "steady_clock::now()", .run = repeat(none, [](Line&, TimePoint) {
-                                                                   asm volatile("" ::"r"(
-                                                                       SteadyClock::now().time_since_epoch().count()));
-                                                                 })});
-  all.push_back({.key = "coarse",
-                 .title = "CLOCK_MONOTONIC_COARSE",
-                 .run = repeat(none, [](Line&, TimePoint) {
-                   asm volatile("" ::"r"(CoarseClock::now().time_since_epoch().count()));
-                 })});
-  Run own = repeat(none, [](Line&, TimePoint) { own_line.count.fetch_add(1, std::memory_order_relaxed); });
-  Run shared = repeat(none, [](Line& line, TimePoint) { line.count.fetch_add(1, std::memory_order_relaxed); });
-  all.push_back({.key = "add", .title = "fetch_add", .run = own});
-  all.push_back({.key = "add own", .title = "fetch_add, own line", .threads = 2, .run = own});
-  all.push_back({.key = "add shared", .title = "fetch_add, shared line", .threads = 2, .run = shared});
+  auto line = std::make_shared<Line>();
+  Run clock =
+      repeat(line, [](Line&, TimePoint) { asm volatile("" ::"r"(SteadyClock::now().time_since_epoch().count())); });
+  Run coarse =
+      repeat(line, [](Line&, TimePoint) { asm volatile("" ::"r"(CoarseClock::now().time_since_epoch().count())); });
+  Run own = repeat(line, [](Line&, TimePoint) { detail::add(own_line.count); });
+  Run shared = repeat(line, [](Line& used, TimePoint) { detail::add(used.count); });
+  all.push_back(by_one("clock", "steady_clock::now()", {}, clock));
+  all.push_back(by_one("coarse", "CLOCK_MONOTONIC_COARSE", {}, coarse));
+  all.push_back(by_one("add", "fetch_add", {}, own));
+  all.push_back(by_two("add own", "fetch_add, own line", {}, own));
+  all.push_back(by_two("add shared", "fetch_add, shared line", {}, shared));
 }
 
 void add_closed(std::vector<Case>& all) {
+  auto plain = closed<Breaker>(), timed = closed<Breaker>();
+  Run by_call = repeat(closed<Breaker>(), [](Breaker& used, TimePoint) {
+    if (!used.call(nothing)) std::abort();
+  });
+  all.push_back(by_one("A1", "closed, success", {15}, success(plain)));
+  all.push_back(by_two("B", "closed, success", {1.3, "A1"}, success(plain)));
+  all.push_back(by_one("A1 time", "the same, caller's time", {15}, success_at(timed)));
+  all.push_back(by_two("B time", "the same, caller's time", {1.3, "A1 time"}, success_at(timed)));
+  all.push_back(by_one("A1 call", "closed, success, by call()", {}, by_call));
+  all.push_back(by_one("A1 mixed", "closed, 1 % failures", {}, mixed()));
+  all.push_back(by_two("B mixed", "closed, 1 % failures", {}, mixed()));
+}
+
+void add_slow(std::vector<Case>& all) {
   CircuitBreakerOptions slow{.slow_after = 100ms};
-  auto both = closed<Breaker>(), both_at = closed<Breaker>();
-  auto slow_both = closed<SlowBreaker>(slow);
-  all.push_back({.key = "A1", .title = "closed, success", .bar = {15}, .run = success(both)});
-  all.push_back({.key = "A1 time", .title = "the same, caller's time", .bar = {15}, .run = success_at(both_at)});
-  all.push_back(
-      {.key = "A1 call", .title = "the same by call()", .run = repeat(closed<Breaker>(), [](Breaker& used, TimePoint) {
-                                                          if (!used.call(nothing)) std::abort();
-                                                        })});
-  all.push_back({.key = "A2", .title = "closed, success, slow calls counted", .bar = {40}, .run = success(slow_both)});
-  all.push_back({.key = "A2 time",
-                 .title = "the same, caller's time",
-                 .bar = {40},
-                 .run = success_at(closed<SlowBreaker>(slow))});
-  all.push_back({.key = "B", .title = "closed, success", .threads = 2, .bar = {1.3, "A1"}, .run = success(both)});
-  all.push_back({.key = "B time",
-                 .title = "the same, caller's time",
-                 .threads = 2,
-                 .bar = {1.3, "A1 time"},
-                 .run = success_at(both_at)});
-  all.push_back({.key = "B slow",
-                 .title = "closed, success, slow calls counted",
-                 .threads = 2,
-                 .bar = {1.3, "A2"},
-                 .run = success(slow_both)});
+  auto plain = closed<SlowBreaker>(slow), timed = closed<SlowBreaker>(slow);
+  all.push_back(by_one("A2", "closed, success, slow calls count", {40}, success(plain)));
+  all.push_back(by_two("B2", "closed, success, slow calls count", {1.3, "A2"}, success(plain)));
+  all.push_back(by_one("A2 time", "the same, caller's time", {40}, success_at(timed)));
+  all.push_back(by_two("B2 time", "the same, caller's time", {1.3, "A2 time"}, success_at(timed)));
 }
 
 void add_busy(std::vector<Case>& all) {
   uint64_t steps = steps_of_a_microsecond();
-  auto none = std::make_shared<Line>();
-  all.push_back(
-      {.key = "busy", .title = "busy loop of 1 us", .run = repeat(none, [=](Line&, TimePoint) { busy(steps); })});
-  all.push_back({.key = "A1 busy",
-                 .title = "closed, success, around it",
-                 .run = repeat(closed<Breaker>(), [=](Breaker& used, TimePoint) {
-                   auto permit = used.try_acquire();
-                   busy(steps);
-                   permit.success();
-                 })});
+  Run alone = repeat(std::make_shared<Line>(), [=](Line&, TimePoint) { busy(steps); });
+  Run guarded = repeat(closed<Breaker>(), [=](Breaker& used, TimePoint) {
+    auto permit = used.try_acquire();
+    busy(steps);
+    permit.success();
+  });
+  all.push_back(by_one("busy", "busy loop of 1 us", {}, alone));
+  all.push_back(by_one("A1 busy", "closed, success, around that loop", {}, guarded));
 }
 
 void add_others(std::vector<Case>& all) {
-  all.push_back({.key = "C", .title = "open, refused", .run = refused()});
-  all.push_back({.key = "C time", .title = "the same, caller's time", .bar = {3}, .run = refused_at()});
-  all.push_back({.key = "C two", .title = "open, refused", .threads = 2, .run = refused()});
-  all.push_back(
-      {.key = "C two time", .title = "the same, caller's time", .threads = 2, .bar = {3}, .run = refused_at()});
+  all.push_back(by_one("C", "open, refused", {}, refused()));
+  all.push_back(by_two("C two", "open, refused", {}, refused()));
+  all.push_back(by_one("C time", "the same, caller's time", {3}, refused_at()));
+  all.push_back(by_two("C two time", "the same, caller's time", {3}, refused_at()));
   all.push_back(failure("D", "failure, full window", 1, {150}));
   all.push_back(failure("D two", "failure, full window", 2, {}));
-  all.push_back({.key = "I", .title = "five policies, success", .bar = {60}, .run = pipeline()});
-  all.push_back({.key = "I two", .title = "five policies, success", .threads = 2, .run = pipeline()});
+  all.push_back(by_one("I", "five policies, success", {60}, pipeline()));
+  all.push_back(by_two("I two", "five policies, success", {}, pipeline()));
 }
 
 }  // namespace
@@ -215,6 +221,7 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   add_floor(all);
   add_closed(all);
+  add_slow(all);
   add_busy(all);
   add_others(all);
   return all;

@@ -161,7 +161,7 @@ class BreakerCore {
   std::unique_ptr<detail::Shard[]> shards_;
   uint32_t shard_count_;
 
-  mutable std::mutex mutex_;
+  alignas(64) mutable std::mutex mutex_;  // a failure's lock leaves the line above to its readers
   const CircuitBreakerOptions first_;  // names and listener are always these
   std::unique_ptr<const CircuitBreakerOptions> changed_;
   std::unique_ptr<uint64_t[]> starts_;  // totals when each live bucket began, by bucket number modulo their count
