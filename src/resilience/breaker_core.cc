@@ -78,7 +78,7 @@ BreakerCore::BreakerCore(Options options, TimePoint now)
 WindowCounts BreakerCore::totals() const {
   WindowCounts sum;
   for (uint32_t i = 0; i < shard_count_; ++i) {
-    sum.succeeded += shards_[i].succeeded.load(std::memory_order_relaxed);
+    sum.succeeded += shards_[i].succeeded.load();
     sum.failed += shards_[i].failed.load(std::memory_order_relaxed);
     sum.slow += shards_[i].slow.load(std::memory_order_relaxed);
     sum.started += shards_[i].started.load(std::memory_order_relaxed);
@@ -89,9 +89,10 @@ WindowCounts BreakerCore::totals() const {
 void BreakerCore::shape_window(TimePoint now) {
   bool timed = rules().slow_after > Duration::zero() || rules().count_started;
   columns_ = timed ? 4 : 2;
-  starts_ = std::make_unique<uint64_t[]>(rules().buckets * columns_);
-  auto length = rules().window.count() / rules().buckets;
-  bucket_length_ = std::max<int64_t>(length, std::chrono::nanoseconds(std::chrono::milliseconds(1)).count());
+  int64_t millis = rules().window / std::chrono::milliseconds(1);
+  bucket_count_ = static_cast<uint32_t>(std::min<int64_t>(rules().buckets, millis));
+  bucket_length_ = rules().window.count() / bucket_count_;
+  starts_ = std::make_unique<uint64_t[]>(bucket_count_ * columns_);
   slow_after_ = rules().slow_after.count();
   ring_ = rules().kind == Options::Window::kCalls ? std::make_unique<Ring>() : nullptr;
   clear_window(now);
@@ -99,7 +100,7 @@ void BreakerCore::shape_window(TimePoint now) {
 
 void BreakerCore::clear_window(TimePoint now) {
   if (ring_) *ring_ = {std::vector<uint8_t>(rules().last_calls), 0, {}};
-  bucket_ = bucket_of(now) - rules().buckets;
+  bucket_ = bucket_of(now) - bucket_count_;
   rotate(now);
   attention_ = 0;
 }
@@ -108,7 +109,7 @@ void BreakerCore::rotate(TimePoint now) {
   int64_t newest = bucket_of(now);
   if (newest <= bucket_) return;
   WindowCounts sum = totals();
-  for (int64_t bucket = std::max(bucket_, newest - rules().buckets) + 1; bucket <= newest; ++bucket) {
+  for (int64_t bucket = std::max(bucket_, newest - bucket_count_) + 1; bucket <= newest; ++bucket) {
     uint64_t* start = start_of(bucket);
     start[0] = sum.succeeded;
     start[1] = sum.failed;
@@ -116,11 +117,12 @@ void BreakerCore::rotate(TimePoint now) {
   }
   bucket_ = newest;
   bucket_end_ = (newest + 1) * bucket_length_;
+  window_begin_ = (newest + 1 - bucket_count_) * bucket_length_;
 }
 
 WindowCounts BreakerCore::window_at(TimePoint now) const {
   if (ring_) return ring_->sum;
-  int64_t oldest = std::max(bucket_of(now), bucket_) - rules().buckets + 1;
+  int64_t oldest = std::max(bucket_of(now), bucket_) - bucket_count_ + 1;
   if (oldest > bucket_) return {};
   const uint64_t* start = const_cast<BreakerCore*>(this)->start_of(oldest);
   WindowCounts sum = totals();
@@ -143,7 +145,8 @@ void BreakerCore::set_word(State state, uint64_t flags) {
 
 void BreakerCore::enter(State to, Event::Cause cause, TimePoint now, TimePoint until) {
   State from = state_of(word());
-  pending_.push_back({Event::Kind::kTransition, from, to, cause, (word() >> kGenerationShift) + 1, now, window_at(now)});
+  uint64_t number = (word() >> kGenerationShift) + 1;
+  pending_.push_back({Event::Kind::kTransition, from, to, cause, number, now, window_at(now)});
   auto counted = std::find_if(transitions_.begin(), transitions_.end(),
                               [&](const TransitionCount& each) { return each.from == from && each.to == to; });
   if (counted == transitions_.end()) counted = transitions_.insert(counted, {from, to, 0});
@@ -336,11 +339,7 @@ void BreakerCore::record(uint64_t generation, Outcome outcome, TimePoint started
   if (word >> kGenerationShift != generation) return detail::add(late_);
   bool closed = (word & kFlagBits & ~(kTimed | kCounted)) == 0;
   bool plain = closed && outcome == Outcome::kSuccess && !is_slow(started, now);
-  if (plain && !bucket_has_ended(now)) {
-    detail::add(shard().succeeded);
-    if (attention_.load(std::memory_order_relaxed) != 0) notice_success(generation, now);
-    return;
-  }
+  if (plain && !bucket_has_ended(now) && !precedes_window(now)) return count_success(generation, now);
   Lock lock(mutex_);
   if (this->word() >> kGenerationShift != generation) return detail::add(late_);
   record_locked(outcome, started, now);
@@ -352,7 +351,7 @@ void BreakerCore::abandon(uint64_t generation, TimePoint started, TimePoint now)
   {
     Lock lock(mutex_);
     outcome = rules().abandoned;
-    ++abandoned_;
+    abandoned_ += state_of(word()) != State::kDisabled;
   }
   record(generation, outcome, started, now);
 }
@@ -361,10 +360,10 @@ void BreakerCore::record_locked(Outcome outcome, TimePoint started, TimePoint no
   State state = state_of(word());
   if (state == State::kDisabled) return;
   bool slow = outcome != Outcome::kIgnored && is_slow(started, now);
+  rotate(now);
   if (state == State::kHalfOpen) return record_probe(outcome, slow, now);
   if (outcome == Outcome::kIgnored) return void(++ignored_);
-  rotate(now);
-  if (!ring_ && bucket_of(now) <= bucket_ - rules().buckets) return detail::add(late_);
+  if (!ring_ && precedes_window(now)) return detail::add(late_);
   count_result(outcome, slow);
   if (is_failure(outcome) || slow || (attention_.load() & kShort)) judge(now);
 }
@@ -417,6 +416,10 @@ void BreakerCore::record_probe(Outcome outcome, bool slow, TimePoint now) {
   count_result(outcome, slow);
   (is_failure(outcome) ? probes_.failed : probes_.good) += 1;
   probes_.slow += slow;
+  decide_half_open(now);
+}
+
+void BreakerCore::decide_half_open(TimePoint now) {
   auto good = verdict_of_probes();
   if (!good) return mark_full();
   *good ? enter(State::kClosed, Event::Cause::kProbesSucceeded, now) : trip(Event::Cause::kProbeFailed, now);
@@ -450,7 +453,9 @@ std::string BreakerCore::change(Options options, TimePoint now) {
   slow_after_ = rules().slow_after.count();
   if (!same) shape_window(now);
   State state = state_of(word());
-  state == State::kHalfOpen ? mark_full() : set_word(state, word() & kRamping);
+  // What is known of the probes may be enough by the new rules.
+  state == State::kHalfOpen ? decide_half_open(now) : set_word(state, word() & kRamping);
+  announce(lock);
   return "";
 }
 

@@ -26,8 +26,12 @@ void check_window(RangeCheck& check, const CircuitBreakerOptions& options) {
       .within("last_calls", options.last_calls, 1, 1e6, "between 1 and 1000000");
 }
 
+bool has_failure_rate(const CircuitBreakerOptions& options) {
+  bool above_all = options.comparison == CircuitBreakerOptions::Comparison::kAbove && options.failure_percent == 100;
+  return options.rates && !above_all;
+}
+
 void check_rules(RangeCheck& check, const CircuitBreakerOptions& options) {
-  using Comparison = CircuitBreakerOptions::Comparison;
   auto percent = [&](const char* option, double value) {
     check.that(value > 0 && value <= 100, option, RangeCheck::number(value), "above 0 and at most 100");
   };
@@ -40,9 +44,8 @@ void check_rules(RangeCheck& check, const CircuitBreakerOptions& options) {
                  "at most last_calls, or it could never trip");
   check.that(options.rates || options.failures_in_a_row > 0, "failures_in_a_row", "0",
              "above 0 when rates is false, or it could never trip");
-  bool above_all = options.comparison == Comparison::kAbove && options.failure_percent == 100;
   bool another_rule = options.failures_in_a_row > 0 || (options.slow_after.count() > 0 && options.slow_percent < 100);
-  check.that(!options.rates || !above_all || another_rule, "failure_percent", "100 with kAbove",
+  check.that(!options.rates || has_failure_rate(options) || another_rule, "failure_percent", "100 with kAbove",
              "below 100, or it could never trip");
   check.within("warm_up", options.warm_up, Duration::zero(), kDay, "between 0 and 1 day");
 }
@@ -56,8 +59,11 @@ void check_open(RangeCheck& check, const CircuitBreakerOptions& options) {
 }
 
 void check_half_open(RangeCheck& check, const CircuitBreakerOptions& options) {
+  bool by_rate = options.half_open_rule == CircuitBreakerOptions::HalfOpenRule::kRate;
   check.within("probes", options.probes, 1, 1000, "between 1 and 1000")
       .within("successes", options.successes, 0, 1000, "between 0 and 1000")
+      .that(!by_rate || has_failure_rate(options), "half_open_rule", "kRate",
+            "kFirstFailure where no failure rate can be broken, or it would always close")
       .within("probe_wait", options.probe_wait, kMilli, kDay, "between 1 ms and 1 day")
       .that(one_of(options.after_probe_wait, {State::kOpen, State::kClosed}), "after_probe_wait",
             to_text(options.after_probe_wait), "open or closed")

@@ -33,7 +33,7 @@ Bulkhead::Slot Bulkhead::acquire(TimePoint deadline) {
 }
 
 bool Bulkhead::take() {
-  uint32_t now = in_flight_.load(std::memory_order_relaxed);
+  uint32_t now = in_flight_.load();
   while (now < options_.limit) {
     if (in_flight_.compare_exchange_weak(now, now + 1)) return true;
   }
@@ -45,11 +45,10 @@ bool Bulkhead::wait_for_slot(TimePoint deadline) {
   Waiter self;
   auto place = waiters_.insert(waiters_.end(), &self);
   waiting_.fetch_add(1);
-  // A slot that was freed before we were seen to wait.
-  if (waiters_.front() == &self && take()) self.served = true;
+  serve();  // with a slot that was freed before we were seen to wait
   self.ready.wait_until(lock, deadline, [&] { return self.served; });
   waiters_.erase(place);
-  waiting_.fetch_sub(1);
+  if (!self.served) waiting_.fetch_sub(1);
   return self.served;
 }
 
@@ -57,10 +56,15 @@ void Bulkhead::release() {
   in_flight_.fetch_sub(1);
   if (waiting_.load() == 0) return;
   std::lock_guard lock(mutex_);
+  serve();
+}
+
+void Bulkhead::serve() {
   for (Waiter* waiter : waiters_) {
     if (waiter->served) continue;
     if (!take()) return;
     waiter->served = true;
+    waiting_.fetch_sub(1);
     waiter->ready.notify_one();
   }
 }

@@ -1,6 +1,19 @@
 #include "ordeal/resilience/presets.h"
 
+#include <algorithm>
+
 namespace ordeal::resilience {
+
+namespace {
+
+constexpr double kMostSeconds = 9e9;  // that nanoseconds hold
+
+Duration seconds(double count) {
+  std::chrono::duration<double> seconds(count < kMostSeconds ? count : kMostSeconds);
+  return std::chrono::duration_cast<Duration>(seconds);
+}
+
+}  // namespace
 
 CircuitBreakerOptions opossum_like(const OpossumOptions& preset) {
   CircuitBreakerOptions options;
@@ -12,7 +25,7 @@ CircuitBreakerOptions opossum_like(const OpossumOptions& preset) {
   options.count_started = true;
   options.open_for = std::chrono::milliseconds(preset.resetTimeout);
   options.open_jitter = 0;
-  options.probe_wait = options.open_for;
+  options.probe_wait = std::min<Duration>(options.open_for, std::chrono::hours(24));
   return options;
 }
 
@@ -20,10 +33,10 @@ CircuitBreakerOptions pybreaker_like(const PybreakerOptions& preset) {
   CircuitBreakerOptions options;
   options.rates = false;
   options.failures_in_a_row = preset.fail_max;
-  options.open_for = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(preset.reset_timeout));
+  options.open_for = seconds(preset.reset_timeout);
   options.open_jitter = 0;
   options.successes = preset.success_threshold;
-  options.probe_wait = options.open_for;
+  options.probe_wait = std::min<Duration>(options.open_for, std::chrono::hours(24));
   return options;
 }
 

@@ -10,10 +10,13 @@ namespace {
 
 constexpr double kMillion = 1e6;
 constexpr double kSecondsKept = 10;
+constexpr double kMostGrowth = 1e18;     // makes more than a day of a nanosecond
+constexpr int64_t kRefillStep = 1'000'000;  // ns; in smaller ones, what is rounded off would add up
 
 // delay * growth^(attempt - 1), capped.
 double exponential(const RetryOptions& options, uint32_t attempt) {
-  double nanos = static_cast<double>(options.first_delay.count()) * std::pow(options.growth, attempt - 1.0);
+  double factor = std::min(std::pow(options.growth, attempt - 1.0), kMostGrowth);
+  double nanos = static_cast<double>(options.first_delay.count()) * factor;
   return std::min(nanos, static_cast<double>(options.longest_delay.count()));
 }
 
@@ -64,7 +67,7 @@ void RetryBudget::earn() {
 
 void RetryBudget::refill(TimePoint now) {
   int64_t nanos = now.time_since_epoch().count(), before = refilled_.load();
-  if (per_second_ == 0 || nanos <= before || !refilled_.compare_exchange_strong(before, nanos)) return;
+  if (per_second_ == 0 || nanos - before < kRefillStep || !refilled_.compare_exchange_strong(before, nanos)) return;
   double seconds = std::min(static_cast<double>(nanos - before) * 1e-9, kSecondsKept);
   auto earned = static_cast<int64_t>(seconds * static_cast<double>(per_second_));
   int64_t tokens = tokens_.load();

@@ -31,9 +31,9 @@ struct BreakerSnapshot {
   uint64_t failures_in_a_row = 0;
   uint64_t succeeded = 0, failed = 0, timed_out = 0, ignored = 0;  // failed includes timed_out
   uint64_t slow = 0;
-  uint64_t abandoned = 0;                         // permits dropped without a report
-  uint64_t refused = 0, refused_half_open = 0;    // the second by a half-open or ramping breaker
-  uint64_t late = 0;                              // reports after their state, or their bucket, had ended: they change nothing
+  uint64_t abandoned = 0;                       // permits dropped without a report
+  uint64_t refused = 0, refused_half_open = 0;  // the second by a half-open or ramping breaker
+  uint64_t late = 0;  // reports after their state, or their bucket, had ended: they change nothing
   uint64_t listener_errors = 0;
   std::vector<TransitionCount> transitions;
 };
@@ -91,10 +91,10 @@ class BreakerCore {
   // A closed breaker, nothing special, not slow, and the bucket has not ended: one addition.
   bool record_success_fast(uint64_t generation, TimePoint started, TimePoint now) {
     uint64_t word = this->word();
-    if ((word & ~kTimed) != generation << kGenerationShift || bucket_has_ended(now)) return false;
+    if ((word & ~kTimed) != generation << kGenerationShift) return false;
+    if (bucket_has_ended(now) || precedes_window(now)) return false;
     if ((word & kTimed) && is_slow(started, now)) return false;
-    detail::add(shard().succeeded);
-    if (attention_.load(std::memory_order_relaxed) != 0) notice_success(generation, now);
+    count_success(generation, now);
     return true;
   }
 
@@ -128,13 +128,21 @@ class BreakerCore {
   static constexpr uint64_t kShort = uint64_t(1) << 63;  // in attention_: the rate is reached, the minimum is not
 
   detail::Shard& shard() const { return shards_[detail::thread_number() & (shard_count_ - 1)]; }
-  // A call without a start began before slow calls counted.
+  // A permit from before slow calls counted has no start.
   bool is_slow(TimePoint started, TimePoint now) const {
     int64_t slow_after = slow_after_.load(std::memory_order_relaxed);
     return slow_after > 0 && started != TimePoint() && (now - started).count() >= slow_after;
   }
   bool bucket_has_ended(TimePoint now) const {
     return now.time_since_epoch().count() >= bucket_end_.load(std::memory_order_relaxed);
+  }
+  bool precedes_window(TimePoint now) const {
+    return now.time_since_epoch().count() < window_begin_.load(std::memory_order_relaxed);
+  }
+  // Sequentially consistent, as judge()'s looks at both: either it counts this success, or the success sees kShort.
+  void count_success(uint64_t generation, TimePoint now) {
+    shard().succeeded.fetch_add(1);
+    if (attention_.load() != 0) notice_success(generation, now);
   }
   void notice_success(uint64_t generation, TimePoint now);
   Admission refuse(uint64_t word, TimePoint now) const;
@@ -144,7 +152,7 @@ class BreakerCore {
   const CircuitBreakerOptions& rules() const { return changed_ ? *changed_ : first_; }
   WindowCounts totals() const;
   int64_t bucket_of(TimePoint now) const { return now.time_since_epoch().count() / bucket_length_; }
-  uint64_t* start_of(int64_t bucket) { return &starts_[static_cast<size_t>(bucket) % rules().buckets * columns_]; }
+  uint64_t* start_of(int64_t bucket) { return &starts_[static_cast<size_t>(bucket) % bucket_count_ * columns_]; }
   WindowCounts window_at(TimePoint now) const;
   void rotate(TimePoint now);
   void clear_window(TimePoint now);
@@ -163,12 +171,13 @@ class BreakerCore {
   std::optional<Event::Cause> broken_rule(const WindowCounts& window) const;
   void record_probe(Outcome outcome, bool slow, TimePoint now);
   std::optional<bool> verdict_of_probes() const;
+  void decide_half_open(TimePoint now);
   void mark_full();
   Duration next_open_period();
 
   // Read by every call, written at transitions and once a bucket.
   alignas(64) std::atomic<uint64_t> word_{0};
-  std::atomic<int64_t> bucket_end_{0};
+  std::atomic<int64_t> bucket_end_{0}, window_begin_{0};
   std::atomic<int64_t> until_{0};  // open: when it ends; half-open: when the probes that are out are given up
   std::atomic<int64_t> slow_after_{0};
   std::atomic<uint64_t> attention_{0};  // failures in a row, and kShort
@@ -180,7 +189,8 @@ class BreakerCore {
   std::unique_ptr<const CircuitBreakerOptions> changed_;
   std::unique_ptr<uint64_t[]> starts_;  // totals when each live bucket began, by bucket number modulo their count
   uint32_t columns_ = 2;                // of starts_: succeeded, failed, then slow and started where they are used
-  int64_t bucket_ = 0;            // number of the newest
+  uint32_t bucket_count_ = 1;
+  int64_t bucket_ = 0;                  // number of the newest
   int64_t bucket_length_ = 1;
   std::unique_ptr<Ring> ring_;
   TimePoint since_, born_;

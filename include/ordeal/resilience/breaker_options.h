@@ -1,5 +1,5 @@
-// How a circuit breaker judges and what it tells. Every option can be changed while the breaker works, but `shards`,
-// `initial` and `seed`.
+// How a circuit breaker judges and what it tells. Every option can be changed while the breaker works, but the names,
+// `shards`, `initial`, `seed` and `on_event`.
 #pragma once
 
 #include <cstdint>
@@ -71,12 +71,12 @@ struct CircuitBreakerOptions {
   double open_jitter = 0.1;                         // 0 to 1: lasts between 1 - j and 1 + j of that, even chance
 
   // Half-open: at most `probes` calls at a time. One failure opens again, `successes` successes close. kRate waits for
-  // `probes` results and judges them by the two rates.
+  // `probes` results and judges them by the two rates; not without `rates`.
   enum class HalfOpenRule : uint8_t { kFirstFailure, kRate };
   HalfOpenRule half_open_rule = HalfOpenRule::kFirstFailure;
   uint32_t probes = 1;                             // 1 to 1000
   uint32_t successes = 0;                          // 0 is `probes`; to 1000
-  Duration probe_wait = std::chrono::seconds(30);  // half-open lasts so long at most; 1 ms to 1 day
+  Duration probe_wait = std::chrono::seconds(30);  // after it, probes without a report are given up; 1 ms to 1 day
   State after_probe_wait = State::kOpen;           // or kClosed
   Duration ramp_up{0};  // after closing by probes, 1/16 of the calls pass, doubling four times until then; to 1 day
 

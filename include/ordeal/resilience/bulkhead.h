@@ -34,6 +34,7 @@ class Bulkhead {
   Slot acquire(TimePoint deadline = TimePoint::max());
   Slot try_acquire();
   uint32_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+  uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   uint32_t limit() const { return options_.limit; }
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
   const std::string& name() const { return options_.name; }
@@ -50,11 +51,12 @@ class Bulkhead {
   };
   bool take();
   bool wait_for_slot(TimePoint deadline);
+  void serve();
   void release();
 
   const BulkheadOptions options_;
   std::atomic<uint32_t> in_flight_{0};
-  std::atomic<uint32_t> waiting_{0};
+  std::atomic<uint32_t> waiting_{0};  // and not served
   std::atomic<uint64_t> refused_{0};
   std::mutex mutex_;
   std::list<Waiter*> waiters_;

@@ -101,7 +101,8 @@ class CircuitBreaker {
   // Makes the transition that is due by now. For who wants the state to move without calls: a timer, an exporter.
   void poll() { core_.poll(clock_.now()); }
   State state() const { return BreakerCore::state_of(core_.word()); }
-  // How long an open breaker will still refuse; 0 if it is not, or without end.
+  // How long it will still refuse, at most: until the open period, or the wait for the probes that are out, is over.
+  // 0 in any other state, and without an end.
   Duration retry_after() const { return core_.retry_after(clock_.now()); }
   BreakerSnapshot snapshot() const { return core_.snapshot(clock_.now()); }
   CircuitBreakerOptions options() const { return core_.options(); }

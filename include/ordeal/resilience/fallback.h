@@ -3,8 +3,8 @@
 //
 //   Fallback fallback{[&](const Error& error) { return cached(amount, to_text(error)); }};
 //
-// Ignored errors (cancelled; what the classifier says) are not replaced. An exception from the function becomes an error
-// of a Result, and passes through otherwise.
+// Ignored errors (cancelled; what the classifier says) are not replaced, unless a bulkhead or a pool refused. An
+// exception from the function becomes an error of a Result, and passes through otherwise.
 #pragma once
 
 #include <atomic>

@@ -21,6 +21,8 @@ struct Refusal {
   Duration retry_after{0};     // 0: unknown, or at once
 };
 const char* to_text(Refusal::Reason reason);
+// By a bulkhead or a pool: it says nothing about the callee.
+inline bool is_callers_own(const Refusal& refusal) { return refusal.reason >= Refusal::Reason::kBulkheadFull; }
 
 // Why a call through a policy has no value.
 struct Error {
@@ -29,7 +31,7 @@ struct Error {
   Refusal refusal;                // of kRefused
   std::exception_ptr exception;   // of kException: what the function threw
 };
-// "circuit breaker stripe is open, retry after 30 s"
+// "stripe is open, retry after 30 s"
 std::string to_text(const Error& error);
 
 namespace detail {

@@ -63,26 +63,32 @@ decltype(auto) invoke(F& function, const Call& call) {
 template <class F>
 using Returned = std::remove_cvref_t<decltype(invoke(std::declval<F&>(), std::declval<const Call&>()))>;
 
-// The innermost step: a plain value or an exception becomes a Result.
+template <class R, class F>
+R value_of(F& function, const Call& call) {
+  if constexpr (std::is_void_v<Returned<F>>) {
+    invoke(function, call);
+    return Nothing{};
+  } else {
+    return R(invoke(function, call));
+  }
+}
+
+// The innermost step: a plain value becomes an R, and an exception too where an R can hold it.
 template <class R, class F>
 R finish(F& function, const Call& call) {
-  using T = Returned<F>;
-  if constexpr (ResultLike<T>) {
+  if constexpr (ResultLike<Returned<F>>) {
     return invoke(function, call);
+  } else if constexpr (!std::constructible_from<R, Error>) {
+    return value_of<R>(function, call);
   } else {
 #ifdef __cpp_exceptions
     try {
-#endif
-      if constexpr (std::is_void_v<T>) {
-        invoke(function, call);
-        return Nothing{};
-      } else {
-        return R(invoke(function, call));
-      }
-#ifdef __cpp_exceptions
+      return value_of<R>(function, call);
     } catch (...) {
       return Error{Error::Kind::kException, {}, std::current_exception()};
     }
+#else
+    return value_of<R>(function, call);
 #endif
   }
 }

@@ -26,11 +26,19 @@ struct PoolOptions {
   Duration wait = std::chrono::seconds(1);            // for a lease, at most; 0 to 1 day
   Duration leaked_after = std::chrono::seconds(30);   // a lease that is held for so long is told by leaks(); above 0
 };
+std::string check(const PoolOptions& options);
 
 struct HeldLease {
   Duration held{0};
   std::source_location where;  // of acquire()
 };
+
+namespace detail {
+inline BulkheadOptions slots_of(PoolOptions options) {
+  require_valid("pool " + options.name, check(options));
+  return {std::move(options.name), options.limit, options.wait};
+}
+}  // namespace detail
 
 // Thread-safe. Must outlive its leases.
 template <class Connection, Clock C = CoarseClock>
@@ -106,9 +114,7 @@ Pool<Connection, C>::Pool(PoolOptions options, Connect connect, C clock)
     : leaked_after_(options.leaked_after),
       connect_(std::move(connect)),
       clock_(std::move(clock)),
-      slots_({std::move(options.name), options.limit, options.wait}) {
-  if (leaked_after_ <= Duration::zero()) detail::require_valid(name(), "leaked_after is 0: it must be above 0");
-}
+      slots_(detail::slots_of(std::move(options))) {}
 
 template <class Connection, Clock C>
 auto Pool<Connection, C>::acquire(TimePoint deadline, std::source_location where) -> Lease {

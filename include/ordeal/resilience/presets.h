@@ -21,6 +21,8 @@ struct OpossumOptions {
 //  - closing clears the window: one failure after it does not trip on old ones (resetTimeout < rollingCountTimeout);
 //  - a result of a call from before the trip changes nothing: there, a late success closes, a late failure opens again;
 //  - a probe that hangs cannot block for ever (there it does with `timeout: false`): see probe_wait;
+//  - a filtered error (`errorFilter`), given as an ignored outcome, is no success: it does not close;
+//  - a success that meets volumeThreshold trips, if the percentage is exceeded by then (there, the next failure does);
 //  - a full bulkhead is no failure of the callee (`capacity`), and its slot is free when the work has ended, not at the
 //    timeout;
 //  - a failure costs the same whatever the window holds (there, all its latencies are sorted).

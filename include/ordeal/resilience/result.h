@@ -55,8 +55,9 @@ struct ErrorTraits<Error> {
   static std::optional<Error> read(const Error& error) { return error; }
 };
 
-// For results whose errors are std::error_code. operation_canceled is a cancellation, timed_out a time limit.
-enum class Code { kRefused = 1, kTimeLimit, kCancelled };
+// For results whose errors are std::error_code. operation_canceled is a cancellation, timed_out a time limit. kFull is
+// the refusal of a bulkhead or a pool, kRefused that of a breaker.
+enum class Code { kRefused = 1, kTimeLimit, kCancelled, kFull };
 const std::error_category& category();
 template <>
 struct ErrorTraits<std::error_code> {
@@ -123,8 +124,7 @@ inline Outcome outcome_of(const Error& error) {
     case Error::Kind::kRefused: break;
   }
   // A full bulkhead or pool is the caller's; an inner breaker that is open speaks of the callee.
-  bool own = error.refusal.reason >= Refusal::Reason::kBulkheadFull;
-  return own ? Outcome::kIgnored : Outcome::kFailure;
+  return is_callers_own(error.refusal) ? Outcome::kIgnored : Outcome::kFailure;
 }
 
 }  // namespace detail

@@ -31,8 +31,8 @@ struct RetryOptions {
   Jitter jitter = Jitter::kFull;
   bool retry_refused = false;  // then not before Refusal::retry_after
 
-  // Of all attempts, retries may make up so much: each call earns budget_ratio of a retry, each second budget_per_second
-  // of one, each retry costs one; ten seconds' worth are kept, at most. So with every call failing,
+  // Of all attempts, retries may make up so much: each call earns budget_ratio of a retry, each second
+  // budget_per_second of one, each retry costs one; ten seconds' worth are kept, at most. So with every call failing,
   // attempts / calls <= 1 + budget_ratio + budget_per_second / calls per second. Both 0 is without a budget.
   double budget_ratio = 0.2;      // 0 to 10; 20 % as Envoy's retry_budget and Finagle's RetryBudget
   double budget_per_second = 3;   // 0 to 1000
@@ -142,13 +142,14 @@ template <class R, class Next, class Classifier>
 R Retry<C, Sleep>::run_judged(Call& call, Next&& next, const Classifier& classifier) {
   begin();
   Duration last{0};
-  for (call.attempt = 1;; ++call.attempt) {
-    R result = next(call);
+  Call mine = call;  // a retry inside of this one counts its own attempts
+  for (mine.attempt = 1;; ++mine.attempt) {
+    R result = next(mine);
     if (ResultTraits<R>::good(result) && classifier(result) == Outcome::kSuccess) {
-      if (call.attempt > 1) recovered_.fetch_add(1, std::memory_order_relaxed);
+      if (mine.attempt > 1) recovered_.fetch_add(1, std::memory_order_relaxed);
       return result;
     }
-    auto delay = next_delay(result, call, last, classifier);
+    auto delay = next_delay(result, mine, last, classifier);
     if (!delay) return result;
     sleep_(last = *delay);
   }

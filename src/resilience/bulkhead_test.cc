@@ -1,0 +1,160 @@
+#include "ordeal/resilience/bulkhead.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "ordeal/resilience/time_limit.h"
+
+namespace ordeal::resilience {
+namespace {
+
+using namespace std::chrono_literals;
+
+void await_waiters(const Bulkhead& bulkhead, uint32_t count) {
+  while (bulkhead.waiting() != count) std::this_thread::yield();
+}
+
+TEST(Bulkhead, B67_ASlotIsFreedOnceOnEveryPathAndOnlyWhenTheWorkHasEnded) {
+  Bulkhead bulkhead({.limit = 1});
+  ManualClock clock;
+  Pipeline pipeline(bulkhead, TimeLimit(1s, clock));
+  auto held = [&] { EXPECT_EQ(bulkhead.in_flight(), 1u); };
+  auto good = [&] { return held(), 1; };
+  auto throws = [&]() -> int { held(), throw std::runtime_error("down"); };
+  auto passes_by = [&]() -> Result<int> { held(), throw std::runtime_error("down"); };
+  auto cancelled = [&] { return held(), Result<int>(Error{Error::Kind::kCancelled, {}, nullptr}); };
+  auto late = [&] { return clock.advance(2s), held(), 1; };  // the time limit has passed, the work goes on
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(pipeline.call(good).has_value());
+    EXPECT_EQ(pipeline.call(throws).error().kind, Error::Kind::kException);
+    EXPECT_THROW((void)pipeline.call(passes_by), std::runtime_error);
+    EXPECT_EQ(pipeline.call(cancelled).error().kind, Error::Kind::kCancelled);
+    EXPECT_EQ(pipeline.call(late).error().kind, Error::Kind::kTimeLimit);
+    EXPECT_EQ(bulkhead.in_flight(), 0u);
+  }
+  auto slot = bulkhead.acquire();
+  auto moved = std::move(slot);
+  slot = Bulkhead::Slot();
+  EXPECT_EQ(bulkhead.in_flight(), 1u);
+  moved = Bulkhead::Slot();
+  EXPECT_EQ(bulkhead.in_flight(), 0u);
+}
+
+TEST(Bulkhead, B68_TheLimitHoldsUnderStressWaitersTimeOutAndAreServedInOrder) {
+  Bulkhead bulkhead({.limit = 3, .wait = 20s});
+  std::atomic<int> inside = 0, most = 0, served = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        for (int j = 0; j < 500; ++j) {
+          auto slot = bulkhead.acquire();
+          served += static_cast<bool>(slot);
+          int now = ++inside, seen = most;
+          while (now > seen && !most.compare_exchange_weak(seen, now)) {
+          }
+          --inside;
+        }
+      });
+    }
+  }
+  EXPECT_LE(most, 3);
+  EXPECT_EQ(served, 4000);
+  EXPECT_EQ(bulkhead.in_flight() + bulkhead.waiting(), 0u);
+
+  Bulkhead one({.limit = 1, .wait = 20ms});
+  auto slot = one.acquire();
+  TimePoint before = SteadyClock::now();
+  EXPECT_FALSE(one.acquire());
+  EXPECT_GE(SteadyClock::now() - before, 20ms);
+  EXPECT_EQ(one.refused(), 1u);
+  EXPECT_EQ(one.waiting(), 0u);
+
+  Bulkhead queue({.limit = 1, .wait = 20s});
+  std::vector<int> order;  // written under the one slot
+  {
+    auto held = queue.acquire();
+    std::vector<std::jthread> threads;
+    for (uint32_t i = 0; i < 5; ++i) {
+      threads.emplace_back([&, i] {
+        auto mine = queue.acquire();
+        order.push_back(static_cast<int>(i));
+      });
+      await_waiters(queue, i + 1);
+    }
+    held = Bulkhead::Slot();
+  }
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4}));
+}
+
+TEST(Bulkhead, TwoSlotsFreedAtOnceServeAWaiterAndANewcomer) {
+  for (int round = 0; round < 200; ++round) {
+    Bulkhead bulkhead({.limit = 2, .wait = 2s});
+    auto first = bulkhead.acquire(), second = bulkhead.acquire();
+    std::atomic<bool> done = false;
+    std::jthread waiter([&] {
+      auto slot = bulkhead.acquire();
+      EXPECT_TRUE(slot);
+      while (!done) std::this_thread::yield();
+    });
+    await_waiters(bulkhead, 1);
+    first = Bulkhead::Slot();
+    second = Bulkhead::Slot();
+    // The waiter has one slot, awake or not; the other is free.
+    bool at_once = static_cast<bool>(bulkhead.try_acquire());
+    bool served = static_cast<bool>(bulkhead.acquire());
+    done = true;
+    ASSERT_TRUE(at_once && served) << "round " << round;
+  }
+}
+
+TEST(Bulkhead, AWaiterThatGivesUpLeavesItsPlaceToTheNext) {
+  Bulkhead bulkhead({.limit = 1, .wait = 20s});
+  auto held = bulkhead.acquire();
+  std::jthread impatient([&] { EXPECT_FALSE(bulkhead.acquire(SteadyClock::now() + 10ms)); });
+  await_waiters(bulkhead, 1);
+  std::jthread patient([&] { EXPECT_TRUE(bulkhead.acquire()); });
+  impatient.join();
+  held = Bulkhead::Slot();
+}
+
+TEST(Bulkhead, ItDoesNotWaitPastTheCallsDeadlineNorWithoutAWait) {
+  Bulkhead waits({.limit = 1, .wait = 24h}), refuses({.limit = 1});
+  auto one = waits.acquire(), other = refuses.acquire();
+  EXPECT_FALSE(waits.acquire(SteadyClock::now()));
+  Pipeline in_time(TimeLimit(10ms, SteadyClock()), waits);
+  EXPECT_FALSE(in_time.call([] { return 1; }).has_value());
+  EXPECT_FALSE(refuses.acquire());
+  EXPECT_EQ(waits.refused(), 2u);
+  EXPECT_EQ(refuses.refused(), 1u);
+}
+
+TEST(Bulkhead, ARefusalSaysWhoAndWhy) {
+  Bulkhead bulkhead({.name = "reports", .limit = 1});
+  auto slot = bulkhead.acquire();
+  auto result = Pipeline{bulkhead}.call([] { return 1; });
+  EXPECT_EQ(result.error().refusal.reason, Refusal::Reason::kBulkheadFull);
+  EXPECT_EQ(to_text(result.error()), "reports is full");
+  EXPECT_EQ(bulkhead.describe(), "reports of 1");
+}
+
+TEST(Bulkhead, EachOptionOutOfRangeIsRefusedWithItsNameValueAndRange) {
+  EXPECT_EQ(check(BulkheadOptions()), "");
+  EXPECT_EQ(check(BulkheadOptions{.limit = 0}), "limit is 0: it must be between 1 and 1000000");
+  EXPECT_EQ(check(BulkheadOptions{.limit = 1'000'001}), "limit is 1000001: it must be between 1 and 1000000");
+  EXPECT_EQ(check(BulkheadOptions{.wait = -1ns}), "wait is -1 ns: it must be between 0 and 1 day");
+  EXPECT_EQ(check(BulkheadOptions{.wait = 25h}), "wait is 90000000000000 ns: it must be between 0 and 1 day");
+  try {
+    Bulkhead bulkhead({.name = "reports", .limit = 0});
+    ADD_FAILURE();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_STREQ(error.what(), "bulkhead reports: limit is 0: it must be between 1 and 1000000");
+  }
+}
+
+}  // namespace
+}  // namespace ordeal::resilience

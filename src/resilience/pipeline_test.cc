@@ -1,0 +1,129 @@
+#include "ordeal/resilience/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <tl/expected.hpp>
+
+#include "ordeal/resilience/bulkhead.h"
+#include "ordeal/resilience/circuit_breaker.h"
+#include "ordeal/resilience/fallback.h"
+#include "ordeal/resilience/retry.h"
+#include "ordeal/resilience/time_limit.h"
+
+namespace ordeal::resilience {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Writes down when it is entered and left, and what it saw.
+class Witness {
+ public:
+  Witness(std::string name, std::string& log) : name_(std::move(name)), log_(log) {}
+  static constexpr PolicyKind kKind = PolicyKind::kOther;
+  std::string describe() const { return name_; }
+  template <class R, class Next>
+  R run(Call& call, Next&& next) {
+    log_ += name_ + "(";
+    R result = next(call);
+    log_ += ResultTraits<R>::good(result) ? "+)" : "-)";
+    return result;
+  }
+
+ private:
+  std::string name_;
+  std::string& log_;
+};
+
+int down() { throw std::runtime_error("down"); }
+
+TEST(Pipeline, B71_PoliciesNestAsDeclaredAndTwoBreakersEachSeeTheirOutcomes) {
+  std::string log;
+  Witness b("b", log);
+  Pipeline witnessed(Witness("a", log), b, Witness("c", log));
+  EXPECT_TRUE(witnessed.call([&] { log += "x"; }).has_value());
+  EXPECT_EQ(log, "a(b(c(x+)+)+)");
+  EXPECT_FALSE(witnessed.call(down).has_value());
+  EXPECT_EQ(log, "a(b(c(x+)+)+)a(b(c(-)-)-)");
+
+  ManualClock clock;
+  CircuitBreakerOptions after_three{.failures_in_a_row = 3, .rates = false};
+  CircuitBreaker outer(after_three, clock), inner({.failures_in_a_row = 2, .rates = false}, clock);
+  Pipeline nested(outer, inner);
+  EXPECT_EQ(*nested.call([] { return 1; }), 1);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(nested.call(down).error().kind, Error::Kind::kException);
+  EXPECT_EQ(inner.state(), State::kOpen);
+  EXPECT_EQ(outer.state(), State::kClosed);
+  // The inner one's refusal speaks of the callee, so the outer one counts it.
+  EXPECT_EQ(nested.call(down).error().refusal.by, inner.name());
+  EXPECT_EQ(outer.state(), State::kOpen);
+  EXPECT_EQ(nested.call(down).error().refusal.by, outer.name());
+  EXPECT_EQ(inner.snapshot().failed, 2u);
+  EXPECT_EQ(inner.snapshot().refused, 1u);
+  EXPECT_EQ(outer.snapshot().failed, 3u);
+  EXPECT_EQ(outer.snapshot().succeeded, 1u);
+}
+
+TEST(Pipeline, ABulkheadsRefusalIsNoFailureOfTheCalleeInAnyResultType) {
+  ManualClock clock;
+  CircuitBreaker breaker({.failures_in_a_row = 1}, clock);
+  Bulkhead bulkhead({.limit = 1});
+  auto slot = bulkhead.acquire();
+  using Coded = tl::expected<int, std::error_code>;
+  EXPECT_FALSE(Pipeline(breaker, bulkhead).call([] { return 1; }).has_value());
+  EXPECT_FALSE(Pipeline(breaker, bulkhead).call([] { return Coded(1); }).has_value());
+  EXPECT_EQ(breaker.state(), State::kClosed);
+  EXPECT_EQ(breaker.snapshot().ignored, 2u);
+}
+
+TEST(Pipeline, WithoutAPolicyItMakesTheCall) {
+  Pipeline<> none;
+  EXPECT_EQ(*none.call([] { return 1; }), 1);
+  EXPECT_EQ(none.call(down).error().kind, Error::Kind::kException);
+  EXPECT_EQ(none.describe(), "");
+}
+
+TEST(Pipeline, ANamedPolicyIsReferredToAndATemporaryKept) {
+  ManualClock clock;
+  CircuitBreaker breaker({}, clock);
+  Pipeline pipeline{Fallback{[] { return 7; }}, breaker, TimeLimit{1s, clock}};
+  EXPECT_EQ(*pipeline.call(down), 7);
+  EXPECT_EQ(breaker.snapshot().failed, 1u);
+}
+
+TEST(Pipeline, ItDescribesItself) {
+  CircuitBreaker breaker({.name = "stripe"});
+  Retry retry;
+  Bulkhead bulkhead({.name = "reports", .limit = 3});
+  Pipeline pipeline{Fallback{[] { return 7; }}, retry, breaker, bulkhead, TimeLimit{3s}};
+  EXPECT_EQ(pipeline.describe(),
+            "fallback > retry (5 attempts) > circuit breaker stripe > reports of 3 > time limit 3 s");
+  EXPECT_TRUE(pipeline.warnings().empty());
+}
+
+TEST(Pipeline, ItWarnsOfEachOrderThatIsKnownToBeWrong) {
+  CircuitBreaker breaker({.name = "stripe"});
+  Retry retry;
+  Bulkhead bulkhead({});
+  Fallback fallback([] { return 7; });
+  using Warnings = std::vector<std::string>;
+  EXPECT_EQ(Pipeline(TimeLimit(1s), retry).warnings(),
+            Warnings{"time limit 1 s is outside of retry (5 attempts): the time is over before the first retry"});
+  EXPECT_TRUE(Pipeline(TimeLimit(1001ms), retry).warnings().empty());
+  EXPECT_EQ(Pipeline(breaker, retry).warnings(),
+            Warnings{"circuit breaker stripe is outside of retry (5 attempts): it sees one call for all attempts, and "
+                     "cannot stop those that follow a trip"});
+  EXPECT_EQ(Pipeline(bulkhead, retry).warnings(),
+            Warnings{"bulkhead of 25 is outside of retry (5 attempts): a slot is held while waiting for the next "
+                     "attempt"});
+  EXPECT_EQ(Pipeline(breaker, fallback).warnings(),
+            Warnings{"circuit breaker stripe is outside of fallback: it sees the fallback's answers, and never opens"});
+  EXPECT_EQ(Pipeline(retry, fallback).warnings(),
+            Warnings{"retry (5 attempts) is outside of fallback: it sees the fallback's answers, and never retries"});
+  EXPECT_EQ(Pipeline(breaker, bulkhead, retry).warnings().size(), 2u);
+  auto never = [](const Result<int>&) { return Outcome::kSuccess; };
+  EXPECT_EQ(Pipeline(breaker.judged_by(never), retry.judged_by(never)).warnings().size(), 1u);
+}
+
+}  // namespace
+}  // namespace ordeal::resilience
