@@ -397,7 +397,7 @@ void BreakerCore::judge(TimePoint now) {
   WindowCounts window = window_at(now);
   auto cause = broken_rule(window);
   bool is_short = !cause && broken_rate(window, 0).has_value();
-  is_short ? attention_.fetch_or(kShort) : attention_.fetch_and(~kShort);
+  if (is_short != ((attention_.load() & kShort) != 0)) attention_.fetch_xor(kShort);
   // A success that did not see kShort is in the window by now.
   if (is_short) cause = broken_rule(window_at(now));
   if (!cause) return;
