@@ -99,6 +99,37 @@ void record(Breaker& breaker, bool good, TimePoint now) {
   permit.record(good ? Outcome::kSuccess : Outcome::kFailure, now);
 }
 
+constexpr uint64_t kEach = 10'000'000;
+
+std::string with(uint32_t shards) { return " of two threads on " + std::to_string(shards) + " shard(s)"; }
+
+bool counts_all_results(uint32_t shards) {
+  TimePoint now = CoarseClock::now();
+  Breaker breaker({.window = 24h, .buckets = 1, .failure_percent = 100, .shards = shards});
+  record(breaker, true, now);
+  in_both_threads([&](int) {
+    for (uint64_t i = 0; i < kEach; ++i) record(breaker, i % 16 != 0, now);
+  });
+  BreakerSnapshot found = breaker.snapshot();
+  uint64_t failures = 2 * ((kEach + 15) / 16), all = 2 * kEach + 1;
+  bool held = found.failed == failures && found.succeeded == all - failures && found.window.calls() == all;
+  return say(("F results" + with(shards)).c_str(), held,
+             std::to_string(found.succeeded + found.failed) + " of " + std::to_string(all) + ", " +
+                 std::to_string(found.window.calls()) + " in the window");
+}
+
+bool counts_all_refusals(uint32_t shards) {
+  Breaker breaker({.shards = shards});
+  breaker.open_for(24h);
+  TimePoint now = CoarseClock::now();
+  in_both_threads([&](int) {
+    for (uint64_t i = 0; i < kEach; ++i) record(breaker, true, now);
+  });
+  uint64_t found = breaker.snapshot().refused;
+  return say(("F refusals" + with(shards)).c_str(), found == 2 * kEach,
+             std::to_string(found) + " of " + std::to_string(2 * kEach));
+}
+
 // One failure after another in turn of two threads that wait for each other, so that the exact call is known.
 class InTurn {
  public:
@@ -202,19 +233,9 @@ bool check_stampede(const Trials& trials) {
 }
 
 bool check_records() {
-  constexpr uint64_t kEach = 10'000'000;
-  TimePoint now = CoarseClock::now();
-  Breaker breaker({.window = 24h, .buckets = 1, .failure_percent = 100});
-  record(breaker, true, now);
-  in_both_threads([&](int) {
-    for (uint64_t i = 0; i < kEach; ++i) record(breaker, i % 16 != 0, now);
-  });
-  BreakerSnapshot found = breaker.snapshot();
-  uint64_t failures = 2 * ((kEach + 15) / 16), all = 2 * kEach + 1;
-  bool held = found.failed == failures && found.succeeded == all - failures && found.window.calls() == all;
-  return say("F records of two threads", held,
-             std::to_string(found.succeeded + found.failed) + " of " + std::to_string(all) + ", " +
-                 std::to_string(found.window.calls()) + " in the window");
+  bool held = true;
+  for (uint32_t shards : {4, 1}) held = counts_all_results(shards) && counts_all_refusals(shards) && held;
+  return held;
 }
 
 bool check_exactness() {

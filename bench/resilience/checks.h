@@ -10,7 +10,7 @@ struct Trials {
 };
 
 bool check_stampede(const Trials& trials);  // E: of all that race, exactly as many as there are probes
-bool check_records();                       // F: two threads, ten million each, none lost
+bool check_records();                       // F: two threads, ten million each, no result and no refusal lost
 bool check_exactness();                     // G: opens at the failure that reaches the threshold, not one later
 bool check_memory();                        // H: ten thousand breakers
 
