@@ -2,11 +2,13 @@
 """What a call through ordeal::resilience costs beside the same call through gobreaker, opossum, pybreaker and
 resilience4j, on this machine, in one run.
 
-    bench.py [--program build/release/bin/resilience_bench] [--rounds 15] [--quick] [--peers gobreaker,...] [--no-checks]
+    bench.py [--program build/release/bin/resilience_bench] [--rounds 15] [--minutes 10] [--quick]
+             [--peers gobreaker,...] [--no-checks]
 
 In each round every case is asked of each program in turn (ours, a peer, ours, the next peer...), one burst of some
 milliseconds each, so that all meet the same noise. A burst of two threads counts only if they ran at once, and if no
-other process had more than a tenth of the machine meanwhile; it is asked for again otherwise.
+other process had more than a tenth of the machine meanwhile; otherwise it is asked for again a few times, and left out
+of this round. On a busy machine that takes long, so that no round begins after --minutes.
 
 Peers are built on first use into ~/.cache/ordeal/resilience-peers (Go, npm, pip, Maven and javac by their ordinary
 clients); one whose tools are missing is skipped, with a word. peers/README.md says what each does in each case.
@@ -21,6 +23,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -29,7 +32,7 @@ CACHE = Path("~/.cache/ordeal/resilience-peers").expanduser()
 SHARED = {"A1": "closed, success", "B": "closed, success, two threads", "C": "open, refused",
           "C two": "open, refused, two threads", "D": "failure, full window"}
 TWO_THREADS = {"B", "C two"}
-WARM_UP, ATTEMPTS = 3, 8
+WARM_UP, ATTEMPTS = 3, 3
 OTHERS = 0.1  # of the machine, at most
 
 
@@ -63,7 +66,7 @@ def is_stale(peer, folder):
 
 def gobreaker(folder, stale):
     if stale:
-        build(tool("go"), "build", "-C", str(HERE / "peers" / "gobreaker"), "-o", str(folder / "bench"), ".", cwd=folder)
+        build(tool("go"), "build", "-o", str(folder / "bench"), ".", cwd=HERE / "peers" / "gobreaker")
     return {"": [str(folder / "bench")]}
 
 
@@ -78,8 +81,8 @@ def opossum(folder, stale):
 
 def pybreaker(folder, stale):
     if stale:
-        build(sys.executable, "-m", "pip", "install", "-q", "--upgrade", "--target", str(folder / "lib"), "pybreaker==1.4.1",
-              cwd=folder)
+        build(sys.executable, "-m", "pip", "install", "-q", "--upgrade", "--target", str(folder / "lib"),
+              "pybreaker==1.4.1", cwd=folder)
     return {"": ["env", f"PYTHONPATH={folder / 'lib'}", sys.executable, "-B", str(HERE / "peers/pybreaker/main.py")]}
 
 
@@ -122,8 +125,8 @@ def ticks_of_all():
 class Program:
     def __init__(self, name, command):
         self.name, self.figures = name, {}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
 
     def close(self):
         self.process.stdin.close()
@@ -169,9 +172,12 @@ def warm_up(programs):
                 program.figures[case] = []
 
 
-def measure(ours, peers, own_cases, rounds):
+def measure(ours, peers, own_cases, rounds, minutes):
     warm_up([ours, *peers])
+    end = time.monotonic() + 60 * minutes
     for i in range(rounds):
+        if i > 0 and time.monotonic() > end:
+            return say("the time is over")
         say(f"round {i + 1} of {rounds}")
         for case in SHARED:
             for peer in peers:
@@ -189,14 +195,16 @@ def text(nanos):
 
 def beside(figures, mine, clock):
     if not figures or not mine:
-        return "no burst counted | | | |"
+        return "no burst counted | | | | 0 |"
     median = statistics.median(figures)
-    return f"{text(min(figures))} | {text(median)} | {median / statistics.median(mine):.1f} | {median / clock:.2f} |"
+    times = median / statistics.median(mine)
+    return f"{text(min(figures))} | {text(median)} | {times:.1f} | {median / clock:.2f} | {len(figures)} |"
 
 
 def print_beside(ours, peers):
     clock = statistics.median(ours.figures["clock"])
-    print("| case | program | min ns | median ns | times ours | times steady_clock::now() |\n|---|---|--:|--:|--:|--:|")
+    print("| case | program | min ns | median ns | times ours | times steady_clock::now() | bursts |\n"
+          "|---|---|--:|--:|--:|--:|--:|")
     for case, title in SHARED.items():
         for program in [ours, *peers]:
             if case in program.figures:
@@ -219,16 +227,16 @@ def bar_of(row, ours):
 
 
 def print_own(ours, rows):
-    print("\n| case | what | threads | min ns | median ns | bar |\n|---|---|--:|--:|--:|--:|")
+    print("\n| case | what | threads | min ns | median ns | bar | bursts |\n|---|---|--:|--:|--:|--:|--:|")
     for row in rows:
         figures = ours.figures.get(row["key"])
         if not figures:
-            print(f"| {row['key']} | {row['title']} | {row['threads']} | - | - | no burst counted |")
+            print(f"| {row['key']} | {row['title']} | {row['threads']} | - | - | no burst counted | 0 |")
             continue
         bar, median = bar_of(row, ours), statistics.median(figures)
         over = " **over**" if bar and median > bar else ""
         print(f"| {row['key']} | {row['title']} | {row['threads']} | {text(min(figures))} | {text(median)} "
-              f"| {f'{bar:.1f}' if bar else ''}{over} |")
+              f"| {f'{bar:.1f}' if bar else ''}{over} | {len(figures)} |")
 
 
 def list_cases(program):
@@ -244,6 +252,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/bin/resilience_bench"), help="as built by CMake")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--minutes", type=float, default=10, help="no round begins later")
     parser.add_argument("--quick", action="store_true", help="three rounds")
     parser.add_argument("--peers", default=",".join(PEERS), help="those, by commas; \"\" for none")
     parser.add_argument("--no-checks", action="store_true", help="only the prices")
@@ -264,7 +273,7 @@ def main():
     commands = peer_commands(filter(None, args.peers.split(",")))
     peers = [Program(name, command) for name, command in commands.items()]
     try:
-        measure(ours, peers, [row["key"] for row in rows], 3 if args.quick else args.rounds)
+        measure(ours, peers, [row["key"] for row in rows], 3 if args.quick else args.rounds, args.minutes)
     finally:
         for program in [ours, *peers]:
             program.close()

@@ -1,4 +1,4 @@
-// opossum in the cases of ../README.md: reads a case a line, answers "opossum CASE NS". With "lean" without percentiles.
+// opossum in the cases of ../README.md: reads a case a line, answers "opossum CASE NS". "lean": without percentiles.
 'use strict';
 
 const CircuitBreaker = require('opossum');

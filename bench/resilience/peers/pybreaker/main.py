@@ -1,5 +1,4 @@
-"""pybreaker in the cases of ../README.md: reads a case a line, answers "pybreaker CASE NS". Its failure counter is a row
-of failures; it has no window."""
+"""pybreaker in the cases of ../README.md: reads a case a line, answers "pybreaker CASE NS"."""
 import sys
 import threading
 import time

@@ -14,7 +14,7 @@ import java.time.ZoneOffset;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** resilience4j in the cases of ../README.md: reads a case a line, answers "resilience4j CASE NS". Or with lock-free. */
+/** resilience4j in the cases of ../README.md: reads a case a line, answers "resilience4j CASE NS". */
 public final class Main {
   private static final int CALLS = 300_000, FAILURES = 5_000, BUCKETS = 10, BUCKET_CALLS = 1_000;
   private static final Exception CALLEE = new Exception("callee");
