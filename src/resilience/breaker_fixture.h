@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <latch>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -14,14 +14,18 @@
 
 namespace ordeal::resilience {
 
-// Calls function(0) to function(count - 1), each on a thread, at one moment; returns when all have.
+// Calls function(0) to function(count - 1), each on a thread, at one moment; returns when all have. The threads spin,
+// because a wake-up is longer than what they are to collide in.
 template <class F>
 void run_together(int count, F function) {
-  std::latch start(count);
+  std::atomic<int> missing = count;
   std::vector<std::jthread> threads;
   for (int i = 0; i < count; ++i) {
     threads.emplace_back([&, i] {
-      start.arrive_and_wait();
+      --missing;
+      for (int spins = 0; missing > 0; ++spins) {
+        if (spins > 1000) std::this_thread::yield();
+      }
       function(i);
     });
   }
@@ -41,7 +45,7 @@ class BreakerTest : public testing::Test {
       std::lock_guard lock(mutex_);
       events_.push_back(event);
     };
-    breaker_ = std::make_unique<Breaker>(std::move(options), clock_);
+    retired_.push_back(std::exchange(breaker_, std::make_unique<Breaker>(std::move(options), clock_)));
   }
   // Made, and opened by a failure.
   void make_open(Options options) {
@@ -92,6 +96,7 @@ class BreakerTest : public testing::Test {
   std::mutex mutex_;
   std::vector<Event> events_;
   std::unique_ptr<Breaker> breaker_;
+  std::vector<std::unique_ptr<Breaker>> retired_;  // a test's permits may outlive the breaker that it makes anew
 };
 
 }  // namespace ordeal::resilience

@@ -270,6 +270,10 @@ TEST_F(Window, B26_AShortWindowHasFewerBucketsAndIsNoLonger) {
   expect_window(0, 1);
   clock_.advance(1ms);
   expect_window(0, 0);
+  clock_.advance(900us);
+  fail();
+  clock_.advance(4100us);  // its bucket is a whole millisecond, and goes as one
+  expect_window(0, 0);
   options.window = 1500us;
   make(options);
   fail();

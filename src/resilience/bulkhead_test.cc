@@ -44,51 +44,58 @@ TEST(Bulkhead, B67_ASlotIsFreedOnceOnEveryPathAndOnlyWhenTheWorkHasEnded) {
   EXPECT_EQ(bulkhead.in_flight(), 0u);
 }
 
-TEST(Bulkhead, B68_TheLimitHoldsUnderStressWaitersTimeOutAndAreServedInOrder) {
-  Bulkhead bulkhead({.limit = 3, .wait = 20s});
+void expect_limit_holds(Bulkhead& bulkhead, int threads, int calls_each) {
   std::atomic<int> inside = 0, most = 0, served = 0;
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 8; ++i) {
-      threads.emplace_back([&] {
-        for (int j = 0; j < 500; ++j) {
-          auto slot = bulkhead.acquire();
-          served += static_cast<bool>(slot);
-          int now = ++inside, seen = most;
-          while (now > seen && !most.compare_exchange_weak(seen, now)) {
-          }
-          --inside;
-        }
-      });
+  auto work = [&] {
+    for (int i = 0; i < calls_each; ++i) {
+      auto slot = bulkhead.acquire();
+      served += static_cast<bool>(slot);
+      int now = ++inside, seen = most;
+      while (now > seen && !most.compare_exchange_weak(seen, now)) {
+      }
+      --inside;
     }
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (int i = 0; i < threads; ++i) workers.emplace_back(work);
   }
-  EXPECT_LE(most, 3);
-  EXPECT_EQ(served, 4000);
+  EXPECT_LE(most, static_cast<int>(bulkhead.limit()));
+  EXPECT_EQ(served, threads * calls_each);
   EXPECT_EQ(bulkhead.in_flight() + bulkhead.waiting(), 0u);
+}
 
-  Bulkhead one({.limit = 1, .wait = 20ms});
-  auto slot = one.acquire();
+void expect_waiter_times_out(Bulkhead& bulkhead, Duration wait) {
+  auto slot = bulkhead.acquire();
   TimePoint before = SteadyClock::now();
-  EXPECT_FALSE(one.acquire());
-  EXPECT_GE(SteadyClock::now() - before, 20ms);
-  EXPECT_EQ(one.refused(), 1u);
-  EXPECT_EQ(one.waiting(), 0u);
+  EXPECT_FALSE(bulkhead.acquire());
+  EXPECT_GE(SteadyClock::now() - before, wait);
+  EXPECT_EQ(bulkhead.refused(), 1u);
+  EXPECT_EQ(bulkhead.waiting(), 0u);
+}
 
-  Bulkhead queue({.limit = 1, .wait = 20s});
-  std::vector<int> order;  // written under the one slot
-  {
-    auto held = queue.acquire();
-    std::vector<std::jthread> threads;
-    for (uint32_t i = 0; i < 5; ++i) {
-      threads.emplace_back([&, i] {
-        auto mine = queue.acquire();
-        order.push_back(static_cast<int>(i));
-      });
-      await_waiters(queue, i + 1);
-    }
-    held = Bulkhead::Slot();
+// Of a bulkhead of one.
+std::vector<uint32_t> order_of_service(Bulkhead& bulkhead, uint32_t waiters) {
+  std::vector<uint32_t> order;  // written under the one slot
+  auto held = bulkhead.acquire();
+  std::vector<std::jthread> threads;
+  for (uint32_t i = 0; i < waiters; ++i) {
+    threads.emplace_back([&, i] {
+      auto mine = bulkhead.acquire();
+      order.push_back(i);
+    });
+    await_waiters(bulkhead, i + 1);
   }
-  EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4}));
+  held = Bulkhead::Slot();
+  threads.clear();
+  return order;
+}
+
+TEST(Bulkhead, B68_TheLimitHoldsUnderStressWaitersTimeOutAndAreServedInOrder) {
+  Bulkhead three({.limit = 3, .wait = 20s}), impatient({.limit = 1, .wait = 20ms}), queue({.limit = 1, .wait = 20s});
+  expect_limit_holds(three, 8, 500);
+  expect_waiter_times_out(impatient, 20ms);
+  EXPECT_EQ(order_of_service(queue, 5), (std::vector<uint32_t>{0, 1, 2, 3, 4}));
 }
 
 TEST(Bulkhead, TwoSlotsFreedAtOnceServeAWaiterAndANewcomer) {

@@ -80,11 +80,11 @@ const std::vector<BadOption>& bad_options() {
       {[](O& o) { o.probes = 1001; }, "probes is 1001: it must be between 1 and 1000"},
       {[](O& o) { o.successes = 1001; }, "successes is 1001: it must be between 0 and 1000"},
       {[](O& o) { o.half_open_rule = O::HalfOpenRule::kRate, o.rates = false, o.failures_in_a_row = 5; },
-       "half_open_rule is kRate: it must be kFirstFailure where no failure rate can be broken, or it would always close"},
+       "half_open_rule is kRate: it must be kFirstFailure where no failure rate can be broken, or it would always "
+       "close"},
       {[](O& o) { o.probe_wait = 0s; }, "probe_wait is 0 ns: it must be between 1 ms and 1 day"},
       {[](O& o) { o.probe_wait = 25h; }, "probe_wait is 90000000000000 ns: it must be between 1 ms and 1 day"},
-      {[](O& o) { o.after_probe_wait = State::kHalfOpen; },
-       "after_probe_wait is half-open: it must be open or closed"},
+      {[](O& o) { o.after_probe_wait = State::kHalfOpen; }, "after_probe_wait is half-open: it must be open or closed"},
       {[](O& o) { o.ramp_up = -1s; }, "ramp_up is -1000000000 ns: it must be between 0 and 1 day"},
       {[](O& o) { o.ramp_up = 25h; }, "ramp_up is 90000000000000 ns: it must be between 0 and 1 day"},
       {[](O& o) { o.shards = 3; }, "shards is 3: it must be a power of two between 1 and 64"},
@@ -121,12 +121,33 @@ TEST_F(Construction, B2_EachOptionOutOfRangeIsRefusedWithItsNameValueAndRange) {
 }
 
 TEST_F(Construction, TheEndsOfEachRangeAreInIt) {
-  O least{.window = 1ms, .buckets = 1, .last_calls = 1, .failure_percent = 0.001, .slow_percent = 0.001,
-          .slow_after = 1us, .minimum_calls = 0, .open_for = 1ms, .open_jitter = 0, .probe_wait = 1ms, .shards = 1};
-  O most{.window = 24h, .buckets = 1000, .last_calls = 1'000'000, .failure_percent = 100, .slow_percent = 100,
-         .slow_after = 24h, .warm_up = 24h, .open_for = Duration::max(), .open_growth = 10,
-         .open_longest = Duration::max(), .open_jitter = 1, .probes = 1000, .successes = 1000, .probe_wait = 24h,
-         .ramp_up = 24h, .shards = 64};
+  O least{.window = 1ms,
+          .buckets = 1,
+          .last_calls = 1,
+          .failure_percent = 0.001,
+          .slow_percent = 0.001,
+          .slow_after = 1us,
+          .minimum_calls = 0,
+          .open_for = 1ms,
+          .open_jitter = 0,
+          .probe_wait = 1ms,
+          .shards = 1};
+  O most{.window = 24h,
+         .buckets = 1000,
+         .last_calls = 1'000'000,
+         .failure_percent = 100,
+         .slow_percent = 100,
+         .slow_after = 24h,
+         .warm_up = 24h,
+         .open_for = Duration::max(),
+         .open_growth = 10,
+         .open_longest = Duration::max(),
+         .open_jitter = 1,
+         .probes = 1000,
+         .successes = 1000,
+         .probe_wait = 24h,
+         .ramp_up = 24h,
+         .shards = 64};
   EXPECT_EQ(check(least), "");
   EXPECT_EQ(check(most), "");
 }

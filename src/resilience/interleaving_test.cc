@@ -83,8 +83,10 @@ class Model {
   }
   void settle(TimePoint now) {
     if (now < until_) return;
-    if (state == State::kOpen) enter(State::kHalfOpen, Cause::kOpenElapsed);
-    else if (state == State::kHalfOpen) give_up(now);
+    if (state == State::kOpen)
+      enter(State::kHalfOpen, Cause::kOpenElapsed);
+    else if (state == State::kHalfOpen)
+      give_up(now);
   }
   WindowCounts window(TimePoint now) const {
     WindowCounts sum;
@@ -173,8 +175,10 @@ class Interleaving : public BreakerTest {
     auto& mine = held[dice.up_to(2)];
     TimePoint now = clock_.now();
     switch (dice.up_to(5)) {
-      case 0: return clock_.advance(std::chrono::microseconds(dice.up_to(2500)));
-      case 1: return model.settle(now), breaker_->poll();
+      case 0:
+        return clock_.advance(std::chrono::microseconds(dice.up_to(2500)));
+      case 1:
+        return model.settle(now), breaker_->poll();
       case 2:
       case 3: {
         bool admits = model.admit(now);
@@ -183,7 +187,8 @@ class Interleaving : public BreakerTest {
         if (admits) mine.push_back({std::move(permit), model.generation});
         return;
       }
-      default: return report_one(dice, model, mine);
+      default:
+        return report_one(dice, model, mine);
     }
   }
   void report_one(Dice& dice, Model& model, std::vector<Held>& mine) {

@@ -43,6 +43,7 @@ TEST(Pipeline, B71_PoliciesNestAsDeclaredAndTwoBreakersEachSeeTheirOutcomes) {
   Pipeline witnessed(Witness("a", log), b, Witness("c", log));
   EXPECT_TRUE(witnessed.call([&] { log += "x"; }).has_value());
   EXPECT_EQ(log, "a(b(c(x+)+)+)");
+  EXPECT_EQ(witnessed.describe(), "a > b > c");
   EXPECT_FALSE(witnessed.call(down).has_value());
   EXPECT_EQ(log, "a(b(c(x+)+)+)a(b(c(-)-)-)");
 

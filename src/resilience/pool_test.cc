@@ -48,7 +48,8 @@ class PoolTest : public testing::Test {
     return Connection(server_, ++server_.opened);
   }
   void make(PoolOptions options) {
-    pool_ = std::make_unique<ManualPool>(std::move(options), [this] { return connect(); }, clock_);
+    pool_ = std::make_unique<ManualPool>(
+        std::move(options), [this] { return connect(); }, clock_);
   }
 
   ManualClock clock_;
@@ -121,8 +122,8 @@ TEST_F(PoolTest, AFailedConnectTakesNoPlace) {
   EXPECT_FALSE(pool_->acquire());
   EXPECT_EQ(pool_->leased(), 0u);
   EXPECT_EQ(pool_->refused(), 0u);
-  ManualPool throwing({.limit = 1, .wait = 0s}, []() -> std::optional<Connection> { throw std::runtime_error("no"); },
-                      clock_);
+  ManualPool throwing(
+      {.limit = 1, .wait = 0s}, []() -> std::optional<Connection> { throw std::runtime_error("no"); }, clock_);
   for (int i = 0; i < 3; ++i) EXPECT_THROW((void)throwing.acquire(), std::runtime_error);
   EXPECT_EQ(throwing.leased(), 0u);
   server_.accepts = true;

@@ -224,8 +224,11 @@ TEST_F(Opossum, RefusedCallsNeitherDelayNorCauseATrip) {
 }
 
 TEST_F(Opossum, EachOfItsOptionsIsTaken) {
-  auto options = opossum_like({.errorThresholdPercentage = 30, .resetTimeout = 5000, .rollingCountTimeout = 20000,
-                               .rollingCountBuckets = 5, .volumeThreshold = 7});
+  auto options = opossum_like({.errorThresholdPercentage = 30,
+                               .resetTimeout = 5000,
+                               .rollingCountTimeout = 20000,
+                               .rollingCountBuckets = 5,
+                               .volumeThreshold = 7});
   EXPECT_EQ(check(options), "");
   EXPECT_EQ(options.failure_percent, 30);
   EXPECT_EQ(options.open_for, 5s);

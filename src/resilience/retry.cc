@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kMillion = 1e6;
 constexpr double kSecondsKept = 10;
-constexpr double kMostGrowth = 1e18;     // makes more than a day of a nanosecond
+constexpr double kMostGrowth = 1e18;        // makes more than a day of a nanosecond
 constexpr int64_t kRefillStep = 1'000'000;  // ns; in smaller ones, what is rounded off would add up
 
 // delay * growth^(attempt - 1), capped.

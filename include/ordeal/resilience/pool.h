@@ -11,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,9 +27,24 @@ struct PoolOptions {
 };
 std::string check(const PoolOptions& options);
 
+// As std::source_location, which clang 14 has not.
+class SourceLocation {
+ public:
+  static constexpr SourceLocation current(const char* file = __builtin_FILE(), uint32_t line = __builtin_LINE()) {
+    return SourceLocation(file, line);
+  }
+  constexpr const char* file_name() const { return file_; }
+  constexpr uint32_t line() const { return line_; }
+
+ private:
+  constexpr SourceLocation(const char* file, uint32_t line) : file_(file), line_(line) {}
+  const char* file_;
+  uint32_t line_;
+};
+
 struct HeldLease {
   Duration held{0};
-  std::source_location where;  // of acquire()
+  SourceLocation where;  // of acquire()
 };
 
 namespace detail {
@@ -53,7 +67,7 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // An empty lease is a refusal: none came free in time, or connect() failed.
-  Lease acquire(TimePoint deadline = TimePoint::max(), std::source_location where = std::source_location::current());
+  Lease acquire(TimePoint deadline = TimePoint::max(), SourceLocation where = SourceLocation::current());
 
   uint32_t leased() const { return slots_.in_flight(); }
   size_t idle() const;
@@ -65,7 +79,7 @@ class Pool {
  private:
   struct Held {
     TimePoint since;
-    std::source_location where;
+    SourceLocation where;
     Bulkhead::Slot slot;
     std::optional<Connection> connection;  // closed before the slot is free
   };
@@ -117,7 +131,7 @@ Pool<Connection, C>::Pool(PoolOptions options, Connect connect, C clock)
       slots_(detail::slots_of(std::move(options))) {}
 
 template <class Connection, Clock C>
-auto Pool<Connection, C>::acquire(TimePoint deadline, std::source_location where) -> Lease {
+auto Pool<Connection, C>::acquire(TimePoint deadline, SourceLocation where) -> Lease {
   Bulkhead::Slot slot = slots_.acquire(deadline);
   if (!slot) return Lease();
   std::optional<Connection> connection;
