@@ -136,7 +136,8 @@ WindowCounts BreakerCore::window_at(TimePoint now) const {
 // ---- States ----
 
 void BreakerCore::set_word(State state, uint64_t flags) {
-  if (rules().slow_after > Duration::zero() || rules().count_started) flags |= kTimed;
+  if (rules().slow_after > Duration::zero()) flags |= kTimed;
+  if (rules().count_started) flags |= kCounted;
   if (ring_) flags |= kExact;
   uint64_t generation = word_.load(std::memory_order_relaxed) >> kGenerationShift;
   word_.store(generation << kGenerationShift | flags | static_cast<uint64_t>(state), std::memory_order_release);
@@ -247,7 +248,7 @@ void BreakerCore::announce(Lock& lock) {
 Admission BreakerCore::refuse(uint64_t word, TimePoint now) const {
   State state = state_of(word);
   bool probing = state == State::kHalfOpen || state == State::kClosed;
-  detail::add(probing ? refused_half_open_ : shard().refused);
+  probing ? detail::add(refused_half_open_) : shard().add_refused();
   Duration left = state == State::kOpen || state == State::kHalfOpen ? retry_after(now) : Duration::zero();
   return {false, 0, {reason_of(state), name().c_str(), left}};
 }
@@ -276,7 +277,7 @@ Admission BreakerCore::admit(TimePoint now) {
     case State::kClosed:
     case State::kMetricsOnly:
       if ((word & kRamping) || bucket_has_ended(now)) break;
-      if (word & kTimed) detail::add(shard().started);
+      if (word & kCounted) detail::add(shard().started);
       return {true, word >> kGenerationShift, {}};
   }
   Lock lock(mutex_);
@@ -294,7 +295,7 @@ Admission BreakerCore::admit_locked(TimePoint now) {
   if (!admitted) return refuse(word(), now);
   if (state == State::kClosed || state == State::kMetricsOnly) {
     rotate(now);
-    if (word() & kTimed) detail::add(shard().started);
+    if (word() & kCounted) detail::add(shard().started);
   }
   return {true, word() >> kGenerationShift, {}};
 }
@@ -324,12 +325,6 @@ void BreakerCore::mark_full() {
 
 // ---- Results ----
 
-bool BreakerCore::is_slow(TimePoint started, TimePoint now) const {
-  int64_t slow_after = slow_after_.load(std::memory_order_relaxed);
-  // A permit from before slow calls counted has no start.
-  return slow_after > 0 && started != TimePoint() && (now - started).count() >= slow_after;
-}
-
 void BreakerCore::notice_success(uint64_t generation, TimePoint now) {
   if ((attention_.fetch_and(kShort) & kShort) == 0) return;
   Lock lock(mutex_);
@@ -342,7 +337,8 @@ void BreakerCore::notice_success(uint64_t generation, TimePoint now) {
 void BreakerCore::record(uint64_t generation, Outcome outcome, TimePoint started, TimePoint now) {
   uint64_t word = this->word();
   if (word >> kGenerationShift != generation) return detail::add(late_);
-  bool plain = (word & kFlagBits & ~kTimed) == 0 && outcome == Outcome::kSuccess && !is_slow(started, now);
+  bool closed = (word & kFlagBits & ~(kTimed | kCounted)) == 0;
+  bool plain = closed && outcome == Outcome::kSuccess && !is_slow(started, now);
   if (plain && !bucket_has_ended(now) && !precedes_window(now)) return count_success(generation, now);
   Lock lock(mutex_);
   if (this->word() >> kGenerationShift != generation) return detail::add(late_);
@@ -355,8 +351,8 @@ void BreakerCore::abandon(uint64_t generation, TimePoint started, TimePoint now)
   {
     Lock lock(mutex_);
     outcome = rules().abandoned;
+    abandoned_ += state_of(word()) != State::kDisabled;
   }
-  if (state_of(word()) != State::kDisabled) detail::add(shard().abandoned);
   record(generation, outcome, started, now);
 }
 
@@ -366,7 +362,7 @@ void BreakerCore::record_locked(Outcome outcome, TimePoint started, TimePoint no
   bool slow = outcome != Outcome::kIgnored && is_slow(started, now);
   rotate(now);
   if (state == State::kHalfOpen) return record_probe(outcome, slow, now);
-  if (outcome == Outcome::kIgnored) return detail::add(shard().ignored);
+  if (outcome == Outcome::kIgnored) return void(++ignored_);
   if (!ring_ && precedes_window(now)) return detail::add(late_);
   count_result(outcome, slow);
   if (is_failure(outcome) || slow || (attention_.load() & kShort)) judge(now);
@@ -375,7 +371,7 @@ void BreakerCore::record_locked(Outcome outcome, TimePoint started, TimePoint no
 void BreakerCore::count_result(Outcome outcome, bool slow) {
   bool failed = is_failure(outcome);
   detail::add(failed ? shard().failed : shard().succeeded);
-  if (outcome == Outcome::kTimeout) detail::add(shard().timed_out);
+  timed_out_ += outcome == Outcome::kTimeout;
   if (slow) detail::add(shard().slow);
   if (ring_) ring_->add(failed, slow);
   failed ? attention_.fetch_add(1) : attention_.fetch_and(kShort);
@@ -398,9 +394,10 @@ std::optional<Event::Cause> BreakerCore::broken_rule(const WindowCounts& window)
 
 void BreakerCore::judge(TimePoint now) {
   if (now - born_ < rules().warm_up) return;
-  auto cause = broken_rule(window_at(now));
-  bool is_short = !cause && broken_rate(window_at(now), 0).has_value();
-  is_short ? attention_.fetch_or(kShort) : attention_.fetch_and(~kShort);
+  WindowCounts window = window_at(now);
+  auto cause = broken_rule(window);
+  bool is_short = !cause && broken_rate(window, 0).has_value();
+  if (is_short != ((attention_.load() & kShort) != 0)) attention_.fetch_xor(kShort);
   // A success that did not see kShort is in the window by now.
   if (is_short) cause = broken_rule(window_at(now));
   if (!cause) return;
@@ -413,7 +410,7 @@ void BreakerCore::judge(TimePoint now) {
 void BreakerCore::record_probe(Outcome outcome, bool slow, TimePoint now) {
   if (--probes_.out == 0) until_ = TimePoint::max().time_since_epoch().count();
   if (outcome == Outcome::kIgnored) {
-    detail::add(shard().ignored);
+    ++ignored_;
     return mark_full();
   }
   count_result(outcome, slow);
@@ -486,12 +483,13 @@ BreakerSnapshot BreakerCore::snapshot(TimePoint now) const {
     const detail::Shard& shard = shards_[i];
     snapshot.succeeded += shard.succeeded.load(std::memory_order_relaxed);
     snapshot.failed += shard.failed.load(std::memory_order_relaxed);
-    snapshot.timed_out += shard.timed_out.load(std::memory_order_relaxed);
     snapshot.slow += shard.slow.load(std::memory_order_relaxed);
-    snapshot.ignored += shard.ignored.load(std::memory_order_relaxed);
-    snapshot.abandoned += shard.abandoned.load(std::memory_order_relaxed);
-    snapshot.refused += shard.refused.load(std::memory_order_relaxed);
+    snapshot.refused += shard.refused_by_owner.load(std::memory_order_relaxed);
+    snapshot.refused += shard.refused_by_others.load(std::memory_order_relaxed);
   }
+  snapshot.timed_out = timed_out_;
+  snapshot.ignored = ignored_;
+  snapshot.abandoned = abandoned_;
   snapshot.refused_half_open = refused_half_open_;
   snapshot.late = late_;
   snapshot.listener_errors = listener_errors_;

@@ -313,7 +313,7 @@ class Round {
     TimePoint now = clock_.now();
     if (dice.one_in(8)) return core_->abandon(generation, now, now);
     Outcome outcome = kOutcomes[dice.up_to(4)];
-    if (outcome == Outcome::kSuccess && core_->record_success_fast(generation, now)) return;
+    if (outcome == Outcome::kSuccess && core_->record_success_fast(generation, now, now)) return;
     core_->record(generation, outcome, now, now);
   }
   void move_by_hand(Dice& dice) {

@@ -48,12 +48,20 @@ inline uint32_t thread_number() {
   return this_thread;
 }
 
+inline void add(std::atomic<uint64_t>& count) { count.fetch_add(1, std::memory_order_relaxed); }
+
 struct alignas(64) Shard {
   std::atomic<uint64_t> succeeded{0}, failed{0}, slow{0}, started{0};
-  std::atomic<uint64_t> timed_out{0}, ignored{0}, abandoned{0}, refused{0};
-};
+  std::atomic<uint64_t> refused_by_owner{0}, refused_by_others{0};
+  std::atomic<uint32_t> owner{0};  // the first thread that was refused here
 
-inline void add(std::atomic<uint64_t>& count) { count.fetch_add(1, std::memory_order_relaxed); }
+  // A locked addition would be most of what a refusal costs; a count that one thread alone writes needs none.
+  void add_refused() {
+    uint32_t self = thread_number(), first = owner.load(std::memory_order_relaxed);
+    if (first != self && (first != 0 || !owner.compare_exchange_strong(first, self))) return add(refused_by_others);
+    refused_by_owner.store(refused_by_owner.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+};
 
 }  // namespace detail
 
@@ -71,7 +79,8 @@ class BreakerCore {
   BreakerCore& operator=(const BreakerCore&) = delete;
 
   // The low bits: the state, then what makes a call need more than a look.
-  static constexpr uint64_t kStateBits = 7, kFull = 8, kRamping = 16, kTimed = 32, kExact = 64, kFlagBits = 127;
+  static constexpr uint64_t kStateBits = 7, kFull = 8, kRamping = 16, kTimed = 32, kExact = 64, kCounted = 128;
+  static constexpr uint64_t kFlagBits = 255;
   static constexpr int kGenerationShift = 8;
   uint64_t word() const { return word_.load(std::memory_order_acquire); }
   static State state_of(uint64_t word) { return static_cast<State>(word & kStateBits); }
@@ -80,12 +89,22 @@ class BreakerCore {
   void record(uint64_t generation, Outcome outcome, TimePoint started, TimePoint now);
   void abandon(uint64_t generation, TimePoint started, TimePoint now);
 
-  // A closed breaker, nothing special, and the bucket has not ended: one addition.
-  bool record_success_fast(uint64_t generation, TimePoint now) {
-    if (word() != generation << kGenerationShift) return false;
+  // A closed breaker, nothing special, not slow, and the bucket has not ended: one addition.
+  bool record_success_fast(uint64_t generation, TimePoint started, TimePoint now) {
+    uint64_t word = this->word();
+    if ((word & ~kTimed) != generation << kGenerationShift) return false;
     if (bucket_has_ended(now) || precedes_window(now)) return false;
+    if ((word & kTimed) && is_slow(started, now)) return false;
     count_success(generation, now);
     return true;
+  }
+
+  // An open breaker whose period has not ended: one addition, and what is left of it. 0: ask admit().
+  Duration refuse_fast(uint64_t word, TimePoint now) const {
+    TimePoint until{Duration(until_.load(std::memory_order_relaxed))};
+    if (state_of(word) != State::kOpen || until <= now || until == TimePoint::max()) return Duration::zero();
+    shard().add_refused();
+    return until - now;
   }
 
   bool move(State to, TimePoint now, std::optional<TimePoint> until);
@@ -110,7 +129,11 @@ class BreakerCore {
   static constexpr uint64_t kShort = uint64_t(1) << 63;  // in attention_: the rate is reached, the minimum is not
 
   detail::Shard& shard() const { return shards_[detail::thread_number() & (shard_count_ - 1)]; }
-  bool is_slow(TimePoint started, TimePoint now) const;
+  // A permit from before slow calls counted has no start.
+  bool is_slow(TimePoint started, TimePoint now) const {
+    int64_t slow_after = slow_after_.load(std::memory_order_relaxed);
+    return slow_after > 0 && started != TimePoint() && (now - started).count() >= slow_after;
+  }
   bool bucket_has_ended(TimePoint now) const {
     return now.time_since_epoch().count() >= bucket_end_.load(std::memory_order_relaxed);
   }
@@ -162,14 +185,14 @@ class BreakerCore {
   std::unique_ptr<detail::Shard[]> shards_;
   uint32_t shard_count_;
 
-  mutable std::mutex mutex_;
+  alignas(64) mutable std::mutex mutex_;  // a failure's lock leaves the line above to its readers
   const CircuitBreakerOptions first_;  // names and listener are always these
   std::unique_ptr<const CircuitBreakerOptions> changed_;
   std::unique_ptr<uint64_t[]> starts_;  // totals when each live bucket began, by bucket number modulo their count
   uint32_t columns_ = 2;                // of starts_: succeeded, failed, then slow and started where they are used
+  uint32_t bucket_count_ = 1;
   int64_t bucket_ = 0;                  // number of the newest
   int64_t bucket_length_ = 1;
-  uint32_t bucket_count_ = 1;
   std::unique_ptr<Ring> ring_;
   TimePoint since_, born_;
   struct {
@@ -179,6 +202,7 @@ class BreakerCore {
   uint32_t openings_ = 0;  // without a closing
   bool exceeded_ = false;
   Random random_;
+  uint64_t timed_out_ = 0, ignored_ = 0, abandoned_ = 0;
   mutable std::atomic<uint64_t> late_{0}, refused_half_open_{0}, listener_errors_{0};
   std::vector<TransitionCount> transitions_;
   std::vector<Event> pending_;  // made under the lock, announced after it

@@ -44,10 +44,16 @@ class CircuitBreaker {
   // `now` may be a time that the caller has at hand: monotonic, of the same epoch.
   Permit try_acquire() {
     uint64_t word = core_.word();
-    if ((word & kNeedsTime) == 0) return Permit(this, word >> BreakerCore::kGenerationShift, TimePoint());
+    if ((word & (kNeedsMore | BreakerCore::kTimed)) == 0) {
+      return Permit(this, word >> BreakerCore::kGenerationShift, TimePoint());
+    }
     return try_acquire(clock_.now());
   }
   Permit try_acquire(TimePoint now) {
+    uint64_t word = core_.word();
+    if ((word & kNeedsMore) == 0) return Permit(this, word >> BreakerCore::kGenerationShift, now);
+    Duration left = core_.refuse_fast(word, now);
+    if (left > Duration::zero()) return Permit(Refusal{Refusal::Reason::kOpen, name().c_str(), left});
     Admission admission = core_.admit(now);
     if (admission.admitted) return Permit(this, admission.generation, now);
     return Permit(admission.refusal);
@@ -106,7 +112,7 @@ class CircuitBreaker {
   const std::string& service() const { return core_.service(); }
 
  private:
-  static constexpr uint64_t kNeedsTime = BreakerCore::kStateBits | BreakerCore::kRamping | BreakerCore::kTimed;
+  static constexpr uint64_t kNeedsMore = BreakerCore::kStateBits | BreakerCore::kRamping | BreakerCore::kCounted;
   // An exception that passes by is a failure.
   struct FailUnlessReported {
     Permit& permit;
@@ -151,8 +157,9 @@ class [[nodiscard]] CircuitBreaker<C>::Permit {
   void record(Outcome outcome, TimePoint now) {
     CircuitBreaker* breaker = std::exchange(breaker_, nullptr);
     if (breaker == nullptr) return;
-    if (outcome == Outcome::kSuccess && breaker->core_.record_success_fast(call_.generation, now)) return;
-    breaker->core_.record(call_.generation, outcome, call_.started, now);
+    BreakerCore& core = breaker->core_;
+    if (outcome == Outcome::kSuccess && core.record_success_fast(call_.generation, call_.started, now)) return;
+    core.record(call_.generation, outcome, call_.started, now);
   }
 
  private:
