@@ -99,7 +99,11 @@ void BreakerCore::shape_window(TimePoint now) {
 }
 
 void BreakerCore::clear_window(TimePoint now) {
-  if (ring_) *ring_ = {std::vector<uint8_t>(rules().last_calls), 0, {}};
+  if (ring_) {
+    ring_->calls.assign(rules().last_calls, 0);
+    ring_->next = 0;
+    ring_->sum = {};
+  }
   bucket_ = bucket_of(now) - bucket_count_;
   rotate(now);
   attention_ = 0;
@@ -249,7 +253,8 @@ Admission BreakerCore::refuse(uint64_t word, TimePoint now) const {
   State state = state_of(word);
   bool probing = state == State::kHalfOpen || state == State::kClosed;
   probing ? detail::add(refused_half_open_) : shard().add_refused();
-  Duration left = state == State::kOpen || state == State::kHalfOpen ? retry_after(now) : Duration::zero();
+  // When a probe comes back is not known.
+  Duration left = state == State::kOpen ? retry_after(now) : Duration::zero();
   return {false, 0, {reason_of(state), name().c_str(), left}};
 }
 
@@ -347,13 +352,14 @@ void BreakerCore::record(uint64_t generation, Outcome outcome, TimePoint started
 }
 
 void BreakerCore::abandon(uint64_t generation, TimePoint started, TimePoint now) {
-  Outcome outcome;
-  {
-    Lock lock(mutex_);
-    outcome = rules().abandoned;
-    abandoned_ += state_of(word()) != State::kDisabled;
-  }
-  record(generation, outcome, started, now);
+  Lock lock(mutex_);
+  if (word() >> kGenerationShift != generation) return detail::add(late_);
+  Outcome outcome = rules().abandoned;
+  uint64_t ignored = ignored_;
+  record_locked(outcome, started, now);
+  abandoned_ += state_of(word()) != State::kDisabled;
+  ignored_ = ignored;  // it is among the abandoned
+  announce(lock);
 }
 
 void BreakerCore::record_locked(Outcome outcome, TimePoint started, TimePoint now) {

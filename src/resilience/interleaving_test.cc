@@ -208,7 +208,7 @@ class Interleaving : public BreakerTest {
     ASSERT_EQ(now.generation, model.generation);
     ASSERT_EQ(std::tuple(now.window.succeeded, now.window.failed), std::tuple(expected.succeeded, expected.failed));
     ASSERT_EQ(now.failures_in_a_row, model.row);
-    ASSERT_EQ(std::tuple(now.succeeded, now.failed, now.ignored, now.late),
+    ASSERT_EQ(std::tuple(now.succeeded, now.failed, now.ignored + now.abandoned, now.late),
               std::tuple(model.succeeded, model.failed, model.ignored, model.late));
   }
   void compare_events(const Model& model) {
@@ -349,7 +349,7 @@ class Round {
   }
   void check_totals() const {
     BreakerSnapshot now = core_->snapshot(clock_.now());
-    EXPECT_EQ(now.succeeded + now.failed + now.ignored + now.late, reports_);
+    EXPECT_EQ(now.succeeded + now.failed + now.ignored + now.abandoned + now.late, reports_);
     EXPECT_EQ(now.refused + now.refused_half_open, refused_);
     EXPECT_LE(now.window.calls(), now.succeeded + now.failed);
     EXPECT_LE(now.timed_out, now.failed);

@@ -37,8 +37,7 @@ constexpr Family kFamilies[] = {
     {"circuit_breaker_transitions_total", Type::kCounter, "Changes of the state."},
     {"circuit_breaker_last_transition_timestamp_seconds", Type::kGauge, "Unix time at which the state began.", true},
     {"circuit_breaker_calls_total", Type::kCounter,
-     "Calls by what they came to. Abandoned ones (permits dropped without a report) count as ignored, or what is "
-     "configured, too."},
+     "Calls by what they came to. Abandoned ones (permits dropped without a report) are failures too, if so configured."},
     {"circuit_breaker_slow_calls_total", Type::kCounter, "Completed calls that took slow_after or longer."},
     {"circuit_breaker_late_results_total", Type::kCounter, "Results that came after their state had ended."},
     {"circuit_breaker_listener_errors_total", Type::kCounter, "Exceptions from on_event."},

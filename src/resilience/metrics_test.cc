@@ -95,7 +95,7 @@ TEST(Metrics, CountsABreakersCallsByOutcome) {
   EXPECT_EQ(value_of(metrics, calls("s", "success")), 1);
   EXPECT_EQ(value_of(metrics, calls("s", "failure")), 2);
   EXPECT_EQ(value_of(metrics, calls("s", "timeout")), 1);
-  EXPECT_EQ(value_of(metrics, calls("s", "ignored")), 2);
+  EXPECT_EQ(value_of(metrics, calls("s", "ignored")), 1);
   EXPECT_EQ(value_of(metrics, calls("s", "abandoned")), 1);
 }
 

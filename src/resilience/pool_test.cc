@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "ordeal/resilience/circuit_breaker.h"
+
 namespace ordeal::resilience {
 namespace {
 
@@ -185,6 +187,19 @@ TEST_F(PoolTest, EachOptionOutOfRangeIsRefusedWithItsNameValueAndRange) {
   } catch (const std::invalid_argument& error) {
     EXPECT_STREQ(error.what(), "pool postgres: limit is 0: it must be between 1 and 1000000");
   }
+}
+
+TEST(Pool, AnExhaustedPoolIsNoFailureOfTheCallee) {
+  Pool<int> pool({.name = "postgres", .limit = 1, .wait = Duration::zero()}, [] { return std::optional(1); });
+  CircuitBreaker breaker({.failures_in_a_row = 1});
+  auto held = pool.acquire();
+  auto answer = breaker.call([&]() -> Result<int> {
+    auto lease = pool.acquire();
+    if (!lease) return refuse<Result<int>>(pool.refusal());
+    return *lease;
+  });
+  EXPECT_EQ(to_text(answer.error()), "postgres has no connection left");
+  EXPECT_EQ(breaker.state(), State::kClosed);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ struct BreakerSnapshot {
   uint64_t failures_in_a_row = 0;
   uint64_t succeeded = 0, failed = 0, timed_out = 0, ignored = 0;  // failed includes timed_out
   uint64_t slow = 0;
-  uint64_t abandoned = 0;                       // permits dropped without a report
+  uint64_t abandoned = 0;                       // permits dropped without a report; as options say, also failed
   uint64_t refused = 0, refused_half_open = 0;  // the second by a half-open or ramping breaker
   uint64_t late = 0;  // reports after their state, or their bucket, had ended: they change nothing
   uint64_t listener_errors = 0;

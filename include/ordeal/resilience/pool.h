@@ -2,9 +2,13 @@
 // an exception's too; there is a limit, a deadline for the wait, and a list of leases that are held for too long.
 //
 //   Pool<Connection> pool{{.name = "postgres", .limit = 10}, [] { return connect(); }};   // optional<Connection>
-//   if (auto lease = pool.acquire()) {
-//     if (!lease->query(...)) lease.discard();   // broken: closed, not returned
-//   }
+//   breaker.call([&]() -> Result<Rows> {
+//     auto lease = pool.acquire();
+//     if (!lease) return refuse<Result<Rows>>(pool.refusal());
+//     auto rows = lease->query(...);
+//     if (!rows) lease.discard();   // broken: closed, not returned
+//     return rows;
+//   });
 #pragma once
 
 #include <functional>
@@ -76,6 +80,8 @@ class Pool {
   // Leases that have been held for leaked_after or longer, the longest first.
   std::vector<HeldLease> leaks() const;
   const std::string& name() const { return slots_.name(); }
+  // What a call that got no lease returns, so that no breaker takes it for the callee's failure.
+  Refusal refusal() const { return {Refusal::Reason::kPoolExhausted, name().c_str(), Duration::zero()}; }
 
  private:
   struct Held {

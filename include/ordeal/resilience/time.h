@@ -41,7 +41,8 @@ struct CoarseClock {
 // Moves when told to. Copies share one time. Thread-safe.
 class ManualClock {
  public:
-  explicit ManualClock(TimePoint start = TimePoint(std::chrono::hours(1)))
+  ManualClock() : ManualClock(TimePoint(std::chrono::hours(1))) {}
+  explicit ManualClock(TimePoint start)
       : nanos_(std::make_shared<std::atomic<int64_t>>(start.time_since_epoch().count())) {}
   TimePoint now() const { return TimePoint(Duration(nanos_->load(std::memory_order_relaxed))); }
   void advance(Duration by) { nanos_->fetch_add(by.count(), std::memory_order_relaxed); }
