@@ -139,11 +139,12 @@ WindowCounts BreakerCore::window_at(TimePoint now) const {
 
 // ---- States ----
 
-void BreakerCore::set_word(State state, uint64_t flags) {
+void BreakerCore::set_word(State state, uint64_t flags, uint64_t generations) {
   if (rules().slow_after > Duration::zero()) flags |= kTimed;
   if (rules().count_started) flags |= kCounted;
   if (ring_) flags |= kExact;
-  uint64_t generation = word_.load(std::memory_order_relaxed) >> kGenerationShift;
+  // In one store: a call that saw the new generation with the old state would be admitted to the wrong one.
+  uint64_t generation = (word_.load(std::memory_order_relaxed) >> kGenerationShift) + generations;
   word_.store(generation << kGenerationShift | flags | static_cast<uint64_t>(state), std::memory_order_release);
 }
 
@@ -161,9 +162,8 @@ void BreakerCore::enter(State to, Event::Cause cause, TimePoint now, TimePoint u
   if (to == State::kClosed) openings_ = 0;
   clear_window(now);
   until_ = until.time_since_epoch().count();
-  word_.fetch_add(uint64_t(1) << kGenerationShift, std::memory_order_relaxed);
   bool ramps = to == State::kClosed && cause == Event::Cause::kProbesSucceeded && rules().ramp_up > Duration::zero();
-  set_word(to, ramps ? kRamping : 0);
+  set_word(to, ramps ? kRamping : 0, 1);
 }
 
 void BreakerCore::trip(Event::Cause cause, TimePoint now) {

@@ -158,7 +158,7 @@ class BreakerCore {
   void rotate(TimePoint now);
   void clear_window(TimePoint now);
   void shape_window(TimePoint now);
-  void set_word(State state, uint64_t flags);
+  void set_word(State state, uint64_t flags, uint64_t generations = 0);  // later than the present one
   void enter(State to, Event::Cause cause, TimePoint now, TimePoint until = TimePoint::max());
   void trip(Event::Cause cause, TimePoint now);
   void settle(TimePoint now);
