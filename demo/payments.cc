@@ -15,12 +15,7 @@ const resilience::RetryOptions kRetries{.attempts = 5, .first_delay = 1s, .jitte
 
 Payments::Payments(net::Loop& loop, net::Fetcher& fetcher, Guarded& guard, metrics::Registry& registry, std::string url,
                    Nanos timeout)
-    : loop_(loop),
-      fetcher_(fetcher),
-      guard_(guard),
-      registry_(registry),
-      url_(std::move(url)),
-      timeout_(timeout) {}
+    : loop_(loop), fetcher_(fetcher), guard_(guard), registry_(registry), url_(std::move(url)), timeout_(timeout) {}
 
 void Payments::count(const char* result) {
   registry_.counter("payments_total", "Payments by what became of them.", {{"result", result}}).add();

@@ -1,11 +1,12 @@
 // A breaker around an awaitable, with a coroutine type and a loop of twenty lines: whatever you have will do.
+#include "ordeal/resilience/coroutine.h"
+
 #include <coroutine>
 #include <cstdio>
 #include <deque>
 #include <exception>
 
 #include "ordeal/resilience/classify.h"
-#include "ordeal/resilience/coroutine.h"
 
 using namespace ordeal::resilience;
 using namespace std::chrono_literals;

@@ -34,11 +34,16 @@ bool is_failure(Outcome outcome) { return outcome == Outcome::kFailure || outcom
 
 Reason reason_of(State state) {
   switch (state) {
-    case State::kHalfOpen: return Reason::kHalfOpenFull;
-    case State::kForcedOpen: return Reason::kForcedOpen;
-    case State::kShutDown: return Reason::kShutDown;
-    case State::kClosed: return Reason::kRampUp;
-    default: return Reason::kOpen;
+    case State::kHalfOpen:
+      return Reason::kHalfOpenFull;
+    case State::kForcedOpen:
+      return Reason::kForcedOpen;
+    case State::kShutDown:
+      return Reason::kShutDown;
+    case State::kClosed:
+      return Reason::kRampUp;
+    default:
+      return Reason::kOpen;
   }
 }
 
@@ -271,8 +276,10 @@ Admission BreakerCore::admit(TimePoint now) {
   bool waits = now.time_since_epoch().count() < until_.load(std::memory_order_relaxed);
   switch (state_of(word)) {
     case State::kForcedOpen:
-    case State::kShutDown: return refuse(word, now);
-    case State::kDisabled: return {true, word >> kGenerationShift, {}};
+    case State::kShutDown:
+      return refuse(word, now);
+    case State::kDisabled:
+      return {true, word >> kGenerationShift, {}};
     case State::kOpen:
       if (waits) return refuse(word, now);
       break;
@@ -323,8 +330,8 @@ void BreakerCore::mark_full() {
   uint32_t done = probes_.done();
   uint32_t needed = rules().successes > 0 ? rules().successes : rules().probes;
   bool rate = rules().half_open_rule == Options::HalfOpenRule::kRate;
-  bool full = rate ? probes_.out + done >= rules().probes
-                   : probes_.out >= rules().probes || probes_.out + done >= needed;
+  bool full =
+      rate ? probes_.out + done >= rules().probes : probes_.out >= rules().probes || probes_.out + done >= needed;
   set_word(State::kHalfOpen, full ? kFull : 0);
 }
 

@@ -84,9 +84,8 @@ double gauge_value(State state) {
 }
 
 const char* to_text(Event::Cause cause) {
-  static constexpr const char* kNames[] = {"failure rate",     "slow-call rate", "failures in a row",
-                                           "open period over", "probes good",    "probe failed",
-                                           "probes unreported", "by hand"};
+  static constexpr const char* kNames[] = {"failure rate", "slow-call rate", "failures in a row", "open period over",
+                                           "probes good",  "probe failed",   "probes unreported", "by hand"};
   return kNames[static_cast<size_t>(cause)];
 }
 
@@ -96,8 +95,9 @@ std::string check(const CircuitBreakerOptions& options) {
   check_rules(check, options);
   check_open(check, options);
   check_half_open(check, options);
-  check.that(options.shards >= 1 && options.shards <= 64 && std::has_single_bit(options.shards), "shards",
-             std::to_string(options.shards), "a power of two between 1 and 64")
+  check
+      .that(options.shards >= 1 && options.shards <= 64 && std::has_single_bit(options.shards), "shards",
+            std::to_string(options.shards), "a power of two between 1 and 64")
       .that(!one_of(options.initial, {State::kHalfOpen, State::kShutDown}), "initial", to_text(options.initial),
             "closed, open, forced-open, disabled or metrics-only");
   return check.error();

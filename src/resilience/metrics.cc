@@ -18,11 +18,27 @@ using Type = Metrics::Type;
 
 // As kFamilies.
 enum class Name : uint8_t {
-  kState, kTransitions, kLastTransition, kCalls, kSlow, kLate, kListenerErrors,
-  kRetryAttempts, kRetryCalls, kRetryRecovered, kRetryExhausted, kRetryOverBudget,
-  kInFlight, kLimit, kRefused,
+  kState,
+  kTransitions,
+  kLastTransition,
+  kCalls,
+  kSlow,
+  kLate,
+  kListenerErrors,
+  kRetryAttempts,
+  kRetryCalls,
+  kRetryRecovered,
+  kRetryExhausted,
+  kRetryOverBudget,
+  kInFlight,
+  kLimit,
+  kRefused,
   kFallbacks,
-  kLeased, kIdle, kPoolLimit, kLeaks, kPoolRefused
+  kLeased,
+  kIdle,
+  kPoolLimit,
+  kLeaks,
+  kPoolRefused
 };
 
 struct Family {
@@ -37,7 +53,8 @@ constexpr Family kFamilies[] = {
     {"circuit_breaker_transitions_total", Type::kCounter, "Changes of the state."},
     {"circuit_breaker_last_transition_timestamp_seconds", Type::kGauge, "Unix time at which the state began.", true},
     {"circuit_breaker_calls_total", Type::kCounter,
-     "Calls by what they came to. Abandoned ones (permits dropped without a report) are failures too, if so configured."},
+     "Calls by what they came to. Abandoned ones (permits dropped without a report) are failures too, if so "
+     "configured."},
     {"circuit_breaker_slow_calls_total", Type::kCounter, "Completed calls that took slow_after or longer."},
     {"circuit_breaker_late_results_total", Type::kCounter, "Results that came after their state had ended."},
     {"circuit_breaker_listener_errors_total", Type::kCounter, "Exceptions from on_event."},
@@ -74,7 +91,8 @@ bool is_label_char(char c) {
 }
 
 std::string label_name(std::string name) {
-  std::replace_if(name.begin(), name.end(), [](char c) { return !is_label_char(c); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !is_label_char(c); }, '_');
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) name.insert(name.begin(), '_');
   return name;
 }

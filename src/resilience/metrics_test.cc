@@ -71,10 +71,10 @@ TEST(Metrics, ReplacesWhatIsNotUtf8) {
   Retry retry;
   const std::pair<const char*, const char*> kTexts[] = {
       {"\xf0\x9f\x98\x80 \xe2\x82\xac", "\xf0\x9f\x98\x80 \xe2\x82\xac"},
-      {"\xc0\xaf", "??"},              // a slash, too long
-      {"\xed\xa0\x80", "???"},         // half of a pair
-      {"\xf4\x90\x80\x80", "????"},    // beyond the last character
-      {"x\xe2\x82", "x??"},            // cut off
+      {"\xc0\xaf", "??"},            // a slash, too long
+      {"\xed\xa0\x80", "???"},       // half of a pair
+      {"\xf4\x90\x80\x80", "????"},  // beyond the last character
+      {"x\xe2\x82", "x??"},          // cut off
       {"\xe2\x82y", "??y"}};
   for (const auto& [given, written] : kTexts) {
     auto registered = metrics.add(retry, {{"name", given}});

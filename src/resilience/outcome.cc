@@ -17,20 +17,28 @@ std::string refused(const Refusal& refusal) {
 }  // namespace
 
 const char* to_text(Refusal::Reason reason) {
-  static constexpr const char* kNames[] = {"is open",        "is half-open and its probes are out",
-                                           "is ramping up",  "is forced open",
-                                           "is shut down",   "is full",
+  static constexpr const char* kNames[] = {"is open",
+                                           "is half-open and its probes are out",
+                                           "is ramping up",
+                                           "is forced open",
+                                           "is shut down",
+                                           "is full",
                                            "has no connection left"};
   return kNames[static_cast<size_t>(reason)];
 }
 
 std::string to_text(const Error& error) {
   switch (error.kind) {
-    case Error::Kind::kRefused: return refused(error.refusal);
-    case Error::Kind::kTimeLimit: return "took longer than its time limit";
-    case Error::Kind::kCancelled: return "was cancelled";
-    case Error::Kind::kException: return "threw an exception";
-    case Error::Kind::kFailed: return "failed";
+    case Error::Kind::kRefused:
+      return refused(error.refusal);
+    case Error::Kind::kTimeLimit:
+      return "took longer than its time limit";
+    case Error::Kind::kCancelled:
+      return "was cancelled";
+    case Error::Kind::kException:
+      return "threw an exception";
+    case Error::Kind::kFailed:
+      return "failed";
   }
   return "";
 }

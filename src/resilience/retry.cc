@@ -39,9 +39,14 @@ Duration retry_delay(const RetryOptions& options, uint32_t attempt, Duration las
   double most = static_cast<double>(options.longest_delay.count());
   double nanos = whole;
   switch (options.jitter) {
-    case Jitter::kNone: break;
-    case Jitter::kFull: nanos = whole * random; break;
-    case Jitter::kEqual: nanos = whole * (0.5 + random / 2); break;
+    case Jitter::kNone:
+      break;
+    case Jitter::kFull:
+      nanos = whole * random;
+      break;
+    case Jitter::kEqual:
+      nanos = whole * (0.5 + random / 2);
+      break;
     case Jitter::kDecorrelated: {
       double widest = std::max(first, 3 * static_cast<double>(last.count()));
       nanos = std::min(first + random * (widest - first), most);

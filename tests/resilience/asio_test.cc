@@ -236,10 +236,12 @@ TEST_F(AsyncCall, ACallIsCancelledWhileItWaitsForARetry) {
   Retry retry(steady_retry(5, 10s));
   Pipeline pipeline{retry, breaker_};
   std::optional<Result<int>> result;
-  start(async_call(pipeline, []() -> awaitable<int> {
-    throw std::runtime_error("no");
-    co_return 1;
-  }), result);
+  start(async_call(pipeline,
+                   []() -> awaitable<int> {
+                     throw std::runtime_error("no");
+                     co_return 1;
+                   }),
+        result);
   after(10ms, [&] { signal_.emit(asio::cancellation_type::terminal); });
   loop_.run();
   ASSERT_TRUE(result);

@@ -294,7 +294,7 @@ detail::AsyncCallOf<Op> async_call(Pipeline<P...>&& pipeline, Op op) {
 }
 // Through one policy.
 template <class Policy, detail::AsyncOperation Op>
-  requires requires { Policy::kKind; }
+requires requires { Policy::kKind; }
 detail::AsyncCallOf<Op> async_call(Policy& policy, Op op) {
   return async_call(Pipeline<Policy&>(policy), std::move(op));
 }

@@ -186,12 +186,12 @@ class BreakerCore {
   uint32_t shard_count_;
 
   alignas(64) mutable std::mutex mutex_;  // a failure's lock leaves the line above to its readers
-  const CircuitBreakerOptions first_;  // names and listener are always these
+  const CircuitBreakerOptions first_;     // names and listener are always these
   std::unique_ptr<const CircuitBreakerOptions> changed_;
   std::unique_ptr<uint64_t[]> starts_;  // totals when each live bucket began, by bucket number modulo their count
   uint32_t columns_ = 2;                // of starts_: succeeded, failed, then slow and started where they are used
   uint32_t bucket_count_ = 1;
-  int64_t bucket_ = 0;                  // number of the newest
+  int64_t bucket_ = 0;  // number of the newest
   int64_t bucket_length_ = 1;
   std::unique_ptr<Ring> ring_;
   TimePoint since_, born_;

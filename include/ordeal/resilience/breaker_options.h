@@ -29,7 +29,14 @@ struct WindowCounts {
 struct Event {
   enum class Kind : uint8_t { kTransition, kThresholdExceeded };  // the second in metrics-only, once
   enum class Cause : uint8_t {
-    kFailureRate, kSlowRate, kFailuresInARow, kOpenElapsed, kProbesSucceeded, kProbeFailed, kProbesUnreported, kByHand
+    kFailureRate,
+    kSlowRate,
+    kFailuresInARow,
+    kOpenElapsed,
+    kProbesSucceeded,
+    kProbeFailed,
+    kProbesUnreported,
+    kByHand
   };
   Kind kind = Kind::kTransition;
   State from = State::kClosed, to = State::kClosed;
@@ -57,9 +64,9 @@ struct CircuitBreakerOptions {
   enum class Comparison : uint8_t { kAtLeast, kAbove };
   double failure_percent = 50;  // more than 0, to 100
   Comparison comparison = Comparison::kAtLeast;
-  double slow_percent = 100;  // more than 0, to 100; of calls that took slow_after or longer
-  Duration slow_after{0};     // 0 is off, else 1 µs to 1 day
-  uint64_t minimum_calls = 20;  // fewer calls in the window never trip a rate; 0 is the same as 1
+  double slow_percent = 100;       // more than 0, to 100; of calls that took slow_after or longer
+  Duration slow_after{0};          // 0 is off, else 1 µs to 1 day
+  uint64_t minimum_calls = 20;     // fewer calls in the window never trip a rate; 0 is the same as 1
   uint64_t failures_in_a_row = 0;  // 0 is off; only a success ends a row
   bool rates = true;               // false: only failures_in_a_row
   bool count_started = false;      // the failure rate is of calls started in the window, not of calls completed

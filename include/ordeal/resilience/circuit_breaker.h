@@ -127,7 +127,7 @@ class CircuitBreaker {
   BreakerCore core_;
 };
 
-CircuitBreaker(CircuitBreakerOptions) -> CircuitBreaker<CoarseClock>;
+CircuitBreaker(CircuitBreakerOptions)->CircuitBreaker<CoarseClock>;
 
 // Move-only: leave to make one call, or the refusal. Report once; further reports are ignored. Dropped without one, it
 // gives its place back and counts as options.abandoned.

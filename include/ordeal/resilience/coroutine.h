@@ -4,8 +4,8 @@
 //   auto other = co_await guarded(breaker, client.get(request), classify(...));
 //
 // The breaker is asked when it is awaited. If it refuses, the awaitable is not touched and the coroutine goes on at
-// once with the refusal; else what it comes to is recorded, as in Pipeline::call. A coroutine that is destroyed while it
-// waits drops its permit: abandoned. An lvalue is referred to, a temporary is kept.
+// once with the refusal; else what it comes to is recorded, as in Pipeline::call. A coroutine that is destroyed while
+// it waits drops its permit: abandoned. An lvalue is referred to, a temporary is kept.
 //
 // A promise that lets only its own awaitables in (boost::asio::awaitable) does not let this in: use asio.h.
 #pragma once

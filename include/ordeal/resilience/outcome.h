@@ -17,8 +17,8 @@ enum class Outcome : uint8_t { kSuccess, kFailure, kTimeout, kIgnored };
 struct Refusal {
   enum class Reason : uint8_t { kOpen, kHalfOpenFull, kRampUp, kForcedOpen, kShutDown, kBulkheadFull, kPoolExhausted };
   Reason reason = Reason::kOpen;
-  const char* by = "";         // the policy's name; lives as long as the policy
-  Duration retry_after{0};     // 0: unknown, or at once
+  const char* by = "";      // the policy's name; lives as long as the policy
+  Duration retry_after{0};  // 0: unknown, or at once
 };
 const char* to_text(Refusal::Reason reason);
 // By a bulkhead or a pool: it says nothing about the callee.
@@ -29,8 +29,8 @@ struct Error {
   // kFailed is what a Fallback is told of a failure that has no Error: the callee's own, or of a value.
   enum class Kind : uint8_t { kRefused, kTimeLimit, kCancelled, kException, kFailed };
   Kind kind = Kind::kRefused;
-  Refusal refusal;                // of kRefused
-  std::exception_ptr exception;   // of kException: what the function threw
+  Refusal refusal;               // of kRefused
+  std::exception_ptr exception;  // of kException: what the function threw
 };
 // "stripe is open, retry after 30 s"
 std::string to_text(const Error& error);

@@ -117,7 +117,7 @@ class Judged {
 
 template <class... P>
 class Pipeline {
-  static_assert(((std::is_reference_v<P> || std::move_constructible<P>) && ...),
+  static_assert(((std::is_reference_v<P> || std::move_constructible<P>)&&...),
                 "this policy has state that calls share: make it a variable and give that");
 
  public:

@@ -25,9 +25,9 @@ namespace ordeal::resilience {
 
 struct PoolOptions {
   std::string name = "pool";
-  uint32_t limit = 10;                                // connections, idle or leased; 1 to 1 000 000
-  Duration wait = std::chrono::seconds(1);            // for a lease, at most; 0 to 1 day
-  Duration leaked_after = std::chrono::seconds(30);   // a lease that is held for so long is told by leaks(); above 0
+  uint32_t limit = 10;                               // connections, idle or leased; 1 to 1 000 000
+  Duration wait = std::chrono::seconds(1);           // for a lease, at most; 0 to 1 day
+  Duration leaked_after = std::chrono::seconds(30);  // a lease that is held for so long is told by leaks(); above 0
 };
 std::string check(const PoolOptions& options);
 

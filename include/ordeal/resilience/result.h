@@ -118,11 +118,15 @@ using ErrorTraitsOf = ErrorTraits<typename ResultTraits<R>::ErrorType>;
 
 inline Outcome outcome_of(const Error& error) {
   switch (error.kind) {
-    case Error::Kind::kTimeLimit: return Outcome::kTimeout;
-    case Error::Kind::kCancelled: return Outcome::kIgnored;
+    case Error::Kind::kTimeLimit:
+      return Outcome::kTimeout;
+    case Error::Kind::kCancelled:
+      return Outcome::kIgnored;
     case Error::Kind::kException:
-    case Error::Kind::kFailed: return Outcome::kFailure;
-    case Error::Kind::kRefused: break;
+    case Error::Kind::kFailed:
+      return Outcome::kFailure;
+    case Error::Kind::kRefused:
+      break;
   }
   // A full bulkhead or pool is the caller's; an inner breaker that is open speaks of the callee.
   return is_callers_own(error.refusal) ? Outcome::kIgnored : Outcome::kFailure;

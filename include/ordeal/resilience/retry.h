@@ -34,14 +34,14 @@ struct RetryOptions {
   // Of all attempts, retries may make up so much: each call earns budget_ratio of a retry, each second
   // budget_per_second of one, each retry costs one; ten seconds' worth are kept, at most. So with every call failing,
   // attempts / calls <= 1 + budget_ratio + budget_per_second / calls per second. Both 0 is without a budget.
-  double budget_ratio = 0.2;      // 0 to 10; 20 % as Envoy's retry_budget and Finagle's RetryBudget
-  double budget_per_second = 3;   // 0 to 1000
-  uint64_t seed = 0;              // of the jitter; 0 draws one
+  double budget_ratio = 0.2;     // 0 to 10; 20 % as Envoy's retry_budget and Finagle's RetryBudget
+  double budget_per_second = 3;  // 0 to 1000
+  uint64_t seed = 0;             // of the jitter; 0 draws one
 };
 std::string check(const RetryOptions& options);
 
-// The delay after attempt 1, 2, 3…; `last` is the delay before it (decorrelated), `random` in [0, 1). Formulas: Brooker,
-// "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Never overflows.
+// The delay after attempt 1, 2, 3…; `last` is the delay before it (decorrelated), `random` in [0, 1). Formulas:
+// Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Never overflows.
 Duration retry_delay(const RetryOptions& options, uint32_t attempt, Duration last, double random);
 
 // The tokens of RetryOptions. Thread-safe.
@@ -110,7 +110,7 @@ class Retry {
   std::atomic<uint64_t> calls_{0}, retries_{0}, recovered_{0}, exhausted_{0}, over_budget_{0};
 };
 
-Retry(RetryOptions) -> Retry<CoarseClock, ThreadSleep>;
+Retry(RetryOptions)->Retry<CoarseClock, ThreadSleep>;
 
 namespace detail {
 inline RetryOptions checked(RetryOptions options) {

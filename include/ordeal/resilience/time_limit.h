@@ -36,6 +36,6 @@ class TimeLimit {
   [[no_unique_address]] C clock_;
 };
 
-TimeLimit(Duration) -> TimeLimit<CoarseClock>;
+TimeLimit(Duration)->TimeLimit<CoarseClock>;
 
 }  // namespace ordeal::resilience
