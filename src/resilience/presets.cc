@@ -33,7 +33,7 @@ CircuitBreakerOptions pybreaker_like(const PybreakerOptions& preset) {
   CircuitBreakerOptions options;
   options.rates = false;
   options.failures_in_a_row = preset.fail_max;
-  options.open_for = seconds(preset.reset_timeout);
+  options.open_for = seconds(preset.timeout_duration > 0 ? preset.timeout_duration : preset.reset_timeout);
   options.open_jitter = 0;
   options.successes = preset.success_threshold;
   options.probe_wait = std::min<Duration>(options.open_for, std::chrono::hours(24));

@@ -359,5 +359,18 @@ TEST_F(Pybreaker, ItsBadOptionsAreRefused) {
   EXPECT_NE(check(pybreaker_like({.reset_timeout = -1})).find("open_for is -1000000000 ns"), std::string::npos);
 }
 
+TEST(Presets, TheBriefsConfigurationsAreTakenAsTheyStand) {
+  auto stripe = opossum_like({.timeout = 3000,
+                              .errorThresholdPercentage = 50,
+                              .resetTimeout = 30000,
+                              .rollingCountTimeout = 10000,
+                              .rollingCountBuckets = 10});
+  EXPECT_EQ(check(stripe), "");
+  EXPECT_EQ(std::tuple(stripe.open_for, stripe.window, stripe.buckets), std::tuple(30s, 10s, 10u));
+  auto python = pybreaker_like({.fail_max = 5, .timeout_duration = 30});
+  EXPECT_EQ(check(python), "");
+  EXPECT_EQ(std::tuple(python.failures_in_a_row, python.open_for), std::tuple(5u, 30s));
+}
+
 }  // namespace
 }  // namespace ordeal::resilience

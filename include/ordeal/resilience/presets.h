@@ -28,11 +28,13 @@ struct OpossumOptions {
 //  - a failure costs the same whatever the window holds (there, all its latencies are sorted).
 CircuitBreakerOptions opossum_like(const OpossumOptions& options = {});
 
-// pybreaker 1.4 (Python); seconds. The brief's `timeout_duration` is aiobreaker's name for reset_timeout.
+// pybreaker 1.4 (Python); seconds. Its `exclude`, and an `expected_exception`, are classify(ignore<E>()) and
+// classify(fail_on<E>()) here.
 struct PybreakerOptions {
   uint64_t fail_max = 5;
   double reset_timeout = 60;
   uint32_t success_threshold = 1;
+  double timeout_duration = 0;  // reset_timeout by another of its names; used if above 0
 };
 // As there: fail_max failures in a row open, a success in between starts anew, so 4 of 5 may fail for ever; half-open
 // one call at a time, success_threshold successes in a row close.

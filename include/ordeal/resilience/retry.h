@@ -29,7 +29,7 @@ struct RetryOptions {
   double growth = 2;                                  // 1 to 10, of each delay to the one before
   Duration longest_delay = std::chrono::seconds(30);  // at least first_delay, to 1 day; also of what a callee asks for
   Jitter jitter = Jitter::kFull;
-  bool retry_refused = false;  // then not before Refusal::retry_after
+  bool retry_refused = false;  // then not before Refusal::retry_after, however long that is
 
   // Of all attempts, retries may make up so much: each call earns budget_ratio of a retry, each second
   // budget_per_second of one, each retry costs one; ten seconds' worth are kept, at most. So with every call failing,
@@ -176,7 +176,8 @@ std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call&
   }
   TimePoint now = clock_.now();
   Duration delay = retry_delay(options_, call.attempt, last, random_.next());
-  delay = std::max(delay, std::min(detail::asked_for(result, own), options_.longest_delay));
+  Duration asked = detail::asked_for(result, own);
+  delay = std::max(delay, refused ? asked : std::min(asked, options_.longest_delay));
   if (later(now, delay) >= call.deadline) return std::nullopt;
   if (budgeted() && !budget_.spend(now)) {
     over_budget_.fetch_add(1, std::memory_order_relaxed);
