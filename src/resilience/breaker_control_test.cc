@@ -135,5 +135,14 @@ TEST_F(Control, CallsUnderWayReportLateWhenItIsShutDown) {
   EXPECT_EQ(snapshot().late, 2u);
 }
 
+TEST_F(Control, AResetDropsTheResultsOfCallsUnderWay) {
+  CircuitBreaker breaker({.failures_in_a_row = 1});
+  auto before = breaker.try_acquire();
+  breaker.reset();
+  before.failure();
+  EXPECT_EQ(breaker.state(), State::kClosed);
+  EXPECT_EQ(breaker.snapshot().late, 1u);
+}
+
 }  // namespace
 }  // namespace ordeal::resilience

@@ -138,7 +138,8 @@ WindowCounts BreakerCore::window_at(TimePoint now) const {
   sum.succeeded -= start[0];
   sum.failed -= start[1];
   sum.slow = columns_ == 4 ? sum.slow - start[2] : 0;
-  sum.started = columns_ == 4 ? sum.started - start[3] : 0;
+  // An ignored call is taken from the count at its end, when its start may have left the window.
+  sum.started = columns_ == 4 && sum.started > start[3] ? sum.started - start[3] : 0;
   return sum;
 }
 
@@ -153,10 +154,16 @@ void BreakerCore::set_word(State state, uint64_t flags, uint64_t generations) {
   word_.store(generation << kGenerationShift | flags | static_cast<uint64_t>(state), std::memory_order_release);
 }
 
+uint64_t BreakerCore::transition_count() const {
+  uint64_t count = 0;
+  for (const TransitionCount& each : transitions_) count += each.count;
+  return count;
+}
+
 void BreakerCore::enter(State to, Event::Cause cause, TimePoint now, TimePoint until) {
   State from = state_of(word());
-  uint64_t number = (word() >> kGenerationShift) + 1;
-  pending_.push_back({Event::Kind::kTransition, from, to, cause, number, now, window_at(now)});
+  uint64_t number = transition_count() + 1, generation = (word() >> kGenerationShift) + 1;
+  pending_.push_back({Event::Kind::kTransition, from, to, cause, number, generation, now, window_at(now)});
   auto counted = std::find_if(transitions_.begin(), transitions_.end(),
                               [&](const TransitionCount& each) { return each.from == from && each.to == to; });
   if (counted == transitions_.end()) counted = transitions_.insert(counted, {from, to, 0});
@@ -222,7 +229,7 @@ void BreakerCore::reset(TimePoint now) {
   openings_ = 0;
   if (state == State::kClosed) {
     clear_window(now);
-    set_word(State::kClosed, 0);
+    set_word(State::kClosed, 0, 1);
   } else {
     enter(State::kClosed, Event::Cause::kByHand, now);
   }
@@ -375,7 +382,10 @@ void BreakerCore::record_locked(Outcome outcome, TimePoint started, TimePoint no
   bool slow = outcome != Outcome::kIgnored && is_slow(started, now);
   rotate(now);
   if (state == State::kHalfOpen) return record_probe(outcome, slow, now);
-  if (outcome == Outcome::kIgnored) return void(++ignored_);
+  if (outcome == Outcome::kIgnored) {
+    if (word() & kCounted) shard().started.fetch_sub(1, std::memory_order_relaxed);
+    return void(++ignored_);
+  }
   if (!ring_ && precedes_window(now)) return detail::add(late_);
   count_result(outcome, slow);
   if (is_failure(outcome) || slow || (attention_.load() & kShort)) judge(now);
@@ -417,11 +427,12 @@ void BreakerCore::judge(TimePoint now) {
   if (state_of(word()) == State::kClosed) return trip(*cause, now);
   if (std::exchange(exceeded_, true)) return;
   pending_.push_back({Event::Kind::kThresholdExceeded, State::kMetricsOnly, State::kMetricsOnly, *cause,
-                      word() >> kGenerationShift, now, window_at(now)});
+                      transition_count(), word() >> kGenerationShift, now, window_at(now)});
 }
 
 void BreakerCore::record_probe(Outcome outcome, bool slow, TimePoint now) {
-  if (--probes_.out == 0) until_ = TimePoint::max().time_since_epoch().count();
+  TimePoint until = --probes_.out == 0 ? TimePoint::max() : later(now, rules().probe_wait);
+  until_ = until.time_since_epoch().count();
   if (outcome == Outcome::kIgnored) {
     ++ignored_;
     return mark_full();

@@ -358,5 +358,24 @@ TEST_F(HalfOpen, MoreProbesAreAdmittedAtOnce) {
   EXPECT_TRUE(others[0] && others[1] && !others[2]);
 }
 
+TEST_F(HalfOpen, ProbesThatReportKeepTheOthersFromBeingGivenUp) {
+  O options = probing(2);
+  options.successes = 100;
+  options.probe_wait = 30s;
+  make_half_open(options);
+  auto older = breaker_->try_acquire();
+  for (int i = 0; i < 60; ++i) {  // two at a time, overlapping, a second each
+    clock_.advance(1s);
+    auto newer = breaker_->try_acquire();
+    ASSERT_TRUE(newer);
+    older.success();
+    older = std::move(newer);
+  }
+  EXPECT_EQ(state(), State::kHalfOpen);
+  clock_.advance(30s);
+  breaker_->poll();
+  EXPECT_EQ(state(), State::kOpen) << "this one hangs";
+}
+
 }  // namespace
 }  // namespace ordeal::resilience

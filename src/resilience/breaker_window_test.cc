@@ -334,5 +334,40 @@ TEST_F(Window, B29_ASnapshotDuringRotationIsConsistent) {
   EXPECT_EQ(snapshot().succeeded + snapshot().failed + snapshot().late, 2u * kCalls);
 }
 
+TEST_F(Window, IsRightOnAHostThatIsYoungerThanIt) {
+  for (TimePoint start : {TimePoint(0s), TimePoint(7s), TimePoint(-95s)}) {
+    ManualClock clock(start);
+    CircuitBreaker breaker({.window = 100s, .buckets = 10, .minimum_calls = 1000}, clock);
+    for (uint64_t failures = 1; failures <= 10; ++failures, clock.advance(10s)) {
+      breaker.try_acquire().failure();
+      EXPECT_EQ(breaker.snapshot().window.failed, failures);
+    }
+  }
+}
+
+TEST_F(Window, AnIgnoredCallLeavesTheStartedOnes) {
+  ManualClock clock;
+  CircuitBreaker breaker({.window = 10s, .minimum_calls = 0, .count_started = true}, clock);
+  for (int i = 0; i < 20; ++i) breaker.try_acquire().ignore();
+  EXPECT_EQ(breaker.snapshot().window.started, 0u);
+  breaker.try_acquire().failure();
+  EXPECT_EQ(breaker.state(), State::kOpen);
+  CircuitBreaker later({.window = 10s, .minimum_calls = 0, .count_started = true}, clock);
+  auto early = later.try_acquire();
+  clock.advance(60s);
+  early.ignore();  // its start has left the window
+  EXPECT_EQ(later.snapshot().window.started, 0u);
+}
+
+TEST_F(Window, SlowCallsAreTimedExactlyAlsoWithTheCoarseClock) {
+  CircuitBreaker breaker({.slow_percent = 100, .slow_after = 2ms, .minimum_calls = 10});
+  for (int i = 0; i < 10 && breaker.state() == State::kClosed; ++i) {
+    auto permit = breaker.try_acquire();
+    std::this_thread::sleep_for(3ms);
+    permit.success();
+  }
+  EXPECT_EQ(breaker.state(), State::kOpen);
+}
+
 }  // namespace
 }  // namespace ordeal::resilience

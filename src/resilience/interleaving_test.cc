@@ -137,7 +137,7 @@ class Model {
     if (o_.kind == O::Window::kCalls && calls_.size() > o_.last_calls) calls_.pop_front();
   }
   void report_probe(Outcome outcome, TimePoint now) {
-    if (--out_ == 0) until_ = TimePoint::max();
+    until_ = --out_ == 0 ? TimePoint::max() : now + o_.probe_wait;
     if (outcome == Outcome::kIgnored) return void(++ignored);
     count(outcome, now);
     ++(outcome == Outcome::kFailure ? bad_ : good_);
@@ -342,7 +342,7 @@ class Round {
     }
     BreakerSnapshot now = core_->snapshot(clock_.now());
     EXPECT_EQ(now.state, state);
-    EXPECT_EQ(now.generation, number);
+    EXPECT_GE(now.generation, number);  // a reset begins one without a transition
     uint64_t counted = 0;
     for (const TransitionCount& each : now.transitions) counted += each.count;
     EXPECT_EQ(counted, number);
@@ -358,7 +358,7 @@ class Round {
     ASSERT_LT(events_.size(), kKept);
     for (const Event& event : events_) {
       if (event.to != State::kHalfOpen) continue;
-      EXPECT_LE(probes_[event.number].most, static_cast<int>(options_.probes));
+      EXPECT_LE(probes_[event.generation % kKept].most, static_cast<int>(options_.probes));
     }
     for (const Probes& each : probes_) EXPECT_EQ(each.out, 0);
   }

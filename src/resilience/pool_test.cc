@@ -59,7 +59,7 @@ class PoolTest : public testing::Test {
   std::unique_ptr<ManualPool> pool_;
 };
 
-TEST_F(PoolTest, AConnectionComesBackOnEveryPathOutOfItsScope) {
+TEST_F(PoolTest, ALeaseEndsOnEveryPathOutOfItsScopeAndWhatAnExceptionPassedIsClosed) {
   make({.limit = 1, .wait = 0s});
   { auto lease = pool_->acquire(); }
   auto throws = [&] {
@@ -69,14 +69,15 @@ TEST_F(PoolTest, AConnectionComesBackOnEveryPathOutOfItsScope) {
   };
   for (int i = 0; i < 3; ++i) EXPECT_THROW(throws(), std::runtime_error);
   auto lease = pool_->acquire();
-  EXPECT_EQ(lease->number(), 1);
+  EXPECT_EQ(lease->number(), 4);
+  EXPECT_EQ(server_.open, 1);
   EXPECT_EQ(pool_->leased(), 1u);
   lease.release();
   lease.release();
   EXPECT_FALSE(lease);
   EXPECT_EQ(pool_->leased(), 0u);
   EXPECT_EQ(pool_->idle(), 1u);
-  EXPECT_EQ(server_.opened, 1);
+  EXPECT_EQ(pool_->acquire()->number(), 4);
 }
 
 TEST_F(PoolTest, ADiscardedConnectionIsClosedAndReplaced) {
@@ -195,11 +196,33 @@ TEST(Pool, AnExhaustedPoolIsNoFailureOfTheCallee) {
   auto held = pool.acquire();
   auto answer = breaker.call([&]() -> Result<int> {
     auto lease = pool.acquire();
-    if (!lease) return refuse<Result<int>>(pool.refusal());
+    if (!lease) return lease.error();
     return *lease;
   });
   EXPECT_EQ(to_text(answer.error()), "postgres has no connection left");
   EXPECT_EQ(breaker.state(), State::kClosed);
+}
+
+TEST(Pool, AConnectionThatCannotBeOpenedIsAFailureOfTheCallee) {
+  Pool<int> pool({.name = "postgres"}, [] { return std::optional<int>(); });
+  CircuitBreaker breaker({.failures_in_a_row = 3});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(breaker.call([&]() -> Result<int> {
+      auto lease = pool.acquire();
+      if (!lease) return lease.error();
+      return *lease;
+    }));
+  }
+  EXPECT_EQ(breaker.state(), State::kOpen);
+  EXPECT_EQ(pool.connect_failures(), 3u);
+  EXPECT_EQ(std::tuple(pool.leased(), pool.refused()), std::tuple(0u, 0u));
+}
+
+TEST(Pool, AnAssignedLeaseEndsTheOneBefore) {
+  Pool<int> pool({}, [] { return std::optional(1); });
+  auto first = pool.acquire(), second = pool.acquire();
+  first = std::move(second);
+  EXPECT_EQ(std::tuple(pool.leased(), pool.idle()), std::tuple(1u, size_t(1)));
 }
 
 }  // namespace

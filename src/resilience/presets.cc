@@ -9,6 +9,7 @@ namespace {
 constexpr double kMostSeconds = 9e9;  // that nanoseconds hold
 
 Duration seconds(double count) {
+  if (!(count > 0)) return Duration::zero();
   std::chrono::duration<double> seconds(count < kMostSeconds ? count : kMostSeconds);
   return std::chrono::duration_cast<Duration>(seconds);
 }

@@ -17,6 +17,8 @@ class Category : public std::error_category {
         return "was cancelled";
       case Code::kFull:
         return "refused: all places are taken";
+      case Code::kFailed:
+        return "failed";
     }
     return "unknown";
   }
@@ -35,6 +37,9 @@ std::error_code ErrorTraits<std::error_code>::make(const Error& error) {
       return {static_cast<int>(Code::kTimeLimit), category()};
     case Error::Kind::kCancelled:
       return {static_cast<int>(Code::kCancelled), category()};
+    case Error::Kind::kException:
+    case Error::Kind::kFailed:
+      return {static_cast<int>(Code::kFailed), category()};
     default:
       return {static_cast<int>(is_callers_own(error.refusal) ? Code::kFull : Code::kRefused), category()};
   }
@@ -53,6 +58,8 @@ std::optional<Error> ErrorTraits<std::error_code>::read(const std::error_code& c
       return Error{Error::Kind::kCancelled, {}, nullptr};
     case Code::kFull:
       return Error{Error::Kind::kRefused, {.reason = Refusal::Reason::kBulkheadFull}, nullptr};
+    case Code::kFailed:
+      return Error{Error::Kind::kFailed, {}, nullptr};
   }
   return std::nullopt;
 }

@@ -137,5 +137,13 @@ TEST(Result, ErrorsHaveATextForAPerson) {
   EXPECT_EQ(to_text(of_kind(Error::Kind::kException)), "threw an exception");
 }
 
+TEST(Result, AnErrorCodeTellsAFailureFromARefusal) {
+  using Traits = ErrorTraits<std::error_code>;
+  for (Error::Kind kind : {Error::Kind::kFailed, Error::Kind::kException}) {
+    EXPECT_EQ(Traits::make(of_kind(kind)).message(), "failed");
+    EXPECT_EQ(outcome_of(Coded(tl::unexpected(Traits::make(of_kind(kind))))), Outcome::kFailure);
+  }
+}
+
 }  // namespace
 }  // namespace ordeal::resilience

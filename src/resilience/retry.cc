@@ -57,7 +57,7 @@ Duration retry_delay(const RetryOptions& options, uint32_t attempt, Duration las
 }
 
 RetryBudget::RetryBudget(double ratio, double per_second, TimePoint now)
-    : ratio_(static_cast<int64_t>(ratio * kMillion)),
+    : ratio_(static_cast<int64_t>(std::ceil(ratio * kMillion))),
       per_second_(static_cast<int64_t>(per_second * kMillion)),
       // Without a flow of its own it must still be able to hold one retry, and what a hundred calls earn.
       most_(static_cast<int64_t>(std::max(per_second * kSecondsKept, std::max(1.0, ratio * 100)) * kMillion)),

@@ -6,6 +6,7 @@
 #include <functional>
 #include <stdexcept>
 #include <tl/expected.hpp>
+#include <set>
 #include <vector>
 
 #include "ordeal/resilience/bulkhead.h"
@@ -208,9 +209,9 @@ TEST_F(RetryTest, ARetryThatCouldNotBeginInTimeIsNotWaitedFor) {
   EXPECT_EQ(slept_, std::vector<Duration>{1s});
 }
 
-TEST_F(RetryTest, ItWaitsAsLongAsTheCalleeAsksUpToTheLongestDelay) {
+TEST_F(RetryTest, ItWaitsAsLongAsTheCalleeAsksAndNotLongerThanTheLongestDelay) {
   ManualRetry retry = make(plain(4));
-  std::vector<Duration> asked{10s, 500ms, 99s};
+  std::vector<Duration> asked{10s, 500ms, 30s};
   size_t made = 0;
   auto busy = [&]() -> tl::expected<int, Busy> {
     if (made < asked.size()) return tl::unexpected(Busy{asked[made++]});
@@ -218,6 +219,19 @@ TEST_F(RetryTest, ItWaitsAsLongAsTheCalleeAsksUpToTheLongestDelay) {
   };
   EXPECT_EQ(*Pipeline{retry}.call(busy), 42);
   EXPECT_EQ(slept_, (std::vector<Duration>{10s, 2s, 30s}));
+  auto far_off = [&]() -> tl::expected<int, Busy> { return tl::unexpected(Busy{99s}); };
+  EXPECT_FALSE(Pipeline{retry}.call(far_off));
+  EXPECT_EQ(slept_.size(), 3u) << "later than longest_delay is not waited for";
+}
+
+TEST_F(RetryTest, ThoseWhoAreToldTheSameTimeDoNotComeBackAtOnce) {
+  RetryOptions options{.attempts = 100, .jitter = Jitter::kFull, .budget_ratio = 0, .budget_per_second = 0, .seed = 1};
+  ManualRetry retry = make(options);
+  auto busy = [&]() -> tl::expected<int, Busy> { return tl::unexpected(Busy{10s}); };
+  EXPECT_FALSE(Pipeline{retry}.call(busy));
+  std::set<Duration> different(slept_.begin(), slept_.end());
+  EXPECT_GT(different.size(), 90u);
+  EXPECT_GE(*different.begin(), 10s);
 }
 
 TEST_F(RetryTest, ARefusalIsRetriedWhereAskedForAndNotTooEarly) {

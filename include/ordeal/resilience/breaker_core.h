@@ -152,13 +152,21 @@ class BreakerCore {
   // All below under the lock.
   const CircuitBreakerOptions& rules() const { return changed_ ? *changed_ : first_; }
   WindowCounts totals() const;
-  int64_t bucket_of(TimePoint now) const { return now.time_since_epoch().count() / bucket_length_; }
-  uint64_t* start_of(int64_t bucket) { return &starts_[static_cast<size_t>(bucket) % bucket_count_ * columns_]; }
+  // Both also before the clock's epoch, where the buckets of a young host's window lie.
+  int64_t bucket_of(TimePoint now) const {
+    int64_t nanos = now.time_since_epoch().count();
+    return nanos / bucket_length_ - (nanos % bucket_length_ < 0);
+  }
+  uint64_t* start_of(int64_t bucket) {
+    int64_t count = bucket_count_, place = (bucket % count + count) % count;
+    return &starts_[static_cast<size_t>(place) * columns_];
+  }
   WindowCounts window_at(TimePoint now) const;
   void rotate(TimePoint now);
   void clear_window(TimePoint now);
   void shape_window(TimePoint now);
   void set_word(State state, uint64_t flags, uint64_t generations = 0);  // later than the present one
+  uint64_t transition_count() const;
   void enter(State to, Event::Cause cause, TimePoint now, TimePoint until = TimePoint::max());
   void trip(Event::Cause cause, TimePoint now);
   void settle(TimePoint now);

@@ -42,6 +42,7 @@ struct Event {
   State from = State::kClosed, to = State::kClosed;
   Cause cause = Cause::kByHand;
   uint64_t number = 0;  // of the transition: 1, 2, 3…; listeners on two threads may be called out of order
+  uint64_t generation = 0;  // of the permits from here on
   TimePoint at;
   WindowCounts window;  // at that instant
 };
@@ -66,8 +67,8 @@ struct CircuitBreakerOptions {
   Comparison comparison = Comparison::kAtLeast;
   double slow_percent = 100;       // more than 0, to 100; of calls that took slow_after or longer
   Duration slow_after{0};          // 0 is off, else 1 µs to 1 day
-  uint64_t minimum_calls = 20;     // fewer calls in the window never trip a rate; 0 is the same as 1
-  uint64_t failures_in_a_row = 0;  // 0 is off; only a success ends a row
+  uint64_t minimum_calls = 20;     // fewer calls in the window never trip a rate; 0 is as 1; to 1e9, and last_calls
+  uint64_t failures_in_a_row = 0;  // 0 is off; to 1e9; only a success ends a row
   bool rates = true;               // false: only failures_in_a_row
   bool count_started = false;      // the failure rate is of calls started in the window, not of calls completed
   Duration warm_up{0};             // after construction, in which it does not open; 0 to 1 day
@@ -83,7 +84,7 @@ struct CircuitBreakerOptions {
   HalfOpenRule half_open_rule = HalfOpenRule::kFirstFailure;
   uint32_t probes = 1;                             // 1 to 1000
   uint32_t successes = 0;                          // 0 is `probes`; to 1000
-  Duration probe_wait = std::chrono::seconds(30);  // after it, probes without a report are given up; 1 ms to 1 day
+  Duration probe_wait = std::chrono::seconds(30);  // probes are given up when none reports for so long; 1 ms to 1 day
   State after_probe_wait = State::kOpen;           // or kClosed
   Duration ramp_up{0};  // after closing by probes, 1/16 of the calls pass, doubling four times until then; to 1 day
 

@@ -67,17 +67,20 @@ class [[nodiscard]] Bulkhead::Slot {
   Slot() = default;
   Slot(Slot&& other) noexcept : bulkhead_(std::exchange(other.bulkhead_, nullptr)) {}
   Slot& operator=(Slot&& other) noexcept {
-    std::swap(bulkhead_, other.bulkhead_);
+    if (this == &other) return *this;
+    release();
+    bulkhead_ = std::exchange(other.bulkhead_, nullptr);
     return *this;
   }
-  ~Slot() {
-    if (bulkhead_ != nullptr) bulkhead_->release();
-  }
+  ~Slot() { release(); }
   explicit operator bool() const { return bulkhead_ != nullptr; }
 
  private:
   friend class Bulkhead;
   explicit Slot(Bulkhead* bulkhead) : bulkhead_(bulkhead) {}
+  void release() {
+    if (Bulkhead* bulkhead = std::exchange(bulkhead_, nullptr)) bulkhead->release();
+  }
   Bulkhead* bulkhead_ = nullptr;
 };
 

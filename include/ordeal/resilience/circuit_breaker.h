@@ -16,6 +16,7 @@
 // reported at the very instant of a transition may still be counted in the new window.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,7 +48,7 @@ class CircuitBreaker {
     if ((word & (kNeedsMore | BreakerCore::kTimed)) == 0) {
       return Permit(this, word >> BreakerCore::kGenerationShift, TimePoint());
     }
-    return try_acquire(clock_.now());
+    return try_acquire(time(word));
   }
   Permit try_acquire(TimePoint now) {
     uint64_t word = core_.word();
@@ -113,6 +114,13 @@ class CircuitBreaker {
 
  private:
   static constexpr uint64_t kNeedsMore = BreakerCore::kStateBits | BreakerCore::kRamping | BreakerCore::kCounted;
+  // A coarse clock is for rates; where slow calls count, time is read exactly.
+  TimePoint time(uint64_t word) const {
+    if constexpr (std::same_as<C, CoarseClock>) {
+      if (word & BreakerCore::kTimed) return SteadyClock::now();
+    }
+    return clock_.now();
+  }
   // An exception that passes by is a failure.
   struct FailUnlessReported {
     Permit& permit;
@@ -152,7 +160,7 @@ class [[nodiscard]] CircuitBreaker<C>::Permit {
   void timeout() { record(Outcome::kTimeout); }
   void ignore() { record(Outcome::kIgnored); }
   void record(Outcome outcome) {
-    if (breaker_ != nullptr) record(outcome, breaker_->clock_.now());
+    if (breaker_ != nullptr) record(outcome, breaker_->time(breaker_->core_.word()));
   }
   void record(Outcome outcome, TimePoint now) {
     CircuitBreaker* breaker = std::exchange(breaker_, nullptr);
@@ -176,15 +184,15 @@ class [[nodiscard]] CircuitBreaker<C>::Permit {
     breaker_ = std::exchange(other.breaker_, nullptr);
     admitted_ = other.admitted_;
     if (admitted_) {
-      call_ = other.call_;
+      std::construct_at(&call_, other.call_);
     } else {
-      refusal_ = other.refusal_;
+      std::construct_at(&refusal_, other.refusal_);
     }
   }
   void drop() {
     if (breaker_ == nullptr) return;
     CircuitBreaker* breaker = std::exchange(breaker_, nullptr);
-    breaker->core_.abandon(call_.generation, call_.started, breaker->clock_.now());
+    breaker->core_.abandon(call_.generation, call_.started, breaker->time(breaker->core_.word()));
   }
 
   CircuitBreaker* breaker_ = nullptr;

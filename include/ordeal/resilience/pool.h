@@ -1,17 +1,21 @@
-// Pool: connections that always come back. A Lease returns its connection on every path out of the scope that holds it,
-// an exception's too; there is a limit, a deadline for the wait, and a list of leases that are held for too long.
+// Pool: connections that always come back. A Lease returns its connection on every path out of the scope that holds it;
+// one that an exception passes is closed, since nobody knows what it is in the middle of. There is a limit, a deadline
+// for the wait, and a list of leases that are held for too long. Only a new connection allocates.
 //
 //   Pool<Connection> pool{{.name = "postgres", .limit = 10}, [] { return connect(); }};   // optional<Connection>
 //   breaker.call([&]() -> Result<Rows> {
 //     auto lease = pool.acquire();
-//     if (!lease) return refuse<Result<Rows>>(pool.refusal());
+//     if (!lease) return lease.error();   // no slot: not the callee's failure; no connection: its failure
 //     auto rows = lease->query(...);
 //     if (!rows) lease.discard();   // broken: closed, not returned
 //     return rows;
 //   });
 #pragma once
 
+#include <atomic>
+#include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -70,18 +74,17 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // An empty lease is a refusal: none came free in time, or connect() failed.
+  // An empty lease says why by error(): none came free in time, or connect() gave none.
   Lease acquire(TimePoint deadline = TimePoint::max(), SourceLocation where = SourceLocation::current());
 
   uint32_t leased() const { return slots_.in_flight(); }
   size_t idle() const;
+  uint64_t connect_failures() const { return connect_failures_.load(std::memory_order_relaxed); }
   uint32_t limit() const { return slots_.limit(); }
   uint64_t refused() const { return slots_.refused(); }
   // Leases that have been held for leaked_after or longer, the longest first.
   std::vector<HeldLease> leaks() const;
   const std::string& name() const { return slots_.name(); }
-  // What a call that got no lease returns, so that no breaker takes it for the callee's failure.
-  Refusal refusal() const { return {Refusal::Reason::kPoolExhausted, name().c_str(), Duration::zero()}; }
 
  private:
   struct Held {
@@ -91,6 +94,7 @@ class Pool {
     std::optional<Connection> connection;  // closed before the slot is free
   };
   using Place = typename std::list<Held>::iterator;
+  std::list<Held> take_idle();
   void give_back(Place place, bool keep);
 
   const Duration leaked_after_;
@@ -98,36 +102,47 @@ class Pool {
   [[no_unique_address]] C clock_;
   Bulkhead slots_;
   mutable std::mutex mutex_;
-  std::vector<Connection> idle_;
-  std::list<Held> held_;
+  std::list<Held> idle_, held_;
+  std::atomic<uint64_t> connect_failures_{0};
 };
 
 template <class Connection, Clock C>
 class [[nodiscard]] Pool<Connection, C>::Lease {
  public:
   Lease() = default;
-  Lease(Lease&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), place_(other.place_) {}
+  Lease(Lease&& other) noexcept { take(other); }
   Lease& operator=(Lease&& other) noexcept {
-    std::swap(pool_, other.pool_);
-    std::swap(place_, other.place_);
+    if (this == &other) return *this;
+    release();
+    take(other);
     return *this;
   }
-  ~Lease() { end(true); }
+  ~Lease() { end(std::uncaught_exceptions() <= exceptions_); }
 
   explicit operator bool() const { return pool_ != nullptr; }
   Connection& operator*() const { return *place_->connection; }
   Connection* operator->() const { return &*place_->connection; }
   void release() { end(true); }   // before the scope ends
   void discard() { end(false); }  // it is broken
+  // Of an empty one, for the call's result: kPoolExhausted, which breakers ignore, or kFailed, which they count.
+  Error error() const { return error_; }
 
  private:
   friend class Pool;
   Lease(Pool* pool, Place place) : pool_(pool), place_(place) {}
+  explicit Lease(Error error) : error_(std::move(error)) {}
+  void take(Lease& other) {
+    pool_ = std::exchange(other.pool_, nullptr);
+    place_ = other.place_;
+    error_ = other.error_;
+  }
   void end(bool keep) {
     if (Pool* pool = std::exchange(pool_, nullptr)) pool->give_back(place_, keep);
   }
   Pool* pool_ = nullptr;
   Place place_;
+  int exceptions_ = std::uncaught_exceptions();
+  Error error_;
 };
 
 template <class Connection, Clock C>
@@ -140,27 +155,42 @@ Pool<Connection, C>::Pool(PoolOptions options, Connect connect, C clock)
 template <class Connection, Clock C>
 auto Pool<Connection, C>::acquire(TimePoint deadline, SourceLocation where) -> Lease {
   Bulkhead::Slot slot = slots_.acquire(deadline);
-  if (!slot) return Lease();
-  std::optional<Connection> connection;
-  {
-    std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      connection = std::move(idle_.back());
-      idle_.pop_back();
+  Refusal none_free{Refusal::Reason::kPoolExhausted, name().c_str(), Duration::zero()};
+  if (!slot) return Lease(Error{Error::Kind::kRefused, none_free, nullptr});
+  std::list<Held> taken = take_idle();
+  if (taken.empty()) {
+    std::optional<Connection> connection = connect_();
+    if (!connection) {
+      connect_failures_.fetch_add(1, std::memory_order_relaxed);
+      return Lease(Error{Error::Kind::kFailed, {}, nullptr});
     }
+    taken.push_back(Held{{}, where, {}, std::move(connection)});
   }
-  if (!connection) connection = connect_();
-  if (!connection) return Lease();
+  Place place = taken.begin();
+  place->since = clock_.now();
+  place->where = where;
+  place->slot = std::move(slot);
   std::lock_guard lock(mutex_);
-  return Lease(this, held_.insert(held_.end(), Held{clock_.now(), where, std::move(slot), std::move(connection)}));
+  held_.splice(held_.end(), taken);
+  return Lease(this, place);
+}
+
+template <class Connection, Clock C>
+auto Pool<Connection, C>::take_idle() -> std::list<Held> {
+  std::list<Held> taken;
+  std::lock_guard lock(mutex_);
+  if (!idle_.empty()) taken.splice(taken.begin(), idle_, idle_.begin());
+  return taken;
 }
 
 template <class Connection, Clock C>
 void Pool<Connection, C>::give_back(Place place, bool keep) {
-  std::list<Held> ended;  // closed and its slot freed after the lock
+  std::list<Held> ended;  // closed after the lock, and before its slot is free
+  Bulkhead::Slot slot = std::move(place->slot);
+  if (!keep) std::swap(slot, place->slot);
   std::lock_guard lock(mutex_);
-  if (keep) idle_.push_back(std::move(*place->connection));
-  ended.splice(ended.end(), held_, place);
+  std::list<Held>& where = keep ? idle_ : ended;
+  where.splice(where.begin(), held_, place);
 }
 
 template <class Connection, Clock C>

@@ -56,8 +56,9 @@ struct ErrorTraits<Error> {
 };
 
 // For results whose errors are std::error_code. operation_canceled is a cancellation, timed_out a time limit. kFull is
-// the refusal of a bulkhead or a pool, kRefused that of a breaker.
-enum class Code { kRefused = 1, kTimeLimit, kCancelled, kFull };
+// the refusal of a bulkhead or a pool, kRefused that of a breaker, kFailed what has no code: an exception, a value
+// judged a failure.
+enum class Code { kRefused = 1, kTimeLimit, kCancelled, kFull, kFailed };
 const std::error_category& category();
 template <>
 struct ErrorTraits<std::error_code> {

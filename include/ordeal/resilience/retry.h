@@ -27,7 +27,7 @@ struct RetryOptions {
   uint32_t attempts = 5;                              // in all, 1 to 100
   Duration first_delay = std::chrono::seconds(1);     // 0 to 1 day
   double growth = 2;                                  // 1 to 10, of each delay to the one before
-  Duration longest_delay = std::chrono::seconds(30);  // at least first_delay, to 1 day; also of what a callee asks for
+  Duration longest_delay = std::chrono::seconds(30);  // at least first_delay, to 1 day; who asks for more is not retried
   Jitter jitter = Jitter::kFull;
   bool retry_refused = false;  // then not before Refusal::retry_after, however long that is
 
@@ -177,7 +177,9 @@ std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call&
   TimePoint now = clock_.now();
   Duration delay = retry_delay(options_, call.attempt, last, random_.next());
   Duration asked = detail::asked_for(result, own);
-  delay = std::max(delay, refused ? asked : std::min(asked, options_.longest_delay));
+  if (!refused && asked > options_.longest_delay) return std::nullopt;
+  // Those who were told the same time do not come back at once.
+  delay = std::max(delay, options_.jitter == Jitter::kNone ? asked : asked + delay);
   if (later(now, delay) >= call.deadline) return std::nullopt;
   if (budgeted() && !budget_.spend(now)) {
     over_budget_.fetch_add(1, std::memory_order_relaxed);

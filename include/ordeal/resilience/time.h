@@ -20,7 +20,7 @@ concept Clock = std::copy_constructible<C> && requires(const C& clock) {
   { clock.now() } -> std::same_as<TimePoint>;
 };
 
-// To the nanosecond; 15 to 30 ns a reading in a virtual machine (bench/resilience). For slow-call rules below 50 ms.
+// To the nanosecond; 15 to 30 ns a reading in a virtual machine (bench/resilience).
 struct SteadyClock {
   static TimePoint now() { return std::chrono::steady_clock::now(); }
 };

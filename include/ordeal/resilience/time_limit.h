@@ -9,7 +9,7 @@
 
 namespace ordeal::resilience {
 
-template <Clock C = CoarseClock>
+template <Clock C = SteadyClock>
 class TimeLimit {
  public:
   // limit: above 0.
@@ -36,6 +36,6 @@ class TimeLimit {
   [[no_unique_address]] C clock_;
 };
 
-TimeLimit(Duration)->TimeLimit<CoarseClock>;
+TimeLimit(Duration)->TimeLimit<SteadyClock>;
 
 }  // namespace ordeal::resilience
