@@ -139,8 +139,7 @@ class InTurn {
   bool opens_at(uint64_t last, TimePoint now, Good good) {
     in_both_threads([&](int thread) {
       for (uint64_t i = thread; i <= last; i += 2) {
-        while (turn_.load() != i) {
-        }
+        while (turn_.load() != i) std::this_thread::yield();
         if (breaker_.state() != State::kClosed) early_ = true;
         record(breaker_, good(i), now);
         turn_.store(i + 1);
