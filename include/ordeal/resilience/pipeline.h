@@ -131,7 +131,7 @@ class Pipeline;
 template <class Policy, class Classifier>
 class Judged {
  public:
-  Judged(Policy& policy, Classifier classifier) : policy_(policy), classifier_(std::move(classifier)) {}
+  Judged(Policy& by, Classifier judge) : policy_(by), classifier_(std::move(judge)) {}
   static constexpr PolicyKind kKind = Policy::kKind;
   std::string describe() const { return policy_.describe(); }
   // Of a Retry.
