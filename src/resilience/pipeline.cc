@@ -16,6 +16,19 @@ void each_pair(const Policies& policies, PolicyKind outer, PolicyKind inner, Vis
   }
 }
 
+// How a time limit cuts these delays short, or "". The attempts take time too, hence "about".
+std::string cut_short(Duration limit, const std::vector<Duration>& delays) {
+  Duration sum{0};
+  size_t fit = 1;
+  for (Duration delay : delays) {
+    sum += delay;
+    if (sum < limit) ++fit;
+  }
+  if (fit > delays.size()) return "";
+  return "its delays add up to " + seconds_text(sum) + ", so about " + std::to_string(fit) +
+         (fit == 1 ? " attempt fits" : " attempts fit");
+}
+
 }  // namespace
 
 std::string describe(const Policies& policies) {
@@ -32,8 +45,12 @@ std::vector<std::string> warnings(const Policies& policies) {
     });
   };
   auto always = [](const PolicyFacts&, const PolicyFacts&) { return true; };
-  auto shorter = [](const PolicyFacts& limit, const PolicyFacts& retry) { return limit.limit <= retry.first_delay; };
-  warn(PolicyKind::kTimeLimit, PolicyKind::kRetry, "the time is over before the first retry", shorter);
+  each_pair(policies, PolicyKind::kTimeLimit, PolicyKind::kRetry, [&](const PolicyFacts& limit, const PolicyFacts& in) {
+    std::string effect = cut_short(limit.limit, in.delays);
+    if (!effect.empty()) found.push_back(limit.text + " is outside of " + in.text + ": " + effect);
+  });
+  warn(PolicyKind::kRetry, PolicyKind::kCircuitBreaker, "it retries refusals, and every refusal costs its delays",
+       [](const PolicyFacts& retry, const PolicyFacts&) { return retry.retries_refused; });
   warn(PolicyKind::kCircuitBreaker, PolicyKind::kRetry,
        "it sees one call for all attempts, and cannot stop those that follow a trip", always);
   warn(PolicyKind::kBulkhead, PolicyKind::kRetry, "a slot is held while waiting for the next attempt", always);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <coroutine>
+#include <future>
 #include <stdexcept>
 #include <tl/expected.hpp>
 
@@ -34,6 +36,22 @@ class Witness {
   std::string name_;
   std::string& log_;
 };
+
+struct Task {
+  auto operator co_await() && { return std::suspend_never(); }
+};
+struct FreeTask {};
+[[maybe_unused]] auto operator co_await(FreeTask&&) { return std::suspend_never(); }
+struct AsioLike {
+  using value_type = int;
+  using executor_type = int;
+};
+static_assert(detail::IsPending<std::suspend_never> && detail::IsPending<Task> && detail::IsPending<FreeTask>);
+static_assert(detail::IsPending<AsioLike> && detail::IsPending<std::future<int>>);
+static_assert(detail::IsPending<std::future<void>> && detail::IsPending<std::shared_future<int>>);
+static_assert(!detail::IsPending<void> && !detail::IsPending<int> && !detail::IsPending<std::string>);
+static_assert(!detail::IsPending<std::unique_ptr<int>> && !detail::IsPending<std::shared_ptr<int>>);
+static_assert(!detail::IsPending<Result<int>> && !detail::IsPending<tl::expected<int, Error>>);
 
 int down() { throw std::runtime_error("down"); }
 
@@ -92,6 +110,25 @@ TEST(Pipeline, ANamedPolicyIsReferredToAndATemporaryKept) {
   EXPECT_EQ(breaker.snapshot().failed, 1u);
 }
 
+TEST(Pipeline, AConstPipelineIsCalled) {
+  ManualClock clock;
+  CircuitBreaker breaker({}, clock);
+  const Pipeline pipeline{Fallback{[] { return 7; }}, breaker};
+  EXPECT_EQ(*pipeline.call(down), 7);
+  EXPECT_EQ(breaker.snapshot().failed, 1u);
+}
+
+TEST(Pipeline, AJudgedPolicyIsCalled) {
+  ManualClock clock;
+  CircuitBreaker breaker({}, clock);
+  auto odd_fails = [](const Result<int>& result) { return *result % 2 == 1 ? Outcome::kFailure : Outcome::kSuccess; };
+  EXPECT_EQ(*breaker.judged_by(odd_fails).call([] { return 3; }), 3);
+  EXPECT_EQ(*breaker.judged_by(odd_fails).call([](const Call& call) { return 1 + static_cast<int>(call.attempt); }), 2);
+  EXPECT_EQ(breaker.snapshot().failed, 1u);
+  EXPECT_EQ(breaker.snapshot().succeeded, 1u);
+  EXPECT_EQ(Fallback([] { return 8; }).judged_by(odd_fails).call([] { return 3; }).value_or(0), 8);
+}
+
 TEST(Pipeline, ItDescribesItself) {
   CircuitBreaker breaker({.name = "stripe"});
   Retry retry;
@@ -108,9 +145,20 @@ TEST(Pipeline, ItWarnsOfEachOrderThatIsKnownToBeWrong) {
   Bulkhead bulkhead({});
   Fallback fallback([] { return 7; });
   using Warnings = std::vector<std::string>;
+  Pipeline late(TimeLimit(3s), retry, breaker);
+  EXPECT_EQ(late.warnings(), Warnings{"time limit 3 s is outside of retry (5 attempts): its delays add up to 15 s, so "
+                                      "about 2 attempts fit"});
   EXPECT_EQ(Pipeline(TimeLimit(1s), retry).warnings(),
-            Warnings{"time limit 1 s is outside of retry (5 attempts): the time is over before the first retry"});
-  EXPECT_TRUE(Pipeline(TimeLimit(1001ms), retry).warnings().empty());
+            Warnings{"time limit 1 s is outside of retry (5 attempts): its delays add up to 15 s, so about 1 attempt "
+                     "fits"});
+  EXPECT_EQ(Pipeline(TimeLimit(15s), retry).warnings().size(), 1u);
+  EXPECT_TRUE(Pipeline(TimeLimit(15001ms), retry).warnings().empty());
+  Retry never_again(RetryOptions{.attempts = 1});
+  EXPECT_TRUE(Pipeline(TimeLimit(1s), never_again).warnings().empty());
+  Retry stubborn(RetryOptions{.retry_refused = true});
+  EXPECT_EQ(Pipeline(stubborn, breaker).warnings(),
+            Warnings{"retry (5 attempts) is outside of circuit breaker stripe: it retries refusals, and every refusal "
+                     "costs its delays"});
   EXPECT_EQ(Pipeline(breaker, retry).warnings(),
             Warnings{"circuit breaker stripe is outside of retry (5 attempts): it sees one call for all attempts, and "
                      "cannot stop those that follow a trip"});
@@ -124,6 +172,7 @@ TEST(Pipeline, ItWarnsOfEachOrderThatIsKnownToBeWrong) {
   EXPECT_EQ(Pipeline(breaker, bulkhead, retry).warnings().size(), 2u);
   auto never = [](const Result<int>&) { return Outcome::kSuccess; };
   EXPECT_EQ(Pipeline(breaker.judged_by(never), retry.judged_by(never)).warnings().size(), 1u);
+  EXPECT_EQ(Pipeline(TimeLimit(3s), stubborn.judged_by(never), breaker.judged_by(never)).warnings().size(), 2u);
 }
 
 }  // namespace

@@ -56,6 +56,18 @@ Duration retry_delay(const RetryOptions& options, uint32_t attempt, Duration las
   return Duration(static_cast<int64_t>(nanos));
 }
 
+std::vector<Duration> nominal_delays(const RetryOptions& options) {
+  RetryOptions plain = options;
+  if (plain.jitter != Jitter::kDecorrelated) plain.jitter = Jitter::kNone;
+  std::vector<Duration> delays;
+  Duration last{0};
+  for (uint32_t attempt = 1; attempt < plain.attempts; ++attempt) {
+    last = retry_delay(plain, attempt, last, 0.5);
+    delays.push_back(last);
+  }
+  return delays;
+}
+
 RetryBudget::RetryBudget(double ratio, double per_second, TimePoint now)
     : ratio_(static_cast<int64_t>(std::ceil(ratio * kMillion))),
       per_second_(static_cast<int64_t>(per_second * kMillion)),

@@ -109,6 +109,15 @@ TEST_F(RetryTest, ADelayOfZeroStaysZeroAtAnyAttempt) {
   EXPECT_EQ(slept_, (std::vector<Duration>{0s, 0s}));
 }
 
+TEST_F(RetryTest, TheNominalDelaysAreWithoutChance) {
+  using Delays = std::vector<Duration>;
+  RetryOptions options{.attempts = 5, .first_delay = 1s, .longest_delay = 5s};
+  EXPECT_EQ(Retry(options).nominal_delays(), (Delays{1s, 2s, 4s, 5s}));
+  options.jitter = Jitter::kDecorrelated;
+  EXPECT_EQ(nominal_delays(options), (Delays{1s, 2s, 3500ms, 5s}));
+  EXPECT_EQ(nominal_delays({.attempts = 1}), Delays{});
+}
+
 TEST_F(RetryTest, JitterIsDrawnAnewForEachDelayAndTheSeedRepeatsIt) {
   RetryOptions options = plain(6);
   options.jitter = Jitter::kFull;
@@ -238,7 +247,8 @@ TEST_F(RetryTest, ARefusalIsRetriedWhereAskedForAndNotTooEarly) {
   RetryOptions options = plain(3);
   options.retry_refused = true;
   ManualRetry retry = make(options);
-  CircuitBreaker breaker({.open_for = 60s, .open_jitter = 0, .initial = State::kOpen}, clock_);  // longer than longest_delay
+  CircuitBreaker breaker({.open_for = 60s, .open_jitter = 0, .initial = State::kOpen},
+                         clock_);  // longer than longest_delay
   EXPECT_EQ(*Pipeline(retry, breaker).call(failing(0)), 42);
   EXPECT_EQ(slept_, std::vector<Duration>{60s});
 }

@@ -316,6 +316,56 @@ TEST_F(AsyncCall, AnExpectedLikeResultIsKeptAndAnExceptionPasses) {
   EXPECT_EQ(breaker_.snapshot().failed, 2u);
 }
 
+TEST_F(AsyncCall, AnOperationThatCancelsItselfHasFailed) {
+  CircuitBreaker breaker({.minimum_calls = 50});
+  const Pipeline pipeline{breaker, TimeLimit(10s)};
+  // The usual time-out of Asio's programs, with a timer in the socket's place.
+  auto gives_up = []() -> awaitable<int> {
+    auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer socket(executor, 10s), own_limit(executor, 1ms);
+    own_limit.async_wait([&](boost::system::error_code) { socket.cancel(); });
+    co_await socket.async_wait(asio::use_awaitable);
+    co_return 1;
+  };
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(breaker.state(), State::kClosed);
+    EXPECT_EQ(run(async_call(pipeline, gives_up)).error().kind, Error::Kind::kException);
+  }
+  EXPECT_EQ(breaker.snapshot().failed, 50u);
+  EXPECT_EQ(breaker.snapshot().ignored, 0u);
+  EXPECT_EQ(breaker.state(), State::kOpen);
+}
+
+TEST_F(AsyncCall, TheCodeOfACancellationIsOneWhereTheCallWasCancelled) {
+  auto aborted = []() -> awaitable<Reply> { co_return asio::error::make_error_code(asio::error::operation_aborted); };
+  Retry once_more(steady_retry(2, 0ms));
+  Fallback fallback([] { return 7; });
+  EXPECT_EQ(run(async_call(Pipeline{fallback, once_more, breaker_}, aborted)).value, 7);
+  EXPECT_EQ(breaker_.snapshot().failed, 2u);
+  EXPECT_EQ(breaker_.snapshot().ignored, 0u);
+
+  auto hangs = []() -> awaitable<Reply> {
+    boost::system::error_code code;
+    asio::steady_timer timer(co_await asio::this_coro::executor, 10s);
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, code));
+    co_return code;
+  };
+  run(async_call(Pipeline{TimeLimit(5ms), breaker_}, hangs));
+  EXPECT_EQ(breaker_.snapshot().timed_out, 1u);
+  EXPECT_EQ(breaker_.snapshot().failed, 3u);
+  Pipeline unretried{fallback, once_more, breaker_};
+  std::optional<Reply> result;
+  start(async_call(unretried, hangs), result);
+  after(5ms, [&] { signal_.emit(asio::cancellation_type::terminal); });
+  loop_.run();
+  EXPECT_EQ(breaker_.snapshot().ignored, 1u);
+  EXPECT_EQ(breaker_.snapshot().failed, 3u);
+  EXPECT_EQ(result->code, asio::error::operation_aborted);
+  EXPECT_LT(elapsed(), 5s);
+}
+
+static_assert(detail::IsPending<awaitable<int>> && detail::IsPending<awaitable<void>>);
+
 TEST_F(AsyncCall, GoesThroughOnePolicyOrAJudgedOneOrATemporaryPipeline) {
   auto judge = classify(fail_if([](int status) { return status >= 500; }));
   auto judged = breaker_.judged_by(judge);

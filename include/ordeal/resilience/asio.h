@@ -12,7 +12,7 @@
 //  - a retry waits on a timer; a bulkhead does not wait (BulkheadOptions::wait is for threads);
 //  - a fallback's function may return an awaitable;
 //  - a call that is cancelled from outside counts as Outcome::kIgnored and comes to Error::Kind::kCancelled; one that a
-//    time limit further out cancels counts as a time-out.
+//    time limit further out cancels counts as a time-out; operation_aborted where nobody cancelled is a failure.
 // A policy of your own takes part by  template <class R, class E, class Next>
 //   boost::asio::awaitable<R, E> async_run(Call& call, Next next);   co_await next(call) makes the call
 //
@@ -63,11 +63,14 @@ namespace ordeal::resilience {
 
 namespace detail {
 
+// The namespace keeps units with and without Boost apart when they are linked into one program.
 #ifdef ORDEAL_RESILIENCE_STANDALONE_ASIO
+inline namespace standalone {
 namespace asio = ::asio;
 using AsioErrorCode = ::asio::error_code;
 using AsioSystemError = ::asio::system_error;
 #else
+inline namespace boosted {
 namespace asio = ::boost::asio;
 using AsioErrorCode = ::boost::system::error_code;
 using AsioSystemError = ::boost::system::system_error;
@@ -108,9 +111,36 @@ inline Error cancelled(const Call& call) {
   return {late ? Error::Kind::kTimeLimit : Error::Kind::kCancelled, {}, nullptr};
 }
 
-inline Error error_of(const std::exception_ptr& thrown, const Call& call) {
-  return is_cancellation(thrown) ? cancelled(call) : Error{Error::Kind::kException, {}, thrown};
+// Work that gives up by itself, as by a timer that cancels its socket, ends as if it were cancelled, and has failed.
+inline bool was_cancelled(const asio::cancellation_state& state) {
+  return state.cancelled() != asio::cancellation_type::none;
 }
+
+inline Error error_of(const std::exception_ptr& thrown, const Call& call, const asio::cancellation_state& state) {
+  bool ended_so = was_cancelled(state) && is_cancellation(thrown);
+  return ended_so ? cancelled(call) : Error{Error::Kind::kException, {}, thrown};
+}
+
+// A result may hold the code of a cancellation, too; DefaultClassifier cannot see whether it was one.
+template <class Classifier>
+struct AsyncClassifier {
+  const Classifier& classifier;
+  const Call& call;
+  asio::cancellation_state state;
+
+  template <ResultLike R>
+  Outcome operator()(const R& result) const {
+    if constexpr (std::same_as<Classifier, DefaultClassifier>) {
+      auto own = own_error(result);
+      if (own && own->kind == Error::Kind::kCancelled) {
+        return was_cancelled(state) ? outcome_of(cancelled(call)) : Outcome::kFailure;
+      }
+    }
+    return classifier(result);
+  }
+};
+template <class Classifier>
+AsyncClassifier(const Classifier&, const Call&, asio::cancellation_state) -> AsyncClassifier<Classifier>;
 
 // ---- The operation ----
 
@@ -137,7 +167,7 @@ asio::awaitable<R, E> async_finish(Op& op, const Call& call) {
     } catch (...) {
       thrown = std::current_exception();
     }
-    co_return error_of(thrown, call);
+    co_return error_of(thrown, call, co_await asio::this_coro::cancellation_state);
   }
 }
 
@@ -147,14 +177,17 @@ template <class R, class E, Clock C, class Next, class Classifier>
 asio::awaitable<R, E> async_run(CircuitBreaker<C>& breaker, Call& call, Next next, const Classifier& classifier) {
   auto permit = breaker.try_acquire();
   if (!permit) co_return refuse<R>(permit.refusal());
+  std::exception_ptr thrown;
   try {
     R result = co_await next(call);
-    permit.record(judge(classifier, result));
+    AsyncClassifier in_call{classifier, call, co_await asio::this_coro::cancellation_state};
+    permit.record(judge(in_call, result));
     co_return result;
   } catch (...) {
-    permit.record(outcome_of(error_of(std::current_exception(), call)));
-    throw;
+    thrown = std::current_exception();
   }
+  permit.record(outcome_of(error_of(thrown, call, co_await asio::this_coro::cancellation_state)));
+  std::rethrow_exception(thrown);
 }
 
 template <class R, class E, class Next, class Classifier>
@@ -183,7 +216,8 @@ asio::awaitable<R, E> async_run(Retry<C, Sleep>& retry, Call& call, Next next, c
     R result = co_await next(mine);
     // A limit further out has cancelled it; the retry's clock may be late.
     if (!ResultTraits<R>::good(result) && SteadyClock::now() >= call.deadline) co_return result;
-    auto delay = retry.next_delay(result, mine, last, classifier);
+    AsyncClassifier in_call{classifier, call, co_await asio::this_coro::cancellation_state};
+    auto delay = retry.next_delay(result, mine, last, in_call);
     if (!delay) co_return result;
     last = *delay;
     bool waited = co_await async_sleep<E>(last);
@@ -222,7 +256,8 @@ asio::awaitable<R, E> async_run(TimeLimit<C>& limit, Call& call, Next next, cons
 template <class R, class E, class F, class Next, class Classifier>
 asio::awaitable<R, E> async_run(Fallback<F>& fallback, Call& call, Next next, const Classifier& classifier) {
   std::optional<R> result = co_await next(call);
-  if (fallback.is_wanted(*result, classifier)) {
+  AsyncClassifier in_call{classifier, call, co_await asio::this_coro::cancellation_state};
+  if (fallback.is_wanted(*result, in_call)) {
     auto ask = [&fallback, told = fallback.told(*result)](const Call&) { return fallback.answer(told); };
     if constexpr (AsyncOperation<decltype(ask)>) {
       result.emplace(co_await async_finish<R, E>(ask, call));
@@ -278,15 +313,16 @@ AsyncCallOf<Op> async_run_all(P pipeline, Op op) {
     } catch (...) {
       thrown = std::current_exception();
     }
-    co_return error_of(thrown, call);
+    co_return error_of(thrown, call, co_await asio::this_coro::cancellation_state);
   }
 }
 
+}  // namespace boosted or standalone
 }  // namespace detail
 
 template <class... P, detail::AsyncOperation Op>
-detail::AsyncCallOf<Op> async_call(Pipeline<P...>& pipeline, Op op) {
-  return detail::async_run_all<Pipeline<P...>&>(pipeline, std::move(op));
+detail::AsyncCallOf<Op> async_call(const Pipeline<P...>& pipeline, Op op) {
+  return detail::async_run_all<const Pipeline<P...>&>(pipeline, std::move(op));
 }
 template <class... P, detail::AsyncOperation Op>
 detail::AsyncCallOf<Op> async_call(Pipeline<P...>&& pipeline, Op op) {

@@ -61,7 +61,7 @@ class CircuitBreaker {
   }
 
   // Through the breaker, if it admits: see Pipeline::call. A result counts as what the classifier says it is.
-  template <class F>
+  template <class F, bool = detail::kExceptions>
   ResultFor<detail::Returned<F>> call(F&& function) {
     return Pipeline(*this).call(function);
   }

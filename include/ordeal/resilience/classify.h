@@ -158,7 +158,7 @@ class Classifier {
     return changed;
   }
 
-  template <ResultLike R>
+  template <ResultLike R, bool = detail::kExceptions>
   Outcome operator()(const R& result) const {
     return detail::judge([this](const R& judged) { return verdict(judged); }, result);
   }

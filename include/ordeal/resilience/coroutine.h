@@ -51,7 +51,7 @@ T caught(std::exception_ptr& thrown, T otherwise, F&& function) {
 
 }  // namespace detail
 
-template <Clock C, class A, class Classifier>
+template <Clock C, class A, class Classifier, bool = detail::kExceptions>
 class [[nodiscard]] Guarded {
  public:
   Guarded(CircuitBreaker<C>& breaker, A&& awaitable, Classifier classifier)

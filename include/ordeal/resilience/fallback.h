@@ -45,7 +45,7 @@ class Fallback {
   }
 
   // The parts of run(), for who calls the function in another way.
-  template <class R, class Classifier>
+  template <class R, class Classifier, bool = detail::kExceptions>
   static bool is_wanted(const R& result, const Classifier& classifier) {
     Outcome outcome = detail::judge(classifier, result);
     // A refusal is ignored by breakers where it is the caller's own; it wants an answer all the same.

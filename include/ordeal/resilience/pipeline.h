@@ -35,7 +35,8 @@ struct PolicyFacts {
   PolicyKind kind = PolicyKind::kOther;
   std::string text;
   Duration limit = Duration::max();  // kTimeLimit
-  Duration first_delay{0};           // kRetry
+  std::vector<Duration> delays;      // kRetry: nominal
+  bool retries_refused = false;      // kRetry
 };
 
 namespace detail {
@@ -45,9 +46,14 @@ std::vector<std::string> warnings(const std::vector<PolicyFacts>& policies);
 
 template <class P>
 PolicyFacts facts_of(const P& policy) {
-  PolicyFacts facts{P::kKind, policy.describe()};
+  PolicyFacts facts;
+  facts.kind = P::kKind;
+  facts.text = policy.describe();
   if constexpr (P::kKind == PolicyKind::kTimeLimit) facts.limit = policy.limit();
-  if constexpr (P::kKind == PolicyKind::kRetry) facts.first_delay = policy.first_delay();
+  if constexpr (P::kKind == PolicyKind::kRetry) {
+    facts.delays = policy.nominal_delays();
+    facts.retries_refused = policy.retries_refused();
+  }
   return facts;
 }
 
@@ -63,6 +69,27 @@ decltype(auto) invoke(F& function, const Call& call) {
 template <class F>
 using Returned = std::remove_cvref_t<decltype(invoke(std::declval<F&>(), std::declval<const Call&>()))>;
 
+template <class T>
+concept IsFuture = requires(T& t) {
+  t.get();
+  t.wait();
+  t.valid();
+};
+template <class T>
+concept IsAsioAwaitable = requires {
+  typename T::value_type;
+  typename T::executor_type;
+};
+// What has not ended when a function returns it.
+template <class T>
+concept IsPending = IsFuture<T> || IsAsioAwaitable<T> || requires(T& t) {
+  t.await_ready();
+} || requires(T& t) {
+  std::move(t).operator co_await();
+} || requires(T& t) {
+  operator co_await(std::move(t));
+};
+
 template <class R, class F>
 R value_of(F& function, const Call& call) {
   if constexpr (std::is_void_v<Returned<F>>) {
@@ -74,8 +101,10 @@ R value_of(F& function, const Call& call) {
 }
 
 // The innermost step: a plain value becomes an R, and an exception too where an R can hold it.
-template <class R, class F>
+template <class R, class F, bool = kExceptions>
 R finish(F& function, const Call& call) {
+  static_assert(ResultLike<Returned<F>> || !IsPending<Returned<F>>,
+                "it has not ended when it returns: use guarded() or async_call()");
   if constexpr (ResultLike<Returned<F>>) {
     return invoke(function, call);
   } else if constexpr (!std::constructible_from<R, Error>) {
@@ -95,14 +124,24 @@ R finish(F& function, const Call& call) {
 
 }  // namespace detail
 
+template <class... P>
+class Pipeline;
+
 // A policy with another idea of what a failure is: `classifier(result)` gives the Outcome.
 template <class Policy, class Classifier>
 class Judged {
  public:
-  Judged(Policy& policy, Classifier classifier) : policy_(policy), classifier_(std::move(classifier)) {}
+  Judged(Policy& by, Classifier judge) : policy_(by), classifier_(std::move(judge)) {}
   static constexpr PolicyKind kKind = Policy::kKind;
   std::string describe() const { return policy_.describe(); }
-  Duration first_delay() const { return policy_.first_delay(); }  // of a Retry
+  // Of a Retry.
+  std::vector<Duration> nominal_delays() const { return policy_.nominal_delays(); }
+  bool retries_refused() const { return policy_.retries_refused(); }
+  // Through this policy: see Pipeline::call.
+  template <class F, bool = detail::kExceptions>
+  ResultFor<detail::Returned<F>> call(F&& function) {
+    return Pipeline<Judged&>(*this).call(function);
+  }
   template <class R, class Next>
   R run(Call& call, Next&& next) {
     return policy_.template run_judged<R>(call, next, classifier_);
@@ -125,8 +164,8 @@ class Pipeline {
 
   // `Result<T>` of a function that returns a plain T (what it throws is the error's exception), else what the function
   // returns. An exception from a function that returns an expected-like type passes through and counts as a failure.
-  template <class F>
-  ResultFor<detail::Returned<F>> call(F&& function) {
+  template <class F, bool = detail::kExceptions>
+  ResultFor<detail::Returned<F>> call(F&& function) const {
     Call call;
     return step<0, ResultFor<detail::Returned<F>>>(call, function);
   }
@@ -135,11 +174,11 @@ class Pipeline {
   std::string describe() const { return detail::describe(facts()); }
   // A sentence for each order that is known to be wrong. Print them at the start.
   std::vector<std::string> warnings() const { return detail::warnings(facts()); }
-  std::tuple<P...>& policies() { return policies_; }
+  std::tuple<P...>& policies() const { return policies_; }
 
  private:
-  template <size_t I, class R, class F>
-  R step(Call& call, F& function) {
+  template <size_t I, class R, class F, bool = detail::kExceptions>
+  R step(Call& call, F& function) const {
     if constexpr (I == sizeof...(P)) {
       return detail::finish<R>(function, call);
     } else {
@@ -151,7 +190,7 @@ class Pipeline {
                       policies_);
   }
 
-  std::tuple<P...> policies_;
+  mutable std::tuple<P...> policies_;  // they are called through a const pipeline, and thread-safe by themselves
 };
 
 template <class... P>

@@ -101,6 +101,14 @@ concept ResultLike = ResultTraits<R>::kIsResult;
 
 namespace detail {
 
+// The last parameter of each template whose code depends on it (and by its lambdas of what it calls), so that units
+// compiled with and without exceptions keep their own when they are linked into one program.
+#ifdef __cpp_exceptions
+constexpr bool kExceptions = true;
+#else
+constexpr bool kExceptions = false;
+#endif
+
 template <class T>
 struct ResultOf {
   using type = Result<T>;
@@ -134,7 +142,7 @@ inline Outcome outcome_of(const Error& error) {
 }
 
 // A classifier that throws says failure, and the result it was asked about still reaches the caller.
-template <class Classifier, ResultLike R>
+template <class Classifier, ResultLike R, bool = kExceptions>
 Outcome judge(const Classifier& classifier, const R& result) {
 #ifdef __cpp_exceptions
   try {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "ordeal/resilience/pipeline.h"
 #include "ordeal/resilience/random.h"
@@ -44,6 +45,9 @@ std::string check(const RetryOptions& options);
 // Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Never overflows.
 Duration retry_delay(const RetryOptions& options, uint32_t attempt, Duration last, double random);
 
+// The delays between all the attempts without what is random of them (decorrelated: in the middle of it).
+std::vector<Duration> nominal_delays(const RetryOptions& options);
+
 // The tokens of RetryOptions. Thread-safe.
 class RetryBudget {
  public:
@@ -77,7 +81,8 @@ class Retry {
   explicit Retry(RetryOptions options = {}, C clock = {}, Sleep sleep = {});
 
   static constexpr PolicyKind kKind = PolicyKind::kRetry;
-  Duration first_delay() const { return options_.first_delay; }
+  std::vector<Duration> nominal_delays() const { return resilience::nominal_delays(options_); }
+  bool retries_refused() const { return options_.retry_refused; }
   std::string describe() const { return "retry (" + std::to_string(options_.attempts) + " attempts)"; }
   RetryCounts counts() const;
   double budget() const { return budget_.tokens(); }
@@ -96,7 +101,7 @@ class Retry {
   // The two halves of run(), for who waits in another way: begin() once a call, then after each attempt the delay
   // before the next one, or nullopt when `result` stands.
   void begin();
-  template <class R, class Classifier>
+  template <class R, class Classifier, bool = detail::kExceptions>
   std::optional<Duration> next_delay(const R& result, const Call& call, Duration last, const Classifier& classifier);
 
  private:
@@ -158,7 +163,7 @@ void Retry<C, Sleep>::begin() {
 }
 
 template <Clock C, class Sleep>
-template <class R, class Classifier>
+template <class R, class Classifier, bool>
 std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call& call, Duration last,
                                                     const Classifier& classifier) {
   Outcome outcome = detail::judge(classifier, result);
