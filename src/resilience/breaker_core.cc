@@ -195,17 +195,19 @@ Duration BreakerCore::next_open_period() {
   return Duration(static_cast<int64_t>(nanos));
 }
 
-void BreakerCore::settle(TimePoint now) {
+State BreakerCore::due(TimePoint now) const {
   State state = state_of(word());
+  if (now.time_since_epoch().count() < until_.load(std::memory_order_relaxed)) return state;
+  if (state == State::kOpen) return State::kHalfOpen;
+  return state == State::kHalfOpen ? rules().after_probe_wait : state;
+}
+
+void BreakerCore::settle(TimePoint now) {
+  State state = state_of(word()), next = due(now);
   if (state == State::kClosed && (word() & kRamping) && now - since_ >= rules().ramp_up) set_word(state, 0);
-  if (now.time_since_epoch().count() < until_.load(std::memory_order_relaxed)) return;
-  if (state == State::kOpen) {
-    enter(State::kHalfOpen, Event::Cause::kOpenElapsed, now);
-  } else if (state == State::kHalfOpen && rules().after_probe_wait == State::kOpen) {
-    trip(Event::Cause::kProbesUnreported, now);
-  } else if (state == State::kHalfOpen) {
-    enter(State::kClosed, Event::Cause::kProbesUnreported, now);
-  }
+  if (next == state) return;
+  if (next == State::kOpen) return trip(Event::Cause::kProbesUnreported, now);
+  enter(next, state == State::kOpen ? Event::Cause::kOpenElapsed : Event::Cause::kProbesUnreported, now);
 }
 
 bool BreakerCore::move(State to, TimePoint now, std::optional<TimePoint> until) {
@@ -438,8 +440,10 @@ void BreakerCore::record_probe(Outcome outcome, bool slow, TimePoint now) {
     return mark_full();
   }
   count_result(outcome, slow);
-  (is_failure(outcome) ? probes_.failed : probes_.good) += 1;
-  probes_.slow += slow;
+  bool failed = is_failure(outcome);
+  ++(failed ? probes_.failed : probes_.good);
+  ++(failed ? probes_failed_ : probes_succeeded_);
+  if (slow) ++probes_.slow;
   decide_half_open(now);
 }
 
@@ -498,6 +502,7 @@ BreakerSnapshot BreakerCore::snapshot(TimePoint now) const {
   Lock lock(mutex_);
   BreakerSnapshot snapshot;
   snapshot.state = state_of(word());
+  snapshot.due = due(now);
   snapshot.since = since_;
   snapshot.at = now;
   snapshot.generation = word() >> kGenerationShift;
@@ -515,6 +520,8 @@ BreakerSnapshot BreakerCore::snapshot(TimePoint now) const {
   snapshot.ignored = ignored_;
   snapshot.abandoned = abandoned_;
   snapshot.refused_half_open = refused_half_open_;
+  snapshot.probes_succeeded = probes_succeeded_;
+  snapshot.probes_failed = probes_failed_;
   snapshot.late = late_;
   snapshot.listener_errors = listener_errors_;
   snapshot.transitions = transitions_;

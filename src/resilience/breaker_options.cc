@@ -33,7 +33,8 @@ bool has_failure_rate(const CircuitBreakerOptions& options) {
 
 void check_rules(RangeCheck& check, const CircuitBreakerOptions& options) {
   auto percent = [&](const char* option, double value) {
-    check.that(value > 0 && value <= 100, option, RangeCheck::number(value), "above 0 and at most 100");
+    bool any = value == 0 && options.comparison == CircuitBreakerOptions::Comparison::kAbove;
+    check.that((value > 0 || any) && value <= 100, option, RangeCheck::number(value), "above 0 and at most 100");
   };
   percent("failure_percent", options.failure_percent);
   percent("slow_percent", options.slow_percent);

@@ -1,8 +1,8 @@
 #include "ordeal/resilience/metrics.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -23,6 +23,7 @@ enum class Name : uint8_t {
   kLastTransition,
   kCalls,
   kSlow,
+  kProbes,
   kLate,
   kListenerErrors,
   kRetryAttempts,
@@ -38,7 +39,8 @@ enum class Name : uint8_t {
   kIdle,
   kPoolLimit,
   kLeaks,
-  kPoolRefused
+  kPoolRefused,
+  kExceeded
 };
 
 struct Family {
@@ -56,9 +58,10 @@ constexpr Family kFamilies[] = {
      "Calls by what they came to. Abandoned ones (permits dropped without a report) are failures too, if so "
      "configured."},
     {"circuit_breaker_slow_calls_total", Type::kCounter, "Completed calls that took slow_after or longer."},
+    {"circuit_breaker_half_open_probes_total", Type::kCounter, "Results of half-open breakers' probes."},
     {"circuit_breaker_late_results_total", Type::kCounter, "Results that came after their state had ended."},
     {"circuit_breaker_listener_errors_total", Type::kCounter, "Exceptions from on_event."},
-    {"retry_attempts_total", Type::kCounter, "Attempts, first ones and retries."},
+    {"retry_attempts_total", Type::kCounter, "Attempts by their number in the call."},
     {"retry_calls_total", Type::kCounter, "Calls."},
     {"retry_recovered_total", Type::kCounter, "Calls that a retry made good."},
     {"retry_exhausted_total", Type::kCounter, "Calls that failed at every attempt."},
@@ -72,8 +75,9 @@ constexpr Family kFamilies[] = {
     {"pool_limit", Type::kGauge, "Connections at most."},
     {"pool_leaks", Type::kGauge, "Leases that are held for leaked_after or longer."},
     {"pool_refused_total", Type::kCounter, "Leases that did not come free in time."},
+    {"time_limit_exceeded_total", Type::kCounter, "Calls that took longer."},
 };
-static_assert(std::size(kFamilies) == static_cast<size_t>(Name::kPoolRefused) + 1);
+static_assert(std::size(kFamilies) == static_cast<size_t>(Name::kExceeded) + 1);
 
 const Family& family(Name name) { return kFamilies[static_cast<size_t>(name)]; }
 
@@ -85,17 +89,6 @@ void combine(Table& table, Name name, const Labels& labels, double value) {
 }
 
 // ---- Labels ----
-
-bool is_label_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-std::string label_name(std::string name) {
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !is_label_char(c); }, '_');
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) name.insert(name.begin(), '_');
-  return name;
-}
 
 // Well-formed UTF-8 (Unicode, table 3-7): the first byte, the second byte, how many in all. The others are 80 to bf.
 constexpr struct {
@@ -134,13 +127,6 @@ std::string as_utf8(std::string_view text) {
   return valid;
 }
 
-// The same labels are the same name, in whatever order they were given.
-Labels normal(const Labels& labels) {
-  std::map<std::string, std::string> sorted;
-  for (const auto& [name, value] : labels) sorted.emplace(label_name(name), as_utf8(value));
-  return {sorted.begin(), sorted.end()};
-}
-
 // ---- Text ----
 
 std::string escaped(std::string_view text) {
@@ -150,12 +136,6 @@ std::string escaped(std::string_view text) {
     c == '\n' ? result += "\\n" : result += c;
   }
   return result;
-}
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, value == std::floor(value) && std::abs(value) < 1e15 ? "%.0f" : "%.17g", value);
-  return text;
 }
 
 void write_labels(std::string& text, const Labels& labels) {
@@ -176,16 +156,21 @@ double unix_time_of(const BreakerSnapshot& breaker) {
 
 }  // namespace
 
+std::string detail::prometheus_number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  char text[32];
+  return {text, std::to_chars(std::begin(text), std::end(text), value).ptr};
+}
+
 struct Metrics::Entry {
   Source source;
-  std::recursive_mutex polling;  // a listener may end its own registration
-  bool alive = true;
   // Read from the wall clock once a state, so that it does not waver from export to export.
   uint64_t generation = 0;
   double began = 0;
 };
 
-// Locks: an entry's `polling` before the registry's.
+// Under its lock the policies' own are taken, but nothing of the user's is called, except for a clock.
 struct Metrics::Registry {
   std::mutex mutex;
   size_t most_names;
@@ -194,7 +179,6 @@ struct Metrics::Registry {
   Table past;  // counters of policies that have gone
 
   Labels place_for(Kind kind, const Labels& labels);
-  std::vector<std::shared_ptr<Entry>> present();
 };
 
 class Metrics::Reading {
@@ -230,17 +214,13 @@ Labels Metrics::Registry::place_for(Kind kind, const Labels& labels) {
   return other;
 }
 
-std::vector<std::shared_ptr<Metrics::Entry>> Metrics::Registry::present() {
-  std::lock_guard lock(mutex);
-  return entries;
-}
-
 Metrics::Metrics(size_t most_names) : registry_(std::make_shared<Registry>()) { registry_->most_names = most_names; }
 
 Metrics::Registration Metrics::add(Source source) {
   auto entry = std::make_shared<Entry>();
+  for (auto& [name, value] : source.labels) value = as_utf8(value);
   std::lock_guard lock(registry_->mutex);
-  source.labels = registry_->place_for(source.kind, normal(source.labels));
+  source.labels = registry_->place_for(source.kind, source.labels);
   entry->source = std::move(source);
   registry_->entries.push_back(entry);
   return Registration(registry_, std::move(entry));
@@ -259,9 +239,7 @@ void Metrics::Registration::reset() {
   auto registry = std::move(registry_);
   auto entry = std::move(entry_);
   if (entry == nullptr) return;
-  std::lock_guard polling(entry->polling);
   std::lock_guard lock(registry->mutex);
-  entry->alive = false;
   std::erase(registry->entries, entry);
   Reading reading(registry->past, *entry, true);
   entry->source.read(reading);
@@ -270,11 +248,13 @@ void Metrics::Registration::reset() {
 // ---- What each kind says ----
 
 void Metrics::put(Reading& reading, const BreakerSnapshot& breaker) {
-  reading.add(Name::kState, gauge_value(breaker.state));
+  reading.add(Name::kState, gauge_value(breaker.due));
   reading.add(Name::kLastTransition, reading.began(breaker));
   put_transitions(reading, breaker);
   put_calls(reading, breaker);
   reading.add(Name::kSlow, breaker.slow);
+  reading.add(Name::kProbes, breaker.probes_succeeded, {{"result", "success"}});
+  reading.add(Name::kProbes, breaker.probes_failed, {{"result", "failure"}});
   reading.add(Name::kLate, breaker.late);
   reading.add(Name::kListenerErrors, breaker.listener_errors);
 }
@@ -302,8 +282,12 @@ void Metrics::put_calls(Reading& reading, const BreakerSnapshot& breaker) {
   calls("abandoned", breaker.abandoned);
 }
 
-void Metrics::put(Reading& reading, const RetryCounts& counts) {
-  reading.add(Name::kRetryAttempts, counts.calls + counts.retries);
+void Metrics::put(Reading& reading, const RetryCounts& counts, uint32_t attempts) {
+  const size_t last = counts.attempts.size();
+  for (size_t number = 1; number <= std::min<size_t>(attempts, last); ++number) {
+    std::string label = std::to_string(number) + (number == last ? "+" : "");
+    reading.add(Name::kRetryAttempts, counts.attempts[number - 1], {{"attempt", label}});
+  }
   reading.add(Name::kRetryCalls, counts.calls);
   reading.add(Name::kRetryRecovered, counts.recovered);
   reading.add(Name::kRetryExhausted, counts.exhausted);
@@ -323,13 +307,11 @@ void Metrics::put_fallback(Reading& reading, uint64_t succeeded, uint64_t failed
   reading.add(Name::kFallbacks, failed, {{"result", "failure"}});
 }
 
+void Metrics::put_exceeded(Reading& reading, uint64_t exceeded) { reading.add(Name::kExceeded, exceeded); }
+
 // ---- Export ----
 
 std::vector<Metrics::Sample> Metrics::samples() const {
-  for (const auto& entry : registry_->present()) {
-    std::lock_guard polling(entry->polling);
-    if (entry->alive && entry->source.poll) entry->source.poll();
-  }
   std::lock_guard lock(registry_->mutex);
   Table table = registry_->past;
   for (const auto& entry : registry_->entries) {
@@ -356,7 +338,7 @@ std::string Metrics::write_prometheus() const {
     last = sample.name;
     text += name;
     write_labels(text, sample.labels);
-    text += ' ' + number(sample.value) + '\n';
+    text += ' ' + detail::prometheus_number(sample.value) + '\n';
   }
   return text;
 }

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <clocale>
 #include <cmath>
+#include <limits>
 #include <list>
 #include <map>
 #include <thread>
@@ -59,16 +61,41 @@ bulkhead_refused_total{name="b"} 0
 )");
 }
 
+TEST(Metrics, WritesNumbersAsPrometheusReadsThem) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::pair<double, const char*> kNumbers[] = {{0, "0"},
+                                                     {0.1, "0.1"},
+                                                     {1764157200.123, "1764157200.123"},
+                                                     {-2.5, "-2.5"},
+                                                     {1e300, "1e+300"},
+                                                     {kInfinity, "+Inf"},
+                                                     {-kInfinity, "-Inf"},
+                                                     {std::nan(""), "NaN"},
+                                                     {-std::nan(""), "NaN"}};
+  for (const auto& [value, text] : kNumbers) EXPECT_EQ(detail::prometheus_number(value), text);
+}
+
+TEST(Metrics, WritesTheSameInEveryLocale) {
+  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+  bool has_comma = false;
+  for (const char* locale : {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "fr_FR"}) {
+    has_comma = has_comma || std::setlocale(LC_NUMERIC, locale) != nullptr;
+  }
+  std::string half = detail::prometheus_number(0.5);
+  std::setlocale(LC_NUMERIC, before.c_str());
+  EXPECT_EQ(half, "0.5");
+  if (!has_comma) GTEST_SKIP() << "no locale with a decimal comma is installed";
+}
+
 TEST(Metrics, EscapesLabels) {
   Metrics metrics;
-  Retry retry;
-  auto registered = metrics.add(retry, {{"name", "a\"b\\c\nd\xff é"}, {"7 up", "x"}, {"name", "twice"}});
-  EXPECT_EQ(value_of(metrics, R"(retry_calls_total{_7_up="x",name="a\"b\\c\nd? é"})"), 0);
+  Retry retry({.name = "a\"b\\c\nd\xff é"});
+  auto registered = metrics.add(retry);
+  EXPECT_EQ(value_of(metrics, R"(retry_calls_total{name="a\"b\\c\nd? é"})"), 0);
 }
 
 TEST(Metrics, ReplacesWhatIsNotUtf8) {
   Metrics metrics;
-  Retry retry;
   const std::pair<const char*, const char*> kTexts[] = {
       {"\xf0\x9f\x98\x80 \xe2\x82\xac", "\xf0\x9f\x98\x80 \xe2\x82\xac"},
       {"\xc0\xaf", "??"},            // a slash, too long
@@ -77,7 +104,8 @@ TEST(Metrics, ReplacesWhatIsNotUtf8) {
       {"x\xe2\x82", "x??"},          // cut off
       {"\xe2\x82y", "??y"}};
   for (const auto& [given, written] : kTexts) {
-    auto registered = metrics.add(retry, {{"name", given}});
+    Retry retry({.name = given});
+    auto registered = metrics.add(retry);
     EXPECT_EQ(value_of(metrics, std::string("retry_calls_total{name=\"") + written + "\"}"), 0);
   }
 }
@@ -219,29 +247,132 @@ TEST(Metrics, AListenerMayExportAndEndItsRegistration) {
   Breaker breaker(options, clock);
   registered = metrics.add(breaker);
   fail(breaker, 2);
+  EXPECT_EQ(value_of(metrics, state("s")), 1);
   clock.advance(1s);
+  breaker.poll();
   EXPECT_TRUE(std::isnan(value_of(metrics, state("s"))));
-  EXPECT_EQ(breaker.state(), State::kHalfOpen);
   EXPECT_EQ(value_of(metrics, calls("s", "failure")), 2);
+}
+
+// A listener that took a mutex whose owner ends a registration would wait for ever if an export called it.
+TEST(Metrics, AnExportCallsNoListenerAndMovesNoBreaker) {
+  ManualClock clock;
+  int events = 0;
+  auto options = quick("s");
+  options.on_event = [&](const Event&) { ++events; };
+  options.probe_wait = 1s;
+  options.after_probe_wait = State::kClosed;
+  Breaker breaker(options, clock);
+  Metrics metrics;
+  auto registered = metrics.add(breaker);
+  fail(breaker, 2);
+  clock.advance(1s);
+  EXPECT_EQ(value_of(metrics, state("s")), 0.5);
+  EXPECT_EQ(std::pair(breaker.state(), events), std::pair(State::kOpen, 1));
+  auto lost = breaker.try_acquire();
+  EXPECT_EQ(std::pair(breaker.state(), events), std::pair(State::kHalfOpen, 2));
+  clock.advance(1s);
+  EXPECT_EQ(value_of(metrics, state("s")), 0);
+  EXPECT_EQ(std::pair(breaker.state(), events), std::pair(State::kHalfOpen, 2));
+  breaker.force_open();
+  clock.advance(24h);
+  EXPECT_EQ(value_of(metrics, state("s")), 1);
+}
+
+TEST(Metrics, CountsTheProbes) {
+  ManualClock clock;
+  auto options = quick("s");
+  options.probes = 3;
+  Breaker breaker(options, clock);
+  Metrics metrics;
+  auto registered = metrics.add(breaker);
+  auto probes = [&](const std::string& result) {
+    return value_of(metrics,
+                    "circuit_breaker_half_open_probes_total{name=\"s\",service=\"s\",result=\"" + result + "\"}");
+  };
+  fail(breaker, 2);
+  EXPECT_EQ(std::pair(probes("success"), probes("failure")), std::pair(0.0, 0.0));
+  clock.advance(1s);
+  auto late = breaker.try_acquire();
+  breaker.try_acquire().success();
+  breaker.try_acquire().ignore();
+  fail(breaker);
+  late.success();
+  EXPECT_EQ(std::pair(probes("success"), probes("failure")), std::pair(1.0, 1.0));
+  clock.advance(1s);
+  for (int i = 0; i < 3; ++i) breaker.try_acquire().success();
+  breaker.try_acquire().success();
+  EXPECT_EQ(std::pair(probes("success"), probes("failure")), std::pair(4.0, 1.0));
+}
+
+TEST(Metrics, CountsAttemptsByTheirNumber) {
+  Metrics metrics;
+  Retry three({.name = "three", .attempts = 3, .first_delay = 0s});
+  Retry many({.name = "many", .attempts = 12, .first_delay = 0s, .budget_ratio = 0, .budget_per_second = 0});
+  auto first = metrics.add(three), second = metrics.add(many);
+  auto failing = [] { return Result<int>(Error{Error::Kind::kTimeLimit, {}, nullptr}); };
+  auto attempts = [&](const std::string& name, const std::string& attempt) {
+    return value_of(metrics, "retry_attempts_total{name=\"" + name + "\",attempt=\"" + attempt + "\"}");
+  };
+  EXPECT_FALSE(Pipeline(three).call(failing));
+  EXPECT_TRUE(Pipeline(three).call([] { return 1; }));
+  EXPECT_FALSE(Pipeline(many).call(failing));
+  EXPECT_EQ(std::tuple(attempts("three", "1"), attempts("three", "2"), attempts("three", "3")), std::tuple(2, 1, 1));
+  EXPECT_TRUE(std::isnan(attempts("three", "4")));
+  EXPECT_EQ(std::tuple(attempts("many", "1"), attempts("many", "9"), attempts("many", "10+")), std::tuple(1, 1, 3));
+  EXPECT_EQ(std::pair(many.counts().calls, many.counts().retries), std::pair(uint64_t{1}, uint64_t{11}));
+}
+
+TEST(Metrics, CountsWhatATimeLimitMadeAnErrorOf) {
+  ManualClock clock;
+  Metrics metrics;
+  TimeLimit outer(5s, "outer", clock), inner(3s, "inner", clock);
+  Metrics::Registration plain;
+  {
+    TimeLimit gone(1s, clock);
+    plain = metrics.add(gone);
+  }
+  auto first = metrics.add(outer), second = metrics.add(inner);
+  auto exceeded = [&](const std::string& name) {
+    return value_of(metrics, "time_limit_exceeded_total{name=\"" + name + "\"}");
+  };
+  auto spend = [&](Duration time) {
+    return [&clock, time] {
+      clock.advance(time);
+      return 1;
+    };
+  };
+  Pipeline pipeline{outer, TimeLimit(inner)};  // a copy
+  EXPECT_TRUE(pipeline.call(spend(3s)));
+  EXPECT_EQ(std::pair(exceeded("outer"), exceeded("inner")), std::pair(0.0, 0.0));
+  EXPECT_FALSE(pipeline.call(spend(4s)));
+  EXPECT_EQ(std::pair(exceeded("outer"), exceeded("inner")), std::pair(0.0, 1.0));
+  EXPECT_FALSE(pipeline.call(spend(6s)));
+  EXPECT_EQ(std::pair(exceeded("outer"), exceeded("inner")), std::pair(1.0, 2.0));
+  EXPECT_FALSE(Pipeline(TimeLimit(1s, "outermost", clock), inner).call(spend(2s)));
+  EXPECT_EQ(exceeded("inner"), 2);
+  EXPECT_EQ(exceeded("time_limit"), 0);
 }
 
 TEST(Metrics, TellsOfRetriesFallbacksAndPools) {
   Metrics metrics;
   Retry retry({.attempts = 3, .first_delay = 0s, .budget_ratio = 0, .budget_per_second = 1});
   Fallback fallback([] { return 1; });
+  Fallback named([] { return 2; }, "cache");
   Pool<int> pool({.name = "db", .limit = 2}, [] { return std::optional(1); });
-  auto first = metrics.add(retry, {{"name", "r"}});
-  auto second = metrics.add(fallback, "f");
+  auto first = metrics.add(retry);
+  auto second = metrics.add(fallback), also = metrics.add(named);
   auto third = metrics.add(pool);
   auto lease = pool.acquire();
   Pipeline pipeline{fallback, retry};
   auto answer = pipeline.call([] { return Result<int>(Error{Error::Kind::kTimeLimit, {}, nullptr}); });
   EXPECT_EQ(*answer, 1);
-  EXPECT_EQ(value_of(metrics, R"(retry_calls_total{name="r"})"), 1);
-  EXPECT_EQ(value_of(metrics, R"(retry_attempts_total{name="r"})"), 2);
-  EXPECT_EQ(value_of(metrics, R"(retry_budget_exhausted_total{name="r"})"), 1);
-  EXPECT_EQ(value_of(metrics, R"(fallback_calls_total{name="f",result="success"})"), 1);
-  EXPECT_EQ(value_of(metrics, R"(fallback_calls_total{name="f",result="failure"})"), 0);
+  EXPECT_EQ(value_of(metrics, R"(retry_calls_total{name="retry"})"), 1);
+  EXPECT_EQ(value_of(metrics, R"(retry_attempts_total{name="retry",attempt="2"})"), 1);
+  EXPECT_EQ(value_of(metrics, R"(retry_budget_exhausted_total{name="retry"})"), 1);
+  EXPECT_EQ(value_of(metrics, R"(fallback_calls_total{name="fallback",result="success"})"), 1);
+  EXPECT_EQ(value_of(metrics, R"(fallback_calls_total{name="fallback",result="failure"})"), 0);
+  EXPECT_EQ(value_of(metrics, R"(fallback_calls_total{name="cache",result="success"})"), 0);
   EXPECT_EQ(value_of(metrics, R"(pool_leased{name="db"})"), 1);
   EXPECT_EQ(value_of(metrics, R"(pool_limit{name="db"})"), 2);
 }

@@ -247,6 +247,7 @@ asio::awaitable<R, E> async_run(TimeLimit<C>& limit, Call& call, Next next, cons
   auto [order, thrown, waited] =
       co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable_t<E>());
   bool late = (order[0] == 1 && !waited) || SteadyClock::now() > call.deadline;
+  if (late && call.deadline < outer) limit.count();
   call.deadline = outer;
   if (late) co_return ResultTraits<R>::make(Error{Error::Kind::kTimeLimit, {}, nullptr});
   if (thrown) std::rethrow_exception(thrown);

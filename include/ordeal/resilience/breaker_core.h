@@ -25,15 +25,17 @@ struct TransitionCount {
 // Since construction, but for `window` and `failures_in_a_row`.
 struct BreakerSnapshot {
   State state = State::kClosed;
-  TimePoint since;  // when the state began
-  TimePoint at;     // when this was taken
+  State due = State::kClosed;  // what the next admission finds: another one when the state's period is over
+  TimePoint since;             // when the state began
+  TimePoint at;                // when this was taken
   uint64_t generation = 0;
   WindowCounts window;
   uint64_t failures_in_a_row = 0;
   uint64_t succeeded = 0, failed = 0, timed_out = 0, ignored = 0;  // failed includes timed_out
   uint64_t slow = 0;
-  uint64_t abandoned = 0;                       // permits dropped without a report; as options say, also failed
-  uint64_t refused = 0, refused_half_open = 0;  // the second by a half-open or ramping breaker
+  uint64_t abandoned = 0;                            // permits dropped without a report; as options say, also failed
+  uint64_t refused = 0, refused_half_open = 0;       // the second by a half-open or ramping breaker
+  uint64_t probes_succeeded = 0, probes_failed = 0;  // of half-open states
   uint64_t late = 0;  // reports after their state, or their bucket, had ended: they change nothing
   uint64_t listener_errors = 0;
   std::vector<TransitionCount> transitions;
@@ -169,6 +171,7 @@ class BreakerCore {
   uint64_t transition_count() const;
   void enter(State to, Event::Cause cause, TimePoint now, TimePoint until = TimePoint::max());
   void trip(Event::Cause cause, TimePoint now);
+  State due(TimePoint now) const;
   void settle(TimePoint now);
   Admission admit_locked(TimePoint now);
   bool admit_probe(TimePoint now);
@@ -204,9 +207,10 @@ class BreakerCore {
   std::unique_ptr<Ring> ring_;
   TimePoint since_, born_;
   struct {
-    uint32_t out = 0, good = 0, failed = 0, slow = 0;
-    uint32_t done() const { return good + failed; }
-  } probes_;               // of this half-open state
+    uint16_t out = 0, good = 0, failed = 0, slow = 0;  // at most 1000, by the options
+    uint32_t done() const { return uint32_t{good} + failed; }
+  } probes_;  // of this half-open state
+  uint32_t probes_succeeded_ = 0, probes_failed_ = 0;
   uint32_t openings_ = 0;  // without a closing
   bool exceeded_ = false;
   Random random_;

@@ -63,7 +63,7 @@ struct CircuitBreakerOptions {
 
   // It opens when one of these holds. Judged when a failure or a slow call ends, and when the missing minimum is met.
   enum class Comparison : uint8_t { kAtLeast, kAbove };
-  double failure_percent = 50;  // more than 0, to 100
+  double failure_percent = 50;  // more than 0, to 100; 0 with kAbove: any failure
   Comparison comparison = Comparison::kAtLeast;
   double slow_percent = 100;       // more than 0, to 100; of calls that took slow_after or longer
   Duration slow_after{0};          // 0 is off, else 1 µs to 1 day

@@ -99,7 +99,7 @@ class CircuitBreaker {
   // Closed, with an empty window; the totals stay.
   void reset() { core_.reset(clock_.now()); }
 
-  // Makes the transition that is due by now. For who wants the state to move without calls: a timer, an exporter.
+  // Makes the transition that is due by now. For who wants the state to move without calls: a timer.
   void poll() { core_.poll(clock_.now()); }
   State state() const { return BreakerCore::state_of(core_.word()); }
   // How long it will still refuse, at most: until the open period, or the wait for the probes that are out, is over.

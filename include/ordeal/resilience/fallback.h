@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 #include <utility>
 
 #include "ordeal/resilience/pipeline.h"
@@ -17,11 +18,13 @@ namespace ordeal::resilience {
 template <class F>
 class Fallback {
  public:
-  explicit Fallback(F function) : function_(std::move(function)) {}
+  explicit Fallback(F function, std::string name = "fallback")
+      : function_(std::move(function)), name_(std::move(name)) {}
   // For a place in a Pipeline, before it is used.
-  Fallback(Fallback&& other) noexcept : function_(std::move(other.function_)) {}
+  Fallback(Fallback&& other) noexcept : function_(std::move(other.function_)), name_(std::move(other.name_)) {}
 
   static constexpr PolicyKind kKind = PolicyKind::kFallback;
+  const std::string& name() const { return name_; }
   std::string describe() const { return "fallback"; }
   uint64_t succeeded() const { return succeeded_.load(std::memory_order_relaxed); }
   uint64_t failed() const { return failed_.load(std::memory_order_relaxed); }
@@ -79,6 +82,7 @@ class Fallback {
 
  private:
   F function_;
+  std::string name_;  // of its metrics
   std::atomic<uint64_t> succeeded_{0}, failed_{0};
 };
 

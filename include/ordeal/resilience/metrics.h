@@ -10,8 +10,9 @@
 // kind; what comes later is summed as name="other", whose state is the worst. Names are for services and dependencies:
 // none comes from a URL or a host.
 //
-// Thread-safe. An export moves a breaker whose open period has passed, so that an idle one does not look open for ever;
-// its listener is called then, with no lock of Metrics that another export or add() waits for.
+// Thread-safe, and calls no listener: an export moves no breaker. One whose open period is over is exported as
+// half-open, so that an idle one does not look open for ever; the transition is counted when it happens, at the next
+// call.
 #pragma once
 
 #include <functional>
@@ -25,6 +26,7 @@
 #include "ordeal/resilience/fallback.h"
 #include "ordeal/resilience/pool.h"
 #include "ordeal/resilience/retry.h"
+#include "ordeal/resilience/time_limit.h"
 
 namespace ordeal::resilience {
 
@@ -46,12 +48,14 @@ class Metrics {
   template <Clock C>
   Registration add(CircuitBreaker<C>& breaker);
   template <Clock C, class Sleep>
-  Registration add(Retry<C, Sleep>& retry, Labels labels);  // {{"name", "stripe"}}
+  Registration add(Retry<C, Sleep>& retry);
   Registration add(Bulkhead& bulkhead);
   template <class F>
-  Registration add(Fallback<F>& fallback, std::string name);
+  Registration add(Fallback<F>& fallback);
   template <class Connection, Clock C>
   Registration add(Pool<Connection, C>& pool);
+  template <Clock C>
+  Registration add(const TimeLimit<C>& limit);  // and its copies; any of them may end first
 
   // By name, then by labels.
   std::vector<Sample> samples() const;
@@ -63,7 +67,7 @@ class Metrics {
   std::string write_prometheus() const;
 
  private:
-  enum class Kind : uint8_t { kBreaker, kRetry, kBulkhead, kFallback, kPool };
+  enum class Kind : uint8_t { kBreaker, kRetry, kBulkhead, kFallback, kPool, kTimeLimit };
   struct PoolCounts {
     uint64_t leased, idle, limit, leaks, refused;
   };
@@ -72,7 +76,6 @@ class Metrics {
     Kind kind;
     Labels labels;
     std::function<void(Reading&)> read;
-    std::function<void()> poll = {};
   };
   struct Entry;
   struct Registry;
@@ -80,9 +83,10 @@ class Metrics {
   static void put(Reading& reading, const BreakerSnapshot& breaker);
   static void put_transitions(Reading& reading, const BreakerSnapshot& breaker);
   static void put_calls(Reading& reading, const BreakerSnapshot& breaker);
-  static void put(Reading& reading, const RetryCounts& counts);
+  static void put(Reading& reading, const RetryCounts& counts, uint32_t attempts);
   static void put(Reading& reading, const PoolCounts& pool);
   static void put_fallback(Reading& reading, uint64_t succeeded, uint64_t failed);
+  static void put_exceeded(Reading& reading, uint64_t exceeded);
 
   std::shared_ptr<Registry> registry_;
 };
@@ -111,21 +115,20 @@ class [[nodiscard]] Metrics::Registration {
 
 template <Clock C>
 Metrics::Registration Metrics::add(CircuitBreaker<C>& breaker) {
-  return add({Kind::kBreaker,
-              {{"service", breaker.service()}, {"name", breaker.name()}},
-              [&breaker](Reading& reading) { put(reading, breaker.snapshot()); },
-              [&breaker] { breaker.poll(); }});
+  auto read = [&breaker](Reading& reading) { put(reading, breaker.snapshot()); };
+  return add({Kind::kBreaker, {{"name", breaker.name()}, {"service", breaker.service()}}, read});
 }
 
 template <Clock C, class Sleep>
-Metrics::Registration Metrics::add(Retry<C, Sleep>& retry, Labels labels) {
-  return add({Kind::kRetry, std::move(labels), [&retry](Reading& reading) { put(reading, retry.counts()); }});
+Metrics::Registration Metrics::add(Retry<C, Sleep>& retry) {
+  auto read = [&retry](Reading& reading) { put(reading, retry.counts(), retry.attempts()); };
+  return add({Kind::kRetry, {{"name", retry.name()}}, read});
 }
 
 template <class F>
-Metrics::Registration Metrics::add(Fallback<F>& fallback, std::string name) {
+Metrics::Registration Metrics::add(Fallback<F>& fallback) {
   auto read = [&fallback](Reading& reading) { put_fallback(reading, fallback.succeeded(), fallback.failed()); };
-  return add({Kind::kFallback, {{"name", std::move(name)}}, read});
+  return add({Kind::kFallback, {{"name", fallback.name()}}, read});
 }
 
 template <class Connection, Clock C>
@@ -135,5 +138,16 @@ Metrics::Registration Metrics::add(Pool<Connection, C>& pool) {
   };
   return add({Kind::kPool, {{"name", pool.name()}}, read});
 }
+
+template <Clock C>
+Metrics::Registration Metrics::add(const TimeLimit<C>& limit) {
+  auto read = [exceeded = limit.exceeded()](Reading& reading) { put_exceeded(reading, *exceeded); };
+  return add({Kind::kTimeLimit, {{"name", limit.name()}}, read});
+}
+
+namespace detail {
+// As Prometheus reads it, whatever the locale.
+std::string prometheus_number(double value);
+}  // namespace detail
 
 }  // namespace ordeal::resilience

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -25,6 +27,7 @@ enum class Jitter : uint8_t {
 };
 
 struct RetryOptions {
+  std::string name = "retry";                         // of its metrics
   uint32_t attempts = 5;                              // in all, 1 to 100
   Duration first_delay = std::chrono::seconds(1);     // 0 to 1 day
   double growth = 2;                                  // 1 to 10, of each delay to the one before
@@ -68,6 +71,7 @@ struct RetryCounts {
   uint64_t recovered = 0;  // calls that a retry made good
   uint64_t exhausted = 0;  // calls that failed at every attempt
   uint64_t over_budget = 0;
+  std::array<uint64_t, 10> attempts = {};  // the first ones, the second ones…; the last: all from the tenth on
 };
 
 struct ThreadSleep {
@@ -81,6 +85,8 @@ class Retry {
   explicit Retry(RetryOptions options = {}, C clock = {}, Sleep sleep = {});
 
   static constexpr PolicyKind kKind = PolicyKind::kRetry;
+  const std::string& name() const { return options_.name; }
+  uint32_t attempts() const { return options_.attempts; }
   std::vector<Duration> nominal_delays() const { return resilience::nominal_delays(options_); }
   bool retries_refused() const { return options_.retry_refused; }
   std::string describe() const { return "retry (" + std::to_string(options_.attempts) + " attempts)"; }
@@ -112,7 +118,8 @@ class Retry {
   [[no_unique_address]] Sleep sleep_;
   RetryBudget budget_;
   Random random_;
-  std::atomic<uint64_t> calls_{0}, retries_{0}, recovered_{0}, exhausted_{0}, over_budget_{0};
+  std::array<std::atomic<uint64_t>, 10> attempts_ = {};  // as RetryCounts::attempts
+  std::atomic<uint64_t> recovered_{0}, exhausted_{0}, over_budget_{0};
 };
 
 Retry(RetryOptions)->Retry<CoarseClock, ThreadSleep>;
@@ -158,7 +165,7 @@ R Retry<C, Sleep>::run_judged(Call& call, Next&& next, const Classifier& classif
 
 template <Clock C, class Sleep>
 void Retry<C, Sleep>::begin() {
-  calls_.fetch_add(1, std::memory_order_relaxed);
+  attempts_[0].fetch_add(1, std::memory_order_relaxed);
   if (budgeted()) budget_.earn();
 }
 
@@ -190,14 +197,18 @@ std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call&
     over_budget_.fetch_add(1, std::memory_order_relaxed);
     return std::nullopt;
   }
-  retries_.fetch_add(1, std::memory_order_relaxed);
+  attempts_[std::min<size_t>(call.attempt, attempts_.size() - 1)].fetch_add(1, std::memory_order_relaxed);
   return delay;
 }
 
 template <Clock C, class Sleep>
 RetryCounts Retry<C, Sleep>::counts() const {
   auto read = [](const std::atomic<uint64_t>& count) { return count.load(std::memory_order_relaxed); };
-  return {read(calls_), read(retries_), read(recovered_), read(exhausted_), read(over_budget_)};
+  RetryCounts counts{0, 0, read(recovered_), read(exhausted_), read(over_budget_)};
+  std::transform(attempts_.begin(), attempts_.end(), counts.attempts.begin(), read);
+  counts.calls = counts.attempts[0];
+  counts.retries = std::accumulate(counts.attempts.begin() + 1, counts.attempts.end(), uint64_t{0});
+  return counts;
 }
 
 }  // namespace ordeal::resilience
