@@ -75,7 +75,7 @@ constexpr Family kFamilies[] = {
     {"pool_limit", Type::kGauge, "Connections at most."},
     {"pool_leaks", Type::kGauge, "Leases that are held for leaked_after or longer."},
     {"pool_refused_total", Type::kCounter, "Leases that did not come free in time."},
-    {"time_limit_exceeded_total", Type::kCounter, "Calls that took longer."},
+    {"time_limit_exceeded_total", Type::kCounter, "Calls that the limit made errors of."},
 };
 static_assert(std::size(kFamilies) == static_cast<size_t>(Name::kExceeded) + 1);
 

@@ -178,6 +178,18 @@ TEST_F(AsyncCall, EachAttemptHasItsOwnTimeLimit) {
   EXPECT_EQ(breaker_.snapshot().timed_out, 2u);
 }
 
+TEST_F(AsyncCall, ALimitCountsWhatItCancelsItself) {
+  TimeLimit limit(10ms), inner(10s);
+  Pipeline pipeline{limit, inner};
+  auto result = run(async_call(pipeline, []() -> awaitable<int> {
+    co_await sleep_for(10s);
+    co_return 1;
+  }));
+  EXPECT_EQ(result.error().kind, Error::Kind::kTimeLimit);
+  EXPECT_EQ(limit.exceeded()->load(), 1u);
+  EXPECT_EQ(inner.exceeded()->load(), 0u);
+}
+
 TEST_F(AsyncCall, ALimitFurtherOutIsATimeOutForTheBreakerWithin) {
   Retry retry(steady_retry(5, 1ms));
   Pipeline pipeline{TimeLimit(15ms), retry, breaker_};

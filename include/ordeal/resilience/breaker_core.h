@@ -209,9 +209,9 @@ class BreakerCore {
   struct {
     uint16_t out = 0, good = 0, failed = 0, slow = 0;  // at most 1000, by the options
     uint32_t done() const { return uint32_t{good} + failed; }
-  } probes_;  // of this half-open state
-  uint32_t probes_succeeded_ = 0, probes_failed_ = 0;
-  uint32_t openings_ = 0;  // without a closing
+  } probes_;                                           // of this half-open state
+  uint32_t probes_succeeded_ = 0, probes_failed_ = 0;  // 64 bits would cost a cache line more
+  uint32_t openings_ = 0;                              // without a closing
   bool exceeded_ = false;
   Random random_;
   uint64_t timed_out_ = 0, ignored_ = 0, abandoned_ = 0;
