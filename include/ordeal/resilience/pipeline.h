@@ -164,6 +164,7 @@ class Pipeline {
 
   // `Result<T>` of a function that returns a plain T (what it throws is the error's exception), else what the function
   // returns. An exception from a function that returns an expected-like type passes through and counts as a failure.
+  // What is not over then, a future or an awaitable, does not compile.
   template <class F, bool = detail::kExceptions>
   ResultFor<detail::Returned<F>> call(F&& function) const {
     Call call;
