@@ -45,10 +45,10 @@ std::vector<std::string> half_filled_windows(const Experiment& experiment) {
     auto query = promql::parse(expectation.query);
     Nanos window = query ? longest_window(**query) : Nanos(0);
     if (window > experiment.baseline)
-      all.push_back(fmt::format("\"{}\" looks back over {}, and the baseline of {} fills only a part of that: give "
-                                "`baseline: {}`, or a shorter window",
-                                expectation.name, format_duration(window), format_duration(experiment.baseline),
-                                format_duration(window)));
+      all.push_back(fmt::format(
+          "\"{}\" looks back over {}, and the baseline of {} fills only a part of that: give "
+          "`baseline: {}`, or a shorter window",
+          expectation.name, format_duration(window), format_duration(experiment.baseline), format_duration(window)));
   }
   return all;
 }

@@ -40,8 +40,11 @@ void check_rules(RangeCheck& check, const CircuitBreakerOptions& options) {
   percent("slow_percent", options.slow_percent);
   if (options.slow_after != Duration::zero())
     check.within("slow_after", options.slow_after, kMicro, kDay, "0, or between 1 us and 1 day");
-  check.within("minimum_calls", static_cast<double>(options.minimum_calls), 0, 1e9, "at most 1000000000, or it could never trip")
-      .within("failures_in_a_row", static_cast<double>(options.failures_in_a_row), 0, 1e9, "at most 1000000000, or it could never trip");
+  check
+      .within("minimum_calls", static_cast<double>(options.minimum_calls), 0, 1e9,
+              "at most 1000000000, or it could never trip")
+      .within("failures_in_a_row", static_cast<double>(options.failures_in_a_row), 0, 1e9,
+              "at most 1000000000, or it could never trip");
   if (options.kind == CircuitBreakerOptions::Window::kCalls)
     check.within("minimum_calls", static_cast<double>(options.minimum_calls), 0, options.last_calls,
                  "at most last_calls, or it could never trip");

@@ -4,9 +4,9 @@
 
 #include <cmath>
 #include <functional>
+#include <set>
 #include <stdexcept>
 #include <tl/expected.hpp>
-#include <set>
 #include <vector>
 
 #include "ordeal/resilience/bulkhead.h"

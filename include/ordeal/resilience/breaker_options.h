@@ -41,7 +41,7 @@ struct Event {
   Kind kind = Kind::kTransition;
   State from = State::kClosed, to = State::kClosed;
   Cause cause = Cause::kByHand;
-  uint64_t number = 0;  // of the transition: 1, 2, 3…; listeners on two threads may be called out of order
+  uint64_t number = 0;      // of the transition: 1, 2, 3…; listeners on two threads may be called out of order
   uint64_t generation = 0;  // of the permits from here on
   TimePoint at;
   WindowCounts window;  // at that instant

@@ -27,11 +27,12 @@ enum class Jitter : uint8_t {
 };
 
 struct RetryOptions {
-  std::string name = "retry";                         // of its metrics
-  uint32_t attempts = 5;                              // in all, 1 to 100
-  Duration first_delay = std::chrono::seconds(1);     // 0 to 1 day
-  double growth = 2;                                  // 1 to 10, of each delay to the one before
-  Duration longest_delay = std::chrono::seconds(30);  // at least first_delay, to 1 day; who asks for more is not retried
+  std::string name = "retry";                      // of its metrics
+  uint32_t attempts = 5;                           // in all, 1 to 100
+  Duration first_delay = std::chrono::seconds(1);  // 0 to 1 day
+  double growth = 2;                               // 1 to 10, of each delay to the one before
+  Duration longest_delay =
+      std::chrono::seconds(30);  // at least first_delay, to 1 day; who asks for more is not retried
   Jitter jitter = Jitter::kFull;
   bool retry_refused = false;  // then not before Refusal::retry_after, however long that is
 
