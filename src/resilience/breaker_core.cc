@@ -335,12 +335,13 @@ bool BreakerCore::admit_ramping(TimePoint now) {
   return random_.next() < std::ldexp(1.0, static_cast<int>(quarters) - 4);
 }
 
+uint32_t BreakerCore::successes_needed() const { return rules().successes > 0 ? rules().successes : rules().probes; }
+
 void BreakerCore::mark_full() {
   uint32_t done = probes_.done();
-  uint32_t needed = rules().successes > 0 ? rules().successes : rules().probes;
   bool rate = rules().half_open_rule == Options::HalfOpenRule::kRate;
-  bool full =
-      rate ? probes_.out + done >= rules().probes : probes_.out >= rules().probes || probes_.out + done >= needed;
+  bool full = rate ? probes_.out + done >= rules().probes
+                   : probes_.out >= rules().probes || probes_.out + done >= successes_needed();
   set_word(State::kHalfOpen, full ? kFull : 0);
 }
 
@@ -461,8 +462,7 @@ std::optional<bool> BreakerCore::verdict_of_probes() const {
     return !broken_rate(results, 0).has_value();
   }
   if (probes_.failed > 0 || probes_.slow > 0) return false;
-  uint32_t needed = rules().successes > 0 ? rules().successes : rules().probes;
-  return probes_.good >= needed ? std::optional(true) : std::nullopt;
+  return probes_.good >= successes_needed() ? std::optional(true) : std::nullopt;
 }
 
 // ---- Options and numbers ----
@@ -508,13 +508,13 @@ BreakerSnapshot BreakerCore::snapshot(TimePoint now) const {
   snapshot.generation = word() >> kGenerationShift;
   snapshot.window = window_at(now);
   snapshot.failures_in_a_row = attention_.load() & ~kShort;
+  WindowCounts ended = totals();
+  snapshot.succeeded = ended.succeeded;
+  snapshot.failed = ended.failed;
+  snapshot.slow = ended.slow;
   for (uint32_t i = 0; i < shard_count_; ++i) {
-    const detail::Shard& shard = shards_[i];
-    snapshot.succeeded += shard.succeeded.load(std::memory_order_relaxed);
-    snapshot.failed += shard.failed.load(std::memory_order_relaxed);
-    snapshot.slow += shard.slow.load(std::memory_order_relaxed);
-    snapshot.refused += shard.refused_by_owner.load(std::memory_order_relaxed);
-    snapshot.refused += shard.refused_by_others.load(std::memory_order_relaxed);
+    snapshot.refused += shards_[i].refused_by_owner.load(std::memory_order_relaxed);
+    snapshot.refused += shards_[i].refused_by_others.load(std::memory_order_relaxed);
   }
   snapshot.timed_out = timed_out_;
   snapshot.ignored = ignored_;

@@ -184,6 +184,7 @@ class BreakerCore {
   void record_probe(Outcome outcome, bool slow, TimePoint now);
   std::optional<bool> verdict_of_probes() const;
   void decide_half_open(TimePoint now);
+  uint32_t successes_needed() const;
   void mark_full();
   Duration next_open_period();
 

@@ -31,8 +31,8 @@ struct RetryOptions {
   uint32_t attempts = 5;                           // in all, 1 to 100
   Duration first_delay = std::chrono::seconds(1);  // 0 to 1 day
   double growth = 2;                               // 1 to 10, of each delay to the one before
-  Duration longest_delay =
-      std::chrono::seconds(30);  // at least first_delay, to 1 day; who asks for more is not retried
+  // At least first_delay, to 1 day; who asks for more is not retried.
+  Duration longest_delay = std::chrono::seconds(30);
   Jitter jitter = Jitter::kFull;
   bool retry_refused = false;  // then not before Refusal::retry_after, however long that is
 
