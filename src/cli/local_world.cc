@@ -141,7 +141,7 @@ void LocalWorld::collect_signals() {
 }
 
 void LocalWorld::perform(const engine::Action& action) {
-  if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation);
+  if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation, look->since);
   if (auto* act = std::get_if<engine::Act>(&action)) {
     failpoint("engine.before_action");
     rollback_->act(act->why);

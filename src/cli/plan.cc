@@ -4,6 +4,7 @@
 #include "analysis/trigger_design.h"
 #include "base/duration.h"
 #include "cli/commands.h"
+#include "cli/evidence_plan.h"
 #include "cli/prepare.h"
 #include "rollback/rollback.h"
 #include "watch/source_watcher.h"
@@ -33,13 +34,22 @@ void print_steps(const Victim& victim, const VictimPlan& plan) {
   }
 }
 
-void print_expectation(const Experiment& experiment, const Expectation& expectation) {
+// What will prove that it held, or why nothing can.
+void print_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
+  EvidencePlan evidence = plan_evidence(experiment, expectation, sample_every);
+  if (expectation.when.count(When::kDuring)) fmt::print("  evidence is {}\n", evidence.text);
+  if (expectation.when == std::set{When::kAfter})
+    fmt::print("  evidence is a reading of data from after the attack alone\n");
+}
+
+void print_expectation(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
   fmt::print("Expect      {}: {}{}\n", expectation.name, expectation.condition,
              expectation.halt ? ", a breach halts" : "");
   analysis::TriggerDesign design = analysis::design_trigger(expectation);
   using Kind = analysis::TriggerDesign::Kind;
   if (design.kind == Kind::kExpression) fmt::print("  judged by the query as written ({})\n", design.text);
   if (design.kind == Kind::kGauge) fmt::print("  judged by the query as written: {}\n", design.text);
+  print_evidence(experiment, expectation, sample_every);
   std::string from = watch::counted_from(expectation, experiment.sources);
   if (design.kind == Kind::kCounts && from.empty())
     fmt::print("  judged by the query as written (a counter without a name cannot be asked for)\n");
@@ -72,12 +82,13 @@ void print_text(const Prepared& prepared) {
   for (const Refusal& refusal : selection.refused) fmt::print("  not {}: {}\n", refusal.victim, refusal.rule);
   if (prepared.broken_cap) fmt::print("Refused     {}\n", *prepared.broken_cap);
   if (prepared.source_refusal) fmt::print("Refused     {}\n", prepared.source_refusal->message());
+  if (prepared.evidence_refusal) fmt::print("Refused     {}\n", prepared.evidence_refusal->message());
   for (const BudgetCheck& check : prepared.budgets) fmt::print("Budget      {}\n", in_words(check));
   if (prepared.budget_refusal) fmt::print("Refused     {}\n", prepared.budget_refusal->message());
   for (const packets::Exemption& e : prepared.exemptions)
     fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
                e.remote, e.remote_port);
-  for (const Expectation& e : experiment.expect) print_expectation(experiment, e);
+  for (const Expectation& e : experiment.expect) print_expectation(experiment, e, prepared.sample_every);
   if (experiment.rollback) print_rollback(*experiment.rollback);
   if (prepared.rollback_refusal) fmt::print("Refused     {}\n", prepared.rollback_refusal->message());
   for (const std::string& note : prepared.notes) fmt::print("Note        {}\n", note);
@@ -116,6 +127,9 @@ json::Value to_json(const Prepared& prepared) {
     return error ? json::Value(error->message()) : json::Value(nullptr);
   };
   const Experiment& experiment = prepared.experiment;
+  auto evidence = [&](const Expectation& e) {
+    return json::Object{{"expectation", e.name}, {"text", plan_evidence(experiment, e, prepared.sample_every).text}};
+  };
   auto rollback = experiment.rollback.value_or(std::vector<RollbackAction>{});
   return json::Object{{"experiment", ordeal::to_json(experiment)},
                       {"candidates", prepared.selection.candidates},
@@ -126,6 +140,8 @@ json::Value to_json(const Prepared& prepared) {
                       {"budgets", array_of(prepared.budgets, [](const BudgetCheck& check) { return to_json(check); })},
                       {"budget_refused", refusal(prepared.budget_refusal)},
                       {"source_refused", refusal(prepared.source_refusal)},
+                      {"evidence", array_of(experiment.expect, evidence)},
+                      {"evidence_refused", refusal(prepared.evidence_refusal)},
                       {"rollback", array_of(rollback, rollback::describe)},
                       {"rollback_refused", refusal(prepared.rollback_refusal)},
                       {"notes", array_of(prepared.notes, text)},
@@ -134,7 +150,8 @@ json::Value to_json(const Prepared& prepared) {
 
 ExitCode worst_of(const Prepared& prepared) {
   ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
-  for (const auto& refusal : {prepared.source_refusal, prepared.budget_refusal, prepared.rollback_refusal})
+  for (const auto& refusal :
+       {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
     if (refusal) code = stronger(code, exit_code_of(*refusal));
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "cli/argo_expect.h"
+#include "cli/evidence_plan.h"
 #include "cli/exemptions.h"
 #include "cli/watching.h"
 #include "guard/policy_file.h"
@@ -79,6 +80,7 @@ Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
 
 Result<> check_expectations(const Experiment& experiment) {
   for (const Expectation& expectation : experiment.expect) TRY_VOID(analysis::Judge::create(expectation));
+  TRY_VOID(check_lasting(experiment));
   return check_queries(experiment);
 }
 
@@ -146,6 +148,22 @@ void check_rollback(Prepared& prepared) {
   for (std::string& warning : sendable->warnings) prepared.warnings.push_back(std::move(warning));
 }
 
+// Whether the source answers, and whether what it gives can ever prove anything.
+void check_watching(Prepared& prepared) {
+  auto source = check_source(prepared.experiment);
+  if (!source) prepared.source_refusal = source.error();
+  prepared.sample_every = prepared.experiment.sources.interval;
+  if (source && !source->warning.empty()) prepared.warnings.push_back(source->warning);
+  if (source) prepared.sample_every = std::max(prepared.sample_every, source->slowest);
+  // A slow job may not be the one that the query reads: what is refused is certain.
+  Nanos at_least = source ? source->fastest : Nanos(0);
+  if (prepared.experiment.sources.prometheus.empty()) at_least = prepared.experiment.sources.interval;
+  for (const Expectation& expectation : prepared.experiment.expect) {
+    auto refusal = plan_evidence(prepared.experiment, expectation, at_least).refusal;
+    if (refusal && !prepared.evidence_refusal) prepared.evidence_refusal = std::move(refusal);
+  }
+}
+
 }  // namespace
 
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
@@ -178,9 +196,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
   check_rollback(prepared);
-  auto source = check_source(prepared.experiment);
-  if (!source) prepared.source_refusal = source.error();
-  if (source && !source->empty()) prepared.warnings.push_back(*source);
+  check_watching(prepared);
   TRY_VOID(weigh_budget(prepared));
   return prepared;
 }

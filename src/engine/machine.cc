@@ -20,7 +20,7 @@ constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
 }  // namespace
 
 Actions Machine::start(BootTime now) {
-  now_ = now;
+  now_ = watching_since_ = now;
   for (LookState& look : looks_) look.waiting_since = now;
   note("run", describe_run(setup_));
   for (const std::string& warning : setup_.warnings) note("note", {{"level", "warning"}, {"text", warning}});
@@ -43,6 +43,8 @@ void Machine::enter(Phase phase, const std::string& why) {
     look.holds_since.reset();
     look.breach_told = false;
   }
+  // What is violated when the fault is taken off is judged to its end.
+  if (phase == Phase::kRevert) return;
   for (analysis::Judge& judge : setup_.judges) judge.reset();
 }
 
@@ -68,6 +70,10 @@ void Machine::tick_before() {
   if (in_phase() < setup_.experiment.baseline) return;
   for (size_t i = 0; i < looks_.size(); ++i)
     if (counts_in_phase(i) && !looks_[i].holds_since) return;
+  if (auto unknown = unknown_series()) {
+    verdict_ = std::move(unknown);
+    return finish();
+  }
   enter(Phase::kInject, "");
   arm_triggers();
   for (size_t i = 0; i < impacts_.size(); ++i) {
@@ -102,26 +108,41 @@ void Machine::tick_revert() {
 void Machine::tick_after() {
   if (acting_) return;
   if (over()) return finish();
-  bool recovered = true;
+  bool holding = true, recovered = true, proven = true;
   for (size_t i = 0; i < looks_.size(); ++i) {
-    auto& since = looks_[i].holds_since;
-    if (counts_in_phase(i) && (!since || now_ - *since < kRecoveredFor)) recovered = false;
+    if (!counts_in_phase(i)) continue;
+    const auto& since = looks_[i].holds_since;
+    holding = holding && since;
+    recovered = recovered && since && now_ - *since >= kRecoveredFor;
+    proven = proven && proven_after(i);
   }
-  if (recovered) return finish();
-  if (in_phase() < setup_.experiment.recovery) return;
+  // A run that failed has nothing left to prove. One that holds so far waits for a source that is slow.
+  if (recovered && (proven || verdict_)) return finish();
+  bool waits = holding && !verdict_;
+  Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
+  if (in_phase() < at_most) return;
   for (size_t i = 0; i < looks_.size(); ++i)
-    if (counts_in_phase(i) && !looks_[i].holds_since)
-      fail_with(Outcome::kDeviated,
-                fmt::format("\"{}\" did not hold again within {} after the attack", setup_.judges[i].expectation().name,
-                            format_duration(setup_.experiment.recovery)),
-                "the fault is off; look why the system does not come back");
+    if (counts_in_phase(i) && !looks_[i].holds_since) not_recovered(i);
   finish();
+}
+
+void Machine::not_recovered(size_t index) {
+  const std::string& name = setup_.judges[index].expectation().name;
+  const std::string& lack = looks_[index].lack;
+  if (!lack.empty())
+    return fail_with(Outcome::kInconclusive,
+                     fmt::format("\"{}\" could not be watched after the attack: {}", name, lack), kOwnLack);
+  fail_with(Outcome::kDeviated,
+            fmt::format("\"{}\" did not hold again within {} after the attack", name,
+                        format_duration(setup_.experiment.recovery)),
+            "the fault is off; look why the system does not come back");
 }
 
 void Machine::on(const Applied& event) {
   Impact& impact = impacts_.at(event.impact);
   if (impact.state != ImpactState::kAsked) return;
   impact.state = ImpactState::kInForce;
+  impact.applied = event.at;
   json::Array steps;
   for (const Step& step : event.steps) steps.push_back(to_json(step));
   note("inject",
@@ -182,6 +203,7 @@ void Machine::on(const Reverted& event) {
   if (impact.state == ImpactState::kEnded) return;
   impact.state = ImpactState::kEnded;
   impact.proof = event.proof;
+  impact.reverted = event.reverted;
   const std::string& victim = setup_.victims[event.impact].name;
   note("reverted", {{"impact", event.impact},
                     {"victim", victim},
@@ -256,8 +278,11 @@ void Machine::begin_revert(const std::string& why) {
 }
 
 void Machine::after_all_reverted() {
+  judge_counts();
   begin_rollback();
   if (over() && !acting_) return finish();
+  after_begin_ = now_;
+  for (LookState& look : looks_) look.after.counted.restart();
   enter(Phase::kAfter, "");
 }
 

@@ -33,8 +33,14 @@ struct Drive {
     for (int i = 0; i < count && !machine.finished(); ++i) {
       now += 200ms;
       feed(Tick{});
-      if (answers) feed(Seen{0, {Observation::Kind::kValues, true, {{"", value}}, "", 1ms}});
+      if (answers) feed(Seen{0, seen_now(value)});
     }
+  }
+  // Of data that was taken just now.
+  Observation seen_now(double number) const {
+    Observation seen{Observation::Kind::kValues, true, {{"", number}}, "", 1ms};
+    seen.taken = DataTimes{now, now, now, now};
+    return seen;
   }
   void until(Phase phase) {
     for (int i = 0; i < 500 && machine.phase() != phase && !machine.finished(); ++i) ticks(1);
@@ -215,8 +221,10 @@ struct CountingDrive : Drive {
       counts.groups[0].bad += bad;
       counts.groups[0].total += 40;
       counts.read_until_ms += 200;
-      Observation seen{Observation::Kind::kValues, true, {{"", 0.001}}, "", 1ms};
+      Observation seen = seen_now(0.001);
+      seen.taken->back_to -= 1min;
       seen.counts = counts;
+      seen.counts->read_since = now;
       feed(Seen{0, seen});
     }
   }

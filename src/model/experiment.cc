@@ -140,7 +140,7 @@ Result<std::set<When>> decode_when(const Reader& reader) {
 }
 
 Result<Expectation> decode_expectation(const Reader& reader) {
-  TRY_VOID(reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast"}));
+  TRY_VOID(reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast", "expect_series"}));
   Expectation expectation;
   auto query = TRY(reader.find("query"));
   auto probe = TRY(reader.find("probe"));
@@ -161,6 +161,7 @@ Result<Expectation> decode_expectation(const Reader& reader) {
   }
   if (auto field = TRY(reader.find("for"))) expectation.for_ = TRY(field->duration(1s));
   if (auto field = TRY(reader.find("fast"))) expectation.fast = TRY(field->boolean());
+  if (auto field = TRY(reader.find("expect_series"))) expectation.expect_series = TRY(field->boolean());
   return expectation;
 }
 

@@ -98,7 +98,8 @@ class SimulatedRun {
     EXPECT_TRUE(weather_.proven) << "held without proof";
     EXPECT_EQ(hit_.size(), victims_.size()) << "held although a victim was not hit";
     EXPECT_FALSE(broke_ && (all_needed_ || victims_.size() == 1)) << "held although a fault broke";
-    EXPECT_TRUE(good_look_during_) << "held although nothing was seen";
+    EXPECT_TRUE(good_look_during_) << "held although nothing was seen while the fault was in force";
+    EXPECT_TRUE(good_look_after_) << "held although nothing was seen afterwards";
     EXPECT_FALSE(breach_seen_during_) << "held although a breach was seen";
   }
   std::string outcome() const { return verdict_ ? to_text(verdict_->outcome) : "crashed"; }
@@ -176,15 +177,33 @@ class SimulatedRun {
     looking_ = true;
     if (random_.uniform() < weather_.dead_look) return;  // a source that never answers again
     Nanos late = weather_.slow_look > Nanos(0) ? Nanos(random_.below(weather_.slow_look.count())) : 1ms;
-    at(now_ + late, [this, action] { answer(action.expectation); });
+    at(now_ + late, [this, action, asked = now_] { answer(action.expectation, asked); });
   }
-  void answer(size_t expectation) {
+  // Of data that was taken at some time between the question and the answer, over a window that may be longer; and
+  // some of it nobody knows the age of, or is not whole.
+  void answer(size_t expectation, BootTime asked) {
     looking_ = false;
     bool breached = weather_.breach_from && now_ >= *weather_.breach_from;
-    bool during = machine_.phase() == Phase::kDuring && engine_alive_;
-    (breached ? breach_seen_during_ : good_look_during_) |= during;
     Observation observation{Observation::Kind::kValues, true, {{"", breached ? 0.5 : 0.001}}, "", 1ms};
+    BootTime until = now_ - Nanos(random_.below(static_cast<uint64_t>((now_ - asked).count()) + 1));
+    BootTime from = random_.below(4) ? asked : asked - Nanos(random_.below(3'000'000'000));
+    BootTime back_to = random_.below(2) ? from : from - Nanos(random_.below(3'000'000'000));
+    if (random_.below(10)) observation.taken = DataTimes{from, until, until, back_to};
+    if (random_.below(10) == 0) observation.doubt = "a line of the page was dropped";
+    breach_seen_during_ |= breached && machine_.phase() == Phase::kDuring && engine_alive_;
+    if (!breached && observation.taken && observation.doubt.empty()) {
+      good_look_during_ |= in_force_between(from, until) && in_force_between(back_to, until);
+      good_look_after_ |= back_to >= ended_ && !hit_.empty() && in_force_.empty();
+    }
     feed(engine::Seen{expectation, observation});
+  }
+  bool in_force_between(BootTime from, BootTime until) const {
+    size_t least = 0;
+    for (const auto& [time, count] : forces_) {
+      if (time >= until && time > from) break;
+      least = time <= from ? count : std::min(least, count);
+    }
+    return least >= std::max<size_t>(1, all_needed_ ? victims_.size() : (victims_.size() + 1) / 2);
   }
   void perform(const engine::Inject& action) {
     send([this, action] { apply(action.impact); });
@@ -308,6 +327,8 @@ class SimulatedRun {
   }
 
   void check_in_force() {
+    if (forces_.empty() || forces_.back().second != in_force_.size()) forces_.emplace_back(now_, in_force_.size());
+    if (!in_force_.empty()) ended_ = now_;
     for (const auto& [impact, state] : in_force_) {
       ASSERT_FALSE(judge(policy_, victims_.at(impact))) << "a protected victim was hit";
       ASSERT_EQ(claims_.at(state.claim), number_) << "two runs on one resource";
@@ -335,7 +356,9 @@ class SimulatedRun {
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
   bool acting_ = false, told_unclean_ = false;
   size_t acted_ = 0, acted_at_the_end_ = 0;
-  bool good_look_during_ = false, breach_seen_during_ = false, broke_ = false;
+  bool good_look_during_ = false, good_look_after_ = false, breach_seen_during_ = false, broke_ = false;
+  std::vector<std::pair<BootTime, size_t>> forces_;  // how many were hit, from when on
+  BootTime ended_{};                                 // until when at least one was
   std::map<int, InForce> in_force_;
   std::map<int, engine::Event> answered_;
   std::set<int> hit_;

@@ -1,0 +1,45 @@
+// RunEvents: where the events of a run go: its record, whoever watches it, Ordeal's own metrics, the reports. The
+// verdict is held back until all is done and the exit code is known, so that the last event says what the process ends
+// with; what fails after that makes another verdict event, which corrects the first.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/progress.h"
+#include "report/run_metrics.h"
+#include "store/store.h"
+
+namespace ordeal::cli {
+
+class RunEvents {
+ public:
+  // All must outlive this.
+  RunEvents(store::Store& store, Progress& progress, report::RunMetrics& metrics, std::string run, WallOffset offset)
+      : store_(store), progress_(progress), metrics_(metrics), run_(std::move(run)), offset_(offset) {}
+
+  void take(const RunEvent& event);
+  // Tells, records and reports the verdict; gives the one that counts.
+  Verdict close(Verdict verdict, const std::vector<std::string>& reports);
+  // Whether any came since the last call.
+  bool take_fresh() { return std::exchange(fresh_, false); }
+
+ private:
+  void publish(const RunEvent& event);
+  void tell(const Verdict& verdict);
+  Verdict settle(Verdict verdict, const Result<>& done);
+
+  store::Store& store_;
+  Progress& progress_;
+  report::RunMetrics& metrics_;
+  std::string run_;
+  WallOffset offset_;
+  std::vector<RunEvent> events_;
+  bool fresh_ = false;
+};
+
+// What a run ends with that failed before or after its attack.
+Verdict verdict_of(const Error& error);
+
+}  // namespace ordeal::cli
