@@ -31,6 +31,7 @@ void print_full(const AttackInfo& info) {
   for (const std::string& mechanism : info.mechanisms) fmt::print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) fmt::print("Needs     {}\n", capability);
   for (const std::string& limit : info.limits) fmt::print("Limit     {}\n", limit);
+  fmt::print("Frozen    while somebody holds Ordeal's own cgroup frozen: {}\n", info.when_frozen);
   fmt::print("\nExample, a whole experiment (`ordeal plan FILE` shows what it would do)\n");
   for (std::string_view line : split_words(info.example, "\n")) fmt::print("  {}\n", line);
 }
@@ -70,6 +71,7 @@ json::Value to_json(const AttackInfo& info) {
                       {"capabilities", texts(info.capabilities)},
                       {"proof", info.proof},
                       {"limits", texts(info.limits)},
+                      {"when_frozen", info.when_frozen},
                       {"lead_in", info.lead_in.empty() ? json::Value() : json::Value(info.lead_in)},
                       {"arguments", std::move(arguments)},
                       {"example", info.example}};

@@ -75,6 +75,8 @@ void print_text(const Prepared& prepared) {
   fmt::print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) fmt::print("Hypothesis  {}\n", experiment.hypothesis);
   print_attack(prepared);
+  fmt::print("If frozen   {} (should somebody freeze Ordeal's own cgroup meanwhile)\n",
+             prepared.fault->info().when_frozen);
   fmt::print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = prepared.selection;
   fmt::print("Victims     {} of {} candidates\n", selection.chosen.size(), selection.candidates);
@@ -132,6 +134,7 @@ json::Value to_json(const Prepared& prepared) {
   };
   auto rollback = experiment.rollback.value_or(std::vector<RollbackAction>{});
   return json::Object{{"experiment", ordeal::to_json(experiment)},
+                      {"when_frozen", prepared.fault->info().when_frozen},
                       {"candidates", prepared.selection.candidates},
                       {"victims", victims_json(prepared)},
                       {"refused", array_of(prepared.selection.refused, rule)},

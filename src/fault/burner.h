@@ -31,6 +31,7 @@ class Burner {
   std::vector<int> descriptors() const;
   // True once it burns; fails when it has ended.
   Result<bool> begun();
+  pid_t pid() const { return child_.pid(); }
   // CPU time that it has used, all threads.
   Result<Nanos> used() const;
   // The set priorities that this machine refused, for notes.

@@ -38,7 +38,7 @@ class Impact {
     (void)now;
     return {};
   }
-  // Extends what the kernel holds by another 2 s; called at least every 500 ms.
+  // Extends what the kernel holds by another 1 s; called every 250 ms.
   virtual Result<> renew() { return {}; }
   // Ends the impact cleanly (held packets are let go); idempotent. kRevertFailed when something stays behind.
   virtual Result<> revert() = 0;

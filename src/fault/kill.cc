@@ -1,5 +1,6 @@
 #include "fault/kill.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -28,6 +29,14 @@ void Kills::confirm_within(Nanos limit) {
   BootTime end = boot_now() + limit;
   for (const sys::PidFd& handle : pending_) handle.wait_death(std::max(end - boot_now(), Nanos(0)));
   confirm();
+}
+
+Coverage Kills::coverage() const {
+  Coverage coverage{"killed", static_cast<double>(dead_), static_cast<double>(sent_ - dead_), "processes", {}};
+  if (sent_ > dead_)
+    coverage.missing =
+        fmt::format("{} were killed and are still there: they hang in the kernel or are frozen", sent_ - dead_);
+  return coverage;
 }
 
 std::vector<int> Kills::descriptors() const {

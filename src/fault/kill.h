@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "model/proof.h"
 #include "sys/pidfd.h"
 #include "sys/process.h"
 
@@ -26,6 +27,8 @@ class Kills {
   int sent() const { return sent_; }
   int dead() const { return dead_; }
   bool pending() const { return !pending_.empty(); }
+  // Who was killed and is dead, and who is still there.
+  Coverage coverage() const;
   std::vector<int> descriptors() const;
 
  private:

@@ -34,6 +34,10 @@ AttackInfo describe() {
   info.mechanisms = {"the cgroup freezer (version 1 or 2)", "SIGSTOP through pidfds"};
   info.capabilities = {"write access to the victim's cgroup", "CAP_KILL, for SIGSTOP to processes of other users"};
   info.proof = "the frozen or stopped state of every process, and no CPU time used by them";
+  info.when_frozen =
+      "the reaper, which has a cgroup of its own, undoes it within 1 s; with that one frozen too the victim stays "
+      "paused "
+      "until it is thawed";
   return info;
 }
 

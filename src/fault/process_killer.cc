@@ -63,6 +63,7 @@ AttackInfo describe() {
   info.mechanisms = {"SIGKILL through a pidfd"};
   info.capabilities = {"CAP_KILL, for processes of other users"};
   info.proof = "processes that really died, seen through their pidfds";
+  info.when_frozen = "nothing is killed; rounds that were slept through are not made up for";
   info.example =
       "name: a dead worker is replaced\n"
       "target: {type: container, name: web}\n"
@@ -166,6 +167,7 @@ class KillerImpact : public Impact {
     proof.asked = kills.sent();
     proof.got = kills.dead();
     proof.unit = "processes";
+    proof.coverage = {kills.coverage()};
     proof.measured = fmt::format("{} of {} killed processes died, in {} rounds", kills.dead(), kills.sent(), rounds_);
     if (!spared_.empty())
       proof.measured += "; spared: " + join(std::vector<std::string>(spared_.begin(), spared_.end()), "; ");

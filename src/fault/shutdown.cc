@@ -53,6 +53,9 @@ AttackInfo describe() {
       "  type: shutdown\n"
       "  args: {delay: 5s}\n"
       "  length: 1m\n";
+  info.when_frozen =
+      "nothing is ended; when Ordeal goes on within its lease (5 s) a shutdown whose time has come is done then, later "
+      "it is cancelled";
   info.lead_in = "delay";
   info.step = StepKind::kOneWay;
   info.mechanisms = {"cgroup.kill (cgroup v2)", "SIGKILL through pidfds", "reboot(2), for a host"};
@@ -128,6 +131,7 @@ class ShutdownImpact : public Impact {
       proof.reason = "the kernel did not shut it down";
       return proof;
     }
+    proof.coverage = {kills_.coverage()};
     proof.proven = done_ && kills_.dead() > 0 && !kills_.pending();
     proof.measured = fmt::format("{} of {} killed processes died", kills_.dead(), kills_.sent());
     if (!proof.proven)

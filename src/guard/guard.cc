@@ -29,7 +29,7 @@
 namespace ordeal::guard {
 namespace {
 
-constexpr Nanos kRenewEvery = 500ms;
+constexpr Nanos kRenewEvery = 250ms;
 constexpr Nanos kWatchVictimsEvery = 50ms;
 constexpr Nanos kCheckLatchEvery = 200ms;
 constexpr Nanos kHearAtMost = 50ms;
@@ -86,10 +86,10 @@ int Guard::run() {
     hear_engine();          // its requests; its end is ours
     hear_reaper();          // without a reaper nothing may be in force
     hear_halt();            // the latch, or this run's own halt
+    end_what_is_due();      // length and lease, before more is done: it may have stood still for long
     work_impacts();         // held packets, kill rounds, burners
     watch_victims();        // who is gone is hit no more
-    end_what_is_due();      // length and lease
-    renew_kernel_leases();  // what the kernel drops by itself in 2 s
+    renew_kernel_leases();  // what the kernel drops by itself in 1 s
     beat();
   }
   return leave();

@@ -106,6 +106,7 @@ json::Value to_json(const Experiment& experiment) {
   object["sources"] = sources_json(experiment.sources);
   if (experiment.seed) object["seed"] = *experiment.seed;
   object["min_injected"] = experiment.min_injected;
+  object["min_events"] = experiment.attack.min_events;
   object["baseline"] = format_duration(experiment.baseline);
   object["recovery"] = format_duration(experiment.recovery);
   if (experiment.rollback) {

@@ -90,7 +90,8 @@ json::Value proof_json(const ProofSummary& proof) {
                       {"reason", proof.reason},
                       {"asked", optional_number(proof.asked)},
                       {"got", optional_number(proof.got)},
-                      {"unit", proof.unit}};
+                      {"unit", proof.unit},
+                      {"coverage", proof.coverage}};
 }
 
 json::Value Writer::verdict() const {

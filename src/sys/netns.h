@@ -31,6 +31,8 @@ class NetNs {
 
   Id id() const { return id_; }
   int fd() const { return fd_.get(); }
+  // Its owner is the user namespace that we live in: users and groups have the same numbers there.
+  bool of_our_users() const;
 
   // Runs `function` inside the namespace and gives back its Result.
   template <typename F>
