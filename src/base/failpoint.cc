@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "base/text.h"
 
@@ -16,6 +17,13 @@ FailpointChoice parse_failpoint(std::string_view text) {
   constexpr std::string_view kStop = ":stop";
   choice.stop = text.ends_with(kStop);
   if (choice.stop) text.remove_suffix(kStop.size());
+  constexpr std::string_view kMillis = "ms";
+  if (size_t colon = text.rfind(':'); colon != text.npos && text.ends_with(kMillis)) {
+    auto stay = parse_number<int>(text.substr(colon + 1, text.size() - colon - 1 - kMillis.size()));
+    if (!stay || *stay < 1) return {};
+    choice.stay = milliseconds(*stay);
+    text = text.substr(0, colon);
+  }
   if (choice.time >= 1) choice.name = text;
   return choice;
 }
@@ -26,6 +34,7 @@ void failpoint(std::string_view name) {
   static const FailpointChoice chosen = parse_failpoint(asked);
   static int times = 0;
   if (name != chosen.name || ++times != chosen.time) return;
+  if (chosen.stay > Nanos(0)) return std::this_thread::sleep_for(chosen.stay);
   std::raise(chosen.stop ? SIGSTOP : SIGKILL);
 }
 

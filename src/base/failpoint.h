@@ -1,8 +1,11 @@
 // A named point where a test can end or hang the program, as a crash or a hang would. ORDEAL_FAILPOINT is the point's
-// name (SIGKILL there), name:stop (SIGSTOP), or either with @N (the N-th time, from 1). Does nothing otherwise.
+// name (SIGKILL there), name:stop (SIGSTOP), name:900ms (stays there for so long, as on a slow machine), or any of them
+// with @N (the N-th time, from 1). Does nothing otherwise.
 #pragma once
 
 #include <string_view>
+
+#include "base/clock.h"
 
 namespace ordeal {
 
@@ -12,6 +15,7 @@ void failpoint(std::string_view name);
 struct FailpointChoice {
   std::string_view name;
   bool stop = false;
+  Nanos stay{0};
   int time = 1;
 };
 FailpointChoice parse_failpoint(std::string_view text);

@@ -38,6 +38,12 @@ class Impact {
     (void)now;
     return {};
   }
+  // True when the next work() looks at many processes, or at a disk: the guard says so beforehand, so that a slow
+  // machine is not taken for a hung guard. Anything else must be done in a few milliseconds.
+  virtual bool is_long(BootTime now) const {
+    (void)now;
+    return false;
+  }
   // Extends what the kernel holds by another 1 s; called every 250 ms.
   virtual Result<> renew() { return {}; }
   // Ends the impact cleanly (held packets are let go); idempotent. kRevertFailed when something stays behind.

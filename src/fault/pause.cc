@@ -108,6 +108,7 @@ class PauseImpact : public Impact {
     return fail(Errc::kNotInjected, fmt::format("{} starts processes faster than they can be stopped", victim_.name));
   }
 
+  bool is_long(BootTime now) const override { return !ended_ && now >= next_; }
   std::optional<BootTime> next_work() const override {
     if (ended_) return std::nullopt;
     return next_;

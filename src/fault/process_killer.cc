@@ -141,6 +141,7 @@ class KillerImpact : public Impact {
   }
 
   std::vector<int> descriptors() const override { return kills_.descriptors(); }
+  bool is_long(BootTime now) const override { return !ended_ && now >= next_; }
   std::optional<BootTime> next_work() const override { return ended_ ? std::nullopt : std::optional(next_); }
 
   Result<> work(BootTime now) override {

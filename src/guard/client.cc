@@ -111,6 +111,8 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   theirs.reset();
   auto ready = await_message(client.socket_.get(), kStartLimit);
   if (!ready) return client.no_start(options, ready.error());
+  client.heard_.set_limit(milliseconds(std::max<int64_t>(number_of(*ready, "silence_ms"), 500)) + kEngineGrace);
+  client.heard_.expect(boot_now());
   client.journalled_ = ready->contains("journalled") && ready->at("journalled") == true;
   return client;
 }
@@ -173,13 +175,24 @@ void GuardClient::revert_all(const std::string& why) {
   (void)send({{"v", kWireVersion}, {"op", "revert"}, {"why", why}});
 }
 
+// Any message is a sign of life; true for one that is nothing else.
+bool GuardClient::hear_beat(BootTime now, const json::Object& message) {
+  if (text_of(message, "op") != "beat") {
+    heard_.heard(now);
+    return false;
+  }
+  return understand(message, [&](const json::Object& beat) { heard_.heard(now, beat_from_json(beat)); }).has_value();
+}
+
 std::vector<GuardEvent> GuardClient::events() {
   std::vector<GuardEvent> events = std::exchange(unsent_, {});
+  BootTime now = boot_now();  // of before: what comes while this process waits for a CPU is in time
   while (!gone_) {
     auto received = receive_message(socket_.get());
     gone_ = !received || received->closed;
     if (gone_) events.push_back(GuardEvent{});
     if (gone_ || !received->message) break;
+    if (hear_beat(now, *received->message)) continue;
     auto event = decode(*received->message);
     events.push_back(event ? std::move(*event) : not_understood(event.error()));
     if (events.back().kind == GuardEvent::Kind::kApplied || events.back().kind == GuardEvent::Kind::kApplyFailed)

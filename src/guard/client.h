@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "guard/heartbeat.h"
 #include "json/value.h"
 #include "model/seams.h"
 #include "packets/exemption.h"
@@ -67,6 +68,7 @@ class GuardClient : public Injector {
       : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
   Result<> send(const json::Object& request);
   void send_waiting();
+  bool hear_beat(BootTime now, const json::Object& message);
   Unexpected no_start(const GuardStart& options, const Error& cause);
 
   UniqueFd socket_;
@@ -76,6 +78,7 @@ class GuardClient : public Injector {
     std::string victim;
     json::Object request;
   };
+  PeerPulse heard_;                 // of the guard
   std::deque<Asked> waiting_;       // not sent yet: a revert goes before them
   int unanswered_ = 0;              // sent
   std::vector<GuardEvent> unsent_;  // what the guard will never answer

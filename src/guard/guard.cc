@@ -15,7 +15,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "guard/dead_runs.h"
-#include "guard/heartbeat.h"
 #include "guard/journal.h"
 #include "guard/latch.h"
 #include "guard/own_cgroup.h"
@@ -33,6 +32,14 @@ constexpr Nanos kRenewEvery = 250ms;
 constexpr Nanos kWatchVictimsEvery = 50ms;
 constexpr Nanos kCheckLatchEvery = 200ms;
 constexpr Nanos kHearAtMost = 50ms;
+
+// What each long step may take on a machine that is slow. What hangs inside of one is found that much later, and so is
+// kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
+constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
+constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
+constexpr Nanos kWorkBudget = 1s;    // a round: looks at every process
+constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
+constexpr Nanos kLatchBudget = 5s;   // a disk
 
 Result<UniqueFd> watch_halts(const Paths& paths, const std::string& run_folder) {
   UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
@@ -54,10 +61,12 @@ Unexpected explain(Error error, const AttackInfo& info) {
 
 }  // namespace
 
-Guard::Guard(GuardOptions options, Paths paths, Registration registration, ReaperLink reaper)
+Guard::Guard(GuardOptions options, Paths paths, Registration registration, std::unique_ptr<Pulse> pulse,
+             ReaperLink reaper)
     : options_(std::move(options)),
       paths_(std::move(paths)),
       registration_(std::move(registration)),
+      pulse_(std::move(pulse)),
       reaper_(std::move(reaper)),
       ledger_(options_.lease),
       random_(Random::fresh_seed()) {}
@@ -69,14 +78,16 @@ Result<Guard> Guard::start(GuardOptions options) {
   std::vector<Policy> policies = TRY(read_policies(options.policies));
   Registration registration = TRY(Registration::enter(paths, options.run_id));
   failpoint("guard.registered");
-  ReaperLink reaper = TRY(ReaperLink::start(options.run_id, paths, options.state_dir, registration.lock_fd()));
+  auto pulse = std::make_unique<Pulse>(std::vector<int>{options.engine.get()});
+  ReaperLink reaper = TRY(ReaperLink::start(options.run_id, options.state_dir, registration.lock_fd(), *pulse));
+  pulse->add(reaper.fd());
   UniqueFd inotify = TRY(watch_halts(paths, registration.folder()));
-  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(reaper));
+  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(pulse), std::move(reaper));
   guard.policies_ = std::move(policies);
   guard.inotify_ = std::move(inotify);
-  guard.silence_limit_ = raise_priority();
-  guard.reaper_.limit_answers(guard.silence_limit_);
-  guard.tell({{"op", "ready"}, {"journalled", guard.reaper_.own_cgroup()}});
+  Nanos silence_limit = raise_priority();
+  guard.reaper_.limit_silence(silence_limit);
+  guard.tell({{"op", "ready"}, {"journalled", guard.reaper_.own_cgroup()}, {"silence_ms", silence_limit / 1ms}});
   return guard;
 }
 
@@ -105,21 +116,20 @@ void Guard::wait() {
     for (int fd : held.impact->descriptors()) fds.push_back({fd, POLLIN, 0});
     if (auto next = held.impact->next_work()) until = std::min(until, *next);
   }
+  if (!inbox_.empty()) until = now;
   Nanos left = std::max(Nanos(0), until - now);
   timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
   ::ppoll(fds.data(), fds.size(), &limit, nullptr);
 }
 
 void Guard::hear_engine() {
-  // A hundred requests must not keep a halt waiting.
-  for (BootTime until = boot_now() + kHearAtMost; boot_now() < until;) {
-    auto received = receive_message(options_.engine.get());
-    if (!received || received->closed) {
-      end_by("engine", "the engine is gone");
-      return;
-    }
-    if (!received->message) return;
-    auto understood = understand(*received->message, [&](const json::Object& request) { answer(request); });
+  // A hundred requests must not keep a halt waiting, nor one that takes long the engine's renewal.
+  for (BootTime until = boot_now() + kHearAtMost; !done_ && boot_now() < until;) {
+    auto listening = inbox_.fill(options_.engine.get());
+    if (!listening || !*listening) return end_by("engine", "the engine is gone");
+    auto request = inbox_.next();
+    if (!request) return;
+    auto understood = understand(*request, [&](const json::Object& message) { answer(message); });
     if (!understood) return end_by("error", understood.error().message());
   }
 }
@@ -137,7 +147,10 @@ void Guard::answer(const json::Object& request) {
     done_ = true;
     return;
   }
-  if (op != "apply") return;
+  if (op == "apply") answer_apply(request);
+}
+
+void Guard::answer_apply(const json::Object& request) {
   int id = static_cast<int>(request.at("impact").as_int64());
   if (!answers_.count(id)) {
     auto reply = apply(request);
@@ -154,6 +167,8 @@ void Guard::answer(const json::Object& request) {
 
 Result<json::Object> Guard::apply(const json::Object& request) {
   int id = static_cast<int>(request.at("impact").as_int64());
+  if (held_.empty()) reaper_.expect_beats(boot_now());
+  Pulse::Step applying = pulse_->step(kApplyBudget);
   Held held = TRY(make_impact(request));
   json::Array steps;
   for (const Step& step : held.steps) steps.push_back(to_json(step));
@@ -182,7 +197,6 @@ Result<Guard::Held> Guard::make_impact(const json::Object& request) {
   TRY_VOID(victim_watch_.add(id, held.victim));
   Defer watch_no_more([&] { victim_watch_.remove(id); });
   failpoint("guard.before_apply");
-  reaper_.beat(boot_now(), true);
   fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, {}};
   for (const json::Value& item : request.at("exemptions").as_array())
     context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
@@ -219,7 +233,7 @@ std::vector<std::string> Guard::claims_of(const Held& held) const {
 
 void Guard::hear_reaper() {
   BootTime now = boot_now();
-  bool alive = reaper_.hear(now) && !reaper_.silent(now, silence_limit_, !held_.empty());
+  bool alive = reaper_.hear(now) && (held_.empty() || !reaper_.hangs(now));
   if (alive || reaper_lost_) return;
   reaper_lost_ = true;
   reaper_.kill();  // from now on undoing is ours alone
@@ -243,8 +257,12 @@ void Guard::hear_halt() {
 void Guard::work_impacts() {
   std::vector<std::pair<int, std::string>> broken;
   BootTime now = boot_now();
-  for (auto& [id, held] : held_)
+  for (auto& [id, held] : held_) {
+    std::optional<Pulse::Step> round;
+    if (held.impact->is_long(now)) round.emplace(*pulse_, kWorkBudget);
     if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
+    beat();
+  }
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
@@ -274,30 +292,32 @@ void Guard::renew_kernel_leases() {
   if (held_.empty() || now - renewed_ < kRenewEvery) return;
   renewed_ = now;
   std::vector<std::pair<int, std::string>> broken;
-  for (auto& [id, held] : held_)
+  for (auto& [id, held] : held_) {
+    Pulse::Step step = pulse_->step(kRenewBudget);
     if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
+  }
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
-void Guard::beat() { reaper_.beat(boot_now(), !held_.empty()); }
+void Guard::beat() { pulse_->beat(boot_now(), !held_.empty()); }
 
 // First everything is reverted, then it is told: a thousand victims wait for no report.
 void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
   std::vector<Ended> all;
   std::vector<std::string> claims;
-  for (int id : impacts) {
-    if (!held_.count(id)) continue;
-    all.push_back(revert(id));
-    beat();  // however many there are, the guard is not hung
-  }
+  for (int id : impacts)
+    if (held_.count(id)) all.push_back(revert(id));
+  if (all.empty()) return;
+  Pulse::Step telling = pulse_->step(kRevertBudget);
   for (const Ended& ended : all) {
     tell_reverted(ended, why, broken);
     for (std::string& claim : claims_of(ended.held)) claims.push_back(std::move(claim));
   }
-  if (!all.empty()) (void)registration_.release(claims, static_cast<int64_t>(all.size()));
+  (void)registration_.release(claims, static_cast<int64_t>(all.size()));
 }
 
 Guard::Ended Guard::revert(int id) {
+  Pulse::Step step = pulse_->step(kRevertBudget);
   Ended ended{id, std::move(held_.extract(id).mapped()), {}, {}, {}};
   ledger_.ended(id);
   victim_watch_.remove(id);
@@ -328,6 +348,7 @@ void Guard::tell_reverted(const Ended& ended, const std::string& why, bool broke
 
 void Guard::revert_failed(const std::string& victim, const Error& error) {
   failed_ = true;
+  Pulse::Step step = pulse_->step(kLatchBudget);
   (void)engage_latch(paths_, fmt::format("a revert failed on {}: {}", victim, error.message()), options_.run_id,
                      wall_now());
 }

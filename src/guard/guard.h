@@ -13,8 +13,10 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "fault/fault.h"
+#include "guard/engine_inbox.h"
 #include "guard/ledger.h"
 #include "guard/paths.h"
+#include "guard/pulse.h"
 #include "guard/reaper_link.h"
 #include "guard/registry.h"
 #include "guard/victim_watch.h"
@@ -45,11 +47,12 @@ class Guard {
     BootTime applied;
   };
 
-  Guard(GuardOptions options, Paths paths, Registration registration, ReaperLink reaper);
+  Guard(GuardOptions options, Paths paths, Registration registration, std::unique_ptr<Pulse> pulse, ReaperLink reaper);
 
   void wait();
   void hear_engine();
   void answer(const json::Object& request);
+  void answer_apply(const json::Object& request);
   Result<json::Object> apply(const json::Object& request);
   Result<> check_victim(const Victim& victim) const;
   Result<Held> make_impact(const json::Object& request);
@@ -82,7 +85,9 @@ class Guard {
   GuardOptions options_;
   Paths paths_;
   Registration registration_;
+  std::unique_ptr<Pulse> pulse_;  // heard by the reaper and the engine
   ReaperLink reaper_;
+  EngineInbox inbox_;
   std::vector<Policy> policies_;
   Ledger ledger_;
   VictimWatch victim_watch_;
@@ -90,7 +95,6 @@ class Guard {
   UniqueFd inotify_;
   std::map<int, Held> held_;
   std::map<int, json::Object> answers_;  // of apply requests, so that a repeated one is not done twice
-  Nanos silence_limit_{0};
   BootTime renewed_{};
   BootTime latch_checked_{};
   bool done_ = false;

@@ -8,7 +8,6 @@
 #include <filesystem>
 
 #include "base/failpoint.h"
-#include "guard/heartbeat.h"
 #include "guard/latch.h"
 #include "guard/own_cgroup.h"
 #include "guard/priority.h"
@@ -18,7 +17,17 @@
 
 namespace ordeal::guard {
 
-Reaper::Reaper(ReaperOptions options, sys::PidFd guard) : options_(std::move(options)), guard_(std::move(guard)) {}
+namespace {
+
+// Of one record or undo: pidfds of thousands of processes, a disk that is slow to sync, a cgroup that is slow to thaw.
+constexpr Nanos kStepBudget = kMostBudget;
+
+}  // namespace
+
+Reaper::Reaper(ReaperOptions options, sys::PidFd guard)
+    : options_(std::move(options)),
+      guard_(std::move(guard)),
+      pulse_(std::make_unique<Pulse>(std::vector<int>{options_.guard.get()})) {}
 
 Result<Reaper> Reaper::start(ReaperOptions options) {
   ::setsid();
@@ -28,8 +37,8 @@ Result<Reaper> Reaper::start(ReaperOptions options) {
   Reaper reaper(std::move(options), std::move(handle));
   reaper.own_cgroup_ = enter_own_cgroup(reaper.options_.run_id);
   failpoint("reaper.in_cgroup");
-  reaper.silence_limit_ = raise_priority();
-  reaper.heard_ = boot_now();
+  reaper.heard_.set_limit(raise_priority());
+  reaper.heard_.expect(boot_now());
   // A guard that died meanwhile is found out by the loop, which leaves in good order.
   (void)send_message(reaper.options_.guard.get(),
                      {{"op", "ready"}, {"own_cgroup", reaper.own_cgroup_}, {"pid", ::getpid()}});
@@ -39,9 +48,10 @@ Result<Reaper> Reaper::start(ReaperOptions options) {
 int Reaper::run() {
   while (!goodbye_ && !guard_gone_) {
     wait();
+    BootTime now = boot_now();  // of before: what comes while this process waits for a CPU is in time
     hear_guard();
-    beat();
-    if (guard_is_silent()) kill_guard();
+    pulse_->beat(now, heard_.active());
+    if (guard_hangs(now)) kill_guard();
   }
   undo_everything();
   leave();
@@ -50,7 +60,7 @@ int Reaper::run() {
 
 void Reaper::wait() {
   pollfd fds[2] = {{options_.guard.get(), POLLIN, 0}, {guard_.fd(), POLLIN, 0}};
-  Nanos pause = beat_interval(impact_in_force_);
+  Nanos pause = beat_interval(heard_.active());
   ::poll(fds, 2, static_cast<int>(to_millis(pause)));
   if (fds[1].revents != 0) guard_gone_ = true;
 }
@@ -62,16 +72,16 @@ void Reaper::hear_guard() {
     if (!received || !received->message) return;
     // A guard that talks nonsense is dealt with like one that is hung.
     if (!understand(*received->message, [&](const json::Object& request) { answer(request); })) return kill_guard();
-    heard_ = boot_now();  // a guard that waits for our answer is not silent
   }
 }
 
 void Reaper::answer(const json::Object& request) {
   std::string op(request.at("op").as_string());
-  if (op == "beat") impact_in_force_ = request.at("active").as_bool();
+  if (op == "beat") return heard_.heard(boot_now(), beat_from_json(request));
   if (op == "bye") goodbye_ = true;
   if (op != "record" && op != "undo") return;
   int number = static_cast<int>(request.at("number").as_int64());
+  Pulse::Step step = pulse_->step(kStepBudget);
   Result<> result = op == "record" ? record(request) : undo(number);
   json::Object reply{{"op", "done"}, {"number", number}, {"ok", result.has_value()}};
   if (!result) {
@@ -80,6 +90,7 @@ void Reaper::answer(const json::Object& request) {
   }
   // A reply that cannot be sent means that the guard is hung or gone; both are found out by the loop.
   (void)send_message(options_.guard.get(), reply);
+  heard_.heard(boot_now());  // a guard that waited for our answer was not silent
 }
 
 Result<> Reaper::record(const json::Object& request) {
@@ -112,13 +123,10 @@ Result<> Reaper::undo(int number) {
   return {};
 }
 
-void Reaper::beat() {
-  if (boot_now() - beaten_ < beat_interval(impact_in_force_)) return;
-  beaten_ = boot_now();
-  (void)send_message(options_.guard.get(), {{"op", "beat"}});
+bool Reaper::guard_hangs(BootTime now) const {
+  if (!heard_.active()) return false;
+  return heard_.hangs(now) || (heard_.silent(now) && is_stopped(guard_.pid()));
 }
-
-bool Reaper::guard_is_silent() const { return impact_in_force_ && boot_now() - heard_ > silence_limit_; }
 
 void Reaper::kill_guard() {
   (void)guard_.signal(SIGKILL);

@@ -1,6 +1,6 @@
 // Reaper: the process that gives back what a dead or hung guard cannot. It keeps the journal, holds every undo
 // prepared (descriptors open, identities verified), and acts when the guard's socket closes, the guard dies, or the
-// guard is silent while an impact is in force; then it kills the guard first, since a hung guard is a black hole.
+// guard hangs while an impact is in force; then it kills the guard first, since a hung guard is a black hole.
 // It never makes an impact.
 #pragma once
 
@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "fault/undo.h"
+#include "guard/heartbeat.h"
 #include "guard/journal.h"
 #include "guard/paths.h"
+#include "guard/pulse.h"
 #include "sys/pidfd.h"
 
 namespace ordeal::guard {
@@ -39,25 +41,22 @@ class Reaper {
   void answer(const json::Object& request);
   Result<> record(const json::Object& request);
   Result<> undo(int number);
-  void beat();
-  bool guard_is_silent() const;
+  bool guard_hangs(BootTime now) const;
   void kill_guard();
   void undo_everything();
   void leave();
 
   ReaperOptions options_;
   sys::PidFd guard_;
-  Nanos silence_limit_{0};
+  std::unique_ptr<Pulse> pulse_;
+  PeerPulse heard_;  // of the guard
   bool own_cgroup_ = false;
   std::optional<Journal> journal_;
   std::map<int, std::unique_ptr<fault::PreparedUndo>> prepared_;
   std::map<int, std::string> texts_;
-  bool impact_in_force_ = false;
   bool guard_gone_ = false;
   bool goodbye_ = false;
   bool failed_ = false;
-  BootTime heard_{};
-  BootTime beaten_{};
 };
 
 }  // namespace ordeal::guard

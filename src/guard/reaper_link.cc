@@ -6,10 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "base/failpoint.h"
-#include "guard/heartbeat.h"
 #include "guard/registry.h"
 #include "guard/wire.h"
 #include "sys/process.h"
@@ -18,7 +15,9 @@ namespace ordeal::guard {
 namespace {
 
 constexpr Nanos kStartLimit = 5s;
-constexpr Nanos kGoodbyeLimit = 1s;
+constexpr Nanos kGoodbyeLimit = 3s;  // it removes its journal, on whatever disk that is
+constexpr Nanos kStoppedLimit = 500ms;
+constexpr Nanos kLookAgain = 50ms;
 
 // The reaper is no child with PDEATHSIG: it must outlive the guard.
 Result<pid_t> fork_reaper(const std::vector<std::string>& arguments, int socket, int lock) {
@@ -43,9 +42,8 @@ std::optional<Result<>> answer_to(int number, const json::Object& message) {
 
 }  // namespace
 
-Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& paths, const std::string& state_dir,
-                                     int lock_fd) {
-  (void)paths;
+Result<ReaperLink> ReaperLink::start(const std::string& run_id, const std::string& state_dir, int lock_fd,
+                                     Pulse& pulse) {
   auto [ours, theirs] = TRY(message_pair());
   std::vector<std::string> argv{
       "ordeal-guard",         "--reaper", "--run", run_id, "--socket", std::to_string(theirs.get()), "--lock",
@@ -53,13 +51,13 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const Paths& pat
   if (!state_dir.empty()) argv.insert(argv.end(), {"--state-dir", state_dir});
   pid_t pid = TRY(fork_reaper(argv, theirs.get(), lock_fd));
   theirs.reset();
-  ReaperLink link(std::move(ours), TRY(sys::PidFd::of_child(pid)));
+  ReaperLink link(std::move(ours), TRY(sys::PidFd::of_child(pid)), pulse);
   TRY_VOID(name_holder(lock_fd, pid));
   auto ready = await_message(link.socket_.get(), kStartLimit);
   if (!ready) return fail(Errc::kInternal, "the reaper did not start: " + ready.error().message());
   TRY_VOID(
       understand(*ready, [&](const json::Object& message) { link.own_cgroup_ = message.at("own_cgroup").as_bool(); }));
-  link.heard_ = boot_now();
+  link.heard_.expect(boot_now());
   return link;
 }
 
@@ -72,16 +70,37 @@ Unexpected ReaperLink::lost(const std::string& what, const Error& cause) {
 Result<> ReaperLink::ask(json::Object request, int number) {
   auto sent = send_message(socket_.get(), request);
   if (!sent) return lost("the reaper does not listen", sent.error());
-  BootTime until = boot_now() + answer_limit_;
+  heard_.expect(boot_now());
+  Pulse::Step waiting = pulse_->step(kMostBudget);
   for (;;) {
-    auto received = await_message(socket_.get(), std::max(until - boot_now(), Nanos(0)));
+    auto received = await_sign();
     if (!received) return lost("the reaper does not answer", received.error());
-    heard_ = boot_now();
     std::optional<Result<>> done;
-    auto understood = understand(*received, [&](const json::Object& answer) { done = answer_to(number, answer); });
+    auto understood = understand(*received, [&](const json::Object& message) {
+      take(boot_now(), message);
+      done = answer_to(number, message);
+    });
     if (!understood) return lost("the reaper talks nonsense", understood.error());
     if (done) return *done;
   }
+}
+
+// The next message, for as long as the reaper does not hang.
+Result<json::Object> ReaperLink::await_sign() {
+  for (;;) {
+    BootTime now = boot_now();
+    auto received = await_message(socket_.get(), kLookAgain);
+    if (received || received.error().code != Errc::kTimeout || hangs(now)) return received;
+  }
+}
+
+void ReaperLink::take(BootTime now, const json::Object& message) {
+  if (message.at("op").as_string() == "beat") return heard_.heard(now, beat_from_json(message));
+  heard_.heard(now);
+}
+
+bool ReaperLink::hangs(BootTime now) const {
+  return heard_.hangs(now) || (heard_.silent(now) && is_stopped(process_.pid()));
 }
 
 Result<int> ReaperLink::record(const fault::UndoRecord& undo) {
@@ -109,28 +128,23 @@ bool ReaperLink::hear(BootTime now) {
     auto received = receive_message(socket_.get());
     if (!received || received->closed) gone_ = true;
     if (gone_ || !received->message) return !gone_;
-    heard_ = now;
+    if (!understand(*received->message, [&](const json::Object& message) { take(now, message); })) gone_ = true;
   }
 }
 
-void ReaperLink::beat(BootTime now, bool impact_in_force) {
-  // A reaper that still believes in an impact would take the slow beat for a hung guard.
-  bool news = impact_in_force != told_in_force_;
-  if (!news && now - beaten_ < beat_interval(impact_in_force)) return;
-  beaten_ = now;
-  told_in_force_ = impact_in_force;
-  // At rest it beat slowly too: from now on it has the usual time to be heard.
-  if (news) heard_ = std::max(heard_, now);
-  (void)send_message(socket_.get(), {{"op", "beat"}, {"active", impact_in_force}});
-}
-
-bool ReaperLink::silent(BootTime now, Nanos limit, bool impact_in_force) const {
-  return impact_in_force && now - heard_ > limit;
+// False: it hangs on its way out.
+bool ReaperLink::wait_goodbye() const {
+  BootTime begin = boot_now();
+  while (!process_.wait_death(kLookAgain)) {
+    Nanos waited = boot_now() - begin;
+    if (waited > kGoodbyeLimit || (waited > kStoppedLimit && is_stopped(process_.pid()))) return false;
+  }
+  return true;
 }
 
 ReaperLink::Goodbye ReaperLink::say_goodbye() {
   (void)send_message(socket_.get(), {{"op", "bye"}});
-  if (!process_.wait_death(kGoodbyeLimit)) {
+  if (!wait_goodbye()) {
     kill();
     return Goodbye::kLost;
   }

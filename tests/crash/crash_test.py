@@ -11,7 +11,7 @@ import time
 from lab import Lab
 from report import Report
 
-SUITES = ["kill", "failpoint", "replace", "reboot", "foreign", "stop", "frozen", "halt", "refuse", "rest"]
+SUITES = ["kill", "failpoint", "replace", "reboot", "foreign", "stop", "frozen", "halt", "refuse", "rest", "slow"]
 
 
 def main():
