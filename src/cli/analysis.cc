@@ -29,8 +29,8 @@ using argo::Mode;
 Result<argo::Manifest> read_manifest(const std::vector<std::string>& files) {
   argo::Manifest manifest;
   for (const std::string& file : files) {
-    auto text = read_file(file);
-    if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+    auto text = read_input(file);
+    if (!text) return tl::unexpected(text.error());
     auto documents = json::parse_documents(*text);
     if (!documents) return wrap(documents.error(), file);
     for (const json::Document& document : *documents)

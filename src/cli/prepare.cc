@@ -8,6 +8,8 @@
 #include "analysis/judge.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/output.h"
+#include "base/secrets.h"
 #include "cli/argo_expect.h"
 #include "cli/evidence_plan.h"
 #include "cli/exemptions.h"
@@ -21,16 +23,17 @@
 namespace ordeal::cli {
 namespace {
 
-Result<std::string> read_input(const std::string& file) {
-  auto text = read_file(file);
-  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+// What is secret in it is known from now on, also where it stands without its name.
+Result<std::string> read_secretly(const std::string& file) {
+  auto text = read_input(file);
+  if (text) hide_in_output(secrets_in(*text));
   return text;
 }
 
 // `decode` on the document of a file; every error begins with the file's name.
 template <typename Decode>
 auto read_document(const std::string& file, Decode decode) -> decltype(decode(std::declval<json::Document&>())) {
-  std::string text = TRY(read_input(file));
+  std::string text = TRY(read_secretly(file));
   auto document = json::parse_document(text);
   if (!document) return wrap(document.error(), file);
   auto decoded = decode(*document);
@@ -66,7 +69,7 @@ Result<> refuse_args(const RunOptions& options) {
 }
 
 Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
-  std::string text = TRY(read_input(options.expect));
+  std::string text = TRY(read_secretly(options.expect));
   auto documents = json::parse_documents(text);
   if (!documents) return wrap(documents.error(), options.expect);
   if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
@@ -167,6 +170,7 @@ void check_watching(Prepared& prepared) {
 }  // namespace
 
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
+  hide_in_output(secrets_in(options.prometheus));
   if (!options.prometheus.empty() && !is_http_url(options.prometheus))
     return fail(Errc::kInvalidInput,
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
