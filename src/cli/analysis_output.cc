@@ -6,6 +6,7 @@
 #include "argo/effect/rollout_effect.h"
 #include "base/output.h"
 #include "base/text.h"
+#include "cli/commands.h"
 
 namespace ordeal::cli {
 namespace {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/output.h"
+#include "cli/commands.h"
 
 namespace ordeal::cli {
 namespace {

@@ -42,18 +42,18 @@ struct Unreadable {
 
 // Whatever it is, it counts, at once, and engaging what is engaged is no error.
 TEST_F(Latch, WhateverHasItsNameCountsAsEngaged) {
-  const Unreadable kAll[] = {{"empty", [](auto& file) { (void)replace_whole(file, ""); }},
-                             {"garbage", [](auto& file) { (void)replace_whole(file, "{\"reason\":"); }},
-                             {"another type", [](auto& file) { (void)replace_whole(file, "[1]"); }},
-                             {"too large", [](auto& file) { (void)replace_whole(file, std::string(2 << 20, 'x')); }},
-                             {"a pipe", [](auto& file) { ::mkfifo(file.c_str(), 0600); }},
-                             {"a folder", [](auto& file) { fs::create_directory(file); }},
-                             {"a link to nothing", [](auto& file) { fs::create_symlink("none", file); }},
-                             {"a link to itself", [](auto& file) { fs::create_symlink("halt.json", file); }},
-                             {"a link to a device", [](auto& file) { fs::create_symlink("/dev/zero", file); }},
-                             {"a link to a pipe", [](auto& file) {
-                                ::mkfifo((file + ".pipe").c_str(), 0600);
-                                fs::create_symlink(file + ".pipe", file);
+  const Unreadable kAll[] = {{"empty", [](auto& at) { (void)replace_whole(at, ""); }},
+                             {"garbage", [](auto& at) { (void)replace_whole(at, "{\"reason\":"); }},
+                             {"another type", [](auto& at) { (void)replace_whole(at, "[1]"); }},
+                             {"too large", [](auto& at) { (void)replace_whole(at, std::string(2 << 20, 'x')); }},
+                             {"a pipe", [](auto& at) { ::mkfifo(at.c_str(), 0600); }},
+                             {"a folder", [](auto& at) { fs::create_directory(at); }},
+                             {"a link to nothing", [](auto& at) { fs::create_symlink("none", at); }},
+                             {"a link to itself", [](auto& at) { fs::create_symlink("halt.json", at); }},
+                             {"a link to a device", [](auto& at) { fs::create_symlink("/dev/zero", at); }},
+                             {"a link to a pipe", [](auto& at) {
+                                ::mkfifo((at + ".pipe").c_str(), 0600);
+                                fs::create_symlink(at + ".pipe", at);
                               }}};
   for (const Unreadable& one : kAll) {
     one.make(file);
