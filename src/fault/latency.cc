@@ -146,13 +146,18 @@ class LatencyFault : public Fault {
  public:
   const AttackInfo& info() const override { return latency_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LatencyArguments arguments = TRY(read_arguments(attack));
     LatencyPlace place = TRY(place_of(victim, arguments.traffic.device));
     arguments.traffic.scope = place.scope;
     std::vector<Step> steps;
     for (Way way : arguments.ways) steps.push_back(step_for(victim, arguments, place, way));
     return steps;
+  }
+
+  Result<Reach> reach(const Victim& victim, const Attack&) const override {
+    if (victim.kind == VictimKind::kHost || !owns_netns(victim)) return whole_victim(victim);
+    return netns_reach(victim);
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,

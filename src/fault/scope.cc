@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fault/live_victim.h"
+#include "sys/netns.h"
 
 namespace ordeal::fault {
 namespace {
@@ -48,6 +49,20 @@ Result<> owns_netns(const Victim& victim) {
               fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
                           name_some(others)),
               "choose a victim with a network namespace of its own");
+}
+
+Result<Reach> netns_reach(const Victim& victim) {
+  if (!sys::NetNs::all_processes_are_visible())
+    return fail(Errc::kRefused,
+                fmt::format("a rule would hit all of the network namespace of {}, and here it cannot be seen who joins "
+                            "it: Ordeal is in a PID namespace of its own",
+                            victim.name),
+                "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
+  LiveVictim live = TRY(look_at(victim));
+  Reach reach;
+  reach.netns_mark = sys::netns_mark(live.processes.front().pid);
+  if (reach.netns_mark == 0) return fail(Errc::kNotFound, fmt::format("{} is gone", victim.name));
+  return reach;
 }
 
 }  // namespace ordeal::fault
