@@ -150,7 +150,7 @@ std::vector<Rule> chosen(const Traffic& traffic, Way way, const char* comment) {
   if (traffic.scope)
     for (Rule& rule : rules) rule.cgroup(traffic.scope->level, traffic.scope->id);
   if (traffic.means_icmp_besides())
-    for (uint8_t protocol : {IPPROTO_ICMP, IPPROTO_ICMPV6}) {
+    for (uint8_t protocol : std::initializer_list<uint8_t>{IPPROTO_ICMP, IPPROTO_ICMPV6}) {
       Rule rule(comment);
       rules.push_back(std::move(rule.protocol(protocol)));
     }

@@ -38,8 +38,9 @@ Result<std::set<uint64_t>> socket_cgroups(const NetNs& where) {
   return where.run([]() -> Result<std::set<uint64_t>> {
     std::set<uint64_t> ids;
     NetlinkSocket socket = TRY(NetlinkSocket::open(NETLINK_SOCK_DIAG));
-    for (uint8_t family : {AF_INET, AF_INET6})
-      for (uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) TRY_VOID(collect(socket, family, protocol, ids));
+    using Numbers = std::initializer_list<uint8_t>;
+    for (uint8_t family : Numbers{AF_INET, AF_INET6})
+      for (uint8_t protocol : Numbers{IPPROTO_TCP, IPPROTO_UDP}) TRY_VOID(collect(socket, family, protocol, ids));
     return ids;
   });
 }
