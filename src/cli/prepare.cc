@@ -12,6 +12,7 @@
 #include "cli/evidence_plan.h"
 #include "cli/exemptions.h"
 #include "cli/watching.h"
+#include "guard/newcomers.h"
 #include "guard/policy_file.h"
 #include "guard/registry.h"
 #include "model/inventory.h"
@@ -27,15 +28,20 @@ Result<std::string> read_input(const std::string& file) {
   return text;
 }
 
-// `decode` on the document of a file; every error begins with the file's name.
+// `decode` on the document of a file that holds `text`; every error begins with the file's name.
 template <typename Decode>
-auto read_document(const std::string& file, Decode decode) -> decltype(decode(std::declval<json::Document&>())) {
-  std::string text = TRY(read_input(file));
+auto read_text(const std::string& file, const std::string& text, Decode decode)
+    -> decltype(decode(std::declval<json::Document&>())) {
   auto document = json::parse_document(text);
   if (!document) return wrap(document.error(), file);
   auto decoded = decode(*document);
   if (!decoded) return wrap(decoded.error(), file);
   return decoded;
+}
+
+template <typename Decode>
+auto read_document(const std::string& file, Decode decode) -> decltype(decode(std::declval<json::Document&>())) {
+  return read_text(file, TRY(read_input(file)), decode);
 }
 
 // A file that `from` names lies beside it.
@@ -84,11 +90,22 @@ Result<> check_expectations(const Experiment& experiment) {
   return check_queries(experiment);
 }
 
+// The steps, when nobody is in their reach who may not be hit.
+Result<std::vector<Step>> plan_one(const Prepared& prepared, const Victim& victim) {
+  const Attack& attack = prepared.experiment.attack;
+  std::vector<Step> steps = TRY(prepared.fault->plan(victim, attack, prepared.protection));
+  fault::Reach reach = TRY(prepared.fault->reach(victim, attack));
+  TRY_VOID(fault::refuse_protected_in(reach, prepared.protection));
+  if (std::string watch = guard::in_words(reach, prepared.protection); !watch.empty() && !steps.empty())
+    steps.front().notes.push_back(std::move(watch));
+  return steps;
+}
+
 std::vector<VictimPlan> plan_each(const Prepared& prepared) {
   std::vector<VictimPlan> plans;
   for (const Victim& victim : prepared.selection.chosen) {
     VictimPlan plan;
-    auto steps = prepared.fault->plan(victim, prepared.experiment.attack);
+    auto steps = plan_one(prepared, victim);
     if (steps) {
       plan.steps = std::move(*steps);
     } else {
@@ -188,7 +205,12 @@ Result<Prepared> prepare(const RunOptions& options) {
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   prepared.policies = TRY(guard::read_policies(options.policies));
   target::Inventory inventory;
-  if (!options.inventory.empty()) inventory = TRY(read_document(options.inventory, decode_inventory));
+  if (!options.inventory.empty()) {
+    prepared.inventory = TRY(read_input(options.inventory));
+    inventory = TRY(read_text(options.inventory, prepared.inventory, decode_inventory));
+  }
+  prepared.protection =
+      TRY(fault::Protection::create(prepared.policies, inventory.value_or(std::vector<InventoryEntry>{})));
   prepared.selection =
       TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
   if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));

@@ -57,7 +57,7 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
 }
 
 Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOptions& options, const std::string& run_id) {
-  guard::GuardStart start{run_id, options.state_dir, options.policies};
+  guard::GuardStart start{run_id, options.state_dir, options.policies, prepared.inventory};
   failpoint("engine.before_guard");
   guard::GuardClient guard = TRY(guard::GuardClient::start(start));
   failpoint("engine.guard_started");

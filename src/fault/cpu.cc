@@ -279,7 +279,7 @@ class CpuFault : public Fault {
  public:
   const AttackInfo& info() const override { return cpu_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live = TRY(look_at(victim));
     Load load = TRY(load_for(victim, attack, live));
     Step step;
@@ -293,6 +293,16 @@ class CpuFault : public Fault {
     step.claims = {victim.kind == VictimKind::kHost ? "host/cpu" : fmt::format("cgroup:{}/cpu", load.cgroup)};
     step.notes = load.notes;
     return std::vector<Step>{std::move(step)};
+  }
+
+  // Whoever shares the quota of the cgroup that is loaded; in the root that is the host.
+  Result<Reach> reach(const Victim& victim, const Attack&) const override {
+    if (victim.kind == VictimKind::kHost) return whole_victim(victim);
+    Reach reach;
+    reach.beside = true;
+    reach.cgroup = quota_cgroup(victim, TRY(look_at(victim)));
+    reach.host = reach.cgroup == "/";
+    return reach;
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,

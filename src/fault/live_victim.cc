@@ -6,7 +6,6 @@
 #include <set>
 
 #include "base/text.h"
-#include "sys/protected.h"
 
 namespace ordeal::fault {
 namespace {
@@ -70,11 +69,9 @@ bool still_there(const Victim& victim) {
   });
 }
 
-Result<> refuse_protected(const LiveVictim& live) {
-  std::set<pid_t> own = sys::own_chain();
+Result<> refuse_protected(const LiveVictim& live, const Protection& protection) {
   for (const sys::Process& process : live.processes)
-    if (auto rule = sys::always_protected(process, own))
-      return fail(Errc::kRefused, fmt::format("{} (pid {})", *rule, process.pid));
+    if (auto rule = protection.refusal(process)) return fail(Errc::kRefused, *rule);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "fault/protection.h"
 #include "model/victim.h"
 #include "sys/cgroup.h"
 #include "sys/process.h"
@@ -24,7 +25,7 @@ Result<LiveVictim> look_at(const Victim& victim);
 bool still_there(const Victim& victim);
 
 // kRefused when a process of the victim is always protected, naming it.
-Result<> refuse_protected(const LiveVictim& live);
+Result<> refuse_protected(const LiveVictim& live, const Protection& protection = Protection());
 
 // What an impact on this field of the victim claims: of its cgroup, else of each of its processes, else of the host.
 std::vector<std::string> claims_on(const Victim& victim, const std::string& field);

@@ -237,7 +237,7 @@ class PauseFault : public Fault {
  public:
   const AttackInfo& info() const override { return pause_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     Way way = TRY(way_for(victim));
     Step step;
     step.kind = StepKind::kJournalled;

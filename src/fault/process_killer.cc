@@ -10,7 +10,6 @@
 #include "fault/kill.h"
 #include "fault/live_victim.h"
 #include "fault/process_match.h"
-#include "sys/protected.h"
 
 namespace ordeal::fault {
 namespace {
@@ -91,16 +90,17 @@ Result<std::vector<sys::Process>> table_of(const Victim& victim, const ProcessMa
   return all;
 }
 
+constexpr size_t kMostSpared = 20;  // named in the proof
+
 struct Round {
   std::vector<sys::Process> kill;
   std::vector<std::string> spared;  // with the rule
 };
 
-Round choose(const std::vector<sys::Process>& table, const ProcessMatch& match) {
+Round choose(const std::vector<sys::Process>& table, const ProcessMatch& match, const Protection& protection) {
   Round round;
-  std::set<pid_t> own = sys::own_chain();
   for (const sys::Process& process : match.choose(table)) {
-    auto rule = sys::always_protected(process, own);
+    auto rule = protection.refusal(process);
     if (!rule && process.namespace_pid == 1)
       rule = fmt::format("{} (pid {}) is the first process of its container, which ends with it: use shutdown",
                          process.comm, process.pid);
@@ -113,9 +113,9 @@ Round choose(const std::vector<sys::Process>& table, const ProcessMatch& match) 
 }
 
 // kNotInjected, or kRefused when all that matches is spared.
-Result<Round> first_round(const Victim& victim, const ProcessMatch& match) {
+Result<Round> first_round(const Victim& victim, const ProcessMatch& match, const Protection& protection) {
   auto table = TRY(table_of(victim, match));
-  Round round = choose(table, match);
+  Round round = choose(table, match, protection);
   if (!round.kill.empty()) return round;
   if (!round.spared.empty()) return fail(Errc::kRefused, join(round.spared, "; "));
   std::string near = match.nearest(table);
@@ -126,15 +126,20 @@ Result<Round> first_round(const Victim& victim, const ProcessMatch& match) {
 
 class KillerImpact : public Impact {
  public:
-  KillerImpact(Victim victim, ProcessMatch match, Nanos interval, BootTime now)
-      : victim_(std::move(victim)), match_(std::move(match)), interval_(interval), next_(now + interval) {}
+  KillerImpact(Victim victim, ProcessMatch match, Nanos interval, const Context& context)
+      : victim_(std::move(victim)),
+        match_(std::move(match)),
+        interval_(interval),
+        next_(context.now + interval),
+        protection_(context.protection) {}
 
   Result<> kill(const Round& round) {
     for (const sys::Process& process : round.kill) {
       auto sent = kills_.send(process);
       if (!sent) return wrap(std::move(sent).error(), "cannot kill " + process.comm);
     }
-    for (const std::string& rule : round.spared) spared_.insert(rule);
+    for (const std::string& rule : round.spared)
+      if (spared_.size() < kMostSpared) spared_.insert(rule);
     ++rounds_;
     kills_.confirm();
     return {};
@@ -152,7 +157,8 @@ class KillerImpact : public Impact {
     auto table = table_of(victim_, match_);
     // Between two lives of a container there is nothing to kill.
     if (!table) return {};
-    return kill(choose(*table, match_));
+    const Protection* protection = TRY(protection_());
+    return kill(choose(*table, match_, *protection));
   }
 
   Result<> revert() override {
@@ -185,6 +191,7 @@ class KillerImpact : public Impact {
   ProcessMatch match_;
   Nanos interval_;
   BootTime next_;
+  ProtectionNow protection_;
   Kills kills_;
   std::set<std::string> spared_;
   int rounds_ = 0;
@@ -200,9 +207,10 @@ class ProcessKillerFault : public Fault {
     return {};
   }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack,
+                                 const Protection& protection) const override {
     ProcessMatch match = TRY(ProcessMatch::from(attack));
-    Round round = TRY(first_round(victim, match));
+    Round round = TRY(first_round(victim, match, protection));
     Step step;
     step.kind = StepKind::kOneWay;
     step.victim = victim.name;
@@ -217,12 +225,19 @@ class ProcessKillerFault : public Fault {
     return std::vector<Step>{std::move(step)};
   }
 
+  Result<Reach> reach(const Victim&, const Attack&) const override {
+    Reach reach;
+    reach.chosen = true;
+    return reach;
+  }
+
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                         const Context& context) const override {
     ProcessMatch match = TRY(ProcessMatch::from(attack));
-    Round round = TRY(first_round(victim, match));
+    const Protection* protection = TRY(context.protection());
+    Round round = TRY(first_round(victim, match, *protection));
     auto impact =
-        std::make_unique<KillerImpact>(victim, std::move(match), duration_argument(attack, "interval"), context.now);
+        std::make_unique<KillerImpact>(victim, std::move(match), duration_argument(attack, "interval"), context);
     TRY_VOID(impact->kill(round));
     return impact;
   }

@@ -93,7 +93,8 @@ Result<> check(const Victim& victim, const Attack& attack, LiveVictim& live) {
 
 class ShutdownImpact : public Impact {
  public:
-  ShutdownImpact(Victim victim, bool reboot, BootTime due) : victim_(std::move(victim)), reboot_(reboot), due_(due) {}
+  ShutdownImpact(Victim victim, bool reboot, BootTime due, ProtectionNow protection)
+      : victim_(std::move(victim)), reboot_(reboot), due_(due), protection_(std::move(protection)) {}
 
   std::vector<int> descriptors() const override { return kills_.descriptors(); }
 
@@ -153,7 +154,8 @@ class ShutdownImpact : public Impact {
       if (done_ && kills_.sent() == 0) return fail(Errc::kNotInjected, victim_.name + " was gone before its shutdown");
       return {};
     }
-    TRY_VOID(refuse_protected(*live));
+    const Protection* protection = TRY(protection_());
+    TRY_VOID(refuse_protected(*live, *protection));
     if (rounds_ == 1) begin_ticks_ = static_cast<uint64_t>(boot_now().time_since_epoch() / kTick);
     auto newer = [&](const sys::Process& p) { return p.start_ticks > begin_ticks_ + kForkTicks; };
     auto& targets = live->processes;
@@ -173,6 +175,8 @@ class ShutdownImpact : public Impact {
   }
 
   Result<> stop_host() {
+    const Protection* protection = TRY(protection_());
+    TRY_VOID(refuse_protected_in(whole_victim(victim_), *protection));
     ++rounds_;
     done_ = true;
     ::sync();
@@ -187,6 +191,7 @@ class ShutdownImpact : public Impact {
   Victim victim_;
   bool reboot_;
   BootTime due_;
+  ProtectionNow protection_;
   Kills kills_;
   uint64_t begin_ticks_ = 0;  // when the kill began, as processes count their start
   int rounds_ = 0;
@@ -198,7 +203,7 @@ class ShutdownFault : public Fault {
  public:
   const AttackInfo& info() const override { return shutdown_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live;
     TRY_VOID(check(victim, attack, live));
     std::string delay = format_duration(duration_argument(attack, "delay"));
@@ -228,7 +233,7 @@ class ShutdownFault : public Fault {
     LiveVictim live;
     TRY_VOID(check(victim, attack, live));
     return std::make_unique<ShutdownImpact>(victim, flag_argument(attack, "reboot"),
-                                            context.now + duration_argument(attack, "delay"));
+                                            context.now + duration_argument(attack, "delay"), context.protection);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "guard/client.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -86,6 +87,19 @@ GuardEvent not_applied(int impact, const std::string& victim, const Error& error
 
 }  // namespace
 
+namespace {
+
+// The file that the engine has read may be a pipe, or another one by now.
+Result<UniqueFd> in_memory(const std::string& text) {
+  UniqueFd fd(::memfd_create("inventory", MFD_CLOEXEC));
+  if (!fd) return fail_errno("cannot make a file in memory");
+  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return fail_errno("cannot write a file in memory");
+  return fd;
+}
+
+}  // namespace
+
 Result<std::string> find_guard() {
   std::error_code error;
   std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -98,6 +112,7 @@ Result<std::string> find_guard() {
 Result<GuardClient> GuardClient::start(const GuardStart& options) {
   auto [ours, theirs] = TRY(message_pair());
   constexpr int kSocket = 3;
+  constexpr int kInventory = 4;
   sys::SpawnOptions spawn;
   spawn.program = TRY(find_guard());
   spawn.argv = {"ordeal-guard", "--guard",
@@ -106,7 +121,9 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
                 "--lease-ms",   fmt::format("{}", std::chrono::duration_cast<milliseconds>(options.lease).count())};
   if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", options.state_dir});
   for (const std::string& policy : options.policies) spawn.argv.insert(spawn.argv.end(), {"--policy", policy});
-  spawn.pass = {{theirs.get(), kSocket}};
+  UniqueFd inventory = TRY(in_memory(options.inventory));
+  spawn.argv.insert(spawn.argv.end(), {"--inventory", std::to_string(kInventory)});
+  spawn.pass = {{theirs.get(), kSocket}, {inventory.get(), kInventory}};
   GuardClient client(std::move(ours), TRY(sys::Child::start(spawn)));
   theirs.reset();
   auto ready = await_message(client.socket_.get(), kStartLimit);

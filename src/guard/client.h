@@ -39,6 +39,7 @@ struct GuardStart {
   std::string run_id;
   std::string state_dir;
   std::vector<std::string> policies;
+  std::string inventory;  // the text of the file; "" for none
   Nanos lease = 5s;
 };
 

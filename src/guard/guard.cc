@@ -18,7 +18,6 @@
 #include "guard/journal.h"
 #include "guard/latch.h"
 #include "guard/own_cgroup.h"
-#include "guard/policy_file.h"
 #include "guard/priority.h"
 #include "guard/wire.h"
 #include "json/reader.h"
@@ -31,6 +30,7 @@ namespace {
 constexpr Nanos kRenewEvery = 250ms;
 constexpr Nanos kWatchVictimsEvery = 50ms;
 constexpr Nanos kCheckLatchEvery = 200ms;
+constexpr Nanos kReadRulesEvery = 100ms;
 constexpr Nanos kHearAtMost = 50ms;
 
 // What each long step may take on a machine that is slow. What hangs inside of one is found that much later, and so is
@@ -62,12 +62,13 @@ Unexpected explain(Error error, const AttackInfo& info) {
 }  // namespace
 
 Guard::Guard(GuardOptions options, Paths paths, Registration registration, std::unique_ptr<Pulse> pulse,
-             ReaperLink reaper)
+             ReaperLink reaper, StandingRules rules)
     : options_(std::move(options)),
       paths_(std::move(paths)),
       registration_(std::move(registration)),
       pulse_(std::move(pulse)),
       reaper_(std::move(reaper)),
+      rules_(std::move(rules)),
       ledger_(options_.lease),
       random_(Random::fresh_seed()) {}
 
@@ -75,15 +76,15 @@ Result<Guard> Guard::start(GuardOptions options) {
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
   Paths paths = TRY(Paths::find(options.state_dir));
   TRY_VOID(paths.make());
-  std::vector<Policy> policies = TRY(read_policies(options.policies));
+  StandingRules rules = TRY(StandingRules::read(options.policies, options.inventory));
   Registration registration = TRY(Registration::enter(paths, options.run_id));
   failpoint("guard.registered");
   auto pulse = std::make_unique<Pulse>(std::vector<int>{options.engine.get()});
   ReaperLink reaper = TRY(ReaperLink::start(options.run_id, options.state_dir, registration.lock_fd(), *pulse));
   pulse->add(reaper.fd());
   UniqueFd inotify = TRY(watch_halts(paths, registration.folder()));
-  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(pulse), std::move(reaper));
-  guard.policies_ = std::move(policies);
+  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(pulse), std::move(reaper),
+              std::move(rules));
   guard.inotify_ = std::move(inotify);
   Nanos silence_limit = raise_priority();
   guard.reaper_.limit_silence(silence_limit);
@@ -100,6 +101,8 @@ int Guard::run() {
     end_what_is_due();      // length and lease, before more is done: it may have stood still for long
     work_impacts();         // held packets, kill rounds, burners
     watch_victims();        // who is gone is hit no more
+    watch_rules();          // a policy that has changed binds at once
+    watch_newcomers();      // who joins what is hit, and must not be
     renew_kernel_leases();  // what the kernel drops by itself in 1 s
     beat();
   }
@@ -107,7 +110,10 @@ int Guard::run() {
 }
 
 void Guard::wait() {
-  std::vector<pollfd> fds{{options_.engine.get(), POLLIN, 0}, {reaper_.fd(), POLLIN, 0}, {inotify_.get(), POLLIN, 0}};
+  std::vector<pollfd> fds{{options_.engine.get(), POLLIN, 0},
+                          {reaper_.fd(), POLLIN, 0},
+                          {inotify_.get(), POLLIN, 0},
+                          {newcomers_.fd(), POLLIN, 0}};
   BootTime now = boot_now();
   BootTime until = now + beat_interval(!held_.empty());
   if (!held_.empty()) until = std::min(until, now + kWatchVictimsEvery);
@@ -187,12 +193,16 @@ Result<Guard::Held> Guard::make_impact(const json::Object& request) {
   Held held;
   held.victim = TRY(victim_from_json(request.at("victim")));
   held.attack = TRY(attack_from_json(request.at("attack")));
+  TRY_VOID(rules_.refresh());
   TRY_VOID(check_victim(held.victim));
   const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
   held.attack = TRY(resolve_arguments(held.attack, fault->info()));
-  held.steps = TRY(fault->plan(held.victim, held.attack));
+  held.steps = TRY(fault->plan(held.victim, held.attack, rules_.protection()));
+  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
+  if (auto allowed = fault::refuse_protected_in(reach, rules_.protection()); !allowed)
+    return wrap(allowed.error(), held.victim.name + " is refused");
   std::vector<std::string> claims = claims_of(held);
-  TRY_VOID(registration_.claim(claims, policies_, 1, request.at("candidates").as_int64()));
+  TRY_VOID(registration_.claim(claims, rules_.policies(), 1, request.at("candidates").as_int64()));
   Defer give_back([&] { (void)registration_.release(claims, 1); });
   TRY_VOID(victim_watch_.add(id, held.victim));
   Defer watch_no_more([&] { victim_watch_.remove(id); });
@@ -200,18 +210,26 @@ Result<Guard::Held> Guard::make_impact(const json::Object& request) {
   fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, {}};
   for (const json::Value& item : request.at("exemptions").as_array())
     context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
+  context.protection = [this]() -> Result<const fault::Protection*> {
+    TRY_VOID(rules_.refresh());
+    return &rules_.protection();
+  };
+  newcomers_.add(id, held.victim, reach);
+  Defer look_no_more([&] { newcomers_.remove(id); });
   auto impact = fault->apply(held.victim, held.attack, context);
   if (!impact && impact.error().code == Errc::kRevertFailed) revert_failed(held.victim.name, impact.error());
   if (!impact) return explain(std::move(impact).error(), fault->info());
   held.impact = std::move(*impact);
   held.applied = boot_now();
+  if (held.impact->outlives_victim()) newcomers_.let_leave(id);
   give_back.cancel();
+  look_no_more.cancel();
   watch_no_more.cancel();
   return held;
 }
 
 Result<> Guard::check_victim(const Victim& victim) const {
-  for (const Policy& policy : policies_)
+  for (const Policy& policy : rules_.policies())
     if (auto refusal = judge(policy, victim))
       return fail(Errc::kRefused, victim.name + " is refused by " + refusal->rule);
   if (victim.kind == VictimKind::kHost) return {};
@@ -278,6 +296,27 @@ void Guard::watch_victims() {
   }
 }
 
+void Guard::watch_rules() {
+  BootTime now = boot_now();
+  if (held_.empty() || now - rules_checked_ < kReadRulesEvery) return;
+  rules_checked_ = now;
+  int before = rules_.version();
+  std::vector<std::pair<int, std::string>> forbidden;
+  auto known = rules_.refresh();
+  if (known && rules_.version() == before) return;
+  newcomers_.forget();
+  for (const auto& [id, held] : held_) {
+    auto allowed = known ? check_victim(held.victim) : known;
+    if (!allowed) forbidden.emplace_back(id, allowed.error().message());
+  }
+  for (const auto& [id, why] : forbidden) end({id}, why, true);
+}
+
+void Guard::watch_newcomers() {
+  if (held_.empty()) return;
+  for (const auto& [id, why] : newcomers_.look(boot_now(), rules_.protection())) end({id}, why, true);
+}
+
 void Guard::end_what_is_due() {
   std::vector<int> over;
   for (const Ledger::Due& due : ledger_.due(boot_now())) {
@@ -321,6 +360,7 @@ Guard::Ended Guard::revert(int id) {
   Ended ended{id, std::move(held_.extract(id).mapped()), {}, {}, {}};
   ledger_.ended(id);
   victim_watch_.remove(id);
+  newcomers_.remove(id);
   BootTime start = boot_now();
   ended.result = ended.held.impact->revert();
   ended.reverted = boot_now();

@@ -162,16 +162,19 @@ Result<Process> read_process(pid_t pid, const std::string& proc) {
   return process;
 }
 
-Result<std::vector<Process>> list_processes(const std::string& proc) {
+Result<std::vector<pid_t>> list_pids(const std::string& proc) {
   std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(proc.c_str()), &::closedir);
   if (!folder) return fail_errno("cannot list processes in " + proc);
+  std::vector<pid_t> pids;
+  while (const dirent* entry = ::readdir(folder.get()))
+    if (auto pid = parse_number<pid_t>(std::string_view(entry->d_name))) pids.push_back(*pid);
+  return pids;
+}
+
+Result<std::vector<Process>> list_processes(const std::string& proc) {
   std::vector<Process> table;
-  while (const dirent* entry = ::readdir(folder.get())) {
-    auto pid = parse_number<pid_t>(std::string_view(entry->d_name));
-    if (!pid) continue;
-    auto process = read_process(*pid, proc);
-    if (process) table.push_back(std::move(*process));
-  }
+  for (pid_t pid : TRY(list_pids(proc)))
+    if (auto process = read_process(pid, proc)) table.push_back(std::move(*process));
   std::sort(table.begin(), table.end(), [](const Process& a, const Process& b) { return a.pid < b.pid; });
   return table;
 }

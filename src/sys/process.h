@@ -66,6 +66,8 @@ Result<Process> read_process(pid_t pid, const std::string& proc = "/proc");
 bool is_dying(pid_t pid, uint64_t start_ticks, const std::string& proc = "/proc");
 // All processes by pid, kernel threads and zombies included.
 Result<std::vector<Process>> list_processes(const std::string& proc = "/proc");
+// Their numbers alone, unsorted.
+Result<std::vector<pid_t>> list_pids(const std::string& proc = "/proc");
 // CPU time of the process with all its threads.
 Nanos cpu_time(const ProcessStat& stat);
 // Equal for two processes exactly when they share a network namespace; 0 when the process is gone. Unlike ns/net it can
