@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "argo/objects/bundle.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -48,7 +49,7 @@ void tell_ignored(const std::vector<std::string>& ignored, bool json) {
 ExitCode lint_command(const std::vector<std::string>& files, bool json) {
   std::vector<argo::SourceFile> sources;
   for (const std::string& file : files) {
-    auto text = read_file(file);
+    auto text = read_file(file, argo::kMostBundleBytes);
     if (!text) return print_error({Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
     sources.push_back({file, std::move(*text)});
   }

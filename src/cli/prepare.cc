@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "analysis/judge.h"
+#include "argo/objects/bundle.h"
 #include "base/duration.h"
 #include "base/file.h"
 #include "cli/argo_expect.h"
@@ -22,8 +23,8 @@
 namespace ordeal::cli {
 namespace {
 
-Result<std::string> read_input(const std::string& file) {
-  auto text = read_file(file);
+Result<std::string> read_input(const std::string& file, size_t limit = kMaxInputBytes) {
+  auto text = read_file(file, limit);
   if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
   return text;
 }
@@ -72,8 +73,8 @@ Result<> refuse_args(const RunOptions& options) {
 }
 
 Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
-  std::string text = TRY(read_input(options.expect));
-  auto documents = json::parse_documents(text);
+  std::string text = TRY(read_input(options.expect, argo::kMostBundleBytes));
+  auto documents = argo::read_all(text);
   if (!documents) return wrap(documents.error(), options.expect);
   if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
   TRY_VOID(refuse_args(options));
