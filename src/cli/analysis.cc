@@ -30,8 +30,8 @@ using argo::Mode;
 Result<argo::Manifest> read_manifest(const std::vector<std::string>& files) {
   argo::Manifest manifest;
   for (const std::string& file : files) {
-    auto text = read_file(file, argo::kMostBundleBytes);
-    if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+    auto text = read_input(file, argo::kMostBundleBytes);
+    if (!text) return tl::unexpected(text.error());
     auto documents = argo::read_all(*text);
     if (!documents) return wrap(documents.error(), file);
     for (const json::Document& document : *documents)

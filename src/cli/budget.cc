@@ -6,6 +6,7 @@
 
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/asking.h"
 #include "cli/commands.h"
@@ -92,16 +93,16 @@ std::vector<std::pair<const slo::Slo*, const slo::Objective*>> objectives_of(con
 }
 
 void print_state(const ObjectiveState& state) {
-  fmt::print("{}\n  {}\n", state.name, in_words(state));
+  print("{}\n  {}\n", state.name, in_words(state));
   for (const slo::Burn& burn : state.burns) {
     auto left = slo::time_to_exhaustion(state.budget, burn.rate);
-    fmt::print("  burn rate {:>8.2f} over the last {:<4}{}\n", burn.rate, format_duration(burn.window),
-               left ? ", gone in " + format_duration(std::chrono::floor<std::chrono::minutes>(*left)) : "");
+    print("  burn rate {:>8.2f} over the last {:<4}{}\n", burn.rate, format_duration(burn.window),
+          left ? ", gone in " + format_duration(std::chrono::floor<std::chrono::minutes>(*left)) : "");
   }
 }
 
 ExitCode print_one(const ObjectiveState& state, bool json) {
-  if (json) fmt::print("{}\n", json::write(to_json(state)));
+  if (json) print_json(to_json(state));
   if (!json) print_state(state);
   return state.budget.remaining() <= 0 ? ExitCode::kDeviated : ExitCode::kHeld;
 }
@@ -132,8 +133,8 @@ Result<ExitCode> show_budgets(const std::string& file, const std::string& promet
 }  // namespace
 
 Result<std::vector<slo::Slo>> read_openslo(const std::string& file) {
-  auto text = read_file(file);
-  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+  auto text = read_input(file);
+  if (!text) return tl::unexpected(text.error());
   auto documents = json::parse_documents(*text);
   if (!documents) return wrap(documents.error(), file);
   auto slos = slo::decode_openslo(*documents);

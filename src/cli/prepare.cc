@@ -9,6 +9,8 @@
 #include "argo/objects/bundle.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/output.h"
+#include "base/secrets.h"
 #include "cli/argo_expect.h"
 #include "cli/evidence_plan.h"
 #include "cli/exemptions.h"
@@ -23,9 +25,10 @@
 namespace ordeal::cli {
 namespace {
 
-Result<std::string> read_input(const std::string& file, size_t limit = kMaxInputBytes) {
-  auto text = read_file(file, limit);
-  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+// What is secret in it is known from now on, also where it stands without its name.
+Result<std::string> read_secretly(const std::string& file, size_t limit = kMaxInputBytes) {
+  auto text = read_input(file, limit);
+  if (text) hide_in_output(secrets_in(*text));
   return text;
 }
 
@@ -42,7 +45,7 @@ auto read_text(const std::string& file, const std::string& text, Decode decode)
 
 template <typename Decode>
 auto read_document(const std::string& file, Decode decode) -> decltype(decode(std::declval<json::Document&>())) {
-  return read_text(file, TRY(read_input(file)), decode);
+  return read_text(file, TRY(read_secretly(file)), decode);
 }
 
 // A file that `from` names lies beside it.
@@ -73,7 +76,7 @@ Result<> refuse_args(const RunOptions& options) {
 }
 
 Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
-  std::string text = TRY(read_input(options.expect, argo::kMostBundleBytes));
+  std::string text = TRY(read_secretly(options.expect, argo::kMostBundleBytes));
   auto documents = argo::read_all(text);
   if (!documents) return wrap(documents.error(), options.expect);
   if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
@@ -185,6 +188,7 @@ void check_watching(Prepared& prepared) {
 }  // namespace
 
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
+  hide_in_output(secrets_in(options.prometheus));
   if (!options.prometheus.empty() && !is_http_url(options.prometheus))
     return fail(Errc::kInvalidInput,
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
@@ -207,7 +211,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.policies = TRY(guard::read_policies(options.policies));
   target::Inventory inventory;
   if (!options.inventory.empty()) {
-    prepared.inventory = TRY(read_input(options.inventory));
+    prepared.inventory = TRY(read_secretly(options.inventory));
     inventory = TRY(read_text(options.inventory, prepared.inventory, decode_inventory));
   }
   prepared.protection =

@@ -76,6 +76,7 @@ Result<Guard> Guard::start(GuardOptions options) {
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
   Paths paths = TRY(Paths::find(options.state_dir));
   TRY_VOID(paths.make());
+  TRY_VOID(paths.check_private());
   StandingRules rules = TRY(StandingRules::read(options.policies, options.inventory));
   Registration registration = TRY(Registration::enter(paths, options.run_id));
   failpoint("guard.registered");
@@ -267,8 +268,8 @@ void Guard::hear_halt() {
   latch_checked_ = now;
   if (auto latch = latch_engaged(paths_)) {
     end_by("latch", latch->reason);
-  } else if (auto halt = read_file(registration_.folder() + "/halt")) {
-    end_by("person", *halt);
+  } else if (auto halt = read_file(registration_.folder() + "/halt"); halt || halt.error().sys_errno != ENOENT) {
+    end_by("person", halt ? *halt : "asked for in a way that cannot be read");
   }
 }
 

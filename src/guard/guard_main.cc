@@ -7,12 +7,14 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "fault/burner.h"
 #include "guard/dead_runs.h"
 #include "guard/guard.h"
 #include "guard/reaper.h"
 #include "model/exit_code.h"
+#include "model/run_id.h"
 
 namespace ordeal::guard {
 namespace {
@@ -49,7 +51,7 @@ Result<UniqueFd> inherited(const Flags& flags, const std::string& name) {
 
 Result<int> guard_command(const Flags& flags) {
   GuardOptions options;
-  options.run_id = text_flag(flags, "run");
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.state_dir = text_flag(flags, "state-dir");
   auto [first, last] = flags.equal_range("policy");
   for (auto it = first; it != last; ++it) options.policies.push_back(it->second);
@@ -65,7 +67,7 @@ Result<int> guard_command(const Flags& flags) {
 
 Result<int> reaper_command(const Flags& flags) {
   ReaperOptions options;
-  options.run_id = text_flag(flags, "run");
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
   options.guard = TRY(inherited(flags, "socket"));
   options.guard_pid = ::getppid();
@@ -94,7 +96,8 @@ Result<int> replay_command(const Flags& flags) {
                                 {"other_boot", texts(dead.other_boot)},
                                 {"failed", texts(dead.failed)}});
   }
-  fmt::print("{}\n", json::write(json::Object{{"runs", std::move(runs)}}));
+  put_json(json::write(json::Object{{"runs", std::move(runs)}}) + "\n");
+  if (!finish_output()) return static_cast<int>(ExitCode::kInternal);
   return failed ? 6 : 0;
 }
 
@@ -111,9 +114,10 @@ Result<int> dispatch(int argc, char** argv) {
 }  // namespace ordeal::guard
 
 int main(int argc, char** argv) {
+  ordeal::guard_output();
   if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
   auto code = ordeal::guard::dispatch(argc, argv);
   if (code) return *code;
-  fmt::print(stderr, "ordeal-guard: {}\n", code.error().message());
+  ordeal::print_to_error("ordeal-guard: {}\n", code.error().message());
   return static_cast<int>(ordeal::exit_code_of(code.error()));
 }

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Result<UniqueFd> open_lock(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd) return fail_errno("cannot open " + path);
   return fd;
 }
@@ -202,7 +202,9 @@ Result<> request_halt(const Paths& paths, const std::string& run_id, const std::
   std::string folder = paths.run_folder(run_id);
   if (!fs::exists(folder) || is_dead(folder))
     return fail(Errc::kNotFound, fmt::format("no live run {}", run_id), "`ordeal list` shows the runs");
-  return write_atomically(folder + "/halt", reason);
+  auto written = write_atomically(folder + "/halt", reason);
+  if (written || make_empty(folder + "/halt")) return {};
+  return written;
 }
 
 }  // namespace ordeal::guard
