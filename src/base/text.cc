@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <algorithm>
+
 namespace ordeal {
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -57,20 +59,40 @@ bool second_byte_fits(unsigned char lead, unsigned char second) {
   return lead != 0xf4 || second <= 0x8f;
 }
 
+// The length of the character that begins at `i`; 0 when none does.
+size_t character_at(std::string_view text, size_t i) {
+  auto lead = static_cast<unsigned char>(text[i]);
+  size_t length = sequence_length(lead);
+  if (length == 0 || i + length > text.size()) return 0;
+  for (size_t k = 1; k < length; ++k)
+    if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return 0;
+  if (length > 1 && !second_byte_fits(lead, static_cast<unsigned char>(text[i + 1]))) return 0;
+  return length;
+}
+
 }  // namespace
 
 bool valid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
-    auto lead = static_cast<unsigned char>(text[i]);
-    size_t length = sequence_length(lead);
-    if (length == 0 || i + length > text.size()) return false;
-    for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    }
-    if (length > 1 && !second_byte_fits(lead, static_cast<unsigned char>(text[i + 1]))) return false;
+    size_t length = character_at(text, i);
+    if (length == 0) return false;
     i += length;
   }
   return true;
+}
+
+std::string valid_text(std::string_view bytes) {
+  if (valid_utf8(bytes)) return std::string(bytes);
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd", kDigits = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < bytes.size();) {
+    size_t length = character_at(bytes, i);
+    text += length == 0 ? kReplacement : bytes.substr(i, length);
+    auto byte = static_cast<unsigned char>(bytes[i]);
+    if (length == 0) text.append({kDigits[byte >> 4], kDigits[byte & 15]});
+    i += std::max<size_t>(length, 1);
+  }
+  return text;
 }
 
 std::string without_password(std::string_view url) {

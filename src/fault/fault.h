@@ -66,6 +66,12 @@ class Fault {
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
   // forbids ("other processes share the network namespace"), kUnsupported for what the kernel cannot do.
   virtual Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const = 0;
+  // What plan() leaves open because whoever plans need not have the guard's rights: whether they suffice for every
+  // step. Reads only; called before anything is done.
+  virtual Result<> may_apply(const Victim& victim, const Attack& attack) const {
+    (void)victim, (void)attack;
+    return {};
+  }
   virtual Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                                 const Context& context) const = 0;
 };
