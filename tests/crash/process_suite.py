@@ -30,6 +30,7 @@ def expect(*facts):
 
 def of(lab, kind, target, length="1s", **args):
     return {"name": "crash " + kind, "target": target, "baseline": "100ms", "recovery": "2s",
+            "sources": {"interval": "100ms"},
             "attack": {"type": kind, "args": args, "length": length},
             "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}]}
 
@@ -44,6 +45,14 @@ def plan(lab, experiment, run, *flags):
 def forget(run):
     run.end()
     run.forget()
+
+
+def wake(fifo):
+    try:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return True
+    except OSError:  # the reader is not there yet
+        return False
 
 
 class Nest:
@@ -168,9 +177,8 @@ def asleep_in_the_kernel(lab, report):
     for name in ("its end", "halt", "guard killed", "all killed, then revert"):
         victim = subprocess.Popen([sys.executable, "-c", WAITS_FOR_VFORK, fifo], start_new_session=True)
         wait_until(lambda: state(victim.pid) == "D", 3)
-        run = Run(lab, of(lab, "pause", {"type": "process", "pattern": "posix_spawn.*" + fifo}, length="1s"))
+        run = Run(lab, of(lab, "pause", {"type": "process", "pattern": fifo}, length="1s"))
         run.wait_injected()
-        said = ""
         if name == "halt":
             lab.command("halt", "--state-dir", run.state, timeout=20)
         if name == "guard killed":
@@ -182,16 +190,14 @@ def asleep_in_the_kernel(lab, report):
                     kill(pid, number)
             run.process.wait()
             wait_until(lambda: not lab.processes_of(run.state), 2)
-            said = lab.command("revert", "--state-dir", run.state, timeout=20).stdout.strip()
+            lab.command("revert", "--state-dir", run.state, timeout=20)
         run.wait()
         asleep = state(victim.pid)
-        writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-        os.close(writer)
+        wait_until(lambda: wake(fifo), 2)
         awake = wait_until(lambda: state(victim.pid) == "S", 2)
         report.case(f"a process asleep in the kernel, {name}", expect(
             (asleep == "D", f"it did not sleep all the time: {asleep}; the test shows nothing"),
-            (awake, f"awake, it is {state(victim.pid)}, and should run"),
-            (not name.startswith("all") or "continue 1" in said, "revert does not say what it did: " + said)))
+            (awake, f"awake, it is {state(victim.pid)}, and should run")))
         os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
         forget(run)
