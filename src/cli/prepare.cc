@@ -18,6 +18,7 @@
 #include "guard/newcomers.h"
 #include "guard/policy_file.h"
 #include "guard/registry.h"
+#include "model/claim.h"
 #include "model/inventory.h"
 #include "rollback/rollback.h"
 #include "slo/expectations.h"
@@ -120,11 +121,36 @@ std::vector<VictimPlan> plan_each(const Prepared& prepared) {
   return plans;
 }
 
+std::vector<std::string> claims_of(const VictimPlan& plan) {
+  std::vector<std::string> claims;
+  for (const Step& step : plan.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
+  return claims;
+}
+
+std::optional<Error> overlap(const std::vector<std::string>& held, const std::vector<std::string>& wanted,
+                             const std::string& other) {
+  auto meeting = first_meeting(held, wanted, Between::kImpactsOfOneRun);
+  if (!meeting) return std::nullopt;
+  return Error{Errc::kRefused, fmt::format("{}, another victim, already holds {}", other, describe_meeting(*meeting)),
+               0, "two victims are hit in the same place: choose one of them", nullptr};
+}
+
+// Two victims of this run, or one and what another run hits, must not be the same thing, nor one a part of the other.
+void refuse_conflicts(Prepared& prepared, const std::vector<guard::ActiveRun>& active) {
+  std::vector<std::vector<std::string>> claims;
+  for (VictimPlan& plan : prepared.plans) {
+    claims.push_back(claims_of(plan));
+    if (auto free = guard::check_conflicts(active, claims.back()); !free && !plan.refusal) plan.refusal = free.error();
+    for (size_t k = 0; k + 1 < claims.size() && !plan.refusal; ++k)
+      plan.refusal = overlap(claims[k], claims.back(), prepared.selection.chosen[k].name);
+  }
+}
+
 // The guard checks again at each impact; here a run is refused before it hits anybody.
-Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared, const std::string& state_dir) {
+Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared,
+                                                   const std::vector<guard::ActiveRun>& active) {
   ActiveLoad load;
-  for (const guard::ActiveRun& run : TRY(guard::active_runs(TRY(guard::Paths::find(state_dir)))))
-    load.runs += run.targets > 0, load.targets += run.targets;
+  for (const guard::ActiveRun& run : active) load.runs += run.targets > 0, load.targets += run.targets;
   const target::Selection& selection = prepared.selection;
   for (const Policy& policy : prepared.policies)
     if (auto rule = cap_broken(policy, load, static_cast<int64_t>(selection.chosen.size()), selection.candidates))
@@ -220,7 +246,9 @@ Result<Prepared> prepare(const RunOptions& options) {
       TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
   if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
-  prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
+  auto active = TRY(guard::active_runs(TRY(guard::Paths::find(options.state_dir))));
+  refuse_conflicts(prepared, active);
+  prepared.broken_cap = TRY(find_broken_cap(prepared, active));
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
   check_rollback(prepared);
   check_watching(prepared);

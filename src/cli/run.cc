@@ -49,6 +49,7 @@ Result<> check_plans(const Prepared& prepared) {
 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
+  setup.one_way = prepared.fault->info().step == StepKind::kOneWay;
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
     bool counted = !watch::counted_from(expectation, prepared.experiment.sources).empty();

@@ -71,6 +71,12 @@ class Fault {
   // What reach() says is judged by the caller; a fault that chooses processes judges each by `protection`.
   virtual Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack,
                                          const Protection& protection = Protection()) const = 0;
+  // What plan() leaves open because whoever plans need not have the guard's rights: whether they suffice for every
+  // step. Reads only; called before anything is done.
+  virtual Result<> may_apply(const Victim& victim, const Attack& attack, const Protection& protection) const {
+    (void)victim, (void)attack, (void)protection;
+    return {};
+  }
   // Whom it hits while it is in force; whoever applies it refuses, and ends it, when somebody protected is among them.
   virtual Result<Reach> reach(const Victim& victim, const Attack& attack) const {
     (void)attack;

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "fault/faults.h"
 #include "fault/kill.h"
 #include "fault/live_victim.h"
@@ -61,6 +62,8 @@ AttackInfo describe() {
   info.mechanisms = {"cgroup.kill (cgroup v2)", "SIGKILL through pidfds", "reboot(2), for a host"};
   info.capabilities = {"CAP_KILL, for processes of other users", "CAP_SYS_BOOT, for a host"};
   info.proof = "all processes of the victim died, seen through their pidfds";
+  info.limits = {"nothing is killed before every victim was checked, nor when too few can be hit",
+                 "what is in a frozen cgroup is refused: the kill would come when it is thawed"};
   return info;
 }
 
@@ -70,8 +73,9 @@ const AttackInfo& shutdown_info() {
 }
 
 Result<> may_stop_host(const Attack& attack) {
-  char name[256] = {};
-  if (::gethostname(name, sizeof name - 1) < 0) return fail_errno("cannot read the host's name");
+  char bytes[256] = {};
+  if (::gethostname(bytes, sizeof bytes - 1) < 0) return fail_errno("cannot read the host's name");
+  std::string name = valid_text(bytes);
   std::string confirmed = text_argument(attack, "confirm_host");
   if (confirmed != name)
     return fail(
@@ -88,7 +92,8 @@ Result<> may_stop_host(const Attack& attack) {
 Result<> check(const Victim& victim, const Attack& attack, LiveVictim& live) {
   if (victim.kind == VictimKind::kHost) return may_stop_host(attack);
   live = TRY(look_at(victim));
-  return refuse_protected(live);
+  TRY_VOID(refuse_protected(live));
+  return refuse_frozen(live);
 }
 
 class ShutdownImpact : public Impact {
@@ -121,6 +126,7 @@ class ShutdownImpact : public Impact {
     proof.unit = "processes";
     proof.asked = kills_.sent();
     proof.got = kills_.dead();
+    proof.lasting = kills_.lasting();
     if (rounds_ == 0) {
       proof.measured = "nothing was shut down";
       proof.reason = ended_ ? "cancelled before the delay was over"
@@ -156,11 +162,13 @@ class ShutdownImpact : public Impact {
     }
     const Protection* protection = TRY(protection_());
     TRY_VOID(refuse_protected(*live, *protection));
+    if (rounds_ == 1) TRY_VOID(refuse_frozen(*live));
     if (rounds_ == 1) begin_ticks_ = static_cast<uint64_t>(boot_now().time_since_epoch() / kTick);
     auto newer = [&](const sys::Process& p) { return p.start_ticks > begin_ticks_ + kForkTicks; };
     auto& targets = live->processes;
     targets.erase(std::remove_if(targets.begin(), targets.end(), newer), targets.end());
     done_ = targets.empty();
+    if (rounds_ == 1) TRY_VOID(Kills::allowed(targets));
     for (const sys::Process& process : targets) TRY_VOID(kills_.send(process));
     if (auto whole = cgroup_to_kill(live->tree); rounds_ == 1 && whole) TRY_VOID(whole->write("cgroup.kill", "1"));
     kills_.confirm();
@@ -218,7 +226,7 @@ class ShutdownFault : public Fault {
     } else {
       step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
                                 name_some(live.processes));
-      step.claims = claims_on(victim, "processes");
+      step.claims = claims_on(victim, live, "processes");
       step.proof = info().proof;
       if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
     }
@@ -226,6 +234,12 @@ class ShutdownFault : public Fault {
     step.notes.push_back(fmt::format("the length ({}) counts from the kill, so the impact lasts {} in all",
                                      format_duration(attack.length), format_duration(attack.total())));
     return std::vector<Step>{std::move(step)};
+  }
+
+  Result<> may_apply(const Victim& victim, const Attack& attack, const Protection&) const override {
+    LiveVictim live;
+    TRY_VOID(check(victim, attack, live));
+    return Kills::allowed(live.processes);
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,

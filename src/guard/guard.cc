@@ -59,6 +59,14 @@ Unexpected explain(Error error, const AttackInfo& info) {
   return wrap(std::move(error), info.type + " needs " + join(info.capabilities, "; "));
 }
 
+json::Object failed_answer(const char* op, int impact, const Error& error) {
+  return {{"op", op},
+          {"impact", impact},
+          {"code", static_cast<int>(error.code)},
+          {"error", error.message()},
+          {"hint", error.advice()}};
+}
+
 }  // namespace
 
 Guard::Guard(GuardOptions options, Paths paths, Registration registration, std::unique_ptr<Pulse> pulse,
@@ -133,7 +141,8 @@ void Guard::hear_engine() {
   // A hundred requests must not keep a halt waiting, nor one that takes long the engine's renewal.
   for (BootTime until = boot_now() + kHearAtMost; !done_ && boot_now() < until;) {
     auto listening = inbox_.fill(options_.engine.get());
-    if (!listening || !*listening) return end_by("engine", "the engine is gone");
+    if (!listening) return end_by("error", "what the engine sent cannot be read: " + listening.error().message());
+    if (!*listening) return end_by("engine", "the engine is gone");
     auto request = inbox_.next();
     if (!request) return;
     auto understood = understand(*request, [&](const json::Object& message) { answer(message); });
@@ -146,6 +155,7 @@ void Guard::answer(const json::Object& request) {
   if (op == "renew") return ledger_.renew(boot_now());
   if (op == "revert") {
     reverting_ = true;
+    dismiss_admitted();
     end_all(std::string(request.at("why").as_string()));
     return tell({{"op", "nothing_in_force"}});
   }
@@ -154,29 +164,48 @@ void Guard::answer(const json::Object& request) {
     done_ = true;
     return;
   }
-  if (op == "apply") answer_apply(request);
+  if (op == "check") return answer_check(static_cast<int>(request.at("impact").as_int64()), request);
+  if (op == "apply") return answer_apply(static_cast<int>(request.at("impact").as_int64()), request);
 }
 
-void Guard::answer_apply(const json::Object& request) {
-  int id = static_cast<int>(request.at("impact").as_int64());
+void Guard::answer_check(int id, const json::Object& request) {
+  if (!admitted_.count(id) && !answers_.count(id)) {
+    Pulse::Step checking = pulse_->step(kApplyBudget);
+    auto held = admit(request);
+    if (!held) return tell(failed_answer("check_failed", id, held.error()));
+    admitted_.insert_or_assign(id, std::move(*held));
+  }
+  tell({{"op", "checked"}, {"impact", id}});
+}
+
+void Guard::answer_apply(int id, const json::Object& request) {
   if (!answers_.count(id)) {
     auto reply = apply(request);
-    if (!reply)
-      reply = json::Object{{"op", "apply_failed"},
-                           {"impact", id},
-                           {"code", static_cast<int>(reply.error().code)},
-                           {"error", reply.error().message()},
-                           {"hint", reply.error().advice()}};
-    answers_[id] = std::move(*reply);
+    answers_[id] = reply ? std::move(*reply) : failed_answer("apply_failed", id, reply.error());
   }
   tell(answers_[id]);
+}
+
+// Their claims are free again.
+void Guard::dismiss_admitted() {
+  for (const auto& [id, held] : admitted_) (void)registration_.release(claims_of(held), 1);
+  admitted_.clear();
 }
 
 Result<json::Object> Guard::apply(const json::Object& request) {
   int id = static_cast<int>(request.at("impact").as_int64());
   if (held_.empty()) reaper_.expect_beats(boot_now());
   Pulse::Step applying = pulse_->step(kApplyBudget);
-  Held held = TRY(make_impact(request));
+  auto admitted = admitted_.extract(id);
+  bool fresh = admitted.empty();
+  Held held = fresh ? TRY(admit(request)) : std::move(admitted.mapped());
+  // The world may have gone on since it was admitted.
+  auto made = fresh ? Result<>{} : judge_now(held);
+  if (made) made = make_impact(id, held, request);
+  if (!made) {
+    (void)registration_.release(claims_of(held), 1);
+    return tl::unexpected(made.error());
+  }
   json::Array steps;
   for (const Step& step : held.steps) steps.push_back(to_json(step));
   json::Object reply{{"op", "applied"}, {"impact", id}, {"victim", held.victim.name}, {"steps", std::move(steps)}};
@@ -186,25 +215,36 @@ Result<json::Object> Guard::apply(const json::Object& request) {
   return reply;
 }
 
-Result<Guard::Held> Guard::make_impact(const json::Object& request) {
+Result<> Guard::judge_now(Held& held) {
   if (done_ || reverting_) return fail(Errc::kRefused, "the run is ending");
   if (auto latch = latch_engaged(paths_))
     return fail(Errc::kRefused, "the halt latch is engaged: " + latch->reason, "`ordeal resume` releases it");
-  int id = static_cast<int>(request.at("impact").as_int64());
-  Held held;
-  held.victim = TRY(victim_from_json(request.at("victim")));
-  held.attack = TRY(attack_from_json(request.at("attack")));
   TRY_VOID(rules_.refresh());
   TRY_VOID(check_victim(held.victim));
   const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
-  held.attack = TRY(resolve_arguments(held.attack, fault->info()));
-  held.steps = TRY(fault->plan(held.victim, held.attack, rules_.protection()));
+  std::vector<Step> steps = TRY(fault->plan(held.victim, held.attack, rules_.protection()));
   fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
   if (auto allowed = fault::refuse_protected_in(reach, rules_.protection()); !allowed)
     return wrap(allowed.error(), held.victim.name + " is refused");
-  std::vector<std::string> claims = claims_of(held);
-  TRY_VOID(registration_.claim(claims, rules_.policies(), 1, request.at("candidates").as_int64()));
-  Defer give_back([&] { (void)registration_.release(claims, 1); });
+  if (held.steps.empty()) held.steps = std::move(steps);  // afterwards it holds what these claim
+  auto may = fault->may_apply(held.victim, held.attack, rules_.protection());
+  return may ? Result<>{} : explain(std::move(may).error(), fault->info());
+}
+
+Result<Guard::Held> Guard::admit(const json::Object& request) {
+  Held held;
+  held.victim = TRY(victim_from_json(request.at("victim")));
+  Attack attack = TRY(attack_from_json(request.at("attack")));
+  held.attack = TRY(resolve_arguments(attack, TRY(fault::find_fault(attack.type))->info()));
+  TRY_VOID(judge_now(held));
+  TRY_VOID(VictimWatch().add(0, held.victim));  // it is who was chosen
+  TRY_VOID(registration_.claim(claims_of(held), rules_.policies(), 1, request.at("candidates").as_int64()));
+  return held;
+}
+
+Result<> Guard::make_impact(int id, Held& held, const json::Object& request) {
+  const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
+  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
   TRY_VOID(victim_watch_.add(id, held.victim));
   Defer watch_no_more([&] { victim_watch_.remove(id); });
   failpoint("guard.before_apply");
@@ -223,10 +263,9 @@ Result<Guard::Held> Guard::make_impact(const json::Object& request) {
   held.impact = std::move(*impact);
   held.applied = boot_now();
   if (held.impact->outlives_victim()) newcomers_.let_leave(id);
-  give_back.cancel();
   look_no_more.cancel();
   watch_no_more.cancel();
-  return held;
+  return {};
 }
 
 Result<> Guard::check_victim(const Victim& victim) const {
@@ -269,7 +308,7 @@ void Guard::hear_halt() {
   if (auto latch = latch_engaged(paths_)) {
     end_by("latch", latch->reason);
   } else if (auto halt = read_file(registration_.folder() + "/halt"); halt || halt.error().sys_errno != ENOENT) {
-    end_by("person", halt ? *halt : "asked for in a way that cannot be read");
+    end_by("person", halt ? valid_text(*halt) : "asked for in a way that cannot be read");
   }
 }
 

@@ -55,10 +55,16 @@ class Guard {
   void wait();
   void hear_engine();
   void answer(const json::Object& request);
-  void answer_apply(const json::Object& request);
+  void answer_check(int id, const json::Object& request);
+  void answer_apply(int id, const json::Object& request);
   Result<json::Object> apply(const json::Object& request);
   Result<> check_victim(const Victim& victim) const;
-  Result<Held> make_impact(const json::Object& request);
+  // Latch, policy, protection, steps and rights, as of now.
+  Result<> judge_now(Held& held);
+  // Judged, and its claims are taken.
+  Result<Held> admit(const json::Object& request);
+  Result<> make_impact(int id, Held& held, const json::Object& request);
+  void dismiss_admitted();
   void hear_reaper();
   void hear_halt();
   void work_impacts();
@@ -100,6 +106,7 @@ class Guard {
   Random random_;
   UniqueFd inotify_;
   std::map<int, Held> held_;
+  std::map<int, Held> admitted_;         // checked and not applied yet: claims, and no impact
   std::map<int, json::Object> answers_;  // of apply requests, so that a repeated one is not done twice
   BootTime renewed_{};
   BootTime latch_checked_{};
