@@ -51,4 +51,18 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
+std::string valid_text(std::string_view bytes) {
+  if (valid_utf8(bytes)) return std::string(bytes);
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd", kDigits = "0123456789abcdef";
+  std::string text;
+  for (std::string_view rest = bytes; !rest.empty();) {
+    CodePoint point = first_code_point(rest);
+    text += point.valid ? rest.substr(0, point.bytes) : kReplacement;
+    auto byte = static_cast<unsigned char>(rest.front());
+    if (!point.valid) text.append({kDigits[byte >> 4], kDigits[byte & 15]});
+    rest.remove_prefix(point.bytes);
+  }
+  return text;
+}
+
 }  // namespace ordeal

@@ -23,7 +23,7 @@ class Asker {
  public:
   static Result<Asker> create(const std::string& url) { return Asker(TRY(net::HttpClient::create()), url); }
 
-  // The one number of an answer; nullopt where there is no data.
+  // The one number of an answer; nullopt where there is no data, or NaN.
   Result<std::optional<double>> number(const std::string& query) {
     watch::PrometheusSource source(client_, url_, std::nullopt);
     std::optional<Result<watch::QueryAnswer>> answer;
@@ -48,7 +48,7 @@ Result<std::vector<slo::Burn>> ask_burns(Asker& asker, const slo::Slo& slo, cons
     if (objective.slice && window < *objective.slice) continue;
     slo::BudgetQueries queries = slo::queries_of(slo, objective, window);
     auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
-    if (total && *total > 0) burns.push_back({window, bad.value_or(0) / *total / (1 - objective.target)});
+    if (bad && total && *total > 0) burns.push_back({window, *bad / *total / (1 - objective.target)});
   }
   return burns;
 }
@@ -56,7 +56,7 @@ Result<std::vector<slo::Burn>> ask_burns(Asker& asker, const slo::Slo& slo, cons
 Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
   slo::Span span = slo::span_of(slo.window, wall_now());
   slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
-  double bad = TRY(asker.number(queries.bad)).value_or(0), total = TRY(asker.number(queries.total)).value_or(0);
+  auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
   ObjectiveState state;
   state.name = slo::full_name(slo, objective);
   auto budget = slo::make_budget(objective, span, bad, total);

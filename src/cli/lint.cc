@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "argo/objects/bundle.h"
 #include "base/file.h"
 #include "base/output.h"
 #include "base/text.h"
@@ -48,7 +49,7 @@ void tell_ignored(const std::vector<std::string>& ignored, bool json) {
 ExitCode lint_command(const std::vector<std::string>& files, bool json) {
   std::vector<argo::SourceFile> sources;
   for (const std::string& file : files) {
-    auto text = read_input(file);
+    auto text = read_input(file, argo::kMostBundleBytes);
     if (!text) return print_error(text.error());
     sources.push_back({file, std::move(*text)});
   }

@@ -49,6 +49,7 @@ Result<> check_plans(const Prepared& prepared) {
 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
+  setup.one_way = prepared.fault->info().step == StepKind::kOneWay;
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
     bool counted = !watch::counted_from(expectation, prepared.experiment.sources).empty();
@@ -58,7 +59,7 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
 }
 
 Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOptions& options, const std::string& run_id) {
-  guard::GuardStart start{run_id, options.state_dir, options.policies};
+  guard::GuardStart start{run_id, options.state_dir, options.policies, prepared.inventory};
   failpoint("engine.before_guard");
   guard::GuardClient guard = TRY(guard::GuardClient::start(start));
   failpoint("engine.guard_started");

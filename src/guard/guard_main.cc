@@ -6,6 +6,7 @@
 #include <map>
 #include <string_view>
 
+#include "base/file.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "fault/burner.h"
@@ -56,6 +57,10 @@ Result<int> guard_command(const Flags& flags) {
   for (auto it = first; it != last; ++it) options.policies.push_back(it->second);
   options.lease = milliseconds(TRY(number_flag(flags, "lease-ms")));
   options.engine = TRY(inherited(flags, "socket"));
+  if (flags.count("inventory")) {
+    UniqueFd inventory = TRY(inherited(flags, "inventory"));
+    options.inventory = TRY(read_file(fmt::format("/proc/self/fd/{}", inventory.get())));
+  }
   Guard guard = TRY(Guard::start(std::move(options)));
   return guard.run();
 }
