@@ -4,10 +4,12 @@
 
 #include <thread>
 
+#include "base/output.h"
 #include "cli/commands.h"
 #include "guard/latch.h"
 #include "guard/registry.h"
 #include "json/value.h"
+#include "model/run_id.h"
 #include "sys/process.h"
 
 namespace ordeal::cli {
@@ -44,6 +46,8 @@ Result<> request(const guard::Paths& paths, const std::string& run_id, const std
 }  // namespace
 
 ExitCode halt_command(const std::string& state_dir, const std::string& run_id, const std::string& reason, bool json) {
+  if (!run_id.empty())
+    if (auto id = parse_run_id(run_id); !id) return print_error(id.error());
   auto paths = guard::Paths::find(state_dir);
   if (!paths) return print_error(paths.error());
   BootTime start = boot_now();
@@ -51,10 +55,10 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   bool ended = wait_for_end(*paths, run_id);
   double took = to_millis(boot_now() - start);
   if (json) {
-    fmt::print("{}\n", json::write(json::Object{{"reverted", ended}, {"took_ms", took}, {"latched", run_id.empty()}}));
+    print_json(json::Object{{"reverted", ended}, {"took_ms", took}, {"latched", run_id.empty()}});
   } else if (ended) {
-    fmt::print("Nothing is in force any more ({:.0f} ms).{}\n", took,
-               run_id.empty() ? " Nothing starts until `ordeal resume`." : "");
+    print("Nothing is in force any more ({:.0f} ms).{}\n", took,
+          run_id.empty() ? " Nothing starts until `ordeal resume`." : "");
   }
   if (ended) return ExitCode::kHeld;
   return print_error(Error{Errc::kRevertFailed, "after 10 s something is still in force", 0,
@@ -69,7 +73,7 @@ ExitCode resume_command(const std::string& state_dir) {
   if (auto still = guard::latch_engaged(*paths))
     return print_error(Error{Errc::kRefused, "the host's latch is engaged still: " + still->reason, 0,
                              "release it as root with `ordeal resume`, without --state-dir", nullptr});
-  fmt::print("{}\n", *released ? "The latch is released." : "The latch was not engaged.");
+  print("{}\n", *released ? "The latch is released." : "The latch was not engaged.");
   return ExitCode::kHeld;
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/output.h"
 #include "cli/commands.h"
 #include "guard/client.h"
 #include "sys/spawn.h"
@@ -51,10 +52,10 @@ void print_run(const json::Object& run) {
   for (const Part& part : kParts) {
     for (const json::Value& text : run.at(part.key).as_array()) {
       any = true;
-      fmt::print("{}: {}: {}\n", name, part.says, std::string_view(text.as_string()));
+      print("{}: {}: {}\n", name, part.says, std::string_view(text.as_string()));
     }
   }
-  if (!any) fmt::print("{}: nothing was in force; its empty traces are removed\n", name);
+  if (!any) print("{}: nothing was in force; its empty traces are removed\n", name);
 }
 
 }  // namespace
@@ -68,8 +69,8 @@ ExitCode revert_command(const std::string& state_dir, bool json) {
     if (!run.at("failed").as_array().empty()) code = ExitCode::kRevertFailed;
     if (!json) print_run(run.as_object());
   }
-  if (json) fmt::print("{}\n", json::write(*answer));
-  if (!json && runs.empty()) fmt::print("Nothing was left behind.\n");
+  if (json) print_json(*answer);
+  if (!json && runs.empty()) print("Nothing was left behind.\n");
   return code;
 }
 

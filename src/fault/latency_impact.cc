@@ -48,6 +48,7 @@ LatencyImpact::LatencyImpact(Victim victim, LatencyArguments arguments)
 Result<> LatencyImpact::start(const LatencyPlace& place, const Context& context) {
   packets::Traffic& traffic = arguments_.traffic;
   traffic.scope = place.scope;
+  traffic.alone = place.alone;
   traffic.link = place.link;
   // With jitter the parts of one packet would wait for each other in the kernel, for up to its limit of 30 s.
   traffic.whole_packets = traffic.reads_ports() || arguments_.shape.jitter > Nanos(0);

@@ -19,13 +19,24 @@
 namespace ordeal::guard {
 
 struct GuardEvent {
-  enum class Kind { kApplied, kApplyFailed, kVictimGone, kHalting, kHalted, kReverted, kNothingInForce, kGuardGone };
+  enum class Kind {
+    kChecked,
+    kCheckFailed,
+    kApplied,
+    kApplyFailed,
+    kVictimGone,
+    kHalting,
+    kHalted,
+    kReverted,
+    kNothingInForce,
+    kGuardGone
+  };
   Kind kind = Kind::kGuardGone;
   int impact = -1;
   std::string victim;
   std::string why;
   std::string by;  // kHalting, kHalted: latch, person, lease, engine, error
-  Error error;     // kApplyFailed; kReverted when not clean
+  Error error;     // kCheckFailed, kApplyFailed; kReverted when not clean
   std::vector<Step> steps;
   BootTime applied{};
   BootTime reverted{};
@@ -39,12 +50,15 @@ struct GuardStart {
   std::string run_id;
   std::string state_dir;
   std::vector<std::string> policies;
+  std::string inventory;  // the text of the file; "" for none
   Nanos lease = 5s;
 };
 
 class GuardClient : public Injector {
  public:
   static Result<GuardClient> start(const GuardStart& options);
+  // Speaks to whoever is at the other end of the socket; no process belongs to it. For tests.
+  explicit GuardClient(UniqueFd socket) : socket_(std::move(socket)) {}
   GuardClient(GuardClient&&) = default;
   ~GuardClient() override;
 
@@ -55,6 +69,7 @@ class GuardClient : public Injector {
   void set_exemptions(std::vector<packets::Exemption> exemptions) { exemptions_ = std::move(exemptions); }
   void set_candidates(int64_t candidates) { candidates_ = candidates; }
 
+  void check(int impact, const Victim& victim, const Attack& attack) override;
   void inject(int impact, const Victim& victim, const Attack& attack) override;
   void renew() override;
   void revert_all(const std::string& why) override;
@@ -67,6 +82,7 @@ class GuardClient : public Injector {
   GuardClient(UniqueFd socket, sys::Child process)
       : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
   Result<> send(const json::Object& request);
+  void ask(const char* op, int impact, const Victim& victim, const Attack& attack);
   void send_waiting();
   bool hear_beat(BootTime now, const json::Object& message);
   Unexpected no_start(const GuardStart& options, const Error& cause);
@@ -74,6 +90,7 @@ class GuardClient : public Injector {
   UniqueFd socket_;
   std::unique_ptr<sys::Child> process_;
   struct Asked {
+    bool check;
     int impact;
     std::string victim;
     json::Object request;

@@ -6,12 +6,15 @@
 #include <map>
 #include <string_view>
 
+#include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "fault/burner.h"
 #include "guard/dead_runs.h"
 #include "guard/guard.h"
 #include "guard/reaper.h"
 #include "model/exit_code.h"
+#include "model/run_id.h"
 
 namespace ordeal::guard {
 namespace {
@@ -48,19 +51,23 @@ Result<UniqueFd> inherited(const Flags& flags, const std::string& name) {
 
 Result<int> guard_command(const Flags& flags) {
   GuardOptions options;
-  options.run_id = text_flag(flags, "run");
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.state_dir = text_flag(flags, "state-dir");
   auto [first, last] = flags.equal_range("policy");
   for (auto it = first; it != last; ++it) options.policies.push_back(it->second);
   options.lease = milliseconds(TRY(number_flag(flags, "lease-ms")));
   options.engine = TRY(inherited(flags, "socket"));
+  if (flags.count("inventory")) {
+    UniqueFd inventory = TRY(inherited(flags, "inventory"));
+    options.inventory = TRY(read_file(fmt::format("/proc/self/fd/{}", inventory.get())));
+  }
   Guard guard = TRY(Guard::start(std::move(options)));
   return guard.run();
 }
 
 Result<int> reaper_command(const Flags& flags) {
   ReaperOptions options;
-  options.run_id = text_flag(flags, "run");
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
   options.guard = TRY(inherited(flags, "socket"));
   options.guard_pid = ::getppid();
@@ -89,7 +96,8 @@ Result<int> replay_command(const Flags& flags) {
                                 {"other_boot", texts(dead.other_boot)},
                                 {"failed", texts(dead.failed)}});
   }
-  fmt::print("{}\n", json::write(json::Object{{"runs", std::move(runs)}}));
+  put_json(json::write(json::Object{{"runs", std::move(runs)}}) + "\n");
+  if (!finish_output()) return static_cast<int>(ExitCode::kInternal);
   return failed ? 6 : 0;
 }
 
@@ -106,9 +114,10 @@ Result<int> dispatch(int argc, char** argv) {
 }  // namespace ordeal::guard
 
 int main(int argc, char** argv) {
+  ordeal::guard_output();
   if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
   auto code = ordeal::guard::dispatch(argc, argv);
   if (code) return *code;
-  fmt::print(stderr, "ordeal-guard: {}\n", code.error().message());
+  ordeal::print_to_error("ordeal-guard: {}\n", code.error().message());
   return static_cast<int>(ordeal::exit_code_of(code.error()));
 }

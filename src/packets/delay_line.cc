@@ -69,8 +69,8 @@ void DelayLine::release_due(BootTime now, const Visit& visit) {
   }
 }
 
-void DelayLine::release_early(size_t count, const Visit& visit) {
-  for (size_t i = 0; i < count && held_packets() > 0; ++i) {
+void DelayLine::release_all(const Visit& visit) {
+  while (held_packets() > 0) {
     HeldPacket packet = pop();
     ++stats_.released_early;
     visit(packet);

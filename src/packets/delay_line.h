@@ -58,8 +58,8 @@ class DelayLine {
   // Lets go of what is due at `now`, earliest deadline first.
   using Visit = std::function<void(HeldPacket&)>;
   void release_due(BootTime now, const Visit& visit);
-  // Lets go of at most `count` before their time, earliest deadline first.
-  void release_early(size_t count, const Visit& visit);
+  // Lets go of everything, earliest deadline first.
+  void release_all(const Visit& visit);
 
   // True when deadlines have the order of arrival, so that one verdict can serve all up to an id.
   bool keeps_order() const { return shape_.jitter == Nanos(0); }

@@ -138,14 +138,7 @@ TEST(DelayLine, TheEndLetsEverythingGoAndDoesNotCountItAsDelayed) {
     auto delays = line({.delay = 1s, .jitter = jitter});
     for (uint32_t id = 0; id < 50; ++id) ASSERT_TRUE(delays.admit(packet(id, 0ns)));
     size_t released = 0;
-    BootTime last{};
-    delays.release_early(20, [&](HeldPacket& held) {
-      EXPECT_GE(held.deadline, last);
-      last = held.deadline;
-      ++released;
-    });
-    EXPECT_EQ(released, 20u);
-    delays.release_early(100, [&](HeldPacket&) { ++released; });
+    delays.release_all([&](HeldPacket&) { ++released; });
     EXPECT_EQ(released, 50u);
     EXPECT_EQ(delays.stats().released_early, 50u);
     EXPECT_EQ(delays.stats().delayed, 0u);

@@ -2,18 +2,12 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
 
 namespace ordeal::packets {
 namespace {
 
 constexpr int kBatchesPerCall = 16;
 constexpr int kBatchesAtTheEnd = 1024;
-constexpr size_t kSlicesAtTheEnd = 40;
-constexpr size_t kLeastSlice = 4;
-constexpr useconds_t kPauseMicros = 200;  // between two of them
 constexpr Nanos kOldestStamp = 1s;
 constexpr uint32_t kWholePacket = 0xffff;
 
@@ -74,20 +68,11 @@ Result<> DelayQueue::on_ready(BootTime now) {
 Result<> DelayQueue::let_all_go() {
   for (int i = 0; i < kBatchesAtTheEnd; ++i) {
     size_t received = TRY(receive());
-    TRY_VOID(release_what_is_held());
+    line_.release_all([&](HeldPacket& packet) { release(packet); });
+    TRY_VOID(finish_release());
     if (received == 0) break;
   }
   return {};
-}
-
-Result<> DelayQueue::release_what_is_held() {
-  const size_t slice = std::max(kLeastSlice, line_.held_packets() / kSlicesAtTheEnd + 1);
-  for (;;) {
-    line_.release_early(slice, [&](HeldPacket& packet) { release(packet); });
-    TRY_VOID(finish_release());
-    if (line_.held_packets() == 0) return {};
-    ::usleep(kPauseMicros);
-  }
 }
 
 Result<size_t> DelayQueue::receive() {

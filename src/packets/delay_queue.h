@@ -40,8 +40,7 @@ class DelayQueue {
   Result<> on_ready(BootTime now);
 
   // Lets go of everything that is held and that still waits in the socket; may be called again. The rules must not
-  // match any more, else it does not end: at most a bounded number of packets is taken per call. What is held goes
-  // over some 10 ms, so that a receiver with a small buffer can keep up.
+  // match any more, else it does not end: at most a bounded number of packets is taken per call.
   Result<> let_all_go();
 
   const DelayStats& stats() const { return line_.stats(); }
@@ -55,7 +54,6 @@ class DelayQueue {
   bool can_resend(const sys::QueuePacket& packet);
   void release(HeldPacket& packet);
   Result<> finish_release();
-  Result<> release_what_is_held();
   uint32_t mtu_of(uint32_t device);
 
   DelayOptions options_;
