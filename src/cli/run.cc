@@ -108,7 +108,15 @@ Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
   if (code && *code == 0) return verdict;
   if (verdict.outcome == Outcome::kRevertFailed) return verdict;
   std::string why = code ? fmt::format("the guard ended with {}", *code) : code.error().message();
+  if (!code && code.error().code != Errc::kRevertFailed) return {Outcome::kError, why, ""};
   return {Outcome::kRevertFailed, why, "run `ordeal revert`, then `ordeal verify-clean`"};
+}
+
+// A failed revert stops everything until a person has looked. Guard, reaper and standby engage the latch for theirs.
+void latch_failed_revert(const Verdict& verdict, const guard::Paths& paths, const std::string& run_id) {
+  if (verdict.outcome != Outcome::kRevertFailed || guard::latch_engaged(paths)) return;
+  auto engaged = guard::engage_latch(paths, "a revert failed in " + run_id + ": " + verdict.reason, run_id, wall_now());
+  if (!engaged) (void)print_error(engaged.error());
 }
 
 Result<Verdict> run_experiment(const RunOptions& options) {
@@ -151,6 +159,7 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   };
   Verdict verdict = engine::run(machine, *world, run_id, offset, prepared.experiment.sources.interval, sink);
   verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
+  latch_failed_revert(verdict, paths, run_id);
   failpoint("engine.guard_ended");
   TRY_VOID(store.finish_run(run_id, verdict));
   failpoint("engine.verdict_recorded");

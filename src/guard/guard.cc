@@ -376,12 +376,13 @@ void Guard::tell(json::Object event) {
 
 int Guard::leave() {
   using Goodbye = ReaperLink::Goodbye;
+  Pulse::Step leaving = pulse_->step(kMostBudget);
   Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.say_goodbye();
   if (goodbye == Goodbye::kFailed) failed_ = true;
   if (goodbye == Goodbye::kLost) {
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
     // What stays is found by its folder, which then stays too, by the next start.
-    if (!leave_own_cgroup(options_.run_id, kDeathPatience)) return 6;
+    if (!leave_own_cgroup(options_.run_id, Role::kReaper, kDeathPatience)) return 6;
   }
   registration_.leave();
   return failed_ ? 6 : 0;

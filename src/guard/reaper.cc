@@ -151,6 +151,7 @@ void Reaper::leave() {
   // Also after a goodbye: the guard removes it too, but may be killed before it does.
   // The folder goes last: by its name the next start finds a cgroup that stayed.
   if (!leave_own_cgroup(options_.run_id)) return;
+  (void)leave_own_cgroup(options_.run_id, Role::kStandby);  // of one that was killed before it was in there
   std::error_code ignored;
   std::filesystem::remove_all(options_.paths.run_folder(options_.run_id), ignored);
 }

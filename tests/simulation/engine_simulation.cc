@@ -26,10 +26,11 @@ struct Weather {
   double repeat = 0;     // share that come twice
   double dead_look = 0;  // share of looks that never answer
   Nanos slow_look{0};    // at most
-  std::optional<BootTime> engine_dies, guard_dies, halt, breach_from, gone_at, breaks_at;
+  std::optional<BootTime> engine_dies, guard_dies, both_stop, halt, breach_from, gone_at, breaks_at;
   bool proven = true;
   bool unclean = false;  // a fault cannot be removed
   bool hung = false;     // the guard never says that anything is reverted
+  bool leaves = false;   // when guard and reaper are gone together, the standby cannot undo everything
 };
 
 Weather draw_weather(Random& random) {
@@ -44,6 +45,8 @@ Weather draw_weather(Random& random) {
   if (random.below(2) == 0) weather.slow_look = Nanos(random.below(6'000)) * 1'000'000;
   weather.engine_dies = sometimes(0.2);
   weather.guard_dies = sometimes(0.1);
+  weather.both_stop = sometimes(0.1);
+  weather.leaves = random.below(4) == 0;
   weather.halt = sometimes(0.2);
   weather.breach_from = sometimes(0.4);
   weather.gone_at = sometimes(0.15);
@@ -67,6 +70,7 @@ class SimulatedRun {
     at(now_, [this] { tick(); });
     if (weather_.engine_dies) at(*weather_.engine_dies, [this] { engine_dies(); });
     if (weather_.guard_dies) at(*weather_.guard_dies, [this] { guard_dies(); });
+    if (weather_.both_stop) at(*weather_.both_stop, [this] { guard_and_reaper_stop(); });
     if (weather_.halt) at(*weather_.halt, [this] { guard_halts("person", "enough"); });
     if (weather_.gone_at) at(*weather_.gone_at, [this] { a_victim_goes(); });
     if (weather_.breaks_at) at(*weather_.breaks_at, [this] { a_fault_breaks(); });
@@ -94,6 +98,11 @@ class SimulatedRun {
     ASSERT_TRUE(verdict_) << "the run never ended";
     bool waits = acting_ && verdict_->outcome == Outcome::kDeviated;
     EXPECT_EQ(waits ? acted_at_the_end_ : actions_, actions_) << "it did not wait for the rollback";
+    if (stopped_in_force_ && !finished_before_stop_) {
+      ExitCode least = weather_.leaves ? ExitCode::kRevertFailed : ExitCode::kInternal;
+      EXPECT_EQ(stronger(exit_code_of(verdict_->outcome), least), exit_code_of(verdict_->outcome))
+          << "guard and reaper were lost, and the verdict is " << to_text(verdict_->outcome);
+    }
     if (verdict_->outcome != Outcome::kHeld) return;
     EXPECT_TRUE(weather_.proven) << "held without proof";
     EXPECT_EQ(hit_.size(), victims_.size()) << "held although a victim was not hit";
@@ -277,6 +286,20 @@ class SimulatedRun {
     to_engine(engine::HaltAsked{by, why});
     end_all(why);
   }
+  // What is in force stays so until the engine misses the beats and has the standby end them both.
+  void guard_and_reaper_stop() {
+    if (!guard_alive_ || in_force_.empty()) return;
+    guard_alive_ = false;
+    stopped_in_force_ = true;
+    finished_before_stop_ = machine_.finished();
+    at(now_ + 700ms, [this] {
+      for (const auto& [impact, state] : in_force_) claims_.erase(state.claim), ledger_.ended(impact);
+      in_force_.clear();
+      engine::GuardLost lost{weather_.leaves ? "a frozen cgroup" : "", "the guard hung and was ended"};
+      told_unclean_ |= weather_.leaves;
+      feed(lost);
+    });
+  }
   void guard_dies() {  // its impacts are owned by descriptors: the kernel ends them
     if (!guard_alive_) return;
     guard_alive_ = false;
@@ -308,6 +331,10 @@ class SimulatedRun {
   }
 
   void check_in_force() {
+    if (stopped_in_force_) {
+      ASSERT_TRUE(in_force_.empty() || now_ <= *weather_.both_stop + 700ms) << "nobody ended what was in force";
+      return;
+    }
     for (const auto& [impact, state] : in_force_) {
       ASSERT_FALSE(judge(policy_, victims_.at(impact))) << "a protected victim was hit";
       ASSERT_EQ(claims_.at(state.claim), number_) << "two runs on one resource";
@@ -333,7 +360,7 @@ class SimulatedRun {
   BootTime now_{};
   BootTime renewed_{};
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
-  bool acting_ = false, told_unclean_ = false;
+  bool acting_ = false, told_unclean_ = false, stopped_in_force_ = false, finished_before_stop_ = false;
   size_t acted_ = 0, acted_at_the_end_ = 0;
   bool good_look_during_ = false, breach_seen_during_ = false, broke_ = false;
   std::map<int, InForce> in_force_;
