@@ -49,7 +49,7 @@ void find_cgroups(std::vector<std::string>& left) {
 
 void find_processes(std::vector<std::string>& left) {
   for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{}))
-    if (process.comm == "ordeal-guard")
+    if (process.comm == "ordeal-guard" && process.alive())
       left.push_back(fmt::format("process {} {}", process.pid, process.command_line()));
 }
 

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "guard/journal.h"
+#include "guard/own_cgroup.h"
 #include "guard/registry.h"
 #include "guard/wire.h"
 
@@ -168,6 +169,7 @@ Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience,
     if (auto cleaned = clean(paths, run, *life, until, dead); !cleaned) return no_right(std::move(cleaned).error());
     all.push_back(std::move(dead));
   }
+  if (only.empty()) remove_empty_cgroups();
   return all;
 }
 

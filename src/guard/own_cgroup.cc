@@ -1,15 +1,20 @@
 #include "guard/own_cgroup.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <filesystem>
 
 #include "sys/cgroup.h"
 
 namespace ordeal::guard {
 namespace {
 
-std::string path_for(const std::string& run_id, Role role) {
-  return (role == Role::kReaper ? "/ordeal-reaper-" : "/ordeal-standby-") + run_id;
-}
+constexpr Nanos kAboutToEnter = 2s;
+
+constexpr const char* prefix_of(Role role) { return role == Role::kReaper ? "ordeal-reaper-" : "ordeal-standby-"; }
+
+std::string path_for(const std::string& run_id, Role role) { return std::string("/") + prefix_of(role) + run_id; }
 
 // The hierarchy by which the whole of a service is found and killed.
 const sys::Hierarchy* identifying(const sys::CgroupTree& tree) {
@@ -53,6 +58,20 @@ Result<> leave_own_cgroup(const std::string& run_id, Role role, Nanos patience) 
     ::usleep(2000);
   }
   return {};
+}
+
+void remove_empty_cgroups() {
+  auto tree = sys::CgroupTree::discover();
+  const sys::Hierarchy* own = tree ? identifying(*tree) : nullptr;
+  if (!own) return;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(own->mount, error)) {
+    std::string name = entry.path().filename();
+    if (!name.starts_with(prefix_of(Role::kReaper)) && !name.starts_with(prefix_of(Role::kStandby))) continue;
+    struct stat info {};
+    bool old = ::stat(entry.path().c_str(), &info) == 0 && wall_now() - seconds(info.st_ctime) > kAboutToEnter;
+    if (old) ::rmdir(entry.path().c_str());  // which refuses one that somebody is in
+  }
 }
 
 }  // namespace ordeal::guard

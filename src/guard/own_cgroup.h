@@ -19,4 +19,8 @@ bool enter_own_cgroup(const std::string& run_id, Role role = Role::kReaper);
 // `patience` is over.
 Result<> leave_own_cgroup(const std::string& run_id, Role role = Role::kReaper, Nanos patience = Nanos(0));
 
+// Removes those that nobody is in, of whatever run: of a process that was killed after everything else of its run had
+// been removed. One that was made a moment ago is somebody's who is about to enter it.
+void remove_empty_cgroups();
+
 }  // namespace ordeal::guard

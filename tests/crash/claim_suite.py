@@ -20,6 +20,8 @@ def paused(lab):
 
 
 def strike(pids, names, number):
+    for name in names:  # first they stand still, so that none acts on the death of another
+        kill(pids[name], signal.SIGSTOP)
     for name in names:
         kill(pids[name], number)
     if number == signal.SIGKILL:

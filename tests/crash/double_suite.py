@@ -1,5 +1,6 @@
 """Two of engine, guard and reaper at once, killed or stopped in every combination, by each attack: the effect is gone
 within 1 s, nothing is left behind, and the run says that it was lost. And the whole of engine and guard frozen."""
+import os
 import random
 import signal
 import time
@@ -44,7 +45,7 @@ def strike(run, pids, case):
     return now()
 
 
-def one_run(lab, attack, case, instant, frozen=None):
+def one_run(lab, attack, case, instant):
     """(problems, time until the effect was gone)"""
     lab.victim.ensure()
     before = traces.fingerprint(lab)
@@ -86,6 +87,68 @@ def try_case(lab, report, options, attack_type, name):
     report.case(f"{name} × {attack_type.type}, {options.count} runs", problems, f"effect gone after {millis(times)}")
 
 
+class FrozenSpan:
+    """Engine and guard stand still as one, by the freezer on their cgroup: the kernel's lease ends network rules within
+    2 s, the reaper gives back what is journalled within 1 s, nothing more is killed, and a burner ends with the thaw."""
+    LIMITS = {"latency": 2.1, "pause": 1.0, "process_killer": 0.1, "shutdown": 0.1}
+
+    def __init__(self, lab, attack_type):
+        self.lab, self.attack = lab, prepare(attack_type)
+        self.cgroup = Cgroup(f"/{lab.name}/frozen", ["freezer"])
+        self.attack.limit = self.LIMITS.get(self.attack.type, 0)
+
+    def strike(self, run):
+        for pid in (run.engine, run.guard()):
+            for folder in self.cgroup.folders:
+                with open(folder + "/cgroup.procs", "w") as file:
+                    file.write(str(pid))
+        for folder in self.cgroup.folders:
+            for name, text in (("freezer.state", "FROZEN"), ("cgroup.freeze", "1")):
+                if os.path.exists(f"{folder}/{name}"):
+                    with open(f"{folder}/{name}", "w") as file:
+                        file.write(text)
+        wait_until(self.cgroup.frozen, 2)
+        return now()
+
+    def one_run(self, instant):
+        lab, attack = self.lab, self.attack
+        lab.victim.ensure()
+        before = traces.fingerprint(lab)
+        attack.before(lab)
+        run = Run(lab, attack.experiment(lab))
+        run.wait_injected()
+        time.sleep(instant)
+        struck = self.strike(run)
+        problems = []
+        if attack.type != "cpu":
+            problems += [attack.ended(lab, struck), attack.later(lab, struck)]
+        self.cgroup.thaw()
+        if attack.type == "cpu":
+            attack.limit = LIMIT
+            problems += [attack.ended(lab, now())]
+        code = run.wait()
+        problems += ["" if code in (5, 7) else f"exit code {code}, expected 5 or 7"]
+        problems += traces.clean_within(lab, run)[1]
+        attack.after(lab)
+        lab.victim_cgroup.thaw()
+        lab.victim.ensure()
+        problems += traces.differences(before, traces.fingerprint(lab))
+        run.end()
+        run.forget()
+        self.cgroup.remove()
+        return [problem for problem in problems if problem]
+
+
+def try_frozen(lab, report, options, attack_type):
+    dice = random.Random(f"{options.seed}/{attack_type.type}/frozen")
+    problems = []
+    for number in range(options.count):
+        found = FrozenSpan(lab, attack_type).one_run(dice.uniform(0.05, 0.9))
+        problems += [f"run {number}: {text}" for text in found]
+    lab.close_stream()
+    report.case(f"engine and guard frozen × {attack_type.type}, {options.count} runs", problems)
+
+
 def run_suite(lab, report, options):
     dice = random.Random(options.seed)
     for attack_type in attacks.ALL:
@@ -95,3 +158,6 @@ def run_suite(lab, report, options):
         for name in names:
             if options.only in f"{name} × {attack_type.type}":
                 try_case(lab, report, options, attack_type, name)
+        if options.only in f"engine and guard frozen × {attack_type.type}" and (
+                options.soak or options.only or attack_type in (attacks.Pause, attacks.Latency)):
+            try_frozen(lab, report, options, attack_type)
