@@ -63,7 +63,6 @@ void Standby::answer(const json::Object& request) {
 // A run that cannot be ended, or leaves something behind, stops everything until a person has looked.
 Result<DeadRun> Standby::end(Nanos grace) {
   auto ended = end_run(options_.paths, options_.run_id, holders_, grace);
-  failpoint("standby.ended");
   if (ended && ended->failed.empty()) return ended;
   failed_ = true;
   std::string why = ended ? ended->failed.front() : ended.error().message();

@@ -41,16 +41,12 @@ Result<DeadRun> StandbyLink::end_run(Nanos grace) {
   return dead_run_from_json(*answer);
 }
 
-void StandbyLink::goodbye() {
-  (void)send_message(socket_.get(), {{"v", kWireVersion}, {"op", "bye"}});
-  socket_.reset();
-  if (process_->wait(kEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby);  // where it died before it could
-}
+void StandbyLink::goodbye() { (void)send_message(socket_.get(), {{"v", kWireVersion}, {"op", "bye"}}); }
 
 StandbyLink::~StandbyLink() {
   if (!process_) return;
   socket_.reset();
-  process_->wait(kEndLimit);
+  if (process_->wait(kEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby);  // where it died before it could
 }
 
 }  // namespace ordeal::guard

@@ -1,5 +1,5 @@
-// StandbyLink: the engine's end of the socket to its standby (standby.h). Destroying it without goodbye() makes the
-// standby end the run.
+// StandbyLink: the engine's end of the socket to its standby (standby.h). Destroying it waits for the standby, which without
+// goodbye() ends the run first.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ class StandbyLink {
   // Has guard and reaper end, by force once `grace` is over, and the journal replayed; waits for that. What could not
   // be undone stands in `failed`. An error: nobody knows what became of the run.
   Result<DeadRun> end_run(Nanos grace);
-  // Ends the standby; for after a run that left in good order.
+  // The run has left in good order: the standby has nothing to do, and ends.
   void goodbye();
 
  private:

@@ -11,7 +11,7 @@ import time
 from lab import Lab
 from report import Report
 
-SUITES = ["kill", "failpoint", "replace", "reboot", "foreign", "stop", "halt", "refuse", "rest", "slow", "double", "claim"]
+SUITES = ["kill", "failpoint", "replace", "reboot", "foreign", "stop", "halt", "refuse", "rest", "slow", "double", "claim", "many"]
 
 
 def main():
