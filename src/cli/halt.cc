@@ -10,6 +10,7 @@
 #include "cli/replay.h"
 #include "guard/heartbeat.h"
 #include "guard/latch.h"
+#include "guard/priority.h"
 #include "guard/registry.h"
 #include "json/value.h"
 #include "sys/process.h"
@@ -87,6 +88,7 @@ Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, c
 
 ExitCode halt_command(const std::string& state_dir, const std::string& run_id, const std::string& reason, bool json) {
   BootTime start = boot_now();
+  (void)guard::raise_priority();  // a halt does not wait behind the load that it is to end
   auto ended = end_all(state_dir, run_id, reason);
   if (!ended) return print_bad_run(ended.error());
   bool off = ended->still_there.empty() && !any_failed(ended->runs);

@@ -21,6 +21,16 @@ namespace {
 
 // Of one record or undo: pidfds of thousands of processes, a disk that is slow to sync, a cgroup that is slow to thaw.
 constexpr Nanos kStepBudget = kMostBudget;
+// A killed process that does not die is frozen, or waits for a disk.
+constexpr Nanos kDeathLimit = 100ms;
+
+// The helpers of a guard that is killed and does not die: nothing tells them that it is gone.
+void kill_helpers(pid_t guard) {
+  for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{})) {
+    if (process.ppid != guard || process.pid == ::getpid()) continue;
+    if (auto handle = sys::PidFd::open(process.pid, process.start_ticks)) (void)handle->signal(SIGKILL);
+  }
+}
 
 }  // namespace
 
@@ -130,7 +140,7 @@ bool Reaper::guard_hangs(BootTime now) const {
 
 void Reaper::kill_guard() {
   (void)guard_.signal(SIGKILL);
-  guard_.wait_death(500ms);
+  if (!guard_.wait_death(kDeathLimit)) kill_helpers(guard_.pid());
   guard_gone_ = true;
 }
 
