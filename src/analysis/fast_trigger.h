@@ -57,6 +57,9 @@ class FastTrigger {
   // During the attack. An alarm is told once.
   std::optional<FastAlarm> observe(const Counts& counts, BootTime now);
 
+  const FastOptions& options() const { return options_; }
+  // Of the baseline, at least 1; known once armed.
+  double dispersion() const { return dispersion_; }
   // The greatest sum over its bound: 1 is an alarm.
   double closeness() const;
   // "" when nothing was counted. What arm() has fixed: "212 events a second, dispersion 1.3, an alarm at 16.7, or after

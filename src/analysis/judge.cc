@@ -1,6 +1,7 @@
 #include "analysis/judge.h"
 
 #include <cmath>
+#include <utility>
 
 namespace ordeal::analysis {
 namespace {
@@ -17,6 +18,7 @@ bool worse(double a, double b, const std::optional<expr::Threshold>& threshold) 
 }
 
 std::string reason_for(const Observation& observation) {
+  if (!observation.own_lack.empty()) return observation.own_lack;
   std::string text = to_text(observation.kind);
   return observation.error.empty() ? text : text + ": " + observation.error;
 }
@@ -41,7 +43,7 @@ Judgement Judge::observe(const Observation& observation, BootTime now) {
   // Also what cannot be compared, and what is NaN throughout, is no data.
   if (judgement.reading == Reading::kNoData) {
     std::string why = judgement.detail.empty() ? reason_for(observation) : judgement.detail;
-    judgement = without_data(why, now);
+    judgement = without_data(why, !observation.own_lack.empty(), now);
   } else {
     no_data_since_.reset();
     judgement.has_data = true;
@@ -108,10 +110,16 @@ Judgement Judge::compare_each(const Observation& observation) const {
   return judgement;
 }
 
-Judgement Judge::without_data(const std::string& why, BootTime now) {
-  if (!no_data_since_) no_data_since_ = now;
+Judgement Judge::without_data(const std::string& why, bool own_lack, BootTime now) {
+  if (!no_data_since_ || std::exchange(lacking_, own_lack) != own_lack) no_data_since_ = now;
+  lacking_ = own_lack;
   Judgement judgement;
   judgement.detail = why;
+  if (own_lack) {
+    if (expectation_.no_data != NoData::kPass) judgement.reading = Reading::kUndecided;
+    judgement.given_up = expectation_.no_data != NoData::kPass && now - *no_data_since_ >= kHoldAtMost;
+    return judgement;
+  }
   switch (expectation_.no_data) {
     case NoData::kPass:
       break;  // no data is no breach, and no proof either

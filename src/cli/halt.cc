@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/output.h"
 #include "cli/commands.h"
 #include "cli/replay.h"
 #include "guard/heartbeat.h"
@@ -13,6 +14,7 @@
 #include "guard/priority.h"
 #include "guard/registry.h"
 #include "json/value.h"
+#include "model/run_id.h"
 #include "sys/process.h"
 
 namespace ordeal::cli {
@@ -87,6 +89,8 @@ Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, c
 }  // namespace
 
 ExitCode halt_command(const std::string& state_dir, const std::string& run_id, const std::string& reason, bool json) {
+  if (!run_id.empty())
+    if (auto id = parse_run_id(run_id); !id) return print_error(id.error());
   BootTime start = boot_now();
   (void)guard::raise_priority();  // a halt does not wait behind the load that it is to end
   auto ended = end_all(state_dir, run_id, reason);
@@ -94,15 +98,12 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   bool off = ended->still_there.empty() && !any_failed(ended->runs);
   double took = to_millis(boot_now() - start);
   if (json) {
-    fmt::print(
-        "{}\n",
-        json::write(json::Object{
-            {"reverted", off}, {"took_ms", took}, {"latched", run_id.empty()}, {"runs", runs_json(ended->runs)}}));
+    print_json(json::Object{{"reverted", off}, {"took_ms", took}, {"latched", run_id.empty()}, {"runs", runs_json(ended->runs)}});
   } else {
     print_runs(ended->runs);
   }
   if (!json && off)
-    fmt::print("Nothing is in force any more ({:.0f} ms).{}\n", took,
+    print("Nothing is in force any more ({:.0f} ms).{}\n", took,
                run_id.empty() ? " Nothing starts until `ordeal resume`." : "");
   if (off) return ExitCode::kHeld;
   std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
@@ -119,7 +120,7 @@ ExitCode resume_command(const std::string& state_dir) {
   if (auto still = guard::latch_engaged(*paths))
     return print_error(Error{Errc::kRefused, "the host's latch is engaged still: " + still->reason, 0,
                              "release it as root with `ordeal resume`, without --state-dir", nullptr});
-  fmt::print("{}\n", *released ? "The latch is released." : "The latch was not engaged.");
+  print("{}\n", *released ? "The latch is released." : "The latch was not engaged.");
   return ExitCode::kHeld;
 }
 

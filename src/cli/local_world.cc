@@ -21,6 +21,7 @@ namespace {
 constexpr Nanos kReaperGrace = 400ms;  // for what a dead guard's reaper undoes
 constexpr Nanos kReaperLimit = 3s;     // the same where the standby is gone, too
 constexpr size_t kMostRemarks = 5;
+constexpr Nanos kListFor = 200ms;
 
 }  // namespace
 
@@ -37,6 +38,8 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
                                                        std::string run_id) {
   std::unique_ptr<LocalWorld> world(
       new LocalWorld(experiment, victims, std::move(guard), std::move(paths), std::move(run_id)));
+  for (const Victim& victim : victims)
+    world->incarnations_.push_back(fault::Incarnation::of(victim, experiment.attack));
   world->signals_ = TRY(take_signals());
   world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
     w->events_.push_back(engine::Seen{index, observation});
@@ -92,6 +95,10 @@ void LocalWorld::collect_standby() {
 engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
   using Kind = guard::GuardEvent::Kind;
   switch (event.kind) {
+    case Kind::kChecked:
+      return engine::Checked{event.impact};
+    case Kind::kCheckFailed:
+      return engine::CheckFailed{event.impact, event.error};
     case Kind::kApplied:
       failpoint("engine.injected");
       return engine::Applied{event.impact, event.steps, event.applied};
@@ -162,13 +169,26 @@ void LocalWorld::collect_signals() {
     events_.push_back(engine::HaltAsked{"signal", strsignal(static_cast<int>(info.ssi_signo))});
 }
 
+void LocalWorld::look_for(const engine::LookForReturn& look) {
+  // One list for all victims that are looked for in one go.
+  if (boot_now() - listed_ > kListFor) {
+    processes_ = sys::list_processes().value_or(std::vector<sys::Process>{});
+    listed_ = boot_now();
+  }
+  auto began = incarnations_.at(look.impact).back(processes_, look.since);
+  events_.push_back(engine::Returned{look.impact, began.has_value(), began.value_or(look.since)});
+}
+
 void LocalWorld::perform(const engine::Action& action) {
-  if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation);
+  if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation, look->since);
   if (auto* act = std::get_if<engine::Act>(&action)) {
     failpoint("engine.before_action");
     rollback_->act(act->why);
   }
+  if (auto* look = std::get_if<engine::LookForReturn>(&action)) look_for(*look);
   if (guard_lost_) return;
+  if (auto* check = std::get_if<engine::Check>(&action))
+    guard_.check(check->impact, victims_.at(check->impact), experiment_.attack);
   if (auto* inject = std::get_if<engine::Inject>(&action)) {
     failpoint("engine.before_inject");
     guard_.inject(inject->impact, victims_.at(inject->impact), experiment_.attack);

@@ -10,6 +10,7 @@
 
 #include "base/unique_fd.h"
 #include "engine/loop.h"
+#include "fault/incarnation.h"
 #include "guard/client.h"
 #include "guard/paths.h"
 #include "model/seams.h"
@@ -42,6 +43,7 @@ class LocalWorld : public engine::World {
   void collect_remarks();
   void remark(const std::string& of, const std::string& trouble);
   void collect_signals();
+  void look_for(const engine::LookForReturn& look);
   engine::Event translate(const guard::GuardEvent& event);
   engine::GuardLost end_run(const guard::GuardEvent& event);
   std::string left_behind() const;
@@ -56,6 +58,9 @@ class LocalWorld : public engine::World {
   std::deque<engine::Event> events_;
   std::unique_ptr<rollback::Rollback> rollback_;
   std::map<std::string, std::vector<std::string>> remarked_;  // of each target, without digits
+  std::vector<fault::Incarnation> incarnations_;              // of each victim
+  std::vector<sys::Process> processes_;                       // as of `listed_`
+  BootTime listed_{};
   std::function<void()> before_wait_;
   bool guard_lost_ = false;
   bool standby_lost_ = false;

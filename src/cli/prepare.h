@@ -25,11 +25,15 @@ struct Prepared {
   Experiment experiment;  // arguments complete, seed set
   const fault::Fault* fault = nullptr;
   std::vector<Policy> policies;
+  std::string inventory;  // the text of the file; "" for none
+  fault::Protection protection;
   target::Selection selection;
   std::vector<VictimPlan> plans;  // one per chosen victim
   std::vector<packets::Exemption> exemptions;
   std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
   std::optional<Error> source_refusal;    // why nothing can be watched now
+  std::optional<Error> evidence_refusal;  // why an expectation could not hold, whatever happens
+  Nanos sample_every{0};                  // how often the source takes samples, at most
   std::vector<BudgetCheck> budgets;       // of the objectives that the experiment names
   std::optional<Error> budget_refusal;    // why they do not allow it
   std::optional<Error> rollback_refusal;  // why the rollback could not be sent

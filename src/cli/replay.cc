@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "guard/client.h"
@@ -84,10 +85,10 @@ void print_run(const guard::DeadRun& run) {
   for (const Part& part : kParts) {
     for (const std::string& text : run.*part.list) {
       any = true;
-      fmt::print("{}: {}: {}\n", run.run, part.says, text);
+      print("{}: {}: {}\n", run.run, part.says, text);
     }
   }
-  if (!any) fmt::print("{}: nothing was in force; its empty traces are removed\n", run.run);
+  if (!any) print("{}: nothing was in force; its empty traces are removed\n", run.run);
 }
 
 json::Array live_json(const std::vector<guard::ActiveRun>& live) {
@@ -110,7 +111,7 @@ Result<std::vector<guard::ActiveRun>> holding(const std::string& state_dir) {
 
 void print_live(const std::vector<guard::ActiveRun>& live) {
   for (const guard::ActiveRun& run : live)
-    fmt::print("{} is live and holds {}: not touched; `ordeal halt {}` ends it\n", run.run, join(run.claims, ", "),
+    print("{} is live and holds {}: not touched; `ordeal halt {}` ends it\n", run.run, join(run.claims, ", "),
                run.run);
 }
 
@@ -143,14 +144,14 @@ ExitCode revert_command(const std::string& state_dir, bool json) {
   if (!runs) return print_error(runs.error());
   auto live = holding(state_dir);
   if (!live) return print_error(live.error());
-  if (json) fmt::print("{}\n", json::write(json::Object{{"runs", runs_json(*runs)}, {"live", live_json(*live)}}));
+  if (json) print_json(json::Object{{"runs", runs_json(*runs)}, {"live", live_json(*live)}});
   if (!json) {
     print_runs(*runs);
     print_live(*live);
   }
   if (any_failed(*runs)) return ExitCode::kRevertFailed;
   if (!live->empty()) return ExitCode::kRefused;
-  if (!json && runs->empty()) fmt::print("Nothing was left behind.\n");
+  if (!json && runs->empty()) print("Nothing was left behind.\n");
   return ExitCode::kHeld;
 }
 

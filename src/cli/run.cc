@@ -2,10 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
-
 #include "base/failpoint.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "cli/commands.h"
 #include "cli/fingerprint.h"
 #include "cli/live_api.h"
@@ -13,8 +12,11 @@
 #include "cli/prepare.h"
 #include "cli/progress.h"
 #include "cli/replay.h"
+#include "cli/run_events.h"
 #include "cli/write_report.h"
 #include "guard/latch.h"
+#include "json/hide.h"
+#include "model/run_id.h"
 #include "report/run_metrics.h"
 #include "rollback/rollback.h"
 #include "store/store.h"
@@ -33,7 +35,8 @@ Result<> check_latch(const guard::Paths& paths) {
 
 // What a plan alone cannot do, a run refuses before anything is touched.
 Result<> check_plans(const Prepared& prepared) {
-  for (const auto& refusal : {prepared.source_refusal, prepared.budget_refusal, prepared.rollback_refusal})
+  for (const auto& refusal :
+       {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
     if (refusal) return tl::unexpected(*refusal);
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
   for (const VictimPlan& plan : prepared.plans)
@@ -45,7 +48,8 @@ Result<> check_plans(const Prepared& prepared) {
 }
 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
-  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings};
+  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
+  setup.one_way = prepared.fault->info().step == StepKind::kOneWay;
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
     bool counted = !watch::counted_from(expectation, prepared.experiment.sources).empty();
@@ -55,7 +59,7 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
 }
 
 Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOptions& options, const std::string& run_id) {
-  guard::GuardStart start{run_id, options.state_dir, options.policies};
+  guard::GuardStart start{run_id, options.state_dir, options.policies, prepared.inventory};
   failpoint("engine.before_guard");
   guard::GuardClient guard = TRY(guard::GuardClient::start(start));
   failpoint("engine.guard_started");
@@ -71,18 +75,21 @@ Result<std::unique_ptr<LiveApi>> make_live_api(const RunOptions& options, const 
   return LiveApi::listen(options.listen, options.token_file, registry, offset);
 }
 
-// Our own metrics are kept after the events of a moment, when `fresh`, so that of each moment its last state is.
-void feed(LiveApi& live, const metrics::Registry& registry, LocalWorld& world, bool& fresh) {
+// Our own metrics are kept after the events of a moment, so that of each moment its last state is.
+void feed(LiveApi& live, const metrics::Registry& registry, LocalWorld& world, RunEvents& events) {
   watch::SourceWatcher& watcher = world.watcher();
   watcher.set_listener(
       [&live](const promql::Labels& labels, int64_t ms, double value) { live.add(labels, ms, value); });
   world.before_each_wait([&] {
-    if (!std::exchange(fresh, false)) return;
+    if (!events.take_fresh()) return;
     watcher.record(registry.collect());
     live.set_metadata(watcher.metadata());
   });
   live.start();
 }
+
+// What is recorded, reported and shown holds none.
+json::Value without_secrets(const json::Value& value) { return json::without_secrets(value, hidden_in_output()); }
 
 json::Value plan_record(const Prepared& prepared) {
   json::Array victims;
@@ -93,12 +100,6 @@ json::Value plan_record(const Prepared& prepared) {
   return json::Object{{"candidates", prepared.selection.candidates},
                       {"victims", std::move(victims)},
                       {"rollback", std::move(rollback)}};
-}
-
-Result<> write_reports(const std::vector<RunEvent>& events, const std::vector<std::string>& files) {
-  for (const std::string& file : files)
-    TRY_VOID(write_atomically(file, TRY(render_report(events, TRY(format_of(file))))));
-  return {};
 }
 
 // A revert that failed shows in the guard's own exit code too.
@@ -119,8 +120,41 @@ void latch_failed_revert(const Verdict& verdict, const guard::Paths& paths, cons
   if (!engaged) (void)print_error(engaged.error());
 }
 
+// What a run needs from its first line to its last.
+struct Hosted {
+  const RunOptions& options;
+  const Prepared& prepared;
+  const guard::Paths& paths;
+  const std::string& run_id;
+  WallOffset offset;
+  metrics::Registry& registry;
+  LiveApi* live;
+  Progress& progress;
+  RunEvents& events;
+};
+
+// From the record's first line to the guard's end. An error is from before the attack.
+Result<Verdict> run_recorded(const Hosted& run) {
+  const Experiment& experiment = run.prepared.experiment;
+  TRY_VOID(save_fingerprint(run.paths));  // verify-clean can compare with now
+  guard::GuardClient guard =
+      TRY(start_guard(run.prepared, run.options, run.run_id));  // from here on the guard alone may touch the kernel
+  TRY_VOID(sys::drop_all_capabilities());
+  std::unique_ptr<LocalWorld> world =
+      TRY(LocalWorld::create(experiment, run.prepared.selection.chosen, std::move(guard), run.paths, run.run_id));
+  engine::Machine machine(TRY(make_setup(run.prepared)));
+  if (run.live) feed(*run.live, run.registry, *world, run.events);  // whoever may ask sees it live
+  if (run.live) run.progress.tell("PromQL and /metrics are answered at " + run.live->url());
+  auto sink = [&](const RunEvent& event) { run.events.take(event); };
+  Verdict verdict = engine::run(machine, *world, run.run_id, run.offset, experiment.sources.interval, sink);
+  verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
+  latch_failed_revert(verdict, run.paths, run.run_id);
+  failpoint("engine.guard_ended");
+  return verdict;
+}
+
 Result<Verdict> run_experiment(const RunOptions& options) {
-  for (const std::string& file : options.reports) TRY_VOID(format_of(file));
+  std::vector<ReportFile> reports = TRY(prepare_reports(options.reports));  // they can be written
   WallOffset offset = WallOffset::measure();
   metrics::Registry registry;
   std::unique_ptr<LiveApi> live = TRY(make_live_api(options, registry, offset));
@@ -130,40 +164,20 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   Prepared prepared = TRY(prepare(options));      // the files are good; victims and steps are known
   TRY_VOID(check_plans(prepared));  // each victim may be hit, by a mechanism of this machine; the source answers
   TRY_VOID(paths.make());
+  TRY_VOID(paths.check_private());
   std::string run_id = make_run_id(wall_now(), Random::fresh_seed());
   store::Store store = TRY(store::Store::open(paths.record()));
-  TRY_VOID(store.begin_run(
-      {run_id, prepared.experiment.name, wall_now(), to_json(prepared.experiment), plan_record(prepared)}));
+  json::Value experiment = without_secrets(to_json(prepared.experiment));
+  std::string name(experiment.at("name").as_string());
+  TRY_VOID(store.begin_run({run_id, name, wall_now(), experiment, without_secrets(plan_record(prepared))}));
   failpoint("engine.recorded");
-  TRY_VOID(save_fingerprint(paths));  // verify-clean can compare with now
-  guard::GuardClient guard =
-      TRY(start_guard(prepared, options, run_id));  // from here on the guard alone may touch the kernel
-  TRY_VOID(sys::drop_all_capabilities());
-  std::unique_ptr<LocalWorld> world =
-      TRY(LocalWorld::create(prepared.experiment, prepared.selection.chosen, std::move(guard), paths, run_id));
-  engine::Machine machine(TRY(make_setup(prepared)));
   Progress progress(options, prepared.warnings);
   report::RunMetrics metrics(registry);
-  bool fresh = false;
-  if (live) feed(*live, registry, *world, fresh);  // whoever may ask sees it live
-  if (live) progress.tell("PromQL and /metrics are answered at " + live->url());
-  std::vector<RunEvent> events;
-  auto sink = [&](const RunEvent& event) {
-    if (event.type == "breach") failpoint("engine.breach");
-    if (event.type == "verdict") failpoint("engine.before_verdict");
-    events.push_back(event);
-    progress.show(event);
-    metrics.apply(event);
-    fresh = true;
-    if (auto stored = store.append(event); !stored) progress.warn(stored.error().message());
-  };
-  Verdict verdict = engine::run(machine, *world, run_id, offset, prepared.experiment.sources.interval, sink);
-  verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
-  latch_failed_revert(verdict, paths, run_id);
-  failpoint("engine.guard_ended");
-  TRY_VOID(store.finish_run(run_id, verdict));
-  failpoint("engine.verdict_recorded");
-  TRY_VOID(write_reports(events, options.reports));
+  RunEvents events(store, progress, metrics, run_id, offset);
+  auto ended = run_recorded({options, prepared, paths, run_id, offset, registry, live.get(), progress, events});
+  // Recorded, reported, and said: what the last event says is what the process ends with.
+  Verdict verdict = events.close(ended ? *ended : verdict_of(ended.error()), reports);
+  if (!ended) print_error(ended.error());
   progress.finish(run_id);
   return verdict;
 }
@@ -173,7 +187,7 @@ Result<Verdict> run_experiment(const RunOptions& options) {
 ExitCode run_command(const RunOptions& options) {
   auto verdict = run_experiment(options);
   if (!verdict) return print_error(verdict.error());
-  if (options.quiet) fmt::print("{}: {}\n", to_text(verdict->outcome), verdict->reason);
+  if (options.quiet) print("{}: {}\n", to_text(verdict->outcome), verdict->reason);
   return exit_code_of(verdict->outcome);
 }
 

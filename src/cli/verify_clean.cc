@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/output.h"
 #include "cli/commands.h"
 #include "cli/fingerprint.h"
 #include "cli/replay.h"
@@ -71,7 +72,7 @@ Result<> save_fingerprint(const guard::Paths& paths) {
     for (const std::string& line : lines) array.push_back(json::Value(line));
     object[section] = std::move(array);
   }
-  return write_atomically(file_of(paths), json::write(object));
+  return write_atomically(file_of(paths), json::write(object), 0600);
 }
 
 ExitCode verify_clean_command(const std::string& state_dir, bool json) {
@@ -94,12 +95,10 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
   json::Array list;
   for (const std::string& difference : differences) list.push_back(json::Value(difference));
   if (json)
-    fmt::print("{}\n",
-               json::write(json::Object{
-                   {"clean", differences.empty()}, {"differences", std::move(list)}, {"runs", runs_json(*undone)}}));
+    print_json(json::Object{{"clean", differences.empty()}, {"differences", std::move(list)}, {"runs", runs_json(*undone)}});
   if (!json)
-    for (const std::string& difference : differences) fmt::print("{}\n", difference);
-  if (!json && differences.empty()) fmt::print("Clean: nothing differs from before the last run.\n");
+    for (const std::string& difference : differences) print("{}\n", difference);
+  if (!json && differences.empty()) print("Clean: nothing differs from before the last run.\n");
   return differences.empty() ? ExitCode::kHeld : ExitCode::kRevertFailed;
 }
 

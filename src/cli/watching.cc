@@ -3,16 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
+#include <set>
 
 #include "base/duration.h"
 #include "cli/asking.h"
 #include "cli/prepare.h"
 #include "promql/syntax/parser.h"
+#include "promql/syntax/printer.h"
+#include "watch/evidence.h"
+#include "watch/unseen.h"
 
 namespace ordeal::cli {
 namespace {
 
+constexpr Nanos kAskAtMost = 2s;
 constexpr Nanos kHaltWithin = 1s;  // what Ordeal promises where its source is fast enough
 
 Result<> ask_each_once(net::HttpClient& client, watch::PrometheusSource& source, const Experiment& experiment) {
@@ -26,14 +32,76 @@ Result<> ask_each_once(net::HttpClient& client, watch::PrometheusSource& source,
   return {};
 }
 
-Nanos length_of(const promql::Duration& duration) { return milliseconds(duration.ms_in(0, 0, false).value_or(0)); }
+std::string selector_of(const std::vector<promql::Matcher>& matchers) {
+  promql::Expr expr;
+  expr.node = promql::VectorSelector{"", matchers, {}};
+  return promql::print(expr);
+}
 
-Nanos longest_window(const promql::Expr& expr) {
-  Nanos longest{0};
-  if (const auto* matrix = std::get_if<promql::MatrixSelector>(&expr.node)) longest = length_of(matrix->range);
-  if (const auto* subquery = std::get_if<promql::Subquery>(&expr.node)) longest = length_of(subquery->range);
-  for (const promql::Expr* child : promql::children(expr)) longest = std::max(longest, longest_window(*child));
-  return longest;
+// Only what begins as `like` does is asked for: a Prometheus may have ten thousand names.
+std::string like_it(const std::string& label, const std::string& like) {
+  constexpr size_t kBeginning = 3;
+  std::string beginning;
+  for (char c : like.substr(0, kBeginning))
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '_') beginning += c;
+  return fmt::format("{{{}=~\"{}.+\"}}", label, beginning);
+}
+
+// One question after another; what it does not answer is an error, and then nothing is known.
+class AskedSeries {
+ public:
+  AskedSeries(net::HttpClient& client, watch::PrometheusSource& source) : client_(client), source_(source) {}
+
+  watch::KnownSeries known() {
+    using Matchers = std::vector<promql::Matcher>;
+    watch::KnownSeries known;
+    known.any = [this](const Matchers& matchers) -> Result<bool> {
+      return !TRY(ask(fmt::format("count({})", selector_of(matchers)))).vector.empty();
+    };
+    known.values = [this](const std::string& label, const Matchers& matchers,
+                          const std::string& like) -> Result<std::vector<std::string>> {
+      std::string from = matchers.empty() ? like_it(label, like) : selector_of(matchers);
+      std::vector<std::string> values;
+      for (const auto& element : TRY(ask(fmt::format("group by ({}) ({})", label, from))).vector)
+        values.emplace_back(element.labels.get(label));
+      return values;
+    };
+    known.labels = [this](const Matchers& matchers) -> Result<std::vector<std::string>> {
+      std::set<std::string> names;
+      for (const auto& element : TRY(ask(fmt::format("topk(100, {})", selector_of(matchers)))).vector)
+        for (const auto& [name, value] : element.labels) names.emplace(name);
+      return std::vector<std::string>(names.begin(), names.end());
+    };
+    return known;
+  }
+
+ private:
+  Result<promql::QueryResult> ask(const std::string& query) {
+    std::optional<Result<watch::QueryAnswer>> known;
+    source_.ask({.query = query, .timeout = kAskAtMost},
+                [&](Result<watch::QueryAnswer> seen) { known = std::move(seen); });
+    return wait_for(client_, known).map([](watch::QueryAnswer answer) { return std::move(answer.result); });
+  }
+
+  net::HttpClient& client_;
+  watch::PrometheusSource& source_;
+};
+
+Result<> look_up_each(net::HttpClient& client, watch::PrometheusSource& source, const Experiment& experiment) {
+  AskedSeries asked(client, source);
+  watch::KnownSeries known = asked.known();
+  for (size_t i = 0; i < experiment.expect.size(); ++i) {
+    const Expectation& expectation = experiment.expect[i];
+    auto query = promql::parse(expectation.query);
+    if (expectation.query.empty() || !query || !expectation.expect_series) continue;
+    auto seen = watch::look_up(**query, known);
+    if (!seen || seen->unseen.empty()) continue;
+    return watch::about_query(
+        i, expectation,
+        {Errc::kNotInjected, seen->unseen, 0,
+         "Correct the query; where the series comes to be only later, say `expect_series: false`.", nullptr});
+  }
+  return {};
 }
 
 }  // namespace
@@ -43,7 +111,7 @@ std::vector<std::string> half_filled_windows(const Experiment& experiment) {
   if (!experiment.sources.prometheus.empty()) return all;
   for (const Expectation& expectation : experiment.expect) {
     auto query = promql::parse(expectation.query);
-    Nanos window = query ? longest_window(**query) : Nanos(0);
+    Nanos window = query ? watch::needs_of(**query).window : Nanos(0);
     if (window > experiment.baseline)
       all.push_back(fmt::format(
           "\"{}\" looks back over {}, and the baseline of {} fills only a part of that: give "
@@ -55,10 +123,10 @@ std::vector<std::string> half_filled_windows(const Experiment& experiment) {
 
 Result<> check_queries(const Experiment& experiment) { return watch::validate(experiment); }
 
-Result<std::string> check_source(const Experiment& experiment) {
+Result<SourceCheck> check_source(const Experiment& experiment) {
   bool asked = std::any_of(experiment.expect.begin(), experiment.expect.end(),
                            [](const Expectation& expectation) { return !expectation.query.empty(); });
-  if (!asked || experiment.sources.prometheus.empty()) return std::string();
+  if (!asked || experiment.sources.prometheus.empty()) return SourceCheck{};
   net::HttpClient client = TRY(net::HttpClient::create());
   watch::PrometheusSource source(client, experiment.sources.prometheus, std::nullopt);
   std::optional<Result<watch::PrometheusSource::Info>> info;
@@ -66,7 +134,11 @@ Result<std::string> check_source(const Experiment& experiment) {
   auto known = wait_for(client, info);
   if (known) {
     TRY_VOID(ask_each_once(client, source, experiment));
-    return known->warning;
+    TRY_VOID(look_up_each(client, source, experiment));
+    SourceCheck check{known->warning};
+    if (known->fastest) check.fastest = *known->fastest;
+    if (known->slowest) check.slowest = known->slowest->interval;
+    return check;
   }
   Error error = known.error();
   if (error.code != Errc::kInvalidInput) error.code = Errc::kNotInjected;

@@ -86,6 +86,23 @@ std::string describe_alarm(const Expectation& expectation, const analysis::FastA
   return text + fmt::format("; the query as written {}, expected {}", value, expectation.condition);
 }
 
+std::string describe_counted(const Expectation& expectation, const analysis::CountedShare& share, double allowed) {
+  return fmt::format(
+      "\"{}\"{}: {:.0f} of {:.0f} events were bad ({:.3g} %) during the attack, {:.3g} % is allowed; its query did not "
+      "show them",
+      expectation.name, share.group.empty() ? "" : " at " + share.group, share.bad, share.total, share.share() * 100,
+      allowed * 100);
+}
+
+Nanos answer_at_most(const Expectation& expectation) {
+  constexpr Nanos kAnswerAtMost = 3s;
+  Nanos limit = expectation.http      ? expectation.http->timeout
+                : expectation.tcp     ? expectation.tcp->timeout
+                : expectation.command ? expectation.command->timeout
+                                      : Nanos(0);
+  return kAnswerAtMost + limit;
+}
+
 std::string describe_held(const Setup& setup) {
   size_t during = 0;
   for (const analysis::Judge& judge : setup.judges) during += judge.expectation().when.count(When::kDuring);

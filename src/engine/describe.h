@@ -16,6 +16,12 @@ std::string describe_breach(const Expectation& expectation, const analysis::Judg
 // "error rate: 57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed; the query gave 0.004, expected …"
 std::string describe_alarm(const Expectation& expectation, const analysis::FastAlarm& alarm,
                            const analysis::Judgement& judgement);
+// "error rate: 400 of 3000 events were bad (13.3 %) during the attack, 1 % is allowed, which its query did not show"
+std::string describe_counted(const Expectation& expectation, const analysis::CountedShare& share, double allowed);
+// A probe answers within its own time limit, if only that there was none. Without an answer for longer, watching is
+// dead and the lease is not renewed; without data for longer at the attack's end, nothing is proven.
+Nanos answer_at_most(const Expectation& expectation);
+constexpr const char* kOwnLack = "this says nothing of the system; mend what watches it, and run it again";
 std::string describe_held(const Setup& setup);
 // How long a phase is planned to take; 0 when it is open.
 Nanos planned_length(const Experiment& experiment, Phase phase);

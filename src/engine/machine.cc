@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kAfterFailedRevert =
     "the halt latch is engaged; look at the host, run `ordeal revert`, then `ordeal verify-clean`";
+constexpr const char* kWhyNotHit = "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do";
 constexpr Nanos kInjectAtMost = 10s;
 constexpr Nanos kRevertAtMost = 10s;
 constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
@@ -20,7 +21,7 @@ constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
 }  // namespace
 
 Actions Machine::start(BootTime now) {
-  now_ = now;
+  now_ = watching_since_ = now;
   for (LookState& look : looks_) look.waiting_since = now;
   note("run", describe_run(setup_));
   for (const std::string& warning : setup_.warnings) note("note", {{"level", "warning"}, {"text", warning}});
@@ -43,11 +44,14 @@ void Machine::enter(Phase phase, const std::string& why) {
     look.holds_since.reset();
     look.breach_told = false;
   }
+  // What is violated when the fault is taken off is judged to its end.
+  if (phase == Phase::kRevert) return;
   for (analysis::Judge& judge : setup_.judges) judge.reset();
 }
 
 void Machine::on(const Tick&) {
   look_again();
+  look_for_returns();
   switch (phase_) {
     case Phase::kBefore:
       return tick_before();
@@ -68,12 +72,13 @@ void Machine::tick_before() {
   if (in_phase() < setup_.experiment.baseline) return;
   for (size_t i = 0; i < looks_.size(); ++i)
     if (counts_in_phase(i) && !looks_[i].holds_since) return;
+  if (auto unknown = unknown_series()) {
+    verdict_ = std::move(unknown);
+    return finish();
+  }
   enter(Phase::kInject, "");
   arm_triggers();
-  for (size_t i = 0; i < impacts_.size(); ++i) {
-    impacts_[i].state = ImpactState::kAsked;
-    out_.push_back(Inject{static_cast<int>(i)});
-  }
+  inject();
 }
 
 void Machine::tick_inject() {
@@ -102,26 +107,42 @@ void Machine::tick_revert() {
 void Machine::tick_after() {
   if (acting_) return;
   if (over()) return finish();
-  bool recovered = true;
+  bool holding = true, recovered = true, proven = true;
   for (size_t i = 0; i < looks_.size(); ++i) {
-    auto& since = looks_[i].holds_since;
-    if (counts_in_phase(i) && (!since || now_ - *since < kRecoveredFor)) recovered = false;
+    if (!counts_in_phase(i)) continue;
+    const auto& since = looks_[i].holds_since;
+    holding = holding && since;
+    recovered = recovered && since && now_ - *since >= kRecoveredFor;
+    proven = proven && proven_after(i);
   }
-  if (recovered) return finish();
-  if (in_phase() < setup_.experiment.recovery) return;
+  // A run that failed has nothing left to prove. One that holds so far waits for a source that is slow.
+  if (recovered && (proven || verdict_) && !waits_for_returns()) return finish();
+  bool waits = holding && !verdict_;
+  Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
+  if (in_phase() < at_most) return;
   for (size_t i = 0; i < looks_.size(); ++i)
-    if (counts_in_phase(i) && !looks_[i].holds_since)
-      fail_with(Outcome::kDeviated,
-                fmt::format("\"{}\" did not hold again within {} after the attack", setup_.judges[i].expectation().name,
-                            format_duration(setup_.experiment.recovery)),
-                "the fault is off; look why the system does not come back");
+    if (counts_in_phase(i) && !looks_[i].holds_since) not_recovered(i);
   finish();
+}
+
+void Machine::not_recovered(size_t index) {
+  const std::string& name = setup_.judges[index].expectation().name;
+  const std::string& lack = looks_[index].lack;
+  if (!lack.empty())
+    return fail_with(Outcome::kInconclusive,
+                     fmt::format("\"{}\" could not be watched after the attack: {}", name, lack), kOwnLack);
+  fail_with(Outcome::kDeviated,
+            fmt::format("\"{}\" did not hold again within {} after the attack", name,
+                        format_duration(setup_.experiment.recovery)),
+            "the fault is off; look why the system does not come back");
 }
 
 void Machine::on(const Applied& event) {
   Impact& impact = impacts_.at(event.impact);
   if (impact.state != ImpactState::kAsked) return;
   impact.state = ImpactState::kInForce;
+  impact.applied = event.at;
+  impact.hit = event.at;
   json::Array steps;
   for (const Step& step : event.steps) steps.push_back(to_json(step));
   note("inject",
@@ -130,19 +151,24 @@ void Machine::on(const Applied& event) {
 }
 
 void Machine::on(const ApplyFailed& event) {
-  Impact& impact = impacts_.at(event.impact);
-  if (impact.state != ImpactState::kAsked) return;
-  impact.state = ImpactState::kFailed;
-  impact.proof.reason = event.error.what;
-  const std::string& victim = setup_.victims[event.impact].name;
-  note("inject_failed", {{"victim", victim}, {"error", event.error.what}, {"hint", event.error.hint}});
+  if (impacts_.at(event.impact).state != ImpactState::kAsked) return;
+  impacts_[event.impact].asked = false;  // nothing is in force, and nothing was done
+  fail_victim(event.impact, event.error);
   bool refused = event.error.code == Errc::kRefused;
-  if (refused) fail_with(Outcome::kRefused, event.error.what, event.error.hint);
-  if (event.error.code == Errc::kInternal) fail_with(Outcome::kError, event.error.what, event.error.hint);
-  if (event.error.code == Errc::kRevertFailed)
-    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error.what),
-              kAfterFailedRevert);
   if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
+}
+
+void Machine::fail_victim(int index, const Error& error) {
+  Impact& impact = impacts_[index];
+  impact.state = ImpactState::kFailed;
+  impact.proof.reason = error.what;
+  const std::string& victim = setup_.victims[index].name;
+  note("inject_failed", {{"victim", victim}, {"error", error.what}, {"hint", error.hint}});
+  if (error.code == Errc::kRefused) fail_with(Outcome::kRefused, error.what, error.hint);
+  if (error.code == Errc::kInternal) fail_with(Outcome::kError, error.what, error.hint);
+  if (error.code == Errc::kRevertFailed)
+    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, error.what),
+              kAfterFailedRevert);
 }
 
 void Machine::check_enough_victims() {
@@ -152,12 +178,11 @@ void Machine::check_enough_victims() {
     if (phase_ == Phase::kInject) enter(Phase::kDuring, "");
     return;
   }
-  std::string why = fmt::format("{} of {} victims could be hit, {} are needed", in_force, impacts_.size(), needed());
-  for (const Impact& impact : impacts_)
-    if (impact.state == ImpactState::kFailed && !refused) why += ": " + impact.proof.reason;
   if (!refused)
-    fail_with(Outcome::kNotInjected, why,
-              "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do");
+    fail_with(Outcome::kNotInjected,
+              fmt::format("{} of {} victims could be hit, {} are needed{}", in_force, impacts_.size(), needed(),
+                          why_victims_failed()),
+              kWhyNotHit);
   begin_revert("too few victims");
 }
 
@@ -181,7 +206,9 @@ void Machine::on(const Reverted& event) {
   Impact& impact = impacts_.at(event.impact);
   if (impact.state == ImpactState::kEnded) return;
   impact.state = ImpactState::kEnded;
+  impact.reported = true;
   impact.proof = event.proof;
+  impact.reverted = event.reverted;
   const std::string& victim = setup_.victims[event.impact].name;
   note("reverted", {{"impact", event.impact},
                     {"victim", victim},
@@ -255,8 +282,11 @@ void Machine::begin_revert(const std::string& why) {
 }
 
 void Machine::after_all_reverted() {
+  judge_counts();
   begin_rollback();
   if (over() && !acting_) return finish();
+  after_begin_ = now_;
+  for (LookState& look : looks_) look.after.counted.restart();
   enter(Phase::kAfter, "");
 }
 
@@ -283,7 +313,7 @@ void Machine::fail_with(Outcome outcome, std::string reason, std::string hint) {
 
 void Machine::finish() {
   // A deviation on an attack that had no effect is still what the system did; but held needs proof.
-  Verdict verdict = verdict_ ? *verdict_ : held_or_not();
+  Verdict verdict = with_lasting(verdict_ ? *verdict_ : held_or_not());
   enter(Phase::kDone, "");
   note("verdict", to_json(verdict).as_object());
   out_.push_back(Finish{std::move(verdict)});

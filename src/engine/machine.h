@@ -1,13 +1,16 @@
 // Machine: one run from first check to verdict, as a pure state machine: (now, event) -> actions. Time, randomness and
 // the world come in as events and leave as actions, so that a test can run ten thousand of them with crashes and
-// lost messages. Nothing counts as held that was not proven.
+// lost messages. Nothing counts as held that was not proven: a look counts for the phase in which all of its data was
+// taken, whenever its answer came (machine_evidence.cc).
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "analysis/counted_phase.h"
 #include "analysis/fast_trigger.h"
 #include "analysis/judge.h"
 #include "base/clock.h"
@@ -22,6 +25,13 @@ struct Tick {};
 struct Seen {
   size_t expectation;
   Observation observation;
+};
+struct Checked {
+  int impact;
+};
+struct CheckFailed {
+  int impact;
+  Error error;
 };
 struct Applied {
   int impact;
@@ -66,19 +76,35 @@ struct Acted {
   Nanos took;
   bool last;
 };
+// What a victim that was killed has become: `there` while it lives again; `began` is when its first new process did.
+struct Returned {
+  int impact;
+  bool there;
+  BootTime began;
+};
 // Something that a person should know of watching, and that decides nothing.
 struct Remarked {
   std::string text;
 };
-using Event = std::variant<Tick, Remarked, Seen, Applied, ApplyFailed, VictimGone, Reverted, NothingInForce, HaltAsked,
-                           GuardLost, Acted>;
+using Event = std::variant<Tick, Remarked, Seen, Checked, CheckFailed, Applied, ApplyFailed, VictimGone, Reverted,
+                           NothingInForce, HaltAsked, GuardLost, Acted, Returned>;
 
 // What goes out. Every request may be repeated without harm.
 struct Look {
   size_t expectation;
+  BootTime since;  // when what it looks at began: the watching, the fault in force, or its end
+};
+// Whether Inject would succeed; asked for all victims before the first step that cannot be undone.
+struct Check {
+  int impact;  // the index of the victim
 };
 struct Inject {
   int impact;  // the index of the victim
+};
+// Whether a victim that was killed is back, with a process that began after `since`.
+struct LookForReturn {
+  int impact;
+  BootTime since;
 };
 struct Renew {};
 struct RevertAll {
@@ -94,7 +120,7 @@ struct Note {
 struct Finish {
   Verdict verdict;
 };
-using Action = std::variant<Look, Inject, Renew, RevertAll, Act, Note, Finish>;
+using Action = std::variant<Look, Check, Inject, Renew, RevertAll, Act, LookForReturn, Note, Finish>;
 using Actions = std::vector<Action>;
 
 struct Setup {
@@ -103,6 +129,8 @@ struct Setup {
   std::vector<analysis::Judge> judges;                         // one per expectation
   std::vector<std::optional<analysis::FastTrigger>> triggers;  // likewise, where something can be counted
   std::vector<std::string> warnings;                           // what a reader of the record should know
+  Nanos sample_every{0};  // how often the source takes samples, as far as that is known
+  bool one_way = false;   // the attack cannot be undone: all victims are checked before the first is hit
 };
 
 class Machine {
@@ -119,20 +147,39 @@ class Machine {
   bool finished() const { return phase_ == Phase::kDone; }
 
  private:
-  enum class ImpactState { kNone, kAsked, kInForce, kFailed, kEnded };
+  enum class ImpactState { kNone, kChecking, kChecked, kAsked, kInForce, kFailed, kEnded };
   struct Impact {
     ImpactState state = ImpactState::kNone;
     bool lost = false;  // the victim went, or the fault broke
+    BootTime applied{};
+    std::optional<BootTime> reverted;
     Proof proof;
+    bool asked = false;           // the guard may have hit it
+    bool reported = false;        // and has said what became of it
+    std::optional<BootTime> hit;  // since when it was in force
+    std::optional<Nanos> back;    // how long after the hit a process of it began anew
+    bool there = false;           // it was there when looked for last
+  };
+  // What proves that an expectation held in a phase: readings that held, of data that was taken in the phase alone.
+  struct Evidence {
+    std::optional<BootTime> held;       // the earliest end of such data
+    std::optional<BootTime> undiluted;  // of those whose windows do not reach back before the phase
+    std::optional<BootTime> newest;     // the latest beginning of its newest samples
+    std::optional<BootTime> answered;   // the last look that proves something
+    bool had_data = false;
+    std::string why_not;  // the last look in it proves nothing; "" is not so
+    analysis::CountedPhase counted;
   };
   // What was seen of one expectation in the present phase.
   struct LookState {
     std::optional<BootTime> last_answer;
     BootTime waiting_since{};  // for an answer
     std::optional<BootTime> holds_since;
-    bool held_during = false;
-    BootTime data_during{};  // the last look of the attack that gave data
+    Evidence during, after;
     Reading last = Reading::kNoData;
+    bool pending = false;  // the last look of the attack violated, and not for long enough to be a breach
+    std::string lack;      // the last look gave no data, for want of something that is not the system's
+    std::string unseen;
     bool breach_told = false;
     bool trouble_told = false;
   };
@@ -147,6 +194,8 @@ class Machine {
   void on(const Tick&);
   void on(const Seen& event);
   void on(const Remarked& event);
+  void on(const Checked& event);
+  void on(const CheckFailed& event);
   void on(const Applied& event);
   void on(const ApplyFailed& event);
   void on(const VictimGone& event);
@@ -155,16 +204,34 @@ class Machine {
   void on(const HaltAsked& event);
   void on(const GuardLost& event);
   void on(const Acted& event);
+  void on(const Returned& event);
 
   void enter(Phase phase, const std::string& why);
+  void inject();
+  void inject(size_t index);
+  void after_checks();
+  void fail_victim(int index, const Error& error);
+  std::string why_victims_failed() const;
+  void look_for_returns();
+  bool waits_for_returns() const;
+  // What no revert gives back, of all victims, and whether they came back; "" when nothing was hit.
+  std::string lasting() const;
+  Verdict with_lasting(Verdict verdict) const;
   void tick_before();
   void tick_inject();
   void tick_during();
   void tick_revert();
   void tick_after();
+  void not_recovered(size_t index);
   void look_again();
   void judge(size_t index, const Observation& observation);
   void on_counts(size_t index, const Observation& observation, const analysis::Judgement& judgement);
+  void take_evidence(size_t index, const Observation& observation, const analysis::Judgement& judgement);
+  void count_evidence(size_t index, const Observation& observation);
+  void give_up(size_t index, const std::string& lack);
+  // What was counted while the fault was in force speaks against an expectation, whatever its query said.
+  void judge_counts();
+  void remark_once(size_t index, const std::string& text);
   void arm_triggers();
   void note_reading(size_t index, const analysis::Judgement& judgement, Nanos took);
   void on_breach(size_t index, const Breach& breach);
@@ -177,6 +244,21 @@ class Machine {
   void fail_with(Outcome outcome, std::string reason, std::string hint = {});
   void finish();
   Verdict held_or_not() const;
+  // Why nothing that was seen proves that the expectation held while the fault was in force, or afterwards.
+  std::optional<Verdict> unproven(size_t index) const;
+  std::optional<Verdict> unproven_during(size_t index) const;
+  std::optional<Verdict> unproven_after(size_t index) const;
+  std::optional<Verdict> unknown_series() const;
+  bool proven_after(size_t index) const;
+  // The queries' windows lie within the phase, or what was counted in it agrees.
+  bool diluted(size_t index, const Evidence& evidence, BootTime end) const;
+  std::string diluted_text(size_t index, const Evidence& evidence, const char* phase) const;
+  // Enough victims are hit from one to the other.
+  BootTime force_begin() const;
+  BootTime force_end() const;
+  bool taken_in_force(const Observation& observation) const;
+  // When what a look of this phase sees began.
+  BootTime since() const;
 
   // Nothing that is still to be seen can change the verdict.
   bool over() const;
@@ -195,7 +277,11 @@ class Machine {
   Phase phase_ = Phase::kCheck;
   BootTime now_{};
   BootTime entered_{};
+  BootTime watching_since_{};
   BootTime attack_end_{};
+  BootTime after_begin_{};
+  std::set<std::string> remarked_;
+  BootTime looked_for_returns_{};
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;

@@ -10,18 +10,6 @@
 namespace ordeal::engine {
 namespace {
 
-constexpr Nanos kAnswerAtMost = 3s;  // without an answer for so long, watching is dead and the lease is not renewed;
-                                     // without data for so long at the attack's end, nothing is proven
-
-// A probe answers within its own time limit, if only that there was none.
-Nanos answer_at_most(const Expectation& expectation) {
-  Nanos limit = expectation.http      ? expectation.http->timeout
-                : expectation.tcp     ? expectation.tcp->timeout
-                : expectation.command ? expectation.command->timeout
-                                      : Nanos(0);
-  return kAnswerAtMost + limit;
-}
-
 When when_of(Phase phase) {
   return phase == Phase::kBefore ? When::kBefore : phase == Phase::kAfter ? When::kAfter : When::kDuring;
 }
@@ -31,7 +19,7 @@ When when_of(Phase phase) {
 // A look that does not come back is a look without data; the lease is for real answers only.
 void Machine::look_again() {
   for (size_t i = 0; i < looks_.size() && !finished(); ++i) {
-    out_.push_back(Look{i});
+    out_.push_back(Look{i, since()});
     Nanos at_most = answer_at_most(setup_.judges[i].expectation());
     if (now_ - looks_[i].waiting_since <= at_most) continue;
     looks_[i].waiting_since = now_;
@@ -53,16 +41,35 @@ void Machine::judge(size_t index, const Observation& observation) {
   analysis::Judgement judgement = setup_.judges[index].observe(observation, now_);
   LookState& look = looks_[index];
   look.last = judgement.reading;
-  bool holds = judgement.reading == Reading::kHolds;
+  look.lack = judgement.has_data ? "" : observation.own_lack;
   if (!goes_on(index)) look.holds_since.reset();
   if (goes_on(index) && !look.holds_since) look.holds_since = now_;
-  if (judgement.has_data && phase_ == Phase::kDuring) look.data_during = now_;
-  if (holds && phase_ == Phase::kDuring) look.held_during = true;
   note_reading(index, judgement, observation.took);
-  if (judgement.breach && counts_in_phase(index))
+  remark_once(index, observation.remark);
+  take_evidence(index, observation, judgement);
+  // Once the fault is being taken off, a look speaks of it only if all of its data is from before.
+  bool speaks = counts_in_phase(index) && (phase_ != Phase::kRevert || taken_in_force(observation));
+  if (judgement.breach && speaks)
     on_breach(index, {describe_breach(setup_.judges[index].expectation(), judgement), judgement.value, "expression",
                       judgement.breached_for, ""});
+  if (judgement.given_up && counts_in_phase(index)) give_up(index, observation.own_lack);
   if (observation.counts && setup_.triggers[index] && !finished()) on_counts(index, observation, judgement);
+}
+
+void Machine::remark_once(size_t index, const std::string& text) {
+  std::string whole = fmt::format("\"{}\": {}", setup_.judges[index].expectation().name, text);
+  if (!text.empty() && remarked_.insert(whole).second) note("note", {{"level", "info"}, {"text", whole}});
+}
+
+// Nobody can say what the system does, and that is not its fault: a run that cannot see ends.
+void Machine::give_up(size_t index, const std::string& lack) {
+  if (phase_ == Phase::kRevert || phase_ == Phase::kAfter || verdict_) return;
+  fail_with(Outcome::kInconclusive,
+            fmt::format("\"{}\" could not be watched for {}: {}", setup_.judges[index].expectation().name,
+                        format_duration(analysis::kHoldAtMost), lack),
+            kOwnLack);
+  if (phase_ == Phase::kBefore) return finish();
+  begin_revert("it cannot be watched");
 }
 
 void Machine::on_counts(size_t index, const Observation& observation, const analysis::Judgement& judgement) {
@@ -71,8 +78,10 @@ void Machine::on_counts(size_t index, const Observation& observation, const anal
   const std::string& trouble = observation.counts->trouble;
   if (!trouble.empty() && !std::exchange(looks_[index].trouble_told, true))
     note("note", {{"level", "warning"}, {"text", fmt::format("\"{}\": {}", expectation.name, trouble)}});
+  count_evidence(index, observation);
   if (phase_ == Phase::kBefore) return trigger.learn(*observation.counts, now_);
-  if (phase_ != Phase::kInject && phase_ != Phase::kDuring) return;
+  bool late = phase_ == Phase::kRevert && taken_in_force(observation);
+  if (phase_ != Phase::kInject && phase_ != Phase::kDuring && !late) return;
   auto alarm = trigger.observe(*observation.counts, now_);
   if (alarm && counts_in_phase(index))
     on_breach(index, {describe_alarm(expectation, *alarm, judgement), judgement.value, to_text(alarm->kind), Nanos(0),
@@ -111,7 +120,7 @@ void Machine::note_reading(size_t index, const analysis::Judgement& judgement, N
 void Machine::on_breach(size_t index, const Breach& breach) {
   const Expectation& expectation = setup_.judges[index].expectation();
   // After the attack a breach is only slow recovery, and the recovery limit decides.
-  if (phase_ == Phase::kAfter || phase_ == Phase::kRevert || looks_[index].breach_told) return;
+  if (phase_ == Phase::kAfter || looks_[index].breach_told) return;
   looks_[index].breach_told = true;
   note("breach", {{"expectation", index},
                   {"name", expectation.name},
@@ -129,41 +138,9 @@ void Machine::on_breach(size_t index, const Breach& breach) {
   fail_with(Outcome::kDeviated, breach.text, breach.hint);
   if (!expectation.halt) return;
   breach_ = breach.text;
+  if (phase_ == Phase::kRevert) return;
   note("halt", {{"why", breach.text}, {"by", "breach"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
   begin_revert(fmt::format("\"{}\" is breached", expectation.name));
-}
-
-Verdict Machine::held_or_not() const {
-  int proven = 0;
-  std::string reason;
-  for (size_t i = 0; i < impacts_.size(); ++i) {
-    proven += impacts_[i].proof.proven;
-    if (!impacts_[i].proof.proven) reason = setup_.victims[i].name + ": " + impacts_[i].proof.reason;
-  }
-  if (proven < needed())
-    return {Outcome::kNotInjected,
-            fmt::format("the impact is proven on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
-                        needed(), reason),
-            "the attack had no measured effect: check the port, address or process that it names"};
-  bool any = false;
-  for (size_t i = 0; i < looks_.size(); ++i) {
-    const Expectation& expectation = setup_.judges[i].expectation();
-    if (!expectation.when.count(When::kDuring)) continue;
-    any = true;
-    if (!looks_[i].held_during)
-      return {Outcome::kInconclusive, fmt::format("\"{}\" gave no answer during the attack", expectation.name),
-              "check its query and its source, or lengthen the attack"};
-    Nanos blind = attack_end_ - looks_[i].data_during;
-    if (expectation.no_data == NoData::kHold && blind > answer_at_most(expectation))
-      return {Outcome::kInconclusive,
-              fmt::format("\"{}\" gave no answer in the last {} of the attack", expectation.name,
-                          format_duration(std::chrono::floor<milliseconds>(blind))),
-              "check its query and its source"};
-  }
-  if (!any)
-    return {Outcome::kInconclusive, "no expectation says what must hold during the attack",
-            "add `expect`, or --expect FILE"};
-  return {Outcome::kHeld, describe_held(setup_), ""};
 }
 
 bool Machine::counts_in_phase(size_t index) const {
@@ -174,6 +151,11 @@ bool Machine::goes_on(size_t index) const {
   Reading last = looks_[index].last;
   bool passes = last == Reading::kNoData && setup_.judges[index].expectation().no_data == NoData::kPass;
   return last == Reading::kHolds || passes;
+}
+
+BootTime Machine::since() const {
+  if (phase_ == Phase::kAfter) return after_begin_;
+  return phase_ == Phase::kDuring || phase_ == Phase::kRevert ? force_begin() : watching_since_;
 }
 
 bool Machine::watching_is_alive() const {

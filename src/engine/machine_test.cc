@@ -20,6 +20,8 @@ struct Drive {
   void take(const Actions& actions) {
     for (const Action& action : actions) {
       if (std::get_if<Inject>(&action)) told.push_back("inject");
+      if (std::get_if<Check>(&action)) told.push_back("check");
+      if (std::get_if<LookForReturn>(&action)) told.push_back("look for return");
       if (std::get_if<RevertAll>(&action)) told.push_back("revert");
       if (std::get_if<Renew>(&action)) told.push_back("renew");
       if (std::get_if<Act>(&action)) told.push_back("act");
@@ -33,8 +35,14 @@ struct Drive {
     for (int i = 0; i < count && !machine.finished(); ++i) {
       now += 200ms;
       feed(Tick{});
-      if (answers) feed(Seen{0, {Observation::Kind::kValues, true, {{"", value}}, "", 1ms}});
+      if (answers) feed(Seen{0, seen_now(value)});
     }
+  }
+  // Of data that was taken just now.
+  Observation seen_now(double number) const {
+    Observation seen{Observation::Kind::kValues, true, {{"", number}}, "", 1ms};
+    seen.taken = DataTimes{now, now, now, now};
+    return seen;
   }
   void until(Phase phase) {
     for (int i = 0; i < 500 && machine.phase() != phase && !machine.finished(); ++i) ticks(1);
@@ -215,8 +223,10 @@ struct CountingDrive : Drive {
       counts.groups[0].bad += bad;
       counts.groups[0].total += 40;
       counts.read_until_ms += 200;
-      Observation seen{Observation::Kind::kValues, true, {{"", 0.001}}, "", 1ms};
+      Observation seen = seen_now(0.001);
+      seen.taken->back_to -= 1min;
       seen.counts = counts;
+      seen.counts->read_since = now;
       feed(Seen{0, seen});
     }
   }
@@ -329,7 +339,7 @@ TEST(Machine, FewerVictimsThanAskedRevertsAll) {
   run.reverted(0);
   run.until(Phase::kDone);
   EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
-  EXPECT_EQ(run.verdict->reason, "1 of 2 victims could be hit, 2 are needed: no queue");
+  EXPECT_EQ(run.verdict->reason, "1 of 2 victims could be hit, 2 are needed: v1: no queue");
 }
 
 TEST(Machine, VictimsThatGoEndTheRunAsNotInjected) {

@@ -31,10 +31,12 @@ class Burner {
   std::vector<int> descriptors() const;
   // True once it burns; fails when it has ended.
   Result<bool> begun();
+  pid_t pid() const { return child_.pid(); }
   // CPU time that it has used, all threads.
   Result<Nanos> used() const;
   // The set priorities that this machine refused, for notes.
   const std::vector<std::string>& refused() const { return refused_; }
+  // Ends it within half a second, also where it was frozen with the victim.
   void stop();
 
  private:
@@ -42,6 +44,7 @@ class Burner {
   Result<> arrange(const std::vector<sys::Cgroup>& cgroups);
 
   sys::Child child_;
+  std::vector<sys::Cgroup> joined_;
   bool begun_ = false;
   std::vector<std::string> refused_;
 };

@@ -10,6 +10,7 @@
 #include "fault/faults.h"
 #include "fault/live_victim.h"
 #include "sys/cgroup_control.h"
+#include "sys/standstill.h"
 
 namespace ordeal::fault {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 constexpr double kTolerancePoints = 2;
 constexpr double kPeriodSeconds = 0.02;  // the burner's; a shorter look cannot be more exact than one period
 constexpr double kShortestLook = 0.5;    // seconds
+constexpr Nanos kConfirm = 200ms;        // from one look at where the burner is to the next
 constexpr Nanos kGrace = 10s;            // the burner outlives a forgotten guard at most so long
 
 AttackInfo describe() {
@@ -52,12 +54,15 @@ AttackInfo describe() {
       "  type: cpu\n"
       "  args: {cores: 2, percent: 80}\n"
       "  length: 2m\n";
+  info.limits = {"a victim in a frozen cgroup is refused"};
   info.step = StepKind::kOwned;
   info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
   info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, to be exact on a busy machine"};
   info.proof =
-      "CPU time that the burners really used over the time that passed, within 2 points; throttling by the "
-      "quota is told apart";
+      "CPU time that the burner really used in the victim's cgroup over the time that passed, within 2 points; "
+      "throttling by the quota is told apart";
+  info.when_frozen =
+      "the load goes on until Ordeal is thawed or killed, and at most until 10 s after the attack's length";
   return info;
 }
 
@@ -123,6 +128,7 @@ void size_load(Load& load, const Attack& attack) {
 }
 
 Result<Load> load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
+  if (victim.kind != VictimKind::kHost) TRY_VOID(refuse_frozen(live));
   Load load;
   load.cgroup = quota_cgroup(victim, live);
   load.join = cgroups_to_join(live, load.cgroup);
@@ -139,17 +145,31 @@ class CpuImpact : public Impact {
       : load_(std::move(load)), percent_(percent), tree_(std::move(tree)), burner_(std::move(burner)) {}
 
   std::vector<int> descriptors() const override { return ended_ ? std::vector<int>{} : burner_.descriptors(); }
+  std::optional<BootTime> next_work() const override {
+    return ended_ || !start_ ? std::nullopt : std::optional(next_confirm_);
+  }
 
-  Result<> work(BootTime) override {
-    if (ended_ || start_) return ended_ ? Result<>{} : burner_.begun().map([](bool) {});
-    if (!TRY(burner_.begun())) return {};
-    start_ = TRY(look());
+  Result<> work(BootTime now) override {
+    if (ended_ || !TRY(burner_.begun())) return {};
+    if (start_ && now < next_confirm_) return {};
+    next_confirm_ = now + kConfirm;
+    Look seen = TRY(look());
+    if (start_) return account(seen);
+    start_ = counted_ = seen;
+    home_ = TRY(where_it_is());
+    return {};
+  }
+
+  Result<> renew() override {
+    note_freeze();
     return {};
   }
 
   Result<> revert() override {
     if (ended_) return {};
+    note_freeze();
     auto last = look();
+    if (last && start_) (void)account(*last);
     if (last) last_ = *last;
     burner_.stop();
     ended_ = true;
@@ -173,9 +193,17 @@ class CpuImpact : public Impact {
     if (!start_ || to_seconds(now->at - start_->at) < kShortestLook) {
       proof.measured = "the load was not measured for long enough";
       proof.reason = fmt::format("less than {} s of load were seen; use a longer length", kShortestLook);
-      return proof;
+    } else {
+      fill(proof, *start_, *now);
+      proof.coverage = {coverage()};
+      if (std::string short_of = shortfall(proof.coverage[0]); !short_of.empty()) {
+        proof.proven = false;
+        proof.reason = std::move(short_of);
+      }
     }
-    fill(proof, *start_, *now);
+    if (!proof.proven && frozen_)
+      proof.reason =
+          fmt::format("the cgroup {} was frozen by somebody else, and what makes the load with it", *frozen_);
     return proof;
   }
 
@@ -186,6 +214,11 @@ class CpuImpact : public Impact {
     sys::CpuUsage cgroup;
   };
 
+  void note_freeze() {
+    if (frozen_) return;
+    if (auto burner = sys::read_process(burner_.pid())) frozen_ = sys::frozen_by(tree_, *burner);
+  }
+
   Result<Look> look() const {
     Look look;
     look.used = TRY(burner_.used());
@@ -194,9 +227,36 @@ class CpuImpact : public Impact {
     return look;
   }
 
+  // The cgroups whose CPUs and quota the load must share.
+  Result<std::vector<std::string>> where_it_is() const {
+    sys::Process burner = TRY(sys::read_process(burner_.pid()));
+    std::vector<std::string> paths;
+    for (const char* controller : {"cpu", "cpuacct", "cpuset"}) paths.push_back(tree_.path_of(burner, controller));
+    return paths;
+  }
+
+  // What was used since the last look was used in the victim's cgroup, if the burner is there now and was there then.
+  Result<> account(const Look& seen) {
+    std::vector<std::string> now = TRY(where_it_is());
+    bool at_home = now == home_ && was_at_home_;
+    was_at_home_ = now == home_;
+    if (!was_at_home_) moved_to_ = now.front();
+    (at_home ? inside_ : outside_) += seen.used - counted_->used;
+    counted_ = seen;
+    return {};
+  }
+
+  Coverage coverage() const {
+    Coverage coverage{"cpu", to_seconds(inside_), to_seconds(outside_), "s of CPU time", {}};
+    if (outside_ > Nanos(0))
+      coverage.missing = fmt::format("{:.1f} s were used outside of {}, because somebody moved the load{}",
+                                     coverage.missed, load_.cgroup, moved_to_.empty() ? "" : " to " + moved_to_);
+    return coverage;
+  }
+
   void fill(Proof& proof, const Look& start, const Look& now) const {
     double elapsed = to_seconds(now.at - start.at);
-    double got = to_seconds(now.used - start.used) / elapsed;
+    double got = to_seconds(now.used - start.used - outside_) / elapsed;
     proof.got = got * 100;
     double points = std::abs(got / load_.capacity * 100 - percent_);
     double tolerance = kTolerancePoints + 100 * kPeriodSeconds / elapsed;
@@ -222,7 +282,14 @@ class CpuImpact : public Impact {
   sys::CgroupTree tree_;
   Burner burner_;
   std::optional<Look> start_;
+  std::optional<Look> counted_;
   std::optional<Look> last_;
+  std::vector<std::string> home_;
+  bool was_at_home_ = true;
+  std::string moved_to_;
+  Nanos inside_{0}, outside_{0};  // CPU time used in the victim's cgroup, and elsewhere
+  BootTime next_confirm_{};
+  std::optional<std::string> frozen_;  // the cgroup in which the load was seen standing still
   bool ended_ = false;
 };
 
@@ -230,7 +297,7 @@ class CpuFault : public Fault {
  public:
   const AttackInfo& info() const override { return cpu_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live = TRY(look_at(victim));
     Load load = TRY(load_for(victim, attack, live));
     Step step;
@@ -242,8 +309,19 @@ class CpuFault : public Fault {
     step.undo = "the kernel kills the child when the guard ends";
     step.proof = info().proof;
     step.claims = {victim.kind == VictimKind::kHost ? "host/cpu" : fmt::format("cgroup:{}/cpu", load.cgroup)};
+    if (load.cgroup != "/") step.claims.push_back(fmt::format("within:{}/guest", load.cgroup));
     step.notes = load.notes;
     return std::vector<Step>{std::move(step)};
+  }
+
+  // Whoever shares the quota of the cgroup that is loaded; in the root that is the host.
+  Result<Reach> reach(const Victim& victim, const Attack&) const override {
+    if (victim.kind == VictimKind::kHost) return whole_victim(victim);
+    Reach reach;
+    reach.beside = true;
+    reach.cgroup = quota_cgroup(victim, TRY(look_at(victim)));
+    reach.host = reach.cgroup == "/";
+    return reach;
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,

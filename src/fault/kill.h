@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "model/proof.h"
 #include "sys/pidfd.h"
 #include "sys/process.h"
 
@@ -16,6 +17,8 @@ constexpr Nanos kLastDeaths = 50ms;
 
 class Kills {
  public:
+  // Whether each of them could be killed by us. Sends nothing.
+  static Result<> allowed(const std::vector<sys::Process>& processes);
   // Nothing when it was sent, or when the process was gone already (which is not counted).
   Result<> send(const sys::Process& process);
   // Takes note of who died since.
@@ -26,7 +29,11 @@ class Kills {
   int sent() const { return sent_; }
   int dead() const { return dead_; }
   bool pending() const { return !pending_.empty(); }
+  // Who was killed and is dead, and who is still there.
+  Coverage coverage() const;
   std::vector<int> descriptors() const;
+  // "2 processes were killed", or "".
+  std::string lasting() const;
 
  private:
   std::vector<sys::PidFd> pending_;

@@ -1,6 +1,7 @@
 #include "guard/client.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -31,8 +32,19 @@ int64_t number_of(const json::Object& message, std::string_view key) {
   return value && value->is_number() ? value->to_number<int64_t>() : -1;
 }
 
+bool answers_a_request(GuardEvent::Kind kind) {
+  using Kind = GuardEvent::Kind;
+  return kind == Kind::kChecked || kind == Kind::kCheckFailed || kind == Kind::kApplied || kind == Kind::kApplyFailed;
+}
+
+bool of_an_impact(GuardEvent::Kind kind) {
+  return answers_a_request(kind) || kind == GuardEvent::Kind::kVictimGone || kind == GuardEvent::Kind::kReverted;
+}
+
 Result<GuardEvent> decode(const json::Object& message) try {
-  static const std::map<std::string, GuardEvent::Kind> kKinds{{"applied", GuardEvent::Kind::kApplied},
+  static const std::map<std::string, GuardEvent::Kind> kKinds{{"checked", GuardEvent::Kind::kChecked},
+                                                              {"check_failed", GuardEvent::Kind::kCheckFailed},
+                                                              {"applied", GuardEvent::Kind::kApplied},
                                                               {"apply_failed", GuardEvent::Kind::kApplyFailed},
                                                               {"victim_gone", GuardEvent::Kind::kVictimGone},
                                                               {"halting", GuardEvent::Kind::kHalting},
@@ -44,9 +56,7 @@ Result<GuardEvent> decode(const json::Object& message) try {
   GuardEvent event;
   event.kind = kind->second;
   event.impact = static_cast<int>(number_of(message, "impact"));
-  bool of_an_impact = event.kind == GuardEvent::Kind::kApplied || event.kind == GuardEvent::Kind::kApplyFailed ||
-                      event.kind == GuardEvent::Kind::kVictimGone || event.kind == GuardEvent::Kind::kReverted;
-  if (of_an_impact && event.impact < 0) return fail(Errc::kInternal, "a message without its impact");
+  if (of_an_impact(event.kind) && event.impact < 0) return fail(Errc::kInternal, "a message without its impact");
   event.victim = text_of(message, "victim");
   event.why = text_of(message, "why");
   event.by = text_of(message, "by");
@@ -85,13 +95,26 @@ GuardEvent hung(double seconds) {
   return event;
 }
 
-GuardEvent not_applied(int impact, const std::string& victim, const Error& error) {
+GuardEvent not_asked(bool check, int impact, const std::string& victim, const Error& error) {
   GuardEvent event;
-  event.kind = GuardEvent::Kind::kApplyFailed;
+  event.kind = check ? GuardEvent::Kind::kCheckFailed : GuardEvent::Kind::kApplyFailed;
   event.impact = impact;
   event.victim = victim;
   event.error = wrap(error, "cannot ask the guard to hit " + victim).value();
   return event;
+}
+
+}  // namespace
+
+namespace {
+
+// The file that the engine has read may be a pipe, or another one by now.
+Result<UniqueFd> in_memory(const std::string& text) {
+  UniqueFd fd(::memfd_create("inventory", MFD_CLOEXEC));
+  if (!fd) return fail_errno("cannot make a file in memory");
+  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return fail_errno("cannot write a file in memory");
+  return fd;
 }
 
 }  // namespace
@@ -108,6 +131,7 @@ Result<std::string> find_guard() {
 Result<GuardClient> GuardClient::start(const GuardStart& options) {
   auto [ours, theirs] = TRY(message_pair());
   constexpr int kSocket = 3;
+  constexpr int kInventory = 4;
   sys::SpawnOptions spawn;
   spawn.program = TRY(find_guard());
   spawn.argv = {"ordeal-guard", "--guard",
@@ -116,7 +140,9 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
                 "--lease-ms",   fmt::format("{}", std::chrono::duration_cast<milliseconds>(options.lease).count())};
   if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", options.state_dir});
   for (const std::string& policy : options.policies) spawn.argv.insert(spawn.argv.end(), {"--policy", policy});
-  spawn.pass = {{theirs.get(), kSocket}};
+  UniqueFd inventory = TRY(in_memory(options.inventory));
+  spawn.argv.insert(spawn.argv.end(), {"--inventory", std::to_string(kInventory)});
+  spawn.pass = {{theirs.get(), kSocket}, {inventory.get(), kInventory}};
   GuardClient client(std::move(ours), TRY(sys::Child::start(spawn)));
   theirs.reset();
   auto ready = await_message(client.socket_.get(), kStartLimit);
@@ -160,13 +186,22 @@ GuardClient::~GuardClient() {
 // A guard that does not read is dealt with by its reaper, and then its socket closes.
 Result<> GuardClient::send(const json::Object& request) { return send_message(socket_.get(), request); }
 
+void GuardClient::check(int impact, const Victim& victim, const Attack& attack) {
+  ask("check", impact, victim, attack);
+}
+
 void GuardClient::inject(int impact, const Victim& victim, const Attack& attack) {
+  ask("apply", impact, victim, attack);
+}
+
+void GuardClient::ask(const char* op, int impact, const Victim& victim, const Attack& attack) {
   json::Array exemptions;
   for (const packets::Exemption& exemption : exemptions_) exemptions.push_back(to_json(exemption));
-  waiting_.push_back({impact,
+  waiting_.push_back({op == std::string_view("check"),
+                      impact,
                       victim.name,
                       {{"v", kWireVersion},
-                       {"op", "apply"},
+                       {"op", op},
                        {"impact", impact},
                        {"victim", to_json(victim)},
                        {"attack", to_json(attack)},
@@ -182,7 +217,7 @@ void GuardClient::send_waiting() {
     if (auto sent = send(next.request)) {
       ++unanswered_;
     } else {
-      unsent_.push_back(not_applied(next.impact, next.victim, sent.error()));
+      unsent_.push_back(not_asked(next.check, next.impact, next.victim, sent.error()));
     }
   }
 }
@@ -190,6 +225,9 @@ void GuardClient::send_waiting() {
 void GuardClient::renew() { (void)send({{"v", kWireVersion}, {"op", "renew"}}); }
 
 void GuardClient::revert_all(const std::string& why) {
+  Error ending{Errc::kNotInjected, "the run is ending", 0, "", nullptr};
+  for (const Asked& asked : waiting_)
+    if (!asked.check) unsent_.push_back(not_asked(false, asked.impact, asked.victim, ending));
   waiting_.clear();
   if (!awaits_answer()) heard_.expect(boot_now());
   revert_asked_ = true;
@@ -212,12 +250,12 @@ std::vector<GuardEvent> GuardClient::events() {
     auto received = receive_message(socket_.get());
     gone_ = !received || received->closed;
     if (gone_) events.push_back(GuardEvent{});
-    if (gone_ || !received->message) break;
-    if (hear_beat(now, *received->message)) continue;
-    auto event = decode(*received->message);
+    if (gone_ || (!received->message && !received->unreadable)) break;
+    if (received->message && hear_beat(now, *received->message)) continue;
+    auto event = received->message ? decode(*received->message)
+                                   : tl::unexpected(Error{Errc::kInternal, *received->unreadable, 0, "", nullptr});
     events.push_back(event ? std::move(*event) : not_understood(event.error()));
-    if (events.back().kind == GuardEvent::Kind::kApplied || events.back().kind == GuardEvent::Kind::kApplyFailed)
-      --unanswered_;
+    if (answers_a_request(events.back().kind)) --unanswered_;
     if (events.back().kind == GuardEvent::Kind::kNothingInForce) revert_asked_ = false;
   }
   if (!gone_ && hangs(now)) {

@@ -23,14 +23,25 @@
 namespace ordeal::guard {
 
 struct GuardEvent {
-  enum class Kind { kApplied, kApplyFailed, kVictimGone, kHalting, kHalted, kReverted, kNothingInForce, kGuardGone };
+  enum class Kind {
+    kChecked,
+    kCheckFailed,
+    kApplied,
+    kApplyFailed,
+    kVictimGone,
+    kHalting,
+    kHalted,
+    kReverted,
+    kNothingInForce,
+    kGuardGone
+  };
   Kind kind = Kind::kGuardGone;
   int impact = -1;
   std::string victim;
   std::string why;
   std::string by;     // kHalting, kHalted: latch, person, lease, engine, error
   bool hung = false;  // kGuardGone: it lives, and does not get on
-  Error error;        // kApplyFailed; kReverted when not clean
+  Error error;        // kCheckFailed, kApplyFailed; kReverted when not clean
   std::vector<Step> steps;
   BootTime applied{};
   BootTime reverted{};
@@ -44,12 +55,15 @@ struct GuardStart {
   std::string run_id;
   std::string state_dir;
   std::vector<std::string> policies;
+  std::string inventory;  // the text of the file; "" for none
   Nanos lease = 5s;
 };
 
 class GuardClient : public Injector {
  public:
   static Result<GuardClient> start(const GuardStart& options);
+  // Speaks to whoever is at the other end of the socket; no process belongs to it. For tests.
+  explicit GuardClient(UniqueFd socket) : socket_(std::move(socket)) {}
   GuardClient(GuardClient&&) = default;
   ~GuardClient() override;
 
@@ -62,6 +76,7 @@ class GuardClient : public Injector {
   void set_exemptions(std::vector<packets::Exemption> exemptions) { exemptions_ = std::move(exemptions); }
   void set_candidates(int64_t candidates) { candidates_ = candidates; }
 
+  void check(int impact, const Victim& victim, const Attack& attack) override;
   void inject(int impact, const Victim& victim, const Attack& attack) override;
   void renew() override;
   void revert_all(const std::string& why) override;
@@ -80,6 +95,7 @@ class GuardClient : public Injector {
   GuardClient(UniqueFd socket, sys::Child process)
       : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
   Result<> send(const json::Object& request);
+  void ask(const char* op, int impact, const Victim& victim, const Attack& attack);
   void send_waiting();
   Result<> start_standby(const GuardStart& options);
   bool awaits_answer() const;
@@ -92,6 +108,7 @@ class GuardClient : public Injector {
   std::unique_ptr<sys::Child> process_;
   std::unique_ptr<StandbyLink> standby_;
   struct Asked {
+    bool check;
     int impact;
     std::string victim;
     json::Object request;

@@ -6,6 +6,8 @@
 #include <map>
 #include <string_view>
 
+#include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "fault/burner.h"
 #include "guard/dead_runs.h"
@@ -14,6 +16,7 @@
 #include "guard/reaper.h"
 #include "guard/standby.h"
 #include "model/exit_code.h"
+#include "model/run_id.h"
 
 namespace ordeal::guard {
 namespace {
@@ -50,19 +53,23 @@ Result<UniqueFd> inherited(const Flags& flags, const std::string& name) {
 
 Result<int> guard_command(const Flags& flags) {
   GuardOptions options;
-  options.run_id = text_flag(flags, "run");
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.state_dir = text_flag(flags, "state-dir");
   auto [first, last] = flags.equal_range("policy");
   for (auto it = first; it != last; ++it) options.policies.push_back(it->second);
   options.lease = milliseconds(TRY(number_flag(flags, "lease-ms")));
   options.engine = TRY(inherited(flags, "socket"));
+  if (flags.count("inventory")) {
+    UniqueFd inventory = TRY(inherited(flags, "inventory"));
+    options.inventory = TRY(read_file(fmt::format("/proc/self/fd/{}", inventory.get())));
+  }
   Guard guard = TRY(Guard::start(std::move(options)));
   return guard.run();
 }
 
 Result<int> reaper_command(const Flags& flags) {
   ReaperOptions options;
-  options.run_id = text_flag(flags, "run");
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
   options.guard = TRY(inherited(flags, "socket"));
   options.guard_pid = ::getppid();
@@ -112,7 +119,8 @@ Result<int> replay_command(const Flags& flags) {
     if (!dead.failed.empty()) latch(paths, dead);
     failed = failed || !dead.failed.empty();
   }
-  fmt::print("{}\n", json::write(json::Object{{"runs", std::move(runs)}}));
+  put_json(json::write(json::Object{{"runs", std::move(runs)}}) + "\n");
+  if (!finish_output()) return static_cast<int>(ExitCode::kInternal);
   return failed ? 6 : 0;
 }
 
@@ -130,9 +138,10 @@ Result<int> dispatch(int argc, char** argv) {
 }  // namespace ordeal::guard
 
 int main(int argc, char** argv) {
+  ordeal::guard_output();
   if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
   auto code = ordeal::guard::dispatch(argc, argv);
   if (code) return *code;
-  fmt::print(stderr, "ordeal-guard: {}\n", code.error().message());
+  ordeal::print_to_error("ordeal-guard: {}\n", code.error().message());
   return static_cast<int>(ordeal::exit_code_of(code.error()));
 }

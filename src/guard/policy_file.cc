@@ -1,40 +1,46 @@
 #include "guard/policy_file.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/file.h"
-
 namespace ordeal::guard {
 namespace {
 
-Result<> check_owner(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) < 0) return fail_errno("cannot read the policy " + path);
-  if (::geteuid() != 0) return {};
-  if (status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
-  return fail(Errc::kRefused, "the policy " + path + " can be changed by others than root",
-              "chown root and chmod go-w the file");
-}
-
-Result<Policy> read_policy(const std::string& path) {
-  TRY_VOID(check_owner(path));
-  auto text = read_file(path);
-  if (!text) return wrap(text.error(), "cannot read the policy " + path);
-  auto document = json::parse_document(*text);
+Result<Policy> decode(const std::string& path, const std::string& text) {
+  auto document = json::parse_document(text);
   if (!document) return wrap(document.error(), path);
   auto policy = decode_policy(*document, path);
   if (!policy) return wrap(policy.error(), path);
   return policy;
 }
 
+Unexpected cannot_read(Error error) {
+  if (error.code == Errc::kNotFound) error.code = Errc::kInvalidInput;
+  return wrap(std::move(error), "cannot read the policy");
+}
+
 }  // namespace
 
-Result<std::vector<Policy>> read_policies(const std::vector<std::string>& files) {
+Result<PolicyTexts> read_policy_texts(const std::vector<std::string>& files, const std::string& host_policy,
+                                      const sys::Trust& trust) {
+  PolicyTexts texts;
+  auto host = sys::read_trusted(host_policy, trust);
+  if (!host && host.error().code != Errc::kNotFound) return cannot_read(std::move(host).error());
+  if (host) texts.emplace_back(host_policy, std::move(*host));
+  for (const std::string& file : files) {
+    auto text = sys::read_trusted(file, trust);
+    if (!text) return cannot_read(std::move(text).error());
+    texts.emplace_back(file, std::move(*text));
+  }
+  return texts;
+}
+
+Result<std::vector<Policy>> decode_policies(const PolicyTexts& texts) {
   std::vector<Policy> policies;
-  if (::access(kHostPolicy, F_OK) == 0) policies.push_back(TRY(read_policy(kHostPolicy)));
-  for (const std::string& file : files) policies.push_back(TRY(read_policy(file)));
+  for (const auto& [path, text] : texts) policies.push_back(TRY(decode(path, text)));
   return policies;
+}
+
+Result<std::vector<Policy>> read_policies(const std::vector<std::string>& files, const std::string& host_policy,
+                                          const sys::Trust& trust) {
+  return decode_policies(TRY(read_policy_texts(files, host_policy, trust)));
 }
 
 }  // namespace ordeal::guard

@@ -79,8 +79,9 @@ void Reaper::hear_guard() {
   for (;;) {
     auto received = receive_message(options_.guard.get());
     if (!received || received->closed) guard_gone_ = true;
-    if (!received || !received->message) return;
     // A guard that talks nonsense is dealt with like one that is hung.
+    if (received && received->unreadable) return kill_guard();
+    if (!received || !received->message) return;
     if (!understand(*received->message, [&](const json::Object& request) { answer(request); })) return kill_guard();
   }
 }

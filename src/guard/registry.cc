@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "guard/own_cgroup.h"
 #include "json/reader.h"
+#include "model/claim.h"
 #include "sys/process.h"
 
 namespace ordeal::guard {
@@ -21,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Result<UniqueFd> open_lock(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd) return fail_errno("cannot open " + path);
   return fd;
 }
@@ -118,17 +119,6 @@ Result<std::vector<ActiveRun>> read_active(const Paths& paths, const std::string
   return active;
 }
 
-bool of_the_run(const std::string& claim) { return claim.ends_with("/*"); }
-
-Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims) {
-  for (const ActiveRun& run : active)
-    for (const std::string& claim : claims)
-      if (std::find(run.claims.begin(), run.claims.end(), claim) != run.claims.end())
-        return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run.run, claim),
-                    fmt::format("wait for it, or end it with `ordeal halt {}`", run.run));
-  return {};
-}
-
 Result<> check_caps(const std::vector<ActiveRun>& active, const std::vector<Policy>& policies, int64_t chosen,
                     int64_t candidates) {
   ActiveLoad load;
@@ -168,9 +158,9 @@ Result<> Registration::claim(const std::vector<std::string>& claims, const std::
   UniqueFd registry = TRY(lock_registry(paths_));
   std::vector<ActiveRun> active = TRY(read_active(paths_, run_id_));
   TRY_VOID(check_conflicts(active, claims));
-  std::vector<std::string> own;
-  std::copy_if(claims.begin(), claims.end(), std::back_inserter(own), [](auto& claim) { return !of_the_run(claim); });
-  TRY_VOID(check_conflicts({ActiveRun{run_id_, claims_, targets_}}, own));
+  if (auto meeting = first_meeting(claims_, claims, Between::kImpactsOfOneRun))
+    return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run_id_, describe_meeting(*meeting)),
+                "two victims of the run are hit in the same place: choose one of them");
   TRY_VOID(check_caps(active, policies, targets_ + new_targets, candidates));
   claims_.insert(claims_.end(), claims.begin(), claims.end());
   targets_ += new_targets;
@@ -208,6 +198,14 @@ Result<std::vector<ProcessId>> holders_of(const Paths& paths, const std::string&
   return ids;
 }
 
+Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims) {
+  for (const ActiveRun& run : active)
+    if (auto meeting = first_meeting(run.claims, claims))
+      return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run.run, describe_meeting(*meeting)),
+                  fmt::format("wait for it, or end it with `ordeal halt {}`", run.run));
+  return {};
+}
+
 Result<std::vector<ActiveRun>> active_runs(const Paths& paths) {
   if (!fs::exists(paths.run)) return std::vector<ActiveRun>{};
   UniqueFd registry = TRY(lock_registry(paths));
@@ -234,7 +232,9 @@ Result<> request_halt(const Paths& paths, const std::string& run_id, const std::
   std::string folder = paths.run_folder(run_id);
   if (!fs::exists(folder) || is_dead(folder))
     return fail(Errc::kNotFound, fmt::format("no live run {}", run_id), "`ordeal list` shows the runs");
-  return write_atomically(folder + "/halt", reason);
+  auto written = write_atomically(folder + "/halt", reason);
+  if (written || make_empty(folder + "/halt")) return {};
+  return written;
 }
 
 }  // namespace ordeal::guard

@@ -145,13 +145,12 @@ Result<Sample> parse_sample_line(std::string_view line, Format format) {
   cursor.skip_blanks();
   sample.value = TRY(parse_value(cursor.take_word()));
   cursor.skip_blanks();
-  // In OpenMetrics a '#' starts an exemplar.
-  bool exemplar = format == Format::kOpenMetrics && cursor.peek() == '#';
-  if (cursor.empty() || exemplar) return sample;
+  // A '#' starts an exemplar: of OpenMetrics, and some write it in the text format too.
+  if (cursor.empty() || cursor.peek() == '#') return sample;
   sample.timestamp_ms = TRY(parse_timestamp(cursor.take_word(), format));
   cursor.skip_blanks();
-  exemplar = format == Format::kOpenMetrics && cursor.peek() == '#';
-  if (!cursor.empty() && !exemplar) return bad(fmt::format("unexpected \"{}\" after the timestamp", cursor.rest()));
+  if (!cursor.empty() && cursor.peek() != '#')
+    return bad(fmt::format("unexpected \"{}\" after the timestamp", cursor.rest()));
   return sample;
 }
 

@@ -34,7 +34,11 @@ class Parser {
     while (!body.empty()) {
       size_t end = std::min(body.find('\n'), body.size());
       ++number;
-      if (auto read = read_line(body.substr(0, end)); !read) reject(number, read.error().what);
+      std::string_view line = body.substr(0, end);
+      if (auto read = read_line(line); !read) {
+        reject(number, read.error().what);
+        parsed_.lost_samples += !trim(line).starts_with('#');
+      }
       body.remove_prefix(std::min(end + 1, body.size()));
     }
     return std::move(parsed_);

@@ -12,6 +12,7 @@
 namespace ordeal {
 namespace {
 
+constexpr int64_t kMostEvents = int64_t{1} << 53;
 constexpr std::array kStepKinds{"owned", "journalled", "irreversible"};
 constexpr std::array kArgumentKinds{"duration",  "percent",       "whole number",  "true or false",     "text",
                                     "text list", "list of ports", "list of hosts", "list of addresses", "word"};
@@ -121,7 +122,7 @@ Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info) {
   json::Reader reader = TRY(json::Reader(fields, attack.origin).at("args"));
   for (const auto& [name, field] : TRY(reader.fields()))
     if (!find_argument(info, name)) return unknown_argument(field, info, name);
-  Attack resolved{attack.type, {}, attack.length, {}, attack.origin};
+  Attack resolved{attack.type, {}, attack.length, {}, attack.min_events, attack.origin};
   for (const ArgumentInfo& argument : info.arguments) {
     std::optional<json::Reader> given = TRY(reader.find(argument.name));
     if (!given && argument.required()) return missing_argument(reader, info, argument);
@@ -235,7 +236,8 @@ json::Value to_json(const Attack& attack) {
   return json::Object{{"type", attack.type},
                       {"args", attack.args},
                       {"length_ms", std::chrono::duration_cast<milliseconds>(attack.length).count()},
-                      {"lead_in_ms", std::chrono::duration_cast<milliseconds>(attack.lead_in).count()}};
+                      {"lead_in_ms", std::chrono::duration_cast<milliseconds>(attack.lead_in).count()},
+                      {"min_events", attack.min_events}};
 }
 
 Result<Attack> attack_from_json(const json::Value& value) {
@@ -249,27 +251,8 @@ Result<Attack> attack_from_json(const json::Value& value) {
   constexpr int64_t kMost = 366LL * 86400 * 1000;
   attack.length = milliseconds(TRY(TRY(reader.at("length_ms")).integer(0, kMost)));
   attack.lead_in = milliseconds(TRY(TRY(reader.at("lead_in_ms")).integer(0, kMost)));
+  attack.min_events = TRY(TRY(reader.at("min_events")).integer(0, kMostEvents));
   return attack;
-}
-
-json::Value to_json(const Proof& proof) {
-  return json::Object{{"proven", proof.proven}, {"measured", proof.measured}, {"reason", proof.reason},
-                      {"asked", proof.asked},   {"got", proof.got},           {"unit", proof.unit}};
-}
-
-Result<Proof> proof_from_json(const json::Value& value) {
-  json::Document document{value, {}};
-  json::Reader reader(document);
-  constexpr double kAny = 1e300;
-  Proof proof;
-  proof.proven = TRY(TRY(reader.at("proven")).boolean());
-  proof.asked = TRY(TRY(reader.at("asked")).number(-kAny, kAny));
-  proof.got = TRY(TRY(reader.at("got")).number(-kAny, kAny));
-  for (auto [key, text] : {std::pair{"measured", &proof.measured}, {"reason", &proof.reason}, {"unit", &proof.unit}}) {
-    json::Reader field = TRY(reader.at(key));
-    if (field.value().is_string()) *text = std::string(field.value().get_string());
-  }
-  return proof;
 }
 
 }  // namespace ordeal

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "json/reader.h"
+#include "model/proof.h"
 
 namespace ordeal {
 
@@ -20,6 +21,7 @@ struct Attack {
   json::Object args;
   Nanos length = 60s;
   Nanos lead_in{0};                   // passes before the effect (a shutdown's delay); set by resolve_arguments
+  int64_t min_events = 10;            // fewer hit packets, of one victim and direction, prove nothing
   json::Origin origin{"attack", {}};  // for errors
 
   Nanos total() const { return lead_in + length; }
@@ -67,6 +69,7 @@ struct AttackInfo {
   std::vector<std::string> capabilities;  // "CAP_NET_ADMIN in the target's network namespace"
   std::string proof;                      // what is measured to prove the impact
   std::vector<std::string> limits;        // what it refuses or cannot prevent, a sentence each
+  std::string when_frozen;                // what is left of it while somebody holds Ordeal's own cgroup frozen
   std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
   std::string example;        // a small experiment, in YAML
   bool hits_network = false;  // so that Ordeal's own watching must be left alone
@@ -100,17 +103,5 @@ json::Value to_json(const Step& step);
 Result<Step> step_from_json(const json::Value& value);
 json::Value to_json(const Attack& attack);
 Result<Attack> attack_from_json(const json::Value& value);
-
-// What an impact measured of itself (DESIGN §4.10).
-struct Proof {
-  bool proven = false;
-  std::string measured;  // "412 packets delayed, median 500.3 ms added"
-  std::string reason;    // when not proven: what is missing and what to check
-  double asked = 0;
-  double got = 0;
-  std::string unit;
-};
-json::Value to_json(const Proof& proof);
-Result<Proof> proof_from_json(const json::Value& value);
 
 }  // namespace ordeal

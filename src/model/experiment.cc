@@ -140,7 +140,7 @@ Result<std::set<When>> decode_when(const Reader& reader) {
 }
 
 Result<Expectation> decode_expectation(const Reader& reader) {
-  TRY_VOID(reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast"}));
+  TRY_VOID(reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast", "expect_series"}));
   Expectation expectation;
   auto query = TRY(reader.find("query"));
   auto probe = TRY(reader.find("probe"));
@@ -161,6 +161,7 @@ Result<Expectation> decode_expectation(const Reader& reader) {
   }
   if (auto field = TRY(reader.find("for"))) expectation.for_ = TRY(field->duration(1s));
   if (auto field = TRY(reader.find("fast"))) expectation.fast = TRY(field->boolean());
+  if (auto field = TRY(reader.find("expect_series"))) expectation.expect_series = TRY(field->boolean());
   return expectation;
 }
 
@@ -239,7 +240,7 @@ Result<> refuse_future_keys(const Reader& reader) {
 Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
   TRY_VOID(refuse_future_keys(reader));
   TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
-                        "sources", "min_injected", "baseline", "recovery", "rollback", "budget"}));
+                        "sources", "min_injected", "min_events", "baseline", "recovery", "rollback", "budget"}));
   Experiment experiment;
   experiment.name = outer_name;
   if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
@@ -250,6 +251,8 @@ Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_na
   if (auto field = TRY(reader.find("seed")))
     experiment.seed = static_cast<uint64_t>(TRY(field->integer(0, int64_t{1} << 53)));
   if (auto field = TRY(reader.find("min_injected"))) experiment.min_injected = TRY(field->number(0, 100));
+  if (auto field = TRY(reader.find("min_events")))
+    experiment.attack.min_events = TRY(field->integer(0, int64_t{1} << 53));
   TRY_VOID(decode_watching(reader, experiment));
   return experiment;
 }

@@ -65,6 +65,7 @@ struct Expectation {
   NoData no_data = NoData::kHold;
   std::optional<Nanos> for_;  // a breach must last this long; unset: 0, and a gauge's two looks
   bool fast = true;           // also judged by what its series count (analysis/trigger_design.h)
+  bool expect_series = true;  // a metric, label or job of the query that was never seen proves nothing
 };
 
 struct ScrapeTarget {

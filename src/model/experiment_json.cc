@@ -69,6 +69,7 @@ json::Value expectation_json(const Expectation& expectation) {
   object["no_data"] = kNoData[static_cast<size_t>(expectation.no_data)];
   if (expectation.for_) object["for"] = format_duration(*expectation.for_);
   object["fast"] = expectation.fast;
+  object["expect_series"] = expectation.expect_series;
   return object;
 }
 
@@ -105,6 +106,7 @@ json::Value to_json(const Experiment& experiment) {
   object["sources"] = sources_json(experiment.sources);
   if (experiment.seed) object["seed"] = *experiment.seed;
   object["min_injected"] = experiment.min_injected;
+  object["min_events"] = experiment.attack.min_events;
   object["baseline"] = format_duration(experiment.baseline);
   object["recovery"] = format_duration(experiment.recovery);
   if (experiment.rollback) {

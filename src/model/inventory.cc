@@ -3,6 +3,7 @@
 #include <set>
 
 #include "json/reader.h"
+#include "model/kubernetes_names.h"
 
 namespace ordeal {
 namespace {
@@ -13,10 +14,9 @@ Result<InventoryEntry> decode_entry(const json::Reader& reader) {
   entry.name = TRY(TRY(reader.at("name")).text());
   std::string kind = TRY(TRY(reader.at("kind")).word({"pod", "container", "process"}));
   entry.kind = kind == "pod" ? VictimKind::kPod : kind == "container" ? VictimKind::kContainer : VictimKind::kProcess;
-  if (auto field = TRY(reader.find("namespace"))) entry.namespace_ = TRY(field->text());
+  if (auto field = TRY(reader.find("namespace"))) entry.namespace_ = TRY(decode_namespace(*field));
   if (auto field = TRY(reader.find("zone"))) entry.zone = TRY(field->text());
-  if (auto field = TRY(reader.find("labels")))
-    for (auto& [key, value] : TRY(field->labels())) entry.labels[key] = value;
+  if (auto field = TRY(reader.find("labels"))) entry.labels = TRY(decode_labels(*field));
   int ways = 0;
   if (auto field = TRY(reader.find("cgroup"))) ++ways, entry.cgroup = TRY(field->text());
   if (auto field = TRY(reader.find("pid"))) ++ways, entry.pid = static_cast<pid_t>(TRY(field->integer(2, 1 << 22)));

@@ -6,20 +6,15 @@
 #include <cmath>
 
 #include "json/reader.h"
+#include "model/kubernetes_names.h"
 
 namespace ordeal {
 namespace {
 
-Result<Labels> labels_of(const json::Reader& reader) {
-  Labels labels;
-  for (auto& [key, value] : TRY(reader.labels())) labels[key] = value;
-  return labels;
-}
-
 Result<> decode_scope(const json::Reader& reader, std::vector<std::string>& namespaces, Labels& labels) {
   TRY_VOID(reader.only({"namespaces", "labels"}));
-  if (auto field = TRY(reader.find("namespaces"))) namespaces = TRY(field->texts());
-  if (auto field = TRY(reader.find("labels"))) labels = TRY(labels_of(*field));
+  if (auto field = TRY(reader.find("namespaces"))) namespaces = TRY(decode_namespaces(*field));
+  if (auto field = TRY(reader.find("labels"))) labels = TRY(decode_labels(*field));
   if (namespaces.empty() && labels.empty()) return reader.refuse("names no namespace and no label, so it says nothing");
   return {};
 }

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
 
 #include "base/text.h"
@@ -74,6 +76,18 @@ HttpTimings read_timings(CURL* easy) {
   return timings;
 }
 
+// What is lacking here and not there. curl hides the errno of a socket that it could not make, so one is made.
+bool lacks_something(CURLcode code, CURL* easy) {
+  if (code == CURLE_INTERFACE_FAILED || code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT) return true;
+  if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST) return false;
+  long number = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+  constexpr int kLacks[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL, EADDRINUSE};
+  if (std::find(std::begin(kLacks), std::end(kLacks), number) != std::end(kLacks)) return true;
+  UniqueFd probe(number == 0 ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1);
+  return number == 0 && !probe;
+}
+
 HttpFailure::Kind classify(CURLcode code, const Transfer& transfer) {
   using Kind = HttpFailure::Kind;
   static constexpr std::pair<CURLcode, Kind> kKinds[] = {
@@ -83,6 +97,7 @@ HttpFailure::Kind classify(CURLcode code, const Transfer& transfer) {
       {CURLE_URL_MALFORMAT, Kind::kBadUrl},       {CURLE_UNSUPPORTED_PROTOCOL, Kind::kBadUrl},
   };
   if (transfer.too_large) return Kind::kTooLarge;
+  if (lacks_something(code, transfer.easy)) return Kind::kOwnLack;
   if (code == CURLE_COULDNT_CONNECT) {
     long number = 0;
     curl_easy_getinfo(transfer.easy, CURLINFO_OS_ERRNO, &number);

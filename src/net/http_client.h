@@ -50,8 +50,9 @@ struct HttpReply {
   HttpTimings timings;
 };
 
+// kOwnLack is a want of this machine's own: descriptors, memory, threads, local ports.
 struct HttpFailure {
-  enum class Kind { kTimeout, kRefused, kUnreachable, kDns, kTls, kTooLarge, kBadUrl, kBroken };
+  enum class Kind { kTimeout, kRefused, kUnreachable, kDns, kTls, kTooLarge, kBadUrl, kBroken, kOwnLack };
   Kind kind = Kind::kBroken;
   Error error;
 };

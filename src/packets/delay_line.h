@@ -44,6 +44,7 @@ struct DelayStats {
   uint64_t released_early = 0;     // held when the impact ended, and let go then
   uint64_t passed_over_bound = 0;  // let go at once
   uint64_t dropped_on_error = 0;   // lost: could not be sent again, or the kernel had dropped it
+  uint64_t resent = 0;             // sent again by us, and taken by the kernel
   AddedDelay added;                // of the delayed ones
 };
 

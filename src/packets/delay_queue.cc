@@ -43,7 +43,7 @@ BootTime arrival_of(const sys::QueuePacket& packet) {
 Result<DelayQueue> DelayQueue::open(const DelayOptions& options, Random& random) {
   sys::NfQueue queue = TRY(sys::NfQueue::open(queue_options(options.way), random));
   std::optional<sys::RawSocket> raw;
-  if (options.way == DelayWay::kDeparture) raw = TRY(sys::RawSocket::open());
+  if (options.way == DelayWay::kDeparture) raw = TRY(sys::RawSocket::open(options.group));
   UniqueFd stamps = options.way == DelayWay::kArrival ? ask_for_stamps() : UniqueFd();
   return DelayQueue(options, std::move(queue), std::move(raw), std::move(stamps), Random(random.next()));
 }
@@ -118,7 +118,10 @@ void DelayQueue::release(HeldPacket& packet) {
     ++to_accept_;
     return;
   }
-  if (raw_->send(packet.copy, packet.mark, packet.device)) return;
+  if (raw_->send(packet.copy, packet.mark, packet.device)) {
+    ++line_.stats().resent;
+    return;
+  }
   ++line_.stats().dropped_on_error;
   mtus_.erase(packet.device);
 }

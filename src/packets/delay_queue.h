@@ -2,7 +2,7 @@
 // go. Two ways, because a packet held on departure still belongs to its socket and starves it (TCP small queues):
 //   kArrival    holds the packet itself in the kernel and accepts it at its deadline (hook prerouting);
 //   kDeparture  keeps a copy, drops the packet at once, and sends the copy at its deadline, marked (hook output,
-//               before connection tracking; the rule must skip marked packets). What is longer than the device's
+//               before connection tracking; the rule must skip what we sent). What is longer than the device's
 //               MTU, or not copied whole, is held as on arrival.
 // It owns no rules: see packet_delay.h for rules and queue together. One thread; the host polls descriptors() and
 // calls on_ready() then and at next_deadline(). For exact times the host uses an absolute timer and timer slack 1.
@@ -24,6 +24,9 @@ struct DelayOptions {
   DelayShape shape;
   HoldBound bound;
   uint32_t mark_bit = 0x00400000;  // on what we send again
+  // On what we send again, so that it is told from packets that carry that bit already: the file system group of its
+  // socket. 0: there is none, and the bit has to do.
+  uint32_t group = 0;
 };
 
 class DelayQueue {

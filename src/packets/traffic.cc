@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -110,12 +111,15 @@ Rule exemption_rule(const Exemption& exemption, Way way, bool here) {
   return rule;
 }
 
-void add_exclusions(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
+void add_excluded_hosts(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
   for (const sys::Prefix& prefix : traffic.excluded_remotes) {
     Rule rule("excluded host");
     match_address(rule, way, true, prefix);
     rules.push_back(std::move(rule.leave()));
   }
+}
+
+void add_excluded_ports(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
   for (const Ports& ports : traffic.ports)
     if (ports.excluded)
       for (Rule& rule : port_rules(ports, with_ports(traffic), way, "excluded port"))
@@ -123,26 +127,85 @@ void add_exclusions(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
 }
 
 // One rule per way to be meant, without remotes and verdict yet.
-std::vector<Rule> chosen(const Traffic& traffic, Way way) {
+std::vector<Rule> by_protocol(const Traffic& traffic, const char* comment) {
+  if (traffic.protocols.empty()) return {Rule(comment)};
   std::vector<Rule> rules;
-  bool any_port = false;
-  for (const Ports& ports : traffic.ports) {
-    if (ports.excluded) continue;
-    any_port = true;
-    for (Rule& rule : port_rules(ports, with_ports(traffic), way, "delay")) rules.push_back(std::move(rule));
-  }
-  if (any_port) return rules;
-  if (traffic.protocols.empty()) return {Rule("delay")};
   for (uint8_t protocol : traffic.protocols) {
-    Rule rule("delay");
+    Rule rule(comment);
     rules.push_back(std::move(rule.protocol(protocol)));
   }
   return rules;
 }
 
-void finish(Rule rule, const Traffic& traffic, uint16_t number, std::vector<Rule>& rules) {
-  if (traffic.scope) rule.cgroup(traffic.scope->level, traffic.scope->id);
-  rules.push_back(std::move(rule.counter().queue(number)));
+// Whole packets to or from a socket of the victim's, or anybody's where there is no scope.
+std::vector<Rule> chosen(const Traffic& traffic, Way way, const char* comment) {
+  std::vector<Rule> rules;
+  bool any_port = false;
+  for (const Ports& ports : traffic.ports) {
+    if (ports.excluded) continue;
+    any_port = true;
+    for (Rule& rule : port_rules(ports, with_ports(traffic), way, comment)) rules.push_back(std::move(rule));
+  }
+  if (!any_port) rules = by_protocol(traffic, comment);
+  if (traffic.scope)
+    for (Rule& rule : rules) rule.cgroup(traffic.scope->level, traffic.scope->id);
+  if (traffic.means_icmp_besides())
+    for (uint8_t protocol : std::initializer_list<uint8_t>{IPPROTO_ICMP, IPPROTO_ICMPV6}) {
+      Rule rule(comment);
+      rules.push_back(std::move(rule.protocol(protocol)));
+    }
+  return rules;
+}
+
+// Each rule with each of the remotes.
+std::vector<Rule> with_remotes(const std::vector<Rule>& rules, const Traffic& traffic, Way way) {
+  if (traffic.remotes.empty()) return rules;
+  std::vector<Rule> all;
+  for (const Rule& rule : rules)
+    for (const sys::Prefix& prefix : traffic.remotes) {
+      all.push_back(rule);
+      match_address(all.back(), way, true, prefix);
+    }
+  return all;
+}
+
+Rule other_devices(const Traffic& traffic, Way way) {
+  bool arrival = way == Way::kArrival;
+  Rule rule("other devices");
+  if (traffic.device.empty())
+    arrival ? rule.in_loopback() : rule.out_loopback();
+  else if (traffic.link != 0)
+    arrival ? rule.in_link(traffic.link, false) : rule.out_link(traffic.link, false);
+  else
+    arrival ? rule.in_device(traffic.device, false) : rule.out_device(traffic.device, false);
+  return std::move(rule.leave());
+}
+
+void add_fragments(const Traffic& traffic, Way way, bool counted, std::vector<Rule>& rules) {
+  for (const Rule& meant : with_remotes(by_protocol(traffic, kFragmentRule), traffic, way))
+    for (int family : {AF_INET, AF_INET6}) {
+      Rule rule = meant;
+      rule.fragment(family);
+      if (counted) rule.counter();
+      rules.push_back(std::move(rule.leave()));
+    }
+}
+
+// What is left alone, and after it what is meant. Without a queue it is only counted.
+std::vector<Rule> rules_of(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
+                           std::optional<uint16_t> queue) {
+  std::vector<Rule> rules{other_devices(traffic, way)};
+  for (const Exemption& exemption : exemptions)
+    for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, way, here));
+  add_excluded_hosts(traffic, way, rules);
+  if (traffic.whole_packets) add_fragments(traffic, way, !queue, rules);
+  add_excluded_ports(traffic, way, rules);
+  for (Rule& rule : with_remotes(chosen(traffic, way, queue ? kDelayRule : kMeantRule), traffic, way)) {
+    rule.counter();
+    queue ? rule.queue(*queue) : rule.leave();
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 std::string port_text(const Ports& ports) {
@@ -185,6 +248,11 @@ Result<Traffic> read_traffic(const Attack& attack) {
   return traffic;
 }
 
+bool Traffic::means_icmp_besides() const {
+  bool any_port = std::any_of(ports.begin(), ports.end(), [](const Ports& some) { return !some.excluded; });
+  return scope.has_value() && alone && protocols.empty() && !any_port;
+}
+
 std::string describe(const Traffic& traffic) {
   std::vector<std::string> parts;
   for (const Protocol& protocol : kProtocols)
@@ -199,24 +267,11 @@ std::string describe(const Traffic& traffic) {
 
 std::vector<Rule> traffic_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
                                 uint16_t number) {
-  std::vector<Rule> rules;
-  Rule device("other devices");
-  bool only_named = !traffic.device.empty();
-  const std::string& name = only_named ? traffic.device : "lo";
-  way == Way::kArrival ? device.in_device(name, !only_named) : device.out_device(name, !only_named);
-  rules.push_back(std::move(device.leave()));
-  for (const Exemption& exemption : exemptions)
-    for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, way, here));
-  add_exclusions(traffic, way, rules);
-  for (Rule& rule : chosen(traffic, way)) {
-    if (traffic.remotes.empty()) finish(std::move(rule), traffic, number, rules);
-    for (const sys::Prefix& prefix : traffic.remotes) {
-      Rule with_remote = rule;
-      match_address(with_remote, way, true, prefix);
-      finish(std::move(with_remote), traffic, number, rules);
-    }
-  }
-  return rules;
+  return rules_of(traffic, way, exemptions, number);
+}
+
+std::vector<Rule> witness_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions) {
+  return rules_of(traffic, way, exemptions, std::nullopt);
 }
 
 }  // namespace ordeal::packets

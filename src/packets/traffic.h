@@ -15,7 +15,7 @@ namespace ordeal::packets {
 
 enum class Way { kArrival, kDeparture };
 
-// A cgroup v2 that the sockets must belong to; for victims that share their network namespace.
+// A cgroup v2 that the sockets must belong to.
 struct SocketScope {
   uint32_t level = 0;
   uint64_t id = 0;
@@ -33,8 +33,22 @@ struct Traffic {
   std::vector<sys::Prefix> excluded_remotes;
   std::vector<uint8_t> protocols;  // empty: all
   std::string device;              // "": every one but lo
+  uint32_t link = 0;               // the device's index, so that a new name does not end the attack
   std::optional<SocketScope> scope;
+  bool alone = false;  // nobody but the victim lives in the namespace
+  // ICMP belongs to no socket: with a scope it is meant only where all of it is the victim's.
+  bool means_icmp_besides() const;
+  // Only whole packets are meant. A part of one that comes all the same passes, and is counted: held alone, or passed
+  // while its other parts are held, it would fill the kernel's memory for reassembly and lose the whole.
+  bool whole_packets = false;
+  // The rules read what only the first part of a fragmented packet has: ports, or the socket found by them.
+  bool reads_ports() const { return !ports.empty() || scope.has_value(); }
 };
+
+// The comments that name the rules' counters.
+constexpr const char* kDelayRule = "delay";
+constexpr const char* kMeantRule = "meant";
+constexpr const char* kFragmentRule = "fragments pass";
 
 // The arguments that every network attack shares.
 std::vector<ArgumentInfo> traffic_arguments();
@@ -46,5 +60,7 @@ std::string describe(const Traffic& traffic);
 // The rules of one chain: what is left alone first, then what is handed to `number`. Every packet matches once.
 std::vector<sys::Rule> traffic_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
                                      uint16_t number);
+// The same packets, only counted.
+std::vector<sys::Rule> witness_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions);
 
 }  // namespace ordeal::packets

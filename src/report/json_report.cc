@@ -1,3 +1,4 @@
+#include "base/printable.h"
 #include "report/report.h"
 #include "report/wording.h"
 
@@ -90,7 +91,8 @@ json::Value proof_json(const ProofSummary& proof) {
                       {"reason", proof.reason},
                       {"asked", optional_number(proof.asked)},
                       {"got", optional_number(proof.got)},
-                      {"unit", proof.unit}};
+                      {"unit", proof.unit},
+                      {"coverage", proof.coverage}};
 }
 
 json::Value Writer::verdict() const {
@@ -141,6 +143,8 @@ json::Object Writer::write() const {
 
 }  // namespace
 
-std::string json_report(const RunSummary& summary) { return json::write_pretty(Writer(summary).write()); }
+std::string json_report(const RunSummary& summary) {
+  return printable_json(json::write_pretty(Writer(summary).write()));
+}
 
 }  // namespace ordeal::report

@@ -228,7 +228,8 @@ void Projection::on_proof(const RunEvent& event) {
   const json::Object& data = event.data;
   summary_.proofs.push_back({text_of(data, "victim"), text_of(data, "measured"), text_of(data, "reason"),
                              text_of(data, "unit"), flag_of(data, "proven", false), number_of(data, "asked"),
-                             number_of(data, "got")});
+                             number_of(data, "got"),
+                             data.if_contains("coverage") ? data.at("coverage") : json::Value()});
 }
 
 void Projection::on_action(const RunEvent& event) {

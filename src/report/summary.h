@@ -95,6 +95,7 @@ struct ProofSummary {
   std::string victim, measured, reason, unit;
   bool proven = false;
   std::optional<double> asked, got;
+  json::Value coverage;  // as in the event; null when it had none
 };
 
 struct ActionSummary {

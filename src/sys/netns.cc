@@ -1,7 +1,9 @@
 #include "sys/netns.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <system_error>
@@ -19,7 +21,21 @@ Result<NetNs> NetNs::open(const std::string& path) {
 
 Result<NetNs> NetNs::of_process(pid_t pid) { return open("/proc/" + std::to_string(pid) + "/ns/net"); }
 
+bool NetNs::all_processes_are_visible() {
+  constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;  // PROC_PID_INIT_INO, the same on every Linux
+  struct stat status {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitialPidNamespace;
+}
+
 Result<NetNs> NetNs::current() { return open("/proc/thread-self/ns/net"); }
+
+bool NetNs::of_our_users() const {
+  UniqueFd owner(::ioctl(fd_.get(), NS_GET_USERNS));
+  struct stat theirs {
+  }, ours{};
+  if (!owner || ::fstat(owner.get(), &theirs) != 0 || ::stat("/proc/self/ns/user", &ours) != 0) return false;
+  return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
 
 Result<> NetNs::run_inside(const std::function<void()>& function) const {
   Result<> entered;

@@ -26,11 +26,15 @@ class NetNs {
   // A namespace file: /run/netns/NAME or /proc/PID/ns/net.
   static Result<NetNs> open(const std::string& path);
   static Result<NetNs> of_process(pid_t pid);
+  // False where /proc shows the processes of one container only: others may live in the namespace, or join it, unseen.
+  static bool all_processes_are_visible();
   // The namespace of the calling thread.
   static Result<NetNs> current();
 
   Id id() const { return id_; }
   int fd() const { return fd_.get(); }
+  // Its owner is the user namespace that we live in: users and groups have the same numbers there.
+  bool of_our_users() const;
 
   // Runs `function` inside the namespace and gives back its Result.
   template <typename F>

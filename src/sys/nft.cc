@@ -58,13 +58,14 @@ void write_lease_elements(MessageBatch& batch, const std::string& table, uint8_t
   });
 }
 
-void write_chain(MessageBatch& batch, const std::string& table, const std::string& name) {
-  message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "make the chain " + name);
+void write_chain(MessageBatch& batch, const std::string& table, const std::string& name, int flags = 0) {
+  message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, "make the chain " + name);
   batch.put_text(NFTA_CHAIN_TABLE, table);
   batch.put_text(NFTA_CHAIN_NAME, name);
 }
 
 std::string hook_name(const Chain& chain) { return chain.name + "_hook"; }
+std::string witness_name(const Chain& chain) { return chain.name + "_witness"; }
 
 void write_base_chain(MessageBatch& batch, const std::string& table, const Chain& chain) {
   write_chain(batch, table, hook_name(chain));
@@ -122,6 +123,7 @@ Result<NftTable> NftTable::create(NetlinkSocket socket, TableSpec spec, QueueSty
     table.style_ = preferred == QueueStyle::kNative ? QueueStyle::kXtTarget : QueueStyle::kNative;
     made = table.make_rules();
   }
+  if (made && table.spec_.whole_packets) table.whole_packets_ = table.put_packets_together().has_value();
   if (made) made = table.put_in_force();
   if (!made) return wrap(std::move(made).error(), "cannot make the nftables table " + table.spec_.name);
   return table;
@@ -142,8 +144,12 @@ Result<> NftTable::make_rules() {
   start(batch);
   write_table(batch, spec_.name);
   write_lease_set(batch, spec_);
-  for (const Chain& chain : spec_.chains) write_chain(batch, spec_.name, chain.name);
   for (const Chain& chain : spec_.chains) {
+    write_chain(batch, spec_.name, chain.name);
+    write_chain(batch, spec_.name, witness_name(chain));
+  }
+  for (const Chain& chain : spec_.chains) {
+    for (const Rule& rule : chain.witness) write_rule(batch, witness_name(chain), rule);
     for (const Rule& rule : chain.rules) {
       Rule leased = Rule(rule.comment_).in_lease();
       leased.writers_.insert(leased.writers_.end(), rule.writers_.begin(), rule.writers_.end());
@@ -156,12 +162,25 @@ Result<> NftTable::make_rules() {
   return {};
 }
 
+// By a rule that nothing ever reaches: tproxy needs whole packets, so the kernel makes them while such a rule exists.
+// A transaction of its own, the last before the hooks: one that fails after it would undo it, and with it drop every
+// packet that waits in a queue of the namespace.
+Result<> NftTable::put_packets_together() {
+  MessageBatch batch;
+  start(batch);
+  write_chain(batch, spec_.name, "whole_packets", NLM_F_ACK);
+  write_rule(batch, "whole_packets", Rule("the kernel puts fragments together").whole_packets());
+  finish(batch);
+  return socket_.transact(batch);
+}
+
 Result<> NftTable::put_in_force() {
   MessageBatch batch;
   start(batch);
   for (const Chain& chain : spec_.chains) {
     if (chain.hook == Hook::kNone) continue;
     write_base_chain(batch, spec_.name, chain);
+    if (!chain.witness.empty()) write_rule(batch, hook_name(chain), Rule("count").jump(witness_name(chain)));
     write_rule(batch, hook_name(chain), Rule("to the rules").jump(chain.name));
   }
   write_lease_elements(batch, spec_.name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "start the lease");
@@ -173,7 +192,8 @@ NftTable::NftTable(NftTable&& other) noexcept
     : socket_(std::move(other.socket_)),
       spec_(std::move(other.spec_)),
       style_(other.style_),
-      present_(std::exchange(other.present_, false)) {}
+      present_(std::exchange(other.present_, false)),
+      whole_packets_(other.whole_packets_) {}
 
 NftTable& NftTable::operator=(NftTable&& other) noexcept {
   if (this == &other) return *this;
@@ -182,6 +202,7 @@ NftTable& NftTable::operator=(NftTable&& other) noexcept {
   spec_ = std::move(other.spec_);
   style_ = other.style_;
   present_ = std::exchange(other.present_, false);
+  whole_packets_ = other.whole_packets_;
   return *this;
 }
 

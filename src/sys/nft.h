@@ -1,7 +1,7 @@
 // NftTable: one nftables table that the kernel ties to our socket (flags owner) and to a lease. It is gone when it is
 // destroyed, when the process dies, or, whoever holds it, without effect when renew() has not been called for `lease`.
 // Rule describes one rule as a list of matches and a verdict. Family inet: IPv4 and IPv6 at once.
-// Rule for the user: ports need protocol() first; every rule matches only while the lease lives.
+// Rule for the user: ports need protocol() first; every rule but a witness matches only while the lease lives.
 #pragma once
 
 #include <functional>
@@ -27,6 +27,10 @@ class Rule {
   Rule& protocol(uint8_t number);
   Rule& in_device(const std::string& name, bool equal = true);
   Rule& out_device(const std::string& name, bool equal = true);
+  Rule& in_link(uint32_t index, bool equal = true);  // whatever its name is by now
+  Rule& out_link(uint32_t index, bool equal = true);
+  Rule& in_loopback();
+  Rule& out_loopback();
   Rule& mark(uint32_t mask, uint32_t value, bool equal = true);
   Rule& source(const Prefix& prefix);
   Rule& destination(const Prefix& prefix);
@@ -36,6 +40,10 @@ class Rule {
   Rule& icmp_code(uint8_t code);
   // The packet's socket belongs to the cgroup v2 whose directory has inode `id`, `level` steps below the root.
   Rule& cgroup(uint32_t level, uint64_t id);
+  // The sending socket was opened by a thread whose file system group was `group`. Only where the packet has one.
+  Rule& sender_group(uint32_t group);
+  // A part of a larger packet of that family, the first part included.
+  Rule& fragment(int family);
 
   Rule& counter();
 
@@ -58,6 +66,7 @@ class Rule {
   Rule& address(const Prefix& prefix, uint32_t v4_offset, uint32_t v6_offset);
   Rule& verdict(int32_t code, const std::string& chain = {});
   Rule& in_lease();
+  Rule& whole_packets();
 
   std::string comment_;
   std::vector<Writer> writers_;
@@ -70,12 +79,19 @@ struct Chain {
   Hook hook = Hook::kNone;  // kNone: reached by jump() only
   int32_t priority = 0;     // -300 is raw, -200 connection tracking, 0 filter
   std::vector<Rule> rules;
+  // Looked at before `rules`, lease or not: rules that only count (and may leave()). So that what the rules missed can
+  // be told.
+  std::vector<Rule> witness{};
 };
 
 struct TableSpec {
   std::string name;           // letters, digits, '_'; unique among the tables of the namespace
   std::vector<Chain> chains;  // a chain comes after those it jumps to
-  Nanos lease = 2s;
+  // A renewal every quarter of it leaves room for a busy machine; a frozen holder is a black hole for no longer.
+  Nanos lease = 1s;
+  // The kernel puts fragments together before the hooks, as for connection tracking, as long as the table exists.
+  // Where it cannot, nothing fails: whole_packets() says so.
+  bool whole_packets = false;
 };
 
 struct RuleCounter {
@@ -108,11 +124,14 @@ class NftTable {
   Result<> remove();
 
   const std::string& name() const { return spec_.name; }
+  // Fragments are put together.
+  bool whole_packets() const { return whole_packets_; }
   QueueStyle queue_style() const { return style_; }
 
  private:
   NftTable(NetlinkSocket socket, TableSpec spec) : socket_(std::move(socket)), spec_(std::move(spec)) {}
   Result<> make_rules();
+  Result<> put_packets_together();
   Result<> put_in_force();
   void write_rule(MessageBatch& batch, const std::string& chain, const Rule& rule) const;
   Result<> change_lease(bool remove_first);
@@ -121,6 +140,7 @@ class NftTable {
   TableSpec spec_;
   QueueStyle style_ = QueueStyle::kNative;
   bool present_ = false;
+  bool whole_packets_ = false;
 };
 
 }  // namespace ordeal::sys

@@ -4,6 +4,8 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,6 +14,10 @@
 
 namespace ordeal::sys {
 namespace {
+
+constexpr uint16_t kLoopback = ARPHRD_LOOPBACK;
+constexpr uint32_t kFragmentField = 6;      // of an IPv4 header
+constexpr uint16_t kFragmentBits = 0x3fff;  // "more follow", and the offset
 
 // One expression: its name, and its attributes as `fill` writes them.
 template <typename F>
@@ -137,6 +143,37 @@ Rule& Rule::out_device(const std::string& name, bool equal) {
   return meta(NFT_META_OIFNAME).compare(comparison(equal), device_name(name));
 }
 
+Rule& Rule::in_link(uint32_t index, bool equal) {
+  return meta(NFT_META_IIF).compare(comparison(equal), bytes_of(index));
+}
+
+Rule& Rule::out_link(uint32_t index, bool equal) {
+  return meta(NFT_META_OIF).compare(comparison(equal), bytes_of(index));
+}
+
+Rule& Rule::in_loopback() { return meta(NFT_META_IIFTYPE).compare(NFT_CMP_EQ, bytes_of(kLoopback)); }
+Rule& Rule::out_loopback() { return meta(NFT_META_OIFTYPE).compare(NFT_CMP_EQ, bytes_of(kLoopback)); }
+
+Rule& Rule::sender_group(uint32_t group) { return meta(NFT_META_SKGID).compare(NFT_CMP_EQ, bytes_of(group)); }
+
+Rule& Rule::fragment(int version) {
+  family(version);
+  if (version == AF_INET) {
+    payload(NFT_PAYLOAD_NETWORK_HEADER, kFragmentField, sizeof(uint16_t));
+    return masked(bytes_of(htons(kFragmentBits))).compare(NFT_CMP_NEQ, bytes_of(uint16_t{0}));
+  }
+  add([](MessageBatch& batch, QueueStyle) {
+    expression(batch, "exthdr", [&] {
+      batch.put_be32(NFTA_EXTHDR_DREG, NFT_REG_1);
+      batch.put_u8(NFTA_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+      batch.put_be32(NFTA_EXTHDR_OFFSET, 0);
+      batch.put_be32(NFTA_EXTHDR_LEN, 1);
+      batch.put_be32(NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
+    });
+  });
+  return compare(NFT_CMP_EQ, {1});
+}
+
 Rule& Rule::mark(uint32_t mask, uint32_t value, bool equal) {
   return meta(NFT_META_MARK).masked(bytes_of(mask)).compare(comparison(equal), bytes_of(value));
 }
@@ -179,6 +216,19 @@ Rule& Rule::in_lease() {
     expression(batch, "lookup", [&] {
       batch.put_text(NFTA_LOOKUP_SET, "lease");
       batch.put_be32(NFTA_LOOKUP_SREG, NFT_REG_1);
+    });
+  });
+}
+
+Rule& Rule::whole_packets() {
+  return add([](MessageBatch& batch, QueueStyle) {
+    expression(batch, "immediate", [&] {
+      batch.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_1);
+      put_value(batch, NFTA_IMMEDIATE_DATA, bytes_of(htons(1)));
+    });
+    expression(batch, "tproxy", [&] {
+      batch.put_be32(NFTA_TPROXY_FAMILY, NFPROTO_UNSPEC);
+      batch.put_be32(NFTA_TPROXY_REG_PORT, NFT_REG_1);
     });
   });
 }

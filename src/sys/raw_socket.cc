@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -25,6 +27,26 @@ Result<UniqueFd> open_one(int family, int level, int header_included) {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
   return fd;
 }
+
+// The file system group of this thread alone, while it lives.
+class FileSystemGroup {
+ public:
+  explicit FileSystemGroup(uint32_t group) : wanted_(group) {
+    if (wanted_ != 0) before_ = set(wanted_);
+  }
+  ~FileSystemGroup() {
+    if (wanted_ != 0) set(before_);
+  }
+  FileSystemGroup(const FileSystemGroup&) = delete;
+  FileSystemGroup& operator=(const FileSystemGroup&) = delete;
+  // The call says nothing but who it was before.
+  bool taken() const { return wanted_ == 0 || set(wanted_) == wanted_; }
+
+ private:
+  static uint32_t set(uint32_t group) { return static_cast<uint32_t>(::syscall(SYS_setfsgid, group)); }
+  uint32_t wanted_;
+  uint32_t before_ = 0;
+};
 
 // Ancillary data: the mark, and the device where one is asked for.
 class Control {
@@ -82,7 +104,9 @@ int send_once(int fd, std::span<const uint8_t> packet, const IpHeader& header, u
 
 }  // namespace
 
-Result<RawSocket> RawSocket::open() {
+Result<RawSocket> RawSocket::open(uint32_t group) {
+  FileSystemGroup as(group);
+  if (!as.taken()) return fail_errno("cannot open a raw socket as a group of its own", EPERM);
   UniqueFd v4 = TRY(open_one(AF_INET, IPPROTO_IP, IP_HDRINCL));
   auto v6 = open_one(AF_INET6, IPPROTO_IPV6, IPV6_HDRINCL);
   if (!v6 && v6.error().sys_errno != EAFNOSUPPORT) return tl::unexpected(std::move(v6).error());
@@ -94,8 +118,9 @@ Result<> RawSocket::send(std::span<const uint8_t> packet, uint32_t mark, uint32_
   if (!header) return fail(Errc::kInvalidInput, "not an IP packet");
   int fd = header->family == AF_INET ? v4_.get() : v6_.get();
   int error = send_once(fd, packet, *header, mark, device);
-  // The device is a wish (policy routes, addresses of other devices): without it the routing table decides.
-  if (error != 0 && error != EMSGSIZE && error != ENOBUFS && error != EAGAIN && device != 0)
+  // The device is a wish (policy routes, addresses of other devices): without it the routing table decides. EPERM is
+  // somebody's rule that drops the packet.
+  if (error != 0 && error != EMSGSIZE && error != EPERM && error != ENOBUFS && error != EAGAIN && device != 0)
     error = send_once(fd, packet, *header, mark, 0);
   if (error != 0) return fail_errno("cannot send a packet of " + std::to_string(packet.size()) + " bytes", error);
   return {};

@@ -126,11 +126,14 @@ bool CounterTally::is_total(const analysis::CountedTerm& term) const {
 
 void CounterTally::take(const std::vector<CounterValue>& values) {
   if (design_.latency) choose_bounds(values);
+  oldest_ms_ = 0;
   for (const CounterValue& value : values) {
     if (!std::isfinite(value.value)) continue;
     auto [entry, fresh] = counters_.try_emplace(value.labels);
     if (fresh) entry->second = fresh_counter(value);
-    if (entry->second.group) count(entry->second, value);
+    if (!entry->second.group) continue;
+    count(entry->second, value);
+    oldest_ms_ = oldest_ms_ == 0 ? value.ms : std::min(oldest_ms_, value.ms);
   }
   for (auto& [name, target] : targets_) target.known = true;
 }

@@ -37,6 +37,10 @@ class CounterTally {
   // One look at all series of the design; those of no term are left out.
   void take(const std::vector<CounterValue>& values);
   Counts counts() const;
+  // Of the series of the last look the one whose sample was the oldest; 0 when there was none.
+  int64_t oldest_ms() const { return oldest_ms_; }
+  // No histogram has a bound at or above the design's: its quantile never gets there.
+  bool blind() const { return blind_; }
   // The values of `le` that count, of a histogram.
   std::set<std::string> bounds() const;
 
@@ -72,7 +76,8 @@ class CounterTally {
   std::unordered_map<promql::Labels, Counts::Group, promql::LabelsHash> groups_;  // whose places stay
   std::unordered_map<promql::Labels, double, promql::LabelsHash> bounds_;         // of each histogram
   std::map<std::pair<std::string, std::string>, Target> targets_;                 // whose places stay
-  bool blind_ = false;  // no histogram has a bound at or above the design's
+  bool blind_ = false;
+  int64_t oldest_ms_ = 0;
 };
 
 // The newest sample of each series that the design counts, of those not older than Prometheus' lookback.

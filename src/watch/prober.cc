@@ -14,7 +14,9 @@ using Kind = Observation::Kind;
 
 Observation read_failure(const net::HttpFailure& failure) {
   bool late = failure.kind == net::HttpFailure::Kind::kTimeout;
-  return trouble(late ? Kind::kTimedOut : Kind::kError, failure.error.message());
+  Observation seen = trouble(late ? Kind::kTimedOut : Kind::kError, failure.error.message());
+  if (is_own_lack(failure)) seen.own_lack = seen.error;
+  return seen;
 }
 
 Observation read(const HttpProbe& probe, const net::HttpReply& reply) {
@@ -42,6 +44,10 @@ std::optional<double> as_number(const json::Value& value) {
 }
 
 }  // namespace
+
+bool is_own_lack(const net::HttpFailure& failure) {
+  return failure.kind == net::HttpFailure::Kind::kOwnLack || failure.kind == net::HttpFailure::Kind::kDns;
+}
 
 Observation json_field(std::string_view body, std::string_view path) {
   auto document = json::parse(body);
@@ -83,7 +89,10 @@ void Prober::start(const CommandProbe& probe, Callback callback) {
                      fmt::format("{} did not end within {:.1f} s", probe.argv[0], to_seconds(probe.timeout))));
   };
   if (auto started = children_.start(probe.argv, probe.timeout, on_end); !started) {
-    callback(trouble(Kind::kError, started.error().message()));
+    // It never ran, so that it says nothing of the system.
+    Observation seen = trouble(Kind::kError, started.error().message());
+    seen.own_lack = seen.error;
+    callback(seen);
   }
 }
 

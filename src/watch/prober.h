@@ -29,6 +29,9 @@ class Prober {
   net::ChildRunner& children_;
 };
 
+// A want of Ordeal's own, or of a name server that it asks: nothing that the system did.
+bool is_own_lack(const net::HttpFailure& failure);
+
 // "data.items.0.count" of a JSON text: numbers as they are, true and false as 1 and 0, a string when it is a number.
 Observation json_field(std::string_view body, std::string_view path);
 

@@ -149,8 +149,11 @@ Result<std::optional<SlowestScrape>> parse_slowest_scrape(std::string_view body)
   std::optional<SlowestScrape> slowest;
   for (const auto& target : targets->get_array()) {
     auto interval = parse_duration(text_of(field(target, "scrapeInterval")));
-    if (interval && (!slowest || *interval > slowest->interval))
+    if (!interval) continue;
+    Nanos fastest = slowest ? std::min(slowest->fastest, *interval) : *interval;
+    if (!slowest || *interval > slowest->interval)
       slowest = SlowestScrape{*interval, text_of(field(target, "scrapePool"))};
+    slowest->fastest = fastest;
   }
   return slowest;
 }

@@ -17,6 +17,7 @@ struct QueryAnswer {
 struct SlowestScrape {
   Nanos interval{0};
   std::string job;
+  Nanos fastest{0};  // of the others
 };
 
 // The body of /api/v1/query. An answer of status "error" is an Error with the server's words (kTimeout: its own time

@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "watch/observe.h"
+#include "watch/prober.h"
 #include "watch/ratio.h"
 
 namespace ordeal::watch {
@@ -40,8 +41,12 @@ auto parse_reply(const net::HttpOutcome& outcome, Parse parse) -> decltype(parse
 
 Observation read(const net::HttpOutcome& outcome) {
   auto answer = parse_reply(outcome, parse_query_answer);
-  if (!answer)
-    return trouble(answer.error().code == Errc::kTimeout ? Kind::kTimedOut : Kind::kError, answer.error().message());
+  if (!answer) {
+    bool late = answer.error().code == Errc::kTimeout;
+    Observation seen = trouble(late ? Kind::kTimedOut : Kind::kError, answer.error().message());
+    if (!outcome && is_own_lack(outcome.error())) seen.own_lack = seen.error;
+    return seen;
+  }
   Observation seen = observe(answer->result);
   for (const auto& warning : answer->warnings) seen.error += (seen.error.empty() ? "" : "; ") + warning;
   seen.took = outcome->timings.total;
@@ -137,7 +142,7 @@ void PrometheusSource::check(Nanos halt_within, std::function<void(Result<Info>)
   };
   client_.start(call("/api/v1/status/buildinfo", kCheckTimeout), [=, this](const net::HttpOutcome& build) {
     auto version = parse_reply(build, parse_build_version);
-    if (version) return check_targets(Info{*version, {}, ""}, halt_within, callback);
+    if (version) return check_targets(Info{*version, {}, {}, ""}, halt_within, callback);
     if (!build) return refuse(version.error());
     // Others that speak this API may tell no version.
     client_.start(query_call("vector(1)", kCheckTimeout), [=, this](const net::HttpOutcome& one) {
@@ -163,6 +168,7 @@ void PrometheusSource::check_targets(Info info, Nanos halt_within, std::function
     auto slowest = parse_reply(targets, parse_slowest_scrape);
     Info complete = info;
     if (slowest) complete.slowest = *slowest;
+    if (slowest && *slowest) complete.fastest = (*slowest)->fastest;
     complete.warning = slowest ? interval_warning(*slowest, halt_within)
                                : "the Prometheus does not say how often it scrapes: " + slowest.error().message();
     callback(std::move(complete));

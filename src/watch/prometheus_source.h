@@ -40,6 +40,7 @@ class PrometheusSource {
   struct Info {
     std::string version;                   // "" when it does not tell
     std::optional<SlowestScrape> slowest;  // nullopt when it does not tell
+    std::optional<Nanos> fastest;          // likewise
     // What a person should know before the run; "" is nothing.
     std::string warning;
   };

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "watch/prober.h"
 
 namespace ordeal::watch {
 
@@ -20,6 +21,37 @@ promql::Labels combine(const metrics::Sample& sample, const promql::Labels& own)
     labels.set(name, value);
   }
   return labels;
+}
+
+promql::Labels labels_of(const ScrapeTarget& spec) {
+  promql::Labels labels;
+  labels.set("job", spec.job);
+  labels.set("instance", instance_of(spec.url));
+  for (const auto& [name, value] : spec.labels) labels.set(name, value);
+  return labels;
+}
+
+// By what the page says, else by the name.
+bool is_counter(const metrics::Exposition& page, std::string_view name) {
+  for (std::string_view suffix : {"", "_total", "_bucket", "_count", "_sum"}) {
+    if (!name.ends_with(suffix)) continue;
+    auto type = page.types.find(std::string(name.substr(0, name.size() - suffix.size())));
+    if (type == page.types.end()) continue;
+    using metrics::Type;
+    return type->second == Type::kCounter || type->second == Type::kHistogram || type->second == Type::kSummary;
+  }
+  return name.ends_with("_total") || name.ends_with("_bucket") || name.ends_with("_count");
+}
+
+bool has_html(const net::HttpReply& reply) {
+  const std::string* type = net::find_header(reply.headers, "content-type");
+  return type && type->find("html") != std::string::npos;
+}
+
+// Neither a length nor an end came with it: nobody can tell whether it is all.
+bool has_no_end(const net::HttpReply& reply) {
+  const std::string* coding = net::find_header(reply.headers, "transfer-encoding");
+  return !net::find_header(reply.headers, "content-length") && !coding;
 }
 
 int64_t to_ms(Nanos since_epoch) { return std::chrono::duration_cast<milliseconds>(since_epoch).count(); }
@@ -42,12 +74,24 @@ Scraper::Scraper(net::HttpClient& client, promql::SeriesStore& store, const std:
   for (const auto& spec : targets) {
     Target target;
     target.spec = spec;
-    target.own.set("job", spec.job);
-    target.own.set("instance", instance_of(spec.url));
-    for (const auto& [name, value] : spec.labels) target.own.set(name, value);
+    target.own = target.status.labels = labels_of(spec);
     target.status.url = without_password(spec.url);
     targets_.push_back(std::move(target));
   }
+}
+
+Result<> check_identities(const std::vector<ScrapeTarget>& targets) {
+  for (size_t i = 0; i < targets.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (!(labels_of(targets[i]) == labels_of(targets[j]))) continue;
+      return fail(Errc::kInvalidInput,
+                  fmt::format("scrape[{}] {} and scrape[{}] {} have the same job, address and labels, so that their "
+                              "series could not be told apart",
+                              j, without_password(targets[j].url), i, without_password(targets[i].url)),
+                  "Give one of them another `job`, or a label of its own.");
+    }
+  }
+  return {};
 }
 
 std::vector<Scraper::Status> Scraper::status() const {
@@ -92,12 +136,13 @@ void Scraper::finish(Target& target, net::HttpOutcome outcome) {
   target.under_way = false;
   target.status.took = boot_now() - target.started;
   target.status.trouble.clear();
+  target.status.doubt.clear();
+  target.status.own_lack.clear();
   ++target.status.scrapes;
   Seen seen;
   auto taken = outcome ? take_in(target, *outcome, seen, ms) : Result<>(tl::unexpected(outcome.error().error));
   if (!taken) {
-    ++target.status.failures;
-    target.status.trouble = taken.error().message();
+    note_failure(target, outcome, taken.error());
     seen.clear();
   }
   for (const auto& labels : target.seen) {
@@ -105,41 +150,78 @@ void Scraper::finish(Target& target, net::HttpOutcome outcome) {
   }
   target.seen = std::move(seen);
   target.status.up = taken.has_value();
-  add(target, "up", ms, taken ? 1 : 0);
+  // Whether it is up is not known where nobody could ask.
+  add(target, "up", ms, taken ? 1 : target.status.own_lack.empty() ? 0 : promql::stale_nan());
   add(target, "scrape_duration_seconds", ms, to_seconds(target.status.took));
   if (taken) add(target, "scrape_samples_scraped", ms, static_cast<double>(target.status.samples));
   end_of(target);
 }
 
+void Scraper::note_failure(Target& target, const net::HttpOutcome& outcome, const Error& error) {
+  ++target.status.failures;
+  target.status.trouble = error.message();
+  if (!outcome && is_own_lack(outcome.error())) target.status.own_lack = error.message();
+}
+
 Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& seen, int64_t ms) {
+  Status& status = target.status;
   if (reply.status != 200) return fail(Errc::kSystem, fmt::format("the target answered {}", reply.status));
+  if (has_html(reply)) return fail(Errc::kSystem, "the page is HTML and no metrics: give the URL of its metrics");
   const std::string* type = net::find_header(reply.headers, "content-type");
   auto page = metrics::parse_exposition(reply.body, metrics::format_of(type ? *type : ""));
-  target.status.bad_lines += page.bad_lines;
+  status.bad_lines += page.bad_lines;
   if (!page.described.empty()) {
     const auto& first = page.described.front();
-    target.status.trouble = fmt::format("{} bad lines; line {}: {}", page.bad_lines, first.line, first.why);
+    status.trouble = fmt::format("{} bad lines; line {}: {}", page.bad_lines, first.line, first.why);
   }
+  if (page.lost_samples > 0) status.doubt = status.trouble;
   if (!page.complete) return fail(Errc::kSystem, "the page is cut short: its last line is not # EOF");
   if (page.samples.empty() && page.bad_lines > 0) {
-    return fail(Errc::kSystem, "no line of the page is a metric: " + target.status.trouble);
+    return fail(Errc::kSystem, "no line of the page is a metric: " + status.trouble);
   }
-  size_t ahead = 0;
+  take_samples(target, page, seen, ms);
+  bool lost =
+      std::any_of(target.seen.begin(), target.seen.end(), [&](const auto& labels) { return !seen.count(labels); });
+  if (has_no_end(reply) && (lost || !reply.body.ends_with('\n')))
+    status.doubt = status.trouble =
+        "the page may be cut short: it came without a length, and ends without some that it had";
+  keep_metadata(page);
+  return {};
+}
+
+void Scraper::take_samples(Target& target, const metrics::Exposition& page, Seen& seen, int64_t ms) {
+  Status& status = target.status;
+  uint64_t dropped = store_.dropped().too_many_series + store_.dropped().labels_too_long;
+  size_t ahead = 0, twice = 0, moving = 0, counters = 0;
+  status.ahead.reset();
   for (const auto& sample : page.samples) {
-    if (sample.timestamp_ms.value_or(ms) > ms + kMostAhead / 1ms) {
+    int64_t at = sample.timestamp_ms.value_or(ms);
+    if (at > ms + kMostAhead / 1ms) {
       ++ahead;
       continue;
     }
     promql::Labels labels = combine(sample, target.own);
-    store_.append(labels, sample.timestamp_ms.value_or(ms), sample.value);
+    if (sample.timestamp_ms || is_counter(page, labels.get(promql::kMetricName))) {
+      moving += labels.hash() ^
+                (std::hash<double>{}(sample.value) * 31 + static_cast<size_t>(sample.timestamp_ms.value_or(0)));
+      ++counters;
+    }
+    if (sample.timestamp_ms) status.ahead = std::max<Nanos>(status.ahead.value_or(Nanos::min()), milliseconds(at - ms));
+    store_.append(labels, at, sample.value);
     // A series with times of its own ends when its times do, not when a scrape misses it.
-    if (!sample.timestamp_ms) seen.insert(std::move(labels));
+    if (!sample.timestamp_ms) twice += !seen.insert(std::move(labels)).second;
   }
-  if (ahead > 0)
-    target.status.trouble = fmt::format("{} samples are dated more than ten minutes ahead, and left out", ahead);
-  target.status.samples = page.samples.size() - ahead;
-  keep_metadata(page);
-  return {};
+  if (counters == 0) status.moved_ms = 0;
+  if (counters > 0 && (std::exchange(target.moving, moving) != moving || status.moved_ms == 0)) status.moved_ms = ms;
+  status.last_ms = ms;
+  status.samples = page.samples.size() - ahead;
+  uint64_t lost = store_.dropped().too_many_series + store_.dropped().labels_too_long - dropped;
+  auto lose = [&](size_t count, const char* what) {
+    if (count > 0) status.doubt = status.trouble = fmt::format("{} {}", count, what);
+  };
+  lose(ahead, "samples are dated more than ten minutes ahead, and left out");
+  lose(twice, "of its series stand there twice");
+  lose(lost, "of its series are more than are kept");
 }
 
 void Scraper::keep_metadata(const metrics::Exposition& page) {

@@ -1,7 +1,8 @@
 // Scraper: fetches /metrics pages into a SeriesStore, as Prometheus does it: labels job and instance, `up`, stale
 // markers for series that vanish and for all of a target whose scrape fails. A bad line costs that line only; it is
-// counted and described. Samples get the time at which their scrape began. One scrape per target at a time; one that
-// takes longer than kScrapeTimeout has failed.
+// counted and described. What a page has lost makes it no evidence (Status::doubt), and so does one that does not move:
+// a page that a cache keeps. Samples get the time at which their scrape began. One scrape per target at a time; one
+// that takes longer than kScrapeTimeout has failed.
 #pragma once
 
 #include <functional>
@@ -33,6 +34,13 @@ class Scraper {
     size_t samples = 0;      // of the last good scrape
     Nanos took{0};           // the last scrape
     std::string trouble;     // of the last scrape: why it failed, or what it lost; "" is none
+    std::string doubt;       // why the last page is not the whole one; "" is none
+    std::string own_lack;    // the last scrape failed for want of something of Ordeal's own; "" is not so
+    // The last scrape at which a counter of the page had moved, or a time that it gives; 0 where it has none.
+    int64_t moved_ms = 0;
+    int64_t last_ms = 0;         // the last good scrape
+    std::optional<Nanos> ahead;  // of this machine's clock, by the newest time that the last page gives
+    promql::Labels labels;       // job, instance and the target's own
   };
 
   // The client and the store must outlive the scraper.
@@ -54,13 +62,16 @@ class Scraper {
     bool under_way = false;
     uint64_t round = 0;  // that started it
     BootTime started;
-    Seen seen;  // by the last scrape
+    Seen seen;          // by the last scrape
+    size_t moving = 0;  // a sum over all counters and times of the last page
     Status status;
   };
 
   void start(size_t index);
   void finish(Target& target, net::HttpOutcome outcome);
   Result<> take_in(Target& target, const net::HttpReply& reply, Seen& seen, int64_t ms);
+  void take_samples(Target& target, const metrics::Exposition& page, Seen& seen, int64_t ms);
+  void note_failure(Target& target, const net::HttpOutcome& outcome, const Error& error);
   void end_of(const Target& target);
   void keep_metadata(const metrics::Exposition& page);
   void add(Target& target, std::string_view name, int64_t ms, double value);
@@ -75,6 +86,9 @@ class Scraper {
   std::function<void()> done_;
   promapi::Api::MetadataMap metadata_;
 };
+
+// Two targets whose series could not be told apart are refused.
+Result<> check_identities(const std::vector<ScrapeTarget>& targets);
 
 // "10.0.0.1:8000" of "http://10.0.0.1:8000/metrics"; the scheme's port when none is given.
 std::string instance_of(std::string_view url);

@@ -6,15 +6,19 @@
 
 #include <array>
 
+#include "base/duration.h"
 #include "base/unique_fd.h"
 #include "net/child.h"
 #include "promql/eval/eval.h"
 #include "promql/syntax/parser.h"
 #include "promql/syntax/printer.h"
 #include "watch/counter_tally.h"
+#include "watch/evidence.h"
 #include "watch/observe.h"
 #include "watch/prober.h"
 #include "watch/ratio.h"
+#include "watch/unseen.h"
+#include "watch/vouch.h"
 
 namespace ordeal::watch {
 
@@ -22,6 +26,7 @@ namespace {
 
 using Kind = Observation::Kind;
 constexpr Nanos kCountersEvery = 500ms;  // a Prometheus is asked for raw counters no more often
+constexpr Nanos kSamplesEvery = 250ms;   // nor for the age of its samples
 
 // With a real Prometheus what our evaluator lacks is no reason to refuse: the server decides.
 Result<> validate_query(const Expectation& expectation, bool own_scraper) {
@@ -64,6 +69,7 @@ std::string counted_from(const Expectation& expectation, const Sources& sources)
 }
 
 Result<> validate(const Experiment& experiment) {
+  TRY_VOID(check_identities(experiment.sources.scrape));
   bool own_scraper = experiment.sources.prometheus.empty();
   for (size_t i = 0; i < experiment.expect.size(); ++i) {
     const Expectation& expectation = experiment.expect[i];
@@ -91,7 +97,14 @@ struct SourceWatcher::Impl {
     std::string query;  // for a Prometheus; "" when the scraper's store is read
     bool under_way = false;
     BootTime asked{};
-    std::string trouble;  // of the last question
+    BootTime read_from{};  // when the question was asked whose answer was last taken
+    std::string trouble;   // of the last question
+  };
+  // What a Prometheus has of the series of a query from a moment on.
+  struct Sampled {
+    BootTime since{}, asked{}, answered{};
+    bool under_way = false;
+    std::optional<SamplesKnown> known;
   };
   struct Look {
     Expectation expectation;
@@ -101,6 +114,10 @@ struct SourceWatcher::Impl {
     bool under_way = false;
     bool waits = false;  // for the pages
     BootTime started;
+    BootTime since{};
+    std::optional<Needs> needs;  // of a query that our parser knows
+    Sampled sampled;             // with a Prometheus
+    Voucher voucher;             // of the scraped pages
   };
 
   WatchOptions options;
@@ -125,6 +142,9 @@ struct SourceWatcher::Impl {
   Observation evaluate(const promql::Expr& query);
   void count(Counting& counting);
   void ask_counters(size_t index);
+  void ask_samples(size_t index);
+  Observation read_store(size_t index);
+  void date(const Look& look, Observation& seen) const;
   void fetch_pages();
   void read_pages();
   void answer(size_t index, Observation seen);
@@ -142,7 +162,8 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   if (!epoll) return fail_errno("cannot make the watcher's descriptor");
   bool own_scraper = experiment.sources.prometheus.empty();
   for (const auto& expectation : experiment.expect) {
-    Look look{expectation, nullptr, {}, counting_for(expectation, experiment.sources), false, false, {}};
+    Look look{expectation, nullptr, {}, counting_for(expectation, experiment.sources)};
+    if (auto parsed = promql::parse(expectation.query)) look.needs = needs_of(**parsed);
     if (own_scraper && !expectation.query.empty()) look.query = TRY(promql::parse(expectation.query));
     if (!own_scraper) look.ratio = ratio_text(expectation.query);
     looks.push_back(std::move(look));
@@ -164,7 +185,7 @@ std::optional<SourceWatcher::Impl::Counting> SourceWatcher::Impl::counting_for(c
                                                                                const Sources& sources) const {
   auto design = analysis::design_trigger(expectation);
   if (design.kind != analysis::TriggerDesign::Kind::kCounts) return std::nullopt;
-  Counting counting{design.counts, CounterTally(design.counts), "", false, {}, ""};
+  Counting counting{design.counts, CounterTally(design.counts)};
   if (!sources.scrape.empty()) return counting;
   auto query = counters_query(design.counts, {});
   if (!query) return std::nullopt;
@@ -196,8 +217,54 @@ void SourceWatcher::Impl::ask_counters(size_t index) {
     int64_t ms = now_ms();
     for (const auto& element : answer->result.vector) values.push_back({element.labels, element.value, ms});
     counting.tally.take(values);
+    counting.read_from = counting.asked;
     counting.query = *counters_query(counting.design, counting.tally.bounds());
   });
+}
+
+// Likewise: how old its data may be is known a little later than the data.
+void SourceWatcher::Impl::ask_samples(size_t index) {
+  Look& look = looks[index];
+  if (!prometheus || !look.needs || look.sampled.under_way || look.since == BootTime{}) return;
+  if (look.sampled.since != look.since) look.sampled = {look.since, {}, {}, false, {}};
+  BootTime now = boot_now();
+  if (now - look.sampled.asked < kSamplesEvery || now <= look.since) return;
+  look.sampled.under_way = true;
+  look.sampled.asked = now;
+  PrometheusQuestion question{.query = samples_query(*look.needs, now - look.since), .timeout = options.query_timeout};
+  prometheus->ask(question, [this, index, asked_of = look.since](const Result<QueryAnswer>& answer) {
+    Sampled& sampled = looks[index].sampled;
+    sampled.under_way = false;
+    if (sampled.since != asked_of) return;
+    sampled.known = answer ? read_samples(*looks[index].needs, answer->result) : std::nullopt;
+    sampled.answered = boot_now();
+  });
+}
+
+// When the data of an answer was taken. What is known of the samples of a Prometheus must be from before the question.
+void SourceWatcher::Impl::date(const Look& look, Observation& seen) const {
+  BootTime now = boot_now();
+  if (look.expectation.query.empty()) {
+    seen.taken = DataTimes{look.started, now, now, look.started};
+    return;
+  }
+  const Sampled& sampled = look.sampled;
+  if (!prometheus || !sampled.known || sampled.since != look.since || sampled.answered > look.started) return;
+  const SamplesKnown& known = *sampled.known;
+  std::string age = format_duration(std::chrono::floor<milliseconds>(std::max(known.oldest, Nanos(0))));
+  if (known.enough) {
+    seen.taken = DataTimes{look.since, now, now - std::max(known.oldest, Nanos(0)), now - look.needs->window};
+    if (look.needs->window == Nanos(0)) seen.taken->back_to = look.since;
+  } else if (seen.doubt.empty()) {
+    seen.doubt =
+        fmt::format("the Prometheus has too few samples from that time: the newest of one series is {} old", age);
+  }
+  bool too_old = look.needs->window > Nanos(0) && known.oldest > look.needs->window;
+  if (seen.kind == Kind::kNoSuchSeries && too_old)
+    seen.own_lack = fmt::format(
+        "the newest sample is {} old by the clock of the Prometheus, and the query looks back over {}: its "
+        "targets date their samples themselves, or it scrapes too rarely",
+        age, format_duration(look.needs->window));
 }
 
 // A look has the pages fetched and waits for them, so that it sees what is true now; for a slow page it does not wait
@@ -212,7 +279,7 @@ void SourceWatcher::Impl::fetch_pages() {
 void SourceWatcher::Impl::read_pages() {
   fetching = false;
   for (size_t i = 0; i < looks.size(); ++i)
-    if (std::exchange(looks[i].waits, false)) answer(i, evaluate(*looks[i].query));
+    if (std::exchange(looks[i].waits, false)) answer(i, read_store(i));
 }
 
 Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
@@ -227,13 +294,30 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
   return observe(*result);
 }
 
+Observation SourceWatcher::Impl::read_store(size_t index) {
+  Look& look = looks[index];
+  Observation seen = evaluate(*look.query);
+  look.voucher.vouch(
+      {*look.query, *look.needs, look.expectation.expect_series, look.since, store, *scraper, options.offset, now_ms()},
+      seen);
+  return seen;
+}
+
 void SourceWatcher::Impl::answer(size_t index, Observation seen) {
   looks[index].under_way = false;
   seen.took = boot_now() - looks[index].started;
+  date(looks[index], seen);
   if (auto& counting = looks[index].counting) {
     count(*counting);
     seen.counts = counting->tally.counts();
     if (!counting->trouble.empty()) seen.counts->trouble = counting->trouble;
+    // Its quantile can never exceed the limit, whatever happens.
+    if (counting->tally.blind()) seen.doubt = seen.counts->trouble;
+    if (int64_t oldest = counting->tally.oldest_ms(); counting->query.empty() && oldest > 0)
+      seen.counts->read_since = BootTime(Nanos(milliseconds(oldest)) - options.offset.offset);
+    const Sampled& sampled = looks[index].sampled;
+    bool some = sampled.known && sampled.known->some && sampled.answered <= counting->read_from;
+    if (!counting->query.empty() && some) seen.counts->read_since = sampled.since;
   }
   tell(index, seen);
 }
@@ -265,19 +349,21 @@ Result<std::unique_ptr<SourceWatcher>> SourceWatcher::create(const Experiment& e
   return std::unique_ptr<SourceWatcher>(new SourceWatcher(std::move(impl)));
 }
 
-void SourceWatcher::look(size_t index) {
+void SourceWatcher::look(size_t index, BootTime since) {
   auto& look = impl_->looks.at(index);
   if (look.under_way) return;
   look.under_way = true;
   look.started = boot_now();
+  look.since = since;
   auto answer = [impl = impl_.get(), index](Observation seen) { impl->answer(index, std::move(seen)); };
   const Expectation& expectation = look.expectation;
   impl_->fetch_pages();
   if (look.counting) impl_->ask_counters(index);
+  impl_->ask_samples(index);
   if (look.query && impl_->fetching) {
     look.waits = true;
   } else if (look.query) {
-    answer(impl_->evaluate(*look.query));
+    answer(impl_->read_store(index));
   } else if (look.ratio) {
     impl_->prometheus->query_ratio(*look.ratio, impl_->options.query_timeout, answer);
   } else if (!expectation.query.empty()) {

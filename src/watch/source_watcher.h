@@ -43,7 +43,7 @@ class SourceWatcher : public Watcher {
                                                        Callback callback);
   ~SourceWatcher() override;
 
-  void look(size_t index) override;
+  void look(size_t index, BootTime since) override;
   int descriptor() const override;
   void dispatch() override;
 

@@ -71,7 +71,7 @@ class SourceWatcherTest : public testing::Test {
     poll_until(
         *watcher_, [] { return false; }, 5ms);
     int before = answers_;
-    watcher_->look(index);
+    watcher_->look(index, since_);
     poll_until(*watcher_, [&] { return answers_ > before; });
     return seen_[index];
   }
@@ -83,6 +83,7 @@ class SourceWatcherTest : public testing::Test {
   Sources sources_{"", {{server_.url("/metrics"), "api", {}}}, 20ms};
   std::map<size_t, Observation> seen_;
   int answers_ = 0;
+  BootTime since_{};
   std::unique_ptr<SourceWatcher> watcher_;
 };
 
@@ -162,7 +163,7 @@ TEST_F(SourceWatcherTest, SlowPrometheusTimesOutAndBlocksNoProbe) {
   probe.http = HttpProbe{server_.url("/quick"), "GET", 1s, "", false};
   make({query("up"), probe});
   BootTime start = boot_now();
-  watcher_->look(0);
+  watcher_->look(0, {});
   EXPECT_LT(boot_now() - start, 50ms);
   EXPECT_EQ(look(1).values.at(0).second, 200);
   EXPECT_LT(boot_now() - start, 100ms);
@@ -176,8 +177,8 @@ TEST_F(SourceWatcherTest, SecondLookAtTheSameExpectationIsIgnored) {
   probe.http = HttpProbe{server_.url("/slow"), "GET", 1s, "", true};
   sources_ = {};
   make({probe});
-  watcher_->look(0);
-  watcher_->look(0);
+  watcher_->look(0, {});
+  watcher_->look(0, {});
   ASSERT_TRUE(poll_until(*watcher_, [&] { return answers_ > 0; }));
   poll_until(
       *watcher_, [] { return false; }, 50ms);

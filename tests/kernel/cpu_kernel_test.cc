@@ -116,7 +116,8 @@ TEST_F(CpuKernelTest, TheLoadEndsWithTheImpact) {
   const fault::Fault& fault = fault::cpu_fault();
   auto plan = fault.plan(container("victim"), attack(fault, "{}"));
   ASSERT_TRUE(plan);
-  EXPECT_EQ((*plan)[0].claims, std::vector<std::string>{"cgroup:" + path("victim") + "/cpu"});
+  EXPECT_EQ((*plan)[0].claims,
+            (std::vector<std::string>{"cgroup:" + path("victim") + "/cpu", "within:" + path("victim") + "/guest"}));
   {
     auto impact = apply(fault, container("victim"), attack(fault, "{}"));
     ASSERT_TRUE(impact);
@@ -125,6 +126,28 @@ TEST_F(CpuKernelTest, TheLoadEndsWithTheImpact) {
   }
   EXPECT_TRUE(burners().empty());
   EXPECT_FALSE(child.wait(Nanos(0)));
+}
+
+// Somebody moves the load out of the cgroup: from then on it takes nothing from the victim.
+TEST_F(CpuKernelTest, LoadThatWasMovedOutOfTheCgroupIsNoProof) {
+  make_victim();
+  make_cgroup("elsewhere");
+  start_argv({"sleep", "60"}, "victim");
+  const fault::Fault& fault = fault::cpu_fault();
+  auto impact = apply(fault, container("victim"), attack(fault, R"({"cores": 1, "percent": 50})"));
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 800ms));
+  ASSERT_EQ(burners().size(), 1u);
+  pid_t burner = burners()[0];
+  for (const sys::Cgroup& cgroup : tree_.find_all(path("elsewhere"))) ASSERT_TRUE(cgroup.join(burner));
+  ASSERT_TRUE(serve(**impact, 800ms));
+  ASSERT_TRUE((*impact)->revert());
+  Proof proof = (*impact)->proof(boot_now());
+  EXPECT_FALSE(proof.proven) << proof.measured;
+  EXPECT_NE(proof.reason.find("somebody moved the load to " + path("elsewhere")), std::string::npos) << proof.reason;
+  ASSERT_EQ(proof.coverage.size(), 1u);
+  EXPECT_GT(proof.coverage[0].affected, 0.2);
+  EXPECT_GT(proof.coverage[0].missed, 0.2);
 }
 
 TEST_F(CpuKernelTest, ABurnerThatIsKilledEndsTheImpactWithASentence) {

@@ -1,6 +1,7 @@
 // net_delay NETNS arrival|departure PORT DELAY [JITTER [normal]]: delays packets from or to PORT (TCP and UDP, either
-// side, lo included) in the network namespace at path NETNS, as the guard does and with its priority. Prints "ready"; on end of its standard
-// input it stops cleanly and prints one JSON line of what it did. SIGKILL is the other way to end it.
+// side, lo included) in the network namespace at path NETNS, as the guard does and with its priority. Prints "ready";
+// on end of its standard input it stops cleanly and prints one JSON line of what it did. SIGKILL is the other way to
+// end it.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -20,7 +21,7 @@ using packets::DelayOptions;
 using packets::DelayWay;
 using packets::PacketDelay;
 
-constexpr Nanos kRenewEvery = 400ms;
+constexpr Nanos kRenewEvery = 200ms;
 
 struct Plan {
   std::string netns;

@@ -116,12 +116,12 @@ TEST_P(Delay, AKilledOwnerLeavesNothingAndTrafficFlowsAtOnce) {
   EXPECT_EQ(tables, "");
 }
 
-TEST_P(Delay, AFrozenOwnerIsNoFaultAfterTwoSeconds) {
+TEST_P(Delay, AFrozenOwnerIsNoFaultAfterASecond) {
   NetDelayOwner owner(*where_, GetParam().way, kPort, "200ms");
   ASSERT_TRUE(owner.ready());
   owner.freeze();
   EXPECT_TRUE(send(1, 1ms, 300ms).empty());
-  std::this_thread::sleep_for(1750ms);
+  std::this_thread::sleep_for(750ms);
   auto trips = send(20, 1ms, 500ms);
   EXPECT_EQ(trips.size(), 20u);
   EXPECT_LT(median(trips), 10ms);

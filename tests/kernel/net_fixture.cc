@@ -16,6 +16,10 @@
 
 namespace ordeal::testing {
 
+namespace {
+constexpr Nanos kRenewEvery = 200ms;
+}  // namespace
+
 Result<sys::NetNs> make_namespace() {
   Result<sys::NetNs> made = fail(Errc::kInternal, "did not run");
   std::thread([&] {
@@ -81,23 +85,27 @@ Result<UniqueFd> udp_socket(const sys::NetNs& where, const Endpoint& bound) {
     auto storage = bound.storage();
     UniqueFd fd(::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     int buffer = 16 << 20;
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+    for (int option : {SO_RCVBUFFORCE, SO_SNDBUFFORCE})
+      ::setsockopt(fd.get(), SOL_SOCKET, option, &buffer, sizeof buffer);
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), bound.size()) != 0)
       return fail_errno("cannot bind to " + bound.address);
     return fd;
   });
 }
 
-std::vector<Trip> send_one_way(int from, int to, const Endpoint& target, uint32_t count, Nanos gap, Nanos patience) {
+std::vector<Trip> send_one_way(int from, int to, const Endpoint& target, uint32_t count, Nanos gap, Nanos patience,
+                               size_t bytes) {
   std::vector<Trip> trips;
   std::vector<BootTime> sent(count);
+  std::vector<uint8_t> packet(bytes, 7);
   auto storage = target.storage();
   uint32_t next = 0;
   BootTime start = boot_now(), end = start + gap * count + patience;
   while (trips.size() < count && boot_now() < end) {
     while (next < count && start + gap * next <= boot_now()) {
       sent[next] = boot_now();
-      ::sendto(from, &next, sizeof next, 0, reinterpret_cast<sockaddr*>(&storage), target.size());
+      std::memcpy(packet.data(), &next, sizeof next);
+      ::sendto(from, packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&storage), target.size());
       ++next;
     }
     BootTime wake = next < count ? start + gap * next : end;
@@ -128,7 +136,7 @@ DelayHost::~DelayHost() {
 
 void DelayHost::run() {
   ::prctl(PR_SET_TIMERSLACK, 1);
-  BootTime renew_at = boot_now() + 400ms;
+  BootTime renew_at = boot_now() + kRenewEvery;
   while (!ending_) {
     BootTime wake = std::min(boot_now() + 5ms, delay_.next_deadline().value_or(renew_at));
     Nanos length = std::max(wake - boot_now(), Nanos(0));
@@ -138,7 +146,7 @@ void DelayHost::run() {
     EXPECT_TRUE(delay_.on_ready(boot_now()));
     if (boot_now() < renew_at) continue;
     EXPECT_TRUE(delay_.renew());
-    renew_at = boot_now() + 400ms;
+    renew_at = boot_now() + kRenewEvery;
   }
 }
 
@@ -146,6 +154,64 @@ Result<> DelayHost::stop() {
   ending_ = true;
   thread_.join();
   return delay_.stop();
+}
+
+ImpactHost::ImpactHost(std::unique_ptr<fault::Impact> impact)
+    : impact_(std::move(impact)), thread_([this] { run(); }) {}
+
+ImpactHost::~ImpactHost() {
+  ending_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+void ImpactHost::run() {
+  ::prctl(PR_SET_TIMERSLACK, 1);
+  BootTime renew_at = boot_now() + kRenewEvery;
+  while (!ending_ && broken().empty()) {
+    if (boot_now() < standing_until_.load()) {
+      std::this_thread::sleep_for(1ms);
+      continue;
+    }
+    BootTime wake = std::min(boot_now() + 5ms, impact_->next_work().value_or(renew_at));
+    Nanos length = std::max(wake - boot_now(), Nanos(0));
+    timespec limit{length / 1s, (length % 1s).count()};
+    std::vector<pollfd> polled;
+    for (int fd : impact_->descriptors()) polled.push_back({fd, POLLIN, 0});
+    ::ppoll(polled.data(), polled.size(), &limit, nullptr);
+    auto worked = impact_->work(boot_now());
+    if (worked && boot_now() >= renew_at) {
+      worked = impact_->renew();
+      renew_at = boot_now() + kRenewEvery;
+    }
+    std::lock_guard lock(mutex_);
+    if (!worked) broken_ = worked.error().message();
+  }
+}
+
+Proof ImpactHost::revert() {
+  ending_ = true;
+  thread_.join();
+  EXPECT_TRUE(impact_->revert());
+  return impact_->proof(boot_now());
+}
+
+std::string ImpactHost::broken() {
+  std::lock_guard lock(mutex_);
+  return broken_;
+}
+
+Result<VethPair> make_pair_of_namespaces() {
+  VethPair pair{std::make_unique<sys::NetNs>(TRY(make_namespace())),
+                std::make_unique<sys::NetNs>(TRY(make_namespace()))};
+  std::string peer = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(pair.there->fd());
+  if (run_in(*pair.here, {"ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", peer}) != 0)
+    return fail(Errc::kUnsupported, "no veth pair can be made here");
+  for (auto [where, device, host] : {std::tuple{pair.here.get(), "v0", "1"}, {pair.there.get(), "v1", "2"}}) {
+    run_in(*where, {"ip", "addr", "add", std::string("10.9.0.") + host + "/24", "dev", device});
+    run_in(*where, {"ip", "addr", "add", std::string("fd09::") + host + "/64", "dev", device, "nodad"});
+    run_in(*where, {"ip", "link", "set", device, "up"});
+  }
+  return pair;
 }
 
 sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint16_t queue) {

@@ -6,10 +6,13 @@
 #include <netinet/in.h>
 
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "fault/fault.h"
 #include "packets/packet_delay.h"
 #include "sys/netns.h"
 
@@ -36,7 +39,8 @@ struct Trip {
   uint32_t number;
   Nanos took;
 };
-std::vector<Trip> send_one_way(int from, int to, const Endpoint& target, uint32_t count, Nanos gap, Nanos patience);
+std::vector<Trip> send_one_way(int from, int to, const Endpoint& target, uint32_t count, Nanos gap, Nanos patience,
+                               size_t bytes = sizeof(uint32_t));
 Nanos median(std::vector<Trip> trips);
 
 // Hosts a delay on a thread until it is stopped or destroyed, renewing its lease.
@@ -55,6 +59,35 @@ class DelayHost {
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
+
+// Hosts an impact on a thread until it is reverted or destroyed, as the guard does.
+class ImpactHost {
+ public:
+  explicit ImpactHost(std::unique_ptr<fault::Impact> impact);
+  ~ImpactHost();
+  // No work and no renewal for so long.
+  void stand_still(Nanos length) { standing_until_ = boot_now() + length; }
+  // Ends the thread and reverts. The proof is final then.
+  Proof revert();
+  // What work() or renew() failed with, or "".
+  std::string broken();
+
+ private:
+  void run();
+
+  std::unique_ptr<fault::Impact> impact_;
+  std::atomic<bool> ending_{false};
+  std::atomic<BootTime> standing_until_{BootTime{}};
+  std::mutex mutex_;
+  std::string broken_;
+  std::thread thread_;
+};
+
+// Two namespaces with a veth pair between them: v0 in `here` (10.9.0.1, fd09::1), v1 in `there` (10.9.0.2, fd09::2).
+struct VethPair {
+  std::unique_ptr<sys::NetNs> here, there;
+};
+Result<VethPair> make_pair_of_namespaces();
 
 // Everything to UDP port `port` is delayed.
 sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint16_t queue);

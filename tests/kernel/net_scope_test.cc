@@ -190,18 +190,10 @@ INSTANTIATE_TEST_SUITE_P(Families, Scope, ::testing::Values("127.0.0.1", "::1"),
 class Pair : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto here = make_namespace(), there = make_namespace();
-    if (!here || !there) GTEST_SKIP() << "no network namespace can be made here";
-    here_ = std::make_unique<sys::NetNs>(std::move(*here));
-    there_ = std::make_unique<sys::NetNs>(std::move(*there));
-    std::string peer = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(there_->fd());
-    if (run_in(*here_, {"ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", peer}) != 0)
-      GTEST_SKIP() << "no veth pair can be made here";
-    for (auto [where, device, host] : {std::tuple{here_.get(), "v0", "1"}, {there_.get(), "v1", "2"}}) {
-      run_in(*where, {"ip", "addr", "add", std::string("10.9.0.") + host + "/24", "dev", device});
-      run_in(*where, {"ip", "addr", "add", std::string("fd09::") + host + "/64", "dev", device, "nodad"});
-      run_in(*where, {"ip", "link", "set", device, "up"});
-    }
+    auto made = make_pair_of_namespaces();
+    if (!made) GTEST_SKIP() << made.error().message();
+    here_ = std::move(made->here);
+    there_ = std::move(made->there);
   }
 
   std::unique_ptr<sys::NetNs> here_, there_;

@@ -170,7 +170,8 @@ std::string section_of(const AttackInfo& info) {
   std::string text = fmt::format("\n## {}\n\n{}\n\n", info.type, info.summary);
   text += fmt::format("- **Undo**: {}\n", to_text(info.step)) +
           bullets("Mechanisms, the first that works", info.mechanisms) + bullets("Needs", info.capabilities) +
-          bullets("Proof", {info.proof}) + bullets("Limits", info.limits);
+          bullets("Proof", {info.proof}) + bullets("Limits", info.limits) +
+          bullets("While somebody holds Ordeal's own cgroup frozen", {info.when_frozen});
   text += "\n```yaml\n" + info.example + "```\n";
   if (info.arguments.empty()) return text + "\nNo arguments but `length`.\n";
   text += "\n| argument | type | default | meaning | Gremlin |\n|---|---|---|---|---|\n";

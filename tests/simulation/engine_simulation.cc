@@ -29,6 +29,7 @@ struct Weather {
   std::optional<BootTime> engine_dies, guard_dies, both_stop, halt, breach_from, gone_at, breaks_at;
   bool proven = true;
   bool unclean = false;  // a fault cannot be removed
+  double unfit = 0;      // share of checks and kills for which a victim is not what is looked for
   bool hung = false;     // the guard never says that anything is reverted
   bool leaves = false;   // when guard and reaper are gone together, the standby cannot undo everything
 };
@@ -54,6 +55,7 @@ Weather draw_weather(Random& random) {
   weather.proven = random.below(8) != 0;
   weather.unclean = random.below(12) == 0;
   weather.hung = random.below(12) == 0;
+  if (random.below(4) == 0) weather.unfit = random.uniform() * 0.5;
   return weather;
 }
 
@@ -103,11 +105,14 @@ class SimulatedRun {
       EXPECT_EQ(stronger(exit_code_of(verdict_->outcome), least), exit_code_of(verdict_->outcome))
           << "guard and reaper were lost, and the verdict is " << to_text(verdict_->outcome);
     }
+    EXPECT_FALSE(one_way_ && !hit_.empty() && verdict_->outcome == Outcome::kNotInjected)
+        << "what was killed is called not injected: " << verdict_->reason;
     if (verdict_->outcome != Outcome::kHeld) return;
     EXPECT_TRUE(weather_.proven) << "held without proof";
-    EXPECT_EQ(hit_.size(), victims_.size()) << "held although a victim was not hit";
+    EXPECT_GE(hit_.size() * (all_needed_ ? 1 : 2), victims_.size()) << "held although too few victims were hit";
     EXPECT_FALSE(broke_ && (all_needed_ || victims_.size() == 1)) << "held although a fault broke";
-    EXPECT_TRUE(good_look_during_) << "held although nothing was seen";
+    EXPECT_TRUE(good_look_during_) << "held although nothing was seen while the fault was in force";
+    EXPECT_TRUE(good_look_after_) << "held although nothing was seen afterwards";
     EXPECT_FALSE(breach_seen_during_) << "held although a breach was seen";
   }
   std::string outcome() const { return verdict_ ? to_text(verdict_->outcome) : "crashed"; }
@@ -131,6 +136,7 @@ class SimulatedRun {
     setup.experiment.baseline = 1s;
     setup.experiment.recovery = 3s;
     all_needed_ = random_.below(2);
+    setup.one_way = one_way_ = random_.below(3) == 0;
     setup.experiment.min_injected = all_needed_ ? 100 : 50;
     for (uint64_t i = 0, n = 1 + random_.below(4); i < n; ++i) {
       Victim victim;
@@ -185,17 +191,42 @@ class SimulatedRun {
     looking_ = true;
     if (random_.uniform() < weather_.dead_look) return;  // a source that never answers again
     Nanos late = weather_.slow_look > Nanos(0) ? Nanos(random_.below(weather_.slow_look.count())) : 1ms;
-    at(now_ + late, [this, action] { answer(action.expectation); });
+    at(now_ + late, [this, action, asked = now_] { answer(action.expectation, asked); });
   }
-  void answer(size_t expectation) {
+  // Of data that was taken at some time between the question and the answer, over a window that may be longer; and
+  // some of it nobody knows the age of, or is not whole.
+  void answer(size_t expectation, BootTime asked) {
     looking_ = false;
     bool breached = weather_.breach_from && now_ >= *weather_.breach_from;
-    bool during = machine_.phase() == Phase::kDuring && engine_alive_;
-    (breached ? breach_seen_during_ : good_look_during_) |= during;
     Observation observation{Observation::Kind::kValues, true, {{"", breached ? 0.5 : 0.001}}, "", 1ms};
+    BootTime until = now_ - Nanos(random_.below(static_cast<uint64_t>((now_ - asked).count()) + 1));
+    BootTime from = random_.below(4) ? asked : asked - Nanos(random_.below(3'000'000'000));
+    BootTime back_to = random_.below(2) ? from : from - Nanos(random_.below(3'000'000'000));
+    if (random_.below(10)) observation.taken = DataTimes{from, until, until, back_to};
+    if (random_.below(10) == 0) observation.doubt = "a line of the page was dropped";
+    breach_seen_during_ |= breached && machine_.phase() == Phase::kDuring && engine_alive_;
+    if (!breached && observation.taken && observation.doubt.empty()) {
+      good_look_during_ |= in_force_between(from, until) && in_force_between(back_to, until);
+      good_look_after_ |= back_to >= ended_ && !hit_.empty() && in_force_.empty();
+    }
     feed(engine::Seen{expectation, observation});
   }
+  bool in_force_between(BootTime from, BootTime until) const {
+    size_t least = 0;
+    for (const auto& [time, count] : forces_) {
+      if (time >= until && time > from) break;
+      least = time <= from ? count : std::min(least, count);
+    }
+    return least >= std::max<size_t>(1, all_needed_ ? victims_.size() : (victims_.size() + 1) / 2);
+  }
+  void perform(const engine::Check& action) {
+    send([this, action] { check(action.impact); });
+  }
+  void perform(const engine::LookForReturn& action) {
+    if (random_.below(2)) feed(engine::Returned{action.impact, random_.below(2) == 0, now_});
+  }
   void perform(const engine::Inject& action) {
+    if (one_way_) expect_enough_passed();
     send([this, action] { apply(action.impact); });
   }
   void perform(const engine::Renew&) {
@@ -207,6 +238,7 @@ class SimulatedRun {
     send([this, why = action.why] {
       if (!guard_alive_) return;
       reverting_ = true;
+      let_go_of_checked();
       end_all(why);
       if (!weather_.hung) to_engine(engine::NothingInForce{});
     });
@@ -237,18 +269,49 @@ class SimulatedRun {
     verdict_ = action.verdict;
     acted_at_the_end_ = acted_;
     // The program says goodbye to its guard, or its end closes the socket.
-    at(now_, [this] { end_all("bye"), guard_alive_ = false; });
+    at(now_, [this] { end_all("bye"), forget_claims(), guard_alive_ = false; });
+  }
+
+  // What cannot be undone begins only when enough victims have passed.
+  void expect_enough_passed() {
+    double needed = all_needed_ ? static_cast<double>(victims_.size()) : static_cast<double>(victims_.size()) / 2;
+    EXPECT_GE(static_cast<double>(passed_.size()), std::max(needed, 1.0))
+        << "somebody is hit in a run that cannot succeed";
+    for (const Victim& victim : victims_)
+      EXPECT_FALSE(judge(policy_, victim)) << "somebody is hit although a victim of the run is protected";
   }
 
   // The guard.
+  void check(int impact) {
+    if (!guard_alive_ || guard_done_ || reverting_) return;
+    const Victim& victim = victims_.at(impact);
+    auto refusal = judge(policy_, victim);
+    auto held = claims_.find(victim.name);
+    bool free = held == claims_.end() || held->second == number_;
+    Error error{Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "", nullptr};
+    if (!refusal && random_.uniform() < weather_.unfit) error.code = Errc::kNotInjected, free = false;
+    if (refusal || !free) return to_engine(engine::CheckFailed{impact, error});
+    claims_[victim.name] = number_;
+    passed_.insert(impact);
+    to_engine(engine::Checked{impact});
+  }
+  void let_go_of_checked() {
+    for (int impact : passed_) {
+      auto held = claims_.find(victims_.at(impact).name);
+      if (!in_force_.count(impact) && held != claims_.end() && held->second == number_) claims_.erase(held);
+    }
+  }
   void apply(int impact) {
     if (!guard_alive_ || guard_done_ || reverting_) return;
     if (answered_.count(impact)) return to_engine(answered_.at(impact));
     const Victim& victim = victims_.at(impact);
     std::string claim = victim.name;
     auto refusal = judge(policy_, victim);
-    if (refusal || claims_.count(claim)) {
-      Error error{Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "", nullptr};
+    bool unfit = one_way_ && random_.uniform() < weather_.unfit;  // it changed since it was checked
+    auto held = claims_.find(claim);
+    if (refusal || unfit || (held != claims_.end() && !(one_way_ && held->second == number_))) {
+      Error error{unfit ? Errc::kNotInjected : Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "",
+                  nullptr};
       answered_.emplace(impact, engine::ApplyFailed{impact, error});
     } else {
       claims_[claim] = number_;
@@ -265,6 +328,7 @@ class SimulatedRun {
     if (found == in_force_.end()) return;
     claims_.erase(found->second.claim);
     Proof proof{weather_.proven, "", "no", 0, 0, ""};
+    if (one_way_) proof.lasting = "a process was killed";
     bool clean = !weather_.unclean;
     engine::Reverted event{impact, clean, broken, why, clean ? "" : "busy", found->second.applied, now_, 1ms, proof};
     in_force_.erase(found);
@@ -300,6 +364,10 @@ class SimulatedRun {
       feed(lost);
     });
   }
+  void forget_claims() {
+    for (auto it = claims_.begin(); it != claims_.end();)
+      it = it->second == number_ ? claims_.erase(it) : std::next(it);
+  }
   void guard_dies() {  // its impacts are owned by descriptors: the kernel ends them
     if (!guard_alive_) return;
     guard_alive_ = false;
@@ -309,6 +377,7 @@ class SimulatedRun {
       ledger_.ended(it->first);
       in_force_.erase(it);
     }
+    forget_claims();
     at(now_ + 10ms, [this] { feed(engine::GuardLost{}); });
   }
   void engine_dies() {
@@ -335,6 +404,8 @@ class SimulatedRun {
       ASSERT_TRUE(in_force_.empty() || now_ <= *weather_.both_stop + 700ms) << "nobody ended what was in force";
       return;
     }
+    if (forces_.empty() || forces_.back().second != in_force_.size()) forces_.emplace_back(now_, in_force_.size());
+    if (!in_force_.empty()) ended_ = now_;
     for (const auto& [impact, state] : in_force_) {
       ASSERT_FALSE(judge(policy_, victims_.at(impact))) << "a protected victim was hit";
       ASSERT_EQ(claims_.at(state.claim), number_) << "two runs on one resource";
@@ -351,7 +422,7 @@ class SimulatedRun {
   std::vector<Victim> victims_;
   NoData no_data_{};
   Nanos length_{0};
-  bool all_needed_ = true;
+  bool all_needed_ = true, one_way_ = false;
   size_t actions_ = 0;  // of the rollback
   Machine machine_;
   guard::Ledger ledger_{kLease};
@@ -362,10 +433,12 @@ class SimulatedRun {
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
   bool acting_ = false, told_unclean_ = false, stopped_in_force_ = false, finished_before_stop_ = false;
   size_t acted_ = 0, acted_at_the_end_ = 0;
-  bool good_look_during_ = false, breach_seen_during_ = false, broke_ = false;
+  bool good_look_during_ = false, good_look_after_ = false, breach_seen_during_ = false, broke_ = false;
+  std::vector<std::pair<BootTime, size_t>> forces_;  // how many were hit, from when on
+  BootTime ended_{};                                 // until when at least one was
   std::map<int, InForce> in_force_;
   std::map<int, engine::Event> answered_;
-  std::set<int> hit_;
+  std::set<int> hit_, passed_;
   std::optional<Verdict> verdict_;
 };
 

@@ -1,0 +1,77 @@
+#include "cli/run_events.h"
+
+#include <fmt/format.h>
+
+#include "base/failpoint.h"
+#include "base/output.h"
+#include "cli/commands.h"
+#include "json/hide.h"
+
+namespace ordeal::cli {
+namespace {
+
+Result<> write_report(const std::vector<RunEvent>& events, ReportFile& report) {
+  return report.file.write(TRY(render_report(events, report.format)));
+}
+
+}  // namespace
+
+Verdict verdict_of(const Error& error) {
+  Outcome outcome = Outcome::kError;
+  if (error.code == Errc::kRefused) outcome = Outcome::kRefused;
+  if (error.code == Errc::kRevertFailed) outcome = Outcome::kRevertFailed;
+  if (exit_code_of(error) == ExitCode::kInconclusive) outcome = Outcome::kNotInjected;
+  return {outcome, error.message(), error.advice()};
+}
+
+void RunEvents::take(const RunEvent& event) {
+  if (event.type == "breach") failpoint("engine.breach");
+  if (event.type == "verdict") return failpoint("engine.before_verdict");
+  publish(event);
+}
+
+void RunEvents::publish(const RunEvent& said) {
+  RunEvent event = said;
+  event.data = json::without_secrets(said.data, hidden_in_output()).as_object();
+  events_.push_back(event);
+  progress_.show(event);
+  metrics_.apply(event);
+  fresh_ = true;
+  if (auto stored = store_.append(event); !stored && !std::exchange(unkept_, true))
+    progress_.warn(stored.error().message());
+}
+
+void RunEvents::tell(const Verdict& verdict) {
+  RunEvent event;
+  event.seq = events_.empty() ? 0 : events_.back().seq + 1;
+  event.run = run_;
+  event.boot = boot_now();
+  event.wall = offset_.wall(event.boot);
+  event.type = "verdict";
+  event.data = to_json(verdict).as_object();
+  publish(event);
+}
+
+// A stronger verdict stands; what failed is told all the same.
+Verdict RunEvents::settle(Verdict verdict, const Result<>& done) {
+  if (done) return verdict;
+  std::string why = done.error().message();
+  print_error(done.error());
+  if (exit_code_of(verdict.outcome) == stronger(exit_code_of(verdict.outcome), ExitCode::kInternal)) return verdict;
+  Verdict corrected{Outcome::kError,
+                    fmt::format("{}; the run itself: {}: {}", why, to_text(verdict.outcome), verdict.reason),
+                    done.error().advice()};
+  tell(corrected);
+  return corrected;
+}
+
+Verdict RunEvents::close(Verdict verdict, std::vector<ReportFile>& reports) {
+  tell(verdict);
+  verdict = settle(std::move(verdict), store_.flush());
+  for (ReportFile& report : reports) verdict = settle(std::move(verdict), write_report(events_, report));
+  verdict = settle(std::move(verdict), store_.finish_run(run_, verdict));
+  failpoint("engine.verdict_recorded");
+  return verdict;
+}
+
+}  // namespace ordeal::cli

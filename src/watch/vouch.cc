@@ -1,0 +1,123 @@
+#include "watch/vouch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "promql/syntax/printer.h"
+#include "watch/unseen.h"
+
+namespace ordeal::watch {
+namespace {
+
+constexpr Nanos kFrozenAfter = 2s;    // without a counter that moves
+constexpr Nanos kAheadAtMost = 50ms;  // of our clock: what is dated later may be from before
+constexpr Nanos kSkew = 1s;           // that explains why there is no data
+
+BootTime boot(int64_t ms, WallOffset offset) { return BootTime(Nanos(milliseconds(ms)) - offset.offset); }
+
+std::string rounded(Nanos duration) { return format_duration(std::chrono::round<milliseconds>(duration)); }
+
+// The selector may select series of the target with these labels.
+bool may_select(const promql::VectorSelector& selector, const promql::Labels& target) {
+  return std::all_of(selector.matchers.begin(), selector.matchers.end(), [&](const promql::Matcher& matcher) {
+    auto value = target.get(matcher.name());
+    return value.empty() || matcher.matches(value);
+  });
+}
+
+bool concerns(const Needs& needs, const promql::Labels& target) {
+  return std::any_of(needs.of.begin(), needs.of.end(),
+                     [&](const Need& need) { return may_select(need.selector, target); });
+}
+
+bool is_of(promql::LabelsView series, const promql::Labels& target) {
+  return series.get("job") == target.get("job") && series.get("instance") == target.get("instance");
+}
+
+// All that the selector finds has the value that it had at first.
+bool stands_still(const promql::VectorSelector& selector, const promql::Storage& storage) {
+  auto found = storage.select(selector.matchers).series;
+  return !found.empty() && std::all_of(found.begin(), found.end(), [](const promql::Series& series) {
+    return series.samples.size() > 1 && series.samples.front().value == series.samples.back().value;
+  });
+}
+
+}  // namespace
+
+void Voucher::vouch(const Look& look, Observation& seen) {
+  if (std::exchange(since_, look.since) != look.since) ++phase_;
+  auto pages = look.scraper.status();
+  auto alive_until = [&](promql::LabelsView labels) -> int64_t {
+    for (const auto& page : pages)
+      if (page.moved_ms > 0 && is_of(labels, page.labels)) return page.moved_ms;
+    return -1;
+  };
+  seen.taken = taken_from(look.needs, {look.store, look.at_ms, look.offset, alive_until});
+  bool all_came = true;
+  for (const auto& page : pages) {
+    all_came = all_came && page.last_ms > 0;
+    if (concerns(look.needs, page.labels)) look_at_page(look, page, seen);
+  }
+  if (all_came) look_at_names(look, seen);
+  if (all_came) look_at_rest(look, seen);
+}
+
+void Voucher::look_at_page(const Look& look, const Scraper::Status& page, Observation& seen) const {
+  bool no_data = seen.kind != Observation::Kind::kValues;
+  auto say = [&](std::string& into, const std::string& text) {
+    if (into.empty()) into = page.url + ": " + text;
+  };
+  if (!page.doubt.empty()) say(seen.doubt, page.doubt);
+  if (page.ahead && *page.ahead > kAheadAtMost)
+    say(seen.doubt, fmt::format("it dates its samples {} ahead of this machine's clock", rounded(*page.ahead)));
+  Nanos still = boot(look.at_ms, look.offset) - boot(page.moved_ms, look.offset);
+  bool frozen = page.moved_ms > 0 && page.last_ms > page.moved_ms && boot(page.moved_ms, look.offset) < look.since;
+  if (frozen && still > kFrozenAfter)
+    say(seen.doubt,
+        fmt::format("no counter of it has moved for {}: a page that a cache keeps looks so", rounded(still)));
+  if (!no_data) return;
+  if (!page.own_lack.empty()) say(seen.own_lack, page.own_lack);
+  if (page.ahead && (*page.ahead > kSkew || *page.ahead < -kSkew))
+    say(seen.own_lack, fmt::format("it dates its samples {} {} this machine's clock", rounded(abs(*page.ahead)),
+                                   *page.ahead > Nanos(0) ? "ahead of" : "behind"));
+}
+
+void Voucher::look_at_names(const Look& look, Observation& seen) {
+  if (all_seen_ || !look.expect_series) return;
+  const auto& announced = look.scraper.metadata();
+  auto found =
+      look_up(look.query, known_to(look.store, [&](const std::string& metric) {
+                for (std::string_view suffix : {"", "_total", "_bucket", "_count", "_sum"})
+                  if (metric.ends_with(suffix) && announced.count(metric.substr(0, metric.size() - suffix.size())) > 0)
+                    return true;
+                return false;
+              }));
+  if (!found) return;
+  all_seen_ = found->unseen.empty() && found->empty.empty();
+  seen.unseen = found->unseen;
+  if (seen.unseen.empty() && !found->empty.empty() && seen.kind == Observation::Kind::kValues)
+    seen.remark = join(found->empty, ", ") + " finds no series yet, and counts for nothing";
+}
+
+// Once the attack is over: a counter that never moved may be the wrong one.
+void Voucher::look_at_rest(const Look& look, Observation& seen) {
+  constexpr int kAfter = 3;
+  if (phase_ != kAfter || !seen.remark.empty()) return;
+  auto pages = look.scraper.status();
+  bool others = std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
+    return concerns(look.needs, page.labels) && page.moved_ms > 0 &&
+           boot(page.moved_ms, look.offset) >= since_ - kFrozenAfter;
+  });
+  for (const Need& need : look.needs.of) {
+    if (!others || !need.range || !stands_still(need.selector, look.store)) continue;
+    promql::Expr expr;
+    expr.node = need.selector;
+    seen.remark = promql::print(expr) + " has not moved since watching began, while other counters of its page have";
+    return;
+  }
+}
+
+}  // namespace ordeal::watch
