@@ -37,7 +37,7 @@ constexpr Nanos kHearAtMost = 50ms;
 // kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
 constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
 constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
-constexpr Nanos kWorkBudget = 1s;    // a round: looks at every process
+constexpr Nanos kWorkBudget = 1s;    // a round, a look for newcomers, reading the rules: every process, or a disk
 constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
 constexpr Nanos kLatchBudget = 5s;   // a disk
 
@@ -342,6 +342,7 @@ void Guard::watch_rules() {
   rules_checked_ = now;
   int before = rules_.version();
   std::vector<std::pair<int, std::string>> forbidden;
+  Pulse::Step reading = pulse_->step(kWorkBudget);
   auto known = rules_.refresh();
   if (known && rules_.version() == before) return;
   newcomers_.forget();
@@ -354,7 +355,14 @@ void Guard::watch_rules() {
 
 void Guard::watch_newcomers() {
   if (held_.empty()) return;
-  for (const auto& [id, why] : newcomers_.look(boot_now(), rules_.protection())) end({id}, why, true);
+  BootTime now = boot_now();
+  std::vector<std::pair<int, std::string>> joined;
+  {
+    std::optional<Pulse::Step> looking;
+    if (newcomers_.is_long(now)) looking.emplace(*pulse_, kWorkBudget);
+    joined = newcomers_.look(now, rules_.protection());
+  }
+  for (const auto& [id, why] : joined) end({id}, why, true);
 }
 
 void Guard::end_what_is_due() {
