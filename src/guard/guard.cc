@@ -315,12 +315,15 @@ void Guard::hear_halt() {
 void Guard::work_impacts() {
   std::vector<std::pair<int, std::string>> broken;
   BootTime now = boot_now();
+  // Announced once, and each impact that is worked on is progress: a thousand of them would drown the listeners.
+  std::optional<Pulse::Step> round;
+  if (std::any_of(held_.begin(), held_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
+    round.emplace(*pulse_, kWorkBudget);
   for (auto& [id, held] : held_) {
-    std::optional<Pulse::Step> round;
-    if (held.impact->is_long(now)) round.emplace(*pulse_, kWorkBudget);
     if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
     beat();
   }
+  round.reset();
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
@@ -379,9 +382,9 @@ void Guard::renew_kernel_leases() {
   if (held_.empty() || now - renewed_ < kRenewEvery) return;
   renewed_ = now;
   std::vector<std::pair<int, std::string>> broken;
-  for (auto& [id, held] : held_) {
-    Pulse::Step step = pulse_->step(kRenewBudget);
+  for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, held] : held_) {
     if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
+    beat();
   }
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
