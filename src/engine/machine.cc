@@ -253,12 +253,11 @@ void Machine::on(const HaltAsked& event) {
 }
 
 void Machine::on(const GuardLost& event) {
-  note("halt", {{"why", "the guard is gone"}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  note("halt", {{"why", event.how}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
   if (event.left.empty()) {
-    fail_with(Outcome::kError, "the guard ended unexpectedly; everything is reverted");
+    fail_with(Outcome::kError, event.how + "; everything is reverted");
   } else {
-    fail_with(Outcome::kRevertFailed, "the guard ended unexpectedly and left something behind: " + event.left,
-              "run `ordeal revert`, then `ordeal verify-clean`");
+    fail_with(Outcome::kRevertFailed, event.how + ", and something is left behind: " + event.left, kAfterFailedRevert);
   }
   for (Impact& impact : impacts_)
     if (impact.state != ImpactState::kNone) impact.state = ImpactState::kEnded;

@@ -64,9 +64,11 @@ struct HaltAsked {
   std::string by;
   std::string why;
 };
-// The guard is gone without goodbye. `left` names what its reaper could not undo; empty is clean.
+// The guard is gone without goodbye, and ended where it hung. `left` names what neither its reaper nor the standby
+// could undo; empty is clean. `how` says what happened to it.
 struct GuardLost {
   std::string left;
+  std::string how = "the guard ended unexpectedly";
 };
 // One action of the rollback; `last` when none follows.
 struct Acted {
