@@ -77,7 +77,7 @@ std::optional<sys::Cgroup> freezer_for(const Victim& victim, const LiveVictim& l
 
 Unexpected refuse_still(const std::string& why) {
   return fail(Errc::kRefused, why + " already, by somebody else",
-              "what stands still already is never paused: resume it");
+              "what stands still is never paused: resume it first (`ordeal list` says whether a run holds it)");
 }
 
 // A freezer leaves a stopped process stopped; SIGCONT would not.
