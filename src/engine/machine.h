@@ -282,6 +282,7 @@ class Machine {
   BootTime after_begin_{};
   std::set<std::string> remarked_;
   BootTime looked_for_returns_{};
+  BootTime guard_answered_{};          // to a check or an inject
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;

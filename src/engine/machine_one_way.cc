@@ -39,6 +39,7 @@ void Machine::inject(size_t index) {
 }
 
 void Machine::on(const Checked& event) {
+  guard_answered_ = now_;
   Impact& impact = impacts_.at(event.impact);
   if (phase_ != Phase::kInject || impact.state != ImpactState::kChecking) return;
   impact.state = ImpactState::kChecked;
@@ -46,6 +47,7 @@ void Machine::on(const Checked& event) {
 }
 
 void Machine::on(const CheckFailed& event) {
+  guard_answered_ = now_;
   if (phase_ != Phase::kInject || impacts_.at(event.impact).state != ImpactState::kChecking) return;
   fail_victim(event.impact, event.error);
   if (count(ImpactState::kChecking) == 0) after_checks();

@@ -81,6 +81,17 @@ TEST(OneWay, NobodyIsHitBeforeAllWereChecked) {
   EXPECT_EQ(run.injected, (std::vector<int>{0, 1, 2}));
 }
 
+TEST(OneWay, AGuardThatGoesOnHasTimeForEveryVictim) {
+  Killer run(4);
+  for (int i = 0; i < 4; ++i) {
+    for (int k = 0; k < 40; ++k) run.tick();  // 8 s each
+    run.pass(i);
+  }
+  EXPECT_EQ(run.injected.size(), 4u);
+  for (int k = 0; k < 60; ++k) run.tick();
+  EXPECT_EQ(run.end().outcome, Outcome::kError) << "none of them was answered";
+}
+
 TEST(OneWay, WhereTooFewCanBeHitNothingIsDone) {
   Killer run(3);
   run.refuse(0, Errc::kNotInjected, "no process named worker");
