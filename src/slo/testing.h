@@ -23,7 +23,7 @@ struct World {
 
 inline bool always(int64_t) { return true; }
 inline bool never(int64_t) { return false; }
-inline bool by_day(int64_t minute) { return minute % 1440 < 720; }  // idle at the end
+inline bool by_day(int64_t minute) { return (minute - 1) % 1440 < 720; }  // idle at the end
 inline bool but_ten(int64_t minute) { return minute < 700 || minute >= 710; }
 
 // requests_total{job="shop", code}, latency_seconds_bucket{le}: 60 requests in a busy minute.
