@@ -41,7 +41,7 @@ void Machine::enter(Phase phase, const std::string& why) {
   note("phase", {{"phase", to_text(phase)}, {"length_ms", to_millis(length)}, {"why", why}});
   for (LookState& look : looks_) {
     look.holds_since.reset();
-    look.breach_told = false;
+    if (phase != Phase::kRevert) look.breach_told = false;
   }
   // What is violated when the fault is taken off is judged to its end.
   if (phase == Phase::kRevert) return;
