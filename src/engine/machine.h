@@ -137,7 +137,8 @@ class Machine {
     std::optional<BootTime> newest;     // the latest beginning of its newest samples
     std::optional<BootTime> answered;   // the last look that proves something
     bool had_data = false;
-    std::string why_not;  // the last look in it proves nothing; "" is not so
+    std::string why_not;   // the last look in it proves nothing; "" is not so
+    bool doubted = false;  // it gave data all the same
     analysis::CountedPhase counted;
   };
   // What was seen of one expectation in the present phase.

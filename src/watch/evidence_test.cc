@@ -87,7 +87,7 @@ TEST_F(Store, WithoutSeriesTheTargetsThemselvesCount) {
 
 TEST_F(Store, APageThatStandsStillIsAsOldAsItsLastMove) {
   add("x", "a", {300, 200, 100});
-  EXPECT_EQ(ages("x", kNow - 9000), (std::vector<int64_t>{9000, 100, 100, 9000}));
+  EXPECT_EQ(ages("x", kNow - 9000), (std::vector<int64_t>{9000, 100, 9000, 9000}));
 }
 
 // Over series that are scraped at any time: what the server is asked is what is wanted.

@@ -208,6 +208,7 @@ TEST_F(SourceWatcherTest, AProbesDataIsFromItsBeginToItsEnd) {
 
 TEST_F(SourceWatcherTest, ScrapedDataIsAsOldAsItsScrapes) {
   sources_.interval = 2s;
+  page_ = "requests_total 5\n";
   make({query("rate(requests_total[1m])"), query("requests_total")});
   BootTime first = boot_now();
   look();

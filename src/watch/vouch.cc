@@ -12,6 +12,7 @@
 namespace ordeal::watch {
 namespace {
 
+constexpr Nanos kStandsStill = 3s;    // without a counter that moves
 constexpr Nanos kLately = 2s;         // a counter has moved
 constexpr Nanos kAheadAtMost = 50ms;  // of our clock: what is dated later may be from before
 constexpr Nanos kSkew = 1s;           // that explains why there is no data
@@ -74,7 +75,8 @@ void Voucher::look_at_page(const Look& look, const Scraper::Status& page, Observ
   if (page.ahead && *page.ahead > kAheadAtMost)
     say(seen.doubt, fmt::format("it dates its samples {} ahead of this machine's clock", rounded(*page.ahead)));
   Nanos still = boot(look.at_ms, look.offset) - boot(page.moved_ms, look.offset);
-  bool frozen = page.moved_ms > 0 && page.last_ms > page.moved_ms && boot(page.moved_ms, look.offset) < look.since;
+  bool old = boot(page.moved_ms, look.offset) < look.since || still > kStandsStill;
+  bool frozen = page.moved_ms > 0 && page.last_ms > page.moved_ms && old;
   if (frozen)
     say(seen.doubt,
         fmt::format("no counter of it has moved for {}: a page that a cache keeps looks so", rounded(still)));
