@@ -117,8 +117,9 @@ void Machine::tick_after() {
     proven = proven && proven_after(i);
   }
   // A run that failed has nothing left to prove. One that holds so far waits for a source that is slow.
-  if (recovered && (proven || verdict_)) return finish();
-  bool waits = holding && !verdict_;
+  bool settled = verdict_ || hopeless();
+  if (recovered && (proven || settled)) return finish();
+  bool waits = holding && !settled;
   Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
   if (in_phase() < at_most) return;
   for (size_t i = 0; i < looks_.size(); ++i)

@@ -208,6 +208,8 @@ class Machine {
   std::optional<Verdict> unproven_after(size_t index) const;
   std::optional<Verdict> unknown_series() const;
   bool proven_after(size_t index) const;
+  // What was seen of the attack proves nothing, and it is over.
+  bool hopeless() const;
   // The queries' windows lie within the phase, or what was counted in it agrees.
   bool diluted(size_t index, const Evidence& evidence, BootTime end) const;
   std::string diluted_text(size_t index, const Evidence& evidence, const char* phase) const;

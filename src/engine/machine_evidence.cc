@@ -74,7 +74,7 @@ void Machine::count_evidence(size_t index, const Observation& observation) {
   LookState& look = looks_[index];
   if (phase_ == Phase::kBefore || phase_ == Phase::kInject) return look.during.counted.before(counts);
   bool after = phase_ == Phase::kAfter;
-  bool inside = observation.doubt.empty() && counts.read_since && *counts.read_since >= since();
+  bool inside = counts.read_since && *counts.read_since >= since();
   if (phase_ == Phase::kRevert && !taken_in_force(observation)) return look.after.counted.before(counts);
   analysis::CountedPhase& counted = after ? look.after.counted : look.during.counted;
   counted.add(counts, inside);
@@ -116,6 +116,12 @@ std::string Machine::diluted_text(size_t index, const Evidence& evidence, const 
 bool Machine::proven_after(size_t index) const {
   const Evidence& after = looks_[index].after;
   return after.held && !diluted(index, after, BootTime::max());
+}
+
+bool Machine::hopeless() const {
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (setup_.judges[i].expectation().when.count(When::kDuring) && unproven_during(i)) return true;
+  return false;
 }
 
 std::optional<Verdict> Machine::unknown_series() const {

@@ -25,7 +25,7 @@ namespace ordeal::watch {
 namespace {
 
 using Kind = Observation::Kind;
-constexpr Nanos kCountersEvery = 500ms;  // a Prometheus is asked for raw counters no more often
+constexpr Nanos kCountersEvery = 250ms;  // a Prometheus is asked for raw counters no more often
 constexpr Nanos kSamplesEvery = 250ms;   // nor for the age of its samples
 
 // With a real Prometheus what our evaluator lacks is no reason to refuse: the server decides.
@@ -147,6 +147,8 @@ struct SourceWatcher::Impl {
   void ask_samples(size_t index);
   Observation read_store(size_t index);
   void date(const Look& look, Observation& seen) const;
+  // What is read off the pages for this look is not all that there is.
+  bool pages_doubted(const Look& look, const Observation& seen) const;
   void fetch_pages();
   void read_pages();
   void answer(size_t index, Observation seen);
@@ -295,6 +297,12 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
   return observe(*result);
 }
 
+bool SourceWatcher::Impl::pages_doubted(const Look& look, const Observation& seen) const {
+  if (look.query) return !seen.doubt.empty();
+  auto pages = scraper->status();
+  return std::any_of(pages.begin(), pages.end(), [](const auto& page) { return !page.doubt.empty(); });
+}
+
 Observation SourceWatcher::Impl::read_store(size_t index) {
   Look& look = looks[index];
   Observation seen = evaluate(*look.query);
@@ -314,7 +322,8 @@ void SourceWatcher::Impl::answer(size_t index, Observation seen) {
     if (!counting->trouble.empty()) seen.counts->trouble = counting->trouble;
     // Its quantile can never exceed the limit, whatever happens.
     if (counting->tally.blind()) seen.doubt = seen.counts->trouble;
-    if (int64_t oldest = counting->tally.oldest_ms(); counting->query.empty() && oldest > 0)
+    int64_t oldest = counting->tally.oldest_ms();
+    if (counting->query.empty() && oldest > 0 && !pages_doubted(looks[index], seen))
       seen.counts->read_since = BootTime(Nanos(milliseconds(oldest)) - options.offset.offset);
     const Sampled& sampled = looks[index].sampled;
     bool some = sampled.some_at && *sampled.some_at <= counting->read_from;
