@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/printable.h"
+
 namespace ordeal {
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -40,46 +42,27 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return text;
 }
 
-namespace {
-
-size_t sequence_length(unsigned char lead) {
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return 2;
-  if (lead >= 0xe0 && lead <= 0xef) return 3;
-  return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-}
-
-// Overlong forms, surrogates and what is above U+10FFFF show in the second byte.
-bool second_byte_fits(unsigned char lead, unsigned char second) {
-  if (lead == 0xe0) return second >= 0xa0;
-  if (lead == 0xed) return second <= 0x9f;
-  if (lead == 0xf0) return second >= 0x90;
-  return lead != 0xf4 || second <= 0x8f;
-}
-
-}  // namespace
-
 bool valid_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    auto lead = static_cast<unsigned char>(text[i]);
-    size_t length = sequence_length(lead);
-    if (length == 0 || i + length > text.size()) return false;
-    for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    }
-    if (length > 1 && !second_byte_fits(lead, static_cast<unsigned char>(text[i + 1]))) return false;
-    i += length;
+  while (!text.empty()) {
+    CodePoint point = first_code_point(text);
+    if (!point.valid) return false;
+    text.remove_prefix(point.bytes);
   }
   return true;
 }
 
-std::string without_password(std::string_view url) {
-  size_t scheme = url.find("://");
-  size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
-  std::string_view place = url.substr(start, url.substr(start).find_first_of("/?#"));
-  size_t at = place.rfind('@'), colon = place.find(':');
-  if (at == std::string_view::npos || colon > at) return std::string(url);
-  return std::string(url.substr(0, start + colon)) + ":***" + std::string(url.substr(start + at));
+std::string valid_text(std::string_view bytes) {
+  if (valid_utf8(bytes)) return std::string(bytes);
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd", kDigits = "0123456789abcdef";
+  std::string text;
+  for (std::string_view rest = bytes; !rest.empty();) {
+    CodePoint point = first_code_point(rest);
+    text += point.valid ? rest.substr(0, point.bytes) : kReplacement;
+    auto byte = static_cast<unsigned char>(rest.front());
+    if (!point.valid) text.append({kDigits[byte >> 4], kDigits[byte & 15]});
+    rest.remove_prefix(point.bytes);
+  }
+  return text;
 }
 
 }  // namespace ordeal

@@ -14,9 +14,12 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::vector<std::string_view> split_words(std::string_view text, std::string_view separators = " \t\n");
 std::string_view trim(std::string_view text);
 bool valid_utf8(std::string_view text);
-std::string join(const std::vector<std::string>& parts, std::string_view separator);
-// For showing a URL: "http://me:***@host/".
+// Names from outside (of processes, cgroups, users, hosts) as valid UTF-8: each byte that is none becomes U+FFFD and
+// its two hex digits, so that different names stay different. Valid text is left as it is.
+std::string valid_text(std::string_view bytes);
+// For showing a URL: "http://me:***@host/?token=***" (base/secrets.h).
 std::string without_password(std::string_view url);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // The whole text must be the number.
 template <typename T>

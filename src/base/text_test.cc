@@ -2,15 +2,34 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
+
 namespace ordeal {
 namespace {
 
-TEST(Text, AUrlIsShownWithoutItsPassword) {
-  EXPECT_EQ(without_password("http://me:secret@host:9090/a?b=c@d"), "http://me:***@host:9090/a?b=c@d");
-  EXPECT_EQ(without_password("https://me:a:b@c@host"), "https://me:***@host");
-  EXPECT_EQ(without_password("http://me@host:9090/"), "http://me@host:9090/");
-  EXPECT_EQ(without_password("http://host:9090/x:y@z"), "http://host:9090/x:y@z");
-  EXPECT_EQ(without_password("http://[::1]:80/"), "http://[::1]:80/");
+TEST(Text, WhatIsNoTextBecomesTextAndStaysTellable) {
+  EXPECT_EQ(valid_text("nginx"), "nginx");
+  EXPECT_EQ(valid_text("\xc3\xbc"), "\xc3\xbc");
+  EXPECT_EQ(valid_text("a\xff"),
+            "a\xef\xbf\xbd"
+            "ff");
+  EXPECT_EQ(valid_text("\xc3"),
+            "\xef\xbf\xbd"
+            "c3")
+      << "cut in the middle of a character";
+  EXPECT_NE(valid_text("\xfe"), valid_text("\xff"));
+}
+
+TEST(Text, AnyBytesBecomeValidText) {
+  Random random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string bytes(random.below(20), ' ');
+    for (char& byte : bytes) byte = static_cast<char>(random.below(256));
+    std::string text = valid_text(bytes);
+    ASSERT_TRUE(valid_utf8(text)) << i;
+    ASSERT_EQ(valid_text(text), text) << i;
+    ASSERT_EQ(text == bytes, valid_utf8(bytes)) << i;
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "argo/objects/bundle.h"
 #include "argo/run/analyses.h"
 #include "argo/run/analysis_run.h"
 #include "base/file.h"
@@ -29,9 +30,9 @@ using argo::Mode;
 Result<argo::Manifest> read_manifest(const std::vector<std::string>& files) {
   argo::Manifest manifest;
   for (const std::string& file : files) {
-    auto text = read_file(file);
-    if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
-    auto documents = json::parse_documents(*text);
+    auto text = read_input(file, argo::kMostBundleBytes);
+    if (!text) return tl::unexpected(text.error());
+    auto documents = argo::read_all(*text);
     if (!documents) return wrap(documents.error(), file);
     for (const json::Document& document : *documents)
       if (auto added = argo::add_document(manifest, document, file); !added) return wrap(added.error(), file);

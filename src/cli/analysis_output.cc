@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "argo/check/lint_metric.h"
 #include "argo/effect/rollout_effect.h"
+#include "base/output.h"
 #include "base/text.h"
+#include "cli/commands.h"
 
 namespace ordeal::cli {
 namespace {
@@ -15,8 +15,8 @@ using argo::Metric;
 using argo::MetricResult;
 
 void print_line(json::Object object) {
-  fmt::print("{}\n", json::write(json::Value(std::move(object))));
-  std::fflush(stdout);
+  print_json(json::Value(std::move(object)));
+  push_output();
 }
 
 std::string schedule_of(const Metric& metric) {
@@ -69,15 +69,15 @@ std::string AnalysisOutput::hide_secrets(const std::string& text) const { return
 
 void AnalysisOutput::begin(const argo::AnalysisRun& run) const {
   for (const std::string& name : spec_.dropped)
-    fmt::print(stderr, "ordeal: warning: no template has an argument \"{}\"; it is dropped\n", name);
+    print_to_error("ordeal: warning: no template has an argument \"{}\"; it is dropped\n", name);
   if (options_.json) return;
-  fmt::print("Analysis  {} ({})\n", analysis_.name, options_.strict ? "strict" : "compat");
+  print("Analysis  {} ({})\n", analysis_.name, options_.strict ? "strict" : "compat");
   for (size_t i = 0; i < run.metrics().size(); ++i) {
     const Metric& metric = run.metrics()[i];
     std::string line = fmt::format("{}: {}, {}", metric.name, schedule_of(metric), conditions_of(metric));
-    fmt::print("Metric    {}{}\n", hide_secrets(line), run.results()[i].dry_run ? " (dry run)" : "");
+    print("Metric    {}{}\n", hide_secrets(line), run.results()[i].dry_run ? " (dry run)" : "");
   }
-  std::fflush(stdout);
+  push_output();
 }
 
 void AnalysisOutput::measured(const argo::AnalysisRun& run, size_t index, const argo::Measurement& measurement,
@@ -94,15 +94,15 @@ void AnalysisOutput::measured(const argo::AnalysisRun& run, size_t index, const 
     return print_line(std::move(object));
   }
   std::string clock = rfc3339(now).substr(11, 8);
-  fmt::print("{}  {}  {:<12}  {}{}\n", clock, metric.name, to_text(measurement.phase), measurement.value,
-             measurement.message);
-  for (const std::string& warning : measurement.warnings) fmt::print("          {}\n", hide_secrets(warning));
-  std::fflush(stdout);
+  print("{}  {}  {:<12}  {}{}\n", clock, metric.name, to_text(measurement.phase), measurement.value,
+        measurement.message);
+  for (const std::string& warning : measurement.warnings) print("          {}\n", hide_secrets(warning));
+  push_output();
 }
 
 void AnalysisOutput::warn_of_query(const argo::Metric& metric, const Error& error) const {
-  fmt::print(stderr, "ordeal: warning: Ordeal cannot read the query of {} (the Prometheus may): {}\n", metric.name,
-             hide_secrets(error.message()));
+  print_to_error("ordeal: warning: Ordeal cannot read the query of {} (the Prometheus may): {}\n", metric.name,
+                 hide_secrets(error.message()));
 }
 
 void AnalysisOutput::warn_of_unwrapping(const Metric& metric) {
@@ -111,10 +111,10 @@ void AnalysisOutput::warn_of_unwrapping(const Metric& metric) {
                  argo::index_bare_results(metric.success_condition) != metric.success_condition;
   const std::string& text = success ? metric.success_condition : metric.failure_condition;
   const char* field = success ? "successCondition" : "failureCondition";
-  fmt::print(stderr,
-             "ordeal: warning: {} \"{}\" of {} compares a vector with a number: its only element is taken here, a real "
-             "Argo makes each measurement an Error (--strict); write {}: {}\n",
-             field, hide_secrets(text), metric.name, field, hide_secrets(argo::index_bare_results(text)));
+  print_to_error(
+      "ordeal: warning: {} \"{}\" of {} compares a vector with a number: its only element is taken here, a real "
+      "Argo makes each measurement an Error (--strict); write {}: {}\n",
+      field, hide_secrets(text), metric.name, field, hide_secrets(argo::index_bare_results(text)));
 }
 
 void AnalysisOutput::end(const argo::AnalysisRun& run) const {
@@ -132,9 +132,9 @@ void AnalysisOutput::end(const argo::AnalysisRun& run) const {
                        {"notes", std::move(doubted)},
                        {"rollout", std::move(then)}});
   }
-  fmt::print("{}{}{}\n", to_text(run.phase()), message.empty() ? "" : ": ", message);
-  for (const std::string& note : notes) fmt::print("  note: {}\n", note);
-  for (const std::string& sentence : sentences) fmt::print("  {}\n", hide_secrets(sentence));
+  print("{}{}{}\n", to_text(run.phase()), message.empty() ? "" : ": ", message);
+  for (const std::string& note : notes) print("  note: {}\n", note);
+  for (const std::string& sentence : sentences) print("  {}\n", hide_secrets(sentence));
 }
 
 }  // namespace ordeal::cli

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "fault/fault.h"
@@ -15,25 +16,24 @@ std::string default_text(const ArgumentInfo& argument) {
 }
 
 void print_argument(const ArgumentInfo& argument) {
-  fmt::print("  {:<14} {} ({})\n{:17}{}\n", argument.name, argument.expected(), default_text(argument), "",
-             argument.help);
+  print("  {:<14} {} ({})\n{:17}{}\n", argument.name, argument.expected(), default_text(argument), "", argument.help);
   if (argument.kind == ArgumentKind::kDuration)
-    fmt::print("{:17}a bare number counts {}\n", "", format_duration(argument.unit));
-  if (!argument.gremlin.empty()) fmt::print("{:17}Gremlin: {}\n", "", argument.gremlin);
+    print("{:17}a bare number counts {}\n", "", format_duration(argument.unit));
+  if (!argument.gremlin.empty()) print("{:17}Gremlin: {}\n", "", argument.gremlin);
 }
 
 void print_full(const AttackInfo& info) {
-  fmt::print("{}: {}\n\nArguments\n", info.type, info.summary);
+  print("{}: {}\n\nArguments\n", info.type, info.summary);
   for (const ArgumentInfo& argument : info.arguments) print_argument(argument);
-  fmt::print("  {:<14} a duration above 0 and at most 24h (default 60s)\n{:17}How long the attack is in force\n",
-             "length", "");
-  fmt::print("\nUndo      {}\nProof     {}\n", to_text(info.step), info.proof);
-  for (const std::string& mechanism : info.mechanisms) fmt::print("Mechanism {}\n", mechanism);
-  for (const std::string& capability : info.capabilities) fmt::print("Needs     {}\n", capability);
-  for (const std::string& limit : info.limits) fmt::print("Limit     {}\n", limit);
-  fmt::print("Frozen    while somebody holds Ordeal's own cgroup frozen: {}\n", info.when_frozen);
-  fmt::print("\nExample, a whole experiment (`ordeal plan FILE` shows what it would do)\n");
-  for (std::string_view line : split_words(info.example, "\n")) fmt::print("  {}\n", line);
+  print("  {:<14} a duration above 0 and at most 24h (default 60s)\n{:17}How long the attack is in force\n", "length",
+        "");
+  print("\nUndo      {}\nProof     {}\n", to_text(info.step), info.proof);
+  for (const std::string& mechanism : info.mechanisms) print("Mechanism {}\n", mechanism);
+  for (const std::string& capability : info.capabilities) print("Needs     {}\n", capability);
+  for (const std::string& limit : info.limits) print("Limit     {}\n", limit);
+  print("Frozen    while somebody holds Ordeal's own cgroup frozen: {}\n", info.when_frozen);
+  print("\nExample, a whole experiment (`ordeal plan FILE` shows what it would do)\n");
+  for (std::string_view line : split_words(info.example, "\n")) print("  {}\n", line);
 }
 
 json::Array texts(const std::vector<std::string>& list) {
@@ -83,13 +83,13 @@ ExitCode attacks_command(const std::string& type, bool json) {
   if (!type.empty()) {
     auto fault = fault::find_fault(type);
     if (!fault) return print_error(fault.error());
-    if (json) fmt::print("{}\n", json::write(to_json((*fault)->info())));
+    if (json) print_json(to_json((*fault)->info()));
     if (!json) print_full((*fault)->info());
     return ExitCode::kHeld;
   }
   for (const fault::Fault* fault : fault::all_faults()) {
-    if (json) fmt::print("{}\n", json::write(to_json(fault->info())));
-    if (!json) fmt::print("{:<16} {} [{}]\n", fault->info().type, fault->info().summary, to_text(fault->info().step));
+    if (json) print_json(to_json(fault->info()));
+    if (!json) print("{:<16} {} [{}]\n", fault->info().type, fault->info().summary, to_text(fault->info().step));
   }
   return ExitCode::kHeld;
 }

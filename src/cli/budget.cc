@@ -6,6 +6,7 @@
 
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/asking.h"
 #include "cli/commands.h"
@@ -22,7 +23,7 @@ class Asker {
  public:
   static Result<Asker> create(const std::string& url) { return Asker(TRY(net::HttpClient::create()), url); }
 
-  // The one number of an answer; nullopt where there is no data.
+  // The one number of an answer; nullopt where there is no data, or NaN.
   Result<std::optional<double>> number(const std::string& query) {
     watch::PrometheusSource source(client_, url_, std::nullopt);
     std::optional<Result<watch::QueryAnswer>> answer;
@@ -47,7 +48,7 @@ Result<std::vector<slo::Burn>> ask_burns(Asker& asker, const slo::Slo& slo, cons
     if (objective.slice && window < *objective.slice) continue;
     slo::BudgetQueries queries = slo::queries_of(slo, objective, window);
     auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
-    if (total && *total > 0) burns.push_back({window, bad.value_or(0) / *total / (1 - objective.target)});
+    if (bad && total && *total > 0) burns.push_back({window, *bad / *total / (1 - objective.target)});
   }
   return burns;
 }
@@ -55,7 +56,7 @@ Result<std::vector<slo::Burn>> ask_burns(Asker& asker, const slo::Slo& slo, cons
 Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
   slo::Span span = slo::span_of(slo.window, wall_now());
   slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
-  double bad = TRY(asker.number(queries.bad)).value_or(0), total = TRY(asker.number(queries.total)).value_or(0);
+  auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
   ObjectiveState state;
   state.name = slo::full_name(slo, objective);
   auto budget = slo::make_budget(objective, span, bad, total);
@@ -92,16 +93,16 @@ std::vector<std::pair<const slo::Slo*, const slo::Objective*>> objectives_of(con
 }
 
 void print_state(const ObjectiveState& state) {
-  fmt::print("{}\n  {}\n", state.name, in_words(state));
+  print("{}\n  {}\n", state.name, in_words(state));
   for (const slo::Burn& burn : state.burns) {
     auto left = slo::time_to_exhaustion(state.budget, burn.rate);
-    fmt::print("  burn rate {:>8.2f} over the last {:<4}{}\n", burn.rate, format_duration(burn.window),
-               left ? ", gone in " + format_duration(std::chrono::floor<std::chrono::minutes>(*left)) : "");
+    print("  burn rate {:>8.2f} over the last {:<4}{}\n", burn.rate, format_duration(burn.window),
+          left ? ", gone in " + format_duration(std::chrono::floor<std::chrono::minutes>(*left)) : "");
   }
 }
 
 ExitCode print_one(const ObjectiveState& state, bool json) {
-  if (json) fmt::print("{}\n", json::write(to_json(state)));
+  if (json) print_json(to_json(state));
   if (!json) print_state(state);
   return state.budget.remaining() <= 0 ? ExitCode::kDeviated : ExitCode::kHeld;
 }
@@ -132,8 +133,8 @@ Result<ExitCode> show_budgets(const std::string& file, const std::string& promet
 }  // namespace
 
 Result<std::vector<slo::Slo>> read_openslo(const std::string& file) {
-  auto text = read_file(file);
-  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+  auto text = read_input(file);
+  if (!text) return tl::unexpected(text.error());
   auto documents = json::parse_documents(*text);
   if (!documents) return wrap(documents.error(), file);
   auto slos = slo::decode_openslo(*documents);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/options.h"
+#include "json/value.h"
 #include "model/exit_code.h"
 
 namespace ordeal::cli {
@@ -33,6 +34,8 @@ ExitCode report_command(const std::string& state_dir, const std::string& run, co
                         const std::string& output);
 ExitCode attacks_command(const std::string& type, bool json);
 
+// One line. Secrets in it are hidden.
+void print_json(const json::Value& value);
 // Prints "ordeal: message" and the hint, once, and returns the error's exit code.
 ExitCode print_error(const Error& error);
 // The same where a run that is not there is a wrong argument, and no verdict.

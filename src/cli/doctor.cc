@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/machine.h"
@@ -81,7 +82,7 @@ Finding reaper(const Machine& machine, const guard::Paths&) {
 }
 
 Finding priority(const Machine& machine, const guard::Paths&) {
-  constexpr std::array kTexts{"normal only: a hung guard is found in 2 s instead of 500 ms", "nice -20", "SCHED_FIFO"};
+  constexpr std::array kTexts{"normal only: what a hung guard holds ends within 2.5 s instead of 1 s", "nice -20", "SCHED_FIFO"};
   bool raised = machine.priority != Priority::kNone;
   return {"priority", kTexts[static_cast<size_t>(machine.priority)], raised ? "" : "give Ordeal CAP_SYS_NICE"};
 }
@@ -216,18 +217,17 @@ Diagnosis diagnose(const guard::Paths& paths) {
 }
 
 void print_advice(const std::string& advice) {
-  if (!advice.empty()) fmt::print("{:16}-> {}\n", "", advice);
+  if (!advice.empty()) print("{:16}-> {}\n", "", advice);
 }
 
 void print_text(const Diagnosis& diagnosis) {
   for (const Finding& finding : diagnosis.findings) {
-    fmt::print("{:<16}{}\n", finding.topic, finding.text);
+    print("{:<16}{}\n", finding.topic, finding.text);
     print_advice(finding.advice);
   }
-  fmt::print("\nAttacks\n");
+  print("\nAttacks\n");
   for (const auto& [type, use] : diagnosis.attacks) {
-    fmt::print("{:<16}{} {}{}\n", type, use.usable ? "yes " : "NO  ", use.how,
-               use.limits.empty() ? "" : "; " + use.limits);
+    print("{:<16}{} {}{}\n", type, use.usable ? "yes " : "NO  ", use.how, use.limits.empty() ? "" : "; " + use.limits);
     print_advice(use.advice);
   }
 }
@@ -254,7 +254,7 @@ ExitCode doctor_command(const std::string& state_dir, bool json) {
   if (!paths) return print_error(paths.error());
   Diagnosis diagnosis = diagnose(*paths);
   if (json) {
-    fmt::print("{}\n", json::write(to_json(diagnosis)));
+    print_json(to_json(diagnosis));
   } else {
     print_text(diagnosis);
   }

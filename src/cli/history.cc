@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <cstdio>
-
-#include "base/file.h"
+#include "base/output.h"
+#include "base/output_file.h"
 #include "cli/commands.h"
 #include "cli/write_report.h"
 #include "guard/paths.h"
 #include "json/value.h"
+#include "model/run_id.h"
 #include "store/store.h"
 
 namespace ordeal::cli {
@@ -31,16 +31,17 @@ json::Value row_json(const store::RunRow& row) {
 }
 
 Result<> write_out(const std::string& text, const std::string& output) {
-  if (!output.empty()) return write_atomically(output, text);
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (!output.empty() && output != "-") return write_output(output, text);
+  put_document(text);
   return {};
 }
 
 Result<> make_report(const std::string& state_dir, const std::string& run, const std::string& format,
                      const std::string& output) {
+  std::string selector = TRY(parse_run_selector(run));
   guard::Paths paths = TRY(guard::Paths::find(state_dir));
   store::Store store = TRY(store::Store::open_to_read(paths.record()));
-  store::RecordedRun recorded = TRY(store.load(run));
+  store::RecordedRun recorded = TRY(store.load(selector));
   return write_out(TRY(render_report(recorded.events, format)), output);
 }
 
@@ -51,12 +52,12 @@ ExitCode list_command(const std::string& state_dir, size_t limit, bool json) {
   if (!rows) return print_error(rows.error());
   for (const store::RunRow& row : *rows) {
     if (json) {
-      fmt::print("{}\n", json::write(row_json(row)));
+      print_json(row_json(row));
     } else {
-      fmt::print("{:<26} {:<24} {:<14} {}\n", row.id, row.started, row.verdict, row.name);
+      print("{:<26} {:<24} {:<14} {}\n", row.id, row.started, row.verdict, row.name);
     }
   }
-  if (rows->empty() && !json) fmt::print("No runs yet.\n");
+  if (rows->empty() && !json) print("No runs yet.\n");
   return ExitCode::kHeld;
 }
 

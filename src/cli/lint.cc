@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
+#include "argo/objects/bundle.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/commands.h"
 
@@ -20,16 +20,16 @@ const char* severity_of(const Finding& finding) {
 
 void print_text(const Finding& finding) {
   std::string field = finding.field.empty() ? "" : finding.field + ": ";
-  fmt::print("{}:{}: {}: {}{}\n", finding.file, finding.line, severity_of(finding), field, finding.what);
-  if (!finding.argo.empty()) fmt::print("    Argo: {}\n", finding.argo);
-  if (!finding.fix.empty()) fmt::print("    fix:  {}\n", finding.fix);
+  print("{}:{}: {}: {}{}\n", finding.file, finding.line, severity_of(finding), field, finding.what);
+  if (!finding.argo.empty()) print("    Argo: {}\n", finding.argo);
+  if (!finding.fix.empty()) print("    fix:  {}\n", finding.fix);
 }
 
-void print_json(const Finding& finding) {
+void print_line(const Finding& finding) {
   json::Object object{
       {"file", finding.file}, {"line", finding.line}, {"field", finding.field}, {"severity", severity_of(finding)},
       {"what", finding.what}, {"argo", finding.argo}, {"fix", finding.fix}};
-  fmt::print("{}\n", json::write(json::Value(std::move(object))));
+  print_json(json::Value(std::move(object)));
 }
 
 // Beside the findings, where these are for a program.
@@ -38,9 +38,10 @@ void tell_ignored(const std::vector<std::string>& ignored, bool json) {
   if (ignored.empty()) return;
   bool more = ignored.size() > kMostNamed;
   std::vector<std::string> named(ignored.begin(), ignored.begin() + (more ? kMostNamed : ignored.size()));
-  fmt::print(json ? stderr : stdout, "Ignored: {}, of a kind that lint does not read: {}{}\n",
-             ignored.size() == 1 ? "1 object" : fmt::format("{} objects", ignored.size()), join(named, ", "),
-             more ? ", …" : "");
+  std::string count = ignored.size() == 1 ? "1 object" : fmt::format("{} objects", ignored.size());
+  constexpr const char* kIgnored = "Ignored: {}, of a kind that lint does not read: {}{}\n";
+  if (json) print_to_error(kIgnored, count, join(named, ", "), more ? ", …" : "");
+  if (!json) print(kIgnored, count, join(named, ", "), more ? ", …" : "");
 }
 
 }  // namespace
@@ -48,8 +49,8 @@ void tell_ignored(const std::vector<std::string>& ignored, bool json) {
 ExitCode lint_command(const std::vector<std::string>& files, bool json) {
   std::vector<argo::SourceFile> sources;
   for (const std::string& file : files) {
-    auto text = read_file(file);
-    if (!text) return print_error({Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+    auto text = read_input(file, argo::kMostBundleBytes);
+    if (!text) return print_error(text.error());
     sources.push_back({file, std::move(*text)});
   }
   size_t errors = 0;
@@ -57,9 +58,9 @@ ExitCode lint_command(const std::vector<std::string>& files, bool json) {
   std::vector<Finding> findings = argo::lint(sources, &ignored);
   for (const Finding& finding : findings) {
     errors += finding.severity == Finding::Severity::kError;
-    json ? print_json(finding) : print_text(finding);
+    json ? print_line(finding) : print_text(finding);
   }
-  if (!json && findings.empty()) fmt::print("Nothing to say.\n");
+  if (!json && findings.empty()) print("Nothing to say.\n");
   tell_ignored(ignored, json);
   return errors > 0 ? ExitCode::kBadInput : ExitCode::kHeld;
 }

@@ -96,9 +96,8 @@ std::string LiveApi::url() const {
 
 Result<std::string> read_token(const std::string& file) {
   if (file.empty()) return std::string();
-  auto text = read_file(file);
-  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
-  std::string token(trim(*text));
+  std::string text = TRY(read_input(file));
+  std::string token(trim(text));
   if (token.empty()) return fail(Errc::kInvalidInput, file + " is empty, expected a token");
   return token;
 }

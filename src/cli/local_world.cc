@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/failpoint.h"
+#include "base/text.h"
 #include "cli/signals.h"
 #include "cli/watching.h"
 #include "guard/dead_runs.h"
@@ -17,8 +18,10 @@
 namespace ordeal::cli {
 namespace {
 
-constexpr Nanos kReaperLimit = 3s;
+constexpr Nanos kReaperGrace = 400ms;  // for what a dead guard's reaper undoes
+constexpr Nanos kReaperLimit = 3s;     // the same where the standby is gone, too
 constexpr size_t kMostRemarks = 5;
+constexpr Nanos kListFor = 200ms;
 
 }  // namespace
 
@@ -35,6 +38,8 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
                                                        std::string run_id) {
   std::unique_ptr<LocalWorld> world(
       new LocalWorld(experiment, victims, std::move(guard), std::move(paths), std::move(run_id)));
+  for (const Victim& victim : victims)
+    world->incarnations_.push_back(fault::Incarnation::of(victim, experiment.attack));
   world->signals_ = TRY(take_signals());
   world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
     w->events_.push_back(engine::Seen{index, observation});
@@ -49,19 +54,22 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
 
 void LocalWorld::wait(BootTime until) {
   if (before_wait_) before_wait_();
-  pollfd fds[4] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
+  if (auto again = guard_.look_again(); again && !guard_lost_) until = std::min(until, *again);
+  pollfd fds[5] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
                    {signals_.get(), POLLIN, 0},
                    {watcher_->descriptor(), POLLIN, 0},
-                   {rollback_->descriptor(), POLLIN, 0}};
+                   {rollback_->descriptor(), POLLIN, 0},
+                   {standby_lost_ ? -1 : guard_.standby_fd(), POLLIN, 0}};
   Nanos left = events_.empty() ? std::max(Nanos(0), until - boot_now()) : Nanos(0);
   timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
-  ::ppoll(fds, 4, &limit, nullptr);
+  ::ppoll(fds, 5, &limit, nullptr);
   if (fds[2].revents != 0) watcher_->dispatch();
   if (fds[3].revents != 0) rollback_->dispatch();
 }
 
 std::vector<engine::Event> LocalWorld::collect() {
   collect_guard();
+  collect_standby();
   collect_signals();
   collect_remarks();
   std::vector<engine::Event> events(events_.begin(), events_.end());
@@ -77,9 +85,20 @@ void LocalWorld::collect_guard() {
   }
 }
 
+// Without it, nobody is there for the loss of guard and reaper together.
+void LocalWorld::collect_standby() {
+  if (standby_lost_ || guard_.standby_alive()) return;
+  standby_lost_ = true;
+  if (!guard_lost_) events_.push_back(engine::HaltAsked{"error", "the standby reaper is gone"});
+}
+
 engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
   using Kind = guard::GuardEvent::Kind;
   switch (event.kind) {
+    case Kind::kChecked:
+      return engine::Checked{event.impact};
+    case Kind::kCheckFailed:
+      return engine::CheckFailed{event.impact, event.error};
     case Kind::kApplied:
       failpoint("engine.injected");
       return engine::Applied{event.impact, event.steps, event.applied};
@@ -99,8 +118,18 @@ engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
     case Kind::kGuardGone:
       break;
   }
+  return end_run(event);
+}
+
+// The standby sees to it that nothing of the run lives or is in force any more, after whatever happened.
+engine::GuardLost LocalWorld::end_run(const guard::GuardEvent& event) {
   guard_lost_ = true;
-  return engine::GuardLost{left_behind()};
+  auto dead = guard_.end_run(event.hung ? Nanos(0) : kReaperGrace);
+  std::string how = event.hung ? "the guard hung (" + event.why + ") and was ended" : "the guard ended unexpectedly";
+  if (!dead) return {standby_lost_ || !guard_.standby_alive() ? left_behind() : dead.error().message(), how};
+  if (!dead->undone.empty())
+    how += ", its reaper did not undo, and the standby reaper did: " + join(dead->undone, "; ");
+  return {join(dead->failed, "; "), how};
 }
 
 // After the guard's death its reaper undoes what is journalled; nothing is left once its journal is gone.
@@ -140,13 +169,26 @@ void LocalWorld::collect_signals() {
     events_.push_back(engine::HaltAsked{"signal", strsignal(static_cast<int>(info.ssi_signo))});
 }
 
+void LocalWorld::look_for(const engine::LookForReturn& look) {
+  // One list for all victims that are looked for in one go.
+  if (boot_now() - listed_ > kListFor) {
+    processes_ = sys::list_processes().value_or(std::vector<sys::Process>{});
+    listed_ = boot_now();
+  }
+  auto began = incarnations_.at(look.impact).back(processes_, look.since);
+  events_.push_back(engine::Returned{look.impact, began.has_value(), began.value_or(look.since)});
+}
+
 void LocalWorld::perform(const engine::Action& action) {
   if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation, look->since);
   if (auto* act = std::get_if<engine::Act>(&action)) {
     failpoint("engine.before_action");
     rollback_->act(act->why);
   }
+  if (auto* look = std::get_if<engine::LookForReturn>(&action)) look_for(*look);
   if (guard_lost_) return;
+  if (auto* check = std::get_if<engine::Check>(&action))
+    guard_.check(check->impact, victims_.at(check->impact), experiment_.attack);
   if (auto* inject = std::get_if<engine::Inject>(&action)) {
     failpoint("engine.before_inject");
     guard_.inject(inject->impact, victims_.at(inject->impact), experiment_.attack);

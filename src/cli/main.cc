@@ -1,9 +1,11 @@
 // ordeal: the command line. This file reads it and calls one function of commands.h.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <memory>
+#include <sstream>
 
+#include "base/output.h"
+#include "base/secrets.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "json/reader.h"
@@ -25,7 +27,9 @@ void add_state_dir(CLI::App* command, std::string& state_dir) {
 }
 
 void add_experiment(CLI::App* command, RunOptions& options) {
-  command->add_option("experiment", options.experiment, "The experiment, JSON or YAML")->required()->type_name("FILE");
+  command->add_option("experiment", options.experiment, "The experiment, JSON or YAML; - is standard input")
+      ->required()
+      ->type_name("FILE");
   command->add_option("--expect", options.expect, "Expectations and sources, when the experiment has none")
       ->type_name("FILE");
   command->add_option("--arg", options.args, "An argument of the Argo file of --expect; may be repeated")
@@ -61,7 +65,8 @@ void add_run(CLI::App& app, Choice& choice) {
   CLI::App* run = app.add_subcommand("run", "Baseline, inject, watch, revert, recover, verdict");
   auto options = std::make_shared<RunOptions>();
   add_experiment(run, *options);
-  run->add_option("--report", options->reports, "Write the report there too: .html, .json, .xml (JUnit) or .md")
+  run->add_option("--report", options->reports,
+                  "Write the report there too: .html, .json, .xml (JUnit) or .md; checked before the attack")
       ->type_name("FILE");
   run->add_option("--listen", options->listen, "Answer PromQL and /metrics there while it runs, for Grafana")
       ->type_name("ADDRESS:PORT");
@@ -228,24 +233,60 @@ std::string begun(const CLI::App& app) {
 }
 
 // One precise error; CLI11's own say "a subcommand is required" of a misspelled one.
-int complain(const CLI::App& app, const std::string& first, const std::string& why) {
+ExitCode complain(const CLI::App& app, const std::string& first, const std::string& why) {
   std::vector<std::string> known = names(app);
   bool is_command = std::find(known.begin(), known.end(), first) != known.end();
   if (first.empty()) {
-    std::fputs(app.help().c_str(), stderr);
+    put_error(app.help());
   } else if (!is_command && first.front() != '-') {
     std::string near = json::nearest(first, {known.begin(), known.end()});
     std::string advice = near.empty() ? "known are " + join(known, ", ") : "did you mean \"" + near + "\"?";
-    std::fprintf(stderr, "ordeal: there is no command \"%s\"; %s\n", first.c_str(), advice.c_str());
+    print_to_error("ordeal: there is no command \"{}\"; {}\n", first, advice);
   } else {
-    std::fprintf(stderr, "ordeal: %s\n  see `%s --help`\n", why.c_str(), begun(app).c_str());
+    print_to_error("ordeal: {}\n  see `{} --help`\n", why, begun(app));
   }
-  return static_cast<int>(ExitCode::kBadInput);
+  return ExitCode::kBadInput;
+}
+
+// --help and --version, which CLI11 throws.
+ExitCode show_help(const CLI::App& app, const CLI::ParseError& asked) {
+  std::ostringstream text;
+  app.exit(asked, text, text);
+  put_document(text.str());
+  return ExitCode::kHeld;
+}
+
+// Everybody may read the command line of a process. CLI11 wants the last one first.
+std::vector<std::string> take_arguments(int argc, char** argv) {
+  std::vector<std::string> taken;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string& text = taken.emplace_back(argv[i]);
+    std::string shown = hide_secrets(text);
+    if (shown == text) continue;
+    shown.resize(text.size(), '*');
+    std::copy(shown.begin(), shown.end(), argv[i]);
+  }
+  return taken;
+}
+
+ExitCode parse_and_run(CLI::App& app, std::vector<std::string> arguments, const Choice& choice) {
+  std::string first = arguments.empty() ? "" : arguments.back();
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return show_help(app, error);
+    return complain(app, first, error.what());
+  } catch (const std::exception& error) {
+    print_to_error("ordeal: internal error: {}\n", error.what());
+    return ExitCode::kInternal;
+  }
+  return choice.code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  guard_output();
   CLI::App app("Ordeal proves that a system survives: it injects a fault, watches, reverts, and says what was learned.",
                "ordeal");
   app.set_version_flag("--version", "ordeal " ORDEAL_VERSION);
@@ -254,14 +295,7 @@ int main(int argc, char** argv) {
   Choice choice;
   for (auto add : {add_run, add_safety, add_looking, add_scrape, add_budget, add_observability, add_argo})
     add(app, choice);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    return complain(app, argc > 1 ? argv[1] : "", error.what());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "ordeal: internal error: %s\n", error.what());
-    return static_cast<int>(ExitCode::kInternal);
-  }
-  return static_cast<int>(choice.code);
+  ExitCode code = parse_and_run(app, take_arguments(argc, argv), choice);
+  if (!finish_output()) code = stronger(code, ExitCode::kInternal);  // what nobody could read was not said
+  return static_cast<int>(code);
 }

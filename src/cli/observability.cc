@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <boost/crc.hpp>
 
-#include "base/file.h"
+#include "base/output.h"
+#include "base/output_file.h"
+#include "base/printable.h"
 #include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/prepare.h"
@@ -53,8 +55,8 @@ std::string uid_of(const std::string& title) {
 }
 
 Result<> put(const std::string& text, const std::string& file) {
-  if (!file.empty()) return write_atomically(file, text);
-  fmt::print("{}", text);
+  if (!file.empty() && file != "-") return write_output(file, text);
+  put_document(text);
   return {};
 }
 
@@ -62,14 +64,17 @@ Result<> make_dashboard(const ObservabilityOptions& options) {
   Subject subject = TRY(read_subject(options));
   std::string title = subject.experiment ? subject.experiment->name : "Chaos Engineering Dashboard";
   auto panels = dashboard::panels_for(subject.experiment, subject.slos);
-  return put(json::write_pretty(dashboard::grafana_dashboard(title, uid_of(title), panels)) + "\n", options.output);
+  return put(printable_json(json::write_pretty(dashboard::grafana_dashboard(title, uid_of(title), panels))) + "\n",
+             options.output);
 }
 
 Result<> make_rules(const ObservabilityOptions& options) {
   Subject subject = TRY(read_subject(options));
   for (const std::string& sentence : dashboard::left_out(subject.experiment, subject.slos))
-    fmt::print(stderr, "ordeal: {}\n", sentence);
-  return put(dashboard::write_rules(dashboard::rules_for(subject.experiment, subject.slos)), options.output);
+    print_to_error("ordeal: {}\n", sentence);
+  // Text of others stands in double quotes there, where YAML reads \x1b as we write it.
+  return put(printable_lines(dashboard::write_rules(dashboard::rules_for(subject.experiment, subject.slos))),
+             options.output);
 }
 
 }  // namespace

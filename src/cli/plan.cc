@@ -3,6 +3,7 @@
 
 #include "analysis/trigger_design.h"
 #include "base/duration.h"
+#include "base/output.h"
 #include "cli/commands.h"
 #include "cli/evidence_plan.h"
 #include "cli/prepare.h"
@@ -14,88 +15,85 @@ namespace {
 
 void print_attack(const Prepared& prepared) {
   const Attack& attack = prepared.experiment.attack;
-  fmt::print("Attack      {} for {}\n", attack.type, format_duration(attack.length));
+  print("Attack      {} for {}\n", attack.type, format_duration(attack.length));
   for (const ArgumentInfo& info : prepared.fault->info().arguments) {
     const json::Value* value = attack.args.if_contains(info.name);
     if (!value) continue;
-    fmt::print("            {} = {}{}\n", info.name, json::write(*value),
-               info.gremlin.empty() ? "" : "   (" + info.gremlin + ")");
+    print("            {} = {}{}\n", info.name, json::write(*value),
+          info.gremlin.empty() ? "" : "   (" + info.gremlin + ")");
   }
 }
 
 void print_steps(const Victim& victim, const VictimPlan& plan) {
-  fmt::print("  {} ({}{})\n", victim.name, to_text(victim.kind),
-             victim.processes.empty() ? "" : fmt::format(", {} processes", victim.processes.size()));
-  if (plan.refusal) fmt::print("    refused: {}\n", plan.refusal->message());
+  print("  {} ({}{})\n", victim.name, to_text(victim.kind),
+        victim.processes.empty() ? "" : fmt::format(", {} processes", victim.processes.size()));
+  if (plan.refusal) print("    refused: {}\n", plan.refusal->message());
   for (const Step& step : plan.steps) {
-    fmt::print("    do    [{}] {}\n    undo  {}\n    proof {}\n", to_text(step.kind), step.action, step.undo,
-               step.proof);
-    for (const std::string& note : step.notes) fmt::print("    note  {}\n", note);
+    print("    do    [{}] {}\n    undo  {}\n    proof {}\n", to_text(step.kind), step.action, step.undo, step.proof);
+    for (const std::string& note : step.notes) print("    note  {}\n", note);
   }
 }
 
 // What will prove that it held, or why nothing can.
 void print_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
   EvidencePlan evidence = plan_evidence(experiment, expectation, sample_every);
-  if (expectation.when.count(When::kDuring)) fmt::print("  evidence is {}\n", evidence.text);
+  if (expectation.when.count(When::kDuring)) print("  evidence is {}\n", evidence.text);
   if (expectation.when == std::set{When::kAfter})
-    fmt::print("  evidence is a reading of data from after the attack alone\n");
+    print("  evidence is a reading of data from after the attack alone\n");
 }
 
 void print_expectation(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
-  fmt::print("Expect      {}: {}{}\n", expectation.name, expectation.condition,
-             expectation.halt ? ", a breach halts" : "");
+  print("Expect      {}: {}{}\n", expectation.name, expectation.condition, expectation.halt ? ", a breach halts" : "");
   analysis::TriggerDesign design = analysis::design_trigger(expectation);
   using Kind = analysis::TriggerDesign::Kind;
-  if (design.kind == Kind::kExpression) fmt::print("  judged by the query as written ({})\n", design.text);
-  if (design.kind == Kind::kGauge) fmt::print("  judged by the query as written: {}\n", design.text);
+  if (design.kind == Kind::kExpression) print("  judged by the query as written ({})\n", design.text);
+  if (design.kind == Kind::kGauge) print("  judged by the query as written: {}\n", design.text);
   print_evidence(experiment, expectation, sample_every);
   std::string from = watch::counted_from(expectation, experiment.sources);
   if (design.kind == Kind::kCounts && from.empty())
-    fmt::print("  judged by the query as written (a counter without a name cannot be asked for)\n");
+    print("  judged by the query as written (a counter without a name cannot be asked for)\n");
   if (!from.empty())
-    fmt::print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n",
-               design.text, from);
+    print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n", design.text,
+          from);
 }
 
 void print_rollback(const std::vector<RollbackAction>& actions) {
   for (const RollbackAction& action : actions) {
-    fmt::print("Rollback    {}, at most {}\n", to_text(action), format_duration(action.timeout));
+    print("Rollback    {}, at most {}\n", to_text(action), format_duration(action.timeout));
     json::Object data = rollback::describe(action);
     const json::Value* calls = data.if_contains("calls");
     if (!calls) continue;
     for (const json::Value& call : calls->as_array())
-      fmt::print("    call  {} {}\n          {}\n", std::string_view(call.at("method").as_string()),
-                 std::string_view(call.at("path").as_string()), json::write(call.at("body")));
+      print("    call  {} {}\n          {}\n", std::string_view(call.at("method").as_string()),
+            std::string_view(call.at("path").as_string()), json::write(call.at("body")));
   }
 }
 
 void print_text(const Prepared& prepared) {
   const Experiment& experiment = prepared.experiment;
-  fmt::print("Experiment  {}\n", experiment.name);
-  if (!experiment.hypothesis.empty()) fmt::print("Hypothesis  {}\n", experiment.hypothesis);
+  print("Experiment  {}\n", experiment.name);
+  if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
   print_attack(prepared);
-  fmt::print("If frozen   {} (should somebody freeze Ordeal's own cgroup meanwhile)\n",
-             prepared.fault->info().when_frozen);
-  fmt::print("Seed        {}\n", *experiment.seed);
+  print("If frozen   {} (should somebody freeze Ordeal's own cgroup meanwhile)\n", prepared.fault->info().when_frozen);
+  print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = prepared.selection;
-  fmt::print("Victims     {} of {} candidates\n", selection.chosen.size(), selection.candidates);
+  print("Victims     {} of {} candidates\n", selection.chosen.size(), selection.candidates);
   for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
-  for (const Refusal& refusal : selection.refused) fmt::print("  not {}: {}\n", refusal.victim, refusal.rule);
-  if (prepared.broken_cap) fmt::print("Refused     {}\n", *prepared.broken_cap);
-  if (prepared.source_refusal) fmt::print("Refused     {}\n", prepared.source_refusal->message());
-  if (prepared.evidence_refusal) fmt::print("Refused     {}\n", prepared.evidence_refusal->message());
-  for (const BudgetCheck& check : prepared.budgets) fmt::print("Budget      {}\n", in_words(check));
-  if (prepared.budget_refusal) fmt::print("Refused     {}\n", prepared.budget_refusal->message());
+  for (const Refusal& refusal : selection.refused) print("  not {}: {}\n", refusal.victim, refusal.rule);
+  if (prepared.broken_cap) print("Refused     {}\n", *prepared.broken_cap);
+  if (prepared.source_refusal) print("Refused     {}\n", prepared.source_refusal->message());
+  if (prepared.evidence_refusal) print("Refused     {}\n", prepared.evidence_refusal->message());
+  for (const BudgetCheck& check : prepared.budgets) print("Budget      {}\n", in_words(check));
+  if (prepared.budget_refusal) print("Refused     {}\n", prepared.budget_refusal->message());
   for (const packets::Exemption& e : prepared.exemptions)
-    fmt::print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port,
-               e.remote, e.remote_port);
+    print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port, e.remote,
+          e.remote_port);
   for (const Expectation& e : experiment.expect) print_expectation(experiment, e, prepared.sample_every);
   if (experiment.rollback) print_rollback(*experiment.rollback);
-  if (prepared.rollback_refusal) fmt::print("Refused     {}\n", prepared.rollback_refusal->message());
-  for (const std::string& note : prepared.notes) fmt::print("Note        {}\n", note);
-  for (const std::string& warning : prepared.warnings) fmt::print("Warning     {}\n", warning);
-  fmt::print("Nothing was touched.\n");
+  if (prepared.rollback_refusal) print("Refused     {}\n", prepared.rollback_refusal->message());
+  for (const std::string& note : prepared.notes) print("Note        {}\n", note);
+  for (const std::string& warning : prepared.warnings) print("Warning     {}\n", warning);
+  print("Nothing was touched.\n");
 }
 
 json::Array victims_json(const Prepared& prepared) {
@@ -167,7 +165,7 @@ ExitCode plan_command(const RunOptions& options) {
   auto prepared = prepare(options);
   if (!prepared) return print_error(prepared.error());
   if (options.json) {
-    fmt::print("{}\n", json::write(to_json(*prepared)));
+    print_json(to_json(*prepared));
   } else {
     print_text(*prepared);
   }

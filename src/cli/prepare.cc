@@ -6,14 +6,19 @@
 #include <filesystem>
 
 #include "analysis/judge.h"
+#include "argo/objects/bundle.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/output.h"
+#include "base/secrets.h"
 #include "cli/argo_expect.h"
 #include "cli/evidence_plan.h"
 #include "cli/exemptions.h"
 #include "cli/watching.h"
+#include "guard/newcomers.h"
 #include "guard/policy_file.h"
 #include "guard/registry.h"
+#include "model/claim.h"
 #include "model/inventory.h"
 #include "rollback/rollback.h"
 #include "slo/expectations.h"
@@ -21,21 +26,27 @@
 namespace ordeal::cli {
 namespace {
 
-Result<std::string> read_input(const std::string& file) {
-  auto text = read_file(file);
-  if (!text) return tl::unexpected(Error{Errc::kInvalidInput, text.error().message(), 0, "", nullptr});
+// What is secret in it is known from now on, also where it stands without its name.
+Result<std::string> read_secretly(const std::string& file, size_t limit = kMaxInputBytes) {
+  auto text = read_input(file, limit);
+  if (text) hide_in_output(secrets_in(*text));
   return text;
 }
 
-// `decode` on the document of a file; every error begins with the file's name.
+// `decode` on the document of a file that holds `text`; every error begins with the file's name.
 template <typename Decode>
-auto read_document(const std::string& file, Decode decode) -> decltype(decode(std::declval<json::Document&>())) {
-  std::string text = TRY(read_input(file));
+auto read_text(const std::string& file, const std::string& text, Decode decode)
+    -> decltype(decode(std::declval<json::Document&>())) {
   auto document = json::parse_document(text);
   if (!document) return wrap(document.error(), file);
   auto decoded = decode(*document);
   if (!decoded) return wrap(decoded.error(), file);
   return decoded;
+}
+
+template <typename Decode>
+auto read_document(const std::string& file, Decode decode) -> decltype(decode(std::declval<json::Document&>())) {
+  return read_text(file, TRY(read_secretly(file)), decode);
 }
 
 // A file that `from` names lies beside it.
@@ -66,8 +77,8 @@ Result<> refuse_args(const RunOptions& options) {
 }
 
 Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
-  std::string text = TRY(read_input(options.expect));
-  auto documents = json::parse_documents(text);
+  std::string text = TRY(read_secretly(options.expect, argo::kMostBundleBytes));
+  auto documents = argo::read_all(text);
   if (!documents) return wrap(documents.error(), options.expect);
   if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
   TRY_VOID(refuse_args(options));
@@ -84,11 +95,22 @@ Result<> check_expectations(const Experiment& experiment) {
   return check_queries(experiment);
 }
 
+// The steps, when nobody is in their reach who may not be hit.
+Result<std::vector<Step>> plan_one(const Prepared& prepared, const Victim& victim) {
+  const Attack& attack = prepared.experiment.attack;
+  std::vector<Step> steps = TRY(prepared.fault->plan(victim, attack, prepared.protection));
+  fault::Reach reach = TRY(prepared.fault->reach(victim, attack));
+  TRY_VOID(fault::refuse_protected_in(reach, prepared.protection));
+  if (std::string watch = guard::in_words(reach, prepared.protection); !watch.empty() && !steps.empty())
+    steps.front().notes.push_back(std::move(watch));
+  return steps;
+}
+
 std::vector<VictimPlan> plan_each(const Prepared& prepared) {
   std::vector<VictimPlan> plans;
   for (const Victim& victim : prepared.selection.chosen) {
     VictimPlan plan;
-    auto steps = prepared.fault->plan(victim, prepared.experiment.attack);
+    auto steps = plan_one(prepared, victim);
     if (steps) {
       plan.steps = std::move(*steps);
     } else {
@@ -99,11 +121,36 @@ std::vector<VictimPlan> plan_each(const Prepared& prepared) {
   return plans;
 }
 
+std::vector<std::string> claims_of(const VictimPlan& plan) {
+  std::vector<std::string> claims;
+  for (const Step& step : plan.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
+  return claims;
+}
+
+std::optional<Error> overlap(const std::vector<std::string>& held, const std::vector<std::string>& wanted,
+                             const std::string& other) {
+  auto meeting = first_meeting(held, wanted, Between::kImpactsOfOneRun);
+  if (!meeting) return std::nullopt;
+  return Error{Errc::kRefused, fmt::format("{}, another victim, already holds {}", other, describe_meeting(*meeting)),
+               0, "two victims are hit in the same place: choose one of them", nullptr};
+}
+
+// Two victims of this run, or one and what another run hits, must not be the same thing, nor one a part of the other.
+void refuse_conflicts(Prepared& prepared, const std::vector<guard::ActiveRun>& active) {
+  std::vector<std::vector<std::string>> claims;
+  for (VictimPlan& plan : prepared.plans) {
+    claims.push_back(claims_of(plan));
+    if (auto free = guard::check_conflicts(active, claims.back()); !free && !plan.refusal) plan.refusal = free.error();
+    for (size_t k = 0; k + 1 < claims.size() && !plan.refusal; ++k)
+      plan.refusal = overlap(claims[k], claims.back(), prepared.selection.chosen[k].name);
+  }
+}
+
 // The guard checks again at each impact; here a run is refused before it hits anybody.
-Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared, const std::string& state_dir) {
+Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared,
+                                                   const std::vector<guard::ActiveRun>& active) {
   ActiveLoad load;
-  for (const guard::ActiveRun& run : TRY(guard::active_runs(TRY(guard::Paths::find(state_dir)))))
-    load.runs += run.targets > 0, load.targets += run.targets;
+  for (const guard::ActiveRun& run : active) load.runs += run.targets > 0, load.targets += run.targets;
   const target::Selection& selection = prepared.selection;
   for (const Policy& policy : prepared.policies)
     if (auto rule = cap_broken(policy, load, static_cast<int64_t>(selection.chosen.size()), selection.candidates))
@@ -171,6 +218,7 @@ void check_watching(Prepared& prepared) {
 }  // namespace
 
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
+  hide_in_output(secrets_in(options.prometheus));
   if (!options.prometheus.empty() && !is_http_url(options.prometheus))
     return fail(Errc::kInvalidInput,
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
@@ -192,12 +240,19 @@ Result<Prepared> prepare(const RunOptions& options) {
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   prepared.policies = TRY(guard::read_policies(options.policies));
   target::Inventory inventory;
-  if (!options.inventory.empty()) inventory = TRY(read_document(options.inventory, decode_inventory));
+  if (!options.inventory.empty()) {
+    prepared.inventory = TRY(read_secretly(options.inventory));
+    inventory = TRY(read_text(options.inventory, prepared.inventory, decode_inventory));
+  }
+  prepared.protection =
+      TRY(fault::Protection::create(prepared.policies, inventory.value_or(std::vector<InventoryEntry>{})));
   prepared.selection =
       TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
   if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
-  prepared.broken_cap = TRY(find_broken_cap(prepared, options.state_dir));
+  auto active = TRY(guard::active_runs(TRY(guard::Paths::find(options.state_dir))));
+  refuse_conflicts(prepared, active);
+  prepared.broken_cap = TRY(find_broken_cap(prepared, active));
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
   check_rollback(prepared);
   check_watching(prepared);

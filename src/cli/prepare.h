@@ -25,6 +25,8 @@ struct Prepared {
   Experiment experiment;  // arguments complete, seed set
   const fault::Fault* fault = nullptr;
   std::vector<Policy> policies;
+  std::string inventory;  // the text of the file; "" for none
+  fault::Protection protection;
   target::Selection selection;
   std::vector<VictimPlan> plans;  // one per chosen victim
   std::vector<packets::Exemption> exemptions;

@@ -1,12 +1,16 @@
-#include <fmt/format.h>
-
+#include "base/output.h"
 #include "cli/commands.h"
+#include "json/hide.h"
 
 namespace ordeal::cli {
 
+void print_json(const json::Value& value) {
+  put_json(json::write(json::without_secrets(value, hidden_in_output())) + "\n");
+}
+
 ExitCode print_error(const Error& error) {
-  fmt::print(stderr, "ordeal: {}\n", error.message());
-  if (std::string advice = error.advice(); !advice.empty()) fmt::print(stderr, "  {}\n", advice);
+  print_to_error("ordeal: {}\n", error.message());
+  if (std::string advice = error.advice(); !advice.empty()) print_to_error("  {}\n", advice);
   return exit_code_of(error);
 }
 

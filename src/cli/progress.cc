@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "base/output.h"
+#include "cli/commands.h"
 
 namespace ordeal::cli {
 namespace {
@@ -19,8 +20,8 @@ Progress::Progress(const RunOptions& options, const std::vector<std::string>& wa
 
 void Progress::show(const RunEvent& event) {
   if (options_.json) {
-    fmt::print("{}\n", json::write(to_json(event)));
-    std::fflush(stdout);
+    print_json(to_json(event));
+    push_output();
   }
   if (!terminal_) return;
   terminal_->apply(event);
@@ -30,11 +31,11 @@ void Progress::show(const RunEvent& event) {
 }
 
 void Progress::warn(const std::string& text) {
-  if (!options_.quiet) fmt::print(stderr, "ordeal: warning: {}\n", text);
+  if (!options_.quiet) print_to_error("ordeal: warning: {}\n", text);
 }
 
 void Progress::tell(const std::string& text) {
-  if (!options_.quiet) fmt::print(stderr, "ordeal: {}\n", text);
+  if (!options_.quiet) print_to_error("ordeal: {}\n", text);
 }
 
 void Progress::finish(const std::string& run_id) {

@@ -2,10 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
-
 #include "base/failpoint.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "cli/commands.h"
 #include "cli/fingerprint.h"
 #include "cli/live_api.h"
@@ -16,6 +15,8 @@
 #include "cli/run_events.h"
 #include "cli/write_report.h"
 #include "guard/latch.h"
+#include "json/hide.h"
+#include "model/run_id.h"
 #include "report/run_metrics.h"
 #include "rollback/rollback.h"
 #include "store/store.h"
@@ -48,6 +49,7 @@ Result<> check_plans(const Prepared& prepared) {
 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
+  setup.one_way = prepared.fault->info().step == StepKind::kOneWay;
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(analysis::Judge::create(expectation)));
     bool counted = !watch::counted_from(expectation, prepared.experiment.sources).empty();
@@ -57,7 +59,7 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
 }
 
 Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOptions& options, const std::string& run_id) {
-  guard::GuardStart start{run_id, options.state_dir, options.policies};
+  guard::GuardStart start{run_id, options.state_dir, options.policies, prepared.inventory};
   failpoint("engine.before_guard");
   guard::GuardClient guard = TRY(guard::GuardClient::start(start));
   failpoint("engine.guard_started");
@@ -86,6 +88,9 @@ void feed(LiveApi& live, const metrics::Registry& registry, LocalWorld& world, R
   live.start();
 }
 
+// What is recorded, reported and shown holds none.
+json::Value without_secrets(const json::Value& value) { return json::without_secrets(value, hidden_in_output()); }
+
 json::Value plan_record(const Prepared& prepared) {
   json::Array victims;
   for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
@@ -104,7 +109,15 @@ Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
   if (code && *code == 0) return verdict;
   if (verdict.outcome == Outcome::kRevertFailed) return verdict;
   std::string why = code ? fmt::format("the guard ended with {}", *code) : code.error().message();
+  if (!code && code.error().code != Errc::kRevertFailed) return {Outcome::kError, why, ""};
   return {Outcome::kRevertFailed, why, "run `ordeal revert`, then `ordeal verify-clean`"};
+}
+
+// A failed revert stops everything until a person has looked. Guard, reaper and standby engage the latch for theirs.
+void latch_failed_revert(const Verdict& verdict, const guard::Paths& paths, const std::string& run_id) {
+  if (verdict.outcome != Outcome::kRevertFailed || guard::latch_engaged(paths)) return;
+  auto engaged = guard::engage_latch(paths, "a revert failed in " + run_id + ": " + verdict.reason, run_id, wall_now());
+  if (!engaged) (void)print_error(engaged.error());
 }
 
 // What a run needs from its first line to its last.
@@ -135,12 +148,13 @@ Result<Verdict> run_recorded(const Hosted& run) {
   auto sink = [&](const RunEvent& event) { run.events.take(event); };
   Verdict verdict = engine::run(machine, *world, run.run_id, run.offset, experiment.sources.interval, sink);
   verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
+  latch_failed_revert(verdict, run.paths, run.run_id);
   failpoint("engine.guard_ended");
   return verdict;
 }
 
 Result<Verdict> run_experiment(const RunOptions& options) {
-  for (const std::string& file : options.reports) TRY_VOID(format_of(file));
+  std::vector<ReportFile> reports = TRY(prepare_reports(options.reports));  // they can be written
   WallOffset offset = WallOffset::measure();
   metrics::Registry registry;
   std::unique_ptr<LiveApi> live = TRY(make_live_api(options, registry, offset));
@@ -150,17 +164,19 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   Prepared prepared = TRY(prepare(options));      // the files are good; victims and steps are known
   TRY_VOID(check_plans(prepared));  // each victim may be hit, by a mechanism of this machine; the source answers
   TRY_VOID(paths.make());
+  TRY_VOID(paths.check_private());
   std::string run_id = make_run_id(wall_now(), Random::fresh_seed());
   store::Store store = TRY(store::Store::open(paths.record()));
-  TRY_VOID(store.begin_run(
-      {run_id, prepared.experiment.name, wall_now(), to_json(prepared.experiment), plan_record(prepared)}));
+  json::Value experiment = without_secrets(to_json(prepared.experiment));
+  std::string name(experiment.at("name").as_string());
+  TRY_VOID(store.begin_run({run_id, name, wall_now(), experiment, without_secrets(plan_record(prepared))}));
   failpoint("engine.recorded");
   Progress progress(options, prepared.warnings);
   report::RunMetrics metrics(registry);
   RunEvents events(store, progress, metrics, run_id, offset);
   auto ended = run_recorded({options, prepared, paths, run_id, offset, registry, live.get(), progress, events});
   // Recorded, reported, and said: what the last event says is what the process ends with.
-  Verdict verdict = events.close(ended ? *ended : verdict_of(ended.error()), options.reports);
+  Verdict verdict = events.close(ended ? *ended : verdict_of(ended.error()), reports);
   if (!ended) print_error(ended.error());
   progress.finish(run_id);
   return verdict;
@@ -171,7 +187,7 @@ Result<Verdict> run_experiment(const RunOptions& options) {
 ExitCode run_command(const RunOptions& options) {
   auto verdict = run_experiment(options);
   if (!verdict) return print_error(verdict.error());
-  if (options.quiet) fmt::print("{}: {}\n", to_text(verdict->outcome), verdict->reason);
+  if (options.quiet) print("{}: {}\n", to_text(verdict->outcome), verdict->reason);
   return exit_code_of(verdict->outcome);
 }
 

@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include "base/failpoint.h"
-#include "base/file.h"
-#include "cli/write_report.h"
+#include "base/output.h"
+#include "cli/commands.h"
+#include "json/hide.h"
 
 namespace ordeal::cli {
 namespace {
 
-Result<> write_report(const std::vector<RunEvent>& events, const std::string& file) {
-  return write_atomically(file, TRY(render_report(events, TRY(format_of(file)))));
+Result<> write_report(const std::vector<RunEvent>& events, ReportFile& report) {
+  return report.file.write(TRY(render_report(events, report.format)));
 }
 
 }  // namespace
@@ -29,12 +30,15 @@ void RunEvents::take(const RunEvent& event) {
   publish(event);
 }
 
-void RunEvents::publish(const RunEvent& event) {
+void RunEvents::publish(const RunEvent& said) {
+  RunEvent event = said;
+  event.data = json::without_secrets(said.data, hidden_in_output()).as_object();
   events_.push_back(event);
   progress_.show(event);
   metrics_.apply(event);
   fresh_ = true;
-  if (auto stored = store_.append(event); !stored) progress_.warn(stored.error().message());
+  if (auto stored = store_.append(event); !stored && !std::exchange(unkept_, true))
+    progress_.warn(stored.error().message());
 }
 
 void RunEvents::tell(const Verdict& verdict) {
@@ -52,7 +56,7 @@ void RunEvents::tell(const Verdict& verdict) {
 Verdict RunEvents::settle(Verdict verdict, const Result<>& done) {
   if (done) return verdict;
   std::string why = done.error().message();
-  progress_.warn(why);
+  print_error(done.error());
   if (exit_code_of(verdict.outcome) == stronger(exit_code_of(verdict.outcome), ExitCode::kInternal)) return verdict;
   Verdict corrected{Outcome::kError,
                     fmt::format("{}; the run itself: {}: {}", why, to_text(verdict.outcome), verdict.reason),
@@ -61,10 +65,10 @@ Verdict RunEvents::settle(Verdict verdict, const Result<>& done) {
   return corrected;
 }
 
-Verdict RunEvents::close(Verdict verdict, const std::vector<std::string>& reports) {
+Verdict RunEvents::close(Verdict verdict, std::vector<ReportFile>& reports) {
   tell(verdict);
   verdict = settle(std::move(verdict), store_.flush());
-  for (const std::string& file : reports) verdict = settle(std::move(verdict), write_report(events_, file));
+  for (ReportFile& report : reports) verdict = settle(std::move(verdict), write_report(events_, report));
   verdict = settle(std::move(verdict), store_.finish_run(run_, verdict));
   failpoint("engine.verdict_recorded");
   return verdict;

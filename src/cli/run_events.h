@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/progress.h"
+#include "cli/write_report.h"
 #include "report/run_metrics.h"
 #include "store/store.h"
 
@@ -21,12 +22,12 @@ class RunEvents {
 
   void take(const RunEvent& event);
   // Tells, records and reports the verdict; gives the one that counts.
-  Verdict close(Verdict verdict, const std::vector<std::string>& reports);
+  Verdict close(Verdict verdict, std::vector<ReportFile>& reports);
   // Whether any came since the last call.
   bool take_fresh() { return std::exchange(fresh_, false); }
 
  private:
-  void publish(const RunEvent& event);
+  void publish(const RunEvent& said);
   void tell(const Verdict& verdict);
   Verdict settle(Verdict verdict, const Result<>& done);
 
@@ -35,7 +36,8 @@ class RunEvents {
   report::RunMetrics& metrics_;
   std::string run_;
   WallOffset offset_;
-  std::vector<RunEvent> events_;
+  std::vector<RunEvent> events_;  // without secrets
+  bool unkept_ = false;           // that the record takes none is said once
   bool fresh_ = false;
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/output.h"
 #include "cli/commands.h"
 #include "cli/live_api.h"
 #include "net/fetcher.h"
@@ -42,11 +43,11 @@ class Reporter {
       std::string line = status.up ? fmt::format("up, {} samples", status.samples) : "down: " + status.trouble;
       if (status.up && !status.trouble.empty()) line = "up; " + status.trouble;
       std::string state = status.up && status.trouble.empty() ? "up" : line;
-      if (told_[i] != state) fmt::print("{} {}\n", status.url, line);
+      if (told_[i] != state) print("{} {}\n", status.url, line);
       told_[i] = state;
     }
-    for (; lost_ < losses.size(); ++lost_) fmt::print("{}\n", losses[lost_]);
-    std::fflush(stdout);
+    for (; lost_ < losses.size(); ++lost_) print("{}\n", losses[lost_]);
+    push_output();
   }
 
  private:
@@ -95,9 +96,9 @@ Result<> scrape(const ScrapeOptions& options) {
     co_return api.answer(path, parameters, now_ms(offset));
   };
   auto server = TRY(watch::serve_api(loop, server_options, answerer));
-  fmt::print("Scraping {} target{} each {}; PromQL is answered at http://{}:{}/ (Ctrl-C ends)\n", options.urls.size(),
-             options.urls.size() == 1 ? "" : "s", options.interval, server_options.http.address, server->port());
-  std::fflush(stdout);
+  print("Scraping {} target{} each {}; PromQL is answered at http://{}:{}/ (Ctrl-C ends)\n", options.urls.size(),
+        options.urls.size() == 1 ? "" : "s", options.interval, server_options.http.address, server->port());
+  push_output();
   bool ended = false;
   loop.on_terminate([&] {
     ended = true;

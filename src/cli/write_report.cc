@@ -4,7 +4,10 @@
 
 #include <array>
 
+#include "base/output.h"
+#include "json/hide.h"
 #include "report/report.h"
+#include "sys/capability.h"
 
 namespace ordeal::cli {
 namespace {
@@ -21,7 +24,8 @@ constexpr std::array<Format, 4> kFormats{{{"html", ".html", report::html_report}
 
 }  // namespace
 
-Result<std::string> render_report(const std::vector<RunEvent>& events, const std::string& format) {
+Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format) {
+  for (RunEvent& event : events) event.data = json::without_secrets(event.data, hidden_in_output()).as_object();
   report::RunSummary summary = report::summarize(events);
   for (const Format& known : kFormats)
     if (format == known.name) return known.render(summary);
@@ -33,6 +37,18 @@ Result<std::string> format_of(const std::string& file) {
     if (file.ends_with(known.ending)) return std::string(known.name);
   return fail(Errc::kInvalidInput,
               fmt::format("--report {}: expected a name ending in .html, .json, .xml or .md", file));
+}
+
+Result<std::vector<ReportFile>> prepare_reports(const std::vector<std::string>& files) {
+  std::vector<ReportFile> reports;
+  for (const std::string& file : files) {
+    std::string format = TRY(format_of(file));
+    auto in_the_end = [&] { return std::string(OutputFile::prepare(file) ? "can be written" : ""); };
+    bool later = !TRY(sys::without_capabilities(in_the_end)).empty();
+    auto way = later ? OutputFile::Way::kReplace : OutputFile::Way::kInPlace;
+    reports.push_back({std::move(format), TRY(OutputFile::prepare(file, way))});
+  }
+  return reports;
 }
 
 }  // namespace ordeal::cli

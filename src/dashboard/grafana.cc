@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "dashboard/escape.h"
+
 namespace ordeal::dashboard {
 namespace {
 
@@ -27,7 +29,7 @@ Array targets(const Panel& panel) {
   bool instant = panel.kind == PanelKind::kStat;
   for (size_t i = 0; i < panel.queries.size(); ++i) {
     const PanelQuery& query = panel.queries[i];
-    Object target{{"refId", reference(i)}, {"datasource", source()}, {"expr", query.expr},
+    Object target{{"refId", reference(i)}, {"datasource", source()}, {"expr", in_grafana_query(query.expr)},
                   {"editorMode", "code"},  {"range", !instant},      {"instant", instant}};
     target["legendFormat"] = query.legend.empty() ? "__auto" : query.legend;
     all.push_back(std::move(target));
@@ -92,8 +94,8 @@ Object panel_json(const Panel& panel, size_t index) {
                   {"custom", custom(panel)}};
   return {{"id", place + 1},
           {"type", kTypes[static_cast<size_t>(panel.kind)]},
-          {"title", panel.title},
-          {"description", panel.description},
+          {"title", in_grafana_text(panel.title)},
+          {"description", in_grafana_text(panel.description)},
           {"gridPos", Object{{"x", place % 2 * kWidth}, {"y", place / 2 * kHeight}, {"w", kWidth}, {"h", kHeight}}},
           {"datasource", source()},
           {"interval", "1s"},

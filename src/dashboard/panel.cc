@@ -8,6 +8,7 @@
 #include "promql/syntax/parser.h"
 #include "promql/syntax/printer.h"
 #include "slo/budget.h"
+#include "slo/query.h"
 
 namespace ordeal::dashboard {
 namespace {
@@ -97,7 +98,7 @@ std::optional<Panel> panel_of(const Expectation& expectation) {
   if (design.kind == analysis::TriggerDesign::Kind::kCounts)
     panel.description += fmt::format(" Also watched: {}.", design.text);
   panel.unit = unit_of(expectation, design);
-  panel.queries = {{expectation.query, ""}};
+  panel.queries = {{slo::printed(expectation.query), ""}};
   panel.steps = steps_of(condition ? condition->threshold() : std::nullopt);
   return panel;
 }

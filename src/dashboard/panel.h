@@ -13,7 +13,7 @@
 namespace ordeal::dashboard {
 
 struct PanelQuery {
-  std::string expr;
+  std::string expr;    // printed from its tree
   std::string legend;  // "{{pod}}", or a text
 };
 

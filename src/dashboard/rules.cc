@@ -5,10 +5,11 @@
 #include <map>
 
 #include "base/duration.h"
+#include "dashboard/escape.h"
 #include "expr/condition.h"
-#include "json/value.h"
 #include "promql/syntax/parser.h"
 #include "slo/budget.h"
+#include "slo/query.h"
 
 namespace ordeal::dashboard {
 namespace {
@@ -22,7 +23,7 @@ constexpr std::pair<Comparison, const char*> kOpposites[] = {
 
 std::optional<expr::Threshold> limit_of(const Expectation& expectation) {
   auto condition = expr::Condition::parse(expectation.condition);
-  if (expectation.query.empty() || !condition) return std::nullopt;
+  if (!condition || !promql::parse(expectation.query)) return std::nullopt;
   return condition->threshold();
 }
 
@@ -39,11 +40,16 @@ std::string alert_name(const std::string& words) {
   return std::isdigit(static_cast<unsigned char>(name[0])) ? "Expectation" + name : name;
 }
 
-// A comparison of scalars is no alert.
-std::string as_vector(const std::string& query) {
-  auto parsed = promql::parse(query);
-  bool scalar = parsed && (*parsed)->kind() == promql::ValueKind::kScalar;
-  return fmt::format("{}({})", scalar ? "vector" : "", query);
+// What violates a limit. A comparison of scalars is no alert. NaN, which `!=` alone would take for a violation, is no
+// value; and what must be large is violated by a numerator that nobody counted.
+std::string violation(const std::string& query, const expr::Threshold& limit) {
+  std::string op;
+  for (const auto& [comparison, opposite] : kOpposites)
+    if (comparison == limit.comparison) op = opposite;
+  bool from_above = limit.comparison == Comparison::kLess || limit.comparison == Comparison::kLessEqual;
+  std::string value = slo::operand(from_above ? query : slo::with_zeros(query));
+  if (limit.comparison == Comparison::kEqual) value = slo::without_nan(value);
+  return fmt::format("{} {} {:.12g}", value, op, limit.value);
 }
 
 RuleGroup expectations(const Experiment& experiment) {
@@ -51,13 +57,9 @@ RuleGroup expectations(const Experiment& experiment) {
   for (const Expectation& expectation : experiment.expect) {
     auto limit = limit_of(expectation);
     if (!limit) continue;
-    std::string op;
-    for (const auto& [comparison, opposite] : kOpposites)
-      if (comparison == limit->comparison) op = opposite;
-    group.rules.push_back({alert_name(expectation.name),
-                           fmt::format("{} {} {:.12g}", as_vector(expectation.query), op, limit->value),
+    group.rules.push_back({alert_name(expectation.name), violation(expectation.query, *limit),
                            expectation.for_.value_or(Nanos(0)), "page",
-                           fmt::format("{}: expected {}", expectation.name, expectation.condition)});
+                           in_template(fmt::format("{}: expected {}", expectation.name, expectation.condition))});
   }
   return group;
 }
@@ -82,7 +84,7 @@ std::string burn_exceeds(const slo::Slo& slo, const slo::Objective& objective, N
 
 std::vector<std::pair<std::string, std::string>> labels_of(const slo::Slo& slo, const slo::Objective& objective,
                                                            const BurnAlert& alert) {
-  return {{"objective", slo::full_name(slo, objective)}, {"window", format_duration(alert.longer)}};
+  return {{"objective", in_template(slo::full_name(slo, objective))}, {"window", format_duration(alert.longer)}};
 }
 
 RuleGroup burning(const slo::Slo& slo) {
@@ -90,13 +92,14 @@ RuleGroup burning(const slo::Slo& slo) {
   for (const slo::Objective& objective : slo.objectives) {
     if (objective.slice) continue;  // a slice is longer than the short windows
     for (const BurnAlert& alert : kBurnAlerts)
-      group.rules.push_back({alert_name(slo.name + " budget burns"),
-                             fmt::format("({}) and ({})", burn_exceeds(slo, objective, alert.longer, alert.factor),
-                                         burn_exceeds(slo, objective, alert.shorter, alert.factor)),
-                             Nanos(0), alert.severity,
-                             fmt::format("{} burns its error budget {:g} times too fast over {}",
-                                         slo::full_name(slo, objective), alert.factor, format_duration(alert.longer)),
-                             labels_of(slo, objective, alert)});
+      group.rules.push_back(
+          {alert_name(slo.name + " budget burns"),
+           fmt::format("({}) and ({})", burn_exceeds(slo, objective, alert.longer, alert.factor),
+                       burn_exceeds(slo, objective, alert.shorter, alert.factor)),
+           Nanos(0), alert.severity,
+           in_template(fmt::format("{} burns its error budget {:g} times too fast over {}",
+                                   slo::full_name(slo, objective), alert.factor, format_duration(alert.longer))),
+           labels_of(slo, objective, alert)});
   }
   return group;
 }
@@ -108,15 +111,12 @@ void number_same_names(std::vector<RuleGroup>& groups) {
     if (int times = ++seen[group.name]; times > 1) group.name += fmt::format(" ({})", times);
 }
 
-// A text as YAML's double-quoted scalar, which JSON's strings are.
-std::string scalar(const std::string& text) { return json::write(json::Value(text)); }
-
 std::string write_rule(const Rule& rule) {
-  std::string text = fmt::format("      - alert: {}\n        expr: {}\n", rule.alert, scalar(rule.expr));
+  std::string text = fmt::format("      - alert: {}\n        expr: {}\n", rule.alert, in_yaml(rule.expr));
   if (rule.for_ > Nanos(0)) text += fmt::format("        for: {}\n", format_duration(rule.for_));
   text += fmt::format("        labels:\n          severity: {}\n", rule.severity);
-  for (const auto& [name, value] : rule.labels) text += fmt::format("          {}: {}\n", name, scalar(value));
-  return text + fmt::format("        annotations:\n          summary: {}\n", scalar(rule.summary));
+  for (const auto& [name, value] : rule.labels) text += fmt::format("          {}: {}\n", name, in_yaml(value));
+  return text + fmt::format("        annotations:\n          summary: {}\n", in_yaml(rule.summary));
 }
 
 }  // namespace
@@ -138,8 +138,9 @@ std::vector<std::string> left_out(const std::optional<Experiment>& experiment, c
   };
   for (const Expectation& expectation : experiment ? experiment->expect : std::vector<Expectation>{})
     if (!limit_of(expectation))
-      leave(expectation.name,
-            expectation.query.empty() ? "it is a probe" : "its condition is no comparison with a number");
+      leave(expectation.name, expectation.query.empty()           ? "it is a probe"
+                              : !promql::parse(expectation.query) ? "its query is none that Ordeal can read"
+                                                                  : "its condition is no comparison with a number");
   for (const slo::Slo& slo : slos)
     for (const slo::Objective& objective : slo.objectives)
       if (objective.slice) leave(slo::full_name(slo, objective), "a slice is longer than the windows of a burn rate");
@@ -149,7 +150,7 @@ std::vector<std::string> left_out(const std::optional<Experiment>& experiment, c
 std::string write_rules(const std::vector<RuleGroup>& groups) {
   std::string text = "# Made by `ordeal rules`. Check it with: promtool check rules FILE\ngroups:\n";
   for (const RuleGroup& group : groups) {
-    text += fmt::format("  - name: {}\n    rules:\n", scalar(group.name));
+    text += fmt::format("  - name: {}\n    rules:\n", in_yaml(group.name));
     for (const Rule& rule : group.rules) text += write_rule(rule);
   }
   return text;

@@ -17,7 +17,7 @@ struct Rule {
   std::string expr;
   Nanos for_{0};
   std::string severity;  // page, ticket, info
-  std::string summary;
+  std::string summary;   // as its labels' values a template of Go, in which outside text is escaped
   // Labels that tell alerts of one name apart.
   std::vector<std::pair<std::string, std::string>> labels;
 };

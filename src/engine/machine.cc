@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kAfterFailedRevert =
     "the halt latch is engaged; look at the host, run `ordeal revert`, then `ordeal verify-clean`";
+constexpr const char* kWhyNotHit = "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do";
 constexpr Nanos kInjectAtMost = 10s;
 constexpr Nanos kRevertAtMost = 10s;
 constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
@@ -50,6 +51,7 @@ void Machine::enter(Phase phase, const std::string& why) {
 
 void Machine::on(const Tick&) {
   look_again();
+  look_for_returns();
   switch (phase_) {
     case Phase::kBefore:
       return tick_before();
@@ -76,15 +78,13 @@ void Machine::tick_before() {
   }
   enter(Phase::kInject, "");
   arm_triggers();
-  for (size_t i = 0; i < impacts_.size(); ++i) {
-    impacts_[i].state = ImpactState::kAsked;
-    out_.push_back(Inject{static_cast<int>(i)});
-  }
+  inject();
 }
 
 void Machine::tick_inject() {
   if (watching_is_alive()) out_.push_back(Renew{});
-  if (in_phase() < kInjectAtMost) return;
+  // Of a thousand victims each has its turn: what counts is that the guard goes on.
+  if (now_ - std::max(entered_, guard_answered_) < kInjectAtMost) return;
   fail_with(Outcome::kError, "the guard did not answer within 10 s");
   begin_revert("the guard did not answer");
 }
@@ -118,7 +118,7 @@ void Machine::tick_after() {
   }
   // A run that failed has nothing left to prove. One that holds so far waits for a source that is slow.
   bool settled = verdict_ || hopeless();
-  if (recovered && (proven || settled)) return finish();
+  if (recovered && (proven || settled) && !waits_for_returns()) return finish();
   bool waits = holding && !settled;
   Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
   if (in_phase() < at_most) return;
@@ -141,9 +141,11 @@ void Machine::not_recovered(size_t index) {
 
 void Machine::on(const Applied& event) {
   Impact& impact = impacts_.at(event.impact);
+  guard_answered_ = now_;
   if (impact.state != ImpactState::kAsked) return;
   impact.state = ImpactState::kInForce;
   impact.applied = event.at;
+  impact.hit = event.at;
   json::Array steps;
   for (const Step& step : event.steps) steps.push_back(to_json(step));
   note("inject",
@@ -152,19 +154,25 @@ void Machine::on(const Applied& event) {
 }
 
 void Machine::on(const ApplyFailed& event) {
-  Impact& impact = impacts_.at(event.impact);
-  if (impact.state != ImpactState::kAsked) return;
-  impact.state = ImpactState::kFailed;
-  impact.proof.reason = event.error.what;
-  const std::string& victim = setup_.victims[event.impact].name;
-  note("inject_failed", {{"victim", victim}, {"error", event.error.what}, {"hint", event.error.hint}});
+  guard_answered_ = now_;
+  if (impacts_.at(event.impact).state != ImpactState::kAsked) return;
+  impacts_[event.impact].asked = false;  // nothing is in force, and nothing was done
+  fail_victim(event.impact, event.error);
   bool refused = event.error.code == Errc::kRefused;
-  if (refused) fail_with(Outcome::kRefused, event.error.what, event.error.hint);
-  if (event.error.code == Errc::kInternal) fail_with(Outcome::kError, event.error.what, event.error.hint);
-  if (event.error.code == Errc::kRevertFailed)
-    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error.what),
-              kAfterFailedRevert);
   if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
+}
+
+void Machine::fail_victim(int index, const Error& error) {
+  Impact& impact = impacts_[index];
+  impact.state = ImpactState::kFailed;
+  impact.proof.reason = error.what;
+  const std::string& victim = setup_.victims[index].name;
+  note("inject_failed", {{"victim", victim}, {"error", error.what}, {"hint", error.hint}});
+  if (error.code == Errc::kRefused) fail_with(Outcome::kRefused, error.what, error.hint);
+  if (error.code == Errc::kInternal) fail_with(Outcome::kError, error.what, error.hint);
+  if (error.code == Errc::kRevertFailed)
+    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, error.what),
+              kAfterFailedRevert);
 }
 
 void Machine::check_enough_victims() {
@@ -174,12 +182,11 @@ void Machine::check_enough_victims() {
     if (phase_ == Phase::kInject) enter(Phase::kDuring, "");
     return;
   }
-  std::string why = fmt::format("{} of {} victims could be hit, {} are needed", in_force, impacts_.size(), needed());
-  for (const Impact& impact : impacts_)
-    if (impact.state == ImpactState::kFailed && !refused) why += ": " + impact.proof.reason;
   if (!refused)
-    fail_with(Outcome::kNotInjected, why,
-              "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do");
+    fail_with(Outcome::kNotInjected,
+              fmt::format("{} of {} victims could be hit, {} are needed{}", in_force, impacts_.size(), needed(),
+                          why_victims_failed()),
+              kWhyNotHit);
   begin_revert("too few victims");
 }
 
@@ -203,6 +210,7 @@ void Machine::on(const Reverted& event) {
   Impact& impact = impacts_.at(event.impact);
   if (impact.state == ImpactState::kEnded) return;
   impact.state = ImpactState::kEnded;
+  impact.reported = true;
   impact.proof = event.proof;
   impact.reverted = event.reverted;
   const std::string& victim = setup_.victims[event.impact].name;
@@ -249,12 +257,11 @@ void Machine::on(const HaltAsked& event) {
 }
 
 void Machine::on(const GuardLost& event) {
-  note("halt", {{"why", "the guard is gone"}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  note("halt", {{"why", event.how}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
   if (event.left.empty()) {
-    fail_with(Outcome::kError, "the guard ended unexpectedly; everything is reverted");
+    fail_with(Outcome::kError, event.how + "; everything is reverted");
   } else {
-    fail_with(Outcome::kRevertFailed, "the guard ended unexpectedly and left something behind: " + event.left,
-              "run `ordeal revert`, then `ordeal verify-clean`");
+    fail_with(Outcome::kRevertFailed, event.how + ", and something is left behind: " + event.left, kAfterFailedRevert);
   }
   for (Impact& impact : impacts_)
     if (impact.state != ImpactState::kNone) impact.state = ImpactState::kEnded;
@@ -310,7 +317,7 @@ void Machine::fail_with(Outcome outcome, std::string reason, std::string hint) {
 
 void Machine::finish() {
   // A deviation on an attack that had no effect is still what the system did; but held needs proof.
-  Verdict verdict = verdict_ ? *verdict_ : held_or_not();
+  Verdict verdict = with_lasting(verdict_ ? *verdict_ : held_or_not());
   enter(Phase::kDone, "");
   note("verdict", to_json(verdict).as_object());
   out_.push_back(Finish{std::move(verdict)});

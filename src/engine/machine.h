@@ -26,6 +26,13 @@ struct Seen {
   size_t expectation;
   Observation observation;
 };
+struct Checked {
+  int impact;
+};
+struct CheckFailed {
+  int impact;
+  Error error;
+};
 struct Applied {
   int impact;
   std::vector<Step> steps;
@@ -57,9 +64,11 @@ struct HaltAsked {
   std::string by;
   std::string why;
 };
-// The guard is gone without goodbye. `left` names what its reaper could not undo; empty is clean.
+// The guard is gone without goodbye, and ended where it hung. `left` names what neither its reaper nor the standby
+// could undo; empty is clean. `how` says what happened to it.
 struct GuardLost {
   std::string left;
+  std::string how = "the guard ended unexpectedly";
 };
 // One action of the rollback; `last` when none follows.
 struct Acted {
@@ -67,20 +76,35 @@ struct Acted {
   Nanos took;
   bool last;
 };
+// What a victim that was killed has become: `there` while it lives again; `began` is when its first new process did.
+struct Returned {
+  int impact;
+  bool there;
+  BootTime began;
+};
 // Something that a person should know of watching, and that decides nothing.
 struct Remarked {
   std::string text;
 };
-using Event = std::variant<Tick, Remarked, Seen, Applied, ApplyFailed, VictimGone, Reverted, NothingInForce, HaltAsked,
-                           GuardLost, Acted>;
+using Event = std::variant<Tick, Remarked, Seen, Checked, CheckFailed, Applied, ApplyFailed, VictimGone, Reverted,
+                           NothingInForce, HaltAsked, GuardLost, Acted, Returned>;
 
 // What goes out. Every request may be repeated without harm.
 struct Look {
   size_t expectation;
   BootTime since;  // when what it looks at began: the watching, the fault in force, or its end
 };
+// Whether Inject would succeed; asked for all victims before the first step that cannot be undone.
+struct Check {
+  int impact;  // the index of the victim
+};
 struct Inject {
   int impact;  // the index of the victim
+};
+// Whether a victim that was killed is back, with a process that began after `since`.
+struct LookForReturn {
+  int impact;
+  BootTime since;
 };
 struct Renew {};
 struct RevertAll {
@@ -96,7 +120,7 @@ struct Note {
 struct Finish {
   Verdict verdict;
 };
-using Action = std::variant<Look, Inject, Renew, RevertAll, Act, Note, Finish>;
+using Action = std::variant<Look, Check, Inject, Renew, RevertAll, Act, LookForReturn, Note, Finish>;
 using Actions = std::vector<Action>;
 
 struct Setup {
@@ -106,6 +130,7 @@ struct Setup {
   std::vector<std::optional<analysis::FastTrigger>> triggers;  // likewise, where something can be counted
   std::vector<std::string> warnings;                           // what a reader of the record should know
   Nanos sample_every{0};  // how often the source takes samples, as far as that is known
+  bool one_way = false;   // the attack cannot be undone: all victims are checked before the first is hit
 };
 
 class Machine {
@@ -122,13 +147,18 @@ class Machine {
   bool finished() const { return phase_ == Phase::kDone; }
 
  private:
-  enum class ImpactState { kNone, kAsked, kInForce, kFailed, kEnded };
+  enum class ImpactState { kNone, kChecking, kChecked, kAsked, kInForce, kFailed, kEnded };
   struct Impact {
     ImpactState state = ImpactState::kNone;
     bool lost = false;  // the victim went, or the fault broke
     BootTime applied{};
     std::optional<BootTime> reverted;
     Proof proof;
+    bool asked = false;           // the guard may have hit it
+    bool reported = false;        // and has said what became of it
+    std::optional<BootTime> hit;  // since when it was in force
+    std::optional<Nanos> back;    // how long after the hit a process of it began anew
+    bool there = false;           // it was there when looked for last
   };
   // What proves that an expectation held in a phase: readings that held, of data that was taken in the phase alone.
   struct Evidence {
@@ -165,6 +195,8 @@ class Machine {
   void on(const Tick&);
   void on(const Seen& event);
   void on(const Remarked& event);
+  void on(const Checked& event);
+  void on(const CheckFailed& event);
   void on(const Applied& event);
   void on(const ApplyFailed& event);
   void on(const VictimGone& event);
@@ -173,8 +205,19 @@ class Machine {
   void on(const HaltAsked& event);
   void on(const GuardLost& event);
   void on(const Acted& event);
+  void on(const Returned& event);
 
   void enter(Phase phase, const std::string& why);
+  void inject();
+  void inject(size_t index);
+  void after_checks();
+  void fail_victim(int index, const Error& error);
+  std::string why_victims_failed() const;
+  void look_for_returns();
+  bool waits_for_returns() const;
+  // What no revert gives back, of all victims, and whether they came back; "" when nothing was hit.
+  std::string lasting() const;
+  Verdict with_lasting(Verdict verdict) const;
   void tick_before();
   void tick_inject();
   void tick_during();
@@ -241,6 +284,8 @@ class Machine {
   BootTime attack_end_{};
   BootTime after_begin_{};
   std::set<std::string> remarked_;
+  BootTime looked_for_returns_{};
+  BootTime guard_answered_{};          // to a check or an inject
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;

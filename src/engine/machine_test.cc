@@ -20,6 +20,8 @@ struct Drive {
   void take(const Actions& actions) {
     for (const Action& action : actions) {
       if (std::get_if<Inject>(&action)) told.push_back("inject");
+      if (std::get_if<Check>(&action)) told.push_back("check");
+      if (std::get_if<LookForReturn>(&action)) told.push_back("look for return");
       if (std::get_if<RevertAll>(&action)) told.push_back("revert");
       if (std::get_if<Renew>(&action)) told.push_back("renew");
       if (std::get_if<Act>(&action)) told.push_back("act");
@@ -337,7 +339,7 @@ TEST(Machine, FewerVictimsThanAskedRevertsAll) {
   run.reverted(0);
   run.until(Phase::kDone);
   EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
-  EXPECT_EQ(run.verdict->reason, "1 of 2 victims could be hit, 2 are needed: no queue");
+  EXPECT_EQ(run.verdict->reason, "1 of 2 victims could be hit, 2 are needed: v1: no queue");
 }
 
 TEST(Machine, VictimsThatGoEndTheRunAsNotInjected) {

@@ -36,6 +36,7 @@ class Burner {
   Result<Nanos> used() const;
   // The set priorities that this machine refused, for notes.
   const std::vector<std::string>& refused() const { return refused_; }
+  // Ends it within half a second, also where it was frozen with the victim.
   void stop();
 
  private:
@@ -43,6 +44,7 @@ class Burner {
   Result<> arrange(const std::vector<sys::Cgroup>& cgroups);
 
   sys::Child child_;
+  std::vector<sys::Cgroup> joined_;
   bool begun_ = false;
   std::vector<std::string> refused_;
 };

@@ -10,6 +10,7 @@
 #include "fault/faults.h"
 #include "fault/live_victim.h"
 #include "sys/cgroup_control.h"
+#include "sys/standstill.h"
 
 namespace ordeal::fault {
 namespace {
@@ -53,6 +54,7 @@ AttackInfo describe() {
       "  type: cpu\n"
       "  args: {cores: 2, percent: 80}\n"
       "  length: 2m\n";
+  info.limits = {"a victim in a frozen cgroup is refused"};
   info.step = StepKind::kOwned;
   info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
   info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, to be exact on a busy machine"};
@@ -60,7 +62,9 @@ AttackInfo describe() {
       "CPU time that the burner really used in the victim's cgroup over the time that passed, within 2 points; "
       "throttling by the quota is told apart";
   info.when_frozen =
-      "the load goes on until Ordeal is thawed or killed, and at most until 10 s after the attack's length";
+      "the reaper, whose cgroup is another, ends the load within 1 s; should it be frozen too, the load goes on until "
+      "Ordeal "
+      "is thawed, and at most until 10 s after the attack's length";
   return info;
 }
 
@@ -126,6 +130,7 @@ void size_load(Load& load, const Attack& attack) {
 }
 
 Result<Load> load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
+  if (victim.kind != VictimKind::kHost) TRY_VOID(refuse_frozen(live));
   Load load;
   load.cgroup = quota_cgroup(victim, live);
   load.join = cgroups_to_join(live, load.cgroup);
@@ -157,8 +162,14 @@ class CpuImpact : public Impact {
     return {};
   }
 
+  Result<> renew() override {
+    note_freeze();
+    return {};
+  }
+
   Result<> revert() override {
     if (ended_) return {};
+    note_freeze();
     auto last = look();
     if (last && start_) (void)account(*last);
     if (last) last_ = *last;
@@ -184,14 +195,17 @@ class CpuImpact : public Impact {
     if (!start_ || to_seconds(now->at - start_->at) < kShortestLook) {
       proof.measured = "the load was not measured for long enough";
       proof.reason = fmt::format("less than {} s of load were seen; use a longer length", kShortestLook);
-      return proof;
+    } else {
+      fill(proof, *start_, *now);
+      proof.coverage = {coverage()};
+      if (std::string short_of = shortfall(proof.coverage[0]); !short_of.empty()) {
+        proof.proven = false;
+        proof.reason = std::move(short_of);
+      }
     }
-    fill(proof, *start_, *now);
-    proof.coverage = {coverage()};
-    if (std::string short_of = shortfall(proof.coverage[0]); !short_of.empty()) {
-      proof.proven = false;
-      proof.reason = std::move(short_of);
-    }
+    if (!proof.proven && frozen_)
+      proof.reason =
+          fmt::format("the cgroup {} was frozen by somebody else, and what makes the load with it", *frozen_);
     return proof;
   }
 
@@ -201,6 +215,11 @@ class CpuImpact : public Impact {
     Nanos used;
     sys::CpuUsage cgroup;
   };
+
+  void note_freeze() {
+    if (frozen_) return;
+    if (auto burner = sys::read_process(burner_.pid())) frozen_ = sys::frozen_by(tree_, *burner);
+  }
 
   Result<Look> look() const {
     Look look;
@@ -272,6 +291,7 @@ class CpuImpact : public Impact {
   std::string moved_to_;
   Nanos inside_{0}, outside_{0};  // CPU time used in the victim's cgroup, and elsewhere
   BootTime next_confirm_{};
+  std::optional<std::string> frozen_;  // the cgroup in which the load was seen standing still
   bool ended_ = false;
 };
 
@@ -279,7 +299,7 @@ class CpuFault : public Fault {
  public:
   const AttackInfo& info() const override { return cpu_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live = TRY(look_at(victim));
     Load load = TRY(load_for(victim, attack, live));
     Step step;
@@ -291,8 +311,19 @@ class CpuFault : public Fault {
     step.undo = "the kernel kills the child when the guard ends";
     step.proof = info().proof;
     step.claims = {victim.kind == VictimKind::kHost ? "host/cpu" : fmt::format("cgroup:{}/cpu", load.cgroup)};
+    if (load.cgroup != "/") step.claims.push_back(fmt::format("within:{}/guest", load.cgroup));
     step.notes = load.notes;
     return std::vector<Step>{std::move(step)};
+  }
+
+  // Whoever shares the quota of the cgroup that is loaded; in the root that is the host.
+  Result<Reach> reach(const Victim& victim, const Attack&) const override {
+    if (victim.kind == VictimKind::kHost) return whole_victim(victim);
+    Reach reach;
+    reach.beside = true;
+    reach.cgroup = quota_cgroup(victim, TRY(look_at(victim)));
+    reach.host = reach.cgroup == "/";
+    return reach;
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,

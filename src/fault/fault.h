@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "fault/protection.h"
+#include "fault/reach.h"
 #include "fault/undo.h"
 #include "model/attack.h"
 #include "model/victim.h"
@@ -24,6 +26,7 @@ struct Context {
   Random* random = nullptr;
   UndoLog* undo = nullptr;  // must hold the undo, fsynced, before a journalled change is made
   std::vector<packets::Exemption> exemptions;
+  ProtectionNow protection = only_always_protected;  // asked again before each act
 };
 
 class Impact {
@@ -65,7 +68,20 @@ class Fault {
   }
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
   // forbids ("other processes share the network namespace"), kUnsupported for what the kernel cannot do.
-  virtual Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const = 0;
+  // What reach() says is judged by the caller; a fault that chooses processes judges each by `protection`.
+  virtual Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack,
+                                         const Protection& protection = Protection()) const = 0;
+  // What plan() leaves open because whoever plans need not have the guard's rights: whether they suffice for every
+  // step. Reads only; called before anything is done.
+  virtual Result<> may_apply(const Victim& victim, const Attack& attack, const Protection& protection) const {
+    (void)victim, (void)attack, (void)protection;
+    return {};
+  }
+  // Whom it hits while it is in force; whoever applies it refuses, and ends it, when somebody protected is among them.
+  virtual Result<Reach> reach(const Victim& victim, const Attack& attack) const {
+    (void)attack;
+    return whole_victim(victim);
+  }
   virtual Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                                 const Context& context) const = 0;
 };

@@ -7,7 +7,25 @@
 
 namespace ordeal::fault {
 
+Result<> Kills::allowed(const std::vector<sys::Process>& processes) {
+  for (const sys::Process& process : processes) {
+    auto handle = sys::PidFd::open(process.pid, process.start_ticks);
+    auto may = handle ? handle->signal(0) : tl::unexpected(handle.error());
+    if (!may && may.error().code != Errc::kNotFound)
+      return wrap(std::move(may).error(), fmt::format("cannot kill {} (pid {})", process.comm, process.pid));
+  }
+  return {};
+}
+
+std::string Kills::lasting() const {
+  if (sent_ == 0) return "";
+  return sent_ == 1 ? "1 process was killed" : fmt::format("{} processes were killed", sent_);
+}
+
 Result<> Kills::send(const sys::Process& process) {
+  // On a busy machine a killed process takes its time to go; it dies once.
+  auto dies = [&](const sys::PidFd& handle) { return handle.pid() == process.pid && !handle.dead(); };
+  if (std::any_of(pending_.begin(), pending_.end(), dies)) return {};
   auto handle = sys::PidFd::open(process.pid, process.start_ticks);
   if (!handle && handle.error().code == Errc::kNotFound) return {};
   if (!handle) return tl::unexpected(std::move(handle).error());

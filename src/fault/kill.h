@@ -17,7 +17,9 @@ constexpr Nanos kLastDeaths = 50ms;
 
 class Kills {
  public:
-  // Nothing when it was sent, or when the process was gone already (which is not counted).
+  // Whether each of them could be killed by us. Sends nothing.
+  static Result<> allowed(const std::vector<sys::Process>& processes);
+  // Nothing when it was sent, or when the process was gone already or is being killed (which is not counted).
   Result<> send(const sys::Process& process);
   // Takes note of who died since.
   void confirm();
@@ -30,6 +32,8 @@ class Kills {
   // Who was killed and is dead, and who is still there.
   Coverage coverage() const;
   std::vector<int> descriptors() const;
+  // "2 processes were killed", or "".
+  std::string lasting() const;
 
  private:
   std::vector<sys::PidFd> pending_;

@@ -1,19 +1,18 @@
 // latency: packets of the victim are held for a while. On arrival by default: the same round trip as on departure,
 // without starving bulk TCP (facts: a packet held on departure still belongs to its socket).
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include "base/duration.h"
 #include "fault/faults.h"
 #include "fault/latency_impact.h"
 #include "fault/live_victim.h"
 #include "fault/scope.h"
-#include "sys/cgroup.h"
 
 namespace ordeal::fault {
 namespace {
 
 using packets::JitterKind;
-using packets::SocketScope;
 using packets::Way;
 
 AttackInfo describe_attack() {
@@ -66,7 +65,8 @@ AttackInfo describe_attack() {
       "with ports, jitter or a shared network namespace the kernel puts fragmented packets together before they are "
       "held; one whose parts arrive around the very begin or end of the attack may be lost; where the kernel cannot "
       "(no NFT_TPROXY), they pass and count as missed",
-      "at the end all that is held goes on at once: a receiver with a small socket buffer may drop some of it",
+      "at the end all that is held goes on at once: a receiver whose socket buffer is smaller than that drops the rest",
+      "packets are held before connection tracking, which knows nothing of them until they go on",
       "on departure what is sent again comes from Ordeal's socket: rules of others that look at its owner (user, "
       "group, cgroup) see Ordeal's; a datagram that is longer than the device's MTU is held in the kernel instead, and "
       "so "
@@ -106,18 +106,6 @@ Result<LatencyArguments> read_arguments(const Attack& attack) {
   return arguments;
 }
 
-Result<SocketScope> scope_of(const Victim& victim, const Error& shared) {
-  auto tree = TRY(sys::CgroupTree::discover());
-  const sys::Hierarchy* unified = tree.unified();
-  auto cgroup = unified && !victim.cgroup.empty() ? tree.find(*unified, victim.cgroup) : std::nullopt;
-  if (!cgroup)
-    return fail(Errc::kRefused, shared.what + ", and it has no cgroup of version 2 to tell its packets apart",
-                "give the victim a network namespace or a cgroup of version 2 of its own");
-  uint32_t level = 0;
-  for (auto up = cgroup->parent(); up; up = up->parent()) ++level;
-  return SocketScope{level, TRY(cgroup->inode())};
-}
-
 Result<uint32_t> link_of(const sys::NetNs& netns, const std::string& device) {
   if (device.empty()) return 0;
   if (auto index = TRY(sys::Links::open(netns)).index_of(device)) return *index;
@@ -126,19 +114,25 @@ Result<uint32_t> link_of(const sys::NetNs& netns, const std::string& device) {
                           netns.id().inode));
 }
 
-Result<LatencyPlace> place_of(const Victim& victim, const std::string& device) {
+// With the traffic made as narrow as the place asks for.
+Result<LatencyPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
   if (victim.kind == VictimKind::kHost) {
     sys::NetNs host = TRY(sys::NetNs::current());
-    uint32_t link = TRY(link_of(host, device));
-    return LatencyPlace{std::move(host), std::nullopt, link};
+    uint32_t link = TRY(link_of(host, traffic.device));
+    return LatencyPlace{std::move(host), std::nullopt, link, true};
   }
   LiveVictim live = TRY(look_at(victim));
   if (live.processes.empty()) return fail(Errc::kNotFound, victim.name + " has no process");
   LatencyPlace place{TRY(sys::NetNs::of_process(live.processes.front().pid)), std::nullopt, 0};
   if (victim.netns != 0 && place.netns.id().inode != victim.netns)
     return fail(Errc::kNotFound, victim.name + " is in another network namespace by now");
-  if (auto alone = owns_netns(victim); !alone) place.scope = TRY(scope_of(victim, alone.error()));
-  place.link = TRY(link_of(place.netns, device));
+  NetScope scope = TRY(net_scope(victim, place.netns));
+  bool sockets_only = traffic.protocols != std::vector<uint8_t>{IPPROTO_ICMP, IPPROTO_ICMPV6};
+  if (!scope.alone || sockets_only) place.scope = scope.sockets;
+  place.alone = scope.alone;
+  place.link = TRY(link_of(place.netns, traffic.device));
+  traffic.scope = place.scope;
+  traffic.alone = place.alone;
   return place;
 }
 
@@ -146,19 +140,26 @@ class LatencyFault : public Fault {
  public:
   const AttackInfo& info() const override { return latency_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LatencyArguments arguments = TRY(read_arguments(attack));
-    LatencyPlace place = TRY(place_of(victim, arguments.traffic.device));
-    arguments.traffic.scope = place.scope;
+    LatencyPlace place = TRY(place_of(victim, arguments.traffic));
     std::vector<Step> steps;
     for (Way way : arguments.ways) steps.push_back(step_for(victim, arguments, place, way));
     return steps;
   }
 
+  Result<Reach> reach(const Victim& victim, const Attack& attack) const override {
+    if (victim.kind == VictimKind::kHost) return whole_victim(victim);
+    LatencyArguments arguments = TRY(read_arguments(attack));
+    LatencyPlace place = TRY(place_of(victim, arguments.traffic));
+    bool wide = !place.scope || arguments.traffic.means_icmp_besides();
+    return wide ? netns_reach(victim) : whole_victim(victim);
+  }
+
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                         const Context& context) const override {
     LatencyArguments arguments = TRY(read_arguments(attack));
-    LatencyPlace place = TRY(place_of(victim, arguments.traffic.device));
+    LatencyPlace place = TRY(place_of(victim, arguments.traffic));
     auto impact = std::make_unique<LatencyImpact>(victim, std::move(arguments));
     TRY_VOID(impact->start(place, context));
     return impact;
@@ -182,7 +183,11 @@ class LatencyFault : public Fault {
     // The whole namespace is the run's: at the end of another run's delay the kernel would drop what this one holds.
     step.claims = {fmt::format("{}/delay/{}", resource, name), fmt::format("netns:{}/delay/*", place.netns.id().inode)};
     if (place.scope)
-      step.notes.push_back("other processes share the network namespace, so only sockets of the cgroup are hit");
+      step.notes.push_back(
+          "hit are packets of sockets that were made in the cgroup, whoever else lives in the network namespace or "
+          "joins "
+          "it; what belongs to no socket passes");
+    if (arguments.traffic.means_icmp_besides()) step.notes.push_back("hit is ICMP of the whole network namespace, too");
     step.notes.push_back("exempt: neighbour discovery, Packet Too Big, and Ordeal's own watching");
     if (arguments.traffic.reads_ports() || arguments.shape.jitter > Nanos(0))
       step.notes.push_back(

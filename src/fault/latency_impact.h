@@ -27,7 +27,8 @@ struct LatencyArguments {
 struct LatencyPlace {
   sys::NetNs netns;
   std::optional<packets::SocketScope> scope;
-  uint32_t link = 0;  // of the named device; 0 when none is named
+  uint32_t link = 0;   // of the named device; 0 when none is named
+  bool alone = false;  // nobody but the victim lives in the namespace
 };
 
 class LatencyImpact : public Impact {

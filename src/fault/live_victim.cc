@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "sys/protected.h"
+#include "sys/standstill.h"
 
 namespace ordeal::fault {
 namespace {
@@ -66,23 +66,37 @@ bool still_there(const Victim& victim) {
   }
   return std::any_of(victim.processes.begin(), victim.processes.end(), [](const ProcessId& id) {
     auto stat = sys::read_stat(id.pid);
-    return stat && stat->start_ticks == id.start_ticks && stat->state != 'Z' && stat->state != 'X';
+    return stat && stat->start_ticks == id.start_ticks && stat->alive();
   });
 }
 
-Result<> refuse_protected(const LiveVictim& live) {
-  std::set<pid_t> own = sys::own_chain();
+Result<> refuse_protected(const LiveVictim& live, const Protection& protection) {
   for (const sys::Process& process : live.processes)
-    if (auto rule = sys::always_protected(process, own))
-      return fail(Errc::kRefused, fmt::format("{} (pid {})", *rule, process.pid));
+    if (auto rule = protection.refusal(process)) return fail(Errc::kRefused, *rule);
   return {};
 }
 
-std::vector<std::string> claims_on(const Victim& victim, const std::string& field) {
+Result<> refuse_frozen(const LiveVictim& live) {
+  for (const sys::Still& still : sys::standing_still(live.tree, live.processes))
+    if (still.frozen)
+      return fail(Errc::kRefused, still.why + ", by somebody else", "thaw it (or unpause the container) first");
+  return {};
+}
+
+std::vector<std::string> claims_on(const Victim& victim, const LiveVictim& live, const std::string& field) {
   if (victim.kind == VictimKind::kHost) return {"host/" + field};
-  if (!victim.cgroup.empty()) return {fmt::format("cgroup:{}/{}", victim.cgroup, field)};
   std::vector<std::string> claims;
-  for (const ProcessId& id : victim.processes) claims.push_back(fmt::format("process:{}/{}", id.pid, field));
+  if (!victim.cgroup.empty()) claims.push_back(fmt::format("cgroup:{}/{}", victim.cgroup, field));
+  // In another hierarchy its processes may live elsewhere. All live in the roots.
+  std::set<std::string> holders;
+  for (const sys::Process& process : live.processes) {
+    if (victim.cgroup.empty()) claims.push_back(fmt::format("process:{}/{}", process.pid, field));
+    for (const sys::CgroupMembership& membership : process.cgroups) holders.insert(membership.path);
+  }
+  for (const std::string& path : holders) {
+    bool of_it = path == victim.cgroup || path.starts_with(victim.cgroup + "/");
+    if (path != "/" && (victim.cgroup.empty() || !of_it)) claims.push_back(fmt::format("within:{}/{}", path, field));
+  }
   return claims;
 }
 

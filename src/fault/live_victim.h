@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "fault/protection.h"
 #include "model/victim.h"
 #include "sys/cgroup.h"
 #include "sys/process.h"
@@ -24,10 +25,15 @@ Result<LiveVictim> look_at(const Victim& victim);
 bool still_there(const Victim& victim);
 
 // kRefused when a process of the victim is always protected, naming it.
-Result<> refuse_protected(const LiveVictim& live);
+Result<> refuse_protected(const LiveVictim& live, const Protection& protection = Protection());
 
-// What an impact on this field of the victim claims: of its cgroup, else of each of its processes, else of the host.
-std::vector<std::string> claims_on(const Victim& victim, const std::string& field);
+// kRefused when a process of the victim is in a frozen cgroup, naming it: what is frozen does not notice a load, and
+// dies of a kill only when it is thawed, whenever that is.
+Result<> refuse_frozen(const LiveVictim& live);
+
+// What an impact on this field of the victim claims (model/claim.h): of its cgroup, else of each of the processes and a
+// part of the cgroups that hold them, else of the host.
+std::vector<std::string> claims_on(const Victim& victim, const LiveVictim& live, const std::string& field);
 
 // "nginx (pid 12), nginx (pid 13) and 4 more"
 std::string name_some(const std::vector<sys::Process>& processes);

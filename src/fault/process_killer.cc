@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/duration.h"
@@ -10,7 +11,7 @@
 #include "fault/kill.h"
 #include "fault/live_victim.h"
 #include "fault/process_match.h"
-#include "sys/protected.h"
+#include "sys/standstill.h"
 
 namespace ordeal::fault {
 namespace {
@@ -64,6 +65,8 @@ AttackInfo describe() {
   info.capabilities = {"CAP_KILL, for processes of other users"};
   info.proof = "processes that really died, seen through their pidfds";
   info.when_frozen = "nothing is killed; rounds that were slept through are not made up for";
+  info.limits = {"nothing is killed before every victim was checked, nor when too few can be hit",
+                 "what is in a frozen cgroup is spared: the kill would come when it is thawed"};
   info.example =
       "name: a dead worker is replaced\n"
       "target: {type: container, name: web}\n"
@@ -79,28 +82,44 @@ const AttackInfo& killer_info() {
   return info;
 }
 
+using Table = LiveVictim;
+
 // The victim's processes, and where children count, those of a chosen process too.
-Result<std::vector<sys::Process>> table_of(const Victim& victim, const ProcessMatch& match) {
+Result<Table> table_of(const Victim& victim, const ProcessMatch& match) {
   LiveVictim live = TRY(look_at(victim));
-  if (!match.with_children() || !victim.cgroup.empty() || victim.kind == VictimKind::kHost) return live.processes;
+  if (!match.with_children() || !victim.cgroup.empty() || victim.kind == VictimKind::kHost) return live;
   std::vector<sys::Process> all = TRY(sys::list_processes());
   std::set<pid_t> family;
   for (const sys::Process& process : live.processes)
     for (pid_t pid : sys::with_descendants(all, process.pid)) family.insert(pid);
   all.erase(std::remove_if(all.begin(), all.end(), [&](auto& p) { return !family.count(p.pid); }), all.end());
-  return all;
+  live.processes = std::move(all);
+  return live;
 }
 
+constexpr size_t kMostSpared = 20;  // named in the proof
+
 struct Round {
+  Table table;  // what it was chosen from
   std::vector<sys::Process> kill;
   std::vector<std::string> spared;  // with the rule
 };
 
-Round choose(const std::vector<sys::Process>& table, const ProcessMatch& match) {
+// A kill that waits for somebody's thaw would come after the end of the attack.
+std::map<pid_t, std::string> frozen_among(const sys::CgroupTree& tree, const std::vector<sys::Process>& processes) {
+  std::map<pid_t, std::string> frozen;
+  for (sys::Still& still : sys::standing_still(tree, processes))
+    if (still.frozen) frozen[still.process.pid] = std::move(still.why);
+  return frozen;
+}
+
+Round choose(const Table& table, const ProcessMatch& match, const Protection& protection) {
   Round round;
-  std::set<pid_t> own = sys::own_chain();
-  for (const sys::Process& process : match.choose(table)) {
-    auto rule = sys::always_protected(process, own);
+  std::vector<sys::Process> chosen = match.choose(table.processes);
+  std::map<pid_t, std::string> frozen = frozen_among(table.tree, chosen);
+  for (const sys::Process& process : chosen) {
+    auto rule = protection.refusal(process);
+    if (auto found = frozen.find(process.pid); !rule && found != frozen.end()) rule = found->second;
     if (!rule && process.namespace_pid == 1)
       rule = fmt::format("{} (pid {}) is the first process of its container, which ends with it: use shutdown",
                          process.comm, process.pid);
@@ -113,31 +132,37 @@ Round choose(const std::vector<sys::Process>& table, const ProcessMatch& match) 
 }
 
 // kNotInjected, or kRefused when all that matches is spared.
-Result<Round> first_round(const Victim& victim, const ProcessMatch& match) {
-  auto table = TRY(table_of(victim, match));
-  Round round = choose(table, match);
+Result<Round> first_round(const Victim& victim, const ProcessMatch& match, const Protection& protection) {
+  Table table = TRY(table_of(victim, match));
+  Round round = choose(table, match, protection);
+  round.table = table;
   if (!round.kill.empty()) return round;
   if (!round.spared.empty()) return fail(Errc::kRefused, join(round.spared, "; "));
-  std::string near = match.nearest(table);
-  return fail(Errc::kNotInjected,
-              fmt::format("no process {} in {}; {} processes are there", match.text(), victim.name, table.size()),
-              near.empty() ? "" : fmt::format("the nearest name is {}", near));
+  std::string near = match.nearest(table.processes);
+  return fail(
+      Errc::kNotInjected,
+      fmt::format("no process {} in {}; {} processes are there", match.text(), victim.name, table.processes.size()),
+      near.empty() ? "" : fmt::format("the nearest name is {}", near));
 }
 
 class KillerImpact : public Impact {
  public:
-  KillerImpact(Victim victim, ProcessMatch match, Nanos interval, BootTime now)
-      : victim_(std::move(victim)), match_(std::move(match)), interval_(interval), next_(now + interval) {}
+  KillerImpact(Victim victim, ProcessMatch match, Nanos interval, const Context& context)
+      : victim_(std::move(victim)),
+        match_(std::move(match)),
+        interval_(interval),
+        next_(context.now + interval),
+        protection_(context.protection) {}
 
-  Result<> kill(const Round& round) {
-    for (const sys::Process& process : round.kill) {
-      auto sent = kills_.send(process);
-      if (!sent) return wrap(std::move(sent).error(), "cannot kill " + process.comm);
-    }
-    for (const std::string& rule : round.spared) spared_.insert(rule);
+  // What cannot be killed keeps nobody from saying what was.
+  void kill(const Round& round) {
+    for (const sys::Process& process : round.kill)
+      if (auto sent = kills_.send(process); !sent)
+        failed_ = fmt::format("cannot kill {}: {}", process.comm, sent.error().message());
+    for (const std::string& rule : round.spared)
+      if (spared_.size() < kMostSpared) spared_.insert(rule);
     ++rounds_;
     kills_.confirm();
-    return {};
   }
 
   std::vector<int> descriptors() const override { return kills_.descriptors(); }
@@ -152,7 +177,9 @@ class KillerImpact : public Impact {
     auto table = table_of(victim_, match_);
     // Between two lives of a container there is nothing to kill.
     if (!table) return {};
-    return kill(choose(*table, match_));
+    const Protection* protection = TRY(protection_());
+    kill(choose(*table, match_, *protection));
+    return {};
   }
 
   Result<> revert() override {
@@ -164,7 +191,8 @@ class KillerImpact : public Impact {
   Proof proof(BootTime) const override {
     Kills const& kills = kills_;
     Proof proof;
-    proof.proven = kills.dead() > 0 && kills.dead() == kills.sent();
+    proof.lasting = kills.lasting();
+    proof.proven = kills.dead() > 0 && kills.dead() == kills.sent() && failed_.empty();
     proof.asked = kills.sent();
     proof.got = kills.dead();
     proof.unit = "processes";
@@ -173,8 +201,9 @@ class KillerImpact : public Impact {
     if (!spared_.empty())
       proof.measured += "; spared: " + join(std::vector<std::string>(spared_.begin(), spared_.end()), "; ");
     if (!proof.proven)
-      proof.reason = kills.sent() == 0 ? "every matching process was gone before the signal reached it"
-                                       : "a killed process is still there: it may hang in the kernel or be frozen";
+      proof.reason = !failed_.empty()    ? failed_
+                     : kills.sent() == 0 ? "every matching process was gone before the signal reached it"
+                                         : "a killed process is still there: it may hang in the kernel or be frozen";
     return proof;
   }
 
@@ -185,8 +214,10 @@ class KillerImpact : public Impact {
   ProcessMatch match_;
   Nanos interval_;
   BootTime next_;
+  ProtectionNow protection_;
   Kills kills_;
   std::set<std::string> spared_;
+  std::string failed_;  // the last kill that could not be sent, and why
   int rounds_ = 0;
   bool ended_ = false;
 };
@@ -200,9 +231,10 @@ class ProcessKillerFault : public Fault {
     return {};
   }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack,
+                                 const Protection& protection) const override {
     ProcessMatch match = TRY(ProcessMatch::from(attack));
-    Round round = TRY(first_round(victim, match));
+    Round round = TRY(first_round(victim, match, protection));
     Step step;
     step.kind = StepKind::kOneWay;
     step.victim = victim.name;
@@ -211,19 +243,32 @@ class ProcessKillerFault : public Fault {
                               name_some(round.kill));
     step.undo = "none: irreversible; no kill is sent once the impact ends";
     step.proof = info().proof;
-    step.claims = claims_on(victim, "processes");
+    step.claims = claims_on(victim, round.table, "processes");
     for (const std::string& rule : round.spared) step.notes.push_back("spared: " + rule);
     if (match.with_children()) step.notes.push_back("what these processes have started is killed too");
     return std::vector<Step>{std::move(step)};
   }
 
+  Result<> may_apply(const Victim& victim, const Attack& attack, const Protection& protection) const override {
+    ProcessMatch match = TRY(ProcessMatch::from(attack));
+    return Kills::allowed(TRY(first_round(victim, match, protection)).kill);
+  }
+
+  Result<Reach> reach(const Victim&, const Attack&) const override {
+    Reach reach;
+    reach.chosen = true;
+    return reach;
+  }
+
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                         const Context& context) const override {
     ProcessMatch match = TRY(ProcessMatch::from(attack));
-    Round round = TRY(first_round(victim, match));
+    const Protection* protection = TRY(context.protection());
+    Round round = TRY(first_round(victim, match, *protection));
+    TRY_VOID(Kills::allowed(round.kill));
     auto impact =
-        std::make_unique<KillerImpact>(victim, std::move(match), duration_argument(attack, "interval"), context.now);
-    TRY_VOID(impact->kill(round));
+        std::make_unique<KillerImpact>(victim, std::move(match), duration_argument(attack, "interval"), context);
+    impact->kill(round);
     return impact;
   }
 };

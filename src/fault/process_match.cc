@@ -18,6 +18,19 @@ bool older(const sys::Process& a, const sys::Process& b) {
 
 }  // namespace
 
+Result<CommandPattern> CommandPattern::parse(const std::string& text) {
+  CommandPattern pattern;
+  auto expression = std::make_shared<re2::RE2>(text, re2::RE2::Quiet);
+  if (!expression->ok())
+    return fail(Errc::kInvalidInput, fmt::format("\"{}\" is no regular expression: {}", text, expression->error()));
+  pattern.expression_ = std::move(expression);
+  return pattern;
+}
+
+bool CommandPattern::found_in(const sys::Process& process) const {
+  return re2::RE2::PartialMatch(process.command_line(), *expression_);
+}
+
 Result<ProcessMatch> ProcessMatch::from(const Attack& attack) {
   ProcessMatch match;
   match.name_ = text_argument(attack, "process");

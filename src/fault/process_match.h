@@ -17,6 +17,16 @@ class RE2;
 
 namespace ordeal::fault {
 
+// A regular expression (RE2) on whole command lines.
+class CommandPattern {
+ public:
+  static Result<CommandPattern> parse(const std::string& text);
+  bool found_in(const sys::Process& process) const;
+
+ private:
+  std::shared_ptr<const re2::RE2> expression_;
+};
+
 class ProcessMatch {
  public:
   // From the resolved arguments; kInvalidInput for a bad expression or an unknown user.

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "fault/live_victim.h"
+#include "sys/cgroup.h"
+#include "sys/netns.h"
+#include "sys/socket_cgroups.h"
 
 namespace ordeal::fault {
 namespace {
@@ -23,7 +27,57 @@ std::set<pid_t> family_of(const Victim& victim, const std::vector<sys::Process>&
   return family;
 }
 
+std::optional<sys::Cgroup> unified_cgroup(const LiveVictim& live, const Victim& victim) {
+  const sys::Hierarchy* unified = live.tree.unified();
+  return unified && !victim.cgroup.empty() ? live.tree.find(*unified, victim.cgroup) : std::nullopt;
+}
+
+Result<packets::SocketScope> scope_of(const sys::Cgroup& cgroup) {
+  uint32_t level = 0;
+  for (auto up = cgroup.parent(); up; up = up->parent()) ++level;
+  return packets::SocketScope{level, TRY(cgroup.inode())};
+}
+
+// The ids of the cgroup and of those below it.
+std::set<uint64_t> ids_of(const sys::Cgroup& cgroup) {
+  std::set<uint64_t> ids{cgroup.inode().value_or(0)};
+  std::error_code error;  // of a cgroup that goes meanwhile
+  using Folders = std::filesystem::recursive_directory_iterator;
+  for (Folders entry(cgroup.folder(), error), end; entry != end && !error; entry.increment(error))
+    if (std::error_code gone; entry->is_directory(gone))
+      ids.insert(sys::Cgroup(2, "", entry->path()).inode().value_or(0));
+  return ids;
+}
+
+// Whether rules by the cgroup would see the victim's packets.
+bool holds_its_sockets(const sys::Cgroup& cgroup, const LiveVictim& live, const sys::NetNs& netns) {
+  auto inside = cgroup.processes();
+  if (!inside) return false;
+  for (const sys::Process& process : live.processes)
+    if (!std::binary_search(inside->begin(), inside->end(), process.pid)) return false;
+  auto found = sys::socket_cgroups(netns);
+  if (!found) return false;
+  std::set<uint64_t> own = ids_of(cgroup);
+  auto is_own = [&](uint64_t id) { return own.count(id) != 0; };
+  return found->empty() || std::any_of(found->begin(), found->end(), is_own);
+}
+
 }  // namespace
+
+Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns) {
+  NetScope scope;
+  scope.alone = victim.kind == VictimKind::kHost;
+  if (scope.alone) return scope;
+  LiveVictim live = TRY(look_at(victim));
+  auto alone = owns_netns(victim);
+  scope.alone = alone.has_value();
+  auto cgroup = unified_cgroup(live, victim);
+  if (!alone && !cgroup)
+    return fail(Errc::kRefused, alone.error().what + ", and it has no cgroup of version 2 to tell its packets apart",
+                "give the victim a network namespace or a cgroup of version 2 of its own");
+  if (cgroup && (!alone || holds_its_sockets(*cgroup, live, netns))) scope.sockets = TRY(scope_of(*cgroup));
+  return scope;
+}
 
 Result<> owns_netns(const Victim& victim) {
   if (victim.kind == VictimKind::kHost) return {};
@@ -48,6 +102,20 @@ Result<> owns_netns(const Victim& victim) {
               fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
                           name_some(others)),
               "choose a victim with a network namespace of its own");
+}
+
+Result<Reach> netns_reach(const Victim& victim) {
+  if (!sys::NetNs::all_processes_are_visible())
+    return fail(Errc::kRefused,
+                fmt::format("a rule would hit all of the network namespace of {}, and here it cannot be seen who joins "
+                            "it: Ordeal is in a PID namespace of its own",
+                            victim.name),
+                "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
+  LiveVictim live = TRY(look_at(victim));
+  Reach reach;
+  reach.netns_mark = sys::netns_mark(live.processes.front().pid);
+  if (reach.netns_mark == 0) return fail(Errc::kNotFound, fmt::format("{} is gone", victim.name));
+  return reach;
 }
 
 }  // namespace ordeal::fault

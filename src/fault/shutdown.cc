@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "fault/faults.h"
 #include "fault/kill.h"
 #include "fault/live_victim.h"
@@ -61,6 +62,8 @@ AttackInfo describe() {
   info.mechanisms = {"cgroup.kill (cgroup v2)", "SIGKILL through pidfds", "reboot(2), for a host"};
   info.capabilities = {"CAP_KILL, for processes of other users", "CAP_SYS_BOOT, for a host"};
   info.proof = "all processes of the victim died, seen through their pidfds";
+  info.limits = {"nothing is killed before every victim was checked, nor when too few can be hit",
+                 "what is in a frozen cgroup is refused: the kill would come when it is thawed"};
   return info;
 }
 
@@ -70,8 +73,9 @@ const AttackInfo& shutdown_info() {
 }
 
 Result<> may_stop_host(const Attack& attack) {
-  char name[256] = {};
-  if (::gethostname(name, sizeof name - 1) < 0) return fail_errno("cannot read the host's name");
+  char bytes[256] = {};
+  if (::gethostname(bytes, sizeof bytes - 1) < 0) return fail_errno("cannot read the host's name");
+  std::string name = valid_text(bytes);
   std::string confirmed = text_argument(attack, "confirm_host");
   if (confirmed != name)
     return fail(
@@ -88,12 +92,14 @@ Result<> may_stop_host(const Attack& attack) {
 Result<> check(const Victim& victim, const Attack& attack, LiveVictim& live) {
   if (victim.kind == VictimKind::kHost) return may_stop_host(attack);
   live = TRY(look_at(victim));
-  return refuse_protected(live);
+  TRY_VOID(refuse_protected(live));
+  return refuse_frozen(live);
 }
 
 class ShutdownImpact : public Impact {
  public:
-  ShutdownImpact(Victim victim, bool reboot, BootTime due) : victim_(std::move(victim)), reboot_(reboot), due_(due) {}
+  ShutdownImpact(Victim victim, bool reboot, BootTime due, ProtectionNow protection)
+      : victim_(std::move(victim)), reboot_(reboot), due_(due), protection_(std::move(protection)) {}
 
   std::vector<int> descriptors() const override { return kills_.descriptors(); }
 
@@ -120,6 +126,7 @@ class ShutdownImpact : public Impact {
     proof.unit = "processes";
     proof.asked = kills_.sent();
     proof.got = kills_.dead();
+    proof.lasting = kills_.lasting();
     if (rounds_ == 0) {
       proof.measured = "nothing was shut down";
       proof.reason = ended_ ? "cancelled before the delay was over"
@@ -153,12 +160,15 @@ class ShutdownImpact : public Impact {
       if (done_ && kills_.sent() == 0) return fail(Errc::kNotInjected, victim_.name + " was gone before its shutdown");
       return {};
     }
-    TRY_VOID(refuse_protected(*live));
+    const Protection* protection = TRY(protection_());
+    TRY_VOID(refuse_protected(*live, *protection));
+    if (rounds_ == 1) TRY_VOID(refuse_frozen(*live));
     if (rounds_ == 1) begin_ticks_ = static_cast<uint64_t>(boot_now().time_since_epoch() / kTick);
     auto newer = [&](const sys::Process& p) { return p.start_ticks > begin_ticks_ + kForkTicks; };
     auto& targets = live->processes;
     targets.erase(std::remove_if(targets.begin(), targets.end(), newer), targets.end());
     done_ = targets.empty();
+    if (rounds_ == 1) TRY_VOID(Kills::allowed(targets));
     for (const sys::Process& process : targets) TRY_VOID(kills_.send(process));
     if (auto whole = cgroup_to_kill(live->tree); rounds_ == 1 && whole) TRY_VOID(whole->write("cgroup.kill", "1"));
     kills_.confirm();
@@ -173,6 +183,8 @@ class ShutdownImpact : public Impact {
   }
 
   Result<> stop_host() {
+    const Protection* protection = TRY(protection_());
+    TRY_VOID(refuse_protected_in(whole_victim(victim_), *protection));
     ++rounds_;
     done_ = true;
     ::sync();
@@ -187,6 +199,7 @@ class ShutdownImpact : public Impact {
   Victim victim_;
   bool reboot_;
   BootTime due_;
+  ProtectionNow protection_;
   Kills kills_;
   uint64_t begin_ticks_ = 0;  // when the kill began, as processes count their start
   int rounds_ = 0;
@@ -198,7 +211,7 @@ class ShutdownFault : public Fault {
  public:
   const AttackInfo& info() const override { return shutdown_info(); }
 
-  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack) const override {
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live;
     TRY_VOID(check(victim, attack, live));
     std::string delay = format_duration(duration_argument(attack, "delay"));
@@ -213,7 +226,7 @@ class ShutdownFault : public Fault {
     } else {
       step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
                                 name_some(live.processes));
-      step.claims = claims_on(victim, "processes");
+      step.claims = claims_on(victim, live, "processes");
       step.proof = info().proof;
       if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
     }
@@ -223,12 +236,18 @@ class ShutdownFault : public Fault {
     return std::vector<Step>{std::move(step)};
   }
 
+  Result<> may_apply(const Victim& victim, const Attack& attack, const Protection&) const override {
+    LiveVictim live;
+    TRY_VOID(check(victim, attack, live));
+    return Kills::allowed(live.processes);
+  }
+
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                         const Context& context) const override {
     LiveVictim live;
     TRY_VOID(check(victim, attack, live));
     return std::make_unique<ShutdownImpact>(victim, flag_argument(attack, "reboot"),
-                                            context.now + duration_argument(attack, "delay"));
+                                            context.now + duration_argument(attack, "delay"), context.protection);
   }
 };
 

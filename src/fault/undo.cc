@@ -14,6 +14,7 @@
 #include "sys/cgroup_control.h"
 #include "sys/pidfd.h"
 #include "sys/process.h"
+#include "sys/standstill.h"
 
 namespace ordeal::fault {
 namespace {
@@ -70,9 +71,12 @@ class ThawUndo : public PreparedUndo {
     if (n < 0) return left(std::string("writing to it failed: ") + ::strerror(errno));
     // Gone or replaced since: whatever has the name now is not ours.
     if (freezer_.inode().value_or(0) != inode_) return Undone::kAsBefore;
-    auto thawed = sys::wait_freezer(freezer_, sys::FreezerState::kThawed, kThawLimit);
-    if (thawed || !freezer_.exists()) return Undone::kUndone;
-    return left("a cgroup above it is frozen, which is not of our making");
+    // For the caller's convenience only. What we asked is taken back; a cgroup above that somebody else froze, or
+    // processes that a busy machine has not woken yet, are not of our making.
+    (void)sys::wait_freezer(freezer_, sys::FreezerState::kThawed, kThawLimit);
+    frozen = requested();
+    if (!frozen || !*frozen || !freezer_.exists()) return Undone::kUndone;
+    return left("somebody froze it again");
   }
 
  private:
@@ -126,6 +130,12 @@ Result<std::unique_ptr<PreparedUndo>> prepare_thaw_v2(const json::Document& data
   return prepare_thaw(data, moment, kFreezers[1]);
 }
 
+// Decides only what is said of it. Asleep in the kernel or frozen, a process does not show whether it will stop.
+bool looks_running(pid_t pid) {
+  auto stat = sys::read_stat(pid);
+  return stat && (stat->state == 'R' || stat->state == 'S') && sys::stop_of(pid) == sys::Stop::kNone;
+}
+
 class ContinueUndo : public PreparedUndo {
  public:
   explicit ContinueUndo(std::vector<sys::PidFd> handles) : handles_(std::move(handles)) {}
@@ -134,11 +144,10 @@ class ContinueUndo : public PreparedUndo {
     std::vector<std::string> left;
     Undone undone = Undone::kAsBefore;
     for (const sys::PidFd& handle : handles_) {
-      auto stat = sys::read_stat(handle.pid());
-      // The handle is alive: the number is still this process's. Continued by somebody else: nothing to do.
-      if (!stat || handle.dead() || stat->state != 'T') continue;
+      bool runs = looks_running(handle.pid());
+      // To each, however it looks: a stop may still be pending, and only this takes it back.
       auto sent = handle.signal(SIGCONT);
-      if (sent) undone = Undone::kUndone;
+      if (sent && !runs) undone = Undone::kUndone;
       if (!sent && sent.error().code != Errc::kNotFound) left.push_back(sent.error().message());
     }
     if (left.empty()) return undone;
@@ -158,10 +167,8 @@ Result<std::unique_ptr<PreparedUndo>> prepare_continue(const json::Document& dat
     auto handle = sys::PidFd::open(pid, start);
     if (!handle && handle.error().code == Errc::kNotFound) continue;
     if (!handle) return tl::unexpected(std::move(handle).error());
-    auto stat = sys::read_stat(pid);
-    if (!stat) continue;
-    if (moment == Moment::kBefore && (stat->state == 'T' || stat->state == 't'))
-      return fail(Errc::kRefused, fmt::format("process {} ({}) is stopped already, by somebody else", pid, stat->comm));
+    if (moment == Moment::kBefore && sys::stop_of(pid) != sys::Stop::kNone)
+      return fail(Errc::kRefused, fmt::format("process {} is stopped already, by somebody else", pid));
     handles.push_back(std::move(*handle));
   }
   return std::make_unique<ContinueUndo>(std::move(handles));

@@ -44,7 +44,8 @@ Result<std::unique_ptr<PreparedUndo>> prepare_undo(const UndoRecord& record);
 // What is gone or already back as it was is success.
 Result<Undone> replay_undo(const UndoRecord& record);
 
-// The records of the journalled changes. `freezer` was thawed, the processes were running when they were made.
+// The records of the journalled changes. `freezer` was thawed, the processes were running when they were made. Each of
+// the processes gets its SIGCONT, whether the stop shows or not.
 Result<UndoRecord> thaw_record(const sys::Cgroup& freezer);
 Result<UndoRecord> continue_record(const std::vector<ProcessId>& processes, const std::string& of_what);
 

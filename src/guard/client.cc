@@ -1,6 +1,7 @@
 #include "guard/client.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -16,6 +17,9 @@ namespace {
 
 constexpr Nanos kStartLimit = 10s;
 constexpr Nanos kEndLimit = 5s;
+constexpr Nanos kFinishLimit = 10s;  // a revert and its reaper's goodbye on a slow disk
+constexpr Nanos kStoppedLimit = 500ms;
+constexpr Nanos kLookAgain = 50ms;
 constexpr int kMostUnanswered = 16;  // apply requests
 
 std::string text_of(const json::Object& message, std::string_view key) {
@@ -28,8 +32,19 @@ int64_t number_of(const json::Object& message, std::string_view key) {
   return value && value->is_number() ? value->to_number<int64_t>() : -1;
 }
 
+bool answers_a_request(GuardEvent::Kind kind) {
+  using Kind = GuardEvent::Kind;
+  return kind == Kind::kChecked || kind == Kind::kCheckFailed || kind == Kind::kApplied || kind == Kind::kApplyFailed;
+}
+
+bool of_an_impact(GuardEvent::Kind kind) {
+  return answers_a_request(kind) || kind == GuardEvent::Kind::kVictimGone || kind == GuardEvent::Kind::kReverted;
+}
+
 Result<GuardEvent> decode(const json::Object& message) try {
-  static const std::map<std::string, GuardEvent::Kind> kKinds{{"applied", GuardEvent::Kind::kApplied},
+  static const std::map<std::string, GuardEvent::Kind> kKinds{{"checked", GuardEvent::Kind::kChecked},
+                                                              {"check_failed", GuardEvent::Kind::kCheckFailed},
+                                                              {"applied", GuardEvent::Kind::kApplied},
                                                               {"apply_failed", GuardEvent::Kind::kApplyFailed},
                                                               {"victim_gone", GuardEvent::Kind::kVictimGone},
                                                               {"halting", GuardEvent::Kind::kHalting},
@@ -41,9 +56,7 @@ Result<GuardEvent> decode(const json::Object& message) try {
   GuardEvent event;
   event.kind = kind->second;
   event.impact = static_cast<int>(number_of(message, "impact"));
-  bool of_an_impact = event.kind == GuardEvent::Kind::kApplied || event.kind == GuardEvent::Kind::kApplyFailed ||
-                      event.kind == GuardEvent::Kind::kVictimGone || event.kind == GuardEvent::Kind::kReverted;
-  if (of_an_impact && event.impact < 0) return fail(Errc::kInternal, "a message without its impact");
+  if (of_an_impact(event.kind) && event.impact < 0) return fail(Errc::kInternal, "a message without its impact");
   event.victim = text_of(message, "victim");
   event.why = text_of(message, "why");
   event.by = text_of(message, "by");
@@ -75,13 +88,33 @@ GuardEvent not_understood(const Error& error) {
   return event;
 }
 
-GuardEvent not_applied(int impact, const std::string& victim, const Error& error) {
+GuardEvent hung(double seconds) {
   GuardEvent event;
-  event.kind = GuardEvent::Kind::kApplyFailed;
+  event.hung = true;
+  event.why = fmt::format("it got on with nothing for {:.1f} s", seconds);
+  return event;
+}
+
+GuardEvent not_asked(bool check, int impact, const std::string& victim, const Error& error) {
+  GuardEvent event;
+  event.kind = check ? GuardEvent::Kind::kCheckFailed : GuardEvent::Kind::kApplyFailed;
   event.impact = impact;
   event.victim = victim;
   event.error = wrap(error, "cannot ask the guard to hit " + victim).value();
   return event;
+}
+
+}  // namespace
+
+namespace {
+
+// The file that the engine has read may be a pipe, or another one by now.
+Result<UniqueFd> in_memory(const std::string& text) {
+  UniqueFd fd(::memfd_create("inventory", MFD_CLOEXEC));
+  if (!fd) return fail_errno("cannot make a file in memory");
+  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return fail_errno("cannot write a file in memory");
+  return fd;
 }
 
 }  // namespace
@@ -98,6 +131,7 @@ Result<std::string> find_guard() {
 Result<GuardClient> GuardClient::start(const GuardStart& options) {
   auto [ours, theirs] = TRY(message_pair());
   constexpr int kSocket = 3;
+  constexpr int kInventory = 4;
   sys::SpawnOptions spawn;
   spawn.program = TRY(find_guard());
   spawn.argv = {"ordeal-guard", "--guard",
@@ -106,7 +140,9 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
                 "--lease-ms",   fmt::format("{}", std::chrono::duration_cast<milliseconds>(options.lease).count())};
   if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", options.state_dir});
   for (const std::string& policy : options.policies) spawn.argv.insert(spawn.argv.end(), {"--policy", policy});
-  spawn.pass = {{theirs.get(), kSocket}};
+  UniqueFd inventory = TRY(in_memory(options.inventory));
+  spawn.argv.insert(spawn.argv.end(), {"--inventory", std::to_string(kInventory)});
+  spawn.pass = {{theirs.get(), kSocket}, {inventory.get(), kInventory}};
   GuardClient client(std::move(ours), TRY(sys::Child::start(spawn)));
   theirs.reset();
   auto ready = await_message(client.socket_.get(), kStartLimit);
@@ -114,7 +150,14 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   client.heard_.set_limit(milliseconds(std::max<int64_t>(number_of(*ready, "silence_ms"), 500)) + kEngineGrace);
   client.heard_.expect(boot_now());
   client.journalled_ = ready->contains("journalled") && ready->at("journalled") == true;
+  TRY_VOID(client.start_standby(options));
   return client;
+}
+
+Result<> GuardClient::start_standby(const GuardStart& options) {
+  standby_ =
+      std::make_unique<StandbyLink>(TRY(StandbyLink::start(TRY(find_guard()), options.run_id, options.state_dir)));
+  return standby_->await_ready();
 }
 
 // Why the guard did not start: its own exit code says more than the end of its socket. What it began is removed here,
@@ -137,18 +180,28 @@ GuardClient::~GuardClient() {
   if (!process_) return;
   socket_.reset();
   process_->wait(kEndLimit);
+  if (standby_ && ended_) standby_->goodbye();
 }
 
 // A guard that does not read is dealt with by its reaper, and then its socket closes.
 Result<> GuardClient::send(const json::Object& request) { return send_message(socket_.get(), request); }
 
+void GuardClient::check(int impact, const Victim& victim, const Attack& attack) {
+  ask("check", impact, victim, attack);
+}
+
 void GuardClient::inject(int impact, const Victim& victim, const Attack& attack) {
+  ask("apply", impact, victim, attack);
+}
+
+void GuardClient::ask(const char* op, int impact, const Victim& victim, const Attack& attack) {
   json::Array exemptions;
   for (const packets::Exemption& exemption : exemptions_) exemptions.push_back(to_json(exemption));
-  waiting_.push_back({impact,
+  waiting_.push_back({op == std::string_view("check"),
+                      impact,
                       victim.name,
                       {{"v", kWireVersion},
-                       {"op", "apply"},
+                       {"op", op},
                        {"impact", impact},
                        {"victim", to_json(victim)},
                        {"attack", to_json(attack)},
@@ -160,10 +213,11 @@ void GuardClient::inject(int impact, const Victim& victim, const Attack& attack)
 void GuardClient::send_waiting() {
   for (; !waiting_.empty() && unanswered_ < kMostUnanswered; waiting_.pop_front()) {
     const Asked& next = waiting_.front();
+    if (!awaits_answer()) heard_.expect(boot_now());
     if (auto sent = send(next.request)) {
       ++unanswered_;
     } else {
-      unsent_.push_back(not_applied(next.impact, next.victim, sent.error()));
+      unsent_.push_back(not_asked(next.check, next.impact, next.victim, sent.error()));
     }
   }
 }
@@ -171,7 +225,12 @@ void GuardClient::send_waiting() {
 void GuardClient::renew() { (void)send({{"v", kWireVersion}, {"op", "renew"}}); }
 
 void GuardClient::revert_all(const std::string& why) {
+  Error ending{Errc::kNotInjected, "the run is ending", 0, "", nullptr};
+  for (const Asked& asked : waiting_)
+    if (!asked.check) unsent_.push_back(not_asked(false, asked.impact, asked.victim, ending));
   waiting_.clear();
+  if (!awaits_answer()) heard_.expect(boot_now());
+  revert_asked_ = true;
   (void)send({{"v", kWireVersion}, {"op", "revert"}, {"why", why}});
 }
 
@@ -191,22 +250,61 @@ std::vector<GuardEvent> GuardClient::events() {
     auto received = receive_message(socket_.get());
     gone_ = !received || received->closed;
     if (gone_) events.push_back(GuardEvent{});
-    if (gone_ || !received->message) break;
-    if (hear_beat(now, *received->message)) continue;
-    auto event = decode(*received->message);
+    if (gone_ || (!received->message && !received->unreadable)) break;
+    if (received->message && hear_beat(now, *received->message)) continue;
+    auto event = received->message ? decode(*received->message)
+                                   : tl::unexpected(Error{Errc::kInternal, *received->unreadable, 0, "", nullptr});
     events.push_back(event ? std::move(*event) : not_understood(event.error()));
-    if (events.back().kind == GuardEvent::Kind::kApplied || events.back().kind == GuardEvent::Kind::kApplyFailed)
-      --unanswered_;
+    if (answers_a_request(events.back().kind)) --unanswered_;
+    if (events.back().kind == GuardEvent::Kind::kNothingInForce) revert_asked_ = false;
+  }
+  if (!gone_ && hangs(now)) {
+    gone_ = true;
+    events.push_back(hung(to_seconds(now - heard_.last())));
   }
   send_waiting();
   return events;
 }
 
+bool GuardClient::awaits_answer() const { return unanswered_ > 0 || revert_asked_; }
+
+bool GuardClient::hangs(BootTime now) const {
+  if (!heard_.active() && !awaits_answer()) return false;
+  return heard_.hangs(now) || (heard_.silent(now) && is_stopped(process_->pid()));
+}
+
+std::optional<BootTime> GuardClient::look_again() const {
+  if (gone_ || (!heard_.active() && !awaits_answer())) return std::nullopt;
+  return std::max(heard_.silent_from(), boot_now()) + kLookAgain;
+}
+
+Result<DeadRun> GuardClient::end_run(Nanos grace) {
+  auto dead = standby_->end_run(grace);
+  ended_ = dead && dead->failed.empty();
+  return dead;
+}
+
+// A guard that is stopped is not waited for.
 Result<int> GuardClient::finish() {
   (void)send({{"v", kWireVersion}, {"op", "bye"}});
-  auto status = process_->wait(kEndLimit);
-  if (!status) return fail(Errc::kInternal, "the guard did not end within 5 s");
-  return status->signal == 0 ? status->code : 7;
+  BootTime begin = boot_now();
+  auto status = process_->wait(kLookAgain);
+  while (!status && boot_now() - begin < kFinishLimit) {
+    if (boot_now() - begin > kStoppedLimit && is_stopped(process_->pid())) break;
+    status = process_->wait(kLookAgain);
+  }
+  if (!status) return lost_at_the_end("did not end when it was told to");
+  if (status->signal != 0) return lost_at_the_end(status->text());
+  ended_ = true;
+  return status->code;
+}
+
+Unexpected GuardClient::lost_at_the_end(const std::string& how) {
+  auto dead = end_run(Nanos(0));
+  std::string what = "the guard " + how;
+  if (dead && dead->failed.empty()) return fail(Errc::kInternal, what + "; everything is undone");
+  std::string left = dead ? dead->failed.front() : dead.error().message();
+  return fail(Errc::kRevertFailed, what + ", and something may be left: " + left);
 }
 
 }  // namespace ordeal::guard

@@ -5,9 +5,10 @@
 namespace ordeal::guard {
 namespace {
 
-bool is_apply(const json::Object& message) {
+// Applies, and the checks before them: each looks at every process.
+bool takes_long(const json::Object& message) {
   const json::Value* op = message.if_contains("op");
-  return op && op->is_string() && op->get_string() == "apply";
+  return op && op->is_string() && (op->get_string() == "apply" || op->get_string() == "check");
 }
 
 }  // namespace
@@ -16,8 +17,9 @@ Result<bool> EngineInbox::fill(int fd) {
   for (;;) {
     Received received = TRY(receive_message(fd));
     if (received.closed) return false;
+    if (received.unreadable) return fail(Errc::kInternal, *received.unreadable);
     if (!received.message) return true;
-    (is_apply(*received.message) ? applies_ : urgent_).push_back(std::move(*received.message));
+    (takes_long(*received.message) ? applies_ : urgent_).push_back(std::move(*received.message));
   }
 }
 

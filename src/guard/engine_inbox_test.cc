@@ -1,6 +1,7 @@
 #include "guard/engine_inbox.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "guard/wire.h"
 
@@ -45,6 +46,20 @@ TEST_F(Inbox, TheEndOfTheEngineIsSeenAtOnce) {
   for (int impact = 0; impact < 3; ++impact) say("apply", impact);
   pair.first.reset();
   EXPECT_FALSE(*inbox.fill(pair.second.get()));
+}
+
+TEST_F(Inbox, ChecksAndAppliesKeepTheirOrderBehindWhatIsUrgent) {
+  say("check", 0);
+  say("apply", 1);
+  say("revert");
+  EXPECT_TRUE(*inbox.fill(pair.second.get()));
+  EXPECT_EQ(all(), "revert0 check0 apply1 ");
+}
+
+TEST_F(Inbox, WhatCannotBeReadIsAnErrorAndNoEndOfTheEngine) {
+  ASSERT_EQ(::send(pair.first.get(), "\xff", 1, 0), 1);
+  EXPECT_FALSE(inbox.fill(pair.second.get()));
+  EXPECT_TRUE(inbox.fill(pair.second.get())) << "and it lives";
 }
 
 TEST_F(Inbox, AMessageWithoutItsOpIsPassedOnToBeJudged) {

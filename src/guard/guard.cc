@@ -18,7 +18,6 @@
 #include "guard/journal.h"
 #include "guard/latch.h"
 #include "guard/own_cgroup.h"
-#include "guard/policy_file.h"
 #include "guard/priority.h"
 #include "guard/wire.h"
 #include "json/reader.h"
@@ -31,13 +30,14 @@ namespace {
 constexpr Nanos kRenewEvery = 250ms;
 constexpr Nanos kWatchVictimsEvery = 50ms;
 constexpr Nanos kCheckLatchEvery = 200ms;
+constexpr Nanos kReadRulesEvery = 100ms;
 constexpr Nanos kHearAtMost = 50ms;
 
 // What each long step may take on a machine that is slow. What hangs inside of one is found that much later, and so is
 // kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
 constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
 constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
-constexpr Nanos kWorkBudget = 1s;    // a round: looks at every process
+constexpr Nanos kWorkBudget = 1s;    // a round, a look for newcomers, reading the rules: every process, or a disk
 constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
 constexpr Nanos kLatchBudget = 5s;   // a disk
 
@@ -59,15 +59,24 @@ Unexpected explain(Error error, const AttackInfo& info) {
   return wrap(std::move(error), info.type + " needs " + join(info.capabilities, "; "));
 }
 
+json::Object failed_answer(const char* op, int impact, const Error& error) {
+  return {{"op", op},
+          {"impact", impact},
+          {"code", static_cast<int>(error.code)},
+          {"error", error.message()},
+          {"hint", error.advice()}};
+}
+
 }  // namespace
 
 Guard::Guard(GuardOptions options, Paths paths, Registration registration, std::unique_ptr<Pulse> pulse,
-             ReaperLink reaper)
+             ReaperLink reaper, StandingRules rules)
     : options_(std::move(options)),
       paths_(std::move(paths)),
       registration_(std::move(registration)),
       pulse_(std::move(pulse)),
       reaper_(std::move(reaper)),
+      rules_(std::move(rules)),
       ledger_(options_.lease),
       random_(Random::fresh_seed()) {}
 
@@ -75,15 +84,16 @@ Result<Guard> Guard::start(GuardOptions options) {
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
   Paths paths = TRY(Paths::find(options.state_dir));
   TRY_VOID(paths.make());
-  std::vector<Policy> policies = TRY(read_policies(options.policies));
+  TRY_VOID(paths.check_private());
+  StandingRules rules = TRY(StandingRules::read(options.policies, options.inventory));
   Registration registration = TRY(Registration::enter(paths, options.run_id));
   failpoint("guard.registered");
   auto pulse = std::make_unique<Pulse>(std::vector<int>{options.engine.get()});
   ReaperLink reaper = TRY(ReaperLink::start(options.run_id, options.state_dir, registration.lock_fd(), *pulse));
   pulse->add(reaper.fd());
   UniqueFd inotify = TRY(watch_halts(paths, registration.folder()));
-  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(pulse), std::move(reaper));
-  guard.policies_ = std::move(policies);
+  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(pulse), std::move(reaper),
+              std::move(rules));
   guard.inotify_ = std::move(inotify);
   Nanos silence_limit = raise_priority();
   guard.reaper_.limit_silence(silence_limit);
@@ -100,6 +110,8 @@ int Guard::run() {
     end_what_is_due();      // length and lease, before more is done: it may have stood still for long
     work_impacts();         // held packets, kill rounds, burners
     watch_victims();        // who is gone is hit no more
+    watch_rules();          // a policy that has changed binds at once
+    watch_newcomers();      // who joins what is hit, and must not be
     renew_kernel_leases();  // what the kernel drops by itself in 1 s
     beat();
   }
@@ -107,7 +119,10 @@ int Guard::run() {
 }
 
 void Guard::wait() {
-  std::vector<pollfd> fds{{options_.engine.get(), POLLIN, 0}, {reaper_.fd(), POLLIN, 0}, {inotify_.get(), POLLIN, 0}};
+  std::vector<pollfd> fds{{options_.engine.get(), POLLIN, 0},
+                          {reaper_.fd(), POLLIN, 0},
+                          {inotify_.get(), POLLIN, 0},
+                          {newcomers_.fd(), POLLIN, 0}};
   BootTime now = boot_now();
   BootTime until = now + beat_interval(!held_.empty());
   if (!held_.empty()) until = std::min(until, now + kWatchVictimsEvery);
@@ -126,7 +141,8 @@ void Guard::hear_engine() {
   // A hundred requests must not keep a halt waiting, nor one that takes long the engine's renewal.
   for (BootTime until = boot_now() + kHearAtMost; !done_ && boot_now() < until;) {
     auto listening = inbox_.fill(options_.engine.get());
-    if (!listening || !*listening) return end_by("engine", "the engine is gone");
+    if (!listening) return end_by("error", "what the engine sent cannot be read: " + listening.error().message());
+    if (!*listening) return end_by("engine", "the engine is gone");
     auto request = inbox_.next();
     if (!request) return;
     auto understood = understand(*request, [&](const json::Object& message) { answer(message); });
@@ -139,6 +155,7 @@ void Guard::answer(const json::Object& request) {
   if (op == "renew") return ledger_.renew(boot_now());
   if (op == "revert") {
     reverting_ = true;
+    dismiss_admitted();
     end_all(std::string(request.at("why").as_string()));
     return tell({{"op", "nothing_in_force"}});
   }
@@ -147,29 +164,48 @@ void Guard::answer(const json::Object& request) {
     done_ = true;
     return;
   }
-  if (op == "apply") answer_apply(request);
+  if (op == "check") return answer_check(static_cast<int>(request.at("impact").as_int64()), request);
+  if (op == "apply") return answer_apply(static_cast<int>(request.at("impact").as_int64()), request);
 }
 
-void Guard::answer_apply(const json::Object& request) {
-  int id = static_cast<int>(request.at("impact").as_int64());
+void Guard::answer_check(int id, const json::Object& request) {
+  if (!admitted_.count(id) && !answers_.count(id)) {
+    Pulse::Step checking = pulse_->step(kApplyBudget);
+    auto held = admit(request);
+    if (!held) return tell(failed_answer("check_failed", id, held.error()));
+    admitted_.insert_or_assign(id, std::move(*held));
+  }
+  tell({{"op", "checked"}, {"impact", id}});
+}
+
+void Guard::answer_apply(int id, const json::Object& request) {
   if (!answers_.count(id)) {
     auto reply = apply(request);
-    if (!reply)
-      reply = json::Object{{"op", "apply_failed"},
-                           {"impact", id},
-                           {"code", static_cast<int>(reply.error().code)},
-                           {"error", reply.error().message()},
-                           {"hint", reply.error().advice()}};
-    answers_[id] = std::move(*reply);
+    answers_[id] = reply ? std::move(*reply) : failed_answer("apply_failed", id, reply.error());
   }
   tell(answers_[id]);
+}
+
+// Their claims are free again.
+void Guard::dismiss_admitted() {
+  for (const auto& [id, held] : admitted_) (void)registration_.release(claims_of(held), 1);
+  admitted_.clear();
 }
 
 Result<json::Object> Guard::apply(const json::Object& request) {
   int id = static_cast<int>(request.at("impact").as_int64());
   if (held_.empty()) reaper_.expect_beats(boot_now());
   Pulse::Step applying = pulse_->step(kApplyBudget);
-  Held held = TRY(make_impact(request));
+  auto admitted = admitted_.extract(id);
+  bool fresh = admitted.empty();
+  Held held = fresh ? TRY(admit(request)) : std::move(admitted.mapped());
+  // The world may have gone on since it was admitted.
+  auto made = fresh ? Result<>{} : judge_now(held);
+  if (made) made = make_impact(id, held, request);
+  if (!made) {
+    (void)registration_.release(claims_of(held), 1);
+    return tl::unexpected(made.error());
+  }
   json::Array steps;
   for (const Step& step : held.steps) steps.push_back(to_json(step));
   json::Object reply{{"op", "applied"}, {"impact", id}, {"victim", held.victim.name}, {"steps", std::move(steps)}};
@@ -179,39 +215,61 @@ Result<json::Object> Guard::apply(const json::Object& request) {
   return reply;
 }
 
-Result<Guard::Held> Guard::make_impact(const json::Object& request) {
+Result<> Guard::judge_now(Held& held) {
   if (done_ || reverting_) return fail(Errc::kRefused, "the run is ending");
   if (auto latch = latch_engaged(paths_))
     return fail(Errc::kRefused, "the halt latch is engaged: " + latch->reason, "`ordeal resume` releases it");
-  int id = static_cast<int>(request.at("impact").as_int64());
-  Held held;
-  held.victim = TRY(victim_from_json(request.at("victim")));
-  held.attack = TRY(attack_from_json(request.at("attack")));
+  TRY_VOID(rules_.refresh());
   TRY_VOID(check_victim(held.victim));
   const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
-  held.attack = TRY(resolve_arguments(held.attack, fault->info()));
-  held.steps = TRY(fault->plan(held.victim, held.attack));
-  std::vector<std::string> claims = claims_of(held);
-  TRY_VOID(registration_.claim(claims, policies_, 1, request.at("candidates").as_int64()));
-  Defer give_back([&] { (void)registration_.release(claims, 1); });
+  std::vector<Step> steps = TRY(fault->plan(held.victim, held.attack, rules_.protection()));
+  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
+  if (auto allowed = fault::refuse_protected_in(reach, rules_.protection()); !allowed)
+    return wrap(allowed.error(), held.victim.name + " is refused");
+  if (held.steps.empty()) held.steps = std::move(steps);  // afterwards it holds what these claim
+  auto may = fault->may_apply(held.victim, held.attack, rules_.protection());
+  return may ? Result<>{} : explain(std::move(may).error(), fault->info());
+}
+
+Result<Guard::Held> Guard::admit(const json::Object& request) {
+  Held held;
+  held.victim = TRY(victim_from_json(request.at("victim")));
+  Attack attack = TRY(attack_from_json(request.at("attack")));
+  held.attack = TRY(resolve_arguments(attack, TRY(fault::find_fault(attack.type))->info()));
+  TRY_VOID(judge_now(held));
+  TRY_VOID(VictimWatch().add(0, held.victim));  // it is who was chosen
+  TRY_VOID(registration_.claim(claims_of(held), rules_.policies(), 1, request.at("candidates").as_int64()));
+  return held;
+}
+
+Result<> Guard::make_impact(int id, Held& held, const json::Object& request) {
+  const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
+  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
   TRY_VOID(victim_watch_.add(id, held.victim));
   Defer watch_no_more([&] { victim_watch_.remove(id); });
   failpoint("guard.before_apply");
   fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, {}};
   for (const json::Value& item : request.at("exemptions").as_array())
     context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
+  context.protection = [this]() -> Result<const fault::Protection*> {
+    TRY_VOID(rules_.refresh());
+    return &rules_.protection();
+  };
+  newcomers_.add(id, held.victim, reach);
+  Defer look_no_more([&] { newcomers_.remove(id); });
   auto impact = fault->apply(held.victim, held.attack, context);
   if (!impact && impact.error().code == Errc::kRevertFailed) revert_failed(held.victim.name, impact.error());
   if (!impact) return explain(std::move(impact).error(), fault->info());
   held.impact = std::move(*impact);
   held.applied = boot_now();
-  give_back.cancel();
+  if (held.impact->outlives_victim()) newcomers_.let_leave(id);
+  look_no_more.cancel();
   watch_no_more.cancel();
-  return held;
+  return {};
 }
 
 Result<> Guard::check_victim(const Victim& victim) const {
-  for (const Policy& policy : policies_)
+  for (const Policy& policy : rules_.policies())
     if (auto refusal = judge(policy, victim))
       return fail(Errc::kRefused, victim.name + " is refused by " + refusal->rule);
   if (victim.kind == VictimKind::kHost) return {};
@@ -249,20 +307,23 @@ void Guard::hear_halt() {
   latch_checked_ = now;
   if (auto latch = latch_engaged(paths_)) {
     end_by("latch", latch->reason);
-  } else if (auto halt = read_file(registration_.folder() + "/halt")) {
-    end_by("person", *halt);
+  } else if (auto halt = read_file(registration_.folder() + "/halt"); halt || halt.error().sys_errno != ENOENT) {
+    end_by("person", halt ? valid_text(*halt) : "asked for in a way that cannot be read");
   }
 }
 
 void Guard::work_impacts() {
   std::vector<std::pair<int, std::string>> broken;
   BootTime now = boot_now();
+  // Announced once, and each impact that is worked on is progress: a thousand of them would drown the listeners.
+  std::optional<Pulse::Step> round;
+  if (std::any_of(held_.begin(), held_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
+    round.emplace(*pulse_, kWorkBudget);
   for (auto& [id, held] : held_) {
-    std::optional<Pulse::Step> round;
-    if (held.impact->is_long(now)) round.emplace(*pulse_, kWorkBudget);
     if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
     beat();
   }
+  round.reset();
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
@@ -276,6 +337,35 @@ void Guard::watch_victims() {
     tell({{"op", "victim_gone"}, {"impact", id}, {"victim", found->second.victim.name}, {"why", why}});
     end({id}, "the victim is gone: " + why);
   }
+}
+
+void Guard::watch_rules() {
+  BootTime now = boot_now();
+  if (held_.empty() || now - rules_checked_ < kReadRulesEvery) return;
+  rules_checked_ = now;
+  int before = rules_.version();
+  std::vector<std::pair<int, std::string>> forbidden;
+  Pulse::Step reading = pulse_->step(kWorkBudget);
+  auto known = rules_.refresh();
+  if (known && rules_.version() == before) return;
+  newcomers_.forget();
+  for (const auto& [id, held] : held_) {
+    auto allowed = known ? check_victim(held.victim) : known;
+    if (!allowed) forbidden.emplace_back(id, allowed.error().message());
+  }
+  for (const auto& [id, why] : forbidden) end({id}, why, true);
+}
+
+void Guard::watch_newcomers() {
+  if (held_.empty()) return;
+  BootTime now = boot_now();
+  std::vector<std::pair<int, std::string>> joined;
+  {
+    std::optional<Pulse::Step> looking;
+    if (newcomers_.is_long(now)) looking.emplace(*pulse_, kWorkBudget);
+    joined = newcomers_.look(now, rules_.protection());
+  }
+  for (const auto& [id, why] : joined) end({id}, why, true);
 }
 
 void Guard::end_what_is_due() {
@@ -292,9 +382,9 @@ void Guard::renew_kernel_leases() {
   if (held_.empty() || now - renewed_ < kRenewEvery) return;
   renewed_ = now;
   std::vector<std::pair<int, std::string>> broken;
-  for (auto& [id, held] : held_) {
-    Pulse::Step step = pulse_->step(kRenewBudget);
+  for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, held] : held_) {
     if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
+    beat();
   }
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
@@ -321,6 +411,7 @@ Guard::Ended Guard::revert(int id) {
   Ended ended{id, std::move(held_.extract(id).mapped()), {}, {}, {}};
   ledger_.ended(id);
   victim_watch_.remove(id);
+  newcomers_.remove(id);
   BootTime start = boot_now();
   ended.result = ended.held.impact->revert();
   ended.reverted = boot_now();
@@ -376,12 +467,13 @@ void Guard::tell(json::Object event) {
 
 int Guard::leave() {
   using Goodbye = ReaperLink::Goodbye;
+  Pulse::Step leaving = pulse_->step(kMostBudget);
   Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.say_goodbye();
   if (goodbye == Goodbye::kFailed) failed_ = true;
   if (goodbye == Goodbye::kLost) {
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
     // What stays is found by its folder, which then stays too, by the next start.
-    if (!leave_own_cgroup(options_.run_id, kDeathPatience)) return 6;
+    if (!leave_own_cgroup(options_.run_id, Role::kReaper, kDeathPatience)) return 6;
   }
   registration_.leave();
   return failed_ ? 6 : 0;

@@ -15,13 +15,14 @@
 #include "fault/fault.h"
 #include "guard/engine_inbox.h"
 #include "guard/ledger.h"
+#include "guard/newcomers.h"
 #include "guard/paths.h"
 #include "guard/pulse.h"
 #include "guard/reaper_link.h"
 #include "guard/registry.h"
+#include "guard/standing_rules.h"
 #include "guard/victim_watch.h"
 #include "json/value.h"
-#include "model/policy.h"
 
 namespace ordeal::guard {
 
@@ -29,6 +30,7 @@ struct GuardOptions {
   std::string run_id;
   std::string state_dir;              // as given by the user, "" for the default
   std::vector<std::string> policies;  // files, in addition to /etc/ordeal/policy.yaml
+  std::string inventory;              // the text of the file; "" for none
   Nanos lease = 5s;
   UniqueFd engine;
 };
@@ -47,19 +49,28 @@ class Guard {
     BootTime applied;
   };
 
-  Guard(GuardOptions options, Paths paths, Registration registration, std::unique_ptr<Pulse> pulse, ReaperLink reaper);
+  Guard(GuardOptions options, Paths paths, Registration registration, std::unique_ptr<Pulse> pulse, ReaperLink reaper,
+        StandingRules rules);
 
   void wait();
   void hear_engine();
   void answer(const json::Object& request);
-  void answer_apply(const json::Object& request);
+  void answer_check(int id, const json::Object& request);
+  void answer_apply(int id, const json::Object& request);
   Result<json::Object> apply(const json::Object& request);
   Result<> check_victim(const Victim& victim) const;
-  Result<Held> make_impact(const json::Object& request);
+  // Latch, policy, protection, steps and rights, as of now.
+  Result<> judge_now(Held& held);
+  // Judged, and its claims are taken.
+  Result<Held> admit(const json::Object& request);
+  Result<> make_impact(int id, Held& held, const json::Object& request);
+  void dismiss_admitted();
   void hear_reaper();
   void hear_halt();
   void work_impacts();
   void watch_victims();
+  void watch_rules();
+  void watch_newcomers();
   void end_what_is_due();
   void renew_kernel_leases();
   void beat();
@@ -88,15 +99,18 @@ class Guard {
   std::unique_ptr<Pulse> pulse_;  // heard by the reaper and the engine
   ReaperLink reaper_;
   EngineInbox inbox_;
-  std::vector<Policy> policies_;
+  StandingRules rules_;
   Ledger ledger_;
   VictimWatch victim_watch_;
+  Newcomers newcomers_;
   Random random_;
   UniqueFd inotify_;
   std::map<int, Held> held_;
+  std::map<int, Held> admitted_;         // checked and not applied yet: claims, and no impact
   std::map<int, json::Object> answers_;  // of apply requests, so that a repeated one is not done twice
   BootTime renewed_{};
   BootTime latch_checked_{};
+  BootTime rules_checked_{};
   bool done_ = false;
   bool reverting_ = false;
   bool failed_ = false;

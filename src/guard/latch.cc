@@ -1,9 +1,11 @@
 #include "guard/latch.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "base/file.h"
 #include "json/reader.h"
@@ -21,12 +23,22 @@ Result<LatchState> decode(const std::string& text) {
   return latch;
 }
 
+// Nothing of this name can be there: neither it nor a link on the way that leads nowhere.
+bool is_missing(const std::filesystem::path& path) {
+  struct stat is {};
+  if (::lstat(path.c_str(), &is) == 0 || errno != ENOENT) return false;
+  for (auto folder = path.parent_path(); folder.has_relative_path(); folder = folder.parent_path())
+    if (::lstat(folder.c_str(), &is) == 0) return !S_ISLNK(is.st_mode) || ::stat(folder.c_str(), &is) == 0;
+  return true;
+}
+
 }  // namespace
 
 std::optional<LatchState> latch_engaged(const Paths& paths) {
   for (const std::string& path : paths.latches) {
     auto text = read_file(path);
-    if (!text && text.error().sys_errno == ENOENT) continue;
+    // Looked at after the try to read it: one that was released meanwhile is none.
+    if (!text && is_missing(path)) continue;
     auto state = text ? decode(*text) : tl::unexpected(text.error());
     if (state) return *state;
     return LatchState{"the latch cannot be read, so it counts as engaged: " + state.error().message(), "unknown", ""};
@@ -35,9 +47,13 @@ std::optional<LatchState> latch_engaged(const Paths& paths) {
 }
 
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall) {
-  TRY_VOID(make_folders(paths.state));
+  const std::string& path = paths.latches.front();
   json::Object state{{"v", 1}, {"reason", reason}, {"by", by}, {"since", rfc3339(wall)}};
-  return write_atomically(paths.latches.front(), json::write_pretty(state));
+  auto made = make_folders(paths.state);
+  auto written = made ? write_atomically(path, json::write_pretty(state)) : made;
+  // An empty file cannot be read as a latch, and so is one.
+  if (written || make_empty(path) || (made && !is_missing(path))) return {};
+  return written;
 }
 
 Result<bool> release_latch(const Paths& paths) {

@@ -1,5 +1,6 @@
 // The halt latch: while it is engaged nothing starts, and what runs ends. One file, halt.json, readable by all.
-// A file that exists and cannot be read or parsed counts as engaged.
+// Whatever has that name and cannot be read or parsed counts as engaged: a folder, a pipe, a link to nothing, a file of
+// a user whom we cannot read. So does a state folder that is a link to nothing. Nothing here waits.
 #pragma once
 
 #include <optional>
@@ -17,6 +18,7 @@ struct LatchState {
 };
 
 std::optional<LatchState> latch_engaged(const Paths& paths);
+// Where there is no room for the reason it is engaged without one.
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall);
 // The first of the latches only. False when it was not engaged.
 Result<bool> release_latch(const Paths& paths);

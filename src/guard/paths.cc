@@ -1,5 +1,6 @@
 #include "guard/paths.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -30,6 +31,18 @@ Result<Paths> Paths::find(const std::string& state_dir) {
   paths.run = runtime && *runtime ? std::string(runtime) + "/ordeal" : paths.state + "/run";
   paths.latches = {paths.state + "/halt.json", kHostLatch};
   return paths;
+}
+
+Result<> Paths::check_private() const {
+  if (::geteuid() != 0) return {};
+  for (const std::string& folder : {state, run, journal_folder()}) {
+    struct stat is {};
+    if (::stat(folder.c_str(), &is) < 0) return fail_errno("cannot look at " + folder);
+    if (is.st_uid == 0 && (is.st_mode & (S_IWGRP | S_IWOTH)) == 0) continue;
+    return fail(Errc::kRefused, "others than root can write to the folder " + folder + ", where Ordeal keeps its state",
+                "chown root and chmod go-w it, or give another --state-dir");
+  }
+  return {};
 }
 
 Result<> Paths::make() const {

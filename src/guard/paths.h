@@ -17,6 +17,9 @@ struct Paths {
   // `state_dir` "" means the defaults.
   static Result<Paths> find(const std::string& state_dir);
   Result<> make() const;
+  // As root: kRefused where others may write to the folders, since they could put links in the way of what root writes.
+  // For those who start something; ending is never refused.
+  Result<> check_private() const;
 
   std::string journal_folder() const { return state + "/journal"; }
   std::string journal(const std::string& run_id) const { return journal_folder() + "/" + run_id + ".journal"; }

@@ -18,18 +18,29 @@ Unexpected cannot_read(Error error) {
 
 }  // namespace
 
-Result<std::vector<Policy>> read_policies(const std::vector<std::string>& files, const std::string& host_policy,
-                                          const sys::Trust& trust) {
-  std::vector<Policy> policies;
+Result<PolicyTexts> read_policy_texts(const std::vector<std::string>& files, const std::string& host_policy,
+                                      const sys::Trust& trust) {
+  PolicyTexts texts;
   auto host = sys::read_trusted(host_policy, trust);
-  if (host) policies.push_back(TRY(decode(host_policy, *host)));
   if (!host && host.error().code != Errc::kNotFound) return cannot_read(std::move(host).error());
+  if (host) texts.emplace_back(host_policy, std::move(*host));
   for (const std::string& file : files) {
     auto text = sys::read_trusted(file, trust);
     if (!text) return cannot_read(std::move(text).error());
-    policies.push_back(TRY(decode(file, *text)));
+    texts.emplace_back(file, std::move(*text));
   }
+  return texts;
+}
+
+Result<std::vector<Policy>> decode_policies(const PolicyTexts& texts) {
+  std::vector<Policy> policies;
+  for (const auto& [path, text] : texts) policies.push_back(TRY(decode(path, text)));
   return policies;
+}
+
+Result<std::vector<Policy>> read_policies(const std::vector<std::string>& files, const std::string& host_policy,
+                                          const sys::Trust& trust) {
+  return decode_policies(TRY(read_policy_texts(files, host_policy, trust)));
 }
 
 }  // namespace ordeal::guard

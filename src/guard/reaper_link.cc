@@ -126,7 +126,7 @@ Result<> ReaperLink::undo(int number) {
 bool ReaperLink::hear(BootTime now) {
   for (;;) {
     auto received = receive_message(socket_.get());
-    if (!received || received->closed) gone_ = true;
+    if (!received || received->closed || received->unreadable) gone_ = true;
     if (gone_ || !received->message) return !gone_;
     if (!understand(*received->message, [&](const json::Object& message) { take(now, message); })) gone_ = true;
   }

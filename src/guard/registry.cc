@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "guard/own_cgroup.h"
 #include "json/reader.h"
+#include "model/claim.h"
 #include "sys/process.h"
 
 namespace ordeal::guard {
@@ -21,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Result<UniqueFd> open_lock(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd) return fail_errno("cannot open " + path);
   return fd;
 }
@@ -57,17 +58,33 @@ ino_t pid_namespace() {
   return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
 }
 
-// True when the lock names its holders, we could see them, and none of them runs any more.
-bool holders_are_dying(const std::string& folder) {
+struct Holder {
+  ProcessId id;
+  ino_t space = 0;
+};
+
+// Nothing where a line makes no sense.
+std::optional<std::vector<Holder>> read_holders(const std::string& folder) {
+  std::vector<Holder> holders;
   std::string text = read_file(folder + "/lock").value_or("");
   auto words = split_words(text);
   for (size_t i = 0; i + 2 < words.size(); i += 3) {
     auto pid = parse_number<pid_t>(words[i]);
     auto start = parse_number<uint64_t>(words[i + 1]);
     auto space = parse_number<ino_t>(words[i + 2]);
-    if (!pid || !start || !space || *space != pid_namespace() || !sys::is_dying(*pid, *start)) return false;
+    if (!pid || !start || !space) return std::nullopt;
+    holders.push_back({{*pid, *start}, *space});
   }
-  return words.size() >= 3;
+  return holders;
+}
+
+// True when the lock names its holders, we could see them, and none of them runs any more.
+bool holders_are_dying(const std::string& folder) {
+  auto holders = read_holders(folder);
+  if (!holders || holders->empty()) return false;
+  return std::all_of(holders->begin(), holders->end(), [](const Holder& holder) {
+    return holder.space == pid_namespace() && sys::is_dying(holder.id.pid, holder.id.start_ticks);
+  });
 }
 
 Result<> remove_folder(const std::string& folder) {
@@ -79,7 +96,10 @@ Result<> remove_folder(const std::string& folder) {
 
 // Under the registry's lock. The folder names the cgroup, so it goes last.
 Result<> remove_traces(const Paths& paths, const std::string& run_id) {
-  TRY_VOID(leave_own_cgroup(run_id));  // its reaper's, when that was killed too
+  // Its reaper's, when that was killed too. Its standby may live on for a moment, and then removes its own.
+  TRY_VOID(leave_own_cgroup(run_id));
+  auto standby = leave_own_cgroup(run_id, Role::kStandby);
+  if (!standby && standby.error().sys_errno != EBUSY) return standby;
   return remove_folder(paths.run_folder(run_id));
 }
 
@@ -97,17 +117,6 @@ Result<std::vector<ActiveRun>> read_active(const Paths& paths, const std::string
   }
   if (error) return fail_errno("cannot read " + paths.run, error.value());
   return active;
-}
-
-bool of_the_run(const std::string& claim) { return claim.ends_with("/*"); }
-
-Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims) {
-  for (const ActiveRun& run : active)
-    for (const std::string& claim : claims)
-      if (std::find(run.claims.begin(), run.claims.end(), claim) != run.claims.end())
-        return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run.run, claim),
-                    fmt::format("wait for it, or end it with `ordeal halt {}`", run.run));
-  return {};
 }
 
 Result<> check_caps(const std::vector<ActiveRun>& active, const std::vector<Policy>& policies, int64_t chosen,
@@ -149,9 +158,9 @@ Result<> Registration::claim(const std::vector<std::string>& claims, const std::
   UniqueFd registry = TRY(lock_registry(paths_));
   std::vector<ActiveRun> active = TRY(read_active(paths_, run_id_));
   TRY_VOID(check_conflicts(active, claims));
-  std::vector<std::string> own;
-  std::copy_if(claims.begin(), claims.end(), std::back_inserter(own), [](auto& claim) { return !of_the_run(claim); });
-  TRY_VOID(check_conflicts({ActiveRun{run_id_, claims_, targets_}}, own));
+  if (auto meeting = first_meeting(claims_, claims, Between::kImpactsOfOneRun))
+    return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run_id_, describe_meeting(*meeting)),
+                "two victims of the run are hit in the same place: choose one of them");
   TRY_VOID(check_caps(active, policies, targets_ + new_targets, candidates));
   claims_.insert(claims_.end(), claims.begin(), claims.end());
   targets_ += new_targets;
@@ -173,6 +182,27 @@ Result<> name_holder(int lock_fd, pid_t pid) {
   off_t end = ::lseek(lock_fd, 0, SEEK_END);
   if (end < 0 || ::pwrite(lock_fd, line.data(), line.size(), end) != static_cast<ssize_t>(line.size()))
     return fail_errno("cannot write the run's lock");
+  return {};
+}
+
+Result<std::vector<ProcessId>> holders_of(const Paths& paths, const std::string& run_id) {
+  auto holders = read_holders(paths.run_folder(run_id));
+  if (!holders) return fail(Errc::kInternal, fmt::format("the lock of the run {} cannot be read", run_id));
+  std::vector<ProcessId> ids;
+  for (const Holder& holder : *holders) {
+    if (holder.space != pid_namespace())
+      return fail(Errc::kRefused, fmt::format("the run {} is of another PID namespace", run_id),
+                  "do it where the run was started");
+    ids.push_back(holder.id);
+  }
+  return ids;
+}
+
+Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims) {
+  for (const ActiveRun& run : active)
+    if (auto meeting = first_meeting(run.claims, claims))
+      return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run.run, describe_meeting(*meeting)),
+                  fmt::format("wait for it, or end it with `ordeal halt {}`", run.run));
   return {};
 }
 
@@ -202,7 +232,9 @@ Result<> request_halt(const Paths& paths, const std::string& run_id, const std::
   std::string folder = paths.run_folder(run_id);
   if (!fs::exists(folder) || is_dead(folder))
     return fail(Errc::kNotFound, fmt::format("no live run {}", run_id), "`ordeal list` shows the runs");
-  return write_atomically(folder + "/halt", reason);
+  auto written = write_atomically(folder + "/halt", reason);
+  if (written || make_empty(folder + "/halt")) return {};
+  return written;
 }
 
 }  // namespace ordeal::guard

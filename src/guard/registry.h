@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "guard/paths.h"
 #include "model/policy.h"
+#include "model/victim.h"
 
 namespace ordeal::guard {
 
@@ -21,7 +22,7 @@ class Registration {
  public:
   static Result<Registration> enter(const Paths& paths, const std::string& run_id);
 
-  // Takes the claims, or says who holds one (kRefused). What ends in "/*" the impacts of one run may claim together.
+  // Takes the claims, or says who holds one that meets them (kRefused; model/claim.h).
   // `check_caps` sees the load of the other runs under the lock.
   Result<> claim(const std::vector<std::string>& claims, const std::vector<Policy>& policies, int64_t new_targets,
                  int64_t candidates);
@@ -46,11 +47,15 @@ class Registration {
 
 // Names a process in the run's lock as one that holds it.
 Result<> name_holder(int lock_fd, pid_t pid);
+// Whom the run's lock names: its guard and its reaper. kRefused when they are of a PID namespace that is not ours.
+Result<std::vector<ProcessId>> holders_of(const Paths& paths, const std::string& run_id);
 
 struct ActiveRun {
   std::string run;
   std::vector<std::string> claims;
   int64_t targets = 0;
+  // Something of it is in force, or about to be.
+  bool holds() const { return !claims.empty() || targets > 0; }
 };
 // The live runs; cgroups and folders of dead ones are removed on the way where that needs no waiting.
 Result<std::vector<ActiveRun>> active_runs(const Paths& paths);
@@ -64,6 +69,9 @@ Result<Life> life_of(const Paths& paths, const std::string& run_id);
 // Removes the cgroup and the folder of a dead run, if they are there. False: it is not dead (yet). An error says what
 // cannot be removed.
 Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id);
+
+// kRefused when one of the claims meets one that a live run holds, naming both.
+Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims);
 
 // Asks a live run to end. kNotFound when it is not live.
 Result<> request_halt(const Paths& paths, const std::string& run_id, const std::string& reason);

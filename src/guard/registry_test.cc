@@ -43,6 +43,18 @@ TEST_F(HostState, AClaimOfTheWholeRunIsSharedByItsImpactsAndByNobodyElse) {
   EXPECT_EQ(error_of(b->claim({"netns:1/delay/*"}, {}, 1, 1)), "taken");
 }
 
+TEST_F(HostState, ACgroupAndWhatIsInItBelongToOneRun) {
+  auto a = Registration::enter(paths, "ra");
+  auto b = Registration::enter(paths, "rb");
+  EXPECT_EQ(error_of(a->claim({"cgroup:/p/c/running"}, {}, 1, 1)), "taken");
+  for (const char* claim : {"cgroup:/p/running", "cgroup:/p/c/d/running", "within:/p/c/running", "cgroup:/p/processes"})
+    EXPECT_EQ(error_of(b->claim({claim}, {}, 1, 1)),
+              std::string("the run ra already holds cgroup:/p/c/running, which meets ") + claim);
+  EXPECT_EQ(error_of(a->claim({"cgroup:/p/running"}, {}, 1, 1)),
+            "the run ra already holds cgroup:/p/c/running, which meets cgroup:/p/running");
+  EXPECT_EQ(error_of(b->claim({"cgroup:/p/d/running"}, {}, 1, 1)), "taken");
+}
+
 TEST_F(HostState, CapsCountWhatOtherRunsHit) {
   Policy policy;
   policy.origin = "p";

@@ -44,10 +44,12 @@ Result<Received> receive_message(int fd) {
   std::string buffer(n > 0 ? static_cast<size_t>(n) : 0, '\0');
   if (n > 0) n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return Received{};
-  if (n < 0 && errno == ECONNRESET) return Received{std::nullopt, true};
+  if (n < 0 && errno == ECONNRESET) return Received{std::nullopt, true, std::nullopt};
   if (n < 0) return fail_errno("cannot receive");
-  if (n == 0) return Received{std::nullopt, true};
-  return Received{TRY(parse_message(buffer)), false};
+  if (n == 0) return Received{std::nullopt, true, std::nullopt};
+  auto message = parse_message(buffer);
+  if (!message) return Received{std::nullopt, false, message.error().message()};
+  return Received{std::move(*message), false, std::nullopt};
 }
 
 Result<json::Object> await_message(int fd, Nanos limit) {
@@ -55,6 +57,7 @@ Result<json::Object> await_message(int fd, Nanos limit) {
   for (;;) {
     Received received = TRY(receive_message(fd));
     if (received.message) return std::move(*received.message);
+    if (received.unreadable) return fail(Errc::kInternal, "a message cannot be read: " + *received.unreadable);
     if (received.closed) return fail(Errc::kNotFound, "the other side is gone");
     Nanos left = until - boot_now();
     if (left <= Nanos(0)) return fail(Errc::kTimeout, "no answer in time");

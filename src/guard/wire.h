@@ -24,13 +24,15 @@ Result<> send_message(int fd, const json::Object& message);
 Result<json::Object> parse_message(std::string_view text);
 
 struct Received {
-  std::optional<json::Object> message;  // nothing: there is none now
-  bool closed = false;                  // the other side is gone
+  std::optional<json::Object> message;    // nothing: there is none now
+  bool closed = false;                    // the other side is gone
+  std::optional<std::string> unreadable;  // it lives, and sent what is no message: why
 };
-// Never blocks.
+// Never blocks. A message that cannot be read is no end of the connection: whoever gets one reverts at once, and goes
+// on listening for how that ends.
 Result<Received> receive_message(int fd);
 
-// Waits at most `limit` for one message. kTimeout, or kNotFound when the other side is gone.
+// Waits at most `limit` for one message. kTimeout, kNotFound when the other side is gone, else why it cannot be read.
 Result<json::Object> await_message(int fd, Nanos limit);
 
 // Takes a message apart by `take`, in which a field that is absent or of another type throws: that becomes an error.

@@ -1,6 +1,7 @@
 #include "guard/wire.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 namespace ordeal::guard {
 namespace {
@@ -21,6 +22,25 @@ TEST(Wire, AMessageOfAThousandProcessesArrivesWhole) {
   auto received = receive_message(pair->second.get());
   ASSERT_TRUE(received && received->message);
   EXPECT_EQ(received->message->at("processes").as_array().size(), 20'000u);
+}
+
+TEST(Wire, ANameOfAnyBytesArrives) {
+  auto pair = message_pair();
+  ASSERT_TRUE(send_message(pair->first.get(), {{"op", "applied"}, {"victim", "\xff\xfe sleep"}}));
+  auto received = receive_message(pair->second.get());
+  ASSERT_TRUE(received && received->message);
+}
+
+TEST(Wire, WhatCannotBeReadIsNoEndOfTheConnection) {
+  auto pair = message_pair();
+  ASSERT_EQ(::send(pair->first.get(), "{\"op\": \"\xff\"}", 13, 0), 13);
+  ASSERT_TRUE(send_message(pair->first.get(), {{"op", "beat"}}));
+  auto first = receive_message(pair->second.get());
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(first->closed);
+  EXPECT_TRUE(first->unreadable);
+  auto second = receive_message(pair->second.get());
+  EXPECT_TRUE(second && second->message) << "and the next one is read";
 }
 
 TEST(Wire, TheEndOfTheOtherSideIsTold) {

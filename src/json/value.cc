@@ -8,6 +8,8 @@
 #include <boost/json/stream_parser.hpp>
 #include <cmath>
 
+#include "base/text.h"
+
 namespace ordeal::json {
 namespace {
 
@@ -24,6 +26,9 @@ struct Writer {
   bool pretty;
   std::string out;
 
+  // What is written can be read again, whatever bytes a name from outside was made of.
+  void put_text(std::string_view text) { out += boost::json::serialize(Value(valid_text(text))); }
+
   void newline(int depth) {
     if (!pretty) return;
     out += '\n';
@@ -33,6 +38,7 @@ struct Writer {
   void put(const Value& value, int depth) {
     if (value.is_object()) return put_object(value.get_object(), depth);
     if (value.is_array()) return put_array(value.get_array(), depth);
+    if (value.is_string()) return put_text(value.get_string());
     out += value.is_double() ? write_double(value.get_double()) : boost::json::serialize(value);
   }
 
@@ -43,7 +49,7 @@ struct Writer {
       if (!first) out += pretty ? "," : ",";
       first = false;
       newline(depth + 1);
-      out += boost::json::serialize(Value(key));
+      put_text(key);
       out += pretty ? ": " : ":";
       put(item, depth + 1);
     }

@@ -50,9 +50,14 @@ std::string shortfall(const Coverage& coverage) {
 json::Value to_json(const Proof& proof) {
   json::Array coverage;
   for (const Coverage& part : proof.coverage) coverage.push_back(coverage_json(part));
-  return json::Object{{"proven", proof.proven},         {"measured", proof.measured}, {"reason", proof.reason},
-                      {"asked", proof.asked},           {"got", proof.got},           {"unit", proof.unit},
-                      {"coverage", std::move(coverage)}};
+  return json::Object{{"proven", proof.proven},
+                      {"measured", proof.measured},
+                      {"reason", proof.reason},
+                      {"asked", proof.asked},
+                      {"got", proof.got},
+                      {"unit", proof.unit},
+                      {"coverage", std::move(coverage)},
+                      {"lasting", proof.lasting}};
 }
 
 Result<Proof> proof_from_json(const json::Value& value) {
@@ -66,6 +71,7 @@ Result<Proof> proof_from_json(const json::Value& value) {
     json::Reader field = TRY(reader.at(key));
     if (field.value().is_string()) *text = std::string(field.value().get_string());
   }
+  if (auto lasting = TRY(reader.find("lasting"))) proof.lasting = std::string(lasting->value().as_string());
   if (auto parts = TRY(reader.find("coverage")))
     for (const json::Reader& part : TRY(parts->items())) proof.coverage.push_back(TRY(coverage_from(part)));
   return proof;

@@ -35,6 +35,7 @@ struct Proof {
   double got = 0;
   std::string unit;
   std::vector<Coverage> coverage{};  // each is judged by itself
+  std::string lasting{};             // what no revert gives back: "2 processes were killed"; "" when there is nothing
 };
 
 // "only 61.2 % of the packets …: 304 passed while …", or "" when the share is enough (or there was nothing to hit).

@@ -76,6 +76,9 @@ class Watcher {
 class Injector {
  public:
   virtual ~Injector() = default;
+  // Asks whether inject() would succeed, and holds what it needs (claims, caps) until then or until revert_all().
+  // Nothing is done to the victim.
+  virtual void check(int impact, const Victim& victim, const Attack& attack) = 0;
   // `impact` names the impact from then on; the same number again is the same request.
   virtual void inject(int impact, const Victim& victim, const Attack& attack) = 0;
   virtual void renew() = 0;

@@ -1,8 +1,5 @@
 #include "model/verdict.h"
 
-#include <fmt/format.h>
-#include <time.h>
-
 #include <array>
 
 #include "json/reader.h"
@@ -37,16 +34,6 @@ json::Value to_json(const Verdict& verdict) {
                       {"exit", static_cast<int>(exit_code_of(verdict.outcome))},
                       {"reason", verdict.reason},
                       {"hint", verdict.hint}};
-}
-
-std::string make_run_id(Nanos wall, uint64_t random) {
-  time_t t = std::chrono::duration_cast<seconds>(wall).count();
-  tm parts{};
-  gmtime_r(&t, &parts);
-  std::string id = fmt::format("r{:04}{:02}{:02}t{:02}{:02}{:02}z-", parts.tm_year + 1900, parts.tm_mon + 1,
-                               parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-  for (int i = 0; i < 5; ++i, random >>= 5) id += "abcdefghijklmnopqrstuvwxyz234567"[random & 31];
-  return id;
 }
 
 json::Value to_json(const RunEvent& event) {

@@ -29,9 +29,6 @@ const char* to_text(Phase phase);
 enum class Reading { kHolds, kBreached, kUndecided, kNoData };
 const char* to_text(Reading reading);
 
-// r<yyyymmdd>t<hhmmss>z-<5 of base32>, lower case.
-std::string make_run_id(Nanos wall, uint64_t random);
-
 // One line of a run's history; terminal, report and --json only project these (docs/formats/events.md).
 struct RunEvent {
   int64_t seq = 0;

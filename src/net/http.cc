@@ -15,7 +15,7 @@ const std::string* find_header(const Headers& headers, std::string_view name) {
 }
 
 std::string_view reason_phrase(int status) {
-  static constexpr std::array<std::pair<int, std::string_view>, 21> kPhrases{{
+  static constexpr std::array<std::pair<int, std::string_view>, 22> kPhrases{{
       {100, "Continue"},
       {200, "OK"},
       {201, "Created"},
@@ -32,6 +32,7 @@ std::string_view reason_phrase(int status) {
       {408, "Request Timeout"},
       {409, "Conflict"},
       {413, "Payload Too Large"},
+      {421, "Misdirected Request"},
       {431, "Request Header Fields Too Large"},
       {500, "Internal Server Error"},
       {502, "Bad Gateway"},

@@ -1,6 +1,7 @@
 // HttpServer: a small HTTP/1.1 server on a Loop; each request is a coroutine, each connection is served in order.
-// No TLS. Listens on loopback unless told otherwise. A handler that throws answers 500.
-// Limits: header block 16 KiB (431), body 1 MiB (413), 30 s of idling, 10 s for one request to arrive.
+// No TLS. Listens on loopback unless told otherwise, and there answers no page of another site (net/local_host.h). A
+// handler that throws answers 500. Limits: header block 16 KiB (431), body 1 MiB (413), 30 s of idling, 10 s for one
+// request to arrive.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,8 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "net/local_host.h"
+
 namespace ordeal::net {
 
 namespace http = boost::beast::http;
@@ -105,6 +107,7 @@ class Session {
   }
 
   Task<HttpResponse> answer(const HttpRequest& request) {
+    if (auto refused = refuse_foreign(request, options_.address)) co_return std::move(*refused);
     try {
       co_return co_await handler_(request);
     } catch (const std::exception& exception) {

@@ -199,6 +199,26 @@ TEST_F(HttpTest, ServerRefusesGarbageAndWhatIsTooLarge) {
   EXPECT_NE(raw(server.port(), "POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n").find(" 413 "), std::string::npos);
 }
 
+// A page of another site reaches loopback through a browser: under a name of its own, or with its origin.
+TEST_F(HttpTest, OnLoopbackOnlyLocalNamesAreAnswered) {
+  TestServer server(fine);
+  auto status = [&](const std::string& headers) {
+    std::string answer = raw(server.port(), "GET / HTTP/1.1\r\nConnection: close\r\n" + headers + "\r\n");
+    return answer.size() > 12 ? answer.substr(9, 3) : answer;
+  };
+  for (const char* good :
+       {"", "Host: localhost\r\n", "Host: LocalHost:9464\r\n", "Host: 127.0.0.1:1\r\n", "Host: 127.9.9.9\r\n",
+        "Host: [::1]:80\r\n", "Host: [::1]\r\nOrigin: http://localhost:3000\r\n"})
+    EXPECT_EQ(status(good), "200") << good;
+  for (const char* foreign :
+       {"evil.example", "evil.example:9464", "127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost",
+        "10.0.0.1", "[::2]", "[::1", "localhost:x", "localhost@evil.example", "127.1", "0.0.0.0", ""})
+    EXPECT_EQ(status("Host: " + std::string(foreign) + "\r\n"), "421") << foreign;
+  for (const char* origin : {"http://evil.example", "null", "https://localhost.evil.example", "localhost", "file://"})
+    EXPECT_EQ(status("Host: localhost\r\nOrigin: " + std::string(origin) + "\r\n"), "403") << origin;
+  EXPECT_EQ(status("Host: localhost\r\nHost: evil.example\r\n"), "400");
+}
+
 TEST_F(HttpTest, ServerAnswersPipelinedAndChunkedRequestsInOrder) {
   TestServer server(fine);
   std::string answer = raw(server.port(),

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -136,6 +137,7 @@ std::vector<Rule> by_protocol(const Traffic& traffic, const char* comment) {
   return rules;
 }
 
+// Whole packets to or from a socket of the victim's, or anybody's where there is no scope.
 std::vector<Rule> chosen(const Traffic& traffic, Way way, const char* comment) {
   std::vector<Rule> rules;
   bool any_port = false;
@@ -144,7 +146,15 @@ std::vector<Rule> chosen(const Traffic& traffic, Way way, const char* comment) {
     any_port = true;
     for (Rule& rule : port_rules(ports, with_ports(traffic), way, comment)) rules.push_back(std::move(rule));
   }
-  return any_port ? rules : by_protocol(traffic, comment);
+  if (!any_port) rules = by_protocol(traffic, comment);
+  if (traffic.scope)
+    for (Rule& rule : rules) rule.cgroup(traffic.scope->level, traffic.scope->id);
+  if (traffic.means_icmp_besides())
+    for (uint8_t protocol : std::initializer_list<uint8_t>{IPPROTO_ICMP, IPPROTO_ICMPV6}) {
+      Rule rule(comment);
+      rules.push_back(std::move(rule.protocol(protocol)));
+    }
+  return rules;
 }
 
 // Each rule with each of the remotes.
@@ -191,7 +201,6 @@ std::vector<Rule> rules_of(const Traffic& traffic, Way way, const std::vector<Ex
   if (traffic.whole_packets) add_fragments(traffic, way, !queue, rules);
   add_excluded_ports(traffic, way, rules);
   for (Rule& rule : with_remotes(chosen(traffic, way, queue ? kDelayRule : kMeantRule), traffic, way)) {
-    if (traffic.scope) rule.cgroup(traffic.scope->level, traffic.scope->id);
     rule.counter();
     queue ? rule.queue(*queue) : rule.leave();
     rules.push_back(std::move(rule));
@@ -237,6 +246,11 @@ Result<Traffic> read_traffic(const Attack& attack) {
   for (const char* name : {"hosts", "ips"}) TRY_VOID(read_remotes(list_argument(attack, name), traffic));
   traffic.device = text_argument(attack, "device");
   return traffic;
+}
+
+bool Traffic::means_icmp_besides() const {
+  bool any_port = std::any_of(ports.begin(), ports.end(), [](const Ports& some) { return !some.excluded; });
+  return scope.has_value() && alone && protocols.empty() && !any_port;
 }
 
 std::string describe(const Traffic& traffic) {

@@ -15,7 +15,7 @@ namespace ordeal::packets {
 
 enum class Way { kArrival, kDeparture };
 
-// A cgroup v2 that the sockets must belong to; for victims that share their network namespace.
+// A cgroup v2 that the sockets must belong to.
 struct SocketScope {
   uint32_t level = 0;
   uint64_t id = 0;
@@ -35,6 +35,9 @@ struct Traffic {
   std::string device;              // "": every one but lo
   uint32_t link = 0;               // the device's index, so that a new name does not end the attack
   std::optional<SocketScope> scope;
+  bool alone = false;  // nobody but the victim lives in the namespace
+  // ICMP belongs to no socket: with a scope it is meant only where all of it is the victim's.
+  bool means_icmp_besides() const;
   // Only whole packets are meant. A part of one that comes all the same passes, and is counted: held alone, or passed
   // while its other parts are held, it would fill the kernel's memory for reassembly and lose the whole.
   bool whole_packets = false;

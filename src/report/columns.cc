@@ -4,13 +4,14 @@
 #include <array>
 #include <cstdint>
 
+#include "base/printable.h"
+
 namespace ordeal::report {
 namespace {
 
 struct Glyph {
   size_t bytes = 1;
   size_t width = 1;
-  bool good = true;
 };
 
 struct Range {
@@ -34,19 +35,8 @@ bool within(const std::array<Range, N>& ranges, uint32_t point) {
 }
 
 Glyph glyph_of(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  uint8_t lead = byte(0);
-  if (lead < 0x80) return {1, 1, lead >= 0x20 && lead != 0x7f};
-  size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return {1, 1, false};
-  uint32_t point = lead & (0xffu >> (size + 1));
-  for (size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {1, 1, false};
-    point = point << 6 | (byte(i) & 0x3fu);
-  }
-  // C1 controls and the marks that turn the direction of writing round.
-  bool steering = point < 0xa0 || (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
-  return {size, within(kNone, point) ? 0u : within(kWide, point) ? 2u : 1u, !steering};
+  CodePoint point = first_code_point(text);
+  return {point.bytes, within(kNone, point.value) ? 0u : within(kWide, point.value) ? 2u : 1u};
 }
 
 // The length of "ESC [ … letter" at the start, or 0.
@@ -102,19 +92,6 @@ std::string padded(std::string text, size_t width) {
 std::string padded_left(const std::string& text, size_t width) {
   size_t used = columns(text);
   return used < width ? std::string(width - used, ' ') + text : text;
-}
-
-std::string harmless(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    Glyph glyph = glyph_of(text);
-    if (text[0] == '\n' || text[0] == '\t')
-      out += ' ';
-    else
-      out += glyph.good ? text.substr(0, glyph.bytes) : "?";
-    text.remove_prefix(glyph.bytes);
-  }
-  return out;
 }
 
 std::string sparkline(const std::deque<std::optional<double>>& values, size_t width) {

@@ -14,8 +14,6 @@ size_t columns(std::string_view text);
 std::string fit(std::string_view text, size_t width);
 std::string padded(std::string text, size_t width);
 std::string padded_left(const std::string& text, size_t width);
-// Control characters and broken UTF-8 become "?": what a victim or a program printed cannot steer the terminal.
-std::string harmless(std::string_view text);
 // The last `width` values as eight heights of block, the highest for the greatest; a space where there was no data.
 std::string sparkline(const std::deque<std::optional<double>>& values, size_t width);
 

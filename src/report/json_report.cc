@@ -1,3 +1,4 @@
+#include "base/printable.h"
 #include "report/report.h"
 #include "report/wording.h"
 
@@ -142,6 +143,8 @@ json::Object Writer::write() const {
 
 }  // namespace
 
-std::string json_report(const RunSummary& summary) { return json::write_pretty(Writer(summary).write()); }
+std::string json_report(const RunSummary& summary) {
+  return printable_json(json::write_pretty(Writer(summary).write()));
+}
 
 }  // namespace ordeal::report

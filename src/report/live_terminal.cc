@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/output.h"
+
 namespace ordeal::report {
 namespace {
 
@@ -37,9 +39,13 @@ TerminalOptions terminal_options(int fd) {
   return {fd, able, able && !is_set("NO_COLOR")};
 }
 
-// A reader that is slow or gone must not hold up a run: what cannot be written within 100 ms is dropped, and until it
-// reads again nothing is waited for.
+// A terminal that is stopped must not hold up a run: what it does not take within 100 ms is dropped, and until it
+// takes something again nothing is waited for. The lines of a log are kept for it (base/output.h).
 void LiveTerminal::write(std::string_view text) {
+  if (!options_.redraw) {
+    put_document(text);
+    return push_output();
+  }
   while (!text.empty()) {
     pollfd ready{options_.fd, POLLOUT, 0};
     stuck_ = ::poll(&ready, 1, stuck_ ? 0 : 100) <= 0;

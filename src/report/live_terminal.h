@@ -1,4 +1,5 @@
-// LiveTerminal: writes a TerminalView to a descriptor: redrawn in place on a terminal, line by line elsewhere.
+// LiveTerminal: writes a TerminalView to a descriptor: redrawn in place on a terminal; elsewhere line by line
+// on standard output.
 // It never hides the cursor and never changes the terminal's mode, so a run that is killed leaves a usable terminal.
 // Rule: call update() after events and every 100 ms or so, finish() once.
 #pragma once

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/printable.h"
 #include "report/markup.h"
 #include "report/report.h"
 #include "report/scale.h"
@@ -21,7 +22,7 @@ std::string plain(std::string_view text) {
 std::string code(std::string text) {
   for (char& c : text)
     if (c == '`' || c == '\n') c = ' ';
-  return "`" + text + "`";
+  return "`" + printable(text) + "`";
 }
 
 std::string when_cell(const ExpectationSummary& expectation, const char* name) {

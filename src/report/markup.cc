@@ -5,28 +5,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/printable.h"
+
 namespace ordeal::report {
 namespace {
-
-constexpr std::string_view kReplacement = "\uFFFD";
-
-// The length of the UTF-8 sequence at the start of `text`, 0 when it is not valid or not allowed in XML.
-size_t valid_sequence(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  uint8_t lead = byte(0);
-  if (lead < 0x80) return lead >= 0x20 || lead == '\t' || lead == '\n' ? (lead == 0x7f ? 0 : 1) : 0;
-  size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
-  uint32_t point = lead & (0xffu >> (size + 1));
-  for (size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    point = point << 6 | (byte(i) & 0x3fu);
-  }
-  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  bool forbidden = point < kLeast[size] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ||
-                   (point >= 0x80 && point < 0xa0) || point == 0xfffe || point == 0xffff;
-  return forbidden ? 0 : size;
-}
 
 std::string_view entity(char c) {
   switch (c) {
@@ -51,13 +33,14 @@ std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    size_t size = valid_sequence(text);
-    std::string_view special = entity(text[0]);
-    if (size == 0)
-      out += kReplacement;
+    CodePoint point = first_code_point(text);
+    std::string_view piece = text.substr(0, point.bytes), special = entity(text[0]);
+    bool space = text[0] == '\n' || text[0] == '\t';
+    if (!special.empty())
+      out += special;
     else
-      out += special.empty() ? text.substr(0, size) : special;
-    text.remove_prefix(std::max<size_t>(size, 1));
+      out += space ? std::string(piece) : printable(piece);
+    text.remove_prefix(point.bytes);
   }
   return out;
 }

@@ -1,16 +1,15 @@
 // report_sample FILE.html [held|long|interrupted]: writes the page of a made-up run, for looking at it.
-#include <fmt/format.h>
-
 #include <string_view>
 
 #include "base/file.h"
+#include "base/output.h"
 #include "report/report.h"
 #include "report/sample_run.h"
 
 int main(int count, char** words) {
   using namespace ordeal;
   if (count < 2) {
-    fmt::print(stderr, "usage: report_sample FILE.html [held|long|interrupted]\n");
+    print_to_error("usage: report_sample FILE.html [held|long|interrupted]\n");
     return 2;
   }
   std::string_view kind = count > 2 ? words[2] : "";
@@ -20,6 +19,6 @@ int main(int count, char** words) {
   if (kind == "interrupted") options.verdict = false;
   std::string page = report::html_report(report::summarize(report::sample_run(options)));
   Result<> written = write_atomically(words[1], page);
-  if (!written) fmt::print(stderr, "{}\n", written.error().message());
+  if (!written) print_to_error("{}\n", written.error().message());
   return written ? 0 : 7;
 }

@@ -174,7 +174,9 @@ TEST(Markup, EscapesAndCloses) {
   Markup markup;
   markup.open("p", {{"title", "a\"b<c>&'"}}).text("1 < 2 & 3").empty("br");
   EXPECT_EQ(markup.take(), "<p title=\"a&quot;b&lt;c&gt;&amp;&#39;\">1 &lt; 2 &amp; 3<br/></p>");
-  EXPECT_EQ(escape("\x1b\x80\xc0\xaf\xed\xa0\x80 é"), "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD é");
+  EXPECT_EQ(escape("\x1b\x80\xc0\xaf\xed\xa0\x80 é"), "\\x1b\\x80\\xc0\\xaf\\xed\\xa0\\x80 é");
+  EXPECT_EQ(escape("a\n\tb\xe2\x80\xae\x7f\xef\xbf\xbf"), "a\n\tb\\u202e\\x7f\\uffff")
+      << "what XML forbids, and what turns text";
   EXPECT_EQ(coordinate(12.04), "12");
   EXPECT_EQ(coordinate(-0.04), "0");
   EXPECT_EQ(coordinate(12.37), "12.4");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "report/columns.h"
 #include "report/scale.h"
@@ -48,13 +49,13 @@ void TerminalView::on_run(const RunEvent& event) {
   RunSummary summary = summarize({event});
   run_ = event.run;
   begin_ = phase_begin_ = readings_shown_ = event.boot;
-  name_ = harmless(summary.name);
-  hypothesis_ = harmless(summary.hypothesis);
+  name_ = printable(summary.name);
+  hypothesis_ = printable(summary.hypothesis);
   expectations_ = std::move(summary.expectations);
   rows_.assign(expectations_.size(), Row());
   due_.push_back(fmt::format("{}  {}", name_, run_));
   if (!hypothesis_.empty()) due_.push_back("hypothesis: " + hypothesis_);
-  due_.push_back("attack: " + harmless(attack_in_words(summary)));
+  due_.push_back("attack: " + printable(attack_in_words(summary)));
 }
 
 void TerminalView::on_reading(const RunEvent& event) {
@@ -65,7 +66,7 @@ void TerminalView::on_reading(const RunEvent& event) {
   if (row.judged) {
     Reading before = std::exchange(row.reading, reading_of(event.data));
     if (row.seen && before != row.reading)
-      due_.push_back(stamped(event.boot, harmless(tell(event, expectations_).text)));
+      due_.push_back(stamped(event.boot, printable(tell(event, expectations_).text)));
   }
   row.seen = readings_fresh_ = true;
   row.value = number_of(event.data, "value");
@@ -81,12 +82,12 @@ void TerminalView::apply(const RunEvent& event) {
     phase_begin_ = event.boot;
     phase_length_ = millis_of(event.data, "length_ms");
   }
-  if (event.type == "inject") in_force_[text_of(event.data, "impact")] = harmless(text_of(event.data, "victim"));
+  if (event.type == "inject") in_force_[text_of(event.data, "impact")] = printable(text_of(event.data, "victim"));
   if (event.type == "reverted" || event.type == "victim_gone") in_force_.erase(text_of(event.data, "impact"));
   if (event.type == "verdict") verdict_ = summarize({event}).verdict;
   Telling telling = tell(event, expectations_);
-  std::string text = harmless(telling.kind + ": " + telling.text);
-  if (!telling.detail.empty()) text += " (" + harmless(telling.detail) + ")";
+  std::string text = printable(telling.kind + ": " + telling.text);
+  if (!telling.detail.empty()) text += " (" + printable(telling.detail) + ")";
   if (event.type != "verdict") due_.push_back(stamped(event.boot, text));
   if (event.type != "phase") last_ = {telling.tone, telling.kind, text, {}};
 }
@@ -117,7 +118,7 @@ std::string TerminalView::state_of(size_t index) const {
   if (row.judged) return words_of(row.reading).word;
   const std::vector<WhenSummary>& times = expectations_[index].when;
   bool early = phase_ < Phase::kInject && times.size() > 1;
-  return "judged " + harmless(early ? times.front().when : times.back().when);
+  return "judged " + printable(early ? times.front().when : times.back().when);
 }
 
 std::string TerminalView::row_line(size_t index, const TerminalStyle& style) const {
@@ -127,13 +128,13 @@ std::string TerminalView::row_line(size_t index, const TerminalStyle& style) con
   std::string value = row.value ? format_value(*row.value, unit_of(expectation)) : "–";
   std::string limit = expectation.threshold ? expectation.threshold->op + " " +
                                                   format_value(expectation.threshold->value, unit_of(expectation))
-                                            : harmless(expectation.condition);
+                                            : printable(expectation.condition);
   StateWords words = row.judged ? words_of(row.reading) : StateWords{"·", "", Tone::kNeutral};
   std::string shown_value = padded_left(value, 9);
   if (row.seen && !row.judged) shown_value = coloured(shown_value, Tone::kNeutral, style);
   std::string line =
       fmt::format("{} {} {} {} ", coloured(words.mark, words.tone, style),
-                  padded(fit(harmless(expectation.name), name_width), name_width), shown_value, padded(limit, 10));
+                  padded(fit(printable(expectation.name), name_width), name_width), shown_value, padded(limit, 10));
   // What is left of the width is the sparkline's; the state word must always be seen.
   size_t used = name_width + 2 + 10 + 11 + kStateWidth + 2;
   size_t room = style.width > used ? std::min(style.width - used, kHistory) : 0;
@@ -157,7 +158,7 @@ std::string TerminalView::readings_line() const {
   std::vector<std::string> parts;
   for (size_t i = 0; i < rows_.size(); ++i)
     if (rows_[i].seen)
-      parts.push_back(fmt::format("{} {} ({})", harmless(expectations_[i].name),
+      parts.push_back(fmt::format("{} {} ({})", printable(expectations_[i].name),
                                   rows_[i].value ? format_value(*rows_[i].value, unit_of(expectations_[i])) : "–",
                                   state_of(i)));
   return join(parts, ", ");
@@ -175,9 +176,9 @@ std::vector<std::string> TerminalView::new_lines(BootTime now) {
 std::vector<std::string> TerminalView::ending(const std::string& report_path, const TerminalStyle& style) const {
   Headline headline = headline_of(verdict_ ? verdict_->outcome : std::string());
   std::vector<std::string> lines{bold(coloured(headline.mark + " " + headline.title, headline.tone, style), style)};
-  if (verdict_ && !verdict_->reason.empty()) lines.push_back("  " + harmless(verdict_->reason));
-  if (verdict_ && !verdict_->hint.empty()) lines.push_back("  next: " + harmless(verdict_->hint));
-  if (!report_path.empty()) lines.push_back("  report: " + harmless(report_path));
+  if (verdict_ && !verdict_->reason.empty()) lines.push_back("  " + printable(verdict_->reason));
+  if (verdict_ && !verdict_->hint.empty()) lines.push_back("  next: " + printable(verdict_->hint));
+  if (!report_path.empty()) lines.push_back("  report: " + printable(report_path));
   return lines;
 }
 

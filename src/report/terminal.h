@@ -1,6 +1,6 @@
 // TerminalView: the live view of a run, a projection of its events as they come. Pure: no clock, no descriptor; the
 // time, the width and whether colours are wanted come from outside (LiveTerminal writes).
-// Rule: text of events never reaches the terminal raw; control characters are shown as "?".
+// Rule: text of events never reaches the terminal raw; what would steer it is shown (base/printable.h).
 #pragma once
 
 #include <deque>

@@ -126,7 +126,6 @@ void BreakerCore::rotate(TimePoint now) {
   }
   bucket_ = newest;
   bucket_end_ = (newest + 1) * bucket_length_;
-  window_begin_ = (newest + 1 - bucket_count_) * bucket_length_;
 }
 
 WindowCounts BreakerCore::window_at(TimePoint now) const {
@@ -212,6 +211,7 @@ void BreakerCore::settle(TimePoint now) {
 
 bool BreakerCore::move(State to, TimePoint now, std::optional<TimePoint> until) {
   Lock lock(mutex_);
+  now = not_before_state(now);
   State from = state_of(word());
   if (from == to && to == State::kOpen && until) {
     until_ = until->time_since_epoch().count();
@@ -226,6 +226,7 @@ bool BreakerCore::move(State to, TimePoint now, std::optional<TimePoint> until) 
 
 void BreakerCore::reset(TimePoint now) {
   Lock lock(mutex_);
+  now = not_before_state(now);
   State state = state_of(word());
   if (state == State::kShutDown) return;
   openings_ = 0;
@@ -240,7 +241,7 @@ void BreakerCore::reset(TimePoint now) {
 
 void BreakerCore::poll(TimePoint now) {
   Lock lock(mutex_);
-  settle(now);
+  settle(not_before_state(now));
   announce(lock);
 }
 
@@ -302,7 +303,7 @@ Admission BreakerCore::admit(TimePoint now) {
       return {true, word >> kGenerationShift, {}};
   }
   Lock lock(mutex_);
-  Admission admission = admit_locked(now);
+  Admission admission = admit_locked(not_before_state(now));
   announce(lock);
   return admission;
 }
@@ -351,20 +352,24 @@ void BreakerCore::notice_success(uint64_t generation, TimePoint now) {
   if ((attention_.fetch_and(kShort) & kShort) == 0) return;
   Lock lock(mutex_);
   if (word() >> kGenerationShift != generation) return;
+  now = not_before_state(now);
   rotate(now);
   judge(now);
   announce(lock);
 }
 
-void BreakerCore::record(uint64_t generation, Outcome outcome, TimePoint started, TimePoint now) {
+void BreakerCore::record(uint64_t generation, Outcome outcome, TimePoint started, TimePoint ended, TimePoint now) {
   uint64_t word = this->word();
   if (word >> kGenerationShift != generation) return detail::add(late_);
   bool closed = (word & kFlagBits & ~(kTimed | kCounted)) == 0;
-  bool plain = closed && outcome == Outcome::kSuccess && !is_slow(started, now);
-  if (plain && !bucket_has_ended(now) && !precedes_window(now)) return count_success(generation, now);
+  bool plain = closed && outcome == Outcome::kSuccess && !is_slow(started, ended);
+  if (plain && !bucket_has_ended(now)) {
+    if (count_success()) notice_success(generation, now);
+    return;
+  }
   Lock lock(mutex_);
   if (this->word() >> kGenerationShift != generation) return detail::add(late_);
-  record_locked(outcome, started, now);
+  record_locked(outcome, is_slow(started, ended), not_before_state(now));
   announce(lock);
 }
 
@@ -373,23 +378,22 @@ void BreakerCore::abandon(uint64_t generation, TimePoint started, TimePoint now)
   if (word() >> kGenerationShift != generation) return detail::add(late_);
   Outcome outcome = rules().abandoned;
   uint64_t ignored = ignored_;
-  record_locked(outcome, started, now);
+  record_locked(outcome, is_slow(started, now), not_before_state(now));
   abandoned_ += state_of(word()) != State::kDisabled;
   ignored_ = ignored;  // it is among the abandoned
   announce(lock);
 }
 
-void BreakerCore::record_locked(Outcome outcome, TimePoint started, TimePoint now) {
+void BreakerCore::record_locked(Outcome outcome, bool slow, TimePoint now) {
   State state = state_of(word());
   if (state == State::kDisabled) return;
-  bool slow = outcome != Outcome::kIgnored && is_slow(started, now);
+  slow = slow && outcome != Outcome::kIgnored;
   rotate(now);
   if (state == State::kHalfOpen) return record_probe(outcome, slow, now);
   if (outcome == Outcome::kIgnored) {
     if (word() & kCounted) shard().started.fetch_sub(1, std::memory_order_relaxed);
     return void(++ignored_);
   }
-  if (!ring_ && precedes_window(now)) return detail::add(late_);
   count_result(outcome, slow);
   if (is_failure(outcome) || slow || (attention_.load() & kShort)) judge(now);
 }
@@ -471,6 +475,7 @@ std::string BreakerCore::change(Options options, TimePoint now) {
   std::string error = check(options);
   if (!error.empty()) return error;
   Lock lock(mutex_);
+  now = not_before_state(now);
   if (options.shards != shard_count_) return "shards is fixed at construction";
   auto shape = [](const Options& each) {
     bool timed = each.slow_after > Duration::zero();

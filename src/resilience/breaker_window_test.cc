@@ -200,7 +200,8 @@ TEST_F(Window, B21_AGapAsLongAsTheWindowClearsItAndAShorterOneClearsTheExpiredBu
   expect_window(0, 1);
 }
 
-TEST_F(Window, B22_AReportOfAnExpiredBucketIsDropped) {
+// A report counts when it is made, whatever time it brings.
+TEST_F(Window, B22_AReportWithTheTimeOfAnExpiredBucketCountsInTheNewestOne) {
   make(counting());
   TimePoint old = clock_.now();
   auto permits = acquire(4);
@@ -209,10 +210,10 @@ TEST_F(Window, B22_AReportOfAnExpiredBucketIsDropped) {
   succeed();
   permits[1].record(Outcome::kFailure, old);
   permits[2].record(Outcome::kSuccess, old);
-  expect_window(1, 0);
-  EXPECT_EQ(snapshot().late, 2u);
+  expect_window(2, 1);
+  EXPECT_EQ(snapshot().late, 0u);
   permits[3].record(Outcome::kSuccess, clock_.now() - 5s);
-  expect_window(2, 0);
+  expect_window(3, 1);
 }
 
 // A row is not of a window here: only a success ends it.

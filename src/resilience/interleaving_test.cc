@@ -313,8 +313,9 @@ class Round {
     TimePoint now = clock_.now();
     if (dice.one_in(8)) return core_->abandon(generation, now, now);
     Outcome outcome = kOutcomes[dice.up_to(4)];
-    if (outcome == Outcome::kSuccess && core_->record_success_fast(generation, now, now)) return;
-    core_->record(generation, outcome, now, now);
+    auto reported = [&] { return now; };
+    if (outcome == Outcome::kSuccess && core_->record_success_fast(generation, now, now, reported)) return;
+    core_->record(generation, outcome, now, now, now);
   }
   void move_by_hand(Dice& dice) {
     constexpr State kTargets[] = {State::kClosed, State::kHalfOpen, State::kOpen, State::kForcedOpen,
@@ -370,7 +371,8 @@ class Round {
     for (int i = 0; i < 10 && BreakerCore::state_of(core_->word()) == State::kHalfOpen; ++i) {
       Admission admission = core_->admit(clock_.now());
       EXPECT_TRUE(admission.admitted);
-      core_->record(admission.generation, Outcome::kSuccess, clock_.now(), clock_.now());
+      TimePoint now = clock_.now();
+      core_->record(admission.generation, Outcome::kSuccess, now, now, now);
     }
     // By rate, a failure from before may still open it once.
     if (BreakerCore::state_of(core_->word()) == State::kOpen) return;

@@ -218,6 +218,25 @@ TEST_F(RetryTest, ARetryThatCouldNotBeginInTimeIsNotWaitedFor) {
   EXPECT_EQ(slept_, std::vector<Duration>{1s});
 }
 
+TEST_F(RetryTest, ACoarseClockDoesNotTakeADeadlineThatPassesForOneAhead) {
+  Retry retry({.first_delay = 20ms, .jitter = Jitter::kNone});
+  Result<int> failed = Error{};
+  for (int i = 0; i < 100; ++i) {
+    Call call;
+    call.deadline = SteadyClock::now() + 20ms;
+    EXPECT_FALSE(retry.next_delay(failed, call, Duration(0), DefaultClassifier()).has_value());
+  }
+}
+
+TEST_F(RetryTest, ABudgetIsNotChangedByATimeBeforeItsBirth) {
+  RetryBudget budget(0, 3, clock_.now());
+  for (Duration earlier : {Duration(1ns), Duration(1h)}) EXPECT_TRUE(budget.spend(clock_.now() - earlier));
+  EXPECT_EQ(budget.tokens(), 1);
+  clock_.advance(1s);
+  EXPECT_TRUE(budget.spend(clock_.now()));
+  EXPECT_EQ(budget.tokens(), 3);
+}
+
 TEST_F(RetryTest, ItWaitsAsLongAsTheCalleeAsksAndNotLongerThanTheLongestDelay) {
   ManualRetry retry = make(plain(4));
   std::vector<Duration> asked{10s, 500ms, 30s};

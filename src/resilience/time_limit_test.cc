@@ -67,6 +67,16 @@ TEST_F(TimeLimitTest, EachAttemptHasItsOwn) {
   EXPECT_EQ(left, (std::vector<Duration>{3s, 3s, 3s}));
 }
 
+// A coarse clock lies up to a tick back: a limit of less than one would have passed before the call began.
+TEST_F(TimeLimitTest, ACoarseClockDoesNotShortenIt) {
+  Pipeline pipeline{TimeLimit<CoarseClock>(100us)};
+  for (int i = 0; i < 100; ++i) {
+    TimePoint start = SteadyClock::now(), due;
+    (void)pipeline.call([&](const Call& call) { return due = call.deadline, 1; });
+    EXPECT_GE(due, start + 100us);
+  }
+}
+
 TEST_F(TimeLimitTest, ALimitThatIsNotAboveZeroIsRefused) {
   for (Duration bad : {0ns, -1ns}) EXPECT_THROW(TimeLimit(bad, clock_), std::invalid_argument);
   try {

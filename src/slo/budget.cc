@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "slo/query.h"
+
 namespace ordeal::slo {
 namespace {
 
@@ -29,24 +31,26 @@ bool counts_events(const Slo& slo) {
 
 // Bad events of counters. A status that never occurred has no series, and is no bad event.
 std::string bad_increase(const Slo& slo, Nanos window) {
-  std::string part = fmt::format("({} or vector(0))", increase(slo.indicator.part, window));
+  std::string part = or_zero(increase(slo.indicator.part, window));
   if (slo.indicator.kind == Kind::kBadOfTotal) return part;
-  return fmt::format("({} - {})", increase(slo.indicator.total, window), part);
+  // Two extrapolations may differ by a little more than there is.
+  return fmt::format("clamp_min({} - {}, 0)", increase(slo.indicator.total, window), part);
 }
 
-// The share of bad at one instant, between 0 and 1, of what is no counter.
+// The share of bad at one instant, between 0 and 1, of what is no counter. Nothing where nothing was measured: without
+// traffic a ratio and a quantile are NaN, of which a sum is NaN, and which no comparison holds of.
 std::string bad_share(const Slo& slo, const Objective& objective) {
-  const std::string& part = slo.indicator.part;
-  if (slo.indicator.kind == Kind::kFailureRatio) return fmt::format("({})", part);
-  if (slo.indicator.kind == Kind::kSuccessRatio) return fmt::format("(1 - ({}))", part);
-  return fmt::format("(1 - (({}) {} bool {}))", part, objective.op, objective.threshold);
+  std::string value = operand(with_zeros(slo.indicator.part));
+  if (slo.indicator.kind == Kind::kFailureRatio) return without_nan(fmt::format("clamp({}, 0, 1)", value));
+  if (slo.indicator.kind == Kind::kSuccessRatio) return without_nan(fmt::format("clamp(1 - {}, 0, 1)", value));
+  return fmt::format("(1 - ({} {} bool {}))", without_nan(value), objective.op, objective.threshold);
 }
 
 // The share of good over a slice.
 std::string good_of_slice(const Slo& slo, const Objective& objective) {
   Nanos slice = *objective.slice;
   if (counts_events(slo))
-    return fmt::format("(1 - {} / {})", bad_increase(slo, slice), increase(slo.indicator.total, slice));
+    return without_nan(fmt::format("1 - {} / {}", bad_increase(slo, slice), increase(slo.indicator.total, slice)));
   Nanos step = std::max(std::min(slice / 4, kPoint), kShortestLook);
   return fmt::format("(1 - avg(avg_over_time({}[{}:{}])))", bad_share(slo, objective), length_text(slice),
                      length_text(step));
@@ -109,11 +113,16 @@ std::string rate_query(const Slo& slo) {
   return fmt::format("{} / {:.17g}", increase(slo.indicator.total, kRateWindow), to_seconds(kRateWindow));
 }
 
-Result<Budget> make_budget(const Objective& objective, const Span& span, double bad, double total) {
-  if (!(total > 0))
+Result<Budget> make_budget(const Objective& objective, const Span& span, std::optional<double> bad,
+                           std::optional<double> total) {
+  if (!total || !(*total > 0) || !std::isfinite(*total))
     return fail(Errc::kNotFound, "nothing was counted in the period: without traffic no budget is known");
+  if (!bad || !std::isfinite(*bad))
+    return fail(Errc::kNotFound, "what counts as bad was never seen, whatever its labels say: no budget is known",
+                "Look for a misspelt metric, job or label. A counter that appears with its first error can be made to "
+                "begin at 0 by the service.");
   double scale = to_seconds(span.period) / to_seconds(span.elapsed);
-  return Budget{objective.target, span.period, bad, total * scale};
+  return Budget{objective.target, span.period, *bad, *total * scale};
 }
 
 std::optional<Nanos> time_to_exhaustion(const Budget& budget, double burn_rate) {

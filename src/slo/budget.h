@@ -31,7 +31,8 @@ struct Span {
 };
 Span span_of(const TimeWindow& window, Nanos now_since_epoch);
 
-// Bad and all events, or slices, of the last `length`.
+// Bad and all events, or slices, of the last `length`. Points and slices in which nothing was measured are neither bad
+// nor counted. `bad` gives nothing where its metric has no series at all.
 BudgetQueries queries_of(const Slo& slo, const Objective& objective, Nanos length);
 // The length of a slice, or of a point (a minute) of what is no counter; nullopt where events are counted.
 std::optional<Nanos> unit_of(const Slo& slo, const Objective& objective);
@@ -46,8 +47,10 @@ struct Budget {
   double allowed() const { return (1 - target) * total; }
   double remaining() const { return 1 - bad / allowed(); }
 };
-// `bad` and `total` as seen in the span. Fails when there was no event at all: without traffic no budget is known.
-Result<Budget> make_budget(const Objective& objective, const Span& span, double bad, double total);
+// `bad` and `total` as seen in the span; none is a query without an answer, or NaN. Fails when there was no event at
+// all (without traffic no budget is known), and when nothing tells which of them were bad.
+Result<Budget> make_budget(const Objective& objective, const Span& span, std::optional<double> bad,
+                           std::optional<double> total);
 
 struct Burn {
   Nanos window{0};

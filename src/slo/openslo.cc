@@ -51,7 +51,10 @@ Result<std::string> decode_source(const Reader& reader) {
   std::string text = TRY(query.text());
   auto parsed = promql::parse(text);
   if (!parsed) return query.refuse(parsed.error().message());
-  return text;
+  promql::ValueKind kind = (*parsed)->kind();
+  if (kind != promql::ValueKind::kVector && kind != promql::ValueKind::kScalar)
+    return query.refuse(fmt::format("expected a number for each series, found a {}", promql::kind_name(kind)));
+  return promql::print(**parsed);
 }
 
 // A counter by itself, or the sum of it: what increase() can be made of.
@@ -61,10 +64,12 @@ Result<std::string> decode_counter(const Reader& reader) {
   const promql::Expr* inside = &promql::inner(*parsed);
   if (auto* sum = std::get_if<promql::Aggregate>(&inside->node); sum && sum->op == promql::AggregateOp::kSum)
     inside = &promql::inner(*sum->expr);
-  if (!std::holds_alternative<promql::VectorSelector>(inside->node))
+  const auto* selector = std::get_if<promql::VectorSelector>(&inside->node);
+  if (!selector || selector->shift != promql::TimeShift())
     return TRY(reader.at("metricSource"))
-        .refuse(fmt::format(
-            "expected a counter such as http_requests_total{{code=\"500\"}}, without rate(), found \"{}\"", text));
+        .refuse(fmt::format("expected a counter such as http_requests_total{{code=\"500\"}}, without rate(), offset "
+                            "and @, found \"{}\"",
+                            text));
   return text;
 }
 

@@ -17,7 +17,7 @@ struct flock one_byte(int64_t number) {
 }  // namespace
 
 Result<LiveLock> LiveLock::take(const std::string& path, int64_t number) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("cannot open " + path);
   struct flock lock = one_byte(number);
   if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) return fail_errno("cannot lock " + path);

@@ -1,6 +1,8 @@
 #include "store/store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -55,9 +57,36 @@ Result<json::Value> parse_column(const Database& database, const std::string& te
   return value;
 }
 
+// The record holds what was asked and answered: it is its owner's alone, whatever made it readable. SQLite gives its
+// -wal and -shm the mode of the record.
+Result<> keep_private(const std::string& path) {
+  for (const char* part : {"", "-wal", "-shm", ".live"}) {
+    std::string file = path + part;
+    struct stat is {};
+    if (::lstat(file.c_str(), &is) < 0) continue;
+    if (S_ISLNK(is.st_mode))
+      return fail(Errc::kRefused, fmt::format("run record {}: it is a link", file), "link the folder instead");
+    if ((is.st_mode & 077) != 0 && is.st_uid == ::geteuid() && ::chmod(file.c_str(), 0600) < 0)
+      return fail_errno("cannot set the mode of " + file);
+  }
+  return {};
+}
+
+// SQLite itself would make it readable for all.
+Result<> make_private(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd && errno != EEXIST) {
+    Error error = fail_errno("run record " + path).value();
+    error.hint = "check that its folder exists and that you may write to it";
+    return tl::unexpected(std::move(error));
+  }
+  return keep_private(path);
+}
+
 }  // namespace
 
 Result<Store> Store::open(const std::string& path) {
+  TRY_VOID(make_private(path));
   Database database = TRY(Database::open(path, Access::kReadWrite));
   database.wait_at_most(kPatience);
   int64_t version = TRY(version_of(database));
@@ -72,6 +101,7 @@ Result<Store> Store::open(const std::string& path) {
 Result<Store> Store::open_to_read(const std::string& path) {
   if (::access(path.c_str(), F_OK) != 0)
     return fail(Errc::kNotFound, fmt::format("no run is recorded in {}", path), "start one with `ordeal run FILE`");
+  TRY_VOID(keep_private(path));
   Database database = TRY(Database::open(path, Access::kReadOnly));
   database.wait_at_most(kPatience);
   int64_t version = TRY(version_of(database));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +40,39 @@ Store opened(const Folder& folder) {
   Result<Store> store = Store::open(folder.record());
   EXPECT_TRUE(store) << store.error().message();
   return std::move(*store);
+}
+
+mode_t mode_of(const std::string& file) {
+  struct stat is {};
+  return ::stat(file.c_str(), &is) == 0 ? is.st_mode & 07777 : 0;
+}
+
+TEST(Store, IsItsOwnersAloneAlsoWhereItWasNot) {
+  Folder folder;
+  mode_t umask_before = ::umask(0);
+  {
+    Store store = opened(folder);
+    ASSERT_TRUE(store.begin_run(new_run("r1")));
+    ASSERT_TRUE(store.append(event_of("r1", 0, 0ms)));
+    for (const char* part : {"", "-wal", "-shm", ".live"}) EXPECT_EQ(mode_of(folder.record() + part), 0600u) << part;
+    for (const char* part : {"", "-wal", "-shm", ".live"}) ::chmod((folder.record() + part).c_str(), 0644);
+    // As an older Ordeal left it, and was killed.
+    (void)Store::open_to_read(folder.record());
+    for (const char* part : {"", "-wal", "-shm", ".live"}) EXPECT_EQ(mode_of(folder.record() + part), 0600u) << part;
+  }
+  ::chmod(folder.record().c_str(), 0644);
+  opened(folder);
+  EXPECT_EQ(mode_of(folder.record()), 0600u);
+  ::umask(umask_before);
+}
+
+TEST(Store, ALinkInItsPlaceIsRefused) {
+  Folder folder;
+  std::filesystem::create_symlink(folder.path + "/else", folder.record());
+  auto store = Store::open(folder.record());
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Errc::kRefused);
+  EXPECT_FALSE(std::filesystem::exists(folder.path + "/else"));
 }
 
 TEST(Store, KeepsARunAndItsEventsInOrder) {

@@ -54,7 +54,10 @@ Result<FreezerState> freezer_state(const Cgroup& freezer) {
   }
   std::string events = TRY(freezer.read("cgroup.events"));
   if (keyed(events, "frozen") == 1) return FreezerState::kFrozen;
-  return TRY(freezer_requested(freezer)) ? FreezerState::kFreezing : FreezerState::kThawed;
+  if (TRY(freezer_requested(freezer))) return FreezerState::kFreezing;
+  for (auto up = freezer.parent(); up; up = up->parent())
+    if (freezer_requested(*up).value_or(false)) return FreezerState::kFreezing;
+  return FreezerState::kThawed;
 }
 
 Result<bool> freezer_requested(const Cgroup& freezer) {

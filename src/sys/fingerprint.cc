@@ -141,6 +141,9 @@ Fingerprint take_fingerprint() {
   drop_comments(print["ip6tables"]);
   print[kCgroupSection] = cgroup_settings();
   print["mounts"] = mounts();
+  // It is kept as text, and must be the same when it is read again.
+  for (auto& [section, lines] : print)
+    for (std::string& line : lines) line = valid_text(line);
   print["clock"] = {fmt::format("{}", std::llround(to_seconds(WallOffset::measure().offset) / 2))};
   return print;
 }

@@ -21,6 +21,12 @@ Result<NetNs> NetNs::open(const std::string& path) {
 
 Result<NetNs> NetNs::of_process(pid_t pid) { return open("/proc/" + std::to_string(pid) + "/ns/net"); }
 
+bool NetNs::all_processes_are_visible() {
+  constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;  // PROC_PID_INIT_INO, the same on every Linux
+  struct stat status {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitialPidNamespace;
+}
+
 Result<NetNs> NetNs::current() { return open("/proc/thread-self/ns/net"); }
 
 bool NetNs::of_our_users() const {

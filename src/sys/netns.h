@@ -26,6 +26,8 @@ class NetNs {
   // A namespace file: /run/netns/NAME or /proc/PID/ns/net.
   static Result<NetNs> open(const std::string& path);
   static Result<NetNs> of_process(pid_t pid);
+  // False where /proc shows the processes of one container only: others may live in the namespace, or join it, unseen.
+  static bool all_processes_are_visible();
   // The namespace of the calling thread.
   static Result<NetNs> current();
 

@@ -29,7 +29,7 @@ std::string link_target(const std::string& path) {
   std::string target(buffer, static_cast<size_t>(n));
   constexpr std::string_view kDeleted = " (deleted)";
   if (target.ends_with(kDeleted)) target.resize(target.size() - kDeleted.size());
-  return target;
+  return valid_text(target);
 }
 
 uint64_t file_inode(const std::string& path) {
@@ -41,7 +41,7 @@ std::vector<std::string> split_argv(std::string_view text) {
   std::vector<std::string> argv;
   if (text.empty()) return argv;
   if (text.back() == '\0') text.remove_suffix(1);
-  for (std::string_view part : split(text, '\0')) argv.emplace_back(part);
+  for (std::string_view part : split(text, '\0')) argv.push_back(valid_text(part));
   return argv;
 }
 
@@ -93,7 +93,7 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   if (!start) return bad();
   ProcessStat stat;
   stat.pid = *pid;
-  stat.comm = text.substr(open + 1, close - open - 1);
+  stat.comm = valid_text(text.substr(open + 1, close - open - 1));
   stat.state = fields[0][0];
   stat.ppid = static_cast<pid_t>(number(4).value_or(0));
   stat.group = parse_number<pid_t>(fields[5 - 3]).value_or(0);
@@ -101,6 +101,7 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   stat.exiting = (number(9).value_or(0) & kExitingFlag) != 0;
   stat.user_ticks = number(14).value_or(0);
   stat.system_ticks = number(15).value_or(0);
+  stat.threads = static_cast<int>(number(20).value_or(1));
   stat.start_ticks = *start;
   return stat;
 }
@@ -113,11 +114,11 @@ std::vector<CgroupMembership> parse_cgroups(std::string_view text) {
     if (second == line.npos) continue;
     CgroupMembership membership;
     for (std::string_view name : split_words(line.substr(first + 1, second - first - 1), ","))
-      membership.controllers.emplace_back(name);
+      membership.controllers.push_back(valid_text(name));
     std::string_view path = line.substr(second + 1);
     constexpr std::string_view kDeleted = " (deleted)";
     if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
-    membership.path = path;
+    membership.path = valid_text(path);
     memberships.push_back(std::move(membership));
   }
   return memberships;
@@ -132,8 +133,7 @@ Result<ProcessStat> read_stat(pid_t pid, const std::string& proc) {
 
 bool is_dying(pid_t pid, uint64_t start_ticks, const std::string& proc) {
   auto stat = read_stat(pid, proc);
-  if (!stat || stat->start_ticks != start_ticks || stat->exiting || stat->state == 'Z' || stat->state == 'X')
-    return true;
+  if (!stat || stat->start_ticks != start_ticks || stat->exiting || !stat->alive()) return true;
   auto status = read_file(fmt::format("{}/{}/status", proc, pid));
   if (!status) return true;
   return kill_pends(*status, "SigPnd:") || kill_pends(*status, "ShdPnd:");
@@ -147,6 +147,7 @@ Result<Process> read_process(pid_t pid, const std::string& proc) {
   process.start_ticks = stat.start_ticks;
   process.ppid = stat.ppid;
   process.state = stat.state;
+  process.threads = stat.threads;
   process.comm = stat.comm;
   process.argv = split_argv(read_file(folder + "/cmdline", 8 << 20).value_or(""));
   process.exe = link_target(folder + "/exe");
@@ -162,16 +163,19 @@ Result<Process> read_process(pid_t pid, const std::string& proc) {
   return process;
 }
 
-Result<std::vector<Process>> list_processes(const std::string& proc) {
+Result<std::vector<pid_t>> list_pids(const std::string& proc) {
   std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(proc.c_str()), &::closedir);
   if (!folder) return fail_errno("cannot list processes in " + proc);
+  std::vector<pid_t> pids;
+  while (const dirent* entry = ::readdir(folder.get()))
+    if (auto pid = parse_number<pid_t>(std::string_view(entry->d_name))) pids.push_back(*pid);
+  return pids;
+}
+
+Result<std::vector<Process>> list_processes(const std::string& proc) {
   std::vector<Process> table;
-  while (const dirent* entry = ::readdir(folder.get())) {
-    auto pid = parse_number<pid_t>(std::string_view(entry->d_name));
-    if (!pid) continue;
-    auto process = read_process(*pid, proc);
-    if (process) table.push_back(std::move(*process));
-  }
+  for (pid_t pid : TRY(list_pids(proc)))
+    if (auto process = read_process(pid, proc)) table.push_back(std::move(*process));
   std::sort(table.begin(), table.end(), [](const Process& a, const Process& b) { return a.pid < b.pid; });
   return table;
 }
@@ -226,7 +230,7 @@ std::string user_name(uid_t uid) {
   passwd* found = nullptr;
   char buffer[4096];
   ::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found);
-  return found ? found->pw_name : std::to_string(uid);
+  return found ? valid_text(found->pw_name) : std::to_string(uid);
 }
 
 namespace {
@@ -235,13 +239,18 @@ constexpr size_t kCommBytes = 15;
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+// The kernel may have cut in the middle of a character, of which valid text then shows the bytes.
+bool is_cut_to(std::string_view whole, std::string_view comm) {
+  return valid_text(whole.substr(0, kCommBytes)) == comm;
+}
+
 }  // namespace
 
 std::string program_name(const Process& process) {
   if (process.comm.size() < kCommBytes) return process.comm;
-  if (std::string_view whole = base_name(process.exe); whole.starts_with(process.comm)) return std::string(whole);
+  if (std::string_view whole = base_name(process.exe); is_cut_to(whole, process.comm)) return std::string(whole);
   if (process.argv.empty()) return process.comm;
-  if (std::string_view whole = base_name(process.argv[0]); whole.starts_with(process.comm)) return std::string(whole);
+  if (std::string_view whole = base_name(process.argv[0]); is_cut_to(whole, process.comm)) return std::string(whole);
   return process.comm;
 }
 

@@ -1,6 +1,7 @@
 // Process: what /proc says of one process at one moment. It is a snapshot, not a handle: before acting on one, open a
-// PidFd with its pid and start_ticks. A process that vanishes while it is read is left out of a list, and kNotFound
-// when it was asked for by number. Every function takes the folder where proc is mounted, so that tests can make one.
+// PidFd with its pid and start_ticks. Names may be any bytes in the kernel; here they are valid text (base/text.h). A
+// process that vanishes while it is read is left out of a list, and kNotFound when it was asked for by number. Every
+// function takes the folder where proc is mounted, so that tests can make one.
 #pragma once
 
 #include <sys/types.h>
@@ -25,7 +26,7 @@ struct CgroupMembership {
 // The fields of /proc/PID/stat that we use.
 struct ProcessStat {
   pid_t pid = 0;
-  std::string comm;  // at most 15 bytes, any bytes but NUL
+  std::string comm;  // of at most 15 bytes, as valid text
   char state = '?';
   pid_t ppid = 0;
   pid_t group = 0;
@@ -33,7 +34,11 @@ struct ProcessStat {
   uint64_t user_ticks = 0;    // of 1/100 s
   uint64_t system_ticks = 0;  // of 1/100 s
   uint64_t start_ticks = 0;   // since boot; with the pid it identifies a process
-  bool exiting = false;       // on its way out: it runs nothing of its own any more, and may still hold files and locks
+  int threads = 1;
+  bool exiting = false;  // on its way out: it runs nothing of its own any more, and may still hold files and locks
+
+  // A process whose main thread has ended looks like a zombie and lives in its other threads.
+  bool alive() const { return (state != 'Z' && state != 'X') || threads > 1; }
 };
 
 struct Process {
@@ -41,6 +46,7 @@ struct Process {
   uint64_t start_ticks = 0;
   pid_t ppid = 0;
   char state = '?';
+  int threads = 1;
   std::string comm;
   std::vector<std::string> argv;  // empty for kernel threads and zombies
   std::string exe;                // "" when unreadable; " (deleted)" is cut off
@@ -52,7 +58,7 @@ struct Process {
 
   // The arguments joined by one space, or the comm in brackets when there are none.
   std::string command_line() const;
-  bool alive() const { return state != 'Z' && state != 'X'; }
+  bool alive() const { return (state != 'Z' && state != 'X') || threads > 1; }
   bool kernel_thread() const { return argv.empty() && exe.empty() && (pid == 2 || ppid == 2); }
 };
 
@@ -66,6 +72,8 @@ Result<Process> read_process(pid_t pid, const std::string& proc = "/proc");
 bool is_dying(pid_t pid, uint64_t start_ticks, const std::string& proc = "/proc");
 // All processes by pid, kernel threads and zombies included.
 Result<std::vector<Process>> list_processes(const std::string& proc = "/proc");
+// Their numbers alone, unsorted.
+Result<std::vector<pid_t>> list_pids(const std::string& proc = "/proc");
 // CPU time of the process with all its threads.
 Nanos cpu_time(const ProcessStat& stat);
 // Equal for two processes exactly when they share a network namespace; 0 when the process is gone. Unlike ns/net it can

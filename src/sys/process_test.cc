@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/random.h"
+#include "base/text.h"
+
 namespace ordeal::sys {
 namespace {
 
@@ -60,6 +63,61 @@ TEST(Process, IsDyingOnceNothingOfItRunsAnyMore) {
   EXPECT_TRUE(is_dying(4242, 987654, proc));
   std::filesystem::remove_all(proc);
   EXPECT_TRUE(is_dying(4242, 987654, proc));
+}
+
+std::string any_bytes(Random& random, size_t most, std::string_view without) {
+  std::string bytes(1 + random.below(most), ' ');
+  for (char& byte : bytes) do
+      byte = static_cast<char>(1 + random.below(255));
+    while (without.find(byte) != without.npos);
+  return bytes;
+}
+
+// Every text that a process, a cgroup or a link can put into /proc.
+std::vector<std::string> texts_of(const Process& process) {
+  std::vector<std::string> texts{process.comm, process.exe, process.command_line(), program_name(process)};
+  texts.insert(texts.end(), process.argv.begin(), process.argv.end());
+  for (const CgroupMembership& membership : process.cgroups) {
+    texts.push_back(membership.path);
+    texts.insert(texts.end(), membership.controllers.begin(), membership.controllers.end());
+  }
+  return texts;
+}
+
+TEST(Process, WhateverBytesNamesHaveWhatIsReadIsText) {
+  Random random(3);
+  std::string proc = testing::TempDir() + "ordeal_bytes_" + std::to_string(::getpid());
+  std::string folder = proc + "/4242";
+  std::filesystem::create_directories(folder);
+  for (int i = 0; i < 300; ++i) {
+    std::string comm = any_bytes(random, 15, "");
+    std::ofstream(folder + "/stat") << stat_line(comm);
+    std::ofstream(folder + "/cmdline") << any_bytes(random, 40, "") << '\0' << any_bytes(random, 40, "") << '\0';
+    std::ofstream(folder + "/cgroup") << "9:name=" << any_bytes(random, 9, ",:\n") << ":/"
+                                      << any_bytes(random, 30, "\n") << "\n0::/" << any_bytes(random, 30, "\n") << "\n";
+    std::filesystem::remove(folder + "/exe");
+    std::filesystem::create_symlink("/" + any_bytes(random, 40, ""), folder + "/exe");
+    auto process = read_process(4242, proc);
+    ASSERT_TRUE(process) << process.error().message();
+    ASSERT_EQ(process->cgroups.size(), 2u);
+    for (const std::string& text : texts_of(*process)) ASSERT_TRUE(valid_utf8(text)) << "round " << i;
+  }
+  std::filesystem::remove_all(proc);
+}
+
+TEST(Process, ANameThatTheKernelCutInTheMiddleOfACharacterIsStillTheProgrammes) {
+  Process process;
+  process.exe = "/opt/\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc";
+  process.comm = parse_stat(stat_line(process.exe.substr(5, 15)))->comm;
+  EXPECT_EQ(program_name(process), process.exe.substr(5));
+}
+
+TEST(Process, AProcessLivesWhileOneOfItsThreadsDoes) {
+  std::string line = stat_line("x");
+  line.replace(line.find(" S "), 3, " Z ");
+  EXPECT_FALSE(parse_stat(line)->alive());
+  line.replace(line.find(" 20 0 1 0 "), 10, " 20 0 3 0 ");
+  EXPECT_TRUE(parse_stat(line)->alive()) << "only its main thread has ended";
 }
 
 TEST(Process, BrokenStatIsAnError) {

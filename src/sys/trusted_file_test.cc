@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 class TrustedFile : public ::testing::Test {
- protected:
+ public:
   void SetUp() override {
     std::string name = fs::temp_directory_path() / "ordeal-trust-XXXXXX";
     ASSERT_NE(::mkdtemp(name.data()), nullptr);

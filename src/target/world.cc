@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/text.h"
 #include "sys/protected.h"
 
 namespace ordeal::target {
@@ -10,7 +11,7 @@ Result<World> World::look() {
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) < 0) return fail_errno("cannot read the host's name");
   World world;
-  world.host = name;
+  world.host = valid_text(name);
   world.processes = TRY(sys::list_processes());
   world.cgroups = TRY(sys::CgroupTree::discover());
   world.own = sys::own_chain();

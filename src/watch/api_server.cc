@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "metrics/exposition.h"
+#include "net/local_host.h"
 
 namespace ordeal::watch {
 namespace {
@@ -56,8 +57,6 @@ promapi::Parameters parameters_of(const net::HttpRequest& request) {
   return parameters;
 }
 
-bool is_loopback(std::string_view address) { return address.starts_with("127.") || address == "::1"; }
-
 }  // namespace
 
 promapi::Parameters parse_form(std::string_view text) {
@@ -75,7 +74,7 @@ Result<ApiServerOptions> api_server_options(std::string_view listen, std::string
   ApiServerOptions options;
   std::tie(options.http.address, options.http.port) = TRY(net::parse_listen_address(listen));
   options.token = std::move(token);
-  if (options.token.empty() && !is_loopback(options.http.address))
+  if (options.token.empty() && !net::is_loopback(options.http.address))
     return fail(Errc::kInvalidInput, fmt::format("{} can be reached from other machines, and needs a token", listen),
                 "Give --token-file FILE, or listen on 127.0.0.1.");
   if (!options.token.empty() && options.token.size() < kLeastToken)

@@ -91,7 +91,9 @@ class Generator:
                            'latency_seconds_bucket{le="+Inf"}', "nothing_here", '{__name__=~"up|load"}')
 
     def shift(self):
-        return self.one_of("", "", "", "", " offset 30s", " offset -20s", f" @ {START + 333}", " @ end()",
+        return self.one_of("", "", "", "", " offset 30s", " offset -20s", " offset (10s) * 3",
+                           " offset (1m) - 40 + 5", " offset (-2) ^ 2 * 5", " offset -(10s) * 2", " offset +(10s) + 1",
+                           " offset step() * 2", " offset (step()) * 2", f" @ {START + 333}", " @ end()",
                            f" @ {START + 600} offset 1m", " @ start()")
 
     def range(self, depth):
@@ -113,7 +115,7 @@ class Generator:
 
     def over_range(self, depth):
         name = self.one_of("rate", "rate", "increase", "delta", "irate", "idelta", "changes", "resets", "deriv", "sum_over_time",
-                           "avg_over_time", "min_over_time", "max_over_time", "count_over_time", "last_over_time",
+                           "avg_over_time", "min_over_time", "max_over_time", "count_over_time", "last_over_time", "first_over_time",
                            "present_over_time", "stddev_over_time", "stdvar_over_time", "absent_over_time",
                            "quantile_over_time", "predict_linear")
         if name == "quantile_over_time":
@@ -136,7 +138,7 @@ class Generator:
         if name == "round":
             return f"round({inner}{self.one_of('', ', 0.1', ', 5')})"
         if name in DATES:
-            return f"{name}(({inner}) > -1e12 < 1e12)"
+            return f"{name}({inner}{self.one_of('', ' * 1e9', ' * 1e15', ' * 1e18', ' * -3e17')})"
         return f"{name}({inner})"
 
     def aggregate(self, depth):
@@ -145,7 +147,7 @@ class Generator:
         name = self.one_of("sum", "sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "topk", "bottomk",
                            "quantile", "count_values")
         if name in ("topk", "bottomk"):
-            return f"{name}{by}({self.one_of('1', '2', '100', '0')}, {inner})"
+            return f"{name}{by}({self.one_of('1', '2', '100', '0', '-1', '1e18', '1e20', '-1e20', 'Inf', '-Inf', 'NaN')}, {inner})"
         if name == "quantile":
             return f"quantile{by}({self.one_of('0.5', '0.95', '1.5', '0')}, {inner})"
         if name == "count_values":

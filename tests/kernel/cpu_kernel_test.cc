@@ -116,7 +116,8 @@ TEST_F(CpuKernelTest, TheLoadEndsWithTheImpact) {
   const fault::Fault& fault = fault::cpu_fault();
   auto plan = fault.plan(container("victim"), attack(fault, "{}"));
   ASSERT_TRUE(plan);
-  EXPECT_EQ((*plan)[0].claims, std::vector<std::string>{"cgroup:" + path("victim") + "/cpu"});
+  EXPECT_EQ((*plan)[0].claims,
+            (std::vector<std::string>{"cgroup:" + path("victim") + "/cpu", "within:" + path("victim") + "/guest"}));
   {
     auto impact = apply(fault, container("victim"), attack(fault, "{}"));
     ASSERT_TRUE(impact);

@@ -56,6 +56,11 @@ class CheckLayers(unittest.TestCase):
         files = {f"json/{i}.cc": "#include <yaml-cpp/yaml.h>" for i in range(4)}
         self.refuses(files, "is in 4 files")
 
+    def test_what_is_printed_past_the_one_place(self):
+        for line in ('fmt::print("{}", name);', "std::cout << name;", 'fprintf(stderr, "x");', "  std::fputs(a, stdout);"):
+            self.refuses({"json/e.cc": line}, "goes through base/output.h")
+        self.assertEqual(check(files={"json/e.cc": '  print("{}", name); snprintf(a, b); fmt::format("x");'}), "")
+
     def test_a_shell(self):
         self.refuses({"json/e.cc": "  int x = ::system(text);"}, "start a shell")
         self.refuses({"json/e.cc": "  auto f = popen(text, mode);"}, "start a shell")

@@ -26,10 +26,12 @@ struct Weather {
   double repeat = 0;     // share that come twice
   double dead_look = 0;  // share of looks that never answer
   Nanos slow_look{0};    // at most
-  std::optional<BootTime> engine_dies, guard_dies, halt, breach_from, gone_at, breaks_at;
+  std::optional<BootTime> engine_dies, guard_dies, both_stop, halt, breach_from, gone_at, breaks_at;
   bool proven = true;
   bool unclean = false;  // a fault cannot be removed
+  double unfit = 0;      // share of checks and kills for which a victim is not what is looked for
   bool hung = false;     // the guard never says that anything is reverted
+  bool leaves = false;   // when guard and reaper are gone together, the standby cannot undo everything
 };
 
 Weather draw_weather(Random& random) {
@@ -44,6 +46,8 @@ Weather draw_weather(Random& random) {
   if (random.below(2) == 0) weather.slow_look = Nanos(random.below(6'000)) * 1'000'000;
   weather.engine_dies = sometimes(0.2);
   weather.guard_dies = sometimes(0.1);
+  weather.both_stop = sometimes(0.1);
+  weather.leaves = random.below(4) == 0;
   weather.halt = sometimes(0.2);
   weather.breach_from = sometimes(0.4);
   weather.gone_at = sometimes(0.15);
@@ -51,6 +55,7 @@ Weather draw_weather(Random& random) {
   weather.proven = random.below(8) != 0;
   weather.unclean = random.below(12) == 0;
   weather.hung = random.below(12) == 0;
+  if (random.below(4) == 0) weather.unfit = random.uniform() * 0.5;
   return weather;
 }
 
@@ -67,6 +72,7 @@ class SimulatedRun {
     at(now_, [this] { tick(); });
     if (weather_.engine_dies) at(*weather_.engine_dies, [this] { engine_dies(); });
     if (weather_.guard_dies) at(*weather_.guard_dies, [this] { guard_dies(); });
+    if (weather_.both_stop) at(*weather_.both_stop, [this] { guard_and_reaper_stop(); });
     if (weather_.halt) at(*weather_.halt, [this] { guard_halts("person", "enough"); });
     if (weather_.gone_at) at(*weather_.gone_at, [this] { a_victim_goes(); });
     if (weather_.breaks_at) at(*weather_.breaks_at, [this] { a_fault_breaks(); });
@@ -94,9 +100,16 @@ class SimulatedRun {
     ASSERT_TRUE(verdict_) << "the run never ended";
     bool waits = acting_ && verdict_->outcome == Outcome::kDeviated;
     EXPECT_EQ(waits ? acted_at_the_end_ : actions_, actions_) << "it did not wait for the rollback";
+    if (stopped_in_force_ && !finished_before_stop_) {
+      ExitCode least = weather_.leaves ? ExitCode::kRevertFailed : ExitCode::kInternal;
+      EXPECT_EQ(stronger(exit_code_of(verdict_->outcome), least), exit_code_of(verdict_->outcome))
+          << "guard and reaper were lost, and the verdict is " << to_text(verdict_->outcome);
+    }
+    EXPECT_FALSE(one_way_ && !hit_.empty() && verdict_->outcome == Outcome::kNotInjected)
+        << "what was killed is called not injected: " << verdict_->reason;
     if (verdict_->outcome != Outcome::kHeld) return;
     EXPECT_TRUE(weather_.proven) << "held without proof";
-    EXPECT_EQ(hit_.size(), victims_.size()) << "held although a victim was not hit";
+    EXPECT_GE(hit_.size() * (all_needed_ ? 1 : 2), victims_.size()) << "held although too few victims were hit";
     EXPECT_FALSE(broke_ && (all_needed_ || victims_.size() == 1)) << "held although a fault broke";
     EXPECT_TRUE(good_look_during_) << "held although nothing was seen while the fault was in force";
     EXPECT_TRUE(good_look_after_) << "held although nothing was seen afterwards";
@@ -123,6 +136,7 @@ class SimulatedRun {
     setup.experiment.baseline = 1s;
     setup.experiment.recovery = 3s;
     all_needed_ = random_.below(2);
+    setup.one_way = one_way_ = random_.below(3) == 0;
     setup.experiment.min_injected = all_needed_ ? 100 : 50;
     for (uint64_t i = 0, n = 1 + random_.below(4); i < n; ++i) {
       Victim victim;
@@ -205,7 +219,14 @@ class SimulatedRun {
     }
     return least >= std::max<size_t>(1, all_needed_ ? victims_.size() : (victims_.size() + 1) / 2);
   }
+  void perform(const engine::Check& action) {
+    send([this, action] { check(action.impact); });
+  }
+  void perform(const engine::LookForReturn& action) {
+    if (random_.below(2)) feed(engine::Returned{action.impact, random_.below(2) == 0, now_});
+  }
   void perform(const engine::Inject& action) {
+    if (one_way_) expect_enough_passed();
     send([this, action] { apply(action.impact); });
   }
   void perform(const engine::Renew&) {
@@ -217,6 +238,7 @@ class SimulatedRun {
     send([this, why = action.why] {
       if (!guard_alive_) return;
       reverting_ = true;
+      let_go_of_checked();
       end_all(why);
       if (!weather_.hung) to_engine(engine::NothingInForce{});
     });
@@ -247,18 +269,49 @@ class SimulatedRun {
     verdict_ = action.verdict;
     acted_at_the_end_ = acted_;
     // The program says goodbye to its guard, or its end closes the socket.
-    at(now_, [this] { end_all("bye"), guard_alive_ = false; });
+    at(now_, [this] { end_all("bye"), forget_claims(), guard_alive_ = false; });
+  }
+
+  // What cannot be undone begins only when enough victims have passed.
+  void expect_enough_passed() {
+    double needed = all_needed_ ? static_cast<double>(victims_.size()) : static_cast<double>(victims_.size()) / 2;
+    EXPECT_GE(static_cast<double>(passed_.size()), std::max(needed, 1.0))
+        << "somebody is hit in a run that cannot succeed";
+    for (const Victim& victim : victims_)
+      EXPECT_FALSE(judge(policy_, victim)) << "somebody is hit although a victim of the run is protected";
   }
 
   // The guard.
+  void check(int impact) {
+    if (!guard_alive_ || guard_done_ || reverting_) return;
+    const Victim& victim = victims_.at(impact);
+    auto refusal = judge(policy_, victim);
+    auto held = claims_.find(victim.name);
+    bool free = held == claims_.end() || held->second == number_;
+    Error error{Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "", nullptr};
+    if (!refusal && random_.uniform() < weather_.unfit) error.code = Errc::kNotInjected, free = false;
+    if (refusal || !free) return to_engine(engine::CheckFailed{impact, error});
+    claims_[victim.name] = number_;
+    passed_.insert(impact);
+    to_engine(engine::Checked{impact});
+  }
+  void let_go_of_checked() {
+    for (int impact : passed_) {
+      auto held = claims_.find(victims_.at(impact).name);
+      if (!in_force_.count(impact) && held != claims_.end() && held->second == number_) claims_.erase(held);
+    }
+  }
   void apply(int impact) {
     if (!guard_alive_ || guard_done_ || reverting_) return;
     if (answered_.count(impact)) return to_engine(answered_.at(impact));
     const Victim& victim = victims_.at(impact);
     std::string claim = victim.name;
     auto refusal = judge(policy_, victim);
-    if (refusal || claims_.count(claim)) {
-      Error error{Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "", nullptr};
+    bool unfit = one_way_ && random_.uniform() < weather_.unfit;  // it changed since it was checked
+    auto held = claims_.find(claim);
+    if (refusal || unfit || (held != claims_.end() && !(one_way_ && held->second == number_))) {
+      Error error{unfit ? Errc::kNotInjected : Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "",
+                  nullptr};
       answered_.emplace(impact, engine::ApplyFailed{impact, error});
     } else {
       claims_[claim] = number_;
@@ -275,6 +328,7 @@ class SimulatedRun {
     if (found == in_force_.end()) return;
     claims_.erase(found->second.claim);
     Proof proof{weather_.proven, "", "no", 0, 0, ""};
+    if (one_way_) proof.lasting = "a process was killed";
     bool clean = !weather_.unclean;
     engine::Reverted event{impact, clean, broken, why, clean ? "" : "busy", found->second.applied, now_, 1ms, proof};
     in_force_.erase(found);
@@ -296,6 +350,24 @@ class SimulatedRun {
     to_engine(engine::HaltAsked{by, why});
     end_all(why);
   }
+  // What is in force stays so until the engine misses the beats and has the standby end them both.
+  void guard_and_reaper_stop() {
+    if (!guard_alive_ || in_force_.empty()) return;
+    guard_alive_ = false;
+    stopped_in_force_ = true;
+    finished_before_stop_ = machine_.finished();
+    at(now_ + 700ms, [this] {
+      for (const auto& [impact, state] : in_force_) claims_.erase(state.claim), ledger_.ended(impact);
+      in_force_.clear();
+      engine::GuardLost lost{weather_.leaves ? "a frozen cgroup" : "", "the guard hung and was ended"};
+      told_unclean_ |= weather_.leaves;
+      feed(lost);
+    });
+  }
+  void forget_claims() {
+    for (auto it = claims_.begin(); it != claims_.end();)
+      it = it->second == number_ ? claims_.erase(it) : std::next(it);
+  }
   void guard_dies() {  // its impacts are owned by descriptors: the kernel ends them
     if (!guard_alive_) return;
     guard_alive_ = false;
@@ -305,6 +377,7 @@ class SimulatedRun {
       ledger_.ended(it->first);
       in_force_.erase(it);
     }
+    forget_claims();
     at(now_ + 10ms, [this] { feed(engine::GuardLost{}); });
   }
   void engine_dies() {
@@ -327,6 +400,10 @@ class SimulatedRun {
   }
 
   void check_in_force() {
+    if (stopped_in_force_) {
+      ASSERT_TRUE(in_force_.empty() || now_ <= *weather_.both_stop + 700ms) << "nobody ended what was in force";
+      return;
+    }
     if (forces_.empty() || forces_.back().second != in_force_.size()) forces_.emplace_back(now_, in_force_.size());
     if (!in_force_.empty()) ended_ = now_;
     for (const auto& [impact, state] : in_force_) {
@@ -345,7 +422,7 @@ class SimulatedRun {
   std::vector<Victim> victims_;
   NoData no_data_{};
   Nanos length_{0};
-  bool all_needed_ = true;
+  bool all_needed_ = true, one_way_ = false;
   size_t actions_ = 0;  // of the rollback
   Machine machine_;
   guard::Ledger ledger_{kLease};
@@ -354,14 +431,14 @@ class SimulatedRun {
   BootTime now_{};
   BootTime renewed_{};
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
-  bool acting_ = false, told_unclean_ = false;
+  bool acting_ = false, told_unclean_ = false, stopped_in_force_ = false, finished_before_stop_ = false;
   size_t acted_ = 0, acted_at_the_end_ = 0;
   bool good_look_during_ = false, good_look_after_ = false, breach_seen_during_ = false, broke_ = false;
   std::vector<std::pair<BootTime, size_t>> forces_;  // how many were hit, from when on
   BootTime ended_{};                                 // until when at least one was
   std::map<int, InForce> in_force_;
   std::map<int, engine::Event> answered_;
-  std::set<int> hit_;
+  std::set<int> hit_, passed_;
   std::optional<Verdict> verdict_;
 };
 

@@ -6,6 +6,7 @@
 // swept, and a total can be exported as a counter.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -36,7 +37,7 @@ struct BreakerSnapshot {
   uint64_t abandoned = 0;                            // permits dropped without a report; as options say, also failed
   uint64_t refused = 0, refused_half_open = 0;       // the second by a half-open or ramping breaker
   uint64_t probes_succeeded = 0, probes_failed = 0;  // of half-open states
-  uint64_t late = 0;  // reports after their state, or their bucket, had ended: they change nothing
+  uint64_t late = 0;                                 // reports after their state had ended: they change nothing
   uint64_t listener_errors = 0;
   std::vector<TransitionCount> transitions;
 };
@@ -84,20 +85,25 @@ class BreakerCore {
   static constexpr uint64_t kStateBits = 7, kFull = 8, kRamping = 16, kTimed = 32, kExact = 64, kCounted = 128;
   static constexpr uint64_t kFlagBits = 255;
   static constexpr int kGenerationShift = 8;
+  // Of a permit from before slow calls counted.
+  static constexpr TimePoint kNoStart = TimePoint::min();
   uint64_t word() const { return word_.load(std::memory_order_acquire); }
   static State state_of(uint64_t word) { return static_cast<State>(word & kStateBits); }
 
   Admission admit(TimePoint now);
-  void record(uint64_t generation, Outcome outcome, TimePoint started, TimePoint now);
+  // A result counts when it is reported, which is `now`; `ended`, by the caller's clock, says whether it was slow.
+  void record(uint64_t generation, Outcome outcome, TimePoint started, TimePoint ended, TimePoint now);
   void abandon(uint64_t generation, TimePoint started, TimePoint now);
 
-  // A closed breaker, nothing special, not slow, and the bucket has not ended: one addition.
-  bool record_success_fast(uint64_t generation, TimePoint started, TimePoint now) {
+  // A closed breaker, nothing special, not slow, and the bucket has not ended: one addition. `now` is a function, as it
+  // is seldom needed.
+  template <class Now>
+  bool record_success_fast(uint64_t generation, TimePoint started, TimePoint ended, Now now) {
     uint64_t word = this->word();
     if ((word & ~kTimed) != generation << kGenerationShift) return false;
-    if (bucket_has_ended(now) || precedes_window(now)) return false;
-    if ((word & kTimed) && is_slow(started, now)) return false;
-    count_success(generation, now);
+    if (bucket_has_ended(ended)) return false;
+    if ((word & kTimed) && is_slow(started, ended)) return false;
+    if (count_success()) notice_success(generation, now());
     return true;
   }
 
@@ -131,28 +137,26 @@ class BreakerCore {
   static constexpr uint64_t kShort = uint64_t(1) << 63;  // in attention_: the rate is reached, the minimum is not
 
   detail::Shard& shard() const { return shards_[detail::thread_number() & (shard_count_ - 1)]; }
-  // A permit from before slow calls counted has no start.
   bool is_slow(TimePoint started, TimePoint now) const {
     int64_t slow_after = slow_after_.load(std::memory_order_relaxed);
-    return slow_after > 0 && started != TimePoint() && (now - started).count() >= slow_after;
+    return slow_after > 0 && started != kNoStart && (now - started).count() >= slow_after;
   }
   bool bucket_has_ended(TimePoint now) const {
     return now.time_since_epoch().count() >= bucket_end_.load(std::memory_order_relaxed);
   }
-  bool precedes_window(TimePoint now) const {
-    return now.time_since_epoch().count() < window_begin_.load(std::memory_order_relaxed);
-  }
   // Sequentially consistent, as judge()'s looks at both: either it counts this success, or the success sees kShort.
-  void count_success(uint64_t generation, TimePoint now) {
+  bool count_success() {
     shard().succeeded.fetch_add(1);
-    if (attention_.load() != 0) notice_success(generation, now);
+    return attention_.load() != 0;
   }
   void notice_success(uint64_t generation, TimePoint now);
   Admission refuse(uint64_t word, TimePoint now) const;
   void announce(Lock& lock);
 
-  // All below under the lock.
+  // All below under the lock, and with a time that is not before the state.
   const CircuitBreakerOptions& rules() const { return changed_ ? *changed_ : first_; }
+  // Callers' clocks differ by a tick, or one brings the time at which its call began: nothing happens before its state.
+  TimePoint not_before_state(TimePoint now) const { return std::max(now, since_); }
   WindowCounts totals() const;
   // Both also before the clock's epoch, where the buckets of a young host's window lie.
   int64_t bucket_of(TimePoint now) const {
@@ -176,7 +180,7 @@ class BreakerCore {
   Admission admit_locked(TimePoint now);
   bool admit_probe(TimePoint now);
   bool admit_ramping(TimePoint now);
-  void record_locked(Outcome outcome, TimePoint started, TimePoint now);
+  void record_locked(Outcome outcome, bool slow, TimePoint now);
   void count_result(Outcome outcome, bool slow);
   void judge(TimePoint now);
   std::optional<Event::Cause> broken_rate(const WindowCounts& window, uint64_t minimum) const;
@@ -190,7 +194,7 @@ class BreakerCore {
 
   // Read by every call, written at transitions and once a bucket.
   alignas(64) std::atomic<uint64_t> word_{0};
-  std::atomic<int64_t> bucket_end_{0}, window_begin_{0};
+  std::atomic<int64_t> bucket_end_{0};
   std::atomic<int64_t> until_{0};  // open: when it ends; half-open: when the probes that are out are given up
   std::atomic<int64_t> slow_after_{0};
   std::atomic<uint64_t> attention_{0};  // failures in a row, and kShort

@@ -16,6 +16,7 @@
 // reported at the very instant of a transition may still be counted in the new window.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
 #include <optional>
@@ -42,11 +43,12 @@ class CircuitBreaker {
     return std::make_unique<CircuitBreaker>(std::move(options), std::move(clock));
   }
 
-  // `now` may be a time that the caller has at hand: monotonic, of the same epoch.
+  // `now` may be a time that the caller has at hand: monotonic, of the same epoch. One that is too early, as by a clock
+  // that differs or since the call began long ago, changes nothing of what a report counts.
   Permit try_acquire() {
     uint64_t word = core_.word();
     if ((word & (kNeedsMore | BreakerCore::kTimed)) == 0) {
-      return Permit(this, word >> BreakerCore::kGenerationShift, TimePoint());
+      return Permit(this, word >> BreakerCore::kGenerationShift, BreakerCore::kNoStart);
     }
     return try_acquire(time(word));
   }
@@ -115,12 +117,7 @@ class CircuitBreaker {
  private:
   static constexpr uint64_t kNeedsMore = BreakerCore::kStateBits | BreakerCore::kRamping | BreakerCore::kCounted;
   // A coarse clock is for rates; where slow calls count, time is read exactly.
-  TimePoint time(uint64_t word) const {
-    if constexpr (std::same_as<C, CoarseClock>) {
-      if (word & BreakerCore::kTimed) return SteadyClock::now();
-    }
-    return clock_.now();
-  }
+  TimePoint time(uint64_t word) const { return word & BreakerCore::kTimed ? exact_time(clock_) : clock_.now(); }
   // An exception that passes by is a failure.
   struct FailUnlessReported {
     Permit& permit;
@@ -162,12 +159,14 @@ class [[nodiscard]] CircuitBreaker<C>::Permit {
   void record(Outcome outcome) {
     if (breaker_ != nullptr) record(outcome, breaker_->time(breaker_->core_.word()));
   }
-  void record(Outcome outcome, TimePoint now) {
+  // `ended`: as `now` of try_acquire().
+  void record(Outcome outcome, TimePoint ended) {
     CircuitBreaker* breaker = std::exchange(breaker_, nullptr);
     if (breaker == nullptr) return;
     BreakerCore& core = breaker->core_;
-    if (outcome == Outcome::kSuccess && core.record_success_fast(call_.generation, call_.started, now)) return;
-    core.record(call_.generation, outcome, call_.started, now);
+    auto now = [&] { return std::max(ended, breaker->clock_.now()); };
+    if (outcome == Outcome::kSuccess && core.record_success_fast(call_.generation, call_.started, ended, now)) return;
+    core.record(call_.generation, outcome, call_.started, ended, now());
   }
 
  private:

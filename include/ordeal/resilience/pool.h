@@ -12,6 +12,7 @@
 //   });
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <functional>
@@ -207,6 +208,7 @@ std::vector<HeldLease> Pool<Connection, C>::leaks() const {
   for (const Held& held : held_) {
     if (now - held.since >= leaked_after_) found.push_back({now - held.since, held.where});
   }
+  std::sort(found.begin(), found.end(), [](const HeldLease& a, const HeldLease& b) { return a.held > b.held; });
   return found;
 }
 

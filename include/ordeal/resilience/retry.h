@@ -187,14 +187,14 @@ std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call&
     exhausted_.fetch_add(1, std::memory_order_relaxed);
     return std::nullopt;
   }
-  TimePoint now = clock_.now();
   Duration delay = retry_delay(options_, call.attempt, last, random_.next());
   Duration asked = detail::asked_for(result, own);
   if (!refused && asked > options_.longest_delay) return std::nullopt;
   // Those who were told the same time do not come back at once.
   delay = std::max(delay, options_.jitter == Jitter::kNone ? asked : asked + delay);
-  if (later(now, delay) >= call.deadline) return std::nullopt;
-  if (budgeted() && !budget_.spend(now)) {
+  bool limited = call.deadline != TimePoint::max();
+  if (later(limited ? exact_time(clock_) : clock_.now(), delay) >= call.deadline) return std::nullopt;
+  if (budgeted() && !budget_.spend(clock_.now())) {
     over_budget_.fetch_add(1, std::memory_order_relaxed);
     return std::nullopt;
   }

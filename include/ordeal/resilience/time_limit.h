@@ -34,9 +34,9 @@ class TimeLimit {
   template <class R, class Next>
   R run(Call& call, Next&& next) {
     TimePoint outer = call.deadline;
-    call.deadline = std::min(outer, later(clock_.now(), limit_));
+    call.deadline = std::min(outer, later(exact_time(clock_), limit_));
     R result = next(call);
-    bool late = clock_.now() > call.deadline;
+    bool late = exact_time(clock_) > call.deadline;
     if (late && call.deadline < outer) count();
     call.deadline = outer;
     if (late) return ResultTraits<R>::make(Error{Error::Kind::kTimeLimit, {}, nullptr});

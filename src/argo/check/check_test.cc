@@ -72,6 +72,21 @@ const Row kRows[] = {
     {"R20 default()", "default(result[0], 0) < 1", "sum(x)", "", "default() and isNil() look at the whole result"},
     {"R8 below a second", "all(result, # < 1)", "sum(x)", ", interval: 200ms", "an interval of 200ms is shorter than a second"},
     {"R45 what Argo refuses", "all(result, # < 1)", "sum(x)", ", count: 2", "error f.yaml:6: spec.metrics[0].count: interval must be specified when count > 1"},
+    {"R5 a limit that the count cannot exceed", "len(result) > 0 && result[0] < 0.05", "vector(0.5)", ", count: 1, failureLimit: 1", "warning f.yaml:6: spec.metrics[0].failureLimit: the metric can never be Failed: it is measured once and failureLimit of 1 lets as many pass"},
+    {"R5 the same without a count", "result[0] < 0.05", "vector(0.5)", ", failureLimit: 3", "failureLimit: 0, or a larger count"},
+    {"R5 of three", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: 3, failureLimit: 3", "failureLimit: 2, or a larger count"},
+    {"R5 of three, two may fail", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: 3, failureLimit: 2", ""},
+    {"R5 without end", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, failureLimit: 3", ""},
+    {"R5 inconclusive", "result[0] < 0.05", "vector(0.5)", ", failureCondition: 'result[0] > 0.1', interval: 1m, count: 2, inconclusiveLimit: 2", "the metric can never be Inconclusive: it is measured 2 times"},
+    {"R5 by texts", "result[0] < 0.05", "vector(0.5)", ", count: '1', failureLimit: '1'", "can never be Failed"},
+    {"R5 what an argument says is not known", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: '{{args.limit}}', failureLimit: 1", ""},
+    {"what Argo's language has beyond ours: fields", "result[0].value < 1", "vector(0.5)", "", "warning f.yaml:6: spec.metrics[0].successCondition: a limit of Ordeal's, not of Argo's: it cannot read the condition: its language has no fields (.value)"},
+    {"beyond ours: functions", "reduce(result, #acc + #) < 1", "vector(0.5)", "", "its language has no function reduce()"},
+    {"beyond ours: words", "let x = result[0]; x < 1", "vector(0.5)", "", "its language has no `let`"},
+    {"beyond ours: a pipe", "result | any(# < 1)", "vector(0.5)", "", "its language has no pipe |"},
+    {"beyond ours: ??", "(result[0] ?? 1) < 1", "vector(0.5)", "", "its language has no operator ??"},
+    {"beyond ours: slices", "len(result[0:1]) < 2", "vector(0.5)", "", "its language has no slices"},
+    {"a comment does not swallow what closes", "result[0] < 1 // fine", "sum(x)", "", "len(result) == 0 || result[0] < 1 // fine"},
     {"R48 a tag of no argument", "result[0] < {{args.nope}}", "sum(x)", "", "failed to resolve {{args.nope}}"},
     {"an argument without a value is no error", "all(result, # < {{args.limit}})", "sum(rate(x{app=\"{{args.app}}\"}[{{args.window}}]))", "", ""},
     {"an argument as a duration", "all(result, # < 1)", "sum(rate(x[1h{{args.window}}]))", "", ""},
@@ -111,6 +126,78 @@ struct RolloutRow {
   std::string text;
   const char* says;
 };
+// Each is right in Argo. Nothing is said to be an error, or what Argo does with it.
+TEST(Lint, OfOtherProvidersSaysOnlyWhatOrdealCannotDo) {
+  for (const char* metric : {
+           "{name: m, provider: {job: {spec: {backoffLimit: 0}}}}",
+           "{name: m, provider: {kayenta: {metricsAccountName: x}}}",
+           "{name: m, provider: {plugin: {x: {}}}, successCondition: 'result.x matches \"a\"'}",
+           "{name: m, provider: {web: {url: x}}, successCondition: 'result.ok && result.successPercent >= 0.90'}",
+           "{name: m, provider: {web: {url: x}}, successCondition: 'default(result, 0) < 1'}",
+           "{name: m, provider: {web: {url: x}}, successCondition: 'result == \"ok\"'}",
+           "{name: m, provider: {web: {url: x}}, successCondition: 'result[\"ok\"] == true'}",
+           "{name: m, provider: {newRelic: {query: x}}, successCondition: 'result.successRate >= 0.95'}",
+           "{name: m, provider: {cloudWatch: {}}, successCondition: 'len(result[0].Values) >= 3'}",
+       }) {
+    auto findings = lint({{"f.yaml",
+                           "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\n"
+                           "spec:\n  metrics:\n  - " +
+                               std::string(metric) + "\n"}});
+    EXPECT_FALSE(findings.empty()) << metric;
+    for (const Finding& finding : findings) {
+      EXPECT_EQ(finding.severity, Finding::Severity::kWarning) << metric << ": " << finding.what;
+      EXPECT_TRUE(finding.what.starts_with("a limit of Ordeal's")) << metric << ": " << finding.what;
+      EXPECT_EQ(finding.argo, "") << metric;
+    }
+  }
+  EXPECT_NE(
+      all_lines("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  metrics:\n"
+                "  - {name: m, provider: {web: {url: x}}}\n")
+          .find("neither a successCondition nor a failureCondition"),
+      std::string::npos)
+      << "a web metric goes by its conditions";
+}
+
+// What is not ours may be large, deep or no YAML at all.
+TEST(Lint, ReadsWhatIsOursBesideAnything) {
+  std::string deep =
+      "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: rollouts\nspec:\n";
+  for (int level = 1; level < 60; ++level) deep += std::string(static_cast<size_t>(level) * 2, ' ') + "properties:\n";
+  std::string large = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: board}\ndata:\n  a: |\n";
+  while (large.size() < (3 << 20)) large += "    {\"a line of a dashboard\": 1}\n";
+  std::string broken = "apiVersion: v1\nkind: Secret\nmetadata: {name: chart}\ndata: {{ .Values.data }}\n";
+  std::string between = deep + "---\n" + large + "--- # next\n" + broken + "---\r\n\n# nothing\n---\n";
+  std::string trap = template_text("successCondition: 'result < 1'");
+  std::vector<std::string> ignored;
+  auto findings = lint({{"f.yaml", between + trap + "---\n" + deep}}, &ignored);
+  ASSERT_EQ(findings.size(), 2u) << findings[0].what;
+  auto before = std::count(between.begin(), between.end(), '\n');
+  EXPECT_EQ(findings[0].line, before + 6);
+  EXPECT_NE(findings[0].what.find("compares the list"), std::string::npos);
+  EXPECT_EQ(ignored, (std::vector<std::string>{"CustomResourceDefinition rollouts", "ConfigMap board", "Secret chart",
+                                               "CustomResourceDefinition rollouts"}));
+
+  // Of a List of kubectl's, too.
+  std::string list = "apiVersion: v1\nitems:\n";
+  for (const std::string& object : {large, trap}) {
+    std::string item = "- ";
+    for (char c : object.substr(0, object.size() - 1)) item += c == '\n' ? std::string("\n  ") : std::string(1, c);
+    list += item + "\n";
+  }
+  list += "kind: List\nmetadata: {}\n";
+  findings = lint({{"f.yaml", list}}, &ignored);
+  ASSERT_EQ(findings.size(), 2u) << findings[0].what;
+  EXPECT_EQ(findings[0].line, 2 + std::count(large.begin(), large.end(), '\n') + 6);
+  EXPECT_EQ(ignored, std::vector<std::string>{"ConfigMap board"});
+
+  // What is ours and cannot be read is said, with its place, and the rest is read all the same.
+  std::string said =
+      all_lines(trap + "---\n" + "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: [\n---\n" + trap);
+  EXPECT_NE(said.find("error f.yaml:1"), std::string::npos) << said;
+  EXPECT_NE(said.find("there are two AnalysisTemplates"), std::string::npos) << said;
+  EXPECT_EQ(all_lines("a: [\n").substr(0, 14), "error f.yaml:2");
+}
+
 TEST(Lint, OfRollouts) {
   // clang-format off
   const RolloutRow kRollouts[] = {
@@ -251,6 +338,7 @@ TEST(Expectations, AreMadeOfMetrics) {
   const MetricRow kMetrics[] = {
       {"a failure condition", "failureCondition: 'result[0] > 1'", "!(result[0] > 1)", 0s, true, NoData::kHold},
       {"both", "successCondition: 'result[0] < 1', failureCondition: 'result[0] > 5'", "(result[0] < 1) && !(result[0] > 5)", 0s, true, NoData::kHold},
+      {"comments close nothing", "successCondition: 'result[0] < 1 // a', failureCondition: 'result[0] > 5 // b'", "(result[0] < 1 // a\n) && !(result[0] > 5 // b\n)", 0s, true, NoData::kHold},
       {"failures that are allowed", "successCondition: 'result[0] < 1', failureLimit: 3, interval: 20s", "result[0] < 1", 60s, true, NoData::kHold},
       {"as many as one likes", "successCondition: 'result[0] < 1', failureLimit: -1, consecutiveSuccessLimit: 3, interval: 20s", "result[0] < 1", 0s, false, NoData::kHold},
       {"empty is fine", "successCondition: 'len(result) == 0 || result[0] < 1'", "len(result) == 0 || result[0] < 1", 0s, true, NoData::kPass},

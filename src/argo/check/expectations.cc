@@ -27,10 +27,8 @@ Result<std::string> condition_of(const Metric& metric) {
   const std::string &success = metric.success_condition, &failure = metric.failure_condition;
   if (success.empty() && failure.empty())
     return refuse(metric, "", "a metric without a condition cannot be an expectation: nothing could breach it");
-  std::string negated = failure.empty() ? "" : fmt::format("!({})", failure);
-  std::string text = failure.empty()   ? success
-                     : success.empty() ? negated
-                                       : fmt::format("({}) && {}", success, negated);
+  std::string negated = failure.empty() ? "" : "!" + grouped(failure);
+  std::string text = failure.empty() ? success : success.empty() ? negated : grouped(success) + " && " + negated;
   const char* field = success.empty() ? "failureCondition" : "successCondition";
   if (auto parsed = expr::Condition::parse(text); !parsed) return refuse(metric, field, parsed.error().message());
   return text;

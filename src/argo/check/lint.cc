@@ -9,6 +9,7 @@
 
 #include "argo/check/lint_metric.h"
 #include "argo/check/query_traps.h"
+#include "argo/objects/bundle.h"
 #include "argo/run/analyses.h"
 #include "argo/run/validation.h"
 #include "base/duration.h"
@@ -32,11 +33,13 @@ bool is_resource(const json::Value& value) {
 class Linter {
  public:
   void read(const SourceFile& file) {
-    auto documents = json::parse_documents(file.text);
-    if (!documents) return add(finding_of(file.name, documents.error()));
-    for (const json::Document& document : *documents) {
+    Bundle bundle = read_bundle(file.text);
+    for (const Error& error : bundle.errors) add(finding_of(file.name, error));
+    size_t count = bundle.documents.size() + bundle.skipped.size() + bundle.errors.size();
+    std::move(bundle.skipped.begin(), bundle.skipped.end(), std::back_inserter(manifest_.ignored));
+    for (const json::Document& document : bundle.documents) {
       if (!is_resource(document.value)) {
-        read_own(file.name, document, documents->size());
+        read_own(file.name, document, count);
         continue;
       }
       for (const json::Document& one : unfold(document))

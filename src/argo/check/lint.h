@@ -14,7 +14,8 @@ struct SourceFile {
   std::string text;
 };
 
-// In the order of the files and their lines; each once. `ignored` gets the objects of other kinds ("Service payments").
+// In the order of the files and their lines; each once. `ignored` gets the objects of other kinds ("Service payments"),
+// which need not be readable (objects/bundle.h).
 std::vector<Finding> lint(const std::vector<SourceFile>& files, std::vector<std::string>* ignored = nullptr);
 
 }  // namespace ordeal::argo

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "argo/check/condition_limits.h"
 #include "argo/check/query_traps.h"
 #include "argo/run/arguments.h"
+#include "argo/run/assessment.h"
 #include "argo/run/validation.h"
 #include "base/duration.h"
 #include "expr/condition.h"
@@ -31,6 +33,7 @@ struct ConditionRef {
 struct Context {
   const Template& owner;
   const MetricTemplate& written;
+  const std::vector<Argument>& args;
   Metric metric;
   promql::ExprPtr query;  // null when it does not parse
   std::vector<Finding>& findings;
@@ -42,6 +45,21 @@ struct Context {
   void warn(std::string_view field, std::string what, std::string argo = {}, std::string fix = {}) {
     add(Severity::kWarning, field, std::move(what), std::move(argo), std::move(fix));
   }
+
+  // What stands in the file, as JSON; "" when nothing does.
+  std::string raw(std::string_view field) const {
+    const json::Object* object = written.value.if_object();
+    const json::Value* value = object ? object->if_contains(field) : nullptr;
+    return value ? json::write(*value) : "";
+  }
+  // Whether the field's value is one that only a cluster or a person knows, and so was made up.
+  bool is_guessed(std::string_view field) const {
+    std::string text = raw(field);
+    return std::any_of(args.begin(), args.end(), [&](const Argument& argument) {
+      return !argument.value && text.find("args." + argument.name) != std::string::npos;
+    });
+  }
+  bool asks(std::string_view provider) const { return metric.provider == provider; }
 
   std::vector<ConditionRef> conditions() const {
     std::vector<ConditionRef> all;
@@ -63,8 +81,15 @@ std::optional<bool> strictly(const std::string& text, const expr::Value& result)
   return truth ? std::optional(*truth) : std::nullopt;
 }
 
+// A Job goes by its own result, a canary judge by its thresholds, and what a plugin does with a condition is its own.
+bool goes_by_conditions(const Context& c) { return !c.asks("job") && !c.asks("kayenta") && !c.asks("plugin"); }
+
 void check_conditions_exist(Context& c) {
-  if (!c.conditions().empty()) return;
+  if (c.asks("job"))
+    for (const ConditionRef& condition : c.conditions())
+      c.warn(condition.field, "the metric is a Job, and has a condition",
+             "a Job goes by its own result: no condition is looked at");
+  if (!c.conditions().empty() || !goes_by_conditions(c) || c.metric.provider.empty()) return;
   c.warn("", "the metric has neither a successCondition nor a failureCondition",
          "every measurement is Successful, whatever it shows (its documentation says Inconclusive)",
          "successCondition: result[0] < 0.01");
@@ -77,9 +102,43 @@ std::string advice_for(std::string_view written) {
 }
 
 void check_conditions_parse(Context& c) {
-  for (const ConditionRef& condition : c.conditions())
-    if (auto parsed = expr::Condition::parse(*condition.text, expr::Dialect::kArgo); !parsed)
+  if (!goes_by_conditions(c)) return;
+  for (const ConditionRef& condition : c.conditions()) {
+    auto parsed = expr::Condition::parse(*condition.text, expr::Dialect::kArgo);
+    if (parsed) continue;
+    std::string beyond = beyond_ordeal(*condition.text);
+    if (beyond.empty() && c.asks("prometheus")) {
       c.add(Severity::kError, condition.field, parsed.error().message(), kAlwaysError, advice_for(condition.written));
+      continue;
+    }
+    std::string why = beyond.empty() ? parsed.error().message() : "its language has no " + beyond;
+    c.warn(condition.field, fmt::format("a limit of Ordeal's, not of Argo's: it cannot read the condition: {}", why));
+  }
+}
+
+// Argo's validation takes a limit that equals the count.
+void check_limits_can_be_reached(Context& c) {
+  auto count = effective_count(c.metric);
+  if (!count || c.metric.consecutive_success_limit.value_or(0) > 0) return;
+  for (auto [field, limit, phase] : {std::tuple{"failureLimit", c.metric.failure_limit, "Failed"},
+                                     std::tuple{"inconclusiveLimit", c.metric.inconclusive_limit, "Inconclusive"}}) {
+    if (limit.value_or(0) < *count || c.is_guessed("count") || c.is_guessed(field)) continue;
+    c.warn(field,
+           fmt::format("the metric can never be {}: it is measured {} and {} of {} lets as many pass", phase,
+                       *count == 1 ? "once" : fmt::format("{} times", *count), field, *limit),
+           fmt::format("with every measurement {} the run is Successful, and the new version is promoted", phase),
+           fmt::format("{}: {}, or a larger count", field, *count - 1));
+  }
+}
+
+// What `ordeal analysis` and a run could not do with it.
+void check_provider_is_known(Context& c) {
+  if (c.metric.provider.empty() || c.asks("several") || c.asks("prometheus")) return;
+  c.warn(
+      "provider." + c.metric.provider,
+      fmt::format("a limit of Ordeal's, not of Argo's: it knows no provider but prometheus, and neither looks into {} "
+                  "nor measures it",
+                  c.metric.provider));
 }
 
 void check_query_kind(Context& c) {
@@ -112,6 +171,7 @@ void check_scalar_index(Context& c) {
 }
 
 void check_default(Context& c) {
+  if (!c.asks("prometheus")) return;
   for (const ConditionRef& condition : c.conditions())
     if (condition.text->find("default(") != std::string::npos || condition.text->find("isNil(") != std::string::npos)
       c.warn(condition.field, "default() and isNil() look at the whole result, whatever stands in their parentheses",
@@ -125,8 +185,8 @@ std::string tolerant(const ConditionRef& condition, bool empty, bool nan) {
   std::string text = index_bare_results(condition.written);
   if (success)
     return fmt::format("{}: {}{}{}", condition.field, empty ? "len(result) == 0 || " : "",
-                       nan ? "isNaN(result[0]) || " : "", text);
-  return fmt::format("{}: len(result) > 0 && ({})", condition.field, text);
+                       nan ? "isNaN(result[0]) || " : "", text.find('?') == text.npos ? text : grouped(text));
+  return fmt::format("{}: len(result) > 0 && {}", condition.field, grouped(text));
 }
 
 void check_no_data(Context& c) {
@@ -168,8 +228,11 @@ void check_interval(Context& c) {
 }
 
 using Rule = void (*)(Context&);
-constexpr Rule kRules[] = {check_conditions_exist, check_conditions_parse, check_query_kind, check_bare_result,
-                           check_scalar_index,     check_default,          check_no_data,    check_traps,
+constexpr Rule kRules[] = {check_provider_is_known, check_conditions_exist,
+                           check_conditions_parse,  check_limits_can_be_reached,
+                           check_query_kind,        check_bare_result,
+                           check_scalar_index,      check_default,
+                           check_no_data,           check_traps,
                            check_interval};
 
 // Something for what is not known, with which the rest can be read: a number, a duration, a name.
@@ -183,7 +246,8 @@ std::vector<Argument> filled(std::vector<Argument> args, std::string_view placeh
 
 bool readable(const Metric& metric) {
   for (const std::string* text : {&metric.success_condition, &metric.failure_condition})
-    if (!text->empty() && !expr::Condition::parse(*text, expr::Dialect::kArgo)) return false;
+    if (!text->empty() && !expr::Condition::parse(*text, expr::Dialect::kArgo) && beyond_ordeal(*text).empty())
+      return false;
   return metric.provider != "prometheus" || promql::parse(metric.prometheus.query).has_value();
 }
 
@@ -209,6 +273,11 @@ void read_query(Context& c) {
 }
 
 }  // namespace
+
+// A comment would swallow the parenthesis that closes.
+std::string grouped(const std::string& condition) {
+  return fmt::format("({}{})", condition, condition.find("//") == std::string::npos ? "" : "\n");
+}
 
 std::string index_bare_results(std::string_view condition) {
   constexpr std::string_view kName = "result",
@@ -244,8 +313,8 @@ void lint_metric(const Template& owner, const MetricTemplate& metric, const std:
     findings.push_back(finding_of(owner.file, resolved.error()));
     return;
   }
-  Context context{owner, metric, std::move(*resolved), nullptr, findings};
-  if (auto valid = validate_metric(context.metric); !valid) findings.push_back(finding_of(owner.file, valid.error()));
+  Context context{owner, metric, args, std::move(*resolved), nullptr, findings};
+  if (auto valid = validate_in_argo(context.metric); !valid) findings.push_back(finding_of(owner.file, valid.error()));
   read_query(context);
   for (Rule rule : kRules) rule(context);
 }

@@ -14,6 +14,8 @@ namespace ordeal::argo {
 void lint_metric(const Template& owner, const MetricTemplate& metric, const std::vector<Argument>& args,
                  std::vector<Finding>& findings);
 
+// In parentheses, also where it ends in a comment.
+std::string grouped(const std::string& condition);
 // `result` where a number is wanted becomes `result[0]`; the text may still hold {{args.…}}.
 std::string index_bare_results(std::string_view condition);
 

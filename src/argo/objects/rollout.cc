@@ -41,11 +41,13 @@ Result<CanaryStep> decode_step(const Reader& reader) {
                         "setMirrorRoute", "plugin"}));
   CanaryStep step;
   step.origin = reader.origin();
+  int kinds = 0;
   for (const auto& [key, field] : TRY(reader.fields())) {
     // `pause:` with nothing behind it is a pause all the same in people's files, and Argo refuses it.
     if (field.value().is_null()) continue;
-    bool first_four = key == "setWeight" || key == "pause" || key == "experiment" || key == "analysis";
-    if (first_four || step.kind.empty()) step.kind = step.kind.empty() ? key : "several";
+    bool is_kind = key == "setWeight" || key == "pause" || key == "experiment" || key == "analysis";
+    if (is_kind) step.kind = kinds++ == 0 ? key : "several";
+    if (step.kind.empty()) step.kind = key;
     if (key == "setWeight") step.weight = TRY(field.integer(INT32_MIN, INT32_MAX));
     if (key == "pause") TRY_VOID(decode_pause(field, step));
     if (key == "analysis") step.analysis = TRY(decode_analysis(field, false));

@@ -20,7 +20,10 @@ struct RolloutAnalysis {
 };
 
 struct CanaryStep {
-  std::string kind;  // "setWeight", "pause", "analysis", …; "several" and "" are Argo's errors
+  // "setWeight", "pause", "experiment" or "analysis", beside which any of setCanaryScale, setHeaderRoute,
+  // setMirrorRoute and plugin may stand; one of these where it stands without a kind. "several" kinds and "" are Argo's
+  // errors.
+  std::string kind;
   std::optional<int64_t> weight;
   std::optional<json::Value> pause;  // its duration as written: seconds, or a Go duration; none is for ever
   std::optional<RolloutAnalysis> analysis;

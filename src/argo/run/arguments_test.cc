@@ -59,6 +59,12 @@ TEST(Validation, R45WantsExactlyOneProvider) {
   EXPECT_EQ(error_of(validate_metrics({metric_of(""), metric_of("")})), "line 1: name: duplicate name 'm'");
 }
 
+TEST(Validation, KnowsWhatArgoTakesAndOrdealDoesNot) {
+  for (const char* provider : {"{job: {spec: {}}}", "{web: {url: x}}", "{datadog: {query: up}}", "{plugin: {x: {}}}"})
+    EXPECT_EQ(error_of(validate_in_argo(with_provider(provider))), "no error") << provider;
+  EXPECT_EQ(error_of(validate_in_argo(with_provider("{}"))), "line 2: provider: no provider specified");
+}
+
 TEST(Validation, R41AndR43RulesMatchAnywhereInTheName) {
   Metric a = metric_of(""), b = metric_of("");
   a.name = "error-rate", b.name = "latency";
@@ -111,6 +117,21 @@ TEST(Validation, OfSteps) {
   for (const StepRow& row : kSteps) {
     std::string found = error_of(validate_rollout(rollout_with(row.step)));
     EXPECT_TRUE(*row.error ? found.ends_with(row.error) : found == "no error") << row.rule << ": " << found;
+  }
+  // Of a step's kinds Argo counts four; the modifiers stand beside one, alone, or together.
+  const char *kinds[] = {"setWeight: 5", "pause: {}", "experiment: {}", "analysis: {}"},
+             *modifiers[] = {"setCanaryScale: {replicas: 1}", "setHeaderRoute: {name: a}", "setMirrorRoute: {name: a}",
+                             "plugin: {name: a}"};
+  auto taken = [](const std::string& step) { return validate_rollout(rollout_with("{" + step + "}")).has_value(); };
+  for (std::string one : modifiers) {
+    EXPECT_TRUE(taken(one)) << one;
+    for (std::string other : modifiers) EXPECT_TRUE(one == other || taken(one + ", " + other)) << one << other;
+    for (std::string kind : kinds) {
+      EXPECT_TRUE(taken(one + ", " + kind)) << one << kind;
+      EXPECT_TRUE(taken(kind + ", " + one)) << one << kind;
+      for (std::string other : kinds)
+        EXPECT_TRUE(kind == other || !taken(kind + ", " + one + ", " + other)) << kind << other << one;
+    }
   }
   EXPECT_EQ(*pause_length(rollout_with("{pause: {duration: 1500ms}}").steps[0]), 1s) << "R54 the fraction is cut off";
   EXPECT_TRUE(validate_rollout(rollout_with("{setWeight: 500}", "trafficRouting: {maxTrafficWeight: 1000}, ")))

@@ -54,9 +54,6 @@ Result<> check_durations(const Metric& m) {
 Result<> check_provider(const Metric& m) {
   if (m.provider.empty()) return refuse(m.origin, "provider", "no provider specified");
   if (m.provider == "several") return refuse(m.origin, "provider", "multiple providers specified");
-  if (m.provider != "prometheus")
-    return refuse(m.origin, "provider." + m.provider,
-                  fmt::format("the provider \"{}\" is not supported by Ordeal, only prometheus is", m.provider));
   return {};
 }
 
@@ -80,11 +77,18 @@ Result<> check_step(const CanaryStep& step, int64_t max_weight) {
 
 }  // namespace
 
-Result<> validate_metric(const Metric& metric) {
+Result<> validate_in_argo(const Metric& metric) {
   TRY_VOID(check_limits(metric));
   TRY_VOID(check_count(metric));
   TRY_VOID(check_durations(metric));
   return check_provider(metric);
+}
+
+Result<> validate_metric(const Metric& metric) {
+  TRY_VOID(validate_in_argo(metric));
+  if (metric.provider == "prometheus") return {};
+  return refuse(metric.origin, "provider." + metric.provider,
+                fmt::format("the provider \"{}\" is not supported by Ordeal, only prometheus is", metric.provider));
 }
 
 Result<> validate_metrics(const std::vector<Metric>& metrics) {

@@ -13,6 +13,8 @@ namespace ordeal::argo {
 
 Result<> validate_metrics(const std::vector<Metric>& metrics);
 Result<> validate_metric(const Metric& metric);
+// Without what Ordeal alone refuses: other providers than prometheus.
+Result<> validate_in_argo(const Metric& metric);
 
 // The names of the metrics that a rule matches, anywhere in the name; a rule that matches none is an error.
 Result<std::set<std::string>> matching(const std::vector<MetricRule>& rules, const std::vector<Metric>& metrics,

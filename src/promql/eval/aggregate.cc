@@ -57,6 +57,9 @@ Result<Value> best(AggregateOp op, double wanted, const Grouping& grouping, cons
   if (std::isnan(wanted)) return fail(Errc::kInvalidInput, "Parameter value is NaN");
   Vector out;
   if (wanted < 1) return out;
+  constexpr double kMost = 9223372036854774784;
+  if (wanted >= kMost)
+    return fail(Errc::kInvalidInput, fmt::format("Scalar value {} overflows int64", value_text(wanted)));
   bool largest = op == AggregateOp::kTopk;
   auto before = [&](const Element& one, const Element& other) {
     double a = one.value, b = other.value;

@@ -1,5 +1,6 @@
 #include "promql/eval/eval.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "promql/eval/testing.h"
@@ -110,10 +111,62 @@ TEST(OverTime, SummarisesEachSeries) {
   EXPECT_EQ(ask(store, "max_over_time(foo{a=\"x\"}[40s])", 40 * kSecond), R"({a="x"} 4)");
   EXPECT_EQ(ask(store, "count_over_time(foo[1m])", 40 * kSecond), R"({a="x"} 5, {a="y"} 2)");
   EXPECT_EQ(ask(store, "last_over_time(foo[30s])", 30 * kSecond), R"(foo{a="x"} 2, foo{a="y"} 5)");
+  EXPECT_EQ(ask(store, "first_over_time(foo[30s])", 30 * kSecond), R"(foo{a="x"} 1, foo{a="y"} 5)");
+  EXPECT_EQ(ask(store, "first_over_time(foo[30s]) - last_over_time(foo[30s])", 40 * kSecond), R"({a="x"} NaN)");
   EXPECT_EQ(ask(store, "quantile_over_time(0.5, foo{a=\"x\"}[30s])", 30 * kSecond), R"({a="x"} 2)");
   EXPECT_EQ(ask(store, "stdvar_over_time(foo{a=\"x\"}[20s])", 30 * kSecond), R"({a="x"} 1)");
   EXPECT_EQ(ask(store, "deriv(foo{a=\"x\"}[20s])", 30 * kSecond), R"({a="x"} -0.2)");
   EXPECT_EQ(ask(store, "predict_linear(foo{a=\"x\"}[20s], 10)", 30 * kSecond), R"({a="x"} 0)");
+}
+
+TEST(Aggregation, TakesNoMoreThanAWholeNumberCanSay) {
+  Store store(kMinute, "foo{a=\"x\"} 1\nfoo{a=\"y\"} 2");
+  for (const char* k : {"1e20", "Inf", "9223372036854774784", "9.3e18"})
+    for (const char* op : {"topk", "bottomk"}) {
+      std::string found = ask(store, std::string(op) + "(" + k + ", foo)", 0);
+      EXPECT_TRUE(found.starts_with("error: ") && found.find("overflows int64") != std::string::npos) << found;
+    }
+  EXPECT_EQ(ask(store, "count(topk(9e18, foo))", 0), "{} 2");
+  for (const char* k : {"0.9", "0", "-1", "-1e20", "-Inf"})
+    EXPECT_EQ(ask(store, std::string("topk(") + k + ", foo)", 0), "no data") << k;
+  EXPECT_NE(ask(store, "topk(NaN, foo)", 0).find("Parameter value is NaN"), std::string::npos);
+}
+
+struct DateOf {
+  const char* seconds;
+  double year, month, day, weekday, day_of_year, days, hour, minute;
+};
+
+// As Go 1.26 on amd64, and so Prometheus 3.16, has them.
+constexpr DateOf kDates[] = {
+    {"0", 1970, 1, 1, 4, 1, 31, 0, 0},
+    {"-1", 1969, 12, 31, 3, 365, 31, 23, 59},
+    {"-0.5", 1970, 1, 1, 4, 1, 31, 0, 0},
+    {"951782400", 2000, 2, 29, 2, 60, 29, 0, 0},
+    {"-62135596800", 1, 1, 1, 1, 1, 31, 0, 0},
+    {"1e12", 33658, 9, 27, 5, 270, 30, 1, 46},
+    {"1e15", 31690708, 7, 5, 0, 187, 31, 1, 46},
+    {"1e16", 316889355, 1, 25, 6, 25, 31, 17, 46},
+    {"1e18", 31688740476, 10, 23, 5, 297, 31, 1, 46},
+    {"-1e18", -31688736537, 3, 10, 2, 69, 31, 22, 13},
+    {"9.2e18", 291536396232, 8, 31, 5, 244, 31, 11, 33},
+    {"-9.2233e18", -292274739900, 2, 15, 1, 46, 28, 14, 13},
+    {"9.223372036854774e18", 292277026596, 12, 4, 0, 339, 31, 14, 56},
+    {"1e19", 292277026596, 12, 4, 0, 339, 31, 15, 30},
+    {"-1e19", 292277026596, 12, 4, 0, 339, 31, 15, 30},
+    {"NaN", 292277026596, 12, 4, 0, 339, 31, 15, 30},
+    {"Inf", 292277026596, 12, 4, 0, 339, 31, 15, 30},
+};
+
+TEST(Dates, OfNumbersFarOutAreThoseOfPrometheus) {
+  SeriesStore store;
+  for (const DateOf& date : kDates)
+    for (auto [function, right] :
+         {std::pair{"year", date.year}, std::pair{"month", date.month}, std::pair{"day_of_month", date.day},
+          std::pair{"day_of_week", date.weekday}, std::pair{"day_of_year", date.day_of_year},
+          std::pair{"days_in_month", date.days}, std::pair{"hour", date.hour}, std::pair{"minute", date.minute}})
+      EXPECT_EQ(ask(store, fmt::format("{}(vector({}))", function, date.seconds), 0), fmt::format("{{}} {}", right))
+          << function << " of " << date.seconds;
 }
 
 TEST(OverTime, SumsWithoutLosingSmallValues) {  // P12

@@ -31,10 +31,11 @@ FunctionSpec refused(std::string_view name, FunctionStatus status) { return {nam
 
 double sign_of(double value) { return std::isnan(value) ? value : value > 0 ? 1 : value < 0 ? -1 : 0; }
 
-FunctionSpec last_over_time() {
-  FunctionSpec last = window("last_over_time", window_last);
-  last.keeps_name = true;
-  return last;
+// A sample of the series itself, not something that was computed of it.
+FunctionSpec of_series(std::string_view name, WindowFunction function) {
+  FunctionSpec spec = window(name, function);
+  spec.keeps_name = true;
+  return spec;
 }
 
 FunctionSpec of_counters(std::string_view name, WindowFunction function) {
@@ -87,10 +88,11 @@ std::vector<FunctionSpec> make_table() {
       window("count_over_time", window_count),
       window("delta", window_delta),
       window("deriv", window_deriv),
+      of_series("first_over_time", window_first),
       window("idelta", window_idelta),
       of_counters("increase", window_increase),
       window("irate", window_irate),
-      last_over_time(),
+      of_series("last_over_time", window_last),
       window("max_over_time", window_max),
       window("min_over_time", window_min),
       window("predict_linear", window_predict_linear, {kM, kS}),
@@ -130,8 +132,8 @@ std::vector<FunctionSpec> make_table() {
       general("year", {kV}, kV, call_year, 1),
   };
   for (const char* name :
-       {"double_exponential_smoothing", "end", "first_over_time", "histogram_quantiles", "info", "integral", "max_of",
-        "min_of", "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start", "start_timestamp", "step",
+       {"double_exponential_smoothing", "end", "histogram_quantiles", "info", "integral", "max_of", "min_of",
+        "mad_over_time", "range", "sort_by_label", "sort_by_label_desc", "start", "start_timestamp", "step",
         "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time"}) {
     table.push_back(refused(name, Status::kExperimental));
   }

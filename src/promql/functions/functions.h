@@ -25,6 +25,7 @@ std::optional<double> window_avg(const Window& window);
 std::optional<double> window_min(const Window& window);
 std::optional<double> window_max(const Window& window);
 std::optional<double> window_count(const Window& window);
+std::optional<double> window_first(const Window& window);
 std::optional<double> window_last(const Window& window);
 std::optional<double> window_present(const Window& window);
 std::optional<double> window_quantile(const Window& window);

@@ -50,6 +50,8 @@ std::optional<double> window_max(const Window& window) { return extreme(window, 
 
 std::optional<double> window_count(const Window& window) { return static_cast<double>(window.samples.size()); }
 
+std::optional<double> window_first(const Window& window) { return window.samples.front().value; }
+
 std::optional<double> window_last(const Window& window) { return window.samples.back().value; }
 
 std::optional<double> window_present(const Window&) { return 1; }

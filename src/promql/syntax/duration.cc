@@ -67,6 +67,13 @@ Result<int64_t> Duration::ms_in(int64_t step_ms, int64_t range_ms, bool any_sign
 
 std::string Duration::text() const { return tree_ ? tree_->text() : promql_duration_text(ms_); }
 
+std::string Duration::offset_text() const {
+  std::string whole = text();
+  if (!whole.starts_with('(')) return whole;
+  bool minus = tree_->op == Op::kSub && !tree_->left;
+  return minus ? "-" + tree_->right->text() : "+" + whole;
+}
+
 Result<int64_t> duration_ms(double seconds, bool any_sign) {
   if (!std::isfinite(seconds)) return fail(Errc::kInvalidInput, "the duration is NaN or infinite");
   if (seconds <= 0 && !any_sign) return fail(Errc::kInvalidInput, "the duration must be greater than 0");

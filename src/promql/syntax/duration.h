@@ -39,6 +39,8 @@ class Duration {
   // duration or, unless `any_sign`, not above 0.
   Result<int64_t> ms_in(int64_t step_ms, int64_t range_ms, bool any_sign) const;
   std::string text() const;
+  // As it stands after `offset`, where a parenthesis would be taken together with what follows it: `offset (2) * 3`.
+  std::string offset_text() const;
   bool operator==(const Duration& other) const { return text() == other.text(); }
 
  private:

@@ -96,9 +96,11 @@ Result<Duration> ParseState::parse_positive_duration() {
   return duration_of(TRY(parse_duration_sum(0)), at, false);
 }
 
-// After `offset`: one operand with at most a sign. `offset 2 + x` is (offset 2) + x.
+// After `offset`: one operand with at most a sign, so that `offset 2 + x` is (offset 2) + x; but what begins with a
+// parenthesis goes on, as in Prometheus: `offset (2) * 3` is (offset 6).
 Result<Duration> ParseState::parse_offset_duration() {
   size_t at = token().at;
+  if (at_symbol("(")) return duration_of(TRY(parse_duration_sum(0)), at, true);
   bool minus = at_symbol("-");
   if (minus || at_symbol("+")) take();
   DurationTreePtr operand = TRY(parse_duration_operand());

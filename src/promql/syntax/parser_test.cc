@@ -194,7 +194,23 @@ TEST(Parser, ComputesDurations) {
            {"foo offset -(2 ^ 2)", "foo offset -4s"},
            {"foo offset 2 + 1", "foo offset 2s + 1"},
            {"foo[step() * 2:10s]", "foo[(step() * 2):10s]"},
-           {"foo offset -min_of(range(), 8s)", "foo offset (-min_of(range(), 8))"},
+           {"foo offset -min_of(range(), 8s)", "foo offset -min_of(range(), 8)"},
+           // As Prometheus 3.16 has it: a parenthesis after offset begins a computation, a sign or a number ends it.
+           {"foo offset (1m) * 100", "foo offset 1h40m"},
+           {"foo offset (1m) + 30 > 5", "foo offset 1m30s > 5"},
+           {"foo offset (2) ^ 3 - -1m", "foo offset 1m8s"},
+           {"foo offset (-1m) / 2", "foo offset -30s"},
+           {"foo offset ((1m)) % 50", "foo offset 10s"},
+           {"foo offset -(1m) * 100", "foo offset -1m * 100"},
+           {"foo offset +(1m) * 100", "foo offset 1m * 100"},
+           {"foo offset step() * 2", "foo offset step() * 2"},
+           {"foo offset (step()) * 2", "foo offset +(step() * 2)"},
+           {"foo offset +(step() * 2) * 100", "foo offset +(step() * 2) * 100"},
+           {"foo offset -(step() * 2) * 100", "foo offset -(step() * 2) * 100"},
+           {"foo offset -(-step()) * 100", "foo offset -(-step()) * 100"},
+           {"foo offset (-step())", "foo offset -step()"},
+           {"foo offset +(+step()) * 3", "foo offset +(+step()) * 3"},
+           {"foo[5m:1m] offset (1m) * 2 @ 7", "foo[5m:1m] @ 7.000 offset 2m"},
        }) {
     auto expr = parse(query);
     ASSERT_TRUE(expr) << query << ": " << expr.error().what;
@@ -203,6 +219,7 @@ TEST(Parser, ComputesDurations) {
     ASSERT_TRUE(again) << printed;
     EXPECT_TRUE(same(**expr, **again)) << printed;
   }
+  EXPECT_NE(refusal("foo offset (1m) + bar").find("expected a duration"), std::string::npos);
   EXPECT_NE(refusal("foo[5m - 5m]").find("greater than 0"), std::string::npos);
   EXPECT_NE(refusal("foo[5m / 0]").find("divided by zero"), std::string::npos);
   EXPECT_NE(refusal("foo[" + std::string(5000, '(')).find("levels deep"), std::string::npos);

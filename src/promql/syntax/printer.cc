@@ -33,7 +33,7 @@ std::string shift_text(const TimeShift& shift) {
   if (shift.at == TimeShift::At::kTime) text += fmt::format(" @ {:.3f}", static_cast<double>(shift.at_ms) / 1000);
   if (shift.at == TimeShift::At::kStart) text += " @ start()";
   if (shift.at == TimeShift::At::kEnd) text += " @ end()";
-  if (shift.offset != Duration()) text += " offset " + shift.offset.text();
+  if (shift.offset != Duration()) text += " offset " + shift.offset.offset_text();
   return text;
 }
 

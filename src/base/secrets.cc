@@ -1,0 +1,234 @@
+#include "base/secrets.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+
+#include "base/text.h"
+
+namespace ordeal {
+namespace {
+
+struct Span {
+  size_t begin, end;
+};
+
+constexpr std::array<std::string_view, 11> kSecretWords{"password",   "passwd",     "passphrase", "pwd",
+                                                        "secret",     "token",      "apikey",     "accesskey",
+                                                        "privatekey", "credential", "signature"};
+// Only as the whole name, and only in a URL.
+constexpr std::array<std::string_view, 4> kSecretParameters{"key", "auth", "sig", "code"};
+constexpr std::array<std::string_view, 4> kSecretHeaders{"authorization", "proxyauthorization", "cookie", "setcookie"};
+constexpr std::string_view kUrlEnds = " \t\r\n\"<>`";
+constexpr size_t kLongUser = 16;  // a user name so long is a token
+constexpr size_t kLeastKnown = 4;
+
+bool is_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.'; }
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+// "X-Api_Key" as "xapikey".
+std::string plain_name(std::string_view name) {
+  std::string plain;
+  for (char c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return plain;
+}
+
+template <size_t N>
+bool is_one_of(const std::array<std::string_view, N>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+class Finder {
+ public:
+  explicit Finder(std::string_view text) : text_(text) {}
+
+  std::vector<Span> find() {
+    for (size_t at = text_.find("://"); at != std::string_view::npos; at = text_.find("://", at + 3)) url(at + 3);
+    for (size_t i = 0; i < text_.size(); ++i) {
+      if (text_[i] == '=') setting(i);
+      if (text_[i] == ':') header(i), json_member(i);
+      if (text_[i] == ' ') option(i);
+    }
+    return in_order();
+  }
+
+ private:
+  void add(size_t begin, size_t end) {
+    if (begin < end && text_.substr(begin, end - begin) != kHiddenSecret) spans_.push_back({begin, end});
+  }
+
+  size_t end_of(size_t begin, std::string_view ends) const {
+    return std::min(text_.find_first_of(ends, begin), text_.size());
+  }
+
+  void url(size_t begin) {
+    size_t end = end_of(begin, kUrlEnds), path = std::min(end_of(begin, "/?#"), end);
+    std::string_view place = text_.substr(begin, path - begin);
+    size_t at = place.rfind('@'), colon = place.find(':');
+    if (at == std::string_view::npos) at = past_the_path(begin, path, end, colon);
+    if (at != std::string_view::npos) {
+      if (colon < at) add(begin + colon + 1, begin + at);
+      if (colon > at && at >= kLongUser) add(begin, begin + at);
+    }
+    parameters(begin, end);
+  }
+
+  // A password with a slash that is not escaped: what stands for the port is none, and an @ follows.
+  size_t past_the_path(size_t begin, size_t path, size_t end, size_t colon) const {
+    if (colon == std::string_view::npos || text_[begin] == '[') return std::string_view::npos;
+    std::string_view port = text_.substr(begin + colon + 1, path - begin - colon - 1);
+    if (std::all_of(port.begin(), port.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+      return std::string_view::npos;
+    return text_.substr(begin, end - begin).rfind('@');
+  }
+
+  void parameters(size_t begin, size_t end) {
+    for (size_t at = end_of(begin, "?#"); at < end;) {
+      size_t next = std::min(end_of(at + 1, "&;#"), end), equals = text_.find('=', at);
+      if (equals < next) {
+        std::string_view name = text_.substr(at + 1, equals - at - 1);
+        if (names_secret(name) || is_one_of(kSecretParameters, plain_name(name))) add(equals + 1, next);
+      }
+      at = next;
+    }
+  }
+
+  std::string_view name_before(size_t end) const {
+    size_t begin = end;
+    while (begin > 0 && is_name(text_[begin - 1])) --begin;
+    return text_.substr(begin, end - begin);
+  }
+
+  // NAME=value, NAME="value"; not a comparison such as NAME=~"…".
+  void setting(size_t equals) {
+    size_t value = equals + 1;
+    if (value >= text_.size() || text_[value] == '~' || text_[value] == '=' || !names_secret(name_before(equals)))
+      return;
+    if (text_[value] == '"' || text_[value] == '\'') return add(value + 1, closing(value));
+    add(value, end_of(value, " \t\r\n,;&\"')}"));
+  }
+
+  size_t closing(size_t quote) const {
+    for (size_t i = quote + 1; i < text_.size(); ++i) {
+      if (text_[i] == '\\')
+        ++i;
+      else if (text_[i] == text_[quote])
+        return i;
+    }
+    return text_.size();
+  }
+
+  // "Authorization: Bearer …", to the end of the line or of what quotes it.
+  void header(size_t colon) {
+    std::string_view name = name_before(colon);
+    if (name.empty() || name.front() == '-') return;
+    bool secret =
+        is_one_of(kSecretHeaders, plain_name(name)) || (name.find('-') != std::string_view::npos && names_secret(name));
+    size_t value = colon + 1;
+    while (value < text_.size() && text_[value] == ' ') ++value;
+    if (secret) add(value, end_of(value, "\r\n\"'"));
+  }
+
+  // "password": "value"
+  void json_member(size_t colon) {
+    if (colon == 0 || text_[colon - 1] != '"') return;
+    size_t value = colon + 1;
+    while (value < text_.size() && is_space(text_[value])) ++value;
+    if (value < text_.size() && text_[value] == '"' && names_secret(name_before(colon - 1)))
+      add(value + 1, closing(value));
+  }
+
+  // "--password value", "Bearer value".
+  void option(size_t space) {
+    std::string_view name = name_before(space);
+    size_t value = space + 1, end = end_of(value, " \t\r\n,;\"'`");
+    if (value >= end || text_[value] == '-') return;
+    bool flag = name.starts_with("-") && names_secret(name);
+    if (flag || (is_scheme(name) && looks_random(text_.substr(value, end - value)))) add(value, end);
+  }
+  static bool is_scheme(std::string_view name) {
+    std::string plain = plain_name(name);
+    return plain == "bearer" || plain == "basic";
+  }
+  // No word of a sentence.
+  static bool looks_random(std::string_view word) {
+    bool digit = std::any_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+    return word.size() >= 8 && (digit || word.size() >= 20 || word.back() == '=');
+  }
+
+  std::vector<Span> in_order() {
+    std::sort(spans_.begin(), spans_.end(), [](Span a, Span b) { return a.begin < b.begin; });
+    std::vector<Span> apart;
+    for (Span span : spans_) {
+      if (!apart.empty() && span.begin < apart.back().end)
+        apart.back().end = std::max(apart.back().end, span.end);
+      else
+        apart.push_back(span);
+    }
+    return apart;
+  }
+
+  std::string_view text_;
+  std::vector<Span> spans_;
+};
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    int byte = 0;
+    bool escaped = text[i] == '%' && i + 2 < text.size() &&
+                   std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3;
+    out += escaped ? static_cast<char>(byte) : text[i];
+    if (escaped) i += 2;
+  }
+  return out;
+}
+
+}  // namespace
+
+bool names_secret(std::string_view name) {
+  std::string plain = plain_name(name);
+  for (std::string_view of_a_file : {"file", "path", "dir"})
+    if (plain.ends_with(of_a_file)) return false;
+  return std::any_of(kSecretWords.begin(), kSecretWords.end(),
+                     [&](std::string_view word) { return plain.find(word) != std::string::npos; });
+}
+
+std::string hide_secrets(std::string_view text) {
+  std::string out;
+  size_t from = 0;
+  for (Span span : Finder(text).find()) {
+    out += text.substr(from, span.begin - from);
+    out += kHiddenSecret;
+    from = span.end;
+  }
+  return out += text.substr(from);
+}
+
+std::string without_password(std::string_view url) { return hide_secrets(url); }
+
+std::vector<std::string> secrets_in(std::string_view text) {
+  std::vector<std::string> secrets;
+  auto add = [&](std::string secret) {
+    bool known = std::find(secrets.begin(), secrets.end(), secret) != secrets.end();
+    if (secret.size() >= kLeastKnown && !known) secrets.push_back(std::move(secret));
+  };
+  for (Span span : Finder(text).find()) {
+    std::string_view secret = text.substr(span.begin, span.end - span.begin);
+    add(std::string(secret));
+    add(percent_decoded(secret));
+  }
+  return secrets;
+}
+
+std::string hide(std::string text, const std::vector<std::string>& secrets) {
+  for (const std::string& secret : secrets)
+    for (size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kHiddenSecret.size()))
+      text.replace(at, secret.size(), kHiddenSecret);
+  return text;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,26 @@
+// Secrets in text: passwords and tokens of URLs, of options and settings (password=…, --token …, "secret": "…"), and
+// credentials of HTTP headers. What is shown or kept (events, record, reports, plan, errors) goes through
+// hide_secrets(). It goes by names, so it can hide too much; a secret without such a name is found where it was seen
+// with one before: secrets_in() of the files that a person gave, and hide() of each of them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ordeal {
+
+constexpr std::string_view kHiddenSecret = "***";
+
+// Each secret replaced by "***"; what it is of (a user, a parameter's name) stays.
+std::string hide_secrets(std::string_view text);
+// The secrets themselves, of URLs also as they are decoded. Those of fewer than 4 characters are left out: they would
+// be found everywhere.
+std::vector<std::string> secrets_in(std::string_view text);
+// Each occurrence of one of `secrets` replaced by "***".
+std::string hide(std::string text, const std::vector<std::string>& secrets);
+
+// "password", "X-Api-Key", "--client-secret", "db_passwd"; not "--token-file", which names a file.
+bool names_secret(std::string_view name);
+
+}  // namespace ordeal

@@ -1,0 +1,34 @@
+// Claims: what an impact holds while it is in force, as text "RESOURCE/FIELD".
+//   RESOURCE  host            all of the machine
+//             cgroup:PATH     all that lives in that cgroup or below it
+//             within:PATH     something that lives in that very cgroup
+//             process:PID
+//             netns:INODE     a network namespace
+//   FIELD     what of it is changed: running, processes (who is alive), cpu, guest (a process of ours lives there),
+//   power,
+//             delay/arrival, delay/departure; "delay/*" is every delay, and the impacts of one run may hold it
+//             together.
+// Two impacts whose claims meet must not be in force at once: one would undo, hide or outlive the other.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ordeal {
+
+enum class Between { kRuns, kImpactsOfOneRun };
+
+// Symmetric. `a` and `b` are claims of two impacts, never of the same one.
+bool claims_meet(std::string_view a, std::string_view b, Between between = Between::kRuns);
+
+// The first two that meet, one of each list.
+std::optional<std::pair<std::string, std::string>> first_meeting(const std::vector<std::string>& held,
+                                                                 const std::vector<std::string>& wanted,
+                                                                 Between between = Between::kRuns);
+// For a refusal: "cgroup:/p/running", or with what of the other it meets.
+std::string describe_meeting(const std::pair<std::string, std::string>& meeting);
+
+}  // namespace ordeal

@@ -1,0 +1,118 @@
+"""The program under test, in a state folder of its own, and what it is given: experiments, records, processes with the
+names that an attacker would choose."""
+import ctypes
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ORDEAL = sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/ordeal"
+RUN = "r20261123t201504z-k3f9a"
+# What a terminal would obey: a title, a cleared screen, colour, the one-byte CSI, text turned round, nothing seen.
+EVIL = "a\x1b]0;owned\x07\x1b[2J\x1b[31m\r\n\x9b31m\u202egnp\u200b\x7f"
+ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("ORDEAL_")}, "LC_ALL": "C.UTF-8"}
+
+SCHEMA = """
+CREATE TABLE run(id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, started TEXT NOT NULL, verdict TEXT,
+ exit INTEGER, experiment TEXT NOT NULL, plan TEXT NOT NULL);
+CREATE TABLE event(run TEXT NOT NULL REFERENCES run(id), seq INTEGER NOT NULL, json TEXT NOT NULL,
+ PRIMARY KEY(run, seq)) WITHOUT ROWID;
+CREATE INDEX run_started ON run(started);
+PRAGMA user_version = 1;
+"""
+
+
+def events(text):
+    """One of each type, with `text` wherever a text may come from outside."""
+    expectation = {"name": text, "text": text, "condition": text, "when": ["during"], "halt": True, "unit": text,
+                   "trigger": text, "threshold": {"op": "<", "value": 1}}
+    lines = [
+        ("run", {"name": text, "hypothesis": text, "description": text, "seed": 1, "victims": [text],
+                 "attack": {"type": text, "args": {"process": text}, "length_ms": 1000}, "experiment": {"name": text},
+                 "expectations": [expectation], "sources": [text], "version": text}),
+        ("phase", {"phase": "before", "length_ms": 1000, "why": text}),
+        ("inject", {"victim": text, "impact": 0, "steps": [text]}),
+        ("inject_failed", {"victim": text, "error": text, "hint": text}),
+        ("phase", {"phase": "during", "length_ms": 1000, "why": text}),
+        ("reading", {"expectation": 0, "name": text, "reading": "breached", "value": 2, "series": text, "detail": text,
+                     "took_ms": 1, "phase": "during"}),
+        ("breach", {"expectation": 0, "name": text, "value": 2, "condition": text, "phase": "during",
+                    "trigger": "expression", "text": text, "since_ms": 1}),
+        ("victim_gone", {"victim": text, "impact": 0, "why": text}),
+        ("halt", {"why": text, "by": text, "requested_boot_ns": 1}),
+        ("reverted", {"impact": 0, "victim": text, "took_ms": 1, "result": "failed", "error": text}),
+        ("proof", {"victim": text, "proven": False, "measured": text, "reason": text, "asked": 1, "got": 1, "unit": text}),
+        ("action", {"index": 0, "kind": "command", "action": text, "command": [text], "ok": False, "result": text,
+                    "output": text, "took_ms": 1}),
+        ("note", {"text": text, "level": "warning"}),
+        ("verdict", {"outcome": "deviated", "exit": 1, "reason": text, "hint": text}),
+    ]
+    return [{"v": 1, "seq": i, "run": RUN, "time": "2026-11-23T20:15:09.204Z", "boot_ns": 10**12 + i * 10**8,
+             "type": kind, "data": data} for i, (kind, data) in enumerate(lines)]
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="ordeal-cli-")
+        self.state = self.folder + "/state"
+        self.children = []
+
+    def tearDown(self):
+        for child in self.children:
+            child.kill()
+            child.wait()
+        shutil.rmtree(self.folder)
+
+    def file(self, name, content):
+        """JSON is YAML too."""
+        path = f"{self.folder}/{name}"
+        Path(path).write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def run_ordeal(self, *words, state=True, limit=30, **options):
+        argv = [ORDEAL, *words] + (["--state-dir", self.state] if state else [])
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.run(argv, timeout=limit, env=ENVIRONMENT, **options)
+
+    def process(self, name, *words):
+        """One that sleeps, with this name (comm) and these words on its command line."""
+        code = ("import ctypes, os, sys, time; ctypes.CDLL(None).prctl(15, os.fsencode(sys.argv[1])); "
+                "print(flush=True); time.sleep(600)")
+        argv = [sys.executable, "-c", code, name, *words]
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        child.stdout.readline()
+        self.children.append(child)
+        return child
+
+    def experiment(self, pid, text="x", **more):
+        """Of the process `pid`, which the inventory calls `text`."""
+        inventory = self.file("inventory.yaml", [{"name": text, "kind": "pod", "pid": pid, "namespace": text,
+                                                  "labels": {"app": text}, "zone": text}])
+        experiment = {
+            "name": text, "hypothesis": text, "description": text, "length": "1s", "baseline": "300ms", "recovery": "2s",
+            "target": {"type": "kubernetes", "labels": {"app": text}},
+            "attack": {"type": "pause", "args": {}},
+            "expect": [{"name": text, "probe": {"command": ["/bin/true", text]}, "condition": "result == 0"}],
+            "seed": 1, **more}
+        return [self.file("experiment.json", experiment), "--inventory", inventory]
+
+    def record(self, text):
+        os.makedirs(self.state, mode=0o755, exist_ok=True)
+        database = sqlite3.connect(self.state + "/runs.sqlite")
+        database.executescript(SCHEMA)
+        database.execute("INSERT INTO run VALUES(?, ?, ?, ?, ?, ?, ?)",
+                         (RUN, text, "2026-11-23T20:15:04Z", text, 1, json.dumps({"name": text}), json.dumps({"victims": [text]})))
+        for event in events(text):
+            database.execute("INSERT INTO event VALUES(?, ?, ?)", (RUN, event["seq"], json.dumps(event)))
+        database.commit()
+        database.close()
+
+
+def main():
+    unittest.main(verbosity=1)

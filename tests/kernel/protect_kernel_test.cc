@@ -1,0 +1,247 @@
+// Nobody who is protected is hit: by no attack, under no name, at no time.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "fault/reach.h"
+#include "guard/newcomers.h"
+#include "proc_fixture.h"
+
+namespace ordeal {
+namespace {
+
+class ProtectTest : public ProcTest {
+ protected:
+  fault::Protection protecting(const std::string& entry) {
+    auto policy = *decode_policy(*json::parse_document("protected: {namespaces: [production]}"), "policy.yaml");
+    auto inventory = *decode_inventory(*json::parse_document("[{name: db, namespace: production, " + entry + "}]"));
+    return *fault::Protection::create({policy}, inventory);
+  }
+  // What the guard does before it applies.
+  Result<> may_hit(const fault::Fault& fault, const Victim& victim, const Attack& attack,
+                   const fault::Protection& protection) {
+    TRY_VOID(fault.plan(victim, attack, protection));
+    return fault::refuse_protected_in(TRY(fault.reach(victim, attack)), protection);
+  }
+  static Victim host() {
+    Victim victim;
+    victim.kind = VictimKind::kHost;
+    victim.name = "host";
+    return victim;
+  }
+  static Victim in_host_netns(Victim victim) {
+    victim.netns = sys::read_process(::getpid()).value().netns;
+    return victim;
+  }
+  Attack example(const fault::Fault& fault) {
+    std::string args = fault.info().type == "process_killer" ? R"({"process": "sleep"})" : "{}";
+    return attack(fault, args);
+  }
+  void wait_for_program(const sys::Child& child, const std::string& comm) {
+    ASSERT_TRUE(eventually([&] { return sys::read_stat(child.pid()).value().comm == comm; }));
+  }
+  // Why an impact would have to end, within `limit`.
+  static std::string end_of(guard::Newcomers& newcomers, const fault::Protection& protection, Nanos limit) {
+    for (BootTime end = boot_now() + limit; boot_now() < end; ::usleep(5000)) {
+      auto found = newcomers.look(boot_now(), protection);
+      if (!found.empty()) return found.front().second;
+    }
+    return "";
+  }
+};
+
+// Each attack, on each victim that it would take a protected process with, named in each way: refused, or spared.
+TEST_F(ProtectTest, NoAttackHitsAProtectedProcessThatIsNestedNextOrBelow) {
+  make_cgroup("victim");
+  make_cgroup("victim/inner");
+  auto& outer = start_argv({"sleep", "81"}, "victim");
+  auto& inner = start_argv({"sleep", "82"}, "victim/inner");
+  wait_for_program(outer, "sleep");
+  wait_for_program(inner, "sleep");
+  for (const std::string& entry :
+       {fmt::format("kind: container, cgroup: {}", path("victim/inner")),
+        fmt::format("kind: process, pid: {}", inner.pid()), std::string("kind: pod, match: '^sleep 82$'")}) {
+    fault::Protection protection = protecting(entry);
+    for (const fault::Fault* fault : fault::all_faults())
+      for (const Victim& victim : {in_host_netns(container("victim")), process(inner), host()}) {
+        SCOPED_TRACE(entry + ", " + fault->info().type + " on " + victim.name);
+        bool chooses = fault->info().type == "process_killer" && victim.kind != VictimKind::kProcess;
+        auto allowed = may_hit(*fault, victim, example(*fault), protection);
+        if (chooses && victim.kind == VictimKind::kContainer) {
+          EXPECT_TRUE(allowed) << allowed.error().message();
+          continue;
+        }
+        if (chooses) continue;  // below
+        ASSERT_FALSE(allowed);
+        EXPECT_EQ(allowed.error().code, Errc::kRefused) << allowed.error().message();
+      }
+  }
+  EXPECT_FALSE(inner.wait(Nanos(0)));
+}
+
+TEST_F(ProtectTest, AKillerSparesTheProtectedInEveryRoundAndSaysSo) {
+  make_cgroup("victim");
+  make_cgroup("guarded");
+  auto& spared = start_argv({"sleep", "83.7"}, "guarded");
+  auto& parent = start("sleep 83.7 & wait; sleep 84", "victim");
+  wait_for_program(spared, "sleep");
+  ASSERT_TRUE(eventually([&] { return alive("victim") == 2; }));
+  fault::Protection protection = protecting("kind: container, cgroup: " + path("guarded"));
+  const fault::Fault& killer = fault::process_killer_fault();
+  Attack attack = this->attack(killer, R"({"process": "^sleep 83.7$", "full": true, "interval": "100ms"})");
+  auto plan = killer.plan(host(), attack, protection);
+  ASSERT_TRUE(plan) << plan.error().message();
+  std::string notes;
+  for (const std::string& note : plan->front().notes) notes += note + "\n";
+  EXPECT_NE(notes.find(fmt::format("spared: sleep (pid {}) is db in the inventory", spared.pid())), notes.npos)
+      << notes;
+
+  fault::Context context;
+  context.now = boot_now();
+  context.length = 1s;
+  bool readable = true;
+  context.protection = [&]() -> Result<const fault::Protection*> {
+    if (!readable) return fail(Errc::kRefused, "unknown");
+    return &protection;
+  };
+  auto impact = killer.apply(host(), attack, context);
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 350ms));
+  Proof proof = (*impact)->proof(boot_now());
+  EXPECT_EQ(proof.got, 1) << proof.measured;
+  EXPECT_NE(proof.measured.find("is db in the inventory"), proof.measured.npos) << proof.measured;
+  EXPECT_FALSE(spared.wait(Nanos(0)));
+  EXPECT_FALSE(parent.wait(Nanos(0)));
+
+  // A policy that cannot be read ends it, and nothing is killed by the old one.
+  readable = false;
+  auto& later = start_argv({"sleep", "83.7"});
+  EXPECT_FALSE(serve(**impact, 350ms));
+  EXPECT_FALSE(later.wait(Nanos(0)));
+}
+
+TEST_F(ProtectTest, AKillerWithNothingButProtectedProcessesIsRefused) {
+  make_cgroup("guarded");
+  auto& spared = start_argv({"sleep", "85.3"}, "guarded");
+  wait_for_program(spared, "sleep");
+  fault::Protection protection = protecting("kind: pod, cgroup: " + path("guarded"));
+  const fault::Fault& killer = fault::process_killer_fault();
+  auto plan = killer.plan(host(), attack(killer, R"({"process": "^sleep 85.3$", "full": true})"), protection);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code, Errc::kRefused);
+}
+
+TEST_F(ProtectTest, ChildrenInAProtectedContainerAreSpared) {
+  make_cgroup("guarded");
+  auto& parent = start("sleep 86 & wait; sleep 87");
+  pid_t child = 0;
+  ASSERT_TRUE(eventually([&] {
+    for (const sys::Process& one : sys::list_processes().value())
+      if (one.ppid == parent.pid() && one.comm == "sleep" && one.argv.back() == "86") child = one.pid;
+    return child != 0;
+  }));
+  for (const sys::Cgroup& part : tree_.find_all(path("guarded"))) ASSERT_TRUE(part.join(child));
+  fault::Protection protection = protecting("kind: container, cgroup: " + path("guarded"));
+  const fault::Fault& killer = fault::process_killer_fault();
+  fault::Context context;
+  context.now = boot_now();
+  context.length = 1s;
+  context.protection = [&]() -> Result<const fault::Protection*> { return &protection; };
+  auto impact = killer.apply(process(parent), attack(killer, R"({"process": "sh", "children": true})"), context);
+  ASSERT_TRUE(impact) << impact.error().message();
+  EXPECT_TRUE(parent.wait(2s));
+  EXPECT_EQ(alive("guarded"), 1u);
+}
+
+TEST_F(ProtectTest, AShutdownJudgesAgainWhenItsDelayIsOver) {
+  make_cgroup("victim");
+  auto& child = start_argv({"sleep", "88"}, "victim");
+  wait_for_program(child, "sleep");
+  fault::Protection protection;
+  fault::Context context;
+  context.now = boot_now();
+  context.length = 5s;
+  context.protection = [&]() -> Result<const fault::Protection*> { return &protection; };
+  const fault::Fault& shutdown = fault::shutdown_fault();
+  auto impact = shutdown.apply(container("victim"), attack(shutdown, R"({"delay": "100ms"})"), context);
+  ASSERT_TRUE(impact) << impact.error().message();
+  protection = protecting("kind: container, cgroup: " + path("victim"));
+  EXPECT_FALSE(serve(**impact, 300ms));
+  EXPECT_FALSE(child.wait(Nanos(0)));
+}
+
+TEST_F(ProtectTest, WhoeverIsProtectedAndJoinsTheCgroupEndsTheImpact) {
+  make_cgroup("victim");
+  auto& child = start_argv({"sleep", "89"}, "victim");
+  wait_for_program(child, "sleep");
+  auto& sidecar = start_argv({"tail", "-f", "/dev/null"});
+  fault::Protection protection = protecting(fmt::format("kind: process, pid: {}", sidecar.pid()));
+  guard::Newcomers newcomers;
+  Victim victim = container("victim");
+  newcomers.add(1, victim, fault::whole_victim(victim));
+  EXPECT_EQ(end_of(newcomers, protection, 300ms), "");
+  for (const sys::Cgroup& part : tree_.find_all(path("victim"))) ASSERT_TRUE(part.join(sidecar.pid()));
+  BootTime joined = boot_now();
+  std::string why = end_of(newcomers, protection, 1s);
+  EXPECT_LT(boot_now() - joined, 200ms);
+  EXPECT_NE(why.find(fmt::format("tail (pid {}) has joined the cgroup", sidecar.pid())), why.npos) << why;
+  for (const sys::Cgroup& part : tree_.find_all("/")) (void)part.join(sidecar.pid());
+}
+
+TEST_F(ProtectTest, AProcessThatLeavesItsCgroupEndsTheImpactUnlessItMay) {
+  make_cgroup("victim");
+  make_cgroup("elsewhere");
+  auto& stays = start_argv({"sleep", "90"}, "victim");
+  auto& leaves = start_argv({"sleep", "91"}, "victim");
+  wait_for_program(stays, "sleep");
+  wait_for_program(leaves, "sleep");
+  fault::Protection none;
+  guard::Newcomers newcomers, lenient;
+  Victim victim = container("victim"), lone = process(leaves);
+  newcomers.add(1, victim, fault::whole_victim(victim));
+  lenient.add(1, victim, fault::whole_victim(victim));
+  lenient.let_leave(1);
+  guard::Newcomers of_lone;
+  of_lone.add(2, lone, fault::whole_victim(lone));
+  EXPECT_EQ(end_of(newcomers, none, 200ms) + end_of(lenient, none, 100ms) + end_of(of_lone, none, 100ms), "");
+  for (const sys::Cgroup& part : tree_.find_all(path("elsewhere"))) ASSERT_TRUE(part.join(leaves.pid()));
+  EXPECT_EQ(end_of(newcomers, none, 300ms),
+            fmt::format("sleep (pid {}) has left the cgroup {}", leaves.pid(), path("victim")));
+  EXPECT_EQ(end_of(of_lone, none, 300ms), fmt::format("sleep (pid {}) has moved to another cgroup", leaves.pid()));
+  EXPECT_EQ(end_of(lenient, none, 200ms), "");
+}
+
+TEST_F(ProtectTest, WhoeverJoinsTheNetworkNamespaceEndsTheImpactAndTheVictimsOwnDoNot) {
+  make_cgroup("victim");
+  auto& victim_process = start("exec unshare --net sh -c 'sleep 0.5; sleep 92 & sleep 93 & wait'", "victim");
+  uint64_t host_mark = sys::netns_mark(::getpid());
+  ASSERT_TRUE(eventually([&] {
+    uint64_t mark = sys::netns_mark(victim_process.pid());
+    return mark != 0 && mark != host_mark;
+  }));
+  for (const Victim& victim : {container("victim"), process(victim_process)}) {
+    SCOPED_TRACE(to_text(victim.kind));
+    Victim known = victim;
+    known.netns = sys::read_process(victim_process.pid())->netns;
+    auto reach = fault::latency_fault().reach(known, attack(fault::latency_fault(), R"({"delay": 100})"));
+    ASSERT_TRUE(reach) << reach.error().message();
+    ASSERT_NE(reach->netns_mark, 0u);
+    fault::Protection none;
+    guard::Newcomers newcomers;
+    newcomers.add(1, known, *reach);
+    EXPECT_EQ(end_of(newcomers, none, 800ms), "");  // it starts processes of its own meanwhile
+    auto& guest =
+        start_argv({"nsenter", "--net=/proc/" + std::to_string(victim_process.pid()) + "/ns/net", "sleep", "94"});
+    ASSERT_TRUE(eventually([&] { return sys::netns_mark(guest.pid()) == reach->netns_mark; }));
+    BootTime joined = boot_now();
+    std::string why = end_of(newcomers, none, 2s);
+    EXPECT_NE(why.find(fmt::format("(pid {}) has joined the network namespace", guest.pid())), why.npos) << why;
+    EXPECT_LT(boot_now() - joined, 500ms);
+    RecordProperty("reaction_ms", static_cast<int>((boot_now() - joined) / 1ms));
+    guest.kill_group(SIGKILL);
+    guest.wait(1s);
+  }
+}
+
+}  // namespace
+}  // namespace ordeal
