@@ -42,7 +42,7 @@ void Machine::enter(Phase phase, const std::string& why) {
   note("phase", {{"phase", to_text(phase)}, {"length_ms", to_millis(length)}, {"why", why}});
   for (LookState& look : looks_) {
     look.holds_since.reset();
-    look.breach_told = false;
+    if (phase != Phase::kRevert) look.breach_told = false;
   }
   // What is violated when the fault is taken off is judged to its end.
   if (phase == Phase::kRevert) return;
@@ -117,8 +117,9 @@ void Machine::tick_after() {
     proven = proven && proven_after(i);
   }
   // A run that failed has nothing left to prove. One that holds so far waits for a source that is slow.
-  if (recovered && (proven || verdict_) && !waits_for_returns()) return finish();
-  bool waits = holding && !verdict_;
+  bool settled = verdict_ || hopeless();
+  if (recovered && (proven || settled) && !waits_for_returns()) return finish();
+  bool waits = holding && !settled;
   Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
   if (in_phase() < at_most) return;
   for (size_t i = 0; i < looks_.size(); ++i)

@@ -167,7 +167,8 @@ class Machine {
     std::optional<BootTime> newest;     // the latest beginning of its newest samples
     std::optional<BootTime> answered;   // the last look that proves something
     bool had_data = false;
-    std::string why_not;  // the last look in it proves nothing; "" is not so
+    std::string why_not;   // the last look in it proves nothing; "" is not so
+    bool doubted = false;  // it gave data all the same
     analysis::CountedPhase counted;
   };
   // What was seen of one expectation in the present phase.
@@ -250,6 +251,8 @@ class Machine {
   std::optional<Verdict> unproven_after(size_t index) const;
   std::optional<Verdict> unknown_series() const;
   bool proven_after(size_t index) const;
+  // What was seen of the attack proves nothing, and it is over.
+  bool hopeless() const;
   // The queries' windows lie within the phase, or what was counted in it agrees.
   bool diluted(size_t index, const Evidence& evidence, BootTime end) const;
   std::string diluted_text(size_t index, const Evidence& evidence, const char* phase) const;
