@@ -98,13 +98,14 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   bool off = ended->still_there.empty() && !any_failed(ended->runs);
   double took = to_millis(boot_now() - start);
   if (json) {
-    print_json(json::Object{{"reverted", off}, {"took_ms", took}, {"latched", run_id.empty()}, {"runs", runs_json(ended->runs)}});
+    print_json(json::Object{
+        {"reverted", off}, {"took_ms", took}, {"latched", run_id.empty()}, {"runs", runs_json(ended->runs)}});
   } else {
     print_runs(ended->runs);
   }
   if (!json && off)
     print("Nothing is in force any more ({:.0f} ms).{}\n", took,
-               run_id.empty() ? " Nothing starts until `ordeal resume`." : "");
+          run_id.empty() ? " Nothing starts until `ordeal resume`." : "");
   if (off) return ExitCode::kHeld;
   std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
                                              : "still in force: what the run " + ended->still_there.front() + " holds";

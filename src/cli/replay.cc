@@ -111,8 +111,7 @@ Result<std::vector<guard::ActiveRun>> holding(const std::string& state_dir) {
 
 void print_live(const std::vector<guard::ActiveRun>& live) {
   for (const guard::ActiveRun& run : live)
-    print("{} is live and holds {}: not touched; `ordeal halt {}` ends it\n", run.run, join(run.claims, ", "),
-               run.run);
+    print("{} is live and holds {}: not touched; `ordeal halt {}` ends it\n", run.run, join(run.claims, ", "), run.run);
 }
 
 }  // namespace

@@ -78,14 +78,14 @@ Result<> save_fingerprint(const guard::Paths& paths) {
 ExitCode verify_clean_command(const std::string& state_dir, bool json) {
   auto paths = guard::Paths::find(state_dir);
   if (!paths) return print_error(paths.error());
+  auto undone = replay({state_dir, "", {}});  // first, since it waits for those whose processes are exiting
+  if (!undone) return print_error(undone.error());
+  if (!json) print_runs(*undone);
   auto active = guard::active_runs(*paths);
   if (!active) return print_error(refusal_of(active.error()).value());
   if (!active->empty())
     return print_error(Error{Errc::kRefused, "the run " + active->front().run + " is live", 0,
                              "wait for it, or `ordeal halt` it", nullptr});
-  auto undone = replay({state_dir, "", {}});
-  if (!undone) return print_error(undone.error());
-  if (!json) print_runs(*undone);
   auto before = read_fingerprint(*paths);
   if (!before) return print_error(before.error());
   std::vector<std::string> differences = sys::compare(*before, sys::take_fingerprint());
@@ -95,7 +95,8 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
   json::Array list;
   for (const std::string& difference : differences) list.push_back(json::Value(difference));
   if (json)
-    print_json(json::Object{{"clean", differences.empty()}, {"differences", std::move(list)}, {"runs", runs_json(*undone)}});
+    print_json(
+        json::Object{{"clean", differences.empty()}, {"differences", std::move(list)}, {"runs", runs_json(*undone)}});
   if (!json)
     for (const std::string& difference : differences) print("{}\n", difference);
   if (!json && differences.empty()) print("Clean: nothing differs from before the last run.\n");

@@ -1,5 +1,5 @@
-// StandbyLink: the engine's end of the socket to its standby (standby.h). Destroying it waits for the standby, which without
-// goodbye() ends the run first.
+// StandbyLink: the engine's end of the socket to its standby (standby.h). Destroying it waits for the standby, which
+// without goodbye() ends the run first.
 #pragma once
 
 #include <memory>
