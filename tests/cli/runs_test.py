@@ -3,6 +3,8 @@ is paused; whatever happens to the output, it goes on afterwards, and the verdic
 import http.client
 import json
 import os
+import pty
+import re
 import resource
 import signal
 import socket
@@ -71,6 +73,37 @@ class Runs(Case):
             for path in Path(self.folder).glob("r.*"):
                 self.assertIsNone(STEERS.search(path.read_text()), path)
             self.assertFree(victim)
+
+    def test_hostile_names_on_a_terminal(self):
+        """Movement, erasing and colour are Ordeal's own there, and nothing else."""
+        victim = self.process(EVIL, EVIL)
+        ours, theirs = pty.openpty()
+        run = subprocess.Popen(self.command(*self.experiment(victim.pid, EVIL)), stdin=subprocess.DEVNULL, stdout=theirs,
+                               stderr=theirs, env={**ENVIRONMENT, "TERM": "xterm"})
+        os.close(theirs)
+        text = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                text += chunk
+        except OSError:  # the end of a terminal
+            pass
+        os.close(ours)
+        self.assertEqual(run.wait(20), 0, text)
+        shown = re.sub("\x1b\\[(?:[0-9;]*m|[0-9]+A|K|J)", "", text.decode()).replace("\r", "")
+        self.assertIn("owned", shown)
+        self.assertIsNone(STEERS.search(shown), shown[-2000:])
+
+    def test_doctor_in_a_folder_of_a_hostile_name(self):
+        self.state = self.folder + "/" + EVIL.replace("/", "_")
+        os.makedirs(self.state + "/journal")
+        Path(self.state + "/journal/" + EVIL + ".journal").write_text("x")
+        self.record(EVIL)
+        subprocess.run([ORDEAL, "halt", "--reason", EVIL, "--state-dir", self.state], capture_output=True, timeout=30)
+        for flags in ([], ["--json"]):
+            done = subprocess.run([ORDEAL, "doctor", *flags, "--state-dir", self.state], capture_output=True, timeout=60)
+            text = (done.stdout + done.stderr).decode()
+            self.assertIn("owned", text)
+            self.assertIsNone(STEERS.search(text), text)
 
     def test_secrets_are_in_nothing_that_is_kept(self):
         victim, site = self.process("sleeper"), Site()
