@@ -89,6 +89,7 @@ TEST(OneWay, AGuardThatGoesOnHasTimeForEveryVictim) {
   }
   EXPECT_EQ(run.injected.size(), 4u);
   for (int k = 0; k < 60; ++k) run.tick();
+  run.feed(NothingInForce{});
   EXPECT_EQ(run.end().outcome, Outcome::kError) << "none of them was answered";
 }
 

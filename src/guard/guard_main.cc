@@ -81,7 +81,7 @@ Result<int> reaper_command(const Flags& flags) {
 
 Result<int> standby_command(const Flags& flags) {
   StandbyOptions options;
-  options.run_id = text_flag(flags, "run");
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
   options.engine = TRY(inherited(flags, "socket"));
   Standby standby = TRY(Standby::start(std::move(options)));
@@ -97,10 +97,13 @@ void latch(const Paths& paths, const DeadRun& dead) {
 Result<std::vector<DeadRun>> end_and_clean(const Paths& paths, const Flags& flags) {
   std::vector<DeadRun> all;
   auto [first, last] = flags.equal_range("take-over");
-  for (auto it = first; it != last; ++it)
-    all.push_back(TRY(end_run(paths, it->second, TRY(open_holders(paths, it->second)), Nanos(0))));
-  for (DeadRun& dead : TRY(clean_dead_runs(paths, kDeathPatience, text_flag(flags, "run"))))
-    all.push_back(std::move(dead));
+  for (auto it = first; it != last; ++it) {
+    std::string run = TRY(parse_run_id(it->second));
+    all.push_back(TRY(end_run(paths, run, TRY(open_holders(paths, run)), Nanos(0))));
+  }
+  std::string only = text_flag(flags, "run");
+  if (!only.empty()) TRY_VOID(parse_run_id(only));
+  for (DeadRun& dead : TRY(clean_dead_runs(paths, kDeathPatience, only))) all.push_back(std::move(dead));
   return all;
 }
 
@@ -109,7 +112,8 @@ Result<int> replay_command(const Flags& flags) {
   Paths paths = TRY(Paths::find(text_flag(flags, "state-dir")));
   auto all = end_and_clean(paths, flags);
   if (!all) {
-    fmt::print("{}\n", json::write(json::Object{{"error", all.error().message()}, {"hint", all.error().advice()}}));
+    put_json(json::write(json::Object{{"error", all.error().message()}, {"hint", all.error().advice()}}) + "\n");
+    (void)finish_output();
     return static_cast<int>(exit_code_of(all.error()));
   }
   json::Array runs;
