@@ -54,7 +54,7 @@ std::vector<Policy> policies(const std::string& text) {
 
 // The comms of those that are refused.
 std::string refused(const std::string& inventory, const std::string& policy = "protected: {namespaces: [production]}") {
-  auto entries = *decode_inventory(*json::parse_document("[{name: db, " + inventory + "}]"));
+  auto entries = *decode_inventory(*json::parse_document("- {name: db, " + inventory + "}"));
   Protection protection = *Protection::create(policies(policy), entries);
   std::string names;
   for (const sys::Process& one : kTable)
@@ -81,7 +81,7 @@ TEST(Protection, HoldsByNamespaceAndByAnyLabelButNotByBlastRadius) {
 
 TEST(Protection, SaysUnderWhichNameAndByWhichRule) {
   auto entries =
-      *decode_inventory(*json::parse_document("[{name: db, kind: pod, cgroup: /shop/db, namespace: production}]"));
+      *decode_inventory(*json::parse_document("- {name: db, kind: pod, cgroup: /shop/db, namespace: production}"));
   Protection protection = *Protection::create(policies("protected: {namespaces: [production]}"), entries);
   EXPECT_EQ(*protection.refusal(kTable[3], kin_of_table()),
             "nested (pid 90000013) is db in the inventory: policy.yaml: protected.namespaces lists \"production\"");
@@ -95,7 +95,7 @@ TEST(Protection, WhatIsAlwaysProtectedNeedsNoPolicy) {
 }
 
 TEST(Protection, APatternThatIsNoneIsBadInput) {
-  auto entries = *decode_inventory(*json::parse_document("[{name: db, kind: pod, match: '(', namespace: production}]"));
+  auto entries = *decode_inventory(*json::parse_document("- {name: db, kind: pod, match: '(', namespace: production}"));
   auto made = Protection::create(policies("protected: {namespaces: [production]}"), entries);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, Errc::kInvalidInput);

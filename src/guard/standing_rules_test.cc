@@ -26,7 +26,7 @@ class StandingRulesTest : public ::testing::Test {
     ASSERT_TRUE(write_atomically(folder_ / name, text, 0644));
   }
   StandingRules rules() const {
-    return *StandingRules::read({folder_ / "named"}, "[{name: db, kind: pod, cgroup: /db, namespace: production}]",
+    return *StandingRules::read({folder_ / "named"}, "- {name: db, kind: pod, cgroup: /db, namespace: production}",
                                 folder_ / "host", {true, ::geteuid()});
   }
   static std::string outcome(StandingRules& rules) {

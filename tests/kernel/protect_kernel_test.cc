@@ -14,7 +14,7 @@ class ProtectTest : public ProcTest {
  protected:
   fault::Protection protecting(const std::string& entry) {
     auto policy = *decode_policy(*json::parse_document("protected: {namespaces: [production]}"), "policy.yaml");
-    auto inventory = *decode_inventory(*json::parse_document("[{name: db, namespace: production, " + entry + "}]"));
+    auto inventory = *decode_inventory(*json::parse_document("- {name: db, namespace: production, " + entry + "}"));
     return *fault::Protection::create({policy}, inventory);
   }
   // What the guard does before it applies.
