@@ -66,7 +66,7 @@ TEST(Protection, HoldsForEveryWayToNameAProcess) {
   EXPECT_EQ(refused("kind: process, pid: 3, namespace: production"), "");
   EXPECT_EQ(refused("kind: process, match: ^postgres$, namespace: production"), "postgres");
   EXPECT_EQ(refused("kind: container, match: ^postgres$, namespace: production"), "postgres worker shell");
-  EXPECT_EQ(refused("kind: pod, match: ^in-pod$, namespace: production"), "in-pod other-container-");
+  EXPECT_EQ(refused("kind: pod, match: ^in-pod$, namespace: production"), "in-pod other-container");
   EXPECT_EQ(refused("kind: container, match: ^in-pod$, namespace: production"), "in-pod");
   EXPECT_EQ(refused("kind: container, cgroup: /shop/db, namespace: production"), "nested");
   EXPECT_EQ(refused("kind: pod, cgroup: /shop/db/, namespace: production"), "nested");

@@ -13,7 +13,7 @@ BAD_INPUT, REFUSED = 2, 3
 
 EXPERIMENT = """
 name: nobody
-target: {type: process, names: [%s]}
+target: {type: process, name: %s}
 attack: {type: pause}
 expect: [{name: up, query: up, condition: "result == 1"}]
 sources: {prometheus: "http://file.invalid:9"}
