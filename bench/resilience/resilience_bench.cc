@@ -16,6 +16,7 @@ constexpr char kHelp[] =
     "  resilience_bench [--repeat N]     all cases in turn, N times (20): a table, then the checks\n"
     "  resilience_bench --stampede       a million races of two threads and ten thousand of a hundred, too\n"
     "  resilience_bench --checks         only the checks\n"
+    "  resilience_bench --exactness N    only check G (opens at the very failure), N times\n"
     "  resilience_bench --list           the cases: KEY, threads, title and bar in ns, by tabs\n"
     "  resilience_bench --serve          reads a KEY a line, answers \"ordeal, KEY, ns of one burst\" by tabs\n\n"
     "A bar is ns by the median; a case above it is marked, and is no failure: machines differ. The exit code is 1 if "
@@ -27,6 +28,7 @@ constexpr char kHelp[] =
 struct Options {
   int repeat = 20;
   bool checks_only = false, list = false, serve = false;
+  int exactness = 0;  // times
   Trials trials;
 };
 
@@ -83,6 +85,13 @@ bool run_checks(const Trials& trials) {
   return check_memory() && held;
 }
 
+bool repeat_exactness(int times) {
+  int held = 0;
+  for (int i = 0; i < times; ++i) held += check_exactness();
+  std::printf("held %d of %d times\n", held, times);
+  return held == times;
+}
+
 void list(const std::vector<Case>& all) {
   for (const Case& each : all) {
     std::printf("%s\t%d\t%s\t%g\t%s\n", each.key.c_str(), each.threads, each.title.c_str(), each.bar.factor,
@@ -110,6 +119,8 @@ bool parse(int count, char** words, Options& options) {
       options.trials = {1'000'000, 10'000};
     } else if (is("--checks")) {
       options.checks_only = true;
+    } else if (is("--exactness") && i + 1 < count) {
+      options.exactness = std::atoi(words[++i]);
     } else if (is("--list")) {
       options.list = true;
     } else if (is("--serve")) {
@@ -123,6 +134,7 @@ bool parse(int count, char** words, Options& options) {
 
 int run(const Options& options) {
   if (options.checks_only) return run_checks(options.trials) ? 0 : 1;
+  if (options.exactness > 0) return repeat_exactness(options.exactness) ? 0 : 1;
   std::vector<Case> all = all_cases();
   if (options.list) return list(all), 0;
   if (options.serve) return serve(all), 0;

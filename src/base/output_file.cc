@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "base/text.h"
 
 namespace ordeal {
@@ -110,13 +111,12 @@ Unexpected refuse(const std::string& path, mode_t mode) {
   return fail(Errc::kInvalidInput, fmt::format("cannot write {}: it is {}", path, kind_of_file(mode)), "name a file");
 }
 
-// Whether a file can be made there, by making one.
+// Whether a file can be made there, by making one for a moment.
 Result<> try_folder(int folder) {
-  UniqueFd probe(::openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-  if (probe) return {};
-  // Not every file system has O_TMPFILE.
-  if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT) return fail_errno("its folder cannot be written");
-  if (::faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0) return fail_errno("its folder cannot be written");
+  std::string name = fmt::format(".ordeal.{:016x}.tmp", Random::fresh_seed());
+  UniqueFd probe(::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!probe) return fail_errno("no file can be made in its folder");
+  ::unlinkat(folder, name.c_str(), 0);
   return {};
 }
 

@@ -51,6 +51,7 @@ class Finder {
       if (text_[i] == '=') setting(i);
       if (text_[i] == ':') header(i), json_member(i);
       if (text_[i] == ' ') option(i);
+      if (text_[i] == '"') login(i);
     }
     return in_order();
   }
@@ -74,6 +75,11 @@ class Finder {
       if (colon > at && at >= kLongUser) add(begin, begin + at);
     }
     parameters(begin, end);
+    urls_.push_back({begin, end});
+  }
+
+  bool in_url(size_t at) const {
+    return std::any_of(urls_.begin(), urls_.end(), [=](Span url) { return at >= url.begin && at < url.end; });
   }
 
   // A password with a slash that is not escaped: what stands for the port is none, and an @ follows.
@@ -105,6 +111,7 @@ class Finder {
   // NAME=value, NAME="value"; not a comparison such as NAME=~"…".
   void setting(size_t equals) {
     size_t value = equals + 1;
+    if (in_url(equals)) return;  // its parameters are known
     if (value >= text_.size() || text_[value] == '~' || text_[value] == '=' || !names_secret(name_before(equals)))
       return;
     if (text_[value] == '"' || text_[value] == '\'') return add(value + 1, closing(value));
@@ -132,13 +139,26 @@ class Finder {
     if (secret) add(value, end_of(value, "\r\n\"'"));
   }
 
-  // "password": "value"
+  // "password": "value", also where it stands in a text of JSON itself: \"password\": \"value\".
   void json_member(size_t colon) {
-    if (colon == 0 || text_[colon - 1] != '"') return;
+    if (colon < 2 || text_[colon - 1] != '"') return;
+    bool inside = text_[colon - 2] == '\\';
     size_t value = colon + 1;
     while (value < text_.size() && is_space(text_[value])) ++value;
-    if (value < text_.size() && text_[value] == '"' && names_secret(name_before(colon - 1)))
-      add(value + 1, closing(value));
+    std::string_view quote = inside ? "\\\"" : "\"";
+    if (text_.substr(value, quote.size()) != quote || !names_secret(name_before(colon - quote.size()))) return;
+    size_t begin = value + quote.size();
+    add(begin, inside ? std::min(text_.find(quote, begin), text_.size()) : closing(value));
+  }
+
+  // "user:password@host", where a URL was meant.
+  void login(size_t quote) {
+    size_t begin = quote + 1, end = text_.find('"', begin);
+    if (end == std::string_view::npos) return;
+    std::string_view word = text_.substr(begin, end - begin);
+    size_t colon = word.find(':'), at = word.rfind('@');
+    if (word.find_first_of(" \t\r\n/") != std::string_view::npos || at == std::string_view::npos || colon > at) return;
+    add(begin + colon + 1, begin + at);
   }
 
   // "--password value", "Bearer value".
@@ -172,7 +192,7 @@ class Finder {
   }
 
   std::string_view text_;
-  std::vector<Span> spans_;
+  std::vector<Span> spans_, urls_;
 };
 
 std::string percent_decoded(std::string_view text) {

@@ -1,7 +1,7 @@
 // Secrets in text: passwords and tokens of URLs, of options and settings (password=…, --token …, "secret": "…"), and
-// credentials of HTTP headers. What is shown or kept (events, record, reports, plan, errors) goes through
-// hide_secrets(). It goes by names, so it can hide too much; a secret without such a name is found where it was seen
-// with one before: secrets_in() of the files that a person gave, and hide() of each of them.
+// credentials of HTTP headers, and "user:password@host" in quotes. What is shown or kept (events, record, reports,
+// plan, errors) goes through hide_secrets(). It goes by names, so it can hide too much; a secret without such a name is
+// found where it was seen with one before: secrets_in() of the files that a person gave, and hide() of each of them.
 #pragma once
 
 #include <string>

@@ -39,6 +39,8 @@ TEST(Secrets, AreHiddenWhereverTheyStand) {
       {"curl -H \"X-Api-Key: abc\" u", "curl -H \"X-Api-Key: ***\" u"},
       {"sent Bearer eyJhbGciOi.J9.x", "sent Bearer ***"},
       {"{\"password\": \"hun\\\"ter2\", \"user\": \"me\"}", "{\"password\": \"***\", \"user\": \"me\"}"},
+      {"{\"a\": \"{\\\"password\\\": \\\"hunter2\\\"}\"}", "{\"a\": \"{\\\"password\\\": \\\"***\\\"}\"}"},
+      {"expected a URL, found \"me:hunter2@host\"", "expected a URL, found \"me:***@host\""},
   };
   for (const Case& one : kCases) {
     EXPECT_EQ(hide_secrets(one.text), one.shown);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/failpoint.h"
+#include "base/text.h"
 #include "cli/signals.h"
 #include "cli/watching.h"
 #include "guard/dead_runs.h"
@@ -17,7 +18,8 @@
 namespace ordeal::cli {
 namespace {
 
-constexpr Nanos kReaperLimit = 3s;
+constexpr Nanos kReaperGrace = 400ms;  // for what a dead guard's reaper undoes
+constexpr Nanos kReaperLimit = 3s;     // the same where the standby is gone, too
 constexpr size_t kMostRemarks = 5;
 constexpr Nanos kListFor = 200ms;
 
@@ -52,19 +54,22 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
 
 void LocalWorld::wait(BootTime until) {
   if (before_wait_) before_wait_();
-  pollfd fds[4] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
+  if (auto again = guard_.look_again(); again && !guard_lost_) until = std::min(until, *again);
+  pollfd fds[5] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
                    {signals_.get(), POLLIN, 0},
                    {watcher_->descriptor(), POLLIN, 0},
-                   {rollback_->descriptor(), POLLIN, 0}};
+                   {rollback_->descriptor(), POLLIN, 0},
+                   {standby_lost_ ? -1 : guard_.standby_fd(), POLLIN, 0}};
   Nanos left = events_.empty() ? std::max(Nanos(0), until - boot_now()) : Nanos(0);
   timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
-  ::ppoll(fds, 4, &limit, nullptr);
+  ::ppoll(fds, 5, &limit, nullptr);
   if (fds[2].revents != 0) watcher_->dispatch();
   if (fds[3].revents != 0) rollback_->dispatch();
 }
 
 std::vector<engine::Event> LocalWorld::collect() {
   collect_guard();
+  collect_standby();
   collect_signals();
   collect_remarks();
   std::vector<engine::Event> events(events_.begin(), events_.end());
@@ -78,6 +83,13 @@ void LocalWorld::collect_guard() {
     if (event.kind == guard::GuardEvent::Kind::kHalted) continue;  // kHalting has said it
     events_.push_back(translate(event));
   }
+}
+
+// Without it, nobody is there for the loss of guard and reaper together.
+void LocalWorld::collect_standby() {
+  if (standby_lost_ || guard_.standby_alive()) return;
+  standby_lost_ = true;
+  if (!guard_lost_) events_.push_back(engine::HaltAsked{"error", "the standby reaper is gone"});
 }
 
 engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
@@ -106,8 +118,18 @@ engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
     case Kind::kGuardGone:
       break;
   }
+  return end_run(event);
+}
+
+// The standby sees to it that nothing of the run lives or is in force any more, after whatever happened.
+engine::GuardLost LocalWorld::end_run(const guard::GuardEvent& event) {
   guard_lost_ = true;
-  return engine::GuardLost{left_behind()};
+  auto dead = guard_.end_run(event.hung ? Nanos(0) : kReaperGrace);
+  std::string how = event.hung ? "the guard hung (" + event.why + ") and was ended" : "the guard ended unexpectedly";
+  if (!dead) return {standby_lost_ || !guard_.standby_alive() ? left_behind() : dead.error().message(), how};
+  if (!dead->undone.empty())
+    how += ", its reaper did not undo, and the standby reaper did: " + join(dead->undone, "; ");
+  return {join(dead->failed, "; "), how};
 }
 
 // After the guard's death its reaper undoes what is journalled; nothing is left once its journal is gone.

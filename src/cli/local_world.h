@@ -1,4 +1,4 @@
-// LocalWorld: a run on this host as the engine sees it: a watcher, a guard, signals, an actuator, and the clock.
+// LocalWorld: a run on this host as the engine sees it: a watcher, a guard, signals, an actuator, the clock.
 #pragma once
 
 #include <deque>
@@ -39,11 +39,13 @@ class LocalWorld : public engine::World {
   LocalWorld(const Experiment& experiment, const std::vector<Victim>& victims, guard::GuardClient guard,
              guard::Paths paths, std::string run_id);
   void collect_guard();
+  void collect_standby();
   void collect_remarks();
   void remark(const std::string& of, const std::string& trouble);
   void collect_signals();
   void look_for(const engine::LookForReturn& look);
   engine::Event translate(const guard::GuardEvent& event);
+  engine::GuardLost end_run(const guard::GuardEvent& event);
   std::string left_behind() const;
 
   const Experiment& experiment_;
@@ -61,6 +63,7 @@ class LocalWorld : public engine::World {
   BootTime listed_{};
   std::function<void()> before_wait_;
   bool guard_lost_ = false;
+  bool standby_lost_ = false;
 };
 
 }  // namespace ordeal::cli

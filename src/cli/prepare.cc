@@ -202,6 +202,10 @@ void check_watching(Prepared& prepared) {
   prepared.sample_every = prepared.experiment.sources.interval;
   if (source && !source->warning.empty()) prepared.warnings.push_back(source->warning);
   if (source) prepared.sample_every = std::max(prepared.sample_every, source->slowest);
+  if (source && 2 * source->slowest > prepared.experiment.attack.length)
+    prepared.warnings.push_back(fmt::format(
+        "the attack of {} may be over before each series was scraped twice (every {}): then nothing is proven",
+        format_duration(prepared.experiment.attack.length), format_duration(source->slowest)));
   // A slow job may not be the one that the query reads: what is refused is certain.
   Nanos at_least = source ? source->fastest : Nanos(0);
   if (prepared.experiment.sources.prometheus.empty()) at_least = prepared.experiment.sources.interval;

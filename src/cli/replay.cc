@@ -2,76 +2,157 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/output.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "guard/client.h"
+#include "guard/registry.h"
+#include "guard/wire.h"
 #include "sys/spawn.h"
 
 namespace ordeal::cli {
+namespace {
 
-Result<json::Value> replay(const std::string& state_dir) {
-  sys::SpawnOptions options;
-  options.program = TRY(guard::find_guard());
-  options.argv = {"ordeal-guard", "--replay"};
-  if (!state_dir.empty()) options.argv.insert(options.argv.end(), {"--state-dir", state_dir});
-  sys::Finished finished = TRY(sys::run(options, 30s));
+constexpr Nanos kReplayLimit = 30s;
+
+Result<std::vector<guard::DeadRun>> decode(const json::Object& answer) {
+  std::vector<guard::DeadRun> runs;
+  Result<> decoded;
+  TRY_VOID(guard::understand(answer, [&](const json::Object& fields) {
+    for (const json::Value& run : fields.at("runs").as_array()) {
+      auto dead = guard::dead_run_from_json(run.as_object());
+      if (dead) runs.push_back(std::move(*dead));
+      if (!dead) decoded = tl::unexpected(std::move(dead).error());
+    }
+  }));
+  if (!decoded) return tl::unexpected(std::move(decoded).error());
+  return runs;
+}
+
+Unexpected refused(const json::Object& answer, const sys::ExitStatus& status) {
+  auto text = [&](const char* key) {
+    const json::Value* value = answer.if_contains(key);
+    return value && value->is_string() ? std::string(std::string_view(value->get_string())) : "";
+  };
+  Errc code = status.code == static_cast<int>(ExitCode::kRefused)        ? Errc::kRefused
+              : status.code == static_cast<int>(ExitCode::kRevertFailed) ? Errc::kRevertFailed
+                                                                         : Errc::kInternal;
+  return fail(code, text("error"), text("hint"));
+}
+
+}  // namespace
+
+Result<std::vector<guard::DeadRun>> replay(const ReplayOptions& options) {
+  sys::SpawnOptions spawn;
+  spawn.program = TRY(guard::find_guard());
+  spawn.argv = {"ordeal-guard", "--replay"};
+  if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", options.state_dir});
+  if (!options.only.empty()) spawn.argv.insert(spawn.argv.end(), {"--run", options.only});
+  for (const std::string& run : options.take_over) spawn.argv.insert(spawn.argv.end(), {"--take-over", run});
+  sys::Finished finished = TRY(sys::run(spawn, kReplayLimit));
   if (finished.timed_out) return fail(Errc::kRevertFailed, "ordeal-guard --replay did not end within 30 s");
   auto answer = json::parse(finished.output);
-  if (!answer) return fail(Errc::kInternal, "ordeal-guard --replay: " + finished.output);
-  return answer;
+  if (!answer || !answer->is_object()) return fail(Errc::kInternal, "ordeal-guard --replay: " + finished.output);
+  if (answer->get_object().contains("error")) return refused(answer->get_object(), finished.status);
+  return decode(answer->get_object());
 }
 
 Result<> replay_dead_runs(const std::string& state_dir) {
-  json::Value answer = TRY(replay(state_dir));
-  for (const json::Value& run : answer.at("runs").as_array())
-    for (const json::Value& failed : run.at("failed").as_array())
-      return fail(Errc::kRevertFailed,
-                  fmt::format("the run {} left something behind: {}", std::string_view(run.at("run").as_string()),
-                              std::string_view(failed.as_string())),
-                  "mend it by hand, then `ordeal revert`");
+  for (const guard::DeadRun& run : TRY(replay({state_dir, "", {}})))
+    if (!run.failed.empty())
+      return fail(Errc::kRevertFailed, fmt::format("the run {} left something behind: {}", run.run, run.failed.front()),
+                  "mend it by hand, then `ordeal revert` and `ordeal resume`");
   return {};
 }
 
 namespace {
 
 struct Part {
-  const char* key;
+  std::vector<std::string> guard::DeadRun::*list;
   const char* says;
 };
-constexpr std::array<Part, 4> kParts{{{"undone", "undone"},
-                                      {"as_before", "was already as before"},
-                                      {"other_boot", "of another boot: nothing of it can be in force, forgotten"},
-                                      {"failed", "NOT undone"}}};
+constexpr std::array<Part, 4> kParts{
+    {{&guard::DeadRun::undone, "undone"},
+     {&guard::DeadRun::as_before, "was already as before"},
+     {&guard::DeadRun::other_boot, "of another boot: nothing of it can be in force, forgotten"},
+     {&guard::DeadRun::failed, "NOT undone"}}};
 
-// What was done about one dead run, a line each.
-void print_run(const json::Object& run) {
-  std::string_view name = run.at("run").as_string();
+void print_run(const guard::DeadRun& run) {
   bool any = false;
   for (const Part& part : kParts) {
-    for (const json::Value& text : run.at(part.key).as_array()) {
+    for (const std::string& text : run.*part.list) {
       any = true;
-      print("{}: {}: {}\n", name, part.says, std::string_view(text.as_string()));
+      print("{}: {}: {}\n", run.run, part.says, text);
     }
   }
-  if (!any) print("{}: nothing was in force; its empty traces are removed\n", name);
+  if (!any) print("{}: nothing was in force; its empty traces are removed\n", run.run);
+}
+
+json::Array live_json(const std::vector<guard::ActiveRun>& live) {
+  json::Array list;
+  for (const guard::ActiveRun& run : live) {
+    json::Array claims;
+    for (const std::string& claim : run.claims) claims.push_back(json::Value(claim));
+    list.push_back(json::Object{{"run", run.run}, {"claims", std::move(claims)}});
+  }
+  return list;
+}
+
+// The live runs that hold something now. Reverting is for dead ones.
+Result<std::vector<guard::ActiveRun>> holding(const std::string& state_dir) {
+  auto active = guard::active_runs(TRY(guard::Paths::find(state_dir)));
+  if (!active) return refusal_of(std::move(active).error());
+  std::erase_if(*active, [](const guard::ActiveRun& run) { return !run.holds(); });
+  return active;
+}
+
+void print_live(const std::vector<guard::ActiveRun>& live) {
+  for (const guard::ActiveRun& run : live)
+    print("{} is live and holds {}: not touched; `ordeal halt {}` ends it\n", run.run, join(run.claims, ", "),
+               run.run);
 }
 
 }  // namespace
 
-ExitCode revert_command(const std::string& state_dir, bool json) {
-  auto answer = replay(state_dir);
-  if (!answer) return print_error(answer.error());
-  ExitCode code = ExitCode::kHeld;
-  const json::Array& runs = answer->at("runs").as_array();
-  for (const json::Value& run : runs) {
-    if (!run.at("failed").as_array().empty()) code = ExitCode::kRevertFailed;
-    if (!json) print_run(run.as_object());
+Unexpected refusal_of(Error error) {
+  if (error.sys_errno == EACCES || error.sys_errno == EPERM) {
+    error.code = Errc::kRefused;
+    error.hint = "do it as the user who ran it, or as root; nothing was done, and nobody knows yet what is in force";
   }
-  if (json) print_json(*answer);
-  if (!json && runs.empty()) print("Nothing was left behind.\n");
-  return code;
+  return tl::unexpected(std::move(error));
+}
+
+void print_runs(const std::vector<guard::DeadRun>& runs) {
+  for (const guard::DeadRun& run : runs) print_run(run);
+}
+
+json::Array runs_json(const std::vector<guard::DeadRun>& runs) {
+  json::Array list;
+  for (const guard::DeadRun& run : runs) list.push_back(to_json(run));
+  return list;
+}
+
+bool any_failed(const std::vector<guard::DeadRun>& runs) {
+  return std::any_of(runs.begin(), runs.end(), [](const guard::DeadRun& run) { return !run.failed.empty(); });
+}
+
+ExitCode revert_command(const std::string& state_dir, bool json) {
+  auto runs = replay({state_dir, "", {}});
+  if (!runs) return print_error(runs.error());
+  auto live = holding(state_dir);
+  if (!live) return print_error(live.error());
+  if (json) print_json(json::Object{{"runs", runs_json(*runs)}, {"live", live_json(*live)}});
+  if (!json) {
+    print_runs(*runs);
+    print_live(*live);
+  }
+  if (any_failed(*runs)) return ExitCode::kRevertFailed;
+  if (!live->empty()) return ExitCode::kRefused;
+  if (!json && runs->empty()) print("Nothing was left behind.\n");
+  return ExitCode::kHeld;
 }
 
 }  // namespace ordeal::cli

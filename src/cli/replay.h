@@ -2,15 +2,30 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
-#include "json/value.h"
+#include "guard/dead_runs.h"
+#include "model/exit_code.h"
 
 namespace ordeal::cli {
 
-// {"runs":[{run, undone[], as_before[], other_boot[], failed[]}]}, as in guard/dead_runs.h
-Result<json::Value> replay(const std::string& state_dir);
+struct ReplayOptions {
+  std::string state_dir;
+  std::string only;                    // this run alone; "" is all of them
+  std::vector<std::string> take_over;  // live runs whose guard and reaper do not obey: ended first, by force
+};
+
+// What became of it, a run each; one that left something behind has it in `failed`, and has engaged the latch.
+// kRefused: this user may not.
+Result<std::vector<guard::DeadRun>> replay(const ReplayOptions& options);
 // kRevertFailed when something stays behind.
 Result<> replay_dead_runs(const std::string& state_dir);
+// An error for want of rights is a refusal: nothing was done, and nothing is claimed.
+Unexpected refusal_of(Error error);
+// What was done about the runs, a line for each change.
+void print_runs(const std::vector<guard::DeadRun>& runs);
+json::Array runs_json(const std::vector<guard::DeadRun>& runs);
+bool any_failed(const std::vector<guard::DeadRun>& runs);
 
 }  // namespace ordeal::cli

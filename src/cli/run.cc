@@ -109,7 +109,15 @@ Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
   if (code && *code == 0) return verdict;
   if (verdict.outcome == Outcome::kRevertFailed) return verdict;
   std::string why = code ? fmt::format("the guard ended with {}", *code) : code.error().message();
+  if (!code && code.error().code != Errc::kRevertFailed) return {Outcome::kError, why, ""};
   return {Outcome::kRevertFailed, why, "run `ordeal revert`, then `ordeal verify-clean`"};
+}
+
+// A failed revert stops everything until a person has looked. Guard, reaper and standby engage the latch for theirs.
+void latch_failed_revert(const Verdict& verdict, const guard::Paths& paths, const std::string& run_id) {
+  if (verdict.outcome != Outcome::kRevertFailed || guard::latch_engaged(paths)) return;
+  auto engaged = guard::engage_latch(paths, "a revert failed in " + run_id + ": " + verdict.reason, run_id, wall_now());
+  if (!engaged) (void)print_error(engaged.error());
 }
 
 // What a run needs from its first line to its last.
@@ -140,6 +148,7 @@ Result<Verdict> run_recorded(const Hosted& run) {
   auto sink = [&](const RunEvent& event) { run.events.take(event); };
   Verdict verdict = engine::run(machine, *world, run.run_id, run.offset, experiment.sources.interval, sink);
   verdict = with_guard_end(std::move(verdict), *world);  // the guard has ended; nothing is in force
+  latch_failed_revert(verdict, run.paths, run.run_id);
   failpoint("engine.guard_ended");
   return verdict;
 }

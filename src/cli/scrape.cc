@@ -71,7 +71,8 @@ net::Task<> scrape_until(net::Loop& loop, watch::Scraper& scraper, const promql:
 
 Result<> scrape(const ScrapeOptions& options) {
   for (const std::string& url : options.urls)
-    if (!is_http_url(url)) return fail(Errc::kInvalidInput, fmt::format("{}: expected {}", url, kUrlExpected));
+    if (!is_http_url(url))
+      return fail(Errc::kInvalidInput, fmt::format("expected {}, found \"{}\"", kUrlExpected, url));
   TRY_VOID(watch::check_identities(targets_of(options)));
   Nanos interval = TRY(parse_duration(options.interval));
   if (interval < kLeastInterval || interval > kMostInterval)

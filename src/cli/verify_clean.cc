@@ -1,4 +1,5 @@
-// verify-clean: what is different from before the last run, and anything of Ordeal's that still stands.
+// verify-clean: what is different from before the last run, and anything of Ordeal's that still stands. What dead runs
+// have left is undone first, and said.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include "base/output.h"
 #include "cli/commands.h"
 #include "cli/fingerprint.h"
+#include "cli/replay.h"
 #include "guard/registry.h"
 #include "json/reader.h"
 #include "sys/cgroup.h"
@@ -48,7 +50,7 @@ void find_cgroups(std::vector<std::string>& left) {
 
 void find_processes(std::vector<std::string>& left) {
   for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{}))
-    if (process.comm == "ordeal-guard")
+    if (process.comm == "ordeal-guard" && process.alive())
       left.push_back(fmt::format("process {} {}", process.pid, process.command_line()));
 }
 
@@ -77,16 +79,23 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
   auto paths = guard::Paths::find(state_dir);
   if (!paths) return print_error(paths.error());
   auto active = guard::active_runs(*paths);
-  if (active && !active->empty())
+  if (!active) return print_error(refusal_of(active.error()).value());
+  if (!active->empty())
     return print_error(Error{Errc::kRefused, "the run " + active->front().run + " is live", 0,
                              "wait for it, or `ordeal halt` it", nullptr});
+  auto undone = replay({state_dir, "", {}});
+  if (!undone) return print_error(undone.error());
+  if (!json) print_runs(*undone);
   auto before = read_fingerprint(*paths);
   if (!before) return print_error(before.error());
   std::vector<std::string> differences = sys::compare(*before, sys::take_fingerprint());
   for (std::string& left : leftovers(*paths)) differences.push_back(std::move(left));
+  for (const guard::DeadRun& run : *undone)
+    for (const std::string& failed : run.failed) differences.push_back(run.run + ": NOT undone: " + failed);
   json::Array list;
   for (const std::string& difference : differences) list.push_back(json::Value(difference));
-  if (json) print_json(json::Object{{"clean", differences.empty()}, {"differences", std::move(list)}});
+  if (json)
+    print_json(json::Object{{"clean", differences.empty()}, {"differences", std::move(list)}, {"runs", runs_json(*undone)}});
   if (!json)
     for (const std::string& difference : differences) print("{}\n", difference);
   if (!json && differences.empty()) print("Clean: nothing differs from before the last run.\n");

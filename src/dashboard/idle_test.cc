@@ -18,7 +18,7 @@ using Kind = slo::Indicator::Kind;
 
 constexpr const char* kErrors = "sum(rate(requests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))";
 constexpr const char* kSuccesses = "sum(rate(requests_total{code=\"200\"}[5m])) / sum(rate(requests_total[5m])) # good";
-constexpr const char* kSlow = "histogram_quantile(0.99, sum by (le) (rate(latency_seconds_bucket[5m])))";
+constexpr const char* kSlow = "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))";
 
 Experiment experiment() {
   Experiment one;

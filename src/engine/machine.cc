@@ -42,7 +42,7 @@ void Machine::enter(Phase phase, const std::string& why) {
   note("phase", {{"phase", to_text(phase)}, {"length_ms", to_millis(length)}, {"why", why}});
   for (LookState& look : looks_) {
     look.holds_since.reset();
-    look.breach_told = false;
+    if (phase != Phase::kRevert) look.breach_told = false;
   }
   // What is violated when the fault is taken off is judged to its end.
   if (phase == Phase::kRevert) return;
@@ -83,7 +83,8 @@ void Machine::tick_before() {
 
 void Machine::tick_inject() {
   if (watching_is_alive()) out_.push_back(Renew{});
-  if (in_phase() < kInjectAtMost) return;
+  // Of a thousand victims each has its turn: what counts is that the guard goes on.
+  if (now_ - std::max(entered_, guard_answered_) < kInjectAtMost) return;
   fail_with(Outcome::kError, "the guard did not answer within 10 s");
   begin_revert("the guard did not answer");
 }
@@ -116,8 +117,9 @@ void Machine::tick_after() {
     proven = proven && proven_after(i);
   }
   // A run that failed has nothing left to prove. One that holds so far waits for a source that is slow.
-  if (recovered && (proven || verdict_) && !waits_for_returns()) return finish();
-  bool waits = holding && !verdict_;
+  bool settled = verdict_ || hopeless();
+  if (recovered && (proven || settled) && !waits_for_returns()) return finish();
+  bool waits = holding && !settled;
   Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
   if (in_phase() < at_most) return;
   for (size_t i = 0; i < looks_.size(); ++i)
@@ -139,6 +141,7 @@ void Machine::not_recovered(size_t index) {
 
 void Machine::on(const Applied& event) {
   Impact& impact = impacts_.at(event.impact);
+  guard_answered_ = now_;
   if (impact.state != ImpactState::kAsked) return;
   impact.state = ImpactState::kInForce;
   impact.applied = event.at;
@@ -151,6 +154,7 @@ void Machine::on(const Applied& event) {
 }
 
 void Machine::on(const ApplyFailed& event) {
+  guard_answered_ = now_;
   if (impacts_.at(event.impact).state != ImpactState::kAsked) return;
   impacts_[event.impact].asked = false;  // nothing is in force, and nothing was done
   fail_victim(event.impact, event.error);
@@ -253,12 +257,11 @@ void Machine::on(const HaltAsked& event) {
 }
 
 void Machine::on(const GuardLost& event) {
-  note("halt", {{"why", "the guard is gone"}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  note("halt", {{"why", event.how}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
   if (event.left.empty()) {
-    fail_with(Outcome::kError, "the guard ended unexpectedly; everything is reverted");
+    fail_with(Outcome::kError, event.how + "; everything is reverted");
   } else {
-    fail_with(Outcome::kRevertFailed, "the guard ended unexpectedly and left something behind: " + event.left,
-              "run `ordeal revert`, then `ordeal verify-clean`");
+    fail_with(Outcome::kRevertFailed, event.how + ", and something is left behind: " + event.left, kAfterFailedRevert);
   }
   for (Impact& impact : impacts_)
     if (impact.state != ImpactState::kNone) impact.state = ImpactState::kEnded;

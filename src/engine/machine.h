@@ -64,9 +64,11 @@ struct HaltAsked {
   std::string by;
   std::string why;
 };
-// The guard is gone without goodbye. `left` names what its reaper could not undo; empty is clean.
+// The guard is gone without goodbye, and ended where it hung. `left` names what neither its reaper nor the standby
+// could undo; empty is clean. `how` says what happened to it.
 struct GuardLost {
   std::string left;
+  std::string how = "the guard ended unexpectedly";
 };
 // One action of the rollback; `last` when none follows.
 struct Acted {
@@ -165,7 +167,8 @@ class Machine {
     std::optional<BootTime> newest;     // the latest beginning of its newest samples
     std::optional<BootTime> answered;   // the last look that proves something
     bool had_data = false;
-    std::string why_not;  // the last look in it proves nothing; "" is not so
+    std::string why_not;   // the last look in it proves nothing; "" is not so
+    bool doubted = false;  // it gave data all the same
     analysis::CountedPhase counted;
   };
   // What was seen of one expectation in the present phase.
@@ -248,6 +251,8 @@ class Machine {
   std::optional<Verdict> unproven_after(size_t index) const;
   std::optional<Verdict> unknown_series() const;
   bool proven_after(size_t index) const;
+  // What was seen of the attack proves nothing, and it is over.
+  bool hopeless() const;
   // The queries' windows lie within the phase, or what was counted in it agrees.
   bool diluted(size_t index, const Evidence& evidence, BootTime end) const;
   std::string diluted_text(size_t index, const Evidence& evidence, const char* phase) const;
@@ -280,6 +285,7 @@ class Machine {
   BootTime after_begin_{};
   std::set<std::string> remarked_;
   BootTime looked_for_returns_{};
+  BootTime guard_answered_{};          // to a check or an inject
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;

@@ -60,6 +60,7 @@ void Machine::take_evidence(size_t index, const Observation& observation, const 
                      : !observation.taken         ? "when its data was taken is not known"
                      : !inside                    ? "not all of its data was taken in that time"
                                                   : "";
+  evidence.doubted = judgement.has_data && !evidence.why_not.empty();
   if (!evidence.why_not.empty() || !judgement.has_data) return;
   keep_latest(evidence.newest, observation.taken->newest);
   evidence.answered = now_;
@@ -73,7 +74,7 @@ void Machine::count_evidence(size_t index, const Observation& observation) {
   LookState& look = looks_[index];
   if (phase_ == Phase::kBefore || phase_ == Phase::kInject) return look.during.counted.before(counts);
   bool after = phase_ == Phase::kAfter;
-  bool inside = observation.doubt.empty() && counts.read_since && *counts.read_since >= since();
+  bool inside = counts.read_since && *counts.read_since >= since();
   if (phase_ == Phase::kRevert && !taken_in_force(observation)) return look.after.counted.before(counts);
   analysis::CountedPhase& counted = after ? look.after.counted : look.during.counted;
   counted.add(counts, inside);
@@ -117,6 +118,12 @@ bool Machine::proven_after(size_t index) const {
   return after.held && !diluted(index, after, BootTime::max());
 }
 
+bool Machine::hopeless() const {
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (setup_.judges[i].expectation().when.count(When::kDuring) && unproven_during(i)) return true;
+  return false;
+}
+
 std::optional<Verdict> Machine::unknown_series() const {
   for (size_t i = 0; i < looks_.size(); ++i) {
     const Expectation& expectation = setup_.judges[i].expectation();
@@ -144,8 +151,9 @@ std::optional<Verdict> Machine::unproven_during(size_t index) const {
   // Samples may be as old as the source is slow; its answers may not.
   Nanos silent = end - *seen.answered, old = end - *seen.newest - 2 * setup_.sample_every;
   if (expectation.no_data == NoData::kHold && std::max(silent, old) > answer_at_most(expectation))
-    return inconclusive(fmt::format("\"{}\" gave no answer in the last {} of the attack", expectation.name,
-                                    rounded(std::max(silent, end - *seen.newest))),
+    return inconclusive(fmt::format("\"{}\" gave no {} in the last {} of the attack{}", expectation.name,
+                                    seen.doubted ? "evidence" : "answer", rounded(std::max(silent, end - *seen.newest)),
+                                    seen.doubted ? ": " + seen.why_not : ""),
                         "check its query and its source");
   if (diluted(index, seen, end))
     return inconclusive(diluted_text(index, seen, "the attack"), "give a shorter window, or a longer attack");

@@ -63,7 +63,7 @@ void Machine::remark_once(size_t index, const std::string& text) {
 
 // Nobody can say what the system does, and that is not its fault: a run that cannot see ends.
 void Machine::give_up(size_t index, const std::string& lack) {
-  if (phase_ == Phase::kRevert || phase_ == Phase::kAfter || verdict_) return;
+  if (phase_ == Phase::kRevert || phase_ == Phase::kAfter) return;
   fail_with(Outcome::kInconclusive,
             fmt::format("\"{}\" could not be watched for {}: {}", setup_.judges[index].expectation().name,
                         format_duration(analysis::kHoldAtMost), lack),

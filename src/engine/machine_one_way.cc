@@ -14,6 +14,11 @@ namespace {
 constexpr Nanos kLookForReturnsEvery = 500ms;
 constexpr Nanos kReturnsAtMost = 1s;  // how long the end of a run waits for them
 
+// The start of a process is known to 10 ms.
+std::string in_words(Nanos back) {
+  return format_duration(std::max<Nanos>(10ms, std::chrono::ceil<milliseconds>(back)));
+}
+
 }  // namespace
 
 void Machine::inject() {
@@ -34,6 +39,7 @@ void Machine::inject(size_t index) {
 }
 
 void Machine::on(const Checked& event) {
+  guard_answered_ = now_;
   Impact& impact = impacts_.at(event.impact);
   if (phase_ != Phase::kInject || impact.state != ImpactState::kChecking) return;
   impact.state = ImpactState::kChecked;
@@ -41,6 +47,7 @@ void Machine::on(const Checked& event) {
 }
 
 void Machine::on(const CheckFailed& event) {
+  guard_answered_ = now_;
   if (phase_ != Phase::kInject || impacts_.at(event.impact).state != ImpactState::kChecking) return;
   fail_victim(event.impact, event.error);
   if (count(ImpactState::kChecking) == 0) after_checks();
@@ -84,8 +91,8 @@ void Machine::on(const Returned& event) {
   if (!event.there || impact.back || !impact.hit) return;
   impact.back = std::max(Nanos(0), event.began - *impact.hit - setup_.experiment.attack.lead_in);
   note("note", {{"level", "info"},
-                {"text", fmt::format("{} is back, {} after it was hit", setup_.victims[event.impact].name,
-                                     format_duration(std::chrono::floor<milliseconds>(*impact.back)))}});
+                {"text", fmt::format("{} was back within {} of being hit", setup_.victims[event.impact].name,
+                                     in_words(*impact.back))}});
 }
 
 bool Machine::waits_for_returns() const {
@@ -104,9 +111,8 @@ std::string Machine::lasting() const {
     if (impact.proof.lasting.empty() || unknown) continue;
     std::string part = fmt::format("{}: {}", victim, impact.proof.lasting);
     if (impact.back)
-      part += fmt::format(", and {} {} later{}", impact.there ? "it was back" : "it came back",
-                          format_duration(std::chrono::floor<milliseconds>(*impact.back)),
-                          impact.there ? "" : " and went again");
+      part +=
+          fmt::format(", and it was back within {}{}", in_words(*impact.back), impact.there ? "" : ", and went again");
     else
       part += ", and it was not back when the run ended";
     parts.push_back(std::move(part));

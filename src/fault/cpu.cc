@@ -62,7 +62,9 @@ AttackInfo describe() {
       "CPU time that the burner really used in the victim's cgroup over the time that passed, within 2 points; "
       "throttling by the quota is told apart";
   info.when_frozen =
-      "the load goes on until Ordeal is thawed or killed, and at most until 10 s after the attack's length";
+      "the reaper, whose cgroup is another, ends the load within 1 s; should it be frozen too, the load goes on until "
+      "Ordeal "
+      "is thawed, and at most until 10 s after the attack's length";
   return info;
 }
 

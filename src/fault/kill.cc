@@ -23,6 +23,9 @@ std::string Kills::lasting() const {
 }
 
 Result<> Kills::send(const sys::Process& process) {
+  // On a busy machine a killed process takes its time to go; it dies once.
+  auto dies = [&](const sys::PidFd& handle) { return handle.pid() == process.pid && !handle.dead(); };
+  if (std::any_of(pending_.begin(), pending_.end(), dies)) return {};
   auto handle = sys::PidFd::open(process.pid, process.start_ticks);
   if (!handle && handle.error().code == Errc::kNotFound) return {};
   if (!handle) return tl::unexpected(std::move(handle).error());

@@ -19,7 +19,7 @@ class Kills {
  public:
   // Whether each of them could be killed by us. Sends nothing.
   static Result<> allowed(const std::vector<sys::Process>& processes);
-  // Nothing when it was sent, or when the process was gone already (which is not counted).
+  // Nothing when it was sent, or when the process was gone already or is being killed (which is not counted).
   Result<> send(const sys::Process& process);
   // Takes note of who died since.
   void confirm();

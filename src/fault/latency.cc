@@ -65,7 +65,8 @@ AttackInfo describe_attack() {
       "with ports, jitter or a shared network namespace the kernel puts fragmented packets together before they are "
       "held; one whose parts arrive around the very begin or end of the attack may be lost; where the kernel cannot "
       "(no NFT_TPROXY), they pass and count as missed",
-      "at the end all that is held goes on at once: a receiver with a small socket buffer may drop some of it",
+      "at the end all that is held goes on at once: a receiver whose socket buffer is smaller than that drops the rest",
+      "packets are held before connection tracking, which knows nothing of them until they go on",
       "on departure what is sent again comes from Ordeal's socket: rules of others that look at its owner (user, "
       "group, cgroup) see Ordeal's; a datagram that is longer than the device's MTU is held in the kernel instead, and "
       "so "

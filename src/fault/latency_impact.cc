@@ -18,7 +18,7 @@ using packets::Way;
 constexpr Nanos kLook = 200ms;
 // A lease that ran out is taken up again when the machine was merely slow (the proof counts what passed meanwhile).
 // After longer than the longest step of the guard it was no slowness, and the attack ends.
-constexpr Nanos kLongestLapse = 5s;
+constexpr Nanos kLongestLapse = 6s;
 constexpr uint32_t kFirstGroup = 0x40000000;  // far above what people number their groups with
 
 std::string table_name() {

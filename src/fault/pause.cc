@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "fault/faults.h"
 #include "fault/live_victim.h"
+#include "fault/paused_time.h"
 #include "sys/cgroup_control.h"
 #include "sys/pidfd.h"
 #include "sys/standstill.h"
@@ -35,7 +36,10 @@ AttackInfo describe() {
   info.step = StepKind::kJournalled;
   info.mechanisms = {"the cgroup freezer (version 1 or 2)", "SIGSTOP through pidfds"};
   info.capabilities = {"write access to the victim's cgroup", "CAP_KILL, for SIGSTOP to processes of other users"};
-  info.proof = "the frozen or stopped state of every process, and no CPU time used by them";
+  info.proof =
+      "the frozen or stopped state of every process, looked at every 100 ms, of those that join later too (95 % of "
+      "their "
+      "time is needed), and no CPU time used by them";
   info.when_frozen =
       "the reaper, which has a cgroup of its own, undoes it within 1 s; with that one frozen too the victim stays "
       "paused "
@@ -73,7 +77,7 @@ std::optional<sys::Cgroup> freezer_for(const Victim& victim, const LiveVictim& l
 
 Unexpected refuse_still(const std::string& why) {
   return fail(Errc::kRefused, why + " already, by somebody else",
-              "what stands still already is never paused: resume it");
+              "what stands still is never paused: resume it first (`ordeal list` says whether a run holds it)");
 }
 
 // A freezer leaves a stopped process stopped; SIGCONT would not.
@@ -133,6 +137,9 @@ class PauseImpact : public Impact {
   Result<> work(BootTime now) override {
     if (ended_ || now < next_) return {};
     next_ = now + kLook;
+    watch_newcomers();
+    Seen seen = observe();
+    time_.look(now, seen.paused, seen.running);
     if (still_paused() || !still_there(victim_)) return {};
     return fail(Errc::kNotInjected, fmt::format("somebody else continued {}", victim_.name));
   }
@@ -140,6 +147,7 @@ class PauseImpact : public Impact {
   Result<> revert() override {
     if (ended_) return {};
     last_ = observe();
+    time_.look(last_.at, last_.paused, last_.running);
     ended_ = true;
     std::optional<Error> failed;
     for (int number : undos_) {
@@ -159,18 +167,27 @@ class PauseImpact : public Impact {
     proof.unit = "processes";
     bool all = !watched_.empty() && seen.paused == static_cast<int>(watched_.size());
     proof.proven = all && seen.cpu <= kClockError * static_cast<int64_t>(watched_.size());
-    proof.measured =
-        fmt::format("{} of {} processes {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused, watched_.size(),
-                    freezer_ ? "frozen" : "stopped", to_seconds(seen.at - begin_), to_millis(seen.cpu));
+    proof.measured = fmt::format("{} of {} processes {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused,
+                                 watched_.size(), freezer_ ? "frozen" : "stopped",
+                                 to_seconds(seen.at - begin_.value_or(seen.at)), to_millis(seen.cpu));
     if (seen.asleep > 0)
       proof.measured += fmt::format("; {} of them asleep in the kernel, where the stop waits for them", seen.asleep);
     if (!others_.empty()) proof.measured += "; after the end still: " + others_;
     if (!all) proof.reason = "some processes ended, or were continued by somebody else";
     if (all && !proof.proven) proof.reason = "the processes used CPU time while they were paused";
+    proof.coverage = {time_.coverage()};
+    if (std::string short_of = shortfall(proof.coverage[0]); !short_of.empty()) {
+      proof.proven = false;
+      proof.reason = std::move(short_of);
+    }
     return proof;
   }
 
-  void begin(BootTime now) { next_ = now + kLook; }
+  void begin(BootTime now) {
+    next_ = now + kLook;
+    Seen seen = observe();
+    time_.look(seen.at, seen.paused, seen.running);
+  }
 
  private:
   // A process's CPU clock may be brought up to date after it stopped.
@@ -182,7 +199,8 @@ class PauseImpact : public Impact {
   };
   struct Seen {
     int paused = 0;
-    int asleep = 0;  // of these: the stop is sent, and the process does not run
+    int running = 0;  // alive, and not paused
+    int asleep = 0;   // of these: the stop is sent, and the process does not run
     Nanos cpu{0};
     BootTime at;
   };
@@ -191,7 +209,7 @@ class PauseImpact : public Impact {
     auto stat = sys::read_stat(pid);
     bool stood = std::any_of(stood_.begin(), stood_.end(), [&](const sys::Still& s) { return s.process.pid == pid; });
     if (stat && stat->alive() && !stood) watched_.push_back({{pid, stat->start_ticks}, sys::cpu_time(*stat)});
-    begin_ = boot_now();
+    if (!begin_) begin_ = boot_now();
   }
 
   Result<> stop_these(const std::vector<sys::Process>& processes) {
@@ -213,6 +231,18 @@ class PauseImpact : public Impact {
       watch(pid);
     }
     return {};
+  }
+
+  // What joins a frozen cgroup is frozen too; what somebody puts beside stopped processes runs.
+  void watch_newcomers() {
+    std::vector<pid_t> pids;
+    if (freezer_) {
+      pids = freezer_->processes().value_or(std::vector<pid_t>{});
+    } else if (auto live = victim_.cgroup.empty() ? fail(Errc::kNotFound, "no cgroup") : look_at(victim_)) {
+      for (const sys::Process& process : live->processes) pids.push_back(process.pid);
+    }
+    for (pid_t pid : pids)
+      if (std::none_of(watched_.begin(), watched_.end(), [&](const Watched& w) { return w.id.pid == pid; })) watch(pid);
   }
 
   // One that sleeps in the kernel stops when it wakes, which may be never: no reason to wait for it.
@@ -271,8 +301,10 @@ class PauseImpact : public Impact {
       auto stat = sys::read_stat(watched.id.pid);
       if (!stat || stat->start_ticks != watched.id.start_ticks) continue;
       if (!stat->alive()) continue;
+      const int before = seen.paused;
       seen.paused += frozen;
       if (!freezer_) count_stop(*stat, seen);
+      seen.running += seen.paused == before;
       seen.cpu += sys::cpu_time(*stat) - watched.cpu;
     }
     return seen;
@@ -286,7 +318,8 @@ class PauseImpact : public Impact {
   std::set<ProcessId> known_;
   std::vector<sys::Still> stood_;  // stopped before us
   std::string others_;             // what keeps the victim still after our end
-  BootTime begin_;
+  std::optional<BootTime> begin_;
+  PausedTime time_;
   BootTime next_;
   Seen last_;
   bool ended_ = false;

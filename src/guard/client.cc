@@ -17,6 +17,9 @@ namespace {
 
 constexpr Nanos kStartLimit = 10s;
 constexpr Nanos kEndLimit = 5s;
+constexpr Nanos kFinishLimit = 10s;  // a revert and its reaper's goodbye on a slow disk
+constexpr Nanos kStoppedLimit = 500ms;
+constexpr Nanos kLookAgain = 50ms;
 constexpr int kMostUnanswered = 16;  // apply requests
 
 std::string text_of(const json::Object& message, std::string_view key) {
@@ -85,6 +88,13 @@ GuardEvent not_understood(const Error& error) {
   return event;
 }
 
+GuardEvent hung(double seconds) {
+  GuardEvent event;
+  event.hung = true;
+  event.why = fmt::format("it got on with nothing for {:.1f} s", seconds);
+  return event;
+}
+
 GuardEvent not_asked(bool check, int impact, const std::string& victim, const Error& error) {
   GuardEvent event;
   event.kind = check ? GuardEvent::Kind::kCheckFailed : GuardEvent::Kind::kApplyFailed;
@@ -140,7 +150,14 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   client.heard_.set_limit(milliseconds(std::max<int64_t>(number_of(*ready, "silence_ms"), 500)) + kEngineGrace);
   client.heard_.expect(boot_now());
   client.journalled_ = ready->contains("journalled") && ready->at("journalled") == true;
+  TRY_VOID(client.start_standby(options));
   return client;
+}
+
+Result<> GuardClient::start_standby(const GuardStart& options) {
+  standby_ =
+      std::make_unique<StandbyLink>(TRY(StandbyLink::start(TRY(find_guard()), options.run_id, options.state_dir)));
+  return standby_->await_ready();
 }
 
 // Why the guard did not start: its own exit code says more than the end of its socket. What it began is removed here,
@@ -163,6 +180,7 @@ GuardClient::~GuardClient() {
   if (!process_) return;
   socket_.reset();
   process_->wait(kEndLimit);
+  if (standby_ && ended_) standby_->goodbye();
 }
 
 // A guard that does not read is dealt with by its reaper, and then its socket closes.
@@ -195,6 +213,7 @@ void GuardClient::ask(const char* op, int impact, const Victim& victim, const At
 void GuardClient::send_waiting() {
   for (; !waiting_.empty() && unanswered_ < kMostUnanswered; waiting_.pop_front()) {
     const Asked& next = waiting_.front();
+    if (!awaits_answer()) heard_.expect(boot_now());
     if (auto sent = send(next.request)) {
       ++unanswered_;
     } else {
@@ -210,6 +229,8 @@ void GuardClient::revert_all(const std::string& why) {
   for (const Asked& asked : waiting_)
     if (!asked.check) unsent_.push_back(not_asked(false, asked.impact, asked.victim, ending));
   waiting_.clear();
+  if (!awaits_answer()) heard_.expect(boot_now());
+  revert_asked_ = true;
   (void)send({{"v", kWireVersion}, {"op", "revert"}, {"why", why}});
 }
 
@@ -235,16 +256,55 @@ std::vector<GuardEvent> GuardClient::events() {
                                    : tl::unexpected(Error{Errc::kInternal, *received->unreadable, 0, "", nullptr});
     events.push_back(event ? std::move(*event) : not_understood(event.error()));
     if (answers_a_request(events.back().kind)) --unanswered_;
+    if (events.back().kind == GuardEvent::Kind::kNothingInForce) revert_asked_ = false;
+  }
+  if (!gone_ && hangs(now)) {
+    gone_ = true;
+    events.push_back(hung(to_seconds(now - heard_.last())));
   }
   send_waiting();
   return events;
 }
 
+bool GuardClient::awaits_answer() const { return unanswered_ > 0 || revert_asked_; }
+
+bool GuardClient::hangs(BootTime now) const {
+  if (!heard_.active() && !awaits_answer()) return false;
+  return heard_.hangs(now) || (heard_.silent(now) && is_stopped(process_->pid()));
+}
+
+std::optional<BootTime> GuardClient::look_again() const {
+  if (gone_ || (!heard_.active() && !awaits_answer())) return std::nullopt;
+  return std::max(heard_.silent_from(), boot_now()) + kLookAgain;
+}
+
+Result<DeadRun> GuardClient::end_run(Nanos grace) {
+  auto dead = standby_->end_run(grace);
+  ended_ = dead && dead->failed.empty();
+  return dead;
+}
+
+// A guard that is stopped is not waited for.
 Result<int> GuardClient::finish() {
   (void)send({{"v", kWireVersion}, {"op", "bye"}});
-  auto status = process_->wait(kEndLimit);
-  if (!status) return fail(Errc::kInternal, "the guard did not end within 5 s");
-  return status->signal == 0 ? status->code : 7;
+  BootTime begin = boot_now();
+  auto status = process_->wait(kLookAgain);
+  while (!status && boot_now() - begin < kFinishLimit) {
+    if (boot_now() - begin > kStoppedLimit && is_stopped(process_->pid())) break;
+    status = process_->wait(kLookAgain);
+  }
+  if (!status) return lost_at_the_end("did not end when it was told to");
+  if (status->signal != 0) return lost_at_the_end(status->text());
+  ended_ = true;
+  return status->code;
+}
+
+Unexpected GuardClient::lost_at_the_end(const std::string& how) {
+  auto dead = end_run(Nanos(0));
+  std::string what = "the guard " + how;
+  if (dead && dead->failed.empty()) return fail(Errc::kInternal, what + "; everything is undone");
+  std::string left = dead ? dead->failed.front() : dead.error().message();
+  return fail(Errc::kRevertFailed, what + ", and something may be left: " + left);
 }
 
 }  // namespace ordeal::guard

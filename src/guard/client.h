@@ -1,16 +1,20 @@
-// GuardClient: the engine's side of the socket to its guard. Starts ordeal-guard, sends requests that are safe to
-// repeat, and turns what comes back into GuardEvents. Destroying it closes the socket, so that the guard reverts
-// everything, and waits for it.
+// GuardClient: the engine's side of the socket to its guard, and of that to the standby. Starts both, sends requests
+// that are safe to repeat, and turns what comes back into GuardEvents; a guard that hangs is one that is gone.
+// Destroying it closes the sockets, so that the guard reverts everything, and the standby where the guard cannot; it
+// waits for both.
 #pragma once
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "guard/dead_runs.h"
 #include "guard/heartbeat.h"
+#include "guard/standby_link.h"
 #include "json/value.h"
 #include "model/seams.h"
 #include "packets/exemption.h"
@@ -35,8 +39,9 @@ struct GuardEvent {
   int impact = -1;
   std::string victim;
   std::string why;
-  std::string by;  // kHalting, kHalted: latch, person, lease, engine, error
-  Error error;     // kCheckFailed, kApplyFailed; kReverted when not clean
+  std::string by;     // kHalting, kHalted: latch, person, lease, engine, error
+  bool hung = false;  // kGuardGone: it lives, and does not get on
+  Error error;        // kCheckFailed, kApplyFailed; kReverted when not clean
   std::vector<Step> steps;
   BootTime applied{};
   BootTime reverted{};
@@ -63,6 +68,8 @@ class GuardClient : public Injector {
   ~GuardClient() override;
 
   int fd() const { return socket_.get(); }
+  int standby_fd() const { return standby_->fd(); }
+  bool standby_alive() const { return standby_->alive(); }
   pid_t pid() const { return process_->pid(); }
   // True when faults that must be undone are possible (the reaper has its own cgroup).
   bool journalled() const { return journalled_; }
@@ -75,7 +82,13 @@ class GuardClient : public Injector {
   void revert_all(const std::string& why) override;
   // What has come since the last call; never blocks.
   std::vector<GuardEvent> events();
-  // Ends the guard in good order. The exit code of the guard, or kInternal when it did not end.
+  // When events() is to be called even though nothing came: the guard may hang.
+  std::optional<BootTime> look_again() const;
+  // For a guard that is gone or hangs: gives it and its reaper `grace` to end, ends them, and has undone what is left,
+  // waiting for that. An error, or one in `failed`: something may still be in force.
+  Result<DeadRun> end_run(Nanos grace);
+  // Ends the guard in good order, then the standby. The exit code of the guard. kInternal: it did not end by itself,
+  // and everything is undone; kRevertFailed: not everything is, or nobody knows.
   Result<int> finish();
 
  private:
@@ -84,11 +97,16 @@ class GuardClient : public Injector {
   Result<> send(const json::Object& request);
   void ask(const char* op, int impact, const Victim& victim, const Attack& attack);
   void send_waiting();
+  Result<> start_standby(const GuardStart& options);
+  bool awaits_answer() const;
+  bool hangs(BootTime now) const;
+  Unexpected lost_at_the_end(const std::string& how);
   bool hear_beat(BootTime now, const json::Object& message);
   Unexpected no_start(const GuardStart& options, const Error& cause);
 
   UniqueFd socket_;
   std::unique_ptr<sys::Child> process_;
+  std::unique_ptr<StandbyLink> standby_;
   struct Asked {
     bool check;
     int impact;
@@ -102,6 +120,8 @@ class GuardClient : public Injector {
   std::vector<packets::Exemption> exemptions_;
   int64_t candidates_ = 1;
   bool journalled_ = false;
+  bool revert_asked_ = false;
+  bool ended_ = false;  // and nothing is left of it
   bool gone_ = false;
 };
 

@@ -1,15 +1,20 @@
 #include "guard/dead_runs.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <set>
 #include <thread>
 
 #include "guard/journal.h"
+#include "guard/own_cgroup.h"
 #include "guard/registry.h"
+#include "guard/wire.h"
 
 namespace ordeal::guard {
 namespace {
@@ -17,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Nanos kLookAgain = 2ms;
+// A killed process that waits for a disk keeps its locks until the disk has answered.
+constexpr Nanos kDiskPatience = 4s;
 
 // A run is known by its journal, its folder, or both.
 Result<std::set<std::string>> known_runs(const Paths& paths) {
@@ -41,11 +48,18 @@ Result<Life> await_death(const Paths& paths, const std::string& run, BootTime un
   }
 }
 
-// The journal's lock is given up in the same exit as the run's, a moment before or after.
-Result<UniqueFd> await_journal(const std::string& path, BootTime until) {
+bool is_gone(const Error& error) { return error.sys_errno == ENOENT; }
+bool may_not(const Error& error) { return error.sys_errno == EACCES || error.sys_errno == EPERM; }
+
+// The journal's lock is given up in the same exit as the run's, a moment before or after. Nothing when it is gone:
+// somebody else has undone it meanwhile.
+Result<std::optional<UniqueFd>> await_journal(const std::string& path, BootTime until) {
   for (;;) {
-    std::optional<UniqueFd> lock = TRY(lock_journal(path));
-    if (lock) return std::move(*lock);
+    auto lock = lock_journal(path);
+    if (!lock && is_gone(lock.error())) return std::optional<UniqueFd>();
+    if (!lock) return tl::unexpected(std::move(lock).error());
+    if (*lock && ::access(path.c_str(), F_OK) == 0) return std::move(*lock);
+    if (*lock) return std::optional<UniqueFd>();
     if (boot_now() >= until)
       return fail(Errc::kRevertFailed, "somebody still holds the journal " + path + ", and its run is dead");
     std::this_thread::sleep_for(kLookAgain);
@@ -62,8 +76,8 @@ void undo(const fault::UndoRecord& record, DeadRun& dead) {
 }
 
 Result<> replay_journal(const std::string& path, DeadRun& dead, BootTime until) {
-  if (::access(path.c_str(), F_OK) < 0) return {};
-  UniqueFd lock = TRY(await_journal(path, until));
+  std::optional<UniqueFd> lock = TRY(await_journal(path, until));
+  if (!lock) return {};
   std::map<int, fault::UndoRecord> open = TRY(read_journal(path));
   for (auto it = open.rbegin(); it != open.rend(); ++it) undo(it->second, dead);
   if (dead.failed.empty() && ::unlink(path.c_str()) < 0 && errno != ENOENT) return fail_errno("cannot remove " + path);
@@ -78,32 +92,114 @@ Result<bool> remove_patiently(const Paths& paths, const std::string& run, BootTi
   }
 }
 
-// Nothing when it left in good order meanwhile.
-std::optional<DeadRun> clean(const Paths& paths, const std::string& run, Life life, BootTime until) {
-  if (!fs::exists(paths.journal(run)) && !fs::exists(paths.run_folder(run))) return std::nullopt;
-  DeadRun dead;
+// Of a run that no process of ours keeps alive. Whoever still exits of it acts no more, so its journal is replayed as
+// soon as its lock is free.
+Result<> clean(const Paths& paths, const std::string& run, Life life, BootTime until, DeadRun& dead) {
   dead.run = run;
+  auto replayed = replay_journal(paths.journal(run), dead, until);
+  if (!replayed && may_not(replayed.error())) return replayed;
+  if (!replayed) dead.failed.push_back(replayed.error().message());
   if (life == Life::kDying) {
     dead.failed.push_back("its processes are exiting and still hold " + paths.run_folder(run) + "/lock");
-    return dead;
+    return {};
   }
-  if (auto replayed = replay_journal(paths.journal(run), dead, until); !replayed)
-    dead.failed.push_back(replayed.error().message());
-  if (auto removed = remove_patiently(paths, run, until); !removed) dead.failed.push_back(removed.error().message());
-  return dead;
+  auto removed = remove_patiently(paths, run, until);
+  if (!removed) dead.failed.push_back(removed.error().message());
+  return {};
 }
+
+// False when it left in good order meanwhile.
+bool stands(const Paths& paths, const std::string& run) {
+  return fs::exists(paths.journal(run)) || fs::exists(paths.run_folder(run));
+}
+
+Unexpected no_right(Error error) {
+  error.code = Errc::kRefused;
+  error.hint = "do it as the user who ran it, or as root; nobody knows yet what is in force";
+  return wrap(std::move(error), "cannot look at what earlier runs left");
+}
+
+json::Array texts(const std::vector<std::string>& list) {
+  json::Array array;
+  for (const std::string& text : list) array.push_back(json::Value(text));
+  return array;
+}
+
+struct Part {
+  const char* key;
+  std::vector<std::string> DeadRun::*list;
+};
+constexpr std::array<Part, 4> kParts{{{"undone", &DeadRun::undone},
+                                      {"as_before", &DeadRun::as_before},
+                                      {"other_boot", &DeadRun::other_boot},
+                                      {"failed", &DeadRun::failed}}};
 
 }  // namespace
 
-Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience) {
+json::Object to_json(const DeadRun& dead) {
+  json::Object object{{"run", dead.run}};
+  for (const Part& part : kParts) object[part.key] = texts(dead.*part.list);
+  return object;
+}
+
+Result<DeadRun> dead_run_from_json(const json::Object& object) {
+  DeadRun dead;
+  TRY_VOID(understand(object, [&](const json::Object& fields) {
+    dead.run = std::string_view(fields.at("run").as_string());
+    for (const Part& part : kParts)
+      for (const json::Value& text : fields.at(part.key).as_array())
+        (dead.*part.list).emplace_back(std::string_view(text.as_string()));
+  }));
+  return dead;
+}
+
+Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience, const std::string& only) {
   std::vector<DeadRun> all;
   BootTime until = boot_now() + patience;
-  for (const std::string& run : TRY(known_runs(paths))) {
-    Life life = TRY(await_death(paths, run, until));
-    if (life == Life::kLive) continue;
-    if (auto dead = clean(paths, run, life, until)) all.push_back(std::move(*dead));
+  auto runs = known_runs(paths);
+  if (!runs && may_not(runs.error())) return no_right(std::move(runs).error());
+  if (!runs) return tl::unexpected(std::move(runs).error());
+  for (const std::string& run : *runs) {
+    if (!only.empty() && run != only) continue;
+    auto life = await_death(paths, run, until);
+    if (!life && may_not(life.error())) return no_right(std::move(life).error());
+    if (!life) return tl::unexpected(std::move(life).error());
+    if (*life == Life::kLive || !stands(paths, run)) continue;
+    DeadRun dead;
+    if (auto cleaned = clean(paths, run, *life, until, dead); !cleaned) return no_right(std::move(cleaned).error());
+    all.push_back(std::move(dead));
   }
+  if (only.empty()) remove_empty_cgroups();
   return all;
+}
+
+Result<std::vector<sys::PidFd>> open_holders(const Paths& paths, const std::string& run_id) {
+  std::vector<sys::PidFd> living;
+  for (const ProcessId& id : TRY(holders_of(paths, run_id))) {
+    auto handle = sys::PidFd::open(id.pid, id.start_ticks);
+    if (handle) living.push_back(std::move(*handle));
+    if (!handle && handle.error().code != Errc::kNotFound) return tl::unexpected(std::move(handle).error());
+  }
+  return living;
+}
+
+Result<DeadRun> end_run(const Paths& paths, const std::string& run_id, const std::vector<sys::PidFd>& holders,
+                        Nanos grace) {
+  BootTime until = boot_now() + grace;
+  for (const sys::PidFd& holder : holders) holder.wait_death(std::max(until - boot_now(), Nanos(0)));
+  for (const sys::PidFd& holder : holders) {
+    auto killed = holder.signal(SIGKILL);
+    if (!killed && killed.error().code != Errc::kNotFound) return no_right(std::move(killed).error());
+  }
+  until = boot_now() + kDiskPatience;
+  for (const sys::PidFd& holder : holders) holder.wait_death(std::max(until - boot_now(), Nanos(0)));
+  DeadRun dead;
+  dead.run = run_id;
+  if (!stands(paths, run_id)) return dead;
+  Life life = TRY(await_death(paths, run_id, until));
+  if (life == Life::kLive) return fail(Errc::kRevertFailed, fmt::format("the run {} still lives", run_id));
+  TRY_VOID(clean(paths, run_id, life, std::max(until, boot_now() + kDeathPatience), dead));
+  return dead;
 }
 
 Result<> bury_run(const Paths& paths, const std::string& run_id, Nanos patience) {

@@ -1,5 +1,6 @@
 // Dead runs: what engines, guards and reapers that died together left on this host, undone and removed. Live runs are
-// left alone. Run by ordeal-guard --replay, for `ordeal revert` and before each `ordeal run`.
+// left alone. Run by ordeal-guard --replay, for `ordeal revert`, `halt` and `verify-clean` and before each `ordeal
+// run`, and by a run's standby.
 #pragma once
 
 #include <string>
@@ -8,6 +9,8 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "guard/paths.h"
+#include "json/value.h"
+#include "sys/pidfd.h"
 
 namespace ordeal::guard {
 
@@ -22,9 +25,21 @@ struct DeadRun {
   std::vector<std::string> failed;      // a person must look
 };
 
+json::Object to_json(const DeadRun& dead);
+Result<DeadRun> dead_run_from_json(const json::Object& object);
+
 // Undoes the journals, last change first, and removes journals, cgroups and folders. What is left stands in `failed`.
 // A killed process holds its locks and its cgroup until it has exited: waits for that, `patience` over all runs.
-Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience = kDeathPatience);
+// `only`: that run alone. kRefused: this process may not, and so nobody knows.
+Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience = kDeathPatience,
+                                             const std::string& only = "");
+
+// Ends a run whose guard and reaper may be stopped or hung: gives `holders` that long to end by themselves, kills what
+// is left of them, and cleans up after them as above. A run of which nothing stands is as good as ended.
+Result<DeadRun> end_run(const Paths& paths, const std::string& run_id, const std::vector<sys::PidFd>& holders,
+                        Nanos grace);
+// Handles on those of a run's guard and reaper that live.
+Result<std::vector<sys::PidFd>> open_holders(const Paths& paths, const std::string& run_id);
 
 // For an engine whose guard is dead: waits until that run's reaper has left too, and removes its cgroup and folder
 // where nobody did. Touches no journal. kTimeout when the run still lives after `patience`.

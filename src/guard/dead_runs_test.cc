@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -127,6 +128,83 @@ TEST_F(DeadRuns, AnExitThatTakesTooLongIsNamed) {
   EXPECT_EQ(dead->front().failed.front(),
             "its processes are exiting and still hold " + paths.run_folder("r1") + "/lock");
   EXPECT_TRUE(folder_stands());
+}
+
+TEST_F(DeadRuns, AStoppedRunIsEndedAndWhatItLeftUndone) {
+  pid_t child = ::fork();
+  if (child == 0) {
+    auto run = Registration::enter(paths, "r1");
+    auto journal = Journal::create(paths.journal("r1"), "r1");
+    if (!run || !journal || !journal->append_undo(1, record("a"))) ::_exit(1);
+    ::raise(SIGSTOP);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, WUNTRACED), child);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  auto holders = open_holders(paths, "r1");
+  ASSERT_TRUE(holders) << holders.error().message();
+  ASSERT_EQ(holders->size(), 1u);
+  EXPECT_EQ(holders->front().pid(), child);
+  EXPECT_TRUE(clean_dead_runs(paths, 0s)->empty()) << "it lives";
+  auto dead = end_run(paths, "r1", *holders, 0s);
+  ASSERT_TRUE(dead) << dead.error().message();
+  EXPECT_EQ(dead->as_before, std::vector<std::string>{"a"});
+  EXPECT_TRUE(dead->failed.empty());
+  EXPECT_FALSE(folder_stands() || journal_stands());
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status));
+}
+
+TEST_F(DeadRuns, ARunThatEndsInTimeIsNotEndedByForce) {
+  pid_t child = ::fork();
+  if (child == 0) {
+    ::usleep(30'000);
+    ::_exit(0);
+  }
+  std::vector<sys::PidFd> holders;
+  holders.push_back(*sys::PidFd::of_child(child));
+  auto dead = end_run(paths, "r1", holders, 60s);
+  ASSERT_TRUE(dead) << dead.error().message();
+  EXPECT_TRUE(dead->failed.empty() && dead->undone.empty());
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+}
+
+TEST_F(DeadRuns, WhoeverOfARunExitsStillItsJournalIsReplayedOnceItIsFree) {
+  leave_journal({record("a")});
+  UniqueFd lock = lock_of_a_dying_run();
+  auto dead = clean_dead_runs(paths, 10ms);
+  ASSERT_TRUE(dead);
+  ASSERT_EQ(dead->size(), 1u);
+  EXPECT_EQ(dead->front().as_before, std::vector<std::string>{"a"});
+  EXPECT_EQ(dead->front().failed.size(), 1u) << "and it is said that it holds its lock";
+}
+
+TEST_F(DeadRuns, OneRunAloneIsCleaned) {
+  leave_journal({record("a")});
+  EXPECT_TRUE(clean_dead_runs(paths, 0s, "r2")->empty());
+  EXPECT_TRUE(journal_stands());
+  EXPECT_EQ(clean_dead_runs(paths, 0s, "r1")->size(), 1u);
+}
+
+TEST_F(DeadRuns, TheHoldersOfAnotherPidNamespaceAreNotOurs) {
+  UniqueFd lock = lock_of_a_dying_run(1);
+  auto holders = holders_of(paths, "r1");
+  ASSERT_FALSE(holders);
+  EXPECT_EQ(holders.error().code, Errc::kRefused);
+}
+
+TEST(DeadRun, TravelsWhole) {
+  DeadRun dead{"r1", {"a", "b"}, {"c"}, {}, {"d"}};
+  auto back = dead_run_from_json(to_json(dead));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->run, "r1");
+  EXPECT_EQ(back->undone, dead.undone);
+  EXPECT_EQ(back->as_before, dead.as_before);
+  EXPECT_EQ(back->failed, dead.failed);
+  EXPECT_FALSE(dead_run_from_json({{"run", 1}}));
 }
 
 TEST_F(DeadRuns, AnEngineBuriesItsOwnRunOnlyOnceItIsDead) {

@@ -37,7 +37,7 @@ constexpr Nanos kHearAtMost = 50ms;
 // kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
 constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
 constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
-constexpr Nanos kWorkBudget = 1s;    // a round: looks at every process
+constexpr Nanos kWorkBudget = 1s;    // a round, a look for newcomers, reading the rules: every process, or a disk
 constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
 constexpr Nanos kLatchBudget = 5s;   // a disk
 
@@ -315,12 +315,15 @@ void Guard::hear_halt() {
 void Guard::work_impacts() {
   std::vector<std::pair<int, std::string>> broken;
   BootTime now = boot_now();
+  // Announced once, and each impact that is worked on is progress: a thousand of them would drown the listeners.
+  std::optional<Pulse::Step> round;
+  if (std::any_of(held_.begin(), held_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
+    round.emplace(*pulse_, kWorkBudget);
   for (auto& [id, held] : held_) {
-    std::optional<Pulse::Step> round;
-    if (held.impact->is_long(now)) round.emplace(*pulse_, kWorkBudget);
     if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
     beat();
   }
+  round.reset();
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
@@ -342,6 +345,7 @@ void Guard::watch_rules() {
   rules_checked_ = now;
   int before = rules_.version();
   std::vector<std::pair<int, std::string>> forbidden;
+  Pulse::Step reading = pulse_->step(kWorkBudget);
   auto known = rules_.refresh();
   if (known && rules_.version() == before) return;
   newcomers_.forget();
@@ -354,7 +358,14 @@ void Guard::watch_rules() {
 
 void Guard::watch_newcomers() {
   if (held_.empty()) return;
-  for (const auto& [id, why] : newcomers_.look(boot_now(), rules_.protection())) end({id}, why, true);
+  BootTime now = boot_now();
+  std::vector<std::pair<int, std::string>> joined;
+  {
+    std::optional<Pulse::Step> looking;
+    if (newcomers_.is_long(now)) looking.emplace(*pulse_, kWorkBudget);
+    joined = newcomers_.look(now, rules_.protection());
+  }
+  for (const auto& [id, why] : joined) end({id}, why, true);
 }
 
 void Guard::end_what_is_due() {
@@ -371,9 +382,9 @@ void Guard::renew_kernel_leases() {
   if (held_.empty() || now - renewed_ < kRenewEvery) return;
   renewed_ = now;
   std::vector<std::pair<int, std::string>> broken;
-  for (auto& [id, held] : held_) {
-    Pulse::Step step = pulse_->step(kRenewBudget);
+  for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, held] : held_) {
     if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
+    beat();
   }
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
@@ -456,12 +467,13 @@ void Guard::tell(json::Object event) {
 
 int Guard::leave() {
   using Goodbye = ReaperLink::Goodbye;
+  Pulse::Step leaving = pulse_->step(kMostBudget);
   Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.say_goodbye();
   if (goodbye == Goodbye::kFailed) failed_ = true;
   if (goodbye == Goodbye::kLost) {
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
     // What stays is found by its folder, which then stays too, by the next start.
-    if (!leave_own_cgroup(options_.run_id, kDeathPatience)) return 6;
+    if (!leave_own_cgroup(options_.run_id, Role::kReaper, kDeathPatience)) return 6;
   }
   registration_.leave();
   return failed_ ? 6 : 0;

@@ -12,7 +12,9 @@
 #include "fault/burner.h"
 #include "guard/dead_runs.h"
 #include "guard/guard.h"
+#include "guard/latch.h"
 #include "guard/reaper.h"
+#include "guard/standby.h"
 #include "model/exit_code.h"
 #include "model/run_id.h"
 
@@ -77,24 +79,49 @@ Result<int> reaper_command(const Flags& flags) {
   return reaper.run();
 }
 
-json::Array texts(const std::vector<std::string>& list) {
-  json::Array array;
-  for (const std::string& text : list) array.push_back(json::Value(text));
-  return array;
+Result<int> standby_command(const Flags& flags) {
+  StandbyOptions options;
+  options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
+  options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
+  options.engine = TRY(inherited(flags, "socket"));
+  Standby standby = TRY(Standby::start(std::move(options)));
+  return standby.run();
 }
 
-// Prints one JSON object: what earlier, dead runs left and what became of it.
+// What cannot be undone stops everything until a person has looked.
+void latch(const Paths& paths, const DeadRun& dead) {
+  (void)engage_latch(paths, fmt::format("a revert failed in {}: {}", dead.run, dead.failed.front()), "replay",
+                     wall_now());
+}
+
+Result<std::vector<DeadRun>> end_and_clean(const Paths& paths, const Flags& flags) {
+  std::vector<DeadRun> all;
+  auto [first, last] = flags.equal_range("take-over");
+  for (auto it = first; it != last; ++it) {
+    std::string run = TRY(parse_run_id(it->second));
+    all.push_back(TRY(end_run(paths, run, TRY(open_holders(paths, run)), Nanos(0))));
+  }
+  std::string only = text_flag(flags, "run");
+  if (!only.empty()) TRY_VOID(parse_run_id(only));
+  for (DeadRun& dead : TRY(clean_dead_runs(paths, kDeathPatience, only))) all.push_back(std::move(dead));
+  return all;
+}
+
+// Prints one JSON object: what earlier, dead runs left and what became of it. --take-over RUN ends a live one first.
 Result<int> replay_command(const Flags& flags) {
   Paths paths = TRY(Paths::find(text_flag(flags, "state-dir")));
+  auto all = end_and_clean(paths, flags);
+  if (!all) {
+    put_json(json::write(json::Object{{"error", all.error().message()}, {"hint", all.error().advice()}}) + "\n");
+    (void)finish_output();
+    return static_cast<int>(exit_code_of(all.error()));
+  }
   json::Array runs;
   bool failed = false;
-  for (const DeadRun& dead : TRY(clean_dead_runs(paths))) {
+  for (const DeadRun& dead : *all) {
+    runs.push_back(to_json(dead));
+    if (!dead.failed.empty()) latch(paths, dead);
     failed = failed || !dead.failed.empty();
-    runs.push_back(json::Object{{"run", dead.run},
-                                {"undone", texts(dead.undone)},
-                                {"as_before", texts(dead.as_before)},
-                                {"other_boot", texts(dead.other_boot)},
-                                {"failed", texts(dead.failed)}});
   }
   put_json(json::write(json::Object{{"runs", std::move(runs)}}) + "\n");
   if (!finish_output()) return static_cast<int>(ExitCode::kInternal);
@@ -106,6 +133,7 @@ Result<int> dispatch(int argc, char** argv) {
   Flags flags = TRY(parse_flags(argc, argv));
   if (mode == "--guard") return guard_command(flags);
   if (mode == "--reaper") return reaper_command(flags);
+  if (mode == "--standby") return standby_command(flags);
   if (mode == "--replay") return replay_command(flags);
   return fail(Errc::kInvalidInput, "ordeal-guard is started by ordeal; see `ordeal --help`");
 }

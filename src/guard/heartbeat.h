@@ -43,6 +43,7 @@ class PeerPulse {
 
   bool active() const { return active_; }
   BootTime last() const { return heard_; }
+  BootTime silent_from() const { return heard_ + limit_; }
   // Beyond the usual limit. Then a peer that is stopped (state T) hangs already: it is not slow.
   bool silent(BootTime now) const { return now - heard_ > limit_; }
   // Beyond what it has announced, too.

@@ -101,6 +101,20 @@ TEST(Pulse, AStepInAStepGivesBackTheOuterBudget) {
   EXPECT_EQ(budgets, (std::vector<Nanos>{3s, 1s, 3s, 0s}));
 }
 
+TEST(Pulse, InAStepOfManyThingsEachThatIsDoneBeginsTheBudgetAnew) {
+  Ears ears;
+  Pulse pulse({ears.mouth()});
+  PeerPulse heard(500ms);
+  Pulse::Step step = pulse.step(1s);
+  for (Nanos time = 0s; time <= 3s; time += 50ms) {
+    pulse.beat(at(time), true);
+    for (const Beat& beat : ears.beats()) heard.heard(at(time), beat);
+    ASSERT_FALSE(heard.silent(at(time)));
+  }
+  EXPECT_FALSE(heard.hangs(at(3900ms)));
+  EXPECT_TRUE(heard.hangs(at(4001ms)));
+}
+
 TEST(Pulse, OfAListenerThatIsGoneTheOthersHearAllTheSame) {
   Ears first, second;
   Pulse pulse({first.mouth(), second.mouth()});

@@ -144,8 +144,9 @@ std::vector<std::pair<int, std::string>> Newcomers::look(BootTime now, const fau
     next_close_look_ = now + std::max(kShortestLook, (cpu_now() - begin) * kCloseShare);
   }
   bool any = std::any_of(watched_.begin(), watched_.end(), [&](auto& w) { return scans(w.second, protection); });
+  if (!any) next_scan_ = next_young_ = BootTime::max();  // until one is added, or the rules change
   bool full = now >= next_scan_;
-  if (!any || (!full && now < next_young_)) return found;
+  if (!full && now < next_young_) return found;
   Nanos begin = cpu_now();
   std::vector<pid_t> pids = full ? sys::list_pids().value_or(std::vector<pid_t>{}) : young(now);
   for (auto& [impact, watched] : watched_) {

@@ -4,6 +4,7 @@
 // machine, for processes that enter the namespace late, is made at an interval that costs at most 1 % of a core.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,6 +37,8 @@ class Newcomers {
 
   // Readable when a cgroup of a victim, or beside it, changes: look() is due.
   int fd() const { return inotify_.get(); }
+  // True when look() looks at processes, which may take long on a slow machine.
+  bool is_long(BootTime now) const { return now >= std::min({next_close_look_, next_scan_, next_young_}); }
   // The impacts that must end, and why: "nginx (pid 12) has joined …: RULE".
   std::vector<std::pair<int, std::string>> look(BootTime now, const fault::Protection& protection);
   // Everybody is judged again: the rules have changed.

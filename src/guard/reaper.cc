@@ -21,6 +21,16 @@ namespace {
 
 // Of one record or undo: pidfds of thousands of processes, a disk that is slow to sync, a cgroup that is slow to thaw.
 constexpr Nanos kStepBudget = kMostBudget;
+// A killed process that does not die is frozen, or waits for a disk.
+constexpr Nanos kDeathLimit = 100ms;
+
+// The helpers of a guard that is killed and does not die: nothing tells them that it is gone.
+void kill_helpers(pid_t guard) {
+  for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{})) {
+    if (process.ppid != guard || process.pid == ::getpid()) continue;
+    if (auto handle = sys::PidFd::open(process.pid, process.start_ticks)) (void)handle->signal(SIGKILL);
+  }
+}
 
 }  // namespace
 
@@ -131,7 +141,7 @@ bool Reaper::guard_hangs(BootTime now) const {
 
 void Reaper::kill_guard() {
   (void)guard_.signal(SIGKILL);
-  guard_.wait_death(500ms);
+  if (!guard_.wait_death(kDeathLimit)) kill_helpers(guard_.pid());
   guard_gone_ = true;
 }
 
@@ -152,6 +162,7 @@ void Reaper::leave() {
   // Also after a goodbye: the guard removes it too, but may be killed before it does.
   // The folder goes last: by its name the next start finds a cgroup that stayed.
   if (!leave_own_cgroup(options_.run_id)) return;
+  (void)leave_own_cgroup(options_.run_id, Role::kStandby);  // of one that was killed before it was in there
   std::error_code ignored;
   std::filesystem::remove_all(options_.paths.run_folder(options_.run_id), ignored);
 }

@@ -58,17 +58,33 @@ ino_t pid_namespace() {
   return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
 }
 
-// True when the lock names its holders, we could see them, and none of them runs any more.
-bool holders_are_dying(const std::string& folder) {
+struct Holder {
+  ProcessId id;
+  ino_t space = 0;
+};
+
+// Nothing where a line makes no sense.
+std::optional<std::vector<Holder>> read_holders(const std::string& folder) {
+  std::vector<Holder> holders;
   std::string text = read_file(folder + "/lock").value_or("");
   auto words = split_words(text);
   for (size_t i = 0; i + 2 < words.size(); i += 3) {
     auto pid = parse_number<pid_t>(words[i]);
     auto start = parse_number<uint64_t>(words[i + 1]);
     auto space = parse_number<ino_t>(words[i + 2]);
-    if (!pid || !start || !space || *space != pid_namespace() || !sys::is_dying(*pid, *start)) return false;
+    if (!pid || !start || !space) return std::nullopt;
+    holders.push_back({{*pid, *start}, *space});
   }
-  return words.size() >= 3;
+  return holders;
+}
+
+// True when the lock names its holders, we could see them, and none of them runs any more.
+bool holders_are_dying(const std::string& folder) {
+  auto holders = read_holders(folder);
+  if (!holders || holders->empty()) return false;
+  return std::all_of(holders->begin(), holders->end(), [](const Holder& holder) {
+    return holder.space == pid_namespace() && sys::is_dying(holder.id.pid, holder.id.start_ticks);
+  });
 }
 
 Result<> remove_folder(const std::string& folder) {
@@ -80,7 +96,10 @@ Result<> remove_folder(const std::string& folder) {
 
 // Under the registry's lock. The folder names the cgroup, so it goes last.
 Result<> remove_traces(const Paths& paths, const std::string& run_id) {
-  TRY_VOID(leave_own_cgroup(run_id));  // its reaper's, when that was killed too
+  // Its reaper's, when that was killed too. Its standby may live on for a moment, and then removes its own.
+  TRY_VOID(leave_own_cgroup(run_id));
+  auto standby = leave_own_cgroup(run_id, Role::kStandby);
+  if (!standby && standby.error().sys_errno != EBUSY) return standby;
   return remove_folder(paths.run_folder(run_id));
 }
 
@@ -164,6 +183,19 @@ Result<> name_holder(int lock_fd, pid_t pid) {
   if (end < 0 || ::pwrite(lock_fd, line.data(), line.size(), end) != static_cast<ssize_t>(line.size()))
     return fail_errno("cannot write the run's lock");
   return {};
+}
+
+Result<std::vector<ProcessId>> holders_of(const Paths& paths, const std::string& run_id) {
+  auto holders = read_holders(paths.run_folder(run_id));
+  if (!holders) return fail(Errc::kInternal, fmt::format("the lock of the run {} cannot be read", run_id));
+  std::vector<ProcessId> ids;
+  for (const Holder& holder : *holders) {
+    if (holder.space != pid_namespace())
+      return fail(Errc::kRefused, fmt::format("the run {} is of another PID namespace", run_id),
+                  "do it where the run was started");
+    ids.push_back(holder.id);
+  }
+  return ids;
 }
 
 Result<> check_conflicts(const std::vector<ActiveRun>& active, const std::vector<std::string>& claims) {

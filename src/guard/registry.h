@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "guard/paths.h"
 #include "model/policy.h"
+#include "model/victim.h"
 
 namespace ordeal::guard {
 
@@ -46,11 +47,15 @@ class Registration {
 
 // Names a process in the run's lock as one that holds it.
 Result<> name_holder(int lock_fd, pid_t pid);
+// Whom the run's lock names: its guard and its reaper. kRefused when they are of a PID namespace that is not ours.
+Result<std::vector<ProcessId>> holders_of(const Paths& paths, const std::string& run_id);
 
 struct ActiveRun {
   std::string run;
   std::vector<std::string> claims;
   int64_t targets = 0;
+  // Something of it is in force, or about to be.
+  bool holds() const { return !claims.empty() || targets > 0; }
 };
 // The live runs; cgroups and folders of dead ones are removed on the way where that needs no waiting.
 Result<std::vector<ActiveRun>> active_runs(const Paths& paths);

@@ -7,6 +7,8 @@
 #include <numeric>
 
 #include "base/duration.h"
+#include "base/secrets.h"
+#include "json/hide.h"
 
 namespace ordeal::json {
 namespace {
@@ -25,7 +27,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string shown(const Value& value) {
-  std::string text = write(value);
+  std::string text = hide_secrets(write(without_secrets(value)));  // before it is cut, which could hide its mark
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 

@@ -166,5 +166,43 @@ TEST(Exposition, ReadsBackWhateverItWrites) {
   }
 }
 
+TEST(Exposition, ReadsPastAnExemplarInTheTextFormatToo) {
+  for (Format format : {Format::kText, Format::kOpenMetrics}) {
+    auto read = parse_exposition(
+        "# TYPE h histogram\nh_bucket{le=\"1\"} 3 # {trace_id=\"a b\"} 0.9\nh_bucket{le=\"5\"} 4 # {} 3.9 1.2\n"
+        "h_bucket{le=\"+Inf\"} 5 1700000000 # {trace_id=\"c\"} 7 1700000000\nh_count 5 #\n# EOF\n",
+        format);
+    ASSERT_EQ(read.samples.size(), 4u);
+    EXPECT_EQ(read.lost_samples, 0u);
+    EXPECT_EQ(read.samples[1].value, 4);
+    EXPECT_TRUE(read.samples[2].timestamp_ms);
+  }
+}
+
+// Whatever happens to a byte of a page: each line is a sample, or it is known to be lost.
+TEST(Exposition, NoLineIsLostUnnoticed) {
+  std::string page;
+  for (int i = 0; i < 8; ++i) page += "h_bucket{le=\"" + std::to_string(i) + "\",a=\"b c\"} 1 # {trace_id=\"x\"} 0.5\n";
+  for (Format format : {Format::kText, Format::kOpenMetrics}) {
+    for (uint64_t seed = 0; seed < 3000; ++seed) {
+      Random random(seed);
+      std::string mutated = page;
+      size_t at = random.below(mutated.size());
+      char byte = static_cast<char>(random.below(256));
+      bool begins = at == 0 || mutated[at - 1] == '\n';
+      if (mutated[at] == '\n' || byte == '\n' || (begins && byte == '#')) continue;
+      mutated[at] = byte;
+      auto read = parse_exposition(mutated, format);
+      EXPECT_EQ(read.samples.size() + read.lost_samples, 8u) << seed << ": " << mutated;
+    }
+  }
+}
+
+TEST(Exposition, ACommentThatCannotBeReadLosesNoSample) {
+  auto read = parse_exposition("# TYPE x fancy\nx 1\ny{ 2\n", Format::kText);
+  EXPECT_EQ(read.bad_lines, 2u);
+  EXPECT_EQ(read.lost_samples, 1u);
+}
+
 }  // namespace
 }  // namespace ordeal::metrics

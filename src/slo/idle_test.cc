@@ -23,7 +23,7 @@ const Indicator kIndicators[] = {
     {Kind::kFailureRatio, "sum(rate(requests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m])) # of all", ""},
     {Kind::kFailureRatio,
      "sum by (job) (rate(requests_total{code=\"500\"}[5m])) / on (job) sum by (job) (rate(requests_total[5m]))", ""},
-    {Kind::kThreshold, "histogram_quantile(0.99, sum by (le) (rate(latency_seconds_bucket[5m])))", ""},
+    {Kind::kThreshold, "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))", ""},
     {Kind::kThreshold, "sum(rate(requests_total{code=\"500\"}[5m])) / sum(rate(requests_total[5m]))", ""},
 };
 

@@ -23,10 +23,10 @@ struct World {
 
 inline bool always(int64_t) { return true; }
 inline bool never(int64_t) { return false; }
-inline bool by_day(int64_t minute) { return minute % 1440 < 720; }  // idle at the end
+inline bool by_day(int64_t minute) { return (minute - 1) % 1440 < 720; }  // idle at the end
 inline bool but_ten(int64_t minute) { return minute < 700 || minute >= 710; }
 
-// requests_total{job="shop", code}, latency_seconds_bucket{le}: 60 requests in a busy minute.
+// requests_total{job="shop", code}, http_request_duration_seconds_bucket{le}: 60 requests in a busy minute.
 inline void fill(promql::SeriesStore& store, const World& world, int64_t minutes) {
   double good = 0, bad = 0;
   bool seen = false;
@@ -37,9 +37,9 @@ inline void fill(promql::SeriesStore& store, const World& world, int64_t minutes
     if (good > 0) put({{"__name__", "requests_total"}, {"job", "shop"}, {"code", "200"}}, good);
     if (bad > 0) put({{"__name__", "requests_total"}, {"job", "shop"}, {"code", "500"}}, bad);
     if (!seen) continue;
-    put({{"__name__", "latency_seconds_bucket"}, {"job", "shop"}, {"le", "0.25"}}, good);
-    put({{"__name__", "latency_seconds_bucket"}, {"job", "shop"}, {"le", "4"}}, good + bad);
-    put({{"__name__", "latency_seconds_bucket"}, {"job", "shop"}, {"le", "+Inf"}}, good + bad);
+    put({{"__name__", "http_request_duration_seconds_bucket"}, {"job", "shop"}, {"le", "0.25"}}, good);
+    put({{"__name__", "http_request_duration_seconds_bucket"}, {"job", "shop"}, {"le", "4"}}, good + bad);
+    put({{"__name__", "http_request_duration_seconds_bucket"}, {"job", "shop"}, {"le", "+Inf"}}, good + bad);
   }
 }
 

@@ -48,7 +48,7 @@ void take(const Need& need, Nanos window, const StoreMoment& moment, Newest& int
     int64_t from = need.range ? earlier : recent.back().ms;
     int64_t alive = moment.alive_until_ms ? moment.alive_until_ms(series.labels) : -1;
     into.from = std::min(into.from, alive < 0 ? from : std::min(from, alive));
-    into.newest = std::min(into.newest, recent.back().ms);
+    into.newest = std::min(into.newest, alive < 0 ? recent.back().ms : std::min(recent.back().ms, alive));
     into.until = std::max(into.until, recent.back().ms);
     into.any = true;
   }

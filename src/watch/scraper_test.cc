@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <mutex>
+#include <thread>
 
+#include "base/unique_fd.h"
 #include "net/test_server.h"
 #include "watch/poll_until.h"
 
@@ -186,6 +191,67 @@ TEST(InstanceOf, IsTheAddressWithItsPort) {
   EXPECT_EQ(instance_of("https://a.example/metrics?x=1"), "a.example:443");
   EXPECT_EQ(instance_of("http://[::1]/m"), "[::1]:80");
   EXPECT_EQ(instance_of("http://user:pw@h:9/"), "h:9");
+}
+
+// Answers each connection with the same bytes, and closes it.
+class RawServer {
+ public:
+  explicit RawServer(std::string answer) : answer_(std::move(answer)) {
+    listening_ = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {}};
+    socklen_t size = sizeof address;
+    EXPECT_EQ(bind(listening_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(listening_.get(), 8), 0);
+    getsockname(listening_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~RawServer() {
+    shutdown(listening_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  std::string url() const { return fmt::format("http://127.0.0.1:{}/metrics", port_); }
+
+ private:
+  void serve() {
+    while (true) {
+      UniqueFd connection(accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!connection) return;
+      char request[4096];
+      if (read(connection.get(), request, sizeof request) <= 0) continue;
+      EXPECT_EQ(write(connection.get(), answer_.data(), answer_.size()), static_cast<ssize_t>(answer_.size()));
+    }
+  }
+
+  std::string answer_;
+  UniqueFd listening_;
+  uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(ScraperTest, HalfAPageIsNoPage) {
+  struct Case {
+    const char* what;
+    const char* answer;
+    bool up, doubted;
+  };
+  for (const Case& c : {
+           Case{"whole", "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nx 1\ny 2\n", true, false},
+           Case{"sloppy, and whole", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nx 1\ny 2", true, false},
+           Case{"shorter than said", "HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\nx 1\ny 2\n", false, false},
+           Case{"cut in a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nx 1\n", false, false},
+           Case{"without a length", "HTTP/1.1 200 OK\r\n\r\nx 1\ny 2\n", true, false},
+           Case{"cut in a line", "HTTP/1.1 200 OK\r\n\r\nx 1\ny 2", true, true},
+           Case{"HTML", "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 4\r\n\r\nx 1\n",
+                false, false},
+       }) {
+    RawServer server(c.answer);
+    make({{server.url(), "api", {}}});
+    auto status = scrape();
+    EXPECT_EQ(status.up, c.up) << c.what << ": " << status.trouble;
+    EXPECT_EQ(!status.doubt.empty(), c.doubted) << c.what << ": " << status.doubt;
+    EXPECT_EQ(status.own_lack, "") << c.what;
+  }
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ namespace ordeal::watch {
 namespace {
 
 using Kind = Observation::Kind;
-constexpr Nanos kCountersEvery = 500ms;  // a Prometheus is asked for raw counters no more often
+constexpr Nanos kCountersEvery = 250ms;  // a Prometheus is asked for raw counters no more often
 constexpr Nanos kSamplesEvery = 250ms;   // nor for the age of its samples
 
 // With a real Prometheus what our evaluator lacks is no reason to refuse: the server decides.
@@ -102,9 +102,10 @@ struct SourceWatcher::Impl {
   };
   // What a Prometheus has of the series of a query from a moment on.
   struct Sampled {
-    BootTime since{}, asked{}, answered{};
+    BootTime since{}, asked{};
     bool under_way = false;
     std::optional<SamplesKnown> known;
+    std::optional<BootTime> some_at;  // when it was first known that it has one of each series
   };
   struct Look {
     Expectation expectation;
@@ -115,9 +116,10 @@ struct SourceWatcher::Impl {
     bool waits = false;  // for the pages
     BootTime started;
     BootTime since{};
-    std::optional<Needs> needs;  // of a query that our parser knows
-    Sampled sampled;             // with a Prometheus
-    Voucher voucher;             // of the scraped pages
+    std::optional<Needs> needs;         // of a query that our parser knows
+    Sampled sampled;                    // with a Prometheus
+    std::optional<SamplesKnown> known;  // of it when the look began
+    Voucher voucher;                    // of the scraped pages
   };
 
   WatchOptions options;
@@ -145,6 +147,8 @@ struct SourceWatcher::Impl {
   void ask_samples(size_t index);
   Observation read_store(size_t index);
   void date(const Look& look, Observation& seen) const;
+  // What is read off the pages for this look is not all that there is.
+  bool pages_doubted(const Look& look, const Observation& seen) const;
   void fetch_pages();
   void read_pages();
   void answer(size_t index, Observation seen);
@@ -226,7 +230,7 @@ void SourceWatcher::Impl::ask_counters(size_t index) {
 void SourceWatcher::Impl::ask_samples(size_t index) {
   Look& look = looks[index];
   if (!prometheus || !look.needs || look.sampled.under_way || look.since == BootTime{}) return;
-  if (look.sampled.since != look.since) look.sampled = {look.since, {}, {}, false, {}};
+  if (look.sampled.since != look.since) look.sampled = {look.since, {}, false, {}, {}};
   BootTime now = boot_now();
   if (now - look.sampled.asked < kSamplesEvery || now <= look.since) return;
   look.sampled.under_way = true;
@@ -237,7 +241,7 @@ void SourceWatcher::Impl::ask_samples(size_t index) {
     sampled.under_way = false;
     if (sampled.since != asked_of) return;
     sampled.known = answer ? read_samples(*looks[index].needs, answer->result) : std::nullopt;
-    sampled.answered = boot_now();
+    if (sampled.known && sampled.known->some && !sampled.some_at) sampled.some_at = boot_now();
   });
 }
 
@@ -248,9 +252,8 @@ void SourceWatcher::Impl::date(const Look& look, Observation& seen) const {
     seen.taken = DataTimes{look.started, now, now, look.started};
     return;
   }
-  const Sampled& sampled = look.sampled;
-  if (!prometheus || !sampled.known || sampled.since != look.since || sampled.answered > look.started) return;
-  const SamplesKnown& known = *sampled.known;
+  if (!prometheus || !look.known) return;
+  const SamplesKnown& known = *look.known;
   std::string age = format_duration(std::chrono::floor<milliseconds>(std::max(known.oldest, Nanos(0))));
   if (known.enough) {
     seen.taken = DataTimes{look.since, now, now - std::max(known.oldest, Nanos(0)), now - look.needs->window};
@@ -294,6 +297,12 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
   return observe(*result);
 }
 
+bool SourceWatcher::Impl::pages_doubted(const Look& look, const Observation& seen) const {
+  if (look.query) return !seen.doubt.empty();
+  auto pages = scraper->status();
+  return std::any_of(pages.begin(), pages.end(), [](const auto& page) { return !page.doubt.empty(); });
+}
+
 Observation SourceWatcher::Impl::read_store(size_t index) {
   Look& look = looks[index];
   Observation seen = evaluate(*look.query);
@@ -313,10 +322,11 @@ void SourceWatcher::Impl::answer(size_t index, Observation seen) {
     if (!counting->trouble.empty()) seen.counts->trouble = counting->trouble;
     // Its quantile can never exceed the limit, whatever happens.
     if (counting->tally.blind()) seen.doubt = seen.counts->trouble;
-    if (int64_t oldest = counting->tally.oldest_ms(); counting->query.empty() && oldest > 0)
+    int64_t oldest = counting->tally.oldest_ms();
+    if (counting->query.empty() && oldest > 0 && !pages_doubted(looks[index], seen))
       seen.counts->read_since = BootTime(Nanos(milliseconds(oldest)) - options.offset.offset);
     const Sampled& sampled = looks[index].sampled;
-    bool some = sampled.known && sampled.known->some && sampled.answered <= counting->read_from;
+    bool some = sampled.some_at && *sampled.some_at <= counting->read_from;
     if (!counting->query.empty() && some) seen.counts->read_since = sampled.since;
   }
   tell(index, seen);
@@ -355,6 +365,7 @@ void SourceWatcher::look(size_t index, BootTime since) {
   look.under_way = true;
   look.started = boot_now();
   look.since = since;
+  look.known = look.sampled.since == since ? look.sampled.known : std::nullopt;
   auto answer = [impl = impl_.get(), index](Observation seen) { impl->answer(index, std::move(seen)); };
   const Expectation& expectation = look.expectation;
   impl_->fetch_pages();

@@ -2,6 +2,7 @@
 #include "watch/source_watcher.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "net/test_server.h"
 #include "watch/poll_until.h"
@@ -190,6 +191,151 @@ TEST_F(SourceWatcherTest, FailingQueryIsAnErrorWithItsReason) {
   auto seen = look();
   EXPECT_EQ(seen.kind, Kind::kError);
   EXPECT_NE(seen.error.find("matching"), std::string::npos) << seen.error;
+}
+
+TEST_F(SourceWatcherTest, AProbesDataIsFromItsBeginToItsEnd) {
+  Expectation probe;
+  probe.command = CommandProbe{{"sleep", "0.2"}, 1s};
+  sources_ = {};
+  make({probe});
+  BootTime before = boot_now();
+  auto seen = look();
+  ASSERT_TRUE(seen.taken);
+  EXPECT_GE(seen.taken->from, before);
+  EXPECT_GE(seen.taken->until - seen.taken->from, 200ms);
+  EXPECT_LE(seen.taken->until, boot_now());
+}
+
+TEST_F(SourceWatcherTest, ScrapedDataIsAsOldAsItsScrapes) {
+  sources_.interval = 2s;
+  page_ = "requests_total 5\n";
+  make({query("rate(requests_total[1m])"), query("requests_total")});
+  BootTime first = boot_now();
+  look();
+  page_ = "requests_total 6\n";
+  BootTime second = boot_now();
+  auto seen = look();
+  ASSERT_TRUE(seen.taken);
+  EXPECT_GE(seen.taken->from, first - 1ms);
+  EXPECT_LE(seen.taken->from, second);
+  EXPECT_GE(seen.taken->newest, second - 1ms);
+  EXPECT_LT(seen.taken->back_to, first - 50s);
+  page_ = "requests_total 7\n";
+  EXPECT_GE(look(1).taken->from, second);
+}
+
+TEST_F(SourceWatcherTest, WhatIsCountedIsReadWhenItsPageIs) {
+  Expectation expectation = query("sum(rate(requests_total{status=\"500\"}[1m])) / sum(rate(requests_total[1m]))");
+  expectation.condition = "result < 0.1";
+  sources_.interval = 2s;
+  make({expectation});
+  BootTime before = boot_now();
+  auto seen = look();
+  ASSERT_TRUE(seen.counts && seen.counts->read_since);
+  EXPECT_GE(*seen.counts->read_since, before - 1ms);
+}
+
+// Whatever a page has lost, what is left of it proves nothing, and still is looked at.
+TEST_F(SourceWatcherTest, APageThatIsNotWholeIsDoubted) {
+  sources_.interval = 2s;
+  struct Case {
+    const char* page;
+    const char* doubt;
+  };
+  for (const Case& c : {Case{"requests_total 5\n", ""}, Case{"requests_total 5\nother{ 1\n", "1 bad lines; line 2"},
+                        Case{"requests_total 5\nrequests_total 6\n", "1 of its series stand there twice"},
+                        Case{"requests_total 5\nlater 1 99999999999999\n", "dated more than ten minutes ahead"},
+                        Case{"# TYPE x fancy\nrequests_total 5\n", ""}}) {
+    page_ = c.page;
+    make({query("requests_total")});
+    auto seen = look();
+    EXPECT_EQ(seen.kind, Kind::kValues) << c.page;
+    EXPECT_EQ(seen.doubt.empty(), *c.doubt == '\0') << c.page << seen.doubt;
+    EXPECT_NE(seen.doubt.find(c.doubt), std::string::npos) << seen.doubt;
+  }
+}
+
+std::string dated(Nanos ahead) {
+  int64_t ms = std::chrono::duration_cast<milliseconds>(wall_now() + ahead).count();
+  return "requests_total 5 " + std::to_string(ms) + "\n";
+}
+
+TEST_F(SourceWatcherTest, AClockThatIsOffIsNotTheSystemsFault) {
+  sources_.interval = 2s;
+  for (Nanos ahead : {-30s, 30s}) {
+    page_ = dated(ahead);
+    make({query("rate(requests_total[5s])")});
+    auto seen = look();
+    EXPECT_NE(seen.kind, Kind::kValues);
+    EXPECT_NE(seen.own_lack.find(ahead > 0s ? "ahead of this machine's clock" : "behind this machine's clock"),
+              std::string::npos)
+        << seen.own_lack;
+  }
+  page_ = dated(0s);
+  make({query("requests_total")});
+  EXPECT_EQ(look().own_lack, "");
+}
+
+TEST_F(SourceWatcherTest, APageThatStandsStillInThePhaseIsDoubted) {
+  sources_.interval = 2s;
+  page_ = "requests_total 5\n";
+  make({query("requests_total")});
+  look();
+  since_ = boot_now();
+  poll_until(
+      *watcher_, [] { return false; }, 50ms);
+  auto seen = look();
+  EXPECT_NE(seen.doubt.find("no counter of it has moved for "), std::string::npos) << seen.doubt;
+  EXPECT_LT(seen.taken->from, since_);
+  page_ = "requests_total 6\n";
+  EXPECT_EQ(look().doubt, "");
+  page_ = "broken 0\n";
+  EXPECT_EQ(look().doubt, "") << "without a counter nobody can tell";
+}
+
+TEST_F(SourceWatcherTest, WhatWasNeverSeenIsNamed) {
+  sources_.interval = 2s;
+  make({query("sum(rate(request_total[1m])) or vector(0)"), query("sum(requests_total{status=\"500\"}) or vector(0)")});
+  EXPECT_EQ(look(0).unseen, "there is no metric request_total; the nearest is requests_total");
+  auto value = look(1);
+  EXPECT_EQ(value.unseen, "");
+  EXPECT_EQ(value.remark, "requests_total{status=\"500\"} finds no series yet, and counts for nothing");
+}
+
+TEST_F(SourceWatcherTest, NothingIsSaidOfNamesBeforeAPageCame) {
+  broken_ = true;
+  make({query("requests_total")});
+  auto seen = look();
+  EXPECT_EQ(seen.unseen, "");
+  EXPECT_EQ(seen.own_lack, "") << "a target that is down is the system's affair";
+}
+
+// Of descriptors there are none left.
+TEST_F(SourceWatcherTest, AnOwnLackIsToldFromAnAnswer) {
+  Expectation command, http, missing;
+  command.command = CommandProbe{{"true"}, 1s};
+  http.http = HttpProbe{server_.url("/quick"), "GET", 1s, "", false};
+  missing.command = CommandProbe{{"/no/such/program"}, 1s};
+  make({command, http, query("requests_total"), missing});
+  EXPECT_NE(look(3).own_lack.find("cannot run /no/such/program"), std::string::npos);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none{3, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  std::vector<Observation> seen{look(0), look(1), look(2)};
+  setrlimit(RLIMIT_NOFILE, &before);
+  for (size_t i = 0; i < seen.size(); ++i) EXPECT_NE(seen[i].own_lack, "") << i << ": " << seen[i].error;
+  EXPECT_EQ(look(0).own_lack, "");
+}
+
+TEST(Validate, RefusesTwoPagesWhoseSeriesWouldBeOne) {
+  Experiment experiment;
+  experiment.sources.scrape = {{"http://127.0.0.1:1/metrics", "api", {}}, {"http://127.0.0.1:1/other", "api", {}}};
+  EXPECT_NE(complaint(experiment).find("the same job, address and labels"), std::string::npos);
+  experiment.sources.scrape[1].labels = {{"part", "b"}};
+  EXPECT_EQ(complaint(experiment), "");
+  experiment.sources.scrape[1] = {"http://127.0.0.1:1/other", "other", {}};
+  EXPECT_EQ(complaint(experiment), "");
 }
 
 }  // namespace

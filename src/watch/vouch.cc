@@ -12,7 +12,8 @@
 namespace ordeal::watch {
 namespace {
 
-constexpr Nanos kFrozenAfter = 2s;    // without a counter that moves
+constexpr Nanos kStandsStill = 3s;    // without a counter that moves
+constexpr Nanos kLately = 2s;         // a counter has moved
 constexpr Nanos kAheadAtMost = 50ms;  // of our clock: what is dated later may be from before
 constexpr Nanos kSkew = 1s;           // that explains why there is no data
 
@@ -74,8 +75,9 @@ void Voucher::look_at_page(const Look& look, const Scraper::Status& page, Observ
   if (page.ahead && *page.ahead > kAheadAtMost)
     say(seen.doubt, fmt::format("it dates its samples {} ahead of this machine's clock", rounded(*page.ahead)));
   Nanos still = boot(look.at_ms, look.offset) - boot(page.moved_ms, look.offset);
-  bool frozen = page.moved_ms > 0 && page.last_ms > page.moved_ms && boot(page.moved_ms, look.offset) < look.since;
-  if (frozen && still > kFrozenAfter)
+  bool old = boot(page.moved_ms, look.offset) < look.since || still > kStandsStill;
+  bool frozen = page.moved_ms > 0 && page.last_ms > page.moved_ms && old;
+  if (frozen)
     say(seen.doubt,
         fmt::format("no counter of it has moved for {}: a page that a cache keeps looks so", rounded(still)));
   if (!no_data) return;
@@ -109,7 +111,7 @@ void Voucher::look_at_rest(const Look& look, Observation& seen) {
   auto pages = look.scraper.status();
   bool others = std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
     return concerns(look.needs, page.labels) && page.moved_ms > 0 &&
-           boot(page.moved_ms, look.offset) >= since_ - kFrozenAfter;
+           boot(page.moved_ms, look.offset) >= since_ - kLately;
   });
   for (const Need& need : look.needs.of) {
     if (!others || !need.range || !stands_still(need.selector, look.store)) continue;

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from program import ORDEAL, Case, main
 
-BAD = ["../../x", "..", ".", "/etc", "x", "r20261123t201504z-k3f9a/..", "../journal/r20261123t201504z-k3f9a", "%", "_",
-       "R20261123T201504Z-K3F9A", "r20261123t201504z-k3f9a\n", "r20261123t201504z-k3f91", "*"]
+BAD = ["../../x", "..", ".", "/etc", "x", "r20261123t201504z-k3f2a/..", "../journal/r20261123t201504z-k3f2a", "%", "_",
+       "R20261123T201504Z-K3F9A", "r20261123t201504z-k3f2a\n", "r20261123t201504z-k3f21", "*"]
 
 
 class Ids(Case):

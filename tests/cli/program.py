@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 ORDEAL = sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/ordeal"
-RUN = "r20261123t201504z-k3f9a"
+RUN = "r20261123t201504z-k3f2a"
 # What a terminal would obey: a title, a cleared screen, colour, the one-byte CSI, text turned round, nothing seen.
 EVIL = "a\x1b]0;owned\x07\x1b[2J\x1b[31m\r\n\x9b31m\u202egnp\u200b\x7f"
 ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("ORDEAL_")}, "LC_ALL": "C.UTF-8"}
@@ -92,11 +92,11 @@ class Case(unittest.TestCase):
 
     def experiment(self, pid, text="x", **more):
         """Of the process `pid`, which the inventory calls `text`."""
-        inventory = self.file("inventory.yaml", [{"name": text, "kind": "pod", "pid": pid, "namespace": text,
-                                                  "labels": {"app": text}, "zone": text}])
+        inventory = self.file("inventory.yaml", [{"name": text, "kind": "pod", "pid": pid, "zone": text,
+                                                  "labels": {"app": "shop"}}])
         experiment = {
             "name": text, "hypothesis": text, "description": text, "length": "1s", "baseline": "300ms", "recovery": "2s",
-            "target": {"type": "kubernetes", "labels": {"app": text}},
+            "target": {"type": "kubernetes", "labels": {"app": "shop"}},
             "attack": {"type": "pause", "args": {}},
             "expect": [{"name": text, "probe": {"command": ["/bin/true", text]}, "condition": "result == 0"}],
             "seed": 1, **more}
@@ -115,4 +115,4 @@ class Case(unittest.TestCase):
 
 
 def main():
-    unittest.main(verbosity=1)
+    unittest.main()

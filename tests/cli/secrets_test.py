@@ -51,7 +51,8 @@ class Secrets(Case):
         for more in ({"sources": {"prometheus": f"me:{SECRET}@host"}}, {"sources": {"prometheus": f"ftp://me:{SECRET}@host"}},
                      {"expect": probe(f"http://me:{SECRET}@")}, {"expect": probe(f"gopher://me:{SECRET}@h/")},
                      {"expect": [{"name": "x", "query": "up{", "condition": "result == 1"}], "sources": {"prometheus": URL}},
-                     {"length": f"password={QUOTED}"}):
+                     {"length": f"password={QUOTED}"}, {"expect": probe("ftp://me:" + SECRET * 20 + "@host")},
+                     {"sources": {"prometheus": "me:" + SECRET * 20 + "@host"}}):
             self.hides("plan", *self.experiment(victim.pid, "x", **more))
         files = self.experiment(victim.pid, "x", expect=[{"name": "q", "query": "up", "condition": "result == 1"}])
         self.hides("plan", *files, "--prometheus", URL)
@@ -87,7 +88,7 @@ spec:
         self.hides("budget", slo, "--prometheus", URL, state=False, codes=[4])
         template = self.file("t.json", {
             "apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": {"name": "x"},
-            "spec": {"metrics": [{"name": "x", "interval": "1s", "count": 1, "successCondition": "result < 1",
+            "spec": {"metrics": [{"name": "x", "interval": "1s", "count": 1, "consecutiveErrorLimit": 0, "successCondition": "result < 1",
                                   "provider": {"prometheus": {"address": URL, "query": "up"}}}]}})
         self.hides("analysis", template, state=False)
         self.hides("analysis", template, "--prometheus", URL, "--json", state=False)

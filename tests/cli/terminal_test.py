@@ -12,7 +12,7 @@ ROLLOUT = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": 
            "spec": {"strategy": {"canary": {"steps": [{"setWeight": EVIL}, {"analysis": {"templates": [{"templateName": EVIL}]}},
                                                       {EVIL: 1}]}}}}
 TEMPLATE = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": {"name": EVIL},
-            "spec": {"metrics": [{"name": EVIL, "interval": "1s", "count": 1, "successCondition": "result < 1",
+            "spec": {"metrics": [{"name": EVIL, "interval": "1s", "count": 1, "consecutiveErrorLimit": 0, "successCondition": "result < 1",
                                   "provider": {"prometheus": {"address": "http://127.0.0.1:1", "query": "vector(1) #" + EVIL}}}]}}
 OTHER = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": EVIL}}
 METRIC = {"metricSource": {"type": "Prometheus", "spec": {"query": "x{a=" + json.dumps(EVIL, ensure_ascii=False) + "}"}}}
@@ -79,7 +79,7 @@ class Terminal(Case):
                        flag, self.folder + "/" + EVIL, codes=[2, 3, 7])
 
     def test_flags(self):
-        for words in ([EVIL], ["plan", "--" + EVIL], ["attacks", EVIL], ["report", EVIL], ["halt", EVIL], ["scrape", EVIL],
+        for words in ([EVIL], ["plan", "x", "--" + EVIL], ["attacks", EVIL], ["report", EVIL], ["halt", EVIL], ["scrape", EVIL],
                       ["scrape", "http://h/", "--interval", EVIL], ["report", "last", "--format", EVIL],
                       ["budget", "x", "--prometheus", EVIL], ["analysis", EVIL], ["lint", EVIL]):
             self.shows(*words, state=False, codes=[2])
@@ -112,15 +112,16 @@ class Terminal(Case):
         os.makedirs(self.state + "/journal")
         self.shows("halt", "--reason", EVIL, mentions=False)
         self.shows("run", *self.experiment(2), codes=[3])
-        self.file("state/fingerprint.json", {"owned\x1b[31m": ["owned\x1b[31m"]})
+        self.file("state/fingerprint.json", {"mounts": ["owned\x1b[31m"]})
         self.shows("verify-clean", codes=[6])
         self.shows("verify-clean", "--json", codes=[6])
         self.file("state/fingerprint.json", "owned\x1b[31m")
         self.shows("verify-clean", mentions=False)
         name = f"owned\x1b[31m.journal"
         self.file("state/journal/" + name, "not a journal")
-        self.shows("revert", codes=[6])
-        self.shows("revert", "--json", codes=[6])
+        self.shows("revert", codes=[0, 6])
+        self.file("state/journal/" + name, "not a journal")
+        self.shows("revert", "--json", codes=[0, 6], mentions=False)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "analysis/judge.h"
+#include "argo/check/expectations.h"
 #include "argo/check/lint.h"
 #include "base/file.h"
 #include "dashboard/grafana.h"
@@ -115,6 +117,36 @@ TEST_F(Cases, ALimitThatTheCountCannotExceedIsATrap) {
 TEST_F(Cases, AStepWithModifiersIsValid) {
   auto findings = lint("argo/step-with-two-modifiers.yaml");
   EXPECT_TRUE(findings.empty()) << findings[0].what;
+}
+
+// However an author writes the condition: a look without data is no evidence for it, and no violation at once.
+TEST(ArgoExpectations, AreNeitherHeldNorViolatedByNaNOrNothing) {
+  using Kind = Observation::Kind;
+  for (const char* fields : {"successCondition: 'result[0] < 0.05'", "failureCondition: 'result[0] > 0.05'",
+                             "successCondition: 'result[0] < 0.05', failureCondition: 'result[0] >= 0.05 // both'",
+                             "successCondition: 'len(result) == 0 || isNaN(result[0]) || result[0] < 0.05'",
+                             "successCondition: 'all(result, # < 0.05)'", "successCondition: 'result[0] != 1'"}) {
+    auto documents = json::parse_documents(
+        "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  metrics:\n  - {name: "
+        "m, "
+        "provider: {prometheus: {address: 'http://p', query: 'sum(a) / sum(b)'}}, " +
+        std::string(fields) + "}\n");
+    ASSERT_TRUE(documents) << fields;
+    argo::Manifest manifest;
+    ASSERT_TRUE(argo::add_document(manifest, documents->at(0))) << fields;
+    auto derived = argo::derive_expectations(manifest, {});
+    ASSERT_TRUE(derived) << fields << derived.error().message();
+    for (Kind kind : {Kind::kNaN, Kind::kNoSuchSeries}) {
+      auto judge = analysis::Judge::create(derived->expect.at(0));
+      ASSERT_TRUE(judge) << fields;
+      Observation observation;
+      observation.kind = kind;
+      auto judgement = judge->observe(observation, BootTime(1s));
+      EXPECT_FALSE(judgement.has_data || judgement.breach) << fields;
+      EXPECT_NE(judgement.reading, Reading::kHolds) << fields;
+      EXPECT_NE(judgement.reading, Reading::kBreached) << fields;
+    }
+  }
 }
 
 TEST_F(Cases, OfOtherProvidersOnlyOurOwnLimitsAreSaid) {

@@ -35,7 +35,7 @@ class Latency(Attack):
         lab.open_stream()
 
     def later(self, lab, killed):
-        return lab.stream.untouched(killed + self.limit, killed + 0.3)
+        return lab.stream.untouched(killed + self.limit, killed + self.limit + 0.2)
 
 
 class Pause(Attack):

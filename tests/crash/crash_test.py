@@ -11,8 +11,8 @@ import time
 from lab import Lab
 from report import Report
 
-SUITES = ["kill", "failpoint", "replace", "reboot", "foreign", "stop", "frozen", "halt", "refuse", "rest", "slow",
-          "process"]
+SUITES = ["kill", "failpoint", "replace", "reboot", "foreign", "stop", "frozen", "halt", "refuse", "protect", "rest", "slow",
+          "process", "double", "claim", "many"]
 
 
 def main():

@@ -12,7 +12,7 @@ import traces
 from lab import Run, kill, now
 
 # When the reaper dies on its way out everything is over: the verdict stands, and the guard removes what is left.
-EXPECTED = {"reaper.leaving": {4}}
+EXPECTED = {"reaper.leaving": {4}, "standby.leaving": {4}}
 ON_A_BREACH = ["engine.breach", "engine.before_action"]
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src")

@@ -56,7 +56,7 @@ def run_suite(lab, report, options):
         for millis in SLOW:
             name = f"{step} takes {millis} ms"
             if options.only in name and (options.soak or millis == 3000 or step == STEPS[0]):
-                one(lab, report, name, at.format(f"{millis}ms"), 3.2, 4, 3.2 + 2 * millis / 1000 + 1)
+                one(lab, report, name, at.format(f"{millis}ms"), 1, 4, 1 + 2 * millis / 1000 + 1)
         if options.only in f"{step} hangs" and (options.soak or step == "guard.before_apply"):
             one(lab, report, f"{step} hangs", at.format(f"{HUNG}ms"), 20 if step != STEPS[2] else 1, 7, ANNOUNCED + 2)
         if options.only in f"{step} is stopped":

@@ -122,7 +122,7 @@ def check_idle(ordeal, folder):
     lines, tests = ["rule_files: [idle.rules]", "evaluation_interval: 1m", "tests:"], []
     for name, series, fires in WORLDS:
         lines += ["- interval: 1m", f"  name: {json.dumps(name)}", "  input_series:"]
-        lines += [f"  - {{series: {json.dumps(k)}, values: {json.dumps(v)}}}" for k, v in series.items()] or ["  []"]
+        lines += [f"  - {{series: {json.dumps(k)}, values: {json.dumps(v)}}}" for k, v in series.items()] or ["    []"]
         lines.append("  promql_expr_test:")
         for block in text.split("- alert: ")[1:]:
             if 'window: "1h"' not in block:

@@ -143,6 +143,56 @@ TEST_F(FreezeKernelTest, ACgroupWithoutAFreezerIsStoppedWholeEvenWhileItForks) {
   for (pid_t pid : pids("victim")) EXPECT_TRUE(eventually([&] { return state(pid) != 'T'; }));
 }
 
+// One of two is continued by somebody and stopped again before the end: the proof has the time in which it ran.
+TEST_F(FreezeKernelTest, AProcessThatRanInBetweenIsNoProof) {
+  if (!tree_.with("cpu") || tree_.with("cpu")->version != 1) GTEST_SKIP() << "needs a v1 hierarchy beside the freezer";
+  make_cgroup("victim", {"cpu"});
+  start_argv({"sleep", "60"}, "victim");
+  auto& other = start_argv({"sleep", "60"}, "victim");
+  auto impact = pause(container("victim"));
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 300ms));
+  ::kill(other.pid(), SIGCONT);
+  ASSERT_TRUE(serve(**impact, 300ms));
+  ::kill(other.pid(), SIGSTOP);
+  ASSERT_TRUE(serve(**impact, 300ms));
+  ASSERT_TRUE((*impact)->revert());
+  Proof proof = (*impact)->proof(boot_now());
+  EXPECT_EQ(proof.got, 2);
+  EXPECT_FALSE(proof.proven) << proof.measured;
+  EXPECT_NE(proof.reason.find("continued by somebody else"), std::string::npos) << proof.reason;
+}
+
+TEST_F(FreezeKernelTest, AProcessThatJoinsTheStoppedOnesAndRunsIsNoProof) {
+  if (!tree_.with("cpu") || tree_.with("cpu")->version != 1) GTEST_SKIP() << "needs a v1 hierarchy beside the freezer";
+  make_cgroup("victim", {"cpu"});
+  start_argv({"sleep", "60"}, "victim");
+  auto impact = pause(container("victim"));
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 200ms));
+  start_argv({"sleep", "60"}, "victim");
+  ASSERT_TRUE(serve(**impact, 400ms));
+  ASSERT_TRUE((*impact)->revert());
+  Proof proof = (*impact)->proof(boot_now());
+  EXPECT_FALSE(proof.proven) << proof.measured;
+  EXPECT_GT(proof.coverage.at(0).missed, 0.2) << proof.measured;
+}
+
+TEST_F(FreezeKernelTest, AProcessThatJoinsAFrozenCgroupIsFrozenAndCounted) {
+  make_cgroup("victim");
+  make_cgroup("elsewhere");
+  start_argv({"sleep", "60"}, "victim");
+  auto& late = start_argv({"sleep", "60"}, "elsewhere");
+  auto impact = pause(container("victim"));
+  ASSERT_TRUE(impact) << impact.error().message();
+  for (const sys::Cgroup& cgroup : tree_.find_all(path("victim"))) (void)cgroup.join(late.pid());
+  ASSERT_TRUE(serve(**impact, 400ms));
+  ASSERT_TRUE((*impact)->revert());
+  Proof proof = (*impact)->proof(boot_now());
+  EXPECT_TRUE(proof.proven) << proof.reason;
+  EXPECT_EQ(proof.got, 2) << proof.measured;
+}
+
 TEST_F(FreezeKernelTest, WhatWasFrozenOrStoppedBeforeIsRefusedAndStaysSo) {
   make_cgroup("victim");
   start_argv({"sleep", "60"}, "victim");

@@ -1,9 +1,15 @@
 // What a latency attack says of itself is what became of the packets that were meant: those that passed beside it, were
 // lost, or were dropped by somebody's rule count against it.
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "fault/latency_impact.h"
 #include "net_fixture.h"
+#include "sys/process.h"
 
 namespace ordeal::testing {
 namespace {
@@ -140,6 +146,21 @@ TEST_F(NetProof, PacketsThatCarryOurMarkAlreadyAreHitToo) {
   EXPECT_EQ(proof.coverage.at(0).affected, 100) << proof.measured;
 }
 
+TEST_F(NetProof, WhatIsSentAgainByIpv6IsToldByItsSocketToo) {
+  Endpoint to{"fd09::2", kPort};
+  UniqueFd from = *udp_socket(*pair_.here, {"fd09::1", kPort}), receiver = *udp_socket(*pair_.there, to);
+  ASSERT_EQ(send_one_way(from.get(), receiver.get(), to, 1, 1ms, 3s).size(), 1u);
+  arguments_.ways = {Way::kDeparture};
+  start();
+  auto trips = send_one_way(from.get(), receiver.get(), to, 100, 2ms, 300ms);
+  EXPECT_EQ(trips.size(), 100u);
+  EXPECT_GE(median(trips), 50ms);
+  Proof proof = host_->revert();
+  EXPECT_TRUE(proof.proven) << proof.reason;
+  EXPECT_EQ(proof.coverage.at(0).affected, 100) << proof.measured;
+  EXPECT_EQ(proof.coverage.at(0).missed, 0) << proof.measured;
+}
+
 // Where nothing but the mark tells our packets (the namespace of other users), those that carry it are counted.
 TEST_F(NetProof, WithoutAGroupPacketsWithOurMarkPassAndAreCounted) {
   int mark = kMark;
@@ -162,6 +183,53 @@ TEST_F(NetProof, WithoutAGroupPacketsWithOurMarkPassAndAreCounted) {
   ASSERT_TRUE(host.stop());
   EXPECT_EQ(host.delay().tally().foreign, 50u);
   EXPECT_EQ(host.delay().tally().meant, 30u);
+}
+
+// A process of `here` that goes to a namespace of its own when its input ends.
+class Leaver {
+ public:
+  explicit Leaver(const sys::NetNs& here) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return;
+    input_.reset(ends[1]);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(ends[1]);
+      char byte = 0;
+      if (::setns(here.fd(), CLONE_NEWNET) != 0 || ::read(ends[0], &byte, 1) != 0 || ::unshare(CLONE_NEWNET) != 0)
+        ::_exit(1);
+      ::pause();
+    }
+    ::close(ends[0]);
+    while (sys::netns_mark(pid_) == sys::netns_mark(::getpid())) std::this_thread::sleep_for(1ms);
+  }
+  ~Leaver() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  void leave() { input_.reset(); }
+  Victim victim() const {
+    Victim victim;
+    victim.kind = VictimKind::kProcess;
+    victim.name = "leaver";
+    victim.processes = {{pid_, sys::read_stat(pid_)->start_ticks}};
+    return victim;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  UniqueFd input_;
+};
+
+TEST_F(NetProof, AVictimThatLeavesTheNamespaceEndsTheAttack) {
+  Leaver leaver(*pair_.here);
+  victim_ = leaver.victim();
+  start();
+  EXPECT_EQ(arrive(50).size(), 50u);
+  EXPECT_EQ(host_->broken(), "");
+  leaver.leave();
+  std::this_thread::sleep_for(500ms);
+  EXPECT_NE(host_->broken().find("leaver has left the network namespace"), std::string::npos) << host_->broken();
 }
 
 class DroppedResends : public NetProof, public ::testing::WithParamInterface<const char*> {};

@@ -9,6 +9,8 @@ checks what each case says. A case is a JSON object:
   baseline  how long the run only looks before; 100ms when absent
   exit    the exit code; held (0) when absent, by an expectation that always holds
   proof   least and most of the proof's `got`
+  coverage  least share of what was meant that was hit, in each direction
+  min_events  as in an experiment file
 
 That the fingerprint of the victim's namespace and cgroups is the same after as before, and that nothing of Ordeal's is
 left, is checked for every case. Needs root; exits 77 without."""
@@ -71,7 +73,7 @@ def check_all(lab, checks):
 def experiment_of(lab, case):
     return {"name": case["what"], "target": lab.target(), "attack": case["attack"],
             "baseline": case.get("baseline", "100ms"),
-            "sources": {"interval": "100ms"},
+            "sources": {"interval": "100ms"}, **({"min_events": case["min_events"]} if "min_events" in case else {}),
             "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}]}
 
 
@@ -92,6 +94,10 @@ def run_case(lab, report, path):
     proof = (run.event("proof") or {"data": {}})["data"]
     if "proof" in case and not case["proof"][0] <= proof.get("got", -1) <= case["proof"][1]:
         problems.append(f"proof: {proof}")
+    if "coverage" in case:
+        parts = proof.get("coverage", [])
+        thin = [part for part in parts if part["affected"] < case["coverage"] * (part["affected"] + part["missed"])]
+        problems += [f"coverage: {thin or proof}"] if thin or not parts else []
     problems += traces.clean_within(lab, run)[1]
     lab.victim_cgroup.thaw()
     lab.victim.ensure()

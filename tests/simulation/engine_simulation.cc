@@ -26,11 +26,12 @@ struct Weather {
   double repeat = 0;     // share that come twice
   double dead_look = 0;  // share of looks that never answer
   Nanos slow_look{0};    // at most
-  std::optional<BootTime> engine_dies, guard_dies, halt, breach_from, gone_at, breaks_at;
+  std::optional<BootTime> engine_dies, guard_dies, both_stop, halt, breach_from, gone_at, breaks_at;
   bool proven = true;
   bool unclean = false;  // a fault cannot be removed
   double unfit = 0;      // share of checks and kills for which a victim is not what is looked for
   bool hung = false;     // the guard never says that anything is reverted
+  bool leaves = false;   // when guard and reaper are gone together, the standby cannot undo everything
 };
 
 Weather draw_weather(Random& random) {
@@ -45,6 +46,8 @@ Weather draw_weather(Random& random) {
   if (random.below(2) == 0) weather.slow_look = Nanos(random.below(6'000)) * 1'000'000;
   weather.engine_dies = sometimes(0.2);
   weather.guard_dies = sometimes(0.1);
+  weather.both_stop = sometimes(0.1);
+  weather.leaves = random.below(4) == 0;
   weather.halt = sometimes(0.2);
   weather.breach_from = sometimes(0.4);
   weather.gone_at = sometimes(0.15);
@@ -69,6 +72,7 @@ class SimulatedRun {
     at(now_, [this] { tick(); });
     if (weather_.engine_dies) at(*weather_.engine_dies, [this] { engine_dies(); });
     if (weather_.guard_dies) at(*weather_.guard_dies, [this] { guard_dies(); });
+    if (weather_.both_stop) at(*weather_.both_stop, [this] { guard_and_reaper_stop(); });
     if (weather_.halt) at(*weather_.halt, [this] { guard_halts("person", "enough"); });
     if (weather_.gone_at) at(*weather_.gone_at, [this] { a_victim_goes(); });
     if (weather_.breaks_at) at(*weather_.breaks_at, [this] { a_fault_breaks(); });
@@ -96,6 +100,11 @@ class SimulatedRun {
     ASSERT_TRUE(verdict_) << "the run never ended";
     bool waits = acting_ && verdict_->outcome == Outcome::kDeviated;
     EXPECT_EQ(waits ? acted_at_the_end_ : actions_, actions_) << "it did not wait for the rollback";
+    if (stopped_in_force_ && !finished_before_stop_) {
+      ExitCode least = weather_.leaves ? ExitCode::kRevertFailed : ExitCode::kInternal;
+      EXPECT_EQ(stronger(exit_code_of(verdict_->outcome), least), exit_code_of(verdict_->outcome))
+          << "guard and reaper were lost, and the verdict is " << to_text(verdict_->outcome);
+    }
     EXPECT_FALSE(one_way_ && !hit_.empty() && verdict_->outcome == Outcome::kNotInjected)
         << "what was killed is called not injected: " << verdict_->reason;
     if (verdict_->outcome != Outcome::kHeld) return;
@@ -341,6 +350,20 @@ class SimulatedRun {
     to_engine(engine::HaltAsked{by, why});
     end_all(why);
   }
+  // What is in force stays so until the engine misses the beats and has the standby end them both.
+  void guard_and_reaper_stop() {
+    if (!guard_alive_ || in_force_.empty()) return;
+    guard_alive_ = false;
+    stopped_in_force_ = true;
+    finished_before_stop_ = machine_.finished();
+    at(now_ + 700ms, [this] {
+      for (const auto& [impact, state] : in_force_) claims_.erase(state.claim), ledger_.ended(impact);
+      in_force_.clear();
+      engine::GuardLost lost{weather_.leaves ? "a frozen cgroup" : "", "the guard hung and was ended"};
+      told_unclean_ |= weather_.leaves;
+      feed(lost);
+    });
+  }
   void forget_claims() {
     for (auto it = claims_.begin(); it != claims_.end();)
       it = it->second == number_ ? claims_.erase(it) : std::next(it);
@@ -377,6 +400,10 @@ class SimulatedRun {
   }
 
   void check_in_force() {
+    if (stopped_in_force_) {
+      ASSERT_TRUE(in_force_.empty() || now_ <= *weather_.both_stop + 700ms) << "nobody ended what was in force";
+      return;
+    }
     if (forces_.empty() || forces_.back().second != in_force_.size()) forces_.emplace_back(now_, in_force_.size());
     if (!in_force_.empty()) ended_ = now_;
     for (const auto& [impact, state] : in_force_) {
@@ -404,7 +431,7 @@ class SimulatedRun {
   BootTime now_{};
   BootTime renewed_{};
   bool engine_alive_ = true, guard_alive_ = true, guard_done_ = false, reverting_ = false, looking_ = false;
-  bool acting_ = false, told_unclean_ = false;
+  bool acting_ = false, told_unclean_ = false, stopped_in_force_ = false, finished_before_stop_ = false;
   size_t acted_ = 0, acted_at_the_end_ = 0;
   bool good_look_during_ = false, good_look_after_ = false, breach_seen_during_ = false, broke_ = false;
   std::vector<std::pair<BootTime, size_t>> forces_;  // how many were hit, from when on

@@ -12,6 +12,11 @@ COMMANDS = {
     "crash-kill": ("100 kills of each kind by each attack, 2 000 in all; about 35 minutes", ["kill", "--count", "100"]),
     "crash-foreign": ("the same among other people's rules, 20 of each; about 8 minutes", ["foreign", "--count", "20"]),
     "crash-halt": ("100 halts of each kind: p50 and p99", ["halt", "--count", "100"]),
+    "crash-double": ("two of engine, guard and reaper killed or stopped at once, 25 of each by each attack, and the frozen "
+                     "cgroup; about 80 minutes", ["double", "--soak", "--count", "25"]),
+    "crash-many": ("50 runs at once beside a hostile page and a flood, ended by one halt; about 2 minutes",
+                   ["many", "--count", "50"]),
+    "crash-slow": ("steps that are slow, hung and stopped, all of them; about 2 minutes", ["slow", "--soak"]),
     "rest": ("PSS and CPU at rest over 60 s, with the bars asserted", ["rest", "--soak"]),
 }
 

@@ -87,7 +87,7 @@ def readings(run, phase):
 
 
 def held(problems, suite):
-    run = suite.start(suite.experiment(UNNOTICED, "3s"))
+    run = suite.start(suite.experiment(UNNOTICED, "4s"))
     reason = expect_end(problems, run, 0, "held")
     values = {reading.get("value") for reading in readings(run, "during")}
     if suite.prometheus.query(RATIO) or values != {0}:
@@ -264,7 +264,7 @@ def run_suite(report, options):
             suite.case("refused: a query of a later Prometheus", refused, suite, suite.prometheus.url, 2,
                        'expect[0] "error rate": query: Prometheus says bad_data', 'sort_by_label(up, "job")')
             suite.case("refused: the error budget", budget, suite, 0.999, "2m", 3)
-            suite.case("the error budget allows it", budget, suite, 0.05, "1s", 0)
+            suite.case("the error budget allows it", budget, suite, 0.05, "4s", 0)
             suite.case("Prometheus dies shortly before the end", killed_late, suite)
             suite.case("a silent name server, then Ctrl-C", no_names, suite)
             suite.case("Prometheus hangs, then Ctrl-C", hanging, suite)

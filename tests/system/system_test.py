@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "crash"))  # its lab and i
 
 from report import Report  # noqa: E402
 
-SUITES = ["argo", "demo", "halting", "interrupt", "prometheus", "scrape"]
+SUITES = ["argo", "demo", "evidence", "halting", "interrupt", "prometheus", "scrape"]
 
 
 def main():

@@ -51,8 +51,9 @@ Result<DurationTreePtr> ParseState::parse_duration_sign(int least_binding) {
 }
 
 Result<DurationTreePtr> ParseState::parse_duration_operand() {
-  if (token().kind == TokenKind::kNumber || token().kind == TokenKind::kDuration)
-    return std::make_shared<const DurationTree>(DurationTree{Op::kNumber, take().number, nullptr, nullptr});
+  bool literal = token().kind == TokenKind::kNumber || token().kind == TokenKind::kDuration;
+  if (literal && !duration_of_seconds(token().number)) return fail_here(token().at, "the duration is out of range");
+  if (literal) return std::make_shared<const DurationTree>(DurationTree{Op::kNumber, take().number, nullptr, nullptr});
   TRY_VOID(go_deeper());
   DurationTreePtr tree;
   if (take_symbol("(")) {

@@ -219,6 +219,7 @@ TEST(Parser, ComputesDurations) {
     ASSERT_TRUE(again) << printed;
     EXPECT_TRUE(same(**expr, **again)) << printed;
   }
+  EXPECT_NE(refusal("foo offset (step()) * 2 * 1e15").find("out of range"), std::string::npos);
   EXPECT_NE(refusal("foo offset (1m) + bar").find("expected a duration"), std::string::npos);
   EXPECT_NE(refusal("foo[5m - 5m]").find("greater than 0"), std::string::npos);
   EXPECT_NE(refusal("foo[5m / 0]").find("divided by zero"), std::string::npos);

@@ -1,0 +1,52 @@
+#include "guard/standby_link.h"
+
+#include "guard/own_cgroup.h"
+#include "guard/wire.h"
+
+namespace ordeal::guard {
+namespace {
+
+constexpr Nanos kStartLimit = 10s;
+constexpr Nanos kEndLimit = 10s;
+constexpr int kSocket = 3;
+
+}  // namespace
+
+Result<StandbyLink> StandbyLink::start(const std::string& program, const std::string& run_id,
+                                       const std::string& state_dir) {
+  auto [ours, theirs] = TRY(message_pair());
+  sys::SpawnOptions spawn;
+  spawn.program = program;
+  spawn.argv = {"ordeal-guard", "--standby", "--run", run_id, "--socket", std::to_string(kSocket)};
+  if (!state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", state_dir});
+  spawn.pass = {{theirs.get(), kSocket}};
+  auto process = sys::Child::start(spawn);
+  if (!process) return wrap(std::move(process).error(), "cannot start the standby reaper");
+  return StandbyLink(std::move(ours), std::move(*process), run_id);
+}
+
+Result<> StandbyLink::await_ready() {
+  auto ready = await_message(socket_.get(), kStartLimit);
+  if (!ready) return fail(Errc::kInternal, "the standby reaper did not start: " + ready.error().message());
+  return {};
+}
+
+Result<DeadRun> StandbyLink::end_run(Nanos grace) {
+  auto asked = send_message(socket_.get(), {{"v", kWireVersion}, {"op", "end_run"}, {"grace_ms", grace / 1ms}});
+  if (!asked) return fail(Errc::kRevertFailed, "the standby reaper is gone: " + asked.error().message());
+  auto answer = await_message(socket_.get(), grace + kEndLimit);
+  if (!answer) return fail(Errc::kRevertFailed, "the standby reaper did not answer: " + answer.error().message());
+  if (const json::Value* error = answer->if_contains("error"); error && error->is_string())
+    return fail(Errc::kRevertFailed, std::string(std::string_view(error->get_string())));
+  return dead_run_from_json(*answer);
+}
+
+void StandbyLink::goodbye() { (void)send_message(socket_.get(), {{"v", kWireVersion}, {"op", "bye"}}); }
+
+StandbyLink::~StandbyLink() {
+  if (!process_) return;
+  socket_.reset();
+  if (process_->wait(kEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby);  // where it died before it could
+}
+
+}  // namespace ordeal::guard
