@@ -88,12 +88,15 @@ class Walk {
     if (!entry) return cannot_open(here, errno);
     struct stat status {};
     if (::fstat(entry.get(), &status) < 0) return fail_errno("cannot look at " + here);
+    bool some_file = names_.empty() && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode);
+    if (some_file && !S_ISREG(status.st_mode))
+      return fail(Errc::kInvalidInput, fmt::format("{} is {}, not a file", shown(), kind_of(status.st_mode)));
     TRY_VOID(check(status, entry.get(), here));
     if (S_ISLNK(status.st_mode)) {
       TRY_VOID(follow(entry.get(), here));
       return std::nullopt;
     }
-    if (names_.empty() && !S_ISDIR(status.st_mode)) return read_last(name, status, here);
+    if (some_file) return read_last(name, here);
     folder_ = std::move(entry);
     place_ = std::move(here);
     return std::nullopt;
@@ -110,10 +113,7 @@ class Walk {
     return to.front() == '/' ? start_at_root() : Result<>{};
   }
 
-  Result<std::optional<std::string>> read_last(const std::string& name, const struct stat& seen,
-                                               const std::string& here) {
-    if (!S_ISREG(seen.st_mode))
-      return fail(Errc::kInvalidInput, fmt::format("{} is {}, not a file", shown(), kind_of(seen.st_mode)));
+  Result<std::optional<std::string>> read_last(const std::string& name, const std::string& here) {
     UniqueFd file(::openat(folder_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!file) return cannot_open(here, errno);
     struct stat status {};

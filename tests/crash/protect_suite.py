@@ -48,14 +48,15 @@ def said(run):
     return f"{verdict['data']['reason']}" if verdict else run.text().strip()
 
 
-def finish(lab, report, name, run, code, words, problems, before):
+def finish(lab, report, name, run, code, words, problems, before, took=None):
     found = run.wait()
     text = said(run)
     problems = list(problems) + ([] if found == code else [f"exit code {found}, expected {code}"])
     problems += [f"the verdict does not speak of \"{word}\"" for word in words if word not in text]
     problems += traces.clean_within(lab, run)[1]
     problems += traces.differences(before, traces.fingerprint(lab))
-    report.case(name, problems, text[:300])
+    after = f"(ended after {took * 1e3:.0f} ms) " if took is not None else ""
+    report.case(name, problems, after + text[:300])
     run.end()
     run.forget()
 
@@ -105,7 +106,7 @@ def policy_in_force(lab, report):
     changed = now()
     rules.write(CLOSED)
     took = ended_after(run, changed)
-    finish(lab, report, "a policy that is tightened while it is in force", run, 4, ["production"], late(took, 0.4), before)
+    finish(lab, report, "a policy that is tightened while it is in force", run, 4, ["production"], late(took, 0.4), before, took)
 
 
 def sidecar(lab, report):
@@ -124,7 +125,7 @@ def sidecar(lab, report):
     lab.close_stream()
     # Its ICMP would be hit: that part is of the whole namespace.
     finish(lab, report, "a protected sidecar joins the namespace", run, 4, ["has joined", str(echo.pid)], late(took, 0.6),
-           before)
+           before, took)
     kill(echo.pid)
     echo.wait()
     other.remove()
@@ -171,7 +172,7 @@ def lone_in_namespace(lab, report):
         process.wait()
     lab.victim.ensure()
     finish(lab, report, "somebody joins the namespace of a lone victim", run, 4, ["has joined", str(guest.pid)], problems,
-           before)
+           before, took)
 
 
 def leaves(lab, report):
@@ -190,7 +191,7 @@ def leaves(lab, report):
     took = ended_after(run, left)
     kill(lab.victim.idle.pid)
     lab.victim.ensure()
-    finish(lab, report, "a process leaves the cgroup", run, 4, ["has left the cgroup"], late(took, 0.4), before)
+    finish(lab, report, "a process leaves the cgroup", run, 4, ["has left the cgroup"], late(took, 0.4), before, took)
     wait_until(lambda: not elsewhere.procs(), 2)
     elsewhere.remove()
 

@@ -85,7 +85,11 @@ TEST_F(ProtectTest, AKillerSparesTheProtectedInEveryRoundAndSaysSo) {
   auto& spared = start_argv({"sleep", "83.7"}, "guarded");
   auto& parent = start("sleep 83.7 & wait; sleep 84", "victim");
   wait_for_program(spared, "sleep");
-  ASSERT_TRUE(eventually([&] { return alive("victim") == 2; }));
+  ASSERT_TRUE(eventually([&] {
+    for (pid_t pid : pids("victim"))
+      if (auto one = sys::read_process(pid); one && one->command_line() == "sleep 83.7") return true;
+    return false;
+  }));
   fault::Protection protection = protecting("kind: container, cgroup: " + path("guarded"));
   const fault::Fault& killer = fault::process_killer_fault();
   Attack attack = this->attack(killer, R"({"process": "^sleep 83.7$", "full": true, "interval": "100ms"})");
