@@ -81,7 +81,7 @@ class SourceWatcherTest : public testing::Test {
   std::string page_ = "requests_total{status=\"200\"} 5\nbad NaN\nratio{r=\"a\"} 0.5\nratio{r=\"b\"} NaN\n";
   std::atomic<bool> broken_ = false;
   net::TestServer server_{[this](const net::HttpRequest& request) { return answer(request); }};
-  Sources sources_{"", {{server_.url("/metrics"), "api", {}}}, 20ms};
+  Sources sources_{"", {{server_.url("/metrics"), "api", {}}}, 2s};  // a look waits for half of it
   std::map<size_t, Observation> seen_;
   int answers_ = 0;
   BootTime since_{};
