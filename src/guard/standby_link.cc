@@ -46,7 +46,8 @@ void StandbyLink::goodbye() { (void)send_message(socket_.get(), {{"v", kWireVers
 StandbyLink::~StandbyLink() {
   if (!process_) return;
   socket_.reset();
-  if (process_->wait(kEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby);  // where it died before it could
+  // Where it died before it could.
+  if (process_->wait(kEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby, kDeathPatience);
 }
 
 }  // namespace ordeal::guard
