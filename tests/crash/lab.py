@@ -65,13 +65,12 @@ class Cgroup:
             os.makedirs(folder, exist_ok=True)
 
     def prefer(self):
-        """Its share of the CPUs comes before that of whatever else this machine does (of compilers, say)."""
-        for folder in self.folders:
-            for place in (folder, os.path.dirname(folder)):
-                for name, most in (("cpu.shares", "262144"), ("cpu.weight", "10000")):
-                    if os.path.exists(f"{place}/{name}"):
-                        with open(f"{place}/{name}", "w") as file:
-                            file.write(most)
+        """What is in the cgroup above has its share of the CPUs before what else this machine does (compilers, say)."""
+        for folder in map(os.path.dirname, self.folders):
+            for name, most in (("cpu.shares", "262144"), ("cpu.weight", "10000")):
+                if os.path.exists(f"{folder}/{name}"):
+                    with open(f"{folder}/{name}", "w") as file:
+                        file.write(most)
 
     def procs(self):
         return sorted({int(pid) for folder in self.folders for pid in read(folder + "/cgroup.procs").split()})
