@@ -150,6 +150,7 @@ void Machine::on(const Applied& event) {
   for (const Step& step : event.steps) steps.push_back(to_json(step));
   note("inject",
        {{"victim", setup_.victims[event.impact].name}, {"impact", event.impact}, {"steps", std::move(steps)}});
+  if (more_to_inject()) return inject_next();
   if (phase_ == Phase::kInject && count(ImpactState::kAsked) == 0) check_enough_victims();
 }
 
@@ -159,6 +160,7 @@ void Machine::on(const ApplyFailed& event) {
   impacts_[event.impact].asked = false;  // nothing is in force, and nothing was done
   fail_victim(event.impact, event.error);
   bool refused = event.error.code == Errc::kRefused;
+  if (more_to_inject()) return inject_next();
   if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
 }
 

@@ -211,6 +211,8 @@ class Machine {
   void inject();
   void inject(size_t index);
   void after_checks();
+  void inject_next();
+  bool more_to_inject() const;
   void fail_victim(int index, const Error& error);
   std::string why_victims_failed() const;
   void look_for_returns();

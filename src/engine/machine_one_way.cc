@@ -63,8 +63,18 @@ void Machine::after_checks() {
                     why_victims_failed()),
         "what cannot be undone begins only when enough victims can be hit; `ordeal plan` shows each victim's steps");
   if (!enough || over()) return begin_revert("not every needed victim can be hit");
+  inject_next();
+}
+
+// One at a time: when one fails, no further one is hit in a run that cannot succeed any more.
+void Machine::inject_next() {
   for (size_t i = 0; i < impacts_.size(); ++i)
-    if (impacts_[i].state == ImpactState::kChecked) inject(i);
+    if (impacts_[i].state == ImpactState::kChecked) return inject(i);
+}
+
+bool Machine::more_to_inject() const {
+  int possible = count(ImpactState::kInForce) + count(ImpactState::kAsked) + count(ImpactState::kChecked);
+  return phase_ == Phase::kInject && !over() && count(ImpactState::kChecked) > 0 && possible >= needed();
 }
 
 std::string Machine::why_victims_failed() const {

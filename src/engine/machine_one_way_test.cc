@@ -78,6 +78,26 @@ TEST(OneWay, NobodyIsHitBeforeAllWereChecked) {
   run.pass(2);
   EXPECT_TRUE(run.injected.empty());
   run.pass(1);
+  for (int i = 0; i < 3; ++i) run.apply(i);
+  EXPECT_EQ(run.injected, (std::vector<int>{0, 1, 2}));
+}
+
+TEST(OneWay, WhatFailsKeepsTheNextFromBeingHit) {
+  for (Errc code : {Errc::kRefused, Errc::kNotInjected, Errc::kInternal}) {
+    Killer run(3);
+    for (int i = 0; i < 3; ++i) run.pass(i);
+    run.apply(0);
+    run.feed(ApplyFailed{1, Error{code, "it changed", 0, "", nullptr}});
+    EXPECT_EQ(run.injected, (std::vector<int>{0, 1}));
+    EXPECT_EQ(run.reverts, 1);
+  }
+}
+
+TEST(OneWay, WhereEnoughAreLeftTheOthersAreStillHit) {
+  Killer run(3, 60);
+  for (int i = 0; i < 3; ++i) run.pass(i);
+  run.feed(ApplyFailed{0, Error{Errc::kNotInjected, "it went", 0, "", nullptr}});
+  run.apply(1);
   EXPECT_EQ(run.injected, (std::vector<int>{0, 1, 2}));
 }
 
@@ -87,7 +107,7 @@ TEST(OneWay, AGuardThatGoesOnHasTimeForEveryVictim) {
     for (int k = 0; k < 40; ++k) run.tick();  // 8 s each
     run.pass(i);
   }
-  EXPECT_EQ(run.injected.size(), 4u);
+  EXPECT_EQ(run.injected.size(), 1u) << "the others follow its answer";
   for (int k = 0; k < 60; ++k) run.tick();
   run.feed(NothingInForce{});
   EXPECT_EQ(run.end().outcome, Outcome::kError) << "none of them was answered";
@@ -121,6 +141,7 @@ TEST(OneWay, TheNeededOnesAreHitAndTheOthersAreNotAsked) {
   run.pass(0);
   run.refuse(1, Errc::kNotInjected, "no match");
   run.pass(2);
+  run.apply(0);
   EXPECT_EQ(run.injected, (std::vector<int>{0, 2}));
 }
 

@@ -178,7 +178,9 @@ class KillerImpact : public Impact {
     // Between two lives of a container there is nothing to kill.
     if (!table) return {};
     const Protection* protection = TRY(protection_());
-    kill(choose(*table, match_, *protection));
+    Round round = choose(*table, match_, *protection);
+    TRY_VOID(protection_());  // choosing took its time: a halt or a new policy comes before the kill
+    kill(round);
     return {};
   }
 
@@ -266,6 +268,7 @@ class ProcessKillerFault : public Fault {
     const Protection* protection = TRY(context.protection());
     Round round = TRY(first_round(victim, match, *protection));
     TRY_VOID(Kills::allowed(round.kill));
+    TRY_VOID(context.protection());  // choosing took its time: a halt or a new policy comes before the kill
     auto impact =
         std::make_unique<KillerImpact>(victim, std::move(match), duration_argument(attack, "interval"), context);
     impact->kill(round);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "fault/live_victim.h"
+#include "sys/address_translation.h"
 #include "sys/cgroup.h"
 #include "sys/netns.h"
 #include "sys/socket_cgroups.h"
@@ -56,7 +57,7 @@ bool holds_its_sockets(const sys::Cgroup& cgroup, const LiveVictim& live, const 
   for (const sys::Process& process : live.processes)
     if (!std::binary_search(inside->begin(), inside->end(), process.pid)) return false;
   auto found = sys::socket_cgroups(netns);
-  if (!found) return false;
+  if (!found || sys::translates_addresses(netns).value_or(true)) return false;
   std::set<uint64_t> own = ids_of(cgroup);
   auto is_own = [&](uint64_t id) { return own.count(id) != 0; };
   return found->empty() || std::any_of(found->begin(), found->end(), is_own);

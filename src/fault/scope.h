@@ -21,8 +21,9 @@ struct NetScope {
   bool alone = false;                           // nobody else lives in the namespace
 };
 // By its cgroup wherever that can be: then nobody who joins the namespace is hit. It cannot be without a cgroup of
-// version 2 that holds the victim, or when the victim's sockets were made before it came into its cgroup. kRefused when
-// it is not alone either. A host is alone, and has no scope.
+// version 2 that holds the victim, when the victim's sockets were made before it came into its cgroup, or where ports
+// are redirected, so that what arrives names no socket. Then it is the whole namespace, and kRefused when the victim is
+// not alone there and has no such cgroup. A host is alone, and has no scope.
 Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns);
 
 // Whoever lives in the victim's network namespace, now and later.

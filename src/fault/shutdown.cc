@@ -103,6 +103,7 @@ class ShutdownImpact : public Impact {
 
   std::vector<int> descriptors() const override { return kills_.descriptors(); }
 
+  bool is_long(BootTime now) const override { return !ended_ && !done_ && now >= due_ + kAgain * rounds_; }
   std::optional<BootTime> next_work() const override {
     if (ended_ || done_) return std::nullopt;
     return due_ + kAgain * rounds_;
@@ -170,9 +171,16 @@ class ShutdownImpact : public Impact {
     done_ = targets.empty();
     if (rounds_ == 1) TRY_VOID(Kills::allowed(targets));
     for (const sys::Process& process : targets) TRY_VOID(kills_.send(process));
-    if (auto whole = cgroup_to_kill(live->tree); rounds_ == 1 && whole) TRY_VOID(whole->write("cgroup.kill", "1"));
+    if (auto whole = cgroup_to_kill(live->tree); rounds_ == 1 && whole) TRY_VOID(kill_whole(*whole));
     kills_.confirm();
     return {};
+  }
+
+  // Whoever came since the others were judged would be hit unjudged; then the rounds have to do.
+  Result<> kill_whole(const sys::Cgroup& cgroup) {
+    const Protection* protection = TRY(protection_());
+    if (!refuse_protected_in(whole_victim(victim_), *protection)) return {};
+    return cgroup.write("cgroup.kill", "1");
   }
 
   // v2 kills a whole cgroup in one step, whatever forks meanwhile. The handles of the processes are open by then.

@@ -196,7 +196,8 @@ Result<DeadRun> end_run(const Paths& paths, const std::string& run_id, const std
   DeadRun dead;
   dead.run = run_id;
   if (!stands(paths, run_id)) return dead;
-  Life life = TRY(await_death(paths, run_id, until));
+  // Its holders were ended: the journal is replayed also when the registry cannot be asked.
+  Life life = await_death(paths, run_id, until).value_or(Life::kDying);
   if (life == Life::kLive) return fail(Errc::kRevertFailed, fmt::format("the run {} still lives", run_id));
   TRY_VOID(clean(paths, run_id, life, std::max(until, boot_now() + kDeathPatience), dead));
   return dead;

@@ -135,6 +135,7 @@ void Guard::wait() {
   Nanos left = std::max(Nanos(0), until - now);
   timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
   ::ppoll(fds.data(), fds.size(), &limit, nullptr);
+  overslept_ = overslept(boot_now() - now, left);
 }
 
 void Guard::hear_engine() {
@@ -152,7 +153,7 @@ void Guard::hear_engine() {
 
 void Guard::answer(const json::Object& request) {
   std::string op(request.at("op").as_string());
-  if (op == "renew") return ledger_.renew(boot_now());
+  if (op == "renew") return renew_lease();
   if (op == "revert") {
     reverting_ = true;
     dismiss_admitted();
@@ -168,17 +169,25 @@ void Guard::answer(const json::Object& request) {
   if (op == "apply") return answer_apply(static_cast<int>(request.at("impact").as_int64()), request);
 }
 
+void Guard::renew_lease() {
+  ledger_.renew(boot_now());
+  admitted_until_ = boot_now() + options_.lease;
+}
+
 void Guard::answer_check(int id, const json::Object& request) {
   if (!admitted_.count(id) && !answers_.count(id)) {
     Pulse::Step checking = pulse_->step(kApplyBudget);
     auto held = admit(request);
     if (!held) return tell(failed_answer("check_failed", id, held.error()));
     admitted_.insert_or_assign(id, std::move(*held));
+    admitted_until_ = boot_now() + options_.lease;
   }
   tell({{"op", "checked"}, {"impact", id}});
 }
 
 void Guard::answer_apply(int id, const json::Object& request) {
+  hear_halt();  // many applies may have been asked for before it
+  if (done_) return;
   if (!answers_.count(id)) {
     auto reply = apply(request);
     answers_[id] = reply ? std::move(*reply) : failed_answer("apply_failed", id, reply.error());
@@ -188,7 +197,12 @@ void Guard::answer_apply(int id, const json::Object& request) {
 
 // Their claims are free again.
 void Guard::dismiss_admitted() {
-  for (const auto& [id, held] : admitted_) (void)registration_.release(claims_of(held), 1);
+  if (admitted_.empty()) return;
+  Pulse::Step dismissing = pulse_->step(kRevertBudget);
+  std::vector<std::string> claims;
+  for (const auto& [id, held] : admitted_)
+    for (std::string& claim : claims_of(held)) claims.push_back(std::move(claim));
+  (void)registration_.release(claims, static_cast<int64_t>(admitted_.size()));
   admitted_.clear();
 }
 
@@ -203,7 +217,7 @@ Result<json::Object> Guard::apply(const json::Object& request) {
   auto made = fresh ? Result<>{} : judge_now(held);
   if (made) made = make_impact(id, held, request);
   if (!made) {
-    (void)registration_.release(claims_of(held), 1);
+    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(held), 1);
     return tl::unexpected(made.error());
   }
   json::Array steps;
@@ -215,10 +229,17 @@ Result<json::Object> Guard::apply(const json::Object& request) {
   return reply;
 }
 
-Result<> Guard::judge_now(Held& held) {
+Result<> Guard::refuse_when_halted() const {
   if (done_ || reverting_) return fail(Errc::kRefused, "the run is ending");
   if (auto latch = latch_engaged(paths_))
     return fail(Errc::kRefused, "the halt latch is engaged: " + latch->reason, "`ordeal resume` releases it");
+  auto halt = read_file(registration_.folder() + "/halt");
+  if (halt || halt.error().sys_errno != ENOENT) return fail(Errc::kRefused, "the run was halted");
+  return {};
+}
+
+Result<> Guard::judge_now(Held& held) {
+  TRY_VOID(refuse_when_halted());
   TRY_VOID(rules_.refresh());
   TRY_VOID(check_victim(held.victim));
   const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
@@ -252,11 +273,14 @@ Result<> Guard::make_impact(int id, Held& held, const json::Object& request) {
   for (const json::Value& item : request.at("exemptions").as_array())
     context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
   context.protection = [this]() -> Result<const fault::Protection*> {
+    TRY_VOID(refuse_when_halted());
     TRY_VOID(rules_.refresh());
     return &rules_.protection();
   };
   newcomers_.add(id, held.victim, reach);
   Defer look_no_more([&] { newcomers_.remove(id); });
+  // The claims are taken by now: whoever halts either sees them, or is seen here.
+  TRY_VOID(refuse_when_halted());
   auto impact = fault->apply(held.victim, held.attack, context);
   if (!impact && impact.error().code == Errc::kRevertFailed) revert_failed(held.victim.name, impact.error());
   if (!impact) return explain(std::move(impact).error(), fault->info());
@@ -291,6 +315,7 @@ std::vector<std::string> Guard::claims_of(const Held& held) const {
 
 void Guard::hear_reaper() {
   BootTime now = boot_now();
+  if (overslept_ > Nanos(0)) reaper_.forgive(overslept_);
   bool alive = reaper_.hear(now) && (held_.empty() || !reaper_.hangs(now));
   if (alive || reaper_lost_) return;
   reaper_lost_ = true;
@@ -351,6 +376,8 @@ void Guard::watch_rules() {
   newcomers_.forget();
   for (const auto& [id, held] : held_) {
     auto allowed = known ? check_victim(held.victim) : known;
+    if (allowed && held.victim.kind == VictimKind::kProcess && !held.impact->outlives_victim())
+      allowed = fault::refuse_protected_in(fault::whole_victim(held.victim), rules_.protection());
     if (!allowed) forbidden.emplace_back(id, allowed.error().message());
   }
   for (const auto& [id, why] : forbidden) end({id}, why, true);
@@ -369,6 +396,7 @@ void Guard::watch_newcomers() {
 }
 
 void Guard::end_what_is_due() {
+  if (!admitted_.empty() && boot_now() >= admitted_until_) dismiss_admitted();
   std::vector<int> over;
   for (const Ledger::Due& due : ledger_.due(boot_now())) {
     if (due.why == Ledger::Why::kLease) return end_by("lease", "the engine did not renew its lease");
@@ -399,11 +427,14 @@ void Guard::end(const std::vector<int>& impacts, const std::string& why, bool br
     if (held_.count(id)) all.push_back(revert(id));
   if (all.empty()) return;
   Pulse::Step telling = pulse_->step(kRevertBudget);
+  int64_t given_back = 0;
   for (const Ended& ended : all) {
     tell_reverted(ended, why, broken);
+    if (!ended.result) continue;  // what stays in force stays claimed
+    ++given_back;
     for (std::string& claim : claims_of(ended.held)) claims.push_back(std::move(claim));
   }
-  (void)registration_.release(claims, static_cast<int64_t>(all.size()));
+  if (given_back > 0) (void)registration_.release(claims, given_back);
 }
 
 Guard::Ended Guard::revert(int id) {

@@ -59,12 +59,15 @@ class Guard {
   void answer_apply(int id, const json::Object& request);
   Result<json::Object> apply(const json::Object& request);
   Result<> check_victim(const Victim& victim) const;
+  // By the latch, by this run's own halt, or because it is ending.
+  Result<> refuse_when_halted() const;
   // Latch, policy, protection, steps and rights, as of now.
   Result<> judge_now(Held& held);
   // Judged, and its claims are taken.
   Result<Held> admit(const json::Object& request);
   Result<> make_impact(int id, Held& held, const json::Object& request);
   void dismiss_admitted();
+  void renew_lease();
   void hear_reaper();
   void hear_halt();
   void work_impacts();
@@ -108,6 +111,8 @@ class Guard {
   std::map<int, Held> held_;
   std::map<int, Held> admitted_;         // checked and not applied yet: claims, and no impact
   std::map<int, json::Object> answers_;  // of apply requests, so that a repeated one is not done twice
+  BootTime admitted_until_{};            // the lease of what is admitted
+  Nanos overslept_{0};
   BootTime renewed_{};
   BootTime latch_checked_{};
   BootTime rules_checked_{};

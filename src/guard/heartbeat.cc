@@ -23,6 +23,12 @@ Beat beat_from_json(const json::Object& message) {
   return beat;
 }
 
+Nanos overslept(Nanos took, Nanos asked) {
+  constexpr Nanos kOrdinary = 100ms;
+  Nanos late = took - std::max(asked, Nanos(0));
+  return late > kOrdinary ? late : Nanos(0);
+}
+
 void PeerPulse::heard(BootTime now) { heard_ = std::max(heard_, now); }
 
 void PeerPulse::heard(BootTime now, const Beat& beat) {

@@ -28,6 +28,9 @@ json::Object to_json(const Beat& beat);
 // Throws like json::Value where a field is absent or of another type; for understand() of wire.h.
 Beat beat_from_json(const json::Object& message);
 
+// By how much longer than asked a wait took, where that is no mere scheduling; else 0.
+Nanos overslept(Nanos took, Nanos asked);
+
 class PeerPulse {
  public:
   explicit PeerPulse(Nanos limit = 500ms) : limit_(limit) {}
@@ -40,6 +43,8 @@ class PeerPulse {
   void heard(BootTime now, const Beat& beat);
   // From now on it has the usual time to be heard; for when it need not have beaten before.
   void expect(BootTime now);
+  // The listener itself stood still for so long (a machine that was stopped): that was not the peer's silence.
+  void forgive(Nanos stall) { heard_ += stall; }
 
   bool active() const { return active_; }
   BootTime last() const { return heard_; }

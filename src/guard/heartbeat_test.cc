@@ -138,5 +138,16 @@ TEST(Heartbeat, AStoppedProcessIsToldFromASlowOne) {
   EXPECT_FALSE(is_stopped(child));
 }
 
+TEST(PeerPulse, AStallOfTheListenerIsNotThePeersSilence) {
+  EXPECT_EQ(overslept(600ms, 100ms), Nanos(500ms));
+  EXPECT_EQ(overslept(150ms, 100ms), Nanos(0)) << "mere scheduling";
+  PeerPulse pulse(500ms);
+  pulse.expect(BootTime(1s));
+  EXPECT_TRUE(pulse.silent(BootTime(1700ms)));
+  pulse.forgive(500ms);
+  EXPECT_FALSE(pulse.silent(BootTime(1700ms)));
+  EXPECT_TRUE(pulse.silent(BootTime(2100ms)));
+}
+
 }  // namespace
 }  // namespace ordeal::guard

@@ -71,7 +71,9 @@ int Reaper::run() {
 void Reaper::wait() {
   pollfd fds[2] = {{options_.guard.get(), POLLIN, 0}, {guard_.fd(), POLLIN, 0}};
   Nanos pause = beat_interval(heard_.active());
+  BootTime before = boot_now();
   ::poll(fds, 2, static_cast<int>(to_millis(pause)));
+  heard_.forgive(overslept(boot_now() - before, pause));
   if (fds[1].revents != 0) guard_gone_ = true;
 }
 

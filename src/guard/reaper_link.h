@@ -35,6 +35,7 @@ class ReaperLink : public fault::UndoLog {
   bool hear(BootTime now);
   // From now on the reaper beats quickly: an impact comes into force.
   void expect_beats(BootTime now) { heard_.expect(now); }
+  void forgive(Nanos stall) { heard_.forgive(stall); }
   // Of a reaper that is to beat quickly.
   bool hangs(BootTime now) const;
   // kClean: it undid and removed everything. kFailed: something stayed behind. kLost: it died or hung, and is dead now;

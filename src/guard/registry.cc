@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -21,16 +22,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// It is held for milliseconds.
+constexpr Nanos kLockPatience = 2s;
+
 Result<UniqueFd> open_lock(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("cannot open " + path);
+  (void)::fchmod(fd.get(), 0600);  // one that others may open, they may hold
   return fd;
 }
 
 Result<UniqueFd> lock_registry(const Paths& paths) {
   UniqueFd fd = TRY(open_lock(paths.run + "/registry.lock"));
-  while (::flock(fd.get(), LOCK_EX) < 0)
-    if (errno != EINTR) return fail_errno("cannot lock the registry");
+  for (BootTime end = boot_now() + kLockPatience; ::flock(fd.get(), LOCK_EX | LOCK_NB) < 0;) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("cannot lock the registry");
+    if (boot_now() > end)
+      return fail(Errc::kTimeout, "somebody holds " + paths.run + "/registry.lock, and does not get on",
+                  "`lslocks` names the process");
+    std::this_thread::sleep_for(1ms);
+  }
   return fd;
 }
 
