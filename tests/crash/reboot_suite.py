@@ -1,4 +1,4 @@
-"""The death of engine, guard and reaper at one instant leaves what is journalled. `ordeal revert` gives it back in the
+"""The death of engine, guard, reaper and standby at one instant leaves what is journalled. `ordeal revert` gives it back in the
 same boot, leaves it alone in another boot (a changed boot id), and the next run gives it back before it starts. Killed
 processes keep their locks and their cgroup until they have exited: that is waited for, and named where it takes long."""
 import ctypes
@@ -51,7 +51,7 @@ def die_together(lab, before_death=None):
     if before_death:
         before_death(run)
     # Stopped first, so that none of them sees another one die.
-    pids = [run.reaper(), run.guard(), run.engine]
+    pids = [run.helper("standby"), run.reaper(), run.guard(), run.engine]
     for number in (19, 9):
         for pid in pids:
             kill(pid, number)
