@@ -1,6 +1,7 @@
-"""The death of engine, guard, reaper and standby at one instant leaves what is journalled. `ordeal revert` gives it back in the
-same boot, leaves it alone in another boot (a changed boot id), and the next run gives it back before it starts. Killed
-processes keep their locks and their cgroup until they have exited: that is waited for, and named where it takes long."""
+"""The death of engine, guard, reaper and standby at one instant leaves what is journalled. `ordeal revert` gives it back
+in the same boot, leaves it alone in another boot (a changed boot id), and the next run gives it back before it starts.
+Killed processes keep their locks and their cgroup until they have exited: that is waited for, and named where it takes
+long."""
 import ctypes
 import os
 import subprocess
@@ -29,7 +30,7 @@ class SlowExit:
                     self.fds.append(libc.syscall(PIDFD_GETFD, handle, int(name), 0))
             os.close(handle)
         assert len(self.fds) >= 3 and min(self.fds) >= 0, self.fds
-        cgroup = traces.run_cgroups(run.ids())[0]
+        cgroup = next(folder for folder in traces.run_cgroups(run.ids()) if "ordeal-reaper-" in folder)
         self.member = subprocess.Popen(["sleep", "60"])
         with open(cgroup + "/cgroup.procs", "w") as file:
             file.write(str(self.member.pid))
@@ -165,10 +166,11 @@ def endless_exit(lab, report):
     slow = []
     run, before = die_together(lab, lambda run: slow.append(SlowExit(run)))
     problems = []
-    for argv in (["revert"], ["run", run.file]):
+    # What could not be reverted engages the latch, too.
+    for argv, code, text in ((["revert"], 6, "still hold"), (["run", run.file], 3, "still hold")):
         done = lab.command(*argv, "--state-dir", run.state, timeout=20)
         said = done.stdout + done.stderr
-        if done.returncode != 6 or "still hold" not in said:
+        if done.returncode != code or text not in said:
             problems.append(f"{argv[0]}: exit {done.returncode}: {said}")
     for fd in slow[0].fds:
         os.close(fd)
@@ -180,6 +182,8 @@ def endless_exit(lab, report):
     done = lab.command("revert", "--state-dir", run.state, timeout=20)
     if done.returncode != 0:
         problems.append(f"at last: exit {done.returncode}: {done.stdout}{done.stderr}")
+    if lab.command("resume", "--state-dir", run.state, timeout=20).returncode != 0:
+        problems.append("the latch was not engaged")
     finish(lab, report, "an exit that does not come to its end is named", run, before, problems, done.stdout.strip())
 
 
