@@ -1,12 +1,15 @@
 // A ratio of errors has no value while no error was ever counted: there is no numerator yet, and PromQL gives an empty
 // vector. Where the denominator has a value above 0, traffic flows and the ratio is 0 (facts: the brief's own error
 // rate is such a query). Only for a division of two vectors at the top of the query, and only while the numerator by
-// itself is empty: sides that merely do not match, or x / 1000 without an x, stay without data. Pure.
+// itself is empty because a value finds nothing: sides that merely do not match, x / 1000 without an x, series that
+// ended or a window that is too short stay without data. Pure.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "model/seams.h"
+#include "promql/store/storage.h"
 #include "promql/syntax/ast.h"
 
 namespace ordeal::watch {
@@ -17,6 +20,20 @@ struct RatioSides {
 };
 // Parts of `query`, or nullopt when it is no ratio.
 std::optional<RatioSides> ratio_sides(const promql::Expr& query);
+
+// What an empty numerator may be without: its metrics, labels and jobs are there (or announced by a page that is up, or
+// not expected), nothing that it selects ever was (but on a target that began anew), and without the values that find
+// nothing it has a value. Nothing, or why it is no zero.
+struct NumeratorStore {
+  const promql::Storage& storage;
+  int64_t at_ms;
+  std::function<bool(const std::string& metric)> announced;  // by a page that is up
+  bool expect_series = true;
+};
+std::optional<Observation> why_no_zero(const promql::Expr& numerator, const NumeratorStore& store);
+
+// The numerator without the matchers that are neither of the metric's name nor of job or instance.
+promql::ExprPtr without_values(const promql::Expr& numerator);
 
 // What an empty ratio means when its sides were seen so: 0, or still no data, with the reason.
 Observation judge_empty_ratio(const Observation& empty, const Observation& numerator, const Observation& denominator);

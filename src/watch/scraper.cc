@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "watch/prober.h"
 
@@ -41,6 +43,27 @@ bool is_counter(const metrics::Exposition& page, std::string_view name) {
     return type->second == Type::kCounter || type->second == Type::kHistogram || type->second == Type::kSummary;
   }
   return name.ends_with("_total") || name.ends_with("_bucket") || name.ends_with("_count");
+}
+
+using metrics::Type;
+
+// What samples of a family are called.
+std::vector<std::string> sample_names(const std::string& family, Type type, metrics::Format format) {
+  bool text = format == metrics::Format::kText;
+  switch (type) {
+    case Type::kCounter:
+      return {text ? family : family + "_total"};
+    case Type::kHistogram:
+      return {family + "_bucket", family + "_count", family + "_sum"};
+    case Type::kGaugeHistogram:
+      return {family + "_bucket", family + "_gcount", family + "_gsum"};
+    case Type::kSummary:
+      return {family, family + "_count", family + "_sum"};
+    case Type::kInfo:
+      return {family + "_info"};
+    default:
+      return {family};
+  }
 }
 
 bool has_html(const net::HttpReply& reply) {
@@ -168,7 +191,8 @@ Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& see
   if (reply.status != 200) return fail(Errc::kSystem, fmt::format("the target answered {}", reply.status));
   if (has_html(reply)) return fail(Errc::kSystem, "the page is HTML and no metrics: give the URL of its metrics");
   const std::string* type = net::find_header(reply.headers, "content-type");
-  auto page = metrics::parse_exposition(reply.body, metrics::format_of(type ? *type : ""));
+  auto format = metrics::format_of(type ? *type : "");
+  auto page = metrics::parse_exposition(reply.body, format);
   status.bad_lines += page.bad_lines;
   if (!page.described.empty()) {
     const auto& first = page.described.front();
@@ -186,6 +210,8 @@ Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& see
     status.doubt = status.trouble =
         "the page may be cut short: it came without a length, and ends without some that it had";
   keep_metadata(page);
+  target.types = std::move(page.types);
+  target.format = format;
   return {};
 }
 
@@ -222,6 +248,25 @@ void Scraper::take_samples(Target& target, const metrics::Exposition& page, Seen
   lose(ahead, "samples are dated more than ten minutes ahead, and left out");
   lose(twice, "of its series stand there twice");
   lose(lost, "of its series are more than are kept");
+}
+
+bool Scraper::announces(const std::string& metric, bool now) const {
+  auto has_series = [this](const std::string& name) {
+    auto named = promql::Matcher::create(promql::MatchType::kEqual, std::string(promql::kMetricName), name);
+    return !store_.select(std::vector{*named}).series.empty();
+  };
+  for (const Target& target : targets_) {
+    if (now && !target.status.up) continue;
+    for (const auto& suffix : {"", "_total", "_bucket", "_count", "_sum", "_gcount", "_gsum", "_info"}) {
+      if (!metric.ends_with(suffix)) continue;
+      auto family = target.types.find(metric.substr(0, metric.size() - std::string_view(suffix).size()));
+      if (family == target.types.end()) continue;
+      auto names = sample_names(family->first, family->second, target.format);
+      bool one_of_them = std::find(names.begin(), names.end(), metric) != names.end();
+      if (one_of_them && std::none_of(names.begin(), names.end(), has_series)) return true;
+    }
+  }
+  return false;
 }
 
 void Scraper::keep_metadata(const metrics::Exposition& page) {

@@ -53,6 +53,9 @@ class Scraper {
   std::vector<Status> status() const;
   // What the pages say of their metrics, of at most kMostMetadata names.
   const promapi::Api::MetadataMap& metadata() const { return metadata_; }
+  // Whether a page gives a metric of this name a type, though it may have no series yet: the name of a sample, not of a
+  // family, and none of the family's other names has series. `now`: on a page that is up.
+  bool announces(const std::string& metric, bool now) const;
 
  private:
   using Seen = std::unordered_set<promql::Labels, promql::LabelsHash>;
@@ -65,6 +68,8 @@ class Scraper {
     Seen seen;          // by the last scrape
     size_t moving = 0;  // a sum over all counters and times of the last page
     Status status;
+    std::map<std::string, metrics::Type> types;  // of the last good page
+    metrics::Format format = metrics::Format::kText;
   };
 
   void start(size_t index);

@@ -141,7 +141,7 @@ struct SourceWatcher::Impl {
   Result<> watch(int fd);
   std::optional<Counting> counting_for(const Expectation& expectation, const Sources& sources) const;
   int64_t now_ms() const;
-  Observation evaluate(const promql::Expr& query);
+  Observation evaluate(const promql::Expr& query, bool expect_series);
   void count(Counting& counting);
   void ask_counters(size_t index);
   void ask_samples(size_t index);
@@ -285,16 +285,19 @@ void SourceWatcher::Impl::read_pages() {
     if (std::exchange(looks[i].waits, false)) answer(i, read_store(i));
 }
 
-Observation SourceWatcher::Impl::evaluate(const promql::Expr& query) {
+Observation SourceWatcher::Impl::evaluate(const promql::Expr& query, bool expect_series) {
   int64_t now = now_ms();
   auto result = promql::eval_instant(query, store, now);
   if (!result) return trouble(Kind::kError, result.error().message());
-  if (result->kind == promql::ValueKind::kVector && result->vector.empty()) {
-    Observation empty = explain_empty(query, store, now);
-    auto sides = ratio_sides(query);
-    return sides ? judge_empty_ratio(empty, evaluate(*sides->numerator), evaluate(*sides->denominator)) : empty;
-  }
-  return observe(*result);
+  if (result->kind != promql::ValueKind::kVector || !result->vector.empty()) return observe(*result);
+  Observation empty = explain_empty(query, store, now);
+  auto sides = ratio_sides(query);
+  if (!sides) return empty;
+  Observation ratio = judge_empty_ratio(empty, evaluate(*sides->numerator, expect_series),
+                                        evaluate(*sides->denominator, expect_series));
+  if (ratio.kind != Kind::kValues) return ratio;
+  auto announced = [this](const std::string& metric) { return scraper->announces(metric, true); };
+  return why_no_zero(*sides->numerator, {store, now, announced, expect_series}).value_or(ratio);
 }
 
 bool SourceWatcher::Impl::pages_doubted(const Look& look, const Observation& seen) const {
@@ -305,7 +308,7 @@ bool SourceWatcher::Impl::pages_doubted(const Look& look, const Observation& see
 
 Observation SourceWatcher::Impl::read_store(size_t index) {
   Look& look = looks[index];
-  Observation seen = evaluate(*look.query);
+  Observation seen = evaluate(*look.query, look.expectation.expect_series);
   look.voucher.vouch(
       {*look.query, *look.needs, look.expectation.expect_series, look.since, store, *scraper, options.offset, now_ms()},
       seen);

@@ -50,7 +50,9 @@ class SourceWatcherTest : public testing::Test {
  protected:
   net::Task<net::HttpResponse> answer(const net::HttpRequest& request) {
     if (request.path == "/slow" || request.path == "/api/v1/query") co_await server_.loop().sleep(300ms);
+    if (request.path == "/gw") co_return net::HttpResponse{gw_broken_ ? 500 : 200, gw_page_};
     net::HttpResponse response{broken_ ? 500 : 200, page_};
+    if (open_metrics_) response.content_type = "application/openmetrics-text; version=1.0.0";
     co_return response;
   }
   void make(std::vector<Expectation> expectations) {
@@ -79,7 +81,8 @@ class SourceWatcherTest : public testing::Test {
 
   // Changed by the test only while no scrape is awaited; read by the server's thread.
   std::string page_ = "requests_total{status=\"200\"} 5\nbad NaN\nratio{r=\"a\"} 0.5\nratio{r=\"b\"} NaN\n";
-  std::atomic<bool> broken_ = false;
+  std::string gw_page_;
+  std::atomic<bool> broken_ = false, gw_broken_ = false, open_metrics_ = false;
   net::TestServer server_{[this](const net::HttpRequest& request) { return answer(request); }};
   Sources sources_{"", {{server_.url("/metrics"), "api", {}}}, 2s};  // a look waits for half of it
   std::map<size_t, Observation> seen_;
@@ -308,6 +311,136 @@ TEST_F(SourceWatcherTest, NothingIsSaidOfNamesBeforeAPageCame) {
   auto seen = look();
   EXPECT_EQ(seen.unseen, "");
   EXPECT_EQ(seen.own_lack, "") << "a target that is down is the system's affair";
+}
+
+// A numerator that is empty is 0 only while nothing but a value is missing on pages that go on.
+TEST_F(SourceWatcherTest, AnEmptyNumeratorIsZeroOnlyWhileAValueIsMissing) {
+  sources_.scrape.push_back({server_.url("/gw"), "gw", {}});
+  const std::string all = " / sum(rate(requests_total[1m]))";
+  struct Case {
+    const char* numerator;
+    Kind kind;
+    const char* error;
+  };
+  const std::vector<Case> cases{
+      {"sum(rate(requests_total{status=~\"5..\"}[1m]))", Kind::kValues, ""},
+      {"sum(rate(requests_total{job=\"api\",code=\"x\",status=~\"5..\"}[1m]))", Kind::kNoSuchSeries, "no label code"},
+      {"sum(rate(requests_total{status=~\"5..\"}[1ms]))", Kind::kNoSuchSeries, "has no value either"},
+      {"sum(rate(requests_total{status=\"200\"}[1ms]))", Kind::kNoSuchSeries, "fewer than two samples"},
+      {"sum(rate(requests_total{status=~\"5..\"}[1m] offset 1h))", Kind::kNoSuchSeries, "has no value either"},
+      {"sum(rate(requests_total{status=\"200\"}[1m] offset 1h))", Kind::kNoSuchSeries, "another time"},
+      {"(sum(rate(requests_total{status=~\"5..\"}[1m])) + sum(rate(requests_total[1m])))", Kind::kNoSuchSeries,
+       "give no value now"},
+      {"sum(rate(reqests_total{status=~\"5..\"}[1m]))", Kind::kNoSuchSeries, "no metric reqests_total"},
+      {"sum(rate(requests_total{job=\"ap\",status=~\"5..\"}[1m]))", Kind::kNoSuchSeries, "no job ap"},
+      {"sum(rate(ghost_total{kind=\"a\"}[1m]))", Kind::kValues, ""},  // announced
+      {"sum(rate(took{kind=\"a\"}[1m]))", Kind::kNoSuchSeries, "no metric took"},
+      {"sum(rate(took_count{kind=\"x\"}[1m]))", Kind::kValues, ""},
+      {"sum(rate(gw_errors_total[1s]))", Kind::kStale, "ended: gw_errors_total"},
+      {"sum(rate(gw_errors_total{kind=\"x\"}[1s]))", Kind::kStale, "ended: gw_errors_total"},
+      {"sum(rate(requests_total{part=\"gw\",status=~\"5..\"}[1s]))", Kind::kStale, "ended: requests_total"},
+      {"sum(rate(requests_total{status=~\"5..\",part=\"gw\"}[1s]))", Kind::kStale, "ended: requests_total"},
+  };
+  std::vector<Expectation> queries;
+  for (const Case& c : cases) queries.push_back(query(c.numerator + all));
+  make(queries);
+  auto page = [&](int count) {
+    page_ =
+        "# TYPE ghost_total counter\n# TYPE took histogram\ntook_count{kind=\"a\"} 1\nrequests_total{status=\"200\"} " +
+        std::to_string(count) + "\n";
+    gw_page_ = "gw_errors_total{kind=\"a\"} 0\nrequests_total{status=\"200\",part=\"gw\"} 1\n";
+  };
+  page(5);
+  look();
+  page(6);
+  look();
+  gw_broken_ = true;
+  look();
+  poll_until(
+      *watcher_, [] { return false; }, 1100ms);
+  for (int count : {7, 8}) {
+    page(count);
+    look();
+  }
+  for (size_t i = 0; i < cases.size(); ++i) {
+    auto seen = look(i);
+    EXPECT_EQ(seen.kind, cases[i].kind) << cases[i].numerator << ": " << seen.error;
+    EXPECT_NE(seen.error.find(cases[i].error), std::string::npos) << cases[i].numerator << ": " << seen.error;
+  }
+}
+
+// After a pod is killed, and after a program has begun anew without a failure.
+TEST_F(SourceWatcherTest, ANumeratorMayLoseSomeOfItsSeries) {
+  sources_.scrape.push_back({server_.url("/gw"), "api", {{"pod", "b"}}});
+  make({query("sum(rate(requests_total{status=~\"5..\"}[1s])) / sum(rate(requests_total[1m]))")});
+  page_ = gw_page_ = "requests_total{status=\"200\"} 5\n";
+  look();
+  page_ = gw_page_ = "requests_total{status=\"200\"} 6\n";
+  EXPECT_EQ(look().kind, Kind::kValues);
+  gw_broken_ = true;
+  for (const char* page : {"requests_total{status=\"200\"} 7\nrequests_total{status=\"500\"} 1\n",
+                           "requests_total{status=\"200\"} 8\nrequests_total{status=\"500\"} 1\n"}) {
+    page_ = page;
+    look();
+  }
+  page_ = "requests_total{status=\"200\"} 1\n";
+  look();
+  poll_until(
+      *watcher_, [] { return false; }, 1100ms);
+  for (const char* page : {"requests_total{status=\"200\"} 2\n", "requests_total{status=\"200\"} 3\n"}) {
+    page_ = page;
+    look();
+  }
+  auto seen = look();
+  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  EXPECT_EQ(seen.values.at(0).second, 0);
+  EXPECT_EQ(seen.doubt, "");
+}
+
+TEST_F(SourceWatcherTest, AZeroInThePlaceOfALostPageIsDoubted) {
+  sources_.scrape.push_back({server_.url("/gw"), "gw", {}});
+  make({query("sum(rate(gw_errors_total[1m]) or vector(0)) / sum(rate(requests_total[1m]))")});
+  page_ = "requests_total 5\n";
+  gw_page_ = "gw_errors_total 1\n";
+  look();
+  page_ = "requests_total 6\n";
+  EXPECT_EQ(look().doubt, "");
+  gw_broken_ = true;
+  page_ = "requests_total 7\n";
+  EXPECT_EQ(look().doubt, "gw_errors_total: all that it found has ended, and its page does not answer");
+}
+
+TEST_F(SourceWatcherTest, NamesAreLookedAtThoughOnePageNeverCame) {
+  sources_.scrape.push_back({server_.url("/gw"), "gw", {}});
+  gw_broken_ = true;
+  make({query("sum(rate(request_total[1m])) or vector(0)"), query("request_total{job=\"api\"} or vector(0)"),
+        query("requests_total")});
+  std::string typo = "there is no metric request_total; the nearest is requests_total";
+  EXPECT_EQ(look(0).unseen, typo + "; " + server_.url("/gw") + " never answered");
+  EXPECT_EQ(look(1).unseen, typo);
+  EXPECT_EQ(look(2).unseen, "");
+}
+
+// Only a name that samples can have is announced by a type.
+TEST_F(SourceWatcherTest, AFamilysNameIsNoMetric) {
+  struct Case {
+    const char* page;
+    const char* metric;
+    bool open_metrics, announced;
+  };
+  for (const Case& c :
+       {Case{"# TYPE a counter\na_total 1\n# EOF\n", "a", true, false},
+        Case{"# TYPE a counter\n# EOF\n", "a", true, false}, Case{"# TYPE a counter\n# EOF\n", "a_total", true, true},
+        Case{"# TYPE a counter\n", "a", false, true}, Case{"# TYPE a counter\n", "a_total", false, false},
+        Case{"# TYPE a histogram\n", "a", false, false}, Case{"# TYPE a histogram\n", "a_count", false, true},
+        Case{"# TYPE a histogram\na_count 1\n", "a_total", false, false}, Case{"# TYPE a summary\n", "a", false, true},
+        Case{"# TYPE a summary\na_count 1\n", "a", false, false}, Case{"# TYPE a gauge\n", "a", false, true},
+        Case{"# TYPE a gauge\n", "a_sum", false, false}}) {
+    page_ = std::string("other 1\n") + c.page;
+    open_metrics_ = c.open_metrics;
+    make({query(std::string(c.metric) + " or vector(0)")});
+    EXPECT_EQ(look().unseen.empty(), c.announced) << c.page << c.metric;
+  }
 }
 
 // Of descriptors there are none left.

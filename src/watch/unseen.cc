@@ -22,15 +22,6 @@ std::string near(const std::string& word, const std::vector<std::string>& names)
   return found.empty() ? "" : fmt::format("; the nearest is {}", found);
 }
 
-std::string text_of(const promql::VectorSelector& selector) {
-  promql::Expr expr;
-  expr.node = selector;
-  return promql::print(expr);
-}
-
-// These say where a series is from, and not what it is: like a metric's name they are never waited for.
-bool names_a_source(const std::string& label) { return label == "job" || label == "instance"; }
-
 Matchers those_of(const Matchers& all, bool (*wanted)(const std::string&)) {
   Matchers some;
   for (const Matcher& matcher : all)
@@ -84,6 +75,14 @@ Result<std::string> explain(const promql::VectorSelector& selector, const KnownS
 }
 
 }  // namespace
+
+bool names_a_source(const std::string& label) { return label == "job" || label == "instance"; }
+
+std::string text_of(const promql::VectorSelector& selector) {
+  promql::Expr expr;
+  expr.node = selector;
+  return promql::print(expr);
+}
 
 Result<SelectorsSeen> look_up(const promql::Expr& query, const KnownSeries& known) {
   Needs needs = needs_of(query);

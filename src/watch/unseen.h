@@ -22,7 +22,7 @@ struct KnownSeries {
       values;
   // The names of their labels.
   std::function<Result<std::vector<std::string>>(const std::vector<promql::Matcher>&)> labels;
-  // A metric that is announced, and may have no series yet; of a histogram and a summary by its family.
+  // A metric that is announced, and may have no series yet: by the name of its samples.
   std::function<bool(const std::string& metric)> announced;
 };
 
@@ -31,6 +31,10 @@ struct SelectorsSeen {
   std::vector<std::string> empty;  // selectors of which only a value finds nothing, as text
 };
 Result<SelectorsSeen> look_up(const promql::Expr& query, const KnownSeries& known);
+
+// Of labels: these say where a series is from, and not what it is: like a metric's name they are never waited for.
+bool names_a_source(const std::string& label);
+std::string text_of(const promql::VectorSelector& selector);
 
 KnownSeries known_to(const promql::Storage& storage, std::function<bool(const std::string&)> announced);
 

@@ -6,7 +6,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
-#include "promql/syntax/printer.h"
+#include "watch/series_life.h"
 #include "watch/unseen.h"
 
 namespace ordeal::watch {
@@ -38,6 +38,14 @@ bool is_of(promql::LabelsView series, const promql::Labels& target) {
   return series.get("job") == target.get("job") && series.get("instance") == target.get("instance");
 }
 
+// "; http://b:1/metrics never answered", of those that may have what the query names.
+std::string pages_that_never_came(const Voucher::Look& look) {
+  std::string text;
+  for (const auto& page : look.scraper.status())
+    if (page.last_ms == 0 && concerns(look.needs, page.labels)) text += "; " + page.url + " never answered";
+  return text;
+}
+
 // All that the selector finds has the value that it had at first.
 bool stands_still(const promql::VectorSelector& selector, const promql::Storage& storage) {
   auto found = storage.select(selector.matchers).series;
@@ -57,12 +65,14 @@ void Voucher::vouch(const Look& look, Observation& seen) {
     return -1;
   };
   seen.taken = taken_from(look.needs, {look.store, look.at_ms, look.offset, alive_until});
-  bool all_came = true;
+  bool all_came = true, one_came = false;
   for (const auto& page : pages) {
     all_came = all_came && page.last_ms > 0;
+    one_came = one_came || page.last_ms > 0;
     if (concerns(look.needs, page.labels)) look_at_page(look, page, seen);
   }
-  if (all_came) look_at_names(look, seen);
+  look_at_ends(look, seen);
+  if (one_came) look_at_names(look, seen);
   if (all_came) look_at_rest(look, seen);
 }
 
@@ -89,19 +99,24 @@ void Voucher::look_at_page(const Look& look, const Scraper::Status& page, Observ
 
 void Voucher::look_at_names(const Look& look, Observation& seen) {
   if (all_seen_ || !look.expect_series) return;
-  const auto& announced = look.scraper.metadata();
   auto found =
-      look_up(look.query, known_to(look.store, [&](const std::string& metric) {
-                for (std::string_view suffix : {"", "_total", "_bucket", "_count", "_sum"})
-                  if (metric.ends_with(suffix) && announced.count(metric.substr(0, metric.size() - suffix.size())) > 0)
-                    return true;
-                return false;
-              }));
+      look_up(look.query,
+              known_to(look.store, [&](const std::string& metric) { return look.scraper.announces(metric, false); }));
   if (!found) return;
   all_seen_ = found->unseen.empty() && found->empty.empty();
   seen.unseen = found->unseen;
+  if (!seen.unseen.empty()) seen.unseen += pages_that_never_came(look);
   if (seen.unseen.empty() && !found->empty.empty() && seen.kind == Observation::Kind::kValues)
     seen.remark = join(found->empty, ", ") + " finds no series yet, and counts for nothing";
+}
+
+// What has ended with its page is counted by nobody, whatever the query puts in its place.
+void Voucher::look_at_ends(const Look& look, Observation& seen) {
+  for (const Need& need : look.needs.of) {
+    SeriesLife life = life_of(need.selector.matchers, look.store, look.at_ms);
+    if (life.alive || !life.lost || !seen.doubt.empty()) continue;
+    seen.doubt = text_of(need.selector) + ": all that it found has ended, and its page does not answer";
+  }
 }
 
 // Once the attack is over: a counter that never moved may be the wrong one.
@@ -115,9 +130,7 @@ void Voucher::look_at_rest(const Look& look, Observation& seen) {
   });
   for (const Need& need : look.needs.of) {
     if (!others || !need.range || !stands_still(need.selector, look.store)) continue;
-    promql::Expr expr;
-    expr.node = need.selector;
-    seen.remark = promql::print(expr) + " has not moved since watching began, while other counters of its page have";
+    seen.remark = text_of(need.selector) + " has not moved since watching began, while other counters of its page have";
     return;
   }
 }

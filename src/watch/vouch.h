@@ -25,6 +25,7 @@ class Voucher {
 
  private:
   void look_at_page(const Look& look, const Scraper::Status& page, Observation& seen) const;
+  static void look_at_ends(const Look& look, Observation& seen);
   void look_at_names(const Look& look, Observation& seen);
   void look_at_rest(const Look& look, Observation& seen);
 
