@@ -274,6 +274,7 @@ Result<> Guard::make_impact(int id, Held& held, const json::Object& request) {
     context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
   context.protection = [this]() -> Result<const fault::Protection*> {
     TRY_VOID(refuse_when_halted());
+    if (reaper_.stopped()) return fail(Errc::kInternal, "the reaper is stopped");
     TRY_VOID(rules_.refresh());
     return &rules_.protection();
   };

@@ -38,6 +38,8 @@ class ReaperLink : public fault::UndoLog {
   void forgive(Nanos stall) { heard_.forgive(stall); }
   // Of a reaper that is to beat quickly.
   bool hangs(BootTime now) const;
+  // Found at once, where hangs() waits for silence: for what cannot be undone.
+  bool stopped() const { return is_stopped(process_.pid()); }
   // kClean: it undid and removed everything. kFailed: something stayed behind. kLost: it died or hung, and is dead now;
   // its cgroup, and its journal if there is one, are the guard's to remove.
   enum class Goodbye { kClean, kFailed, kLost };
