@@ -274,7 +274,6 @@ Result<> Guard::make_impact(int id, Held& held, const json::Object& request) {
     context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
   context.protection = [this]() -> Result<const fault::Protection*> {
     TRY_VOID(refuse_when_halted());
-    if (reaper_.stopped()) return fail(Errc::kInternal, "the reaper is stopped");
     TRY_VOID(rules_.refresh());
     return &rules_.protection();
   };
@@ -317,7 +316,9 @@ std::vector<std::string> Guard::claims_of(const Held& held) const {
 void Guard::hear_reaper() {
   BootTime now = boot_now();
   if (overslept_ > Nanos(0)) reaper_.forgive(overslept_);
-  bool alive = reaper_.hear(now) && (held_.empty() || !reaper_.hangs(now));
+  // What cannot be undone does not wait for silence.
+  bool hurry = std::any_of(held_.begin(), held_.end(), [](auto& item) { return item.second.impact->outlives_victim(); });
+  bool alive = reaper_.hear(now) && (held_.empty() || !(reaper_.hangs(now) || (hurry && reaper_.stopped())));
   if (alive || reaper_lost_) return;
   reaper_lost_ = true;
   reaper_.kill();  // from now on undoing is ours alone
