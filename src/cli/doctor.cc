@@ -82,7 +82,8 @@ Finding reaper(const Machine& machine, const guard::Paths&) {
 }
 
 Finding priority(const Machine& machine, const guard::Paths&) {
-  constexpr std::array kTexts{"normal only: what a hung guard holds ends within 2.5 s instead of 1 s", "nice -20", "SCHED_FIFO"};
+  constexpr std::array kTexts{"normal only: what a hung guard holds ends within 2.5 s instead of 1 s", "nice -20",
+                              "SCHED_FIFO"};
   bool raised = machine.priority != Priority::kNone;
   return {"priority", kTexts[static_cast<size_t>(machine.priority)], raised ? "" : "give Ordeal CAP_SYS_NICE"};
 }

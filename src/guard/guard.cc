@@ -317,7 +317,8 @@ void Guard::hear_reaper() {
   BootTime now = boot_now();
   if (overslept_ > Nanos(0)) reaper_.forgive(overslept_);
   // What cannot be undone does not wait for silence.
-  bool hurry = std::any_of(held_.begin(), held_.end(), [](auto& item) { return item.second.impact->outlives_victim(); });
+  bool hurry =
+      std::any_of(held_.begin(), held_.end(), [](auto& item) { return item.second.impact->outlives_victim(); });
   bool alive = reaper_.hear(now) && (held_.empty() || !(reaper_.hangs(now) || (hurry && reaper_.stopped())));
   if (alive || reaper_lost_) return;
   reaper_lost_ = true;

@@ -32,7 +32,7 @@ struct Exposition {
   std::map<std::string, Type> types;
   std::map<std::string, std::string> help;
   size_t bad_lines = 0;
-  size_t lost_samples = 0;  // of them those that are no comment
+  size_t lost_samples = 0;         // of them those that are no comment
   std::vector<BadLine> described;  // the first kMostDescribed of them
   bool complete = true;            // OpenMetrics: the body ended with # EOF
 };

@@ -140,7 +140,8 @@ Result<std::set<When>> decode_when(const Reader& reader) {
 }
 
 Result<Expectation> decode_expectation(const Reader& reader) {
-  TRY_VOID(reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast", "expect_series"}));
+  TRY_VOID(
+      reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast", "expect_series"}));
   Expectation expectation;
   auto query = TRY(reader.find("query"));
   auto probe = TRY(reader.find("probe"));
