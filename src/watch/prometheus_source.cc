@@ -6,6 +6,8 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "promql/syntax/parser.h"
+#include "promql/syntax/printer.h"
 #include "watch/observe.h"
 #include "watch/prober.h"
 #include "watch/ratio.h"
@@ -65,15 +67,28 @@ std::string interval_warning(const std::optional<SlowestScrape>& slowest, Nanos 
 // Both sides of an empty ratio, until both have been seen.
 struct Sides {
   Observation empty;
-  std::optional<Observation> numerator, denominator;
+  std::optional<Observation> numerator, denominator, wider, selected;
   PrometheusSource::Callback callback;
 
   void tell() const {
-    if (numerator && denominator) callback(judge_empty_ratio(empty, *numerator, *denominator));
+    if (!numerator || !denominator || !wider || !selected) return;
+    Observation ratio = judge_empty_ratio(empty, *numerator, *denominator);
+    callback(ratio.kind == Kind::kValues ? why_no_zero(*wider, *selected).value_or(ratio) : ratio);
   }
 };
 
 }  // namespace
+
+// A query that our parser does not know is none: the server sees its text alone.
+std::optional<RatioText> ratio_text(const std::string& query) {
+  auto parsed = promql::parse(query);
+  auto sides = parsed ? ratio_sides(**parsed) : std::nullopt;
+  if (!sides) return std::nullopt;
+  std::shared_ptr<promql::Expr> whole = std::move(*parsed);
+  return RatioText{query, promql::print(*sides->numerator), promql::print(*sides->denominator),
+                   without_values(*sides->numerator),
+                   [whole, numerator = sides->numerator](Nanos ago) { return selected_query(*numerator, ago); }};
+}
 
 PrometheusSource::PrometheusSource(net::HttpClient& client, std::string base_url,
                                    std::optional<net::PortRange> local_ports)
@@ -124,7 +139,7 @@ void PrometheusSource::query_ratio(const RatioText& ratio, Nanos timeout, Callba
   query(ratio.whole, timeout, [this, ratio, end, callback = std::move(callback)](Observation whole) {
     Nanos left = end - boot_now();
     if (whole.kind != Kind::kNoSuchSeries || left < kShortestQuestion) return callback(std::move(whole));
-    auto sides = std::make_shared<Sides>(Sides{std::move(whole), {}, {}, callback});
+    auto sides = std::make_shared<Sides>(Sides{std::move(whole), {}, {}, {}, {}, callback});
     auto ask = [&](const std::string& text, std::optional<Observation> Sides::*side) {
       query(text, left, [sides, side](Observation seen) {
         (*sides).*side = std::move(seen);
@@ -133,6 +148,8 @@ void PrometheusSource::query_ratio(const RatioText& ratio, Nanos timeout, Callba
     };
     ask(ratio.numerator, &Sides::numerator);
     ask(ratio.denominator, &Sides::denominator);
+    ask(ratio.wider, &Sides::wider);
+    ask(ratio.selected(boot_now() - began_), &Sides::selected);
   });
 }
 

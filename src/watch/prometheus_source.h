@@ -16,10 +16,14 @@ namespace ordeal::watch {
 // Reading one this large keeps the loop busy for some 20 ms.
 constexpr size_t kMostAnswer = size_t{1} << 20;
 
-// A query that is a ratio, with its two sides as queries of their own.
+// A query that is a ratio, with its two sides as queries of their own, and what tells whether an empty numerator is 0.
 struct RatioText {
   std::string whole, numerator, denominator;
+  std::string wider;                               // the numerator without_values()
+  std::function<std::string(Nanos ago)> selected;  // its selected_query()
 };
+// Nothing when it is no ratio.
+std::optional<RatioText> ratio_text(const std::string& query);
 
 // A question beyond a plain query, as Argo's analyses ask it.
 struct PrometheusQuestion {
@@ -68,6 +72,7 @@ class PrometheusSource {
   net::HttpClient& client_;
   std::string base_url_;
   std::optional<net::PortRange> local_ports_;
+  BootTime began_ = boot_now();
 };
 
 }  // namespace ordeal::watch

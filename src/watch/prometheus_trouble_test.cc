@@ -4,6 +4,7 @@
 #include <map>
 
 #include "net/test_server.h"
+#include "promql/syntax/parser.h"
 #include "watch/poll_until.h"
 #include "watch/prometheus_source.h"
 
@@ -50,7 +51,10 @@ class PrometheusTroubleTest : public testing::Test {
   }
   Observation ask_ratio(Nanos timeout = 1s) {
     std::optional<Observation> seen;
-    source_.query_ratio({"bad / all", "bad", "all"}, timeout, [&](Observation o) { seen = std::move(o); });
+    auto ratio = *ratio_text("bad / all");
+    ratio.wider = "wider";
+    ratio.selected = [](Nanos) { return "selected"; };
+    source_.query_ratio(ratio, timeout, [&](Observation o) { seen = std::move(o); });
     return wait(seen);
   }
   static net::HttpResponse vector(const std::string& elements) {
@@ -115,14 +119,35 @@ TEST_F(PrometheusTroubleTest, TheLargestAnswerIsReadInTime) {
 }
 
 TEST_F(PrometheusTroubleTest, ARatioWithoutErrorsIsZeroWhileTrafficFlows) {
-  answers_ = {{"bad / all", vector("")}, {"bad", vector("")}, {"all", vector(R"({"metric":{},"value":[1,"12"]})")}};
+  const auto some = vector(R"({"metric":{},"value":[1,"12"]})");
+  answers_ = {{"bad / all", vector("")}, {"bad", vector("")}, {"all", some}, {"wider", some}, {"selected", vector("")}};
   auto seen = ask_ratio();
   ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
   EXPECT_EQ(seen.values.front().second, 0);
+  answers_["selected"] = some;
+  EXPECT_NE(ask_ratio().error.find("they ended with their target or give no value now"), std::string::npos);
+  answers_["selected"] = answers_["wider"] = vector("");
+  EXPECT_NE(ask_ratio().error.find("it has no value either"), std::string::npos);
+  answers_["selected"] = {500, "no", "text/plain"};
+  EXPECT_EQ(ask_ratio().kind, Kind::kError);
+  answers_["selected"] = vector("");
+  answers_["wider"] = some;
+  EXPECT_EQ(ask_ratio().kind, Kind::kValues);
   answers_["all"] = vector(R"({"metric":{},"value":[1,"0"]})");
   EXPECT_EQ(ask_ratio().kind, Kind::kNoSuchSeries);
   answers_["all"] = vector("");
   EXPECT_EQ(ask_ratio().kind, Kind::kNoSuchSeries);
+}
+
+TEST(RatioText, AsksWhetherItsNumeratorHasOrHadSeries) {
+  auto ratio = *ratio_text(R"(sum(rate(a{job="x",code=~"5.."}[2s] offset 1h)) / sum(rate(b[2s])))");
+  EXPECT_EQ(ratio.wider, R"(sum(rate(a{job="x"}[2s] offset 1h)))");
+  std::string lost = "[3000ms]) unless on (job, instance) (up == 1))";
+  std::string all = R"(a{job="x", code=~"5.."})";
+  EXPECT_EQ(ratio.selected(3s), "count(" + all + " or (count_over_time(" + all + lost +
+                                    ") or (count((count_over_time(" + all + lost + ") unless count(" + all + "))");
+  EXPECT_TRUE(promql::parse(ratio.selected(3s)));
+  EXPECT_FALSE(ratio_text("sum(rate(a[2s]))"));
 }
 
 TEST_F(PrometheusTroubleTest, ARatioWithAValueAsksForNothingElse) {
@@ -133,7 +158,11 @@ TEST_F(PrometheusTroubleTest, ARatioWithAValueAsksForNothingElse) {
 }
 
 TEST_F(PrometheusTroubleTest, ARatioWhoseSidesAreSlowEndsInTime) {
-  answers_ = {{"bad / all", vector("")}, {"bad", vector("")}, {"all", vector("")}};
+  answers_ = {{"bad / all", vector("")},
+              {"bad", vector("")},
+              {"all", vector("")},
+              {"wider", vector("")},
+              {"selected", vector("")}};
   slow_ = "all";
   BootTime begin = boot_now();
   auto seen = ask_ratio(100ms);

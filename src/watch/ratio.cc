@@ -1,7 +1,10 @@
 #include "watch/ratio.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
+#include "base/text.h"
 #include "promql/eval/eval.h"
 #include "promql/syntax/parser.h"
 #include "promql/syntax/printer.h"
@@ -117,8 +120,38 @@ std::optional<Observation> gives_nothing_anyway(const promql::Expr& numerator, c
 
 }  // namespace
 
-promql::ExprPtr without_values(const promql::Expr& numerator) {
-  return with_selectors(numerator, [](Matchers& matchers) { matchers = only(matchers, true); });
+std::string without_values(const promql::Expr& numerator) {
+  return promql::print(*with_selectors(numerator, [](Matchers& matchers) { matchers = only(matchers, true); }));
+}
+
+std::string selected_query(const promql::Expr& numerator, Nanos ago) {
+  auto lost = [ms = std::max<int64_t>(ago / 1ms, 1)](const std::string& series) {
+    return fmt::format("(count_over_time({}[{}ms]) unless on (job, instance) (up == 1))", series, ms);
+  };
+  std::vector<std::string> parts;
+  for (promql::VectorSelector& selector : selectors_of(numerator)) {
+    selector.shift = {};
+    std::string all = text_of(selector);
+    parts.push_back(fmt::format("count({} or {})", all, lost(all)));
+    for (const promql::Matcher& value : only(selector.matchers, false)) {
+      promql::VectorSelector one{selector.name, only(selector.matchers, true), {}};
+      one.matchers.push_back(value);
+      parts.push_back(fmt::format("(count({}) unless count({}))", lost(text_of(one)), text_of(one)));
+    }
+  }
+  return join(parts, " or ");
+}
+
+std::optional<Observation> why_no_zero(const Observation& wider, const Observation& selected) {
+  if (failed(wider)) return side_failed("numerator", wider);
+  if (failed(selected)) return side_failed("numerator", selected);
+  if (selected.kind != Kind::kNoSuchSeries)
+    return no_zero(Kind::kNoSuchSeries,
+                   "it selects series, and they ended with their target or give no value now (fewer than two samples "
+                   "in its window, another time, or a comparison or match that leaves none)");
+  if (wider.kind == Kind::kNoSuchSeries)
+    return no_zero(Kind::kNoSuchSeries, "without the values that it asks for it has no value either");
+  return std::nullopt;
 }
 
 std::optional<Observation> why_no_zero(const promql::Expr& numerator, const NumeratorStore& store) {

@@ -32,8 +32,13 @@ struct NumeratorStore {
 };
 std::optional<Observation> why_no_zero(const promql::Expr& numerator, const NumeratorStore& store);
 
-// The numerator without the matchers that are neither of the metric's name nor of job or instance.
-promql::ExprPtr without_values(const promql::Expr& numerator);
+// For a Prometheus: the numerator without the matchers that are neither of the metric's name nor of job or instance, as
+// text, and a query that has a value where the numerator selects series that are alive, or that ended with their target
+// within the last `ago`, or where all that one of its values finds has ended so.
+std::string without_values(const promql::Expr& numerator);
+std::string selected_query(const promql::Expr& numerator, Nanos ago);
+// The same verdict by what these two gave.
+std::optional<Observation> why_no_zero(const Observation& wider, const Observation& selected);
 
 // What an empty ratio means when its sides were seen so: 0, or still no data, with the reason.
 Observation judge_empty_ratio(const Observation& empty, const Observation& numerator, const Observation& denominator);

@@ -42,14 +42,6 @@ Result<> validate_query(const Expectation& expectation, bool own_scraper) {
               "Wrap a range such as x[1m] in a function such as rate() or last_over_time().");
 }
 
-// A query that our parser does not know is none: the server sees its text alone.
-std::optional<RatioText> ratio_text(const std::string& query) {
-  auto parsed = promql::parse(query);
-  auto sides = parsed ? ratio_sides(**parsed) : std::nullopt;
-  if (!sides) return std::nullopt;
-  return RatioText{query, promql::print(*sides->numerator), promql::print(*sides->denominator)};
-}
-
 void drain(int fd) {
   uint64_t count = 0;
   [[maybe_unused]] ssize_t got = read(fd, &count, sizeof count);
