@@ -33,7 +33,8 @@ TEST(Wire, ANameOfAnyBytesArrives) {
 
 TEST(Wire, WhatCannotBeReadIsNoEndOfTheConnection) {
   auto pair = message_pair();
-  ASSERT_EQ(::send(pair->first.get(), "{\"op\": \"\xff\"}", 13, 0), 13);
+  constexpr std::string_view kBroken = "{\"op\": \"\xff\"}";
+  ASSERT_EQ(::send(pair->first.get(), kBroken.data(), kBroken.size(), 0), static_cast<ssize_t>(kBroken.size()));
   ASSERT_TRUE(send_message(pair->first.get(), {{"op", "beat"}}));
   auto first = receive_message(pair->second.get());
   ASSERT_TRUE(first);

@@ -445,6 +445,9 @@ TEST_F(SourceWatcherTest, AFamilysNameIsNoMetric) {
 
 // Of descriptors there are none left.
 TEST_F(SourceWatcherTest, AnOwnLackIsToldFromAnAnswer) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizers open descriptors of their own, and misjudge when there are none";
+#endif
   Expectation command, http, missing;
   command.command = CommandProbe{{"true"}, 1s};
   http.http = HttpProbe{server_.url("/quick"), "GET", 1s, "", false};
