@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 11> kSecretWords{"password",   "passwd", 
                                                         "privatekey", "credential", "signature"};
 // Only as the whole name, and only in a URL.
 constexpr std::array<std::string_view, 4> kSecretParameters{"key", "auth", "sig", "code"};
+// Only as the last word of a name: "--pass", "DB_PASS", "--oauth2-bearer"; "bypass" is another word.
+constexpr std::array<std::string_view, 2> kSecretLastWords{"pass", "bearer"};
 constexpr std::array<std::string_view, 4> kSecretHeaders{"authorization", "proxyauthorization", "cookie", "setcookie"};
 constexpr std::string_view kUrlEnds = " \t\r\n\"<>`";
 constexpr size_t kLongUser = 16;  // a user name so long is a token
@@ -34,6 +36,18 @@ std::string plain_name(std::string_view name) {
     if (std::isalnum(static_cast<unsigned char>(c)))
       plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return plain;
+}
+
+// The words of "X-Auth_Key", which are "x", "auth" and "key".
+std::vector<std::string> words_of(std::string_view name) {
+  std::vector<std::string> words(1);
+  for (char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else
+      words.emplace_back();
+  }
+  return words;
 }
 
 template <size_t N>
@@ -132,8 +146,10 @@ class Finder {
   void header(size_t colon) {
     std::string_view name = name_before(colon);
     if (name.empty() || name.front() == '-') return;
-    bool secret =
-        is_one_of(kSecretHeaders, plain_name(name)) || (name.find('-') != std::string_view::npos && names_secret(name));
+    auto words = words_of(name);
+    bool secret = is_one_of(kSecretHeaders, plain_name(name)) ||
+                  (words.size() > 1 && name.find('-') != std::string_view::npos &&
+                   (names_secret(name) || std::find(words.begin(), words.end(), "auth") != words.end()));
     size_t value = colon + 1;
     while (value < text_.size() && text_[value] == ' ') ++value;
     if (secret) add(value, end_of(value, "\r\n\"'"));
@@ -165,9 +181,20 @@ class Finder {
   void option(size_t space) {
     std::string_view name = name_before(space);
     size_t value = space + 1, end = end_of(value, " \t\r\n,;\"'`");
-    if (value >= end || text_[value] == '-') return;
+    if (value < end && text_[value] == '-') return joined_login(value);
+    if (value >= end) return;
+    if (is_login_flag(name)) return after_colon(value, end);
     bool flag = name.starts_with("-") && names_secret(name);
     if (flag || (is_scheme(name) && looks_random(text_.substr(value, end - value)))) add(value, end);
+  }
+  // "-uNAME:PASSWORD"
+  void joined_login(size_t flag) {
+    std::string_view two = text_.substr(flag, 2);
+    if (is_login_flag(two)) after_colon(flag + 2, end_of(flag, " \t\r\n,;\"'`"));
+  }
+  void after_colon(size_t begin, size_t end) {
+    size_t colon = text_.find(':', begin);
+    if (colon < end && text_.substr(colon, 3) != "://") add(colon + 1, end);
   }
   static bool is_scheme(std::string_view name) {
     std::string plain = plain_name(name);
@@ -213,8 +240,13 @@ bool names_secret(std::string_view name) {
   std::string plain = plain_name(name);
   for (std::string_view of_a_file : {"file", "path", "dir"})
     if (plain.ends_with(of_a_file)) return false;
-  return std::any_of(kSecretWords.begin(), kSecretWords.end(),
+  return is_one_of(kSecretLastWords, words_of(name).back()) ||
+         std::any_of(kSecretWords.begin(), kSecretWords.end(),
                      [&](std::string_view word) { return plain.find(word) != std::string::npos; });
+}
+
+bool is_login_flag(std::string_view flag) {
+  return flag == "-u" || flag == "-U" || flag == "--user" || flag == "--proxy-user";
 }
 
 std::string hide_secrets(std::string_view text) {

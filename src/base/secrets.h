@@ -22,5 +22,7 @@ std::string hide(std::string text, const std::vector<std::string>& secrets);
 
 // "password", "X-Api-Key", "--client-secret", "db_passwd"; not "--token-file", which names a file.
 bool names_secret(std::string_view name);
+// "-u", "--user": what follows is NAME:PASSWORD.
+bool is_login_flag(std::string_view flag);
 
 }  // namespace ordeal
