@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 
@@ -258,6 +259,57 @@ std::string hide_secrets(std::string_view text) {
     from = span.end;
   }
   return out += text.substr(from);
+}
+
+namespace {
+
+bool is_secret_flag(std::string_view text) {
+  return text.starts_with('-') && text.find('=') == std::string_view::npos && names_secret(text);
+}
+
+// Of "--user" and "-u" only what follows the colon is one.
+std::string without_login(std::string_view login) {
+  size_t colon = login.find(':');
+  if (colon == std::string_view::npos || colon + 1 == login.size()) return hide_secrets(login);
+  return std::string(login.substr(0, colon + 1)) + std::string(kHiddenSecret);
+}
+
+// Flags of one letter by which programs take passwords ("mysql -pX", "redis-cli -a X"). A port is none.
+bool may_be_password_flag(std::string_view flag) { return flag == "-p" || flag == "-P" || flag == "-a"; }
+bool is_port(std::string_view text) {
+  auto number = parse_number<unsigned>(text);
+  return number && *number <= 65535;
+}
+
+bool is_password(std::string_view text, std::string_view flag) {
+  return !text.empty() && text.front() != '-' && (flag == "-a" || !is_port(text));
+}
+
+// Of "-phunter2", "-uNAME:PASSWORD"; "" where it is of another kind.
+std::string without_joined(std::string_view text) {
+  std::string_view flag = text.substr(0, 2), value = text.substr(flag.size());
+  if (value.empty() || is_secret_flag(text) || value.front() == '-') return "";
+  bool password = may_be_password_flag(flag) && (flag != "-a" || value.size() >= 4);  // "ps -aux"
+  if (password) return std::string(flag) + std::string(kHiddenSecret);
+  bool login = is_login_flag(flag) && value.find(':') != std::string_view::npos;
+  return login ? std::string(flag) + without_login(value) : "";
+}
+
+}  // namespace
+
+std::string hide_argument(std::string_view before, std::string_view text) {
+  if (is_secret_flag(before)) return std::string(kHiddenSecret);
+  if (is_login_flag(before)) return without_login(text);
+  if (may_be_password_flag(before) && is_password(text, before)) return std::string(kHiddenSecret);
+  std::string joined = without_joined(text);
+  return joined.empty() ? hide_secrets(text) : joined;
+}
+
+std::string hide_command(const std::vector<std::string>& argv) {
+  std::vector<std::string> shown;
+  std::string_view before;
+  for (const std::string& argument : argv) shown.push_back(hide_argument(std::exchange(before, argument), argument));
+  return join(shown, " ");
 }
 
 std::string without_password(std::string_view url) { return hide_secrets(url); }

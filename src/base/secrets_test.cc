@@ -56,6 +56,14 @@ TEST(Secrets, AreHiddenWhereverTheyStand) {
   }
 }
 
+TEST(Secrets, ACommandIsShownWithoutThem) {
+  EXPECT_EQ(
+      hide_command({"mysql", "-phunter2", "-u", "me:hunter2", "-p", "hunter2", "-P", "3306", "--pass", "hunter2"}),
+      "mysql -p*** -u me:*** -p *** -P 3306 --pass ***");
+  EXPECT_EQ(hide_command({"redis-cli", "-a", "hunter2", "http://me:hunter2@h/"}), "redis-cli -a *** http://me:***@h/");
+  EXPECT_EQ(hide_command({}), "");
+}
+
 TEST(Secrets, WhatIsNoneStays) {
   for (const char* text :
        {"sum(rate(http_requests_total{code=~\"5..\", job=\"api\"}[1m])) by (token)", "give --token-file FILE",
