@@ -43,9 +43,9 @@ Judgement Judge::observe(const Observation& observation, BootTime now) {
   // Also what cannot be compared, and what is NaN throughout, is no data.
   if (judgement.reading == Reading::kNoData) {
     std::string why = judgement.detail.empty() ? reason_for(observation) : judgement.detail;
-    judgement = without_data(why, !observation.own_lack.empty(), now);
+    judgement = without_data(why, observation.own_lack, now);
   } else {
-    no_data_since_.reset();
+    forget_lack();
     judgement.has_data = true;
   }
   if (judgement.reading == Reading::kHolds) reset_breach();
@@ -66,7 +66,12 @@ void Judge::reset_breach() {
 
 void Judge::reset() {
   reset_breach();
+  forget_lack();
+}
+
+void Judge::forget_lack() {
   no_data_since_.reset();
+  lack_.clear();
 }
 
 Judgement Judge::compare(const Observation& observation) const {
@@ -110,24 +115,22 @@ Judgement Judge::compare_each(const Observation& observation) const {
   return judgement;
 }
 
-Judgement Judge::without_data(const std::string& why, bool own_lack, BootTime now) {
-  if (!no_data_since_ || std::exchange(lacking_, own_lack) != own_lack) no_data_since_ = now;
-  lacking_ = own_lack;
+// The reasons may alternate: nothing was seen all the same.
+Judgement Judge::without_data(const std::string& why, const std::string& own_lack, BootTime now) {
+  if (!no_data_since_) no_data_since_ = now;
+  if (!own_lack.empty()) lack_ = own_lack;
+  bool too_long = now - *no_data_since_ >= kHoldAtMost;
   Judgement judgement;
   judgement.detail = why;
-  if (own_lack) {
-    if (expectation_.no_data != NoData::kPass) judgement.reading = Reading::kUndecided;
-    judgement.given_up = expectation_.no_data != NoData::kPass && now - *no_data_since_ >= kHoldAtMost;
-    return judgement;
-  }
-  switch (expectation_.no_data) {
-    case NoData::kPass:
-      break;  // no data is no breach, and no proof either
-    case NoData::kBreach:
-      judgement.reading = Reading::kBreached;
-      break;
-    case NoData::kHold:
-      judgement.reading = now - *no_data_since_ >= kHoldAtMost ? Reading::kBreached : Reading::kUndecided;
+  if (expectation_.no_data == NoData::kPass) return judgement;  // no breach, and no proof either
+  judgement.reading = Reading::kUndecided;
+  if (own_lack.empty() && expectation_.no_data == NoData::kBreach) {
+    judgement.reading = Reading::kBreached;
+  } else if (too_long && !lack_.empty()) {
+    judgement.given_up = true;
+    judgement.lack = lack_;
+  } else if (too_long) {
+    judgement.reading = Reading::kBreached;
   }
   return judgement;
 }

@@ -7,7 +7,8 @@
 // odd sample ends no run.
 // `no_data: pass` lets a phase go on without data, but a run needs one reading with data to count as held.
 // `no_data: hold` is undecided for at most 10 s, then a breach (DESIGN §9): a dead target must not look healthy.
-// Where the data is missing for a lack of Ordeal's own (Observation::own_lack) it is never a breach: it is given up.
+// Where the data is missing for a lack of Ordeal's own (Observation::own_lack) it is never a breach: it is given up
+// after as long, also where it is missing for other reasons in between.
 #pragma once
 
 #include <optional>
@@ -33,7 +34,8 @@ struct Judgement {
   bool has_data = false;        // there was something to compare
   std::string detail;           // why there is no data, or what was wrong
   Nanos breached_for{0};
-  bool given_up = false;  // for kHoldAtMost there was no data, for want of something that is not the system's
+  bool given_up = false;  // for kHoldAtMost there was no data, at times for want of something that is not the system's
+  std::string lack;       // of what, where it is given up
 };
 
 class Judge {
@@ -53,7 +55,8 @@ class Judge {
   void reset_breach();
   Judgement compare(const Observation& observation) const;
   Judgement compare_each(const Observation& observation) const;
-  Judgement without_data(const std::string& why, bool own_lack, BootTime now);
+  Judgement without_data(const std::string& why, const std::string& own_lack, BootTime now);
+  void forget_lack();
 
   Expectation expectation_;
   expr::Condition condition_;
@@ -62,7 +65,7 @@ class Judge {
   int looks_breached_ = 0;
   std::optional<BootTime> breached_since_;
   std::optional<BootTime> no_data_since_;
-  bool lacking_ = false;  // why there was none then
+  std::string lack_;  // of Ordeal's own, the last one since then
 };
 
 }  // namespace ordeal::analysis

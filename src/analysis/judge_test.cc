@@ -103,6 +103,36 @@ TEST(Judge, AGaugeMustViolateAtTwoLooksInARow) {
   EXPECT_TRUE(Judge::create(expectation)->observe(scalar(1), at(0)).breach) << "no gauge";
 }
 
+// Ten seconds without data are ten seconds, whatever the reasons are in turn.
+TEST(Judge, ReasonsThatAlternateDoNotBeginAnew) {
+  Observation blind = nothing();
+  blind.own_lack = "no descriptor is left";
+  struct Case {
+    const char* what;
+    int own_every;  // of the looks, each second
+    NoData no_data;
+    bool given_up, breach;
+  };
+  for (const Case& c : {Case{"never", 99, NoData::kHold, false, true}, Case{"always", 1, NoData::kHold, true, false},
+                        Case{"in turn", 2, NoData::kHold, true, false}, Case{"at times", 3, NoData::kHold, true, false},
+                        Case{"once, late", 10, NoData::kHold, true, false},
+                        Case{"in turn, and it passes", 2, NoData::kPass, false, false}}) {
+    Judge judge = judge_for("result < 1", c.no_data);
+    judge.observe(scalar(0), at(0));
+    Judgement last;
+    for (int second = 1; second <= 11; ++second) {
+      last = judge.observe(second % c.own_every == 0 ? blind : nothing(), at(second));
+      EXPECT_TRUE(second == 11 || !(last.given_up || last.breach)) << c.what << " at " << second;
+    }
+    EXPECT_EQ(last.given_up, c.given_up) << c.what;
+    EXPECT_EQ(last.breach, c.breach) << c.what;
+    EXPECT_EQ(last.lack, c.given_up ? blind.own_lack : "") << c.what;
+    judge.observe(scalar(0), at(12));
+    for (int second = 13; second <= 23; ++second) last = judge.observe(nothing(), at(second));
+    EXPECT_EQ(last.breach, c.no_data == NoData::kHold) << c.what << ": data came since";
+  }
+}
+
 TEST(Judge, PassIsNoBreachAndNoProofAndBreachIsOneAtOnce) {
   EXPECT_EQ(judge_for("result < 1", NoData::kPass).observe(nothing(), at(0)).reading, Reading::kNoData);
   EXPECT_TRUE(judge_for("result < 1", NoData::kBreach).observe(nothing(), at(0)).breach);

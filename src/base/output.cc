@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 #include "base/printable.h"
 #include "base/secrets.h"
@@ -49,6 +50,8 @@ class Output {
   bool waits() const { return pushed_ < waiting_.size(); }
   // 0: all was written, or its reader has gone.
   int failure() const { return failure_; }
+  // 0 from the second time on.
+  int take_failure() { return std::exchange(taken_, true) ? 0 : failure_; }
 
  private:
   static bool is_file() {
@@ -72,6 +75,7 @@ class Output {
   size_t pushed_ = 0;  // of it
   bool closed_ = false;
   int failure_ = 0;
+  bool taken_ = false;  // somebody has said it
 };
 
 Output& output() {
@@ -117,6 +121,13 @@ void put_error(std::string_view text) {
 
 void push_output() { output().push(0); }
 
+Result<> take_output_failure() {
+  if (output().failure() == 0) return {};
+  int number = output().take_failure();
+  if (number == 0) return {};
+  return fail_errno("cannot write to standard output", number);
+}
+
 bool finish_output() {
   output().push(kPatience);
   if (output().waits()) {
@@ -127,10 +138,9 @@ bool finish_output() {
     ::pthread_sigmask(SIG_UNBLOCK, &endings, nullptr);
     output().push(-1);
   }
-  int number = output().failure();
-  if (number == 0) return true;
-  print_to_error("ordeal: {}\n", fail_errno("cannot write to standard output", number).value().message());
-  return false;
+  auto failed = take_output_failure();
+  if (!failed) print_to_error("ordeal: {}\n", failed.error().message());
+  return output().failure() == 0;
 }
 
 std::string shown_text(std::string_view text) { return printable(hide(hide_secrets(text), hidden())); }

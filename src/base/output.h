@@ -4,7 +4,7 @@
 //
 // Standard output is kept in memory until it is pushed: a reader that is slow or gone holds up nobody. A reader that
 // has gone (`| head`) is no error: what is said to it is dropped. What cannot be written for another reason (a full
-// disk) is one, and finish_output() says so. One thread.
+// disk) is one, and finish_output() says so, or take_output_failure() before. One thread.
 #pragma once
 
 #include <fmt/format.h>
@@ -34,8 +34,10 @@ void put_error(std::string_view text);
 
 // As much as the reader takes without waiting.
 void push_output();
+// What could not be written so far, once: for a caller who says it himself.
+Result<> take_output_failure();
 // All of it, waiting for the reader, and the last word: false when something could not be written, which standard error
-// then says.
+// then says if nobody took it.
 bool finish_output();
 
 // Text as it is shown: secrets hidden, one line.

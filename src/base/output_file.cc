@@ -169,7 +169,7 @@ Result<> OutputFile::write(std::string_view text) {
     if (replaced) return {};
     return wrap(replaced.error(), "cannot write " + path_);
   }
-  if (::ftruncate(fd_.get(), 0) < 0) return fail_errno("cannot empty " + path_);
+  if (::ftruncate(fd_.get(), 0) < 0 || ::lseek(fd_.get(), 0, SEEK_SET) < 0) return fail_errno("cannot empty " + path_);
   TRY_VOID(write_all(fd_.get(), text, path_));
   if (::fsync(fd_.get()) < 0) return fail_errno("cannot sync " + path_);
   return {};

@@ -1,5 +1,5 @@
 // OutputFile: what a person names with -o or --report. Prepared before the work, so that a folder that is not there is
-// said before and not after it; written once.
+// said before and not after it. A file may be written again, as a whole.
 //   a file, or none yet   replaced as a whole: a reader sees old or new; where the folder cannot be written but the
 //   file
 //                         can, written in place
@@ -27,6 +27,8 @@ class OutputFile {
   // Changes nothing, except that kInPlace makes a file that is missing. kInvalidInput where the path cannot be.
   static Result<OutputFile> prepare(const std::string& path, Way way = Way::kReplace);
   Result<> write(std::string_view text);
+  // What was written through is gone.
+  bool can_be_rewritten() const { return kind_ != Kind::kStream; }
 
  private:
   enum class Kind { kReplaced, kInPlace, kStream };

@@ -37,6 +37,17 @@ TEST_F(OutputFolder, AFileIsReplacedAsAWhole) {
   EXPECT_EQ(entries(), 2u) << "no temporary file stays";
 }
 
+TEST_F(OutputFolder, AFileCanBeRewrittenAsAWhole) {
+  for (auto way : {OutputFile::Way::kReplace, OutputFile::Way::kInPlace}) {
+    OutputFile file = *OutputFile::prepare(path + "/x", way);
+    EXPECT_TRUE(file.can_be_rewritten());
+    ASSERT_TRUE(file.write("a long text"));
+    ASSERT_TRUE(file.write("short"));
+    EXPECT_EQ(*read_file(path + "/x"), "short");
+  }
+  EXPECT_FALSE(OutputFile::prepare("/dev/null")->can_be_rewritten());
+}
+
 TEST_F(OutputFolder, ADeviceIsWrittenThroughAndStays) {
   EXPECT_TRUE(write_output("/dev/null", "text"));
   EXPECT_TRUE(S_ISCHR(mode_of("/dev/null")));

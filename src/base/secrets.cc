@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 
@@ -19,6 +20,8 @@ constexpr std::array<std::string_view, 11> kSecretWords{"password",   "passwd", 
                                                         "privatekey", "credential", "signature"};
 // Only as the whole name, and only in a URL.
 constexpr std::array<std::string_view, 4> kSecretParameters{"key", "auth", "sig", "code"};
+// Only as the last word of a name: "--pass", "DB_PASS", "--oauth2-bearer"; "bypass" is another word.
+constexpr std::array<std::string_view, 2> kSecretLastWords{"pass", "bearer"};
 constexpr std::array<std::string_view, 4> kSecretHeaders{"authorization", "proxyauthorization", "cookie", "setcookie"};
 constexpr std::string_view kUrlEnds = " \t\r\n\"<>`";
 constexpr size_t kLongUser = 16;  // a user name so long is a token
@@ -34,6 +37,18 @@ std::string plain_name(std::string_view name) {
     if (std::isalnum(static_cast<unsigned char>(c)))
       plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return plain;
+}
+
+// The words of "X-Auth_Key", which are "x", "auth" and "key".
+std::vector<std::string> words_of(std::string_view name) {
+  std::vector<std::string> words(1);
+  for (char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else
+      words.emplace_back();
+  }
+  return words;
 }
 
 template <size_t N>
@@ -132,8 +147,10 @@ class Finder {
   void header(size_t colon) {
     std::string_view name = name_before(colon);
     if (name.empty() || name.front() == '-') return;
-    bool secret =
-        is_one_of(kSecretHeaders, plain_name(name)) || (name.find('-') != std::string_view::npos && names_secret(name));
+    auto words = words_of(name);
+    bool secret = is_one_of(kSecretHeaders, plain_name(name)) ||
+                  (words.size() > 1 && name.find('-') != std::string_view::npos &&
+                   (names_secret(name) || std::find(words.begin(), words.end(), "auth") != words.end()));
     size_t value = colon + 1;
     while (value < text_.size() && text_[value] == ' ') ++value;
     if (secret) add(value, end_of(value, "\r\n\"'"));
@@ -165,9 +182,20 @@ class Finder {
   void option(size_t space) {
     std::string_view name = name_before(space);
     size_t value = space + 1, end = end_of(value, " \t\r\n,;\"'`");
-    if (value >= end || text_[value] == '-') return;
+    if (value < end && text_[value] == '-') return joined_login(value);
+    if (value >= end) return;
+    if (is_login_flag(name)) return after_colon(value, end);
     bool flag = name.starts_with("-") && names_secret(name);
     if (flag || (is_scheme(name) && looks_random(text_.substr(value, end - value)))) add(value, end);
+  }
+  // "-uNAME:PASSWORD"
+  void joined_login(size_t flag) {
+    std::string_view two = text_.substr(flag, 2);
+    if (is_login_flag(two)) after_colon(flag + 2, end_of(flag, " \t\r\n,;\"'`"));
+  }
+  void after_colon(size_t begin, size_t end) {
+    size_t colon = text_.find(':', begin);
+    if (colon < end && text_.substr(colon, 3) != "://") add(colon + 1, end);
   }
   static bool is_scheme(std::string_view name) {
     std::string plain = plain_name(name);
@@ -213,8 +241,13 @@ bool names_secret(std::string_view name) {
   std::string plain = plain_name(name);
   for (std::string_view of_a_file : {"file", "path", "dir"})
     if (plain.ends_with(of_a_file)) return false;
-  return std::any_of(kSecretWords.begin(), kSecretWords.end(),
+  return is_one_of(kSecretLastWords, words_of(name).back()) ||
+         std::any_of(kSecretWords.begin(), kSecretWords.end(),
                      [&](std::string_view word) { return plain.find(word) != std::string::npos; });
+}
+
+bool is_login_flag(std::string_view flag) {
+  return flag == "-u" || flag == "-U" || flag == "--user" || flag == "--proxy-user";
 }
 
 std::string hide_secrets(std::string_view text) {
@@ -226,6 +259,57 @@ std::string hide_secrets(std::string_view text) {
     from = span.end;
   }
   return out += text.substr(from);
+}
+
+namespace {
+
+bool is_secret_flag(std::string_view text) {
+  return text.starts_with('-') && text.find('=') == std::string_view::npos && names_secret(text);
+}
+
+// Of "--user" and "-u" only what follows the colon is one.
+std::string without_login(std::string_view login) {
+  size_t colon = login.find(':');
+  if (colon == std::string_view::npos || colon + 1 == login.size()) return hide_secrets(login);
+  return std::string(login.substr(0, colon + 1)) + std::string(kHiddenSecret);
+}
+
+// Flags of one letter by which programs take passwords ("mysql -pX", "redis-cli -a X"). A port is none.
+bool may_be_password_flag(std::string_view flag) { return flag == "-p" || flag == "-P" || flag == "-a"; }
+bool is_port(std::string_view text) {
+  auto number = parse_number<unsigned>(text);
+  return number && *number <= 65535;
+}
+
+bool is_password(std::string_view text, std::string_view flag) {
+  return !text.empty() && text.front() != '-' && (flag == "-a" || !is_port(text));
+}
+
+// Of "-phunter2", "-uNAME:PASSWORD"; "" where it is of another kind.
+std::string without_joined(std::string_view text) {
+  std::string_view flag = text.substr(0, 2), value = text.substr(flag.size());
+  if (value.empty() || is_secret_flag(text) || value.front() == '-') return "";
+  bool password = may_be_password_flag(flag) && (flag != "-a" || value.size() >= 4);  // "ps -aux"
+  if (password) return std::string(flag) + std::string(kHiddenSecret);
+  bool login = is_login_flag(flag) && value.find(':') != std::string_view::npos;
+  return login ? std::string(flag) + without_login(value) : "";
+}
+
+}  // namespace
+
+std::string hide_argument(std::string_view before, std::string_view text) {
+  if (is_secret_flag(before)) return std::string(kHiddenSecret);
+  if (is_login_flag(before)) return without_login(text);
+  if (may_be_password_flag(before) && is_password(text, before)) return std::string(kHiddenSecret);
+  std::string joined = without_joined(text);
+  return joined.empty() ? hide_secrets(text) : joined;
+}
+
+std::string hide_command(const std::vector<std::string>& argv) {
+  std::vector<std::string> shown;
+  std::string_view before;
+  for (const std::string& argument : argv) shown.push_back(hide_argument(std::exchange(before, argument), argument));
+  return join(shown, " ");
 }
 
 std::string without_password(std::string_view url) { return hide_secrets(url); }

@@ -40,6 +40,14 @@ TEST(Secrets, AreHiddenWhereverTheyStand) {
       {"sent Bearer eyJhbGciOi.J9.x", "sent Bearer ***"},
       {"{\"password\": \"hun\\\"ter2\", \"user\": \"me\"}", "{\"password\": \"***\", \"user\": \"me\"}"},
       {"{\"a\": \"{\\\"password\\\": \\\"hunter2\\\"}\"}", "{\"a\": \"{\\\"password\\\": \\\"***\\\"}\"}"},
+      {"curl -u bob:hunter44 http://h/", "curl -u bob:*** http://h/"},
+      {"curl -ubob:hunter44 http://h/", "curl -ubob:*** http://h/"},
+      {"curl --proxy-user bob:hunter44 x", "curl --proxy-user bob:*** x"},
+      {"curl --oauth2-bearer bear55xx x", "curl --oauth2-bearer *** x"},
+      {"curl --pass hunter88 x", "curl --pass *** x"},
+      {"DB_PASS=hunter88", "DB_PASS=***"},
+      {"X-Auth: hunter66", "X-Auth: ***"},
+      {"X-Auth-Key: hunter66", "X-Auth-Key: ***"},
       {"expected a URL, found \"me:hunter2@host\"", "expected a URL, found \"me:***@host\""},
   };
   for (const Case& one : kCases) {
@@ -48,11 +56,20 @@ TEST(Secrets, AreHiddenWhereverTheyStand) {
   }
 }
 
+TEST(Secrets, ACommandIsShownWithoutThem) {
+  EXPECT_EQ(
+      hide_command({"mysql", "-phunter2", "-u", "me:hunter2", "-p", "hunter2", "-P", "3306", "--pass", "hunter2"}),
+      "mysql -p*** -u me:*** -p *** -P 3306 --pass ***");
+  EXPECT_EQ(hide_command({"redis-cli", "-a", "hunter2", "http://me:hunter2@h/"}), "redis-cli -a *** http://me:***@h/");
+  EXPECT_EQ(hide_command({}), "");
+}
+
 TEST(Secrets, WhatIsNoneStays) {
   for (const char* text :
        {"sum(rate(http_requests_total{code=~\"5..\", job=\"api\"}[1m])) by (token)", "give --token-file FILE",
         "a bearer token is needed", "Basic authentication", "http://127.0.0.1:9090/api/v1/query?query=up",
-        "token: expected text", "http://[::1]:80/x@y", "{password=~\"a|b\"}", "a==b", "", "=", ":", "://", "password="})
+        "token: expected text", "no_data: pass", "curl -u me http://h/", "--bypass it", "x-author: me",
+        "http://[::1]:80/x@y", "{password=~\"a|b\"}", "a==b", "", "=", ":", "://", "password="})
     EXPECT_EQ(hide_secrets(text), text);
 }
 

@@ -38,7 +38,8 @@ void Progress::tell(const std::string& text) {
   if (!options_.quiet) print_to_error("ordeal: {}\n", text);
 }
 
-void Progress::finish(const std::string& run_id) {
+void Progress::finish(const std::string& run_id, const Verdict& verdict) {
+  if (options_.quiet) print("{}: {}\n", to_text(verdict.outcome), verdict.reason);
   std::string where = "ordeal report " + run_id;
   if (!options_.state_dir.empty()) where += " --state-dir " + options_.state_dir;
   if (!options_.reports.empty()) where = options_.reports.front();

@@ -17,7 +17,7 @@ class Progress {
   void show(const RunEvent& event);
   void warn(const std::string& text);
   void tell(const std::string& text);
-  void finish(const std::string& run_id);
+  void finish(const std::string& run_id, const Verdict& verdict);
 
  private:
   const RunOptions& options_;

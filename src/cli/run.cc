@@ -175,11 +175,9 @@ Result<Verdict> run_experiment(const RunOptions& options) {
   report::RunMetrics metrics(registry);
   RunEvents events(store, progress, metrics, run_id, offset);
   auto ended = run_recorded({options, prepared, paths, run_id, offset, registry, live.get(), progress, events});
-  // Recorded, reported, and said: what the last event says is what the process ends with.
-  Verdict verdict = events.close(ended ? *ended : verdict_of(ended.error()), reports);
   if (!ended) print_error(ended.error());
-  progress.finish(run_id);
-  return verdict;
+  // Reported, said, and recorded: what the last event says is what the process ends with.
+  return events.close(ended ? *ended : verdict_of(ended.error()), reports);
 }
 
 }  // namespace
@@ -187,7 +185,6 @@ Result<Verdict> run_experiment(const RunOptions& options) {
 ExitCode run_command(const RunOptions& options) {
   auto verdict = run_experiment(options);
   if (!verdict) return print_error(verdict.error());
-  if (options.quiet) print("{}: {}\n", to_text(verdict->outcome), verdict->reason);
   return exit_code_of(verdict->outcome);
 }
 

@@ -65,13 +65,30 @@ Verdict RunEvents::settle(Verdict verdict, const Result<>& done) {
   return corrected;
 }
 
+// What is shown counts too: what nobody could read was not said.
+Verdict RunEvents::settle_output(Verdict verdict) {
+  push_output();
+  return settle(std::move(verdict), take_output_failure());
+}
+
 Verdict RunEvents::close(Verdict verdict, std::vector<ReportFile>& reports) {
   tell(verdict);
   verdict = settle(std::move(verdict), store_.flush());
+  verdict = settle_output(std::move(verdict));
+  size_t reported = events_.size();
   for (ReportFile& report : reports) verdict = settle(std::move(verdict), write_report(events_, report));
+  progress_.finish(run_, verdict);
+  verdict = settle_output(std::move(verdict));
+  if (events_.size() > reported) correct(reports);
   verdict = settle(std::move(verdict), store_.finish_run(run_, verdict));
   failpoint("engine.verdict_recorded");
   return verdict;
+}
+
+// Those that were written before the verdict changed; the one that failed was told.
+void RunEvents::correct(std::vector<ReportFile>& reports) {
+  for (ReportFile& report : reports)
+    if (report.file.can_be_rewritten()) (void)write_report(events_, report);
 }
 
 }  // namespace ordeal::cli

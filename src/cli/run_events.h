@@ -21,7 +21,7 @@ class RunEvents {
       : store_(store), progress_(progress), metrics_(metrics), run_(std::move(run)), offset_(offset) {}
 
   void take(const RunEvent& event);
-  // Tells, records and reports the verdict; gives the one that counts.
+  // Tells, reports, shows and records the verdict; gives the one that counts, which record and reports hold too.
   Verdict close(Verdict verdict, std::vector<ReportFile>& reports);
   // Whether any came since the last call.
   bool take_fresh() { return std::exchange(fresh_, false); }
@@ -30,6 +30,8 @@ class RunEvents {
   void publish(const RunEvent& said);
   void tell(const Verdict& verdict);
   Verdict settle(Verdict verdict, const Result<>& done);
+  Verdict settle_output(Verdict verdict);
+  void correct(std::vector<ReportFile>& reports);
 
   store::Store& store_;
   Progress& progress_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/secrets.h"
 #include "base/text.h"
 
 namespace ordeal::engine {
@@ -27,7 +28,7 @@ std::string looked_at(const Expectation& expectation) {
   if (!expectation.query.empty()) return expectation.query;
   if (expectation.http) return "HTTP " + expectation.http->method + " " + expectation.http->url;
   if (expectation.tcp) return "TCP connect to " + expectation.tcp->address;
-  return fmt::format("command {}", fmt::join(expectation.command->argv, " "));
+  return "command " + hide_command(expectation.command->argv);
 }
 
 json::Value describe_expectation(const analysis::Judge& judge) {

@@ -52,7 +52,7 @@ void Machine::judge(size_t index, const Observation& observation) {
   if (judgement.breach && speaks)
     on_breach(index, {describe_breach(setup_.judges[index].expectation(), judgement), judgement.value, "expression",
                       judgement.breached_for, ""});
-  if (judgement.given_up && counts_in_phase(index)) give_up(index, observation.own_lack);
+  if (judgement.given_up && counts_in_phase(index)) give_up(index, judgement.lack);
   if (observation.counts && setup_.triggers[index] && !finished()) on_counts(index, observation, judgement);
 }
 
@@ -96,6 +96,7 @@ void Machine::arm_triggers() {
     const std::string& name = setup_.judges[i].expectation().name;
     std::string learned = setup_.triggers[i]->learned();
     bool counted = !learned.empty();
+    if (!counted && looks_[i].trouble_told) continue;  // why is known
     note("note", {{"level", counted ? "info" : "warning"},
                   {"text", counted ? fmt::format("\"{}\" is also counted: {}", name, learned)
                                    : fmt::format("\"{}\" is judged by its query alone: none of the counters behind it "

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace ordeal::engine {
 namespace {
 
@@ -252,6 +254,28 @@ TEST(Machine, WhatIsCountedHaltsBeforeTheQueryCrosses) {
       "\"errors\": 60 of 120 events were bad (50 %) within 600ms, 1 % is allowed; the query as written gave 0.001, "
       "expected result < 0.01");
   EXPECT_NE(run.verdict->hint.find("fast: false"), std::string::npos);
+}
+
+// Why nothing can be counted is said once, and nothing that is not so is said of it.
+TEST(Machine, WhyNothingIsCountedIsSaidOnce) {
+  for (const char* trouble : {"its two sides are counted by different targets", ""}) {
+    CountingDrive run(counting_setup(true));
+    run.counts.groups.clear();
+    run.counts.trouble = trouble;
+    std::set<std::string> said;
+    for (int i = 0; i < 30 && run.machine.phase() != Phase::kInject; ++i) {
+      run.answers = false;
+      run.ticks(1);
+      Observation seen = run.seen_now(0.001);
+      seen.counts = run.counts;
+      run.feed(Seen{0, seen});
+      if (run.last_note.find("errors") != std::string::npos) said.insert(run.last_note);
+    }
+    ASSERT_EQ(run.machine.phase(), Phase::kInject);
+    ASSERT_EQ(said.size(), 1u) << *said.rbegin();
+    bool told = said.begin()->find("judged by its query alone") != std::string::npos;
+    EXPECT_EQ(told, *trouble == '\0') << *said.begin();
+  }
 }
 
 TEST(Machine, WhatIsCountedDeviatesWithoutAHaltWhereNoneIsWanted) {

@@ -17,9 +17,31 @@ TEST(Hide, SecretsAreFoundWhereverTheyStand) {
   EXPECT_EQ(hidden(R"(["--token","abc","--token=abc"])"), R"(["--token","***","--token=***"])");
 }
 
+TEST(Hide, ShortFlagsOfProgramsTakePasswords) {
+  struct Case {
+    const char *given, *shown;
+  };
+  for (const Case& c : {
+           Case{R"(["curl","-ubob:hunter44"])", R"(["curl","-ubob:***"])"},
+           Case{R"(["curl","-U","bob:hunter44"])", R"(["curl","-U","bob:***"])"},
+           Case{R"(["curl","--proxy-user","bob:hunter44"])", R"(["curl","--proxy-user","bob:***"])"},
+           Case{R"(["curl","--oauth2-bearer","bear55xx"])", R"(["curl","--oauth2-bearer","***"])"},
+           Case{R"(["curl","--pass","hunter88"])", R"(["curl","--pass","***"])"},
+           Case{R"(["curl","--pass=hunter88"])", R"(["curl","--pass=***"])"},
+           Case{R"(["curl","-H","X-Auth: hunter66"])", R"(["curl","-H","X-Auth: ***"])"},
+           Case{R"(["mysql","-phunterAA"])", R"(["mysql","-p***"])"},
+           Case{R"(["redis-cli","-a","hunterBB"])", R"(["redis-cli","-a","***"])"},
+           Case{R"(["sqlcmd","-P","hunterCC"])", R"(["sqlcmd","-P","***"])"},
+           Case{R"(["redis-cli","-a","1234"])", R"(["redis-cli","-a","***"])"},
+           Case{R"(["sh","-c","curl -ubob:hunter44 x"])", R"(["sh","-c","curl -ubob:*** x"])"},
+       })
+    EXPECT_EQ(hidden(c.given), c.shown);
+}
+
 TEST(Hide, OtherValuesStay) {
   for (const char* text : {R"~({"a":null,"b":[1.5,true,"x"],"query":"sum(rate(x{code=~\"5..\"}[1m]))"})~",
-                           R"(["-u","me"])", "[]", "\"x\""})
+                           R"(["-u","me"])", R"(["psql","-p","5432"])", R"(["mysql","-P","3306"])", R"(["ls","-al"])",
+                           R"(["-p"])", R"(["x","-p","-v"])", R"(["x","--bypass","it"])", "[]", "\"x\""})
     EXPECT_EQ(hidden(text), text);
 }
 

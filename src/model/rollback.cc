@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/duration.h"
+#include "base/secrets.h"
 #include "base/text.h"
 #include "model/experiment.h"
 
@@ -104,7 +105,7 @@ Result<RollbackAction> decode_action(const Reader& reader) {
 }
 
 struct ToText {
-  std::string operator()(const CommandAction& action) const { return "run " + join(action.argv, " "); }
+  std::string operator()(const CommandAction& action) const { return "run " + hide_command(action.argv); }
   std::string operator()(const HttpAction& action) const {
     return fmt::format("{} {}", action.method, server_of(action.url));
   }

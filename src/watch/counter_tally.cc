@@ -10,6 +10,7 @@
 #include "promql/eval/eval.h"
 #include "promql/syntax/printer.h"
 #include "watch/observe.h"
+#include "watch/scraper.h"
 
 namespace ordeal::watch {
 namespace {
@@ -27,10 +28,6 @@ std::optional<double> bound_of(const Labels& labels) {
 
 Labels histogram_of(const Labels& labels) {
   return Labels::filtered(labels, [](std::string_view name) { return name != kBucket; });
-}
-
-std::pair<std::string, std::string> target_of(const Labels& labels) {
-  return {std::string(labels.get("job")), std::string(labels.get("instance"))};
 }
 
 bool matches(const analysis::CountedTerm& term, const Labels& labels) {
@@ -104,6 +101,16 @@ Labels CounterTally::group_of(const Labels& labels) const {
     bool apart = name == promql::kMetricName || (design_.latency && name == kBucket);
     return design_.without ? !listed && !apart : listed;
   });
+}
+
+// Of those that it may be of the one with the most labels: two pages of one address differ in a label of their own.
+Labels CounterTally::target_of(const Labels& labels) const {
+  const Labels* found = nullptr;
+  for (const Labels& target : known_targets_) {
+    if (is_of(labels, target) && (!found || target.size() > found->size())) found = &target;
+  }
+  if (found) return *found;
+  return Labels::filtered(labels, [](std::string_view name) { return name == "job" || name == "instance"; });
 }
 
 CounterTally::Counter CounterTally::fresh_counter(const CounterValue& value) {

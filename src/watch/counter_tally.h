@@ -3,15 +3,15 @@
 //   - A counter that fell below half of what it was began anew: all of it counts. One that fell by less is an older
 //     reading (of two replicas of a Prometheus, say), and is passed over.
 //   - A series that appears on a target that was seen before counts from 0 (a status that occurs for the first time);
-//     on a new target it is a beginning, since its past is unknown. A target is a pair of job and instance, and must
-//     be one process: behind a load balancer, each look would read another one.
+//     on a new target it is a beginning, since its past is unknown. A target is a scraped page, by all labels of its
+//     own; of a Prometheus, whose pages are not known, a pair of job and instance. It must be one process: behind a
+//     load balancer, each look would read another one.
 //   - A series that goes missing keeps what it has counted, and goes on from there when it comes back.
 //   - In a histogram an event is bad above the smallest bound that is at least the design's; each histogram keeps the
 //     bound that it had when it was first seen.
 // Memory is that of the labels of all series seen.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -32,7 +32,9 @@ struct CounterValue {
 
 class CounterTally {
  public:
-  explicit CounterTally(analysis::CountDesign design) : design_(std::move(design)) {}
+  // `targets`: the labels of each page that is scraped; those of a page may be some of those of another.
+  explicit CounterTally(analysis::CountDesign design, std::vector<promql::Labels> targets = {})
+      : design_(std::move(design)), known_targets_(std::move(targets)) {}
 
   // One look at all series of the design; those of no term are left out.
   void take(const std::vector<CounterValue>& values);
@@ -67,6 +69,7 @@ class CounterTally {
   std::optional<Weight> bucket_weight(const promql::Labels& labels);
   void choose_bounds(const std::vector<CounterValue>& values);
   promql::Labels group_of(const promql::Labels& labels) const;
+  promql::Labels target_of(const promql::Labels& labels) const;
   bool is_total(const analysis::CountedTerm& term) const;
   int64_t read_until_ms() const;
   bool torn_apart() const;
@@ -75,7 +78,8 @@ class CounterTally {
   std::unordered_map<promql::Labels, Counter, promql::LabelsHash> counters_;
   std::unordered_map<promql::Labels, Counts::Group, promql::LabelsHash> groups_;  // whose places stay
   std::unordered_map<promql::Labels, double, promql::LabelsHash> bounds_;         // of each histogram
-  std::map<std::pair<std::string, std::string>, Target> targets_;                 // whose places stay
+  std::unordered_map<promql::Labels, Target, promql::LabelsHash> targets_;        // whose places stay
+  std::vector<promql::Labels> known_targets_;
   bool blind_ = false;
   int64_t oldest_ms_ = 0;
 };

@@ -9,6 +9,8 @@
 namespace ordeal::watch {
 namespace {
 
+using promql::Labels;
+
 analysis::CountDesign design(const std::string& query, const std::string& condition) {
   return analysis::design_trigger(**promql::parse(query), *expr::Condition::parse(condition)).counts;
 }
@@ -85,6 +87,21 @@ TEST(CounterTally, ANewTargetBringsItsPastWithIt) {
   tally.take(look({"r{code=\"200\",instance=\"2\"} 5001", "r{code=\"500\",instance=\"2\"} 402"}));
   EXPECT_EQ(tally.counts().groups[0].total, 3);
   EXPECT_EQ(tally.counts().groups[0].bad, 2);
+}
+
+// The pages of one address, of which one has a label more than the other.
+TEST(CounterTally, APageIsKnownByAllItsLabels) {
+  for (const Labels& first : {Labels{{"instance", "1"}, {"page", "a"}}, Labels{{"instance", "1"}}}) {
+    CounterTally tally(ratio(), {first, Labels{{"instance", "1"}, {"page", "b"}}});
+    std::string label = first.get("page").empty() ? "" : ",page=\"a\"";
+    std::string old = "r{code=\"200\",instance=\"1\"" + label + "} 10";
+    std::string fresh = "r{code=\"503\",instance=\"1\"" + label + "} 4";
+    tally.take(look({old}));
+    tally.take(look({old, "r{code=\"500\",instance=\"1\",page=\"b\"} 50000"}));
+    EXPECT_EQ(tally.counts().groups[0].total, 0) << "its past is its own";
+    tally.take(look({old, fresh, "r{code=\"500\",instance=\"1\",page=\"b\"} 50002"}));
+    EXPECT_EQ(tally.counts().groups[0].bad, 6);
+  }
 }
 
 TEST(CounterTally, ASeriesThatWasAwayGoesOn) {

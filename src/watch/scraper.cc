@@ -25,14 +25,6 @@ promql::Labels combine(const metrics::Sample& sample, const promql::Labels& own)
   return labels;
 }
 
-promql::Labels labels_of(const ScrapeTarget& spec) {
-  promql::Labels labels;
-  labels.set("job", spec.job);
-  labels.set("instance", instance_of(spec.url));
-  for (const auto& [name, value] : spec.labels) labels.set(name, value);
-  return labels;
-}
-
 // By what the page says, else by the name.
 bool is_counter(const metrics::Exposition& page, std::string_view name) {
   for (std::string_view suffix : {"", "_total", "_bucket", "_count", "_sum"}) {
@@ -80,6 +72,20 @@ bool has_no_end(const net::HttpReply& reply) {
 int64_t to_ms(Nanos since_epoch) { return std::chrono::duration_cast<milliseconds>(since_epoch).count(); }
 
 }  // namespace
+
+promql::Labels labels_of(const ScrapeTarget& spec) {
+  promql::Labels labels;
+  labels.set("job", spec.job);
+  labels.set("instance", instance_of(spec.url));
+  for (const auto& [name, value] : spec.labels) labels.set(name, value);
+  return labels;
+}
+
+bool is_of(promql::LabelsView series, const promql::Labels& page) {
+  for (const auto& [name, value] : page)
+    if (series.get(name) != value) return false;
+  return true;
+}
 
 std::string instance_of(std::string_view url) {
   bool tls = url.substr(0, 8) == "https://";
@@ -218,7 +224,7 @@ Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& see
 void Scraper::take_samples(Target& target, const metrics::Exposition& page, Seen& seen, int64_t ms) {
   Status& status = target.status;
   uint64_t dropped = store_.dropped().too_many_series + store_.dropped().labels_too_long;
-  size_t ahead = 0, twice = 0, moving = 0, counters = 0;
+  size_t ahead = 0, twice = 0, moving = 0, counting = 0, counters = 0;
   status.ahead.reset();
   for (const auto& sample : page.samples) {
     int64_t at = sample.timestamp_ms.value_or(ms);
@@ -227,9 +233,11 @@ void Scraper::take_samples(Target& target, const metrics::Exposition& page, Seen
       continue;
     }
     promql::Labels labels = combine(sample, target.own);
+    size_t mark =
+        labels.hash() ^ (std::hash<double>{}(sample.value) * 31 + static_cast<size_t>(sample.timestamp_ms.value_or(0)));
+    moving += mark;
     if (sample.timestamp_ms || is_counter(page, labels.get(promql::kMetricName))) {
-      moving += labels.hash() ^
-                (std::hash<double>{}(sample.value) * 31 + static_cast<size_t>(sample.timestamp_ms.value_or(0)));
+      counting += mark;
       ++counters;
     }
     if (sample.timestamp_ms) status.ahead = std::max<Nanos>(status.ahead.value_or(Nanos::min()), milliseconds(at - ms));
@@ -237,8 +245,13 @@ void Scraper::take_samples(Target& target, const metrics::Exposition& page, Seen
     // A series with times of its own ends when its times do, not when a scrape misses it.
     if (!sample.timestamp_ms) twice += !seen.insert(std::move(labels)).second;
   }
-  if (counters == 0) status.moved_ms = 0;
-  if (counters > 0 && (std::exchange(target.moving, moving) != moving || status.moved_ms == 0)) status.moved_ms = ms;
+  auto note = [&](size_t& last, size_t now, int64_t& changed_ms) {
+    bool changed = std::exchange(last, now) != now || changed_ms == 0;
+    if (counters == 0) changed_ms = 0;
+    if (counters > 0 && changed) changed_ms = ms;
+  };
+  note(target.moving, moving, status.moved_ms);
+  note(target.counting, counting, status.counted_ms);
   status.last_ms = ms;
   status.samples = page.samples.size() - ahead;
   uint64_t lost = store_.dropped().too_many_series + store_.dropped().labels_too_long - dropped;

@@ -1,8 +1,8 @@
 // Scraper: fetches /metrics pages into a SeriesStore, as Prometheus does it: labels job and instance, `up`, stale
 // markers for series that vanish and for all of a target whose scrape fails. A bad line costs that line only; it is
-// counted and described. What a page has lost makes it no evidence (Status::doubt), and so does one that does not move:
-// a page that a cache keeps. Samples get the time at which their scrape began. One scrape per target at a time; one
-// that takes longer than kScrapeTimeout has failed.
+// counted and described. What a page has lost makes it no evidence (Status::doubt), and so does one of which
+// nothing changes: a page that a cache keeps. Samples get the time at which their scrape began. One scrape per target
+// at a time; one that takes longer than kScrapeTimeout has failed.
 #pragma once
 
 #include <functional>
@@ -36,8 +36,9 @@ class Scraper {
     std::string trouble;     // of the last scrape: why it failed, or what it lost; "" is none
     std::string doubt;       // why the last page is not the whole one; "" is none
     std::string own_lack;    // the last scrape failed for want of something of Ordeal's own; "" is not so
-    // The last scrape at which a counter of the page had moved, or a time that it gives; 0 where it has none.
+    // The last scrape at which anything on the page had changed; 0 where it has no counter, nor a time of its own.
     int64_t moved_ms = 0;
+    int64_t counted_ms = 0;      // at which a counter had, or a time that the page gives
     int64_t last_ms = 0;         // the last good scrape
     std::optional<Nanos> ahead;  // of this machine's clock, by the newest time that the last page gives
     promql::Labels labels;       // job, instance and the target's own
@@ -65,8 +66,9 @@ class Scraper {
     bool under_way = false;
     uint64_t round = 0;  // that started it
     BootTime started;
-    Seen seen;          // by the last scrape
-    size_t moving = 0;  // a sum over all counters and times of the last page
+    Seen seen;  // by the last scrape
+    // Sums over the last page: over all of it, and over its counters and times.
+    size_t moving = 0, counting = 0;
     Status status;
     std::map<std::string, metrics::Type> types;  // of the last good page
     metrics::Format format = metrics::Format::kText;
@@ -91,6 +93,11 @@ class Scraper {
   std::function<void()> done_;
   promapi::Api::MetadataMap metadata_;
 };
+
+// Job, instance and the target's own: what its page's series have, whatever the page says.
+promql::Labels labels_of(const ScrapeTarget& target);
+// Whether a series may be of the page with these labels. Those of a page may be some of those of another.
+bool is_of(promql::LabelsView series, const promql::Labels& page);
 
 // Two targets whose series could not be told apart are refused.
 Result<> check_identities(const std::vector<ScrapeTarget>& targets);

@@ -181,7 +181,9 @@ std::optional<SourceWatcher::Impl::Counting> SourceWatcher::Impl::counting_for(c
                                                                                const Sources& sources) const {
   auto design = analysis::design_trigger(expectation);
   if (design.kind != analysis::TriggerDesign::Kind::kCounts) return std::nullopt;
-  Counting counting{design.counts, CounterTally(design.counts)};
+  std::vector<promql::Labels> pages;
+  for (const ScrapeTarget& target : sources.scrape) pages.push_back(labels_of(target));
+  Counting counting{design.counts, CounterTally(design.counts, std::move(pages))};
   if (!sources.scrape.empty()) return counting;
   auto query = counters_query(design.counts, {});
   if (!query) return std::nullopt;

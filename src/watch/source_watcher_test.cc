@@ -51,7 +51,7 @@ class SourceWatcherTest : public testing::Test {
   net::Task<net::HttpResponse> answer(const net::HttpRequest& request) {
     if (request.path == "/slow" || request.path == "/api/v1/query") co_await server_.loop().sleep(300ms);
     if (request.path == "/gw") co_return net::HttpResponse{gw_broken_ ? 500 : 200, gw_page_};
-    net::HttpResponse response{broken_ ? 500 : 200, page_};
+    net::HttpResponse response{broken_ ? 500 : 200, request.path == "/still" ? still_ : page_};
     if (open_metrics_) response.content_type = "application/openmetrics-text; version=1.0.0";
     co_return response;
   }
@@ -82,6 +82,7 @@ class SourceWatcherTest : public testing::Test {
   // Changed by the test only while no scrape is awaited; read by the server's thread.
   std::string page_ = "requests_total{status=\"200\"} 5\nbad NaN\nratio{r=\"a\"} 0.5\nratio{r=\"b\"} NaN\n";
   std::string gw_page_;
+  std::string still_;  // another page
   std::atomic<bool> broken_ = false, gw_broken_ = false, open_metrics_ = false;
   net::TestServer server_{[this](const net::HttpRequest& request) { return answer(request); }};
   Sources sources_{"", {{server_.url("/metrics"), "api", {}}}, 2s};  // a look waits for half of it
@@ -288,12 +289,75 @@ TEST_F(SourceWatcherTest, APageThatStandsStillInThePhaseIsDoubted) {
   poll_until(
       *watcher_, [] { return false; }, 50ms);
   auto seen = look();
-  EXPECT_NE(seen.doubt.find("no counter of it has moved for "), std::string::npos) << seen.doubt;
+  EXPECT_NE(seen.doubt.find("nothing on it has changed for "), std::string::npos) << seen.doubt;
   EXPECT_LT(seen.taken->from, since_);
   page_ = "requests_total 6\n";
   EXPECT_EQ(look().doubt, "");
   page_ = "broken 0\n";
   EXPECT_EQ(look().doubt, "") << "without a counter nobody can tell";
+}
+
+// What a cache keeps it keeps whole.
+TEST_F(SourceWatcherTest, APageOfWhichAGaugeMovesIsNotKeptByACache) {
+  sources_.interval = 2s;
+  page_ = "queue_depth 1\nrestarts_total 2\n";
+  make({query("queue_depth"), query("sum(increase(restarts_total[1m]))")});
+  look();
+  since_ = boot_now();
+  for (int depth = 2; depth < 4; ++depth) {
+    page_ = "queue_depth " + std::to_string(depth) + "\nrestarts_total 2\n";
+    EXPECT_EQ(look(0).doubt, "") << depth;
+    page_ = "queue_depth " + std::to_string(depth) + ".5\nrestarts_total 2\n";
+    EXPECT_EQ(look(1).doubt, "") << depth;
+  }
+  since_ = boot_now();
+  EXPECT_NE(look(0).doubt, "") << "now all of it stands still";
+}
+
+// Another page stands still: whether a query has to do with it.
+TEST_F(SourceWatcherTest, OnlyAPageThatTheQueryMayReadIsItsConcern) {
+  sources_.interval = 2s;
+  sources_.scrape[0].labels = {{"page", "a"}};
+  sources_.scrape.push_back({server_.url("/still"), "api", {{"page", "b"}}});
+  struct Case {
+    const char *query, *still;
+    bool doubted;
+  };
+  for (const Case& c : {
+           Case{"sum(requests_total)", "restarts_total 2\n", false},
+           Case{"sum(requests_total{status=~\"5..\"}) / sum(requests_total)", "restarts_total 2\n", false},
+           Case{"sum(requests_total)", "requests_total{status=\"200\"} 9\n", true},
+           Case{"sum(requests_total{status=\"500\"})", "requests_total{status=\"200\"} 9\n", true},
+           Case{"sum(requests_total{page=\"a\"})", "requests_total{status=\"200\"} 9\n", false},
+           Case{"sum(errors_total) or vector(0)", "restarts_total 2\n", true},
+           Case{"count({__name__=~\".+_total\"})", "restarts_total 2\n", true},
+       }) {
+    still_ = c.still;
+    make({query(c.query)});
+    page_ = "requests_total{status=\"500\"} 1\n";
+    look();
+    since_ = boot_now();
+    page_ = "requests_total{status=\"500\"} 2\n";
+    std::string doubt = look().doubt;
+    EXPECT_EQ(!doubt.empty(), c.doubted) << c.query << " beside " << c.still << doubt;
+  }
+}
+
+// Two pages of one address: each has a past of its own.
+TEST_F(SourceWatcherTest, WhatALatePageHasCountedBeforeIsItsPast) {
+  Expectation expectation = query("sum(rate(requests_total{status=\"500\"}[1m])) / sum(rate(requests_total[1m]))");
+  expectation.condition = "result < 0.1";
+  sources_.interval = 2s;
+  sources_.scrape[0].labels = {{"page", "a"}};
+  sources_.scrape.push_back({server_.url("/still"), "api", {{"page", "b"}}});
+  make({expectation});
+  look();
+  still_ = "requests_total{status=\"500\"} 50000\n";
+  EXPECT_EQ(look().counts->groups.at(0).bad, 0);
+  still_ = "requests_total{status=\"500\"} 50003\n";
+  EXPECT_EQ(look().counts->groups.at(0).bad, 3);
+  page_ += "requests_total{status=\"503\"} 40\n";
+  EXPECT_EQ(look().counts->groups.at(0).total, 43) << "a status that occurs for the first time";
 }
 
 TEST_F(SourceWatcherTest, WhatWasNeverSeenIsNamed) {

@@ -24,7 +24,8 @@ class Voucher {
   void vouch(const Look& look, Observation& seen);
 
  private:
-  void look_at_page(const Look& look, const Scraper::Status& page, Observation& seen) const;
+  // `read`: the query has to do with what stands on the page now.
+  void look_at_page(const Look& look, const Scraper::Status& page, bool read, Observation& seen) const;
   static void look_at_ends(const Look& look, Observation& seen);
   void look_at_names(const Look& look, Observation& seen);
   void look_at_rest(const Look& look, Observation& seen);

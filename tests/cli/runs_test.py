@@ -168,13 +168,17 @@ class Runs(Case):
 
     def test_a_full_disk_on_standard_output(self):
         victim = self.process("sleeper")
+        report = self.folder + "/full.json"
         for flags in ([], ["--json"], ["--quiet"]):
             with open("/dev/full", "wb") as full:
-                done = subprocess.run(self.command(*self.experiment(victim.pid), *flags), stdin=subprocess.DEVNULL, stdout=full,
-                                      stderr=subprocess.PIPE, timeout=40)
+                done = subprocess.run(self.command(*self.experiment(victim.pid), *flags, "--report", report),
+                                      stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=40)
             self.assertEqual(done.returncode, 7, done)
-            self.assertIn(b"No space left", done.stderr)
-            self.assertEqual(self.recorded(), ("held", 0))
+            self.assertEqual(done.stderr.count(b"No space left"), 1, done.stderr)
+            self.assertEqual(self.recorded(), ("error", 7), "record and exit code agree")
+            verdict = json.loads(Path(report).read_text())["verdict"]
+            self.assertEqual(verdict["outcome"], "error", verdict)
+            self.assertIn("held", verdict["reason"])
             self.assertFree(victim)
 
     def test_files_that_may_not_grow(self):

@@ -32,9 +32,10 @@ class Secrets(Case):
         http = {"url": URL, "method": "POST", "headers": {"Authorization": "Bearer " + SECRET}, "body": "{\"t\": \"" + SECRET + "\"}"}
         for text in TEXTS:
             files = self.experiment(
-                victim.pid, text, sources={"prometheus": URL}, rollback=[{"http": http}, {"command": ["/bin/true", text]}],
+                victim.pid, text, sources={"prometheus": URL}, rollback=[{"http": http}, {"command": ["/bin/true", text, "-p" + SECRET]}],
                 expect=[{"name": text, "probe": {"http": URL}, "condition": "result == 200"},
-                        {"name": "c", "probe": {"command": ["/bin/true", text, "--password", SECRET, "-u", "me:" + SECRET]},
+                        {"name": "c", "probe": {"command": ["/bin/true", text, "--password", SECRET, "-u", "me:" + SECRET,
+                                                              "-p" + SECRET, "-a", SECRET, "-ume:" + SECRET]},
                          "condition": "result == 0"},
                         {"name": "q", "query": "up", "condition": "result == 1"}])
             self.assertIn("***", self.hides("plan", *files))
