@@ -10,7 +10,7 @@
 namespace ordeal {
 
 inline bool same_number(double a, double b) {
-  return std::abs(a - b) <= 2 * std::numeric_limits<double>::epsilon() * std::max(std::abs(a), std::abs(b));
+  return a == b || std::abs(a - b) <= 2 * std::numeric_limits<double>::epsilon() * std::max(std::abs(a), std::abs(b));
 }
 
 inline bool same_json(const json::Value& a, const json::Value& b) {
