@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 
 namespace ordeal::guard {
 
@@ -33,9 +35,22 @@ Result<> send_message(int fd, const json::Object& message) {
   return fail_errno("cannot send");
 }
 
+namespace {
+
+// What is read as infinite, or as no number, cannot be written again.
+bool is_finite(const json::Value& value) {
+  if (value.is_double()) return std::isfinite(value.get_double());
+  if (value.is_array()) return std::all_of(value.get_array().begin(), value.get_array().end(), is_finite);
+  return !value.is_object() || std::all_of(value.get_object().begin(), value.get_object().end(),
+                                           [](const auto& member) { return is_finite(member.value()); });
+}
+
+}  // namespace
+
 Result<json::Object> parse_message(std::string_view text) {
   json::Value value = TRY(json::parse(text));
   if (!value.is_object()) return fail(Errc::kInternal, "a message is no JSON object");
+  if (!is_finite(value)) return fail(Errc::kInternal, "a message has a number beyond all bounds");
   return std::move(value.get_object());
 }
 

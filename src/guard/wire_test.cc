@@ -24,6 +24,11 @@ TEST(Wire, AMessageOfAThousandProcessesArrivesWhole) {
   EXPECT_EQ(received->message->at("processes").as_array().size(), 20'000u);
 }
 
+TEST(Wire, ANumberThatIsNoneIsNoMessage) {
+  EXPECT_FALSE(parse_message(R"({"v": 1, "list": [{"impact": 19.9e999999994}]})"));
+  EXPECT_TRUE(parse_message(R"({"v": 1, "list": [{"impact": 19.9}]})"));
+}
+
 TEST(Wire, ANameOfAnyBytesArrives) {
   auto pair = message_pair();
   ASSERT_TRUE(send_message(pair->first.get(), {{"op", "applied"}, {"victim", "\xff\xfe sleep"}}));
