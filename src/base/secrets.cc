@@ -295,14 +295,35 @@ std::string without_joined(std::string_view text) {
   return login ? std::string(flag) + without_login(value) : "";
 }
 
-}  // namespace
-
-std::string hide_argument(std::string_view before, std::string_view text) {
+std::string hide_word(std::string_view before, std::string_view text) {
   if (is_secret_flag(before)) return std::string(kHiddenSecret);
   if (is_login_flag(before)) return without_login(text);
   if (may_be_password_flag(before) && is_password(text, before)) return std::string(kHiddenSecret);
   std::string joined = without_joined(text);
-  return joined.empty() ? hide_secrets(text) : joined;
+  return joined.empty() ? std::string(text) : joined;
+}
+
+// "mysql -phunter2 shop", as a shell is given it.
+std::string hide_words(std::string_view text) {
+  constexpr std::string_view kBetween = " \t\r\n;|&()'\"`";
+  std::string out;
+  std::string_view before;
+  while (!text.empty()) {
+    size_t begin = std::min(text.find_first_not_of(kBetween), text.size());
+    size_t end = std::min(text.find_first_of(kBetween, begin), text.size());
+    std::string_view word = text.substr(begin, end - begin);
+    out += text.substr(0, begin);
+    out += hide_word(std::exchange(before, word), word);
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string hide_argument(std::string_view before, std::string_view text) {
+  std::string hidden = hide_word(before, text);
+  return hide_secrets(hidden == text ? hide_words(text) : hidden);
 }
 
 std::string hide_command(const std::vector<std::string>& argv) {

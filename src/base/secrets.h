@@ -15,7 +15,8 @@ constexpr std::string_view kHiddenSecret = "***";
 // Each secret replaced by "***"; what it is of (a user, a parameter's name) stays.
 std::string hide_secrets(std::string_view text);
 // Of a list of arguments the one that comes after `before` ("" for the first): hidden too where a flag of one letter
-// may take a password ("-p", "-P", "-a"; joined as well, "-phunter2"), except for ports.
+// may take a password ("-p", "-P", "-a"; joined as well, "-phunter2"), except for ports; so too within an argument of
+// several words, as a shell is given it.
 std::string hide_argument(std::string_view before, std::string_view text);
 // All of them, with spaces between.
 std::string hide_command(const std::vector<std::string>& argv);

@@ -62,6 +62,9 @@ TEST(Secrets, ACommandIsShownWithoutThem) {
       "mysql -p*** -u me:*** -p *** -P 3306 --pass ***");
   EXPECT_EQ(hide_command({"redis-cli", "-a", "hunter2", "http://me:hunter2@h/"}), "redis-cli -a *** http://me:***@h/");
   EXPECT_EQ(hide_command({}), "");
+  EXPECT_EQ(hide_command({"mysql", "--password", "two words"}), "mysql --password ***");
+  EXPECT_EQ(hide_command({"sh", "-c", "mysql -phunter2 shop -P 3306; redis-cli -a 'hunter2' | curl -u me:hunter2 h"}),
+            "sh -c mysql -p*** shop -P 3306; redis-cli -a '***' | curl -u me:*** h");
 }
 
 TEST(Secrets, WhatIsNoneStays) {

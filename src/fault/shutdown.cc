@@ -13,12 +13,14 @@
 #include "fault/faults.h"
 #include "fault/kill.h"
 #include "fault/live_victim.h"
+#include "sys/disk_sync.h"
 
 namespace ordeal::fault {
 namespace {
 
 constexpr Nanos kAgain = 10ms;
 constexpr int kRounds = 200;
+constexpr Nanos kSyncAtMost = 30s;
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;  // PROC_PID_INIT_INO, the same on every Linux
 
 AttackInfo describe() {
@@ -63,7 +65,8 @@ AttackInfo describe() {
   info.capabilities = {"CAP_KILL, for processes of other users", "CAP_SYS_BOOT, for a host"};
   info.proof = "all processes of the victim died, seen through their pidfds";
   info.limits = {"nothing is killed before every victim was checked, nor when too few can be hit",
-                 "what is in a frozen cgroup is refused: the kill would come when it is thawed"};
+                 "what is in a frozen cgroup is refused: the kill would come when it is thawed",
+                 "a host's disks are written out first, for 30 s at most"};
   return info;
 }
 
@@ -101,18 +104,18 @@ class ShutdownImpact : public Impact {
   ShutdownImpact(Victim victim, bool reboot, BootTime due, ProtectionNow protection)
       : victim_(std::move(victim)), reboot_(reboot), due_(due), protection_(std::move(protection)) {}
 
-  std::vector<int> descriptors() const override { return kills_.descriptors(); }
+  std::vector<int> descriptors() const override { return sync_ ? std::vector<int>{sync_->fd()} : kills_.descriptors(); }
 
   bool is_long(BootTime now) const override { return !ended_ && !done_ && now >= due_ + kAgain * rounds_; }
   std::optional<BootTime> next_work() const override {
     if (ended_ || done_) return std::nullopt;
-    return due_ + kAgain * rounds_;
+    return sync_ ? due_ + kSyncAtMost : due_ + kAgain * rounds_;
   }
 
   Result<> work(BootTime now) override {
     kills_.confirm();
     if (ended_ || done_ || now < due_ + kAgain * rounds_) return {};
-    if (victim_.kind == VictimKind::kHost) return stop_host();
+    if (victim_.kind == VictimKind::kHost) return stop_host(now);
     return kill_round();
   }
 
@@ -130,8 +133,9 @@ class ShutdownImpact : public Impact {
     proof.lasting = kills_.lasting();
     if (rounds_ == 0) {
       proof.measured = "nothing was shut down";
-      proof.reason = ended_ ? "cancelled before the delay was over"
-                            : fmt::format("the delay lasts another {:.1f} s", to_seconds(due_ - now));
+      proof.reason = sync_    ? "the disks were still being written out"
+                     : ended_ ? "cancelled before the delay was over"
+                              : fmt::format("the delay lasts another {:.1f} s", to_seconds(due_ - now));
       return proof;
     }
     if (victim_.kind == VictimKind::kHost) {
@@ -190,12 +194,17 @@ class ShutdownImpact : public Impact {
     return cgroup && cgroup->has_file("cgroup.kill") ? cgroup : std::nullopt;
   }
 
-  Result<> stop_host() {
+  // What is unwritten would be lost. Until it is written the guard goes on, and a halt cancels.
+  Result<> stop_host(BootTime now) {
     const Protection* protection = TRY(protection_());
     TRY_VOID(refuse_protected_in(whole_victim(victim_), *protection));
+    if (!sync_) {
+      sync_.emplace(TRY(sys::DiskSync::start()));
+      return {};
+    }
+    if (!sync_->over() && now < due_ + kSyncAtMost) return {};
     ++rounds_;
     done_ = true;
-    ::sync();
     if (::reboot(reboot_ ? LINUX_REBOOT_CMD_RESTART : LINUX_REBOOT_CMD_POWER_OFF) < 0)
       return fail_errno("cannot shut down the host");
     return {};
@@ -209,7 +218,8 @@ class ShutdownImpact : public Impact {
   BootTime due_;
   ProtectionNow protection_;
   Kills kills_;
-  uint64_t begin_ticks_ = 0;  // when the kill began, as processes count their start
+  std::optional<sys::DiskSync> sync_;  // of a host
+  uint64_t begin_ticks_ = 0;           // when the kill began, as processes count their start
   int rounds_ = 0;
   bool done_ = false;
   bool ended_ = false;

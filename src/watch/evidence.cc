@@ -8,7 +8,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "promql/eval/eval.h"
-#include "promql/syntax/printer.h"
+#include "watch/unseen.h"
 
 namespace ordeal::watch {
 namespace {
@@ -58,18 +58,28 @@ promql::VectorSelector up() {
   return {"up", {*promql::Matcher::create(promql::MatchType::kEqual, std::string(promql::kMetricName), "up")}, {}};
 }
 
+std::string labelled(const std::string& query, const char* what, size_t number) {
+  return fmt::format(R"(label_replace(label_replace({}, "what", "{}", "", ""), "of", "{}", "", ""))", query, what,
+                     number);
+}
+
 // Of one selector: its least number of samples, labelled "n", and its greatest age, labelled "age".
-std::string question(const Need& need, size_t number, const std::string& ago) {
-  promql::Expr expr;
-  expr.node = need.selector;
-  std::string s = promql::print(expr);
+std::string samples_of(const Need& need, size_t number, const std::string& ago) {
+  std::string s = text_of(need.selector);
   std::string count = fmt::format("min((count_over_time({0}[{1}]) and {0}) or {0} * 0)", s, ago);
-  std::string age = fmt::format("max(time() - timestamp({}))", s);
-  auto labelled = [&](const std::string& text, const char* what) {
-    return fmt::format(R"(label_replace(label_replace({}, "what", "{}", "", ""), "of", "{}", "", ""))", text, what,
-                       number);
-  };
-  return labelled(count, "n") + " or " + labelled(age, "age");
+  return labelled(count, "n", number) + " or " + labelled(fmt::format("max(time() - timestamp({}))", s), "age", number);
+}
+
+// When no series of it is left: how many ended whose target is not up, labelled "lost".
+std::string lost_of(const Need& need, size_t number, const std::string& watched) {
+  return labelled(fmt::format("count((count_over_time({0}[{1}]) unless {0}) unless on (job, instance) (up == 1)) "
+                              "unless on () count({0})",
+                              text_of(need.selector), watched),
+                  "lost", number);
+}
+
+std::string length_text(Nanos length) {
+  return format_duration(std::max(std::chrono::floor<milliseconds>(length), milliseconds(1)));
 }
 
 }  // namespace
@@ -94,20 +104,27 @@ std::optional<DataTimes> taken_from(const Needs& needs, const StoreMoment& momen
   return DataTimes{from, boot(newest.until), boot(newest.newest), std::min(from, back_to)};
 }
 
-std::string samples_query(const Needs& needs, Nanos ago) {
-  std::string length = format_duration(std::max(std::chrono::floor<milliseconds>(ago), milliseconds(1)));
+std::string samples_query(const Needs& needs, Nanos ago, Nanos watched) {
   std::vector<std::string> parts;
-  for (size_t i = 0; i < needs.of.size(); ++i) parts.push_back(question(needs.of[i], i, length));
-  parts.push_back(question({up(), needs.window > Nanos(0)}, needs.of.size(), length));
+  for (size_t i = 0; i < needs.of.size(); ++i) {
+    parts.push_back(samples_of(needs.of[i], i, length_text(ago)));
+    parts.push_back(lost_of(needs.of[i], i, length_text(watched)));
+  }
+  parts.push_back(samples_of({up(), needs.window > Nanos(0)}, needs.of.size(), length_text(ago)));
   return join(parts, " or ");
 }
 
 std::optional<SamplesKnown> read_samples(const Needs& needs, const promql::QueryResult& result) {
-  SamplesKnown known{true, true, Nanos(0)}, of_up{true, true, Nanos(0)};
+  SamplesKnown known{true, true, Nanos(0), {}}, of_up = known;
   bool any = false, any_up = false;
+  std::optional<size_t> lost;
   for (const auto& element : result.vector) {
     auto number = parse_number<size_t>(element.labels.get("of"));
     if (!number || *number > needs.of.size()) continue;
+    if (element.labels.get("what") == "lost") {
+      lost = std::min(lost.value_or(*number), *number);
+      continue;
+    }
     bool is_up = *number == needs.of.size();
     (is_up ? any_up : any) = true;
     SamplesKnown& into = is_up ? of_up : known;
@@ -119,6 +136,7 @@ std::optional<SamplesKnown> read_samples(const Needs& needs, const promql::Query
       into.enough = into.enough && element.value >= (range ? 2 : 1);
     }
   }
+  known.lost = of_up.lost = lost;
   if (any) return known;
   return any_up ? std::optional(of_up) : std::nullopt;
 }

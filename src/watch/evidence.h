@@ -37,12 +37,13 @@ struct StoreMoment {
 std::optional<DataTimes> taken_from(const Needs& needs, const StoreMoment& moment);
 
 // For a Prometheus, whose clock is its own affair: a query for how many samples of the series it has from the last
-// `ago` at least, and how old its newest sample is at most.
-std::string samples_query(const Needs& needs, Nanos ago);
+// `ago` at least, how old its newest sample is at most, and what ended since `watched` ago while its target is not up.
+std::string samples_query(const Needs& needs, Nanos ago, Nanos watched);
 struct SamplesKnown {
-  bool some = false;    // one of each series
-  bool enough = false;  // of ranges two
-  Nanos oldest{0};      // of the newest samples
+  bool some = false;           // one of each series
+  bool enough = false;         // of ranges two
+  Nanos oldest{0};             // of the newest samples
+  std::optional<size_t> lost;  // a need of which every series has ended, one of them with its target
 };
 // Nothing when none of the series is there.
 std::optional<SamplesKnown> read_samples(const Needs& needs, const promql::QueryResult& result);

@@ -108,16 +108,48 @@ TEST(SamplesQuery, SaysWhetherEachSeriesHasEnough) {
       if (!ended) all_have = all_have && inside >= (range ? 2 : 1), oldest = std::max(oldest, kNow - newest);
     }
     Needs wanted = needs(range ? "sum(rate(x[1m])) / sum(rate(y[1m]))" : "x / y");
-    auto result = promql::eval_instant(**promql::parse(samples_query(wanted, milliseconds(ago))), store, kNow);
+    auto result = promql::eval_instant(**promql::parse(samples_query(wanted, milliseconds(ago), 60s)), store, kNow);
     ASSERT_TRUE(result) << result.error().message();
     auto known = read_samples(wanted, *result);
     ASSERT_TRUE(known) << seed;
-    EXPECT_EQ(known->enough, all_have) << seed << " " << samples_query(wanted, milliseconds(ago));
+    EXPECT_EQ(known->enough, all_have) << seed << " " << samples_query(wanted, milliseconds(ago), 60s);
     EXPECT_NEAR(to_millis(known->oldest), static_cast<double>(oldest), 0.01) << seed;
     enough += known->enough;
   }
   EXPECT_GT(enough, 40);
   EXPECT_LT(enough, 360);
+}
+
+// A series of each of two targets, ended or not, over targets that are up, down or not there any more.
+TEST(SamplesQuery, SaysWhatEndedWithItsTarget) {
+  enum Target { kUp, kDown, kNone };
+  for (int cell = 0; cell < 36; ++cell) {
+    promql::SeriesStore store;
+    bool alive = false, lost = false;
+    for (int i = 0; i < 2; ++i) {
+      int own = i == 0 ? cell % 6 : cell / 6;
+      auto target = static_cast<Target>(own / 2);
+      bool ended = own % 2 == 1;
+      std::string instance = std::to_string(i);
+      store.append(series("x", instance), kNow - 20'000, 1);
+      store.append(series("up", instance), kNow - 20'000, 1);
+      if (ended) store.append(series("x", instance), kNow - 10'000, promql::stale_nan());
+      if (target != kUp) store.append(series("up", instance), kNow - 10'000, target == kDown ? 0 : promql::stale_nan());
+      alive = alive || !ended;
+      lost = lost || (ended && target != kUp);
+    }
+    for (const char* query : {"sum(rate(x[1m])) or vector(0)", "count(never) or sum(x) or vector(0)"}) {
+      Needs wanted = needs(query);
+      auto result = promql::eval_instant(**promql::parse(samples_query(wanted, 10s, 30s)), store, kNow);
+      ASSERT_TRUE(result) << result.error().message();
+      auto known = read_samples(wanted, *result);
+      if (!known) continue;
+      ASSERT_EQ(known->lost.has_value(), lost && !alive) << cell << " " << query;
+      if (known->lost) {
+        EXPECT_EQ(*known->lost, wanted.of.size() - 1);
+      }
+    }
+  }
 }
 
 }  // namespace

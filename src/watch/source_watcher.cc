@@ -117,6 +117,7 @@ struct SourceWatcher::Impl {
   WatchOptions options;
   Callback tell;
   std::vector<Look> looks;
+  BootTime began = boot_now();
   promql::SeriesStore store;
   // Two clients, because a kept connection does not say which local ports it may use.
   net::HttpClient quiet;
@@ -133,6 +134,7 @@ struct SourceWatcher::Impl {
   Result<> watch(int fd);
   std::optional<Counting> counting_for(const Expectation& expectation, const Sources& sources) const;
   int64_t now_ms() const;
+  void doubt_ends(const Look& look, Observation& seen) const;
   Observation evaluate(const promql::Expr& query, bool expect_series);
   void count(Counting& counting);
   void ask_counters(size_t index);
@@ -229,7 +231,8 @@ void SourceWatcher::Impl::ask_samples(size_t index) {
   if (now - look.sampled.asked < kSamplesEvery || now <= look.since) return;
   look.sampled.under_way = true;
   look.sampled.asked = now;
-  PrometheusQuestion question{.query = samples_query(*look.needs, now - look.since), .timeout = options.query_timeout};
+  PrometheusQuestion question{.query = samples_query(*look.needs, now - look.since, now - began),
+                              .timeout = options.query_timeout};
   prometheus->ask(question, [this, index, asked_of = look.since](const Result<QueryAnswer>& answer) {
     Sampled& sampled = looks[index].sampled;
     sampled.under_way = false;
@@ -237,6 +240,13 @@ void SourceWatcher::Impl::ask_samples(size_t index) {
     sampled.known = answer ? read_samples(*looks[index].needs, answer->result) : std::nullopt;
     if (sampled.known && sampled.known->some && !sampled.some_at) sampled.some_at = boot_now();
   });
+}
+
+// As with pages of our own (vouch.cc): a zero that a query puts in the place of what ended with its target.
+void SourceWatcher::Impl::doubt_ends(const Look& look, Observation& seen) const {
+  if (!look.known->lost || !seen.doubt.empty()) return;
+  seen.doubt =
+      text_of(look.needs->of[*look.known->lost].selector) + ": all that it found has ended, and its target is not up";
 }
 
 // When the data of an answer was taken. What is known of the samples of a Prometheus must be from before the question.
@@ -248,6 +258,7 @@ void SourceWatcher::Impl::date(const Look& look, Observation& seen) const {
   }
   if (!prometheus || !look.known) return;
   const SamplesKnown& known = *look.known;
+  doubt_ends(look, seen);
   std::string age = format_duration(std::chrono::floor<milliseconds>(std::max(known.oldest, Nanos(0))));
   if (known.enough) {
     seen.taken = DataTimes{look.since, now, now - std::max(known.oldest, Nanos(0)), now - look.needs->window};

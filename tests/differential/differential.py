@@ -244,7 +244,7 @@ def main():
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=20261124)
     args = parser.parse_args()
-    if not prometheus.find("prometheus"):
+    if not prometheus.folder():
         print("no Prometheus 3: scripts/prometheus3 builds one")
         return 77 if args.optional else 2
     rng = random.Random(args.seed)

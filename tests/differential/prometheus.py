@@ -14,11 +14,14 @@ from pathlib import Path
 CACHE = Path(os.environ.get("ORDEAL_CACHE", Path.home() / ".cache" / "ordeal")) / "prometheus3"
 
 
-def find(program):
-    """The path of Prometheus 3's `program`, or None: scripts/prometheus3 builds it."""
-    for folder in [os.environ.get("ORDEAL_PROMETHEUS3", ""), str(CACHE)]:
-        if folder and (Path(folder) / program).exists():
-            return str(Path(folder) / program)
+PROGRAMS = ["prometheus", "promtool"]
+
+
+def folder():
+    """Where Prometheus 3's programs are, or None: scripts/prometheus3 builds them, one after the other."""
+    for place in [os.environ.get("ORDEAL_PROMETHEUS3", ""), str(CACHE)]:
+        if place and all(os.access(Path(place) / program, os.X_OK) for program in PROGRAMS):
+            return Path(place)
     return None
 
 
@@ -33,12 +36,12 @@ class Prometheus:
 
     def __init__(self, file):
         self.folder = tempfile.mkdtemp(prefix="ordeal-prom-")
-        subprocess.run([find("promtool"), "tsdb", "create-blocks-from", "openmetrics", file, self.folder + "/data"],
+        subprocess.run([folder() / "promtool", "tsdb", "create-blocks-from", "openmetrics", file, self.folder + "/data"],
                        check=True, stdout=subprocess.DEVNULL)
         Path(self.folder, "empty.yml").write_text("")
         self.url = f"http://127.0.0.1:{free_port()}"
         self.process = subprocess.Popen(
-            [find("prometheus"), f"--config.file={self.folder}/empty.yml", f"--storage.tsdb.path={self.folder}/data",
+            [folder() / "prometheus", f"--config.file={self.folder}/empty.yml", f"--storage.tsdb.path={self.folder}/data",
              "--storage.tsdb.retention.time=100y", f"--web.listen-address={self.url[7:]}", "--log.level=error",
              "--query.max-samples=100000000"])
 

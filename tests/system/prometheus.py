@@ -36,6 +36,7 @@ class App:
 
     def __init__(self, stream):
         self.stream, self.counted, self.counts = stream, 0, {}
+        self.down = False  # then its page is none, to a scrape
         answer = lambda request: self.serve(request)
         handler = type("Handler", (http.server.BaseHTTPRequestHandler,),
                        {"do_GET": answer, "do_POST": answer, "log_message": lambda *_: None})
@@ -57,7 +58,7 @@ class App:
 
     def serve(self, request):
         body = self.page().encode() if request.path == "/metrics" else b"<html>an application</html>"
-        request.send_response(200 if request.path == "/metrics" else 404)
+        request.send_response(404 if request.path != "/metrics" else 503 if self.down else 200)
         request.send_header("Content-Type", "text/plain" if request.path == "/metrics" else "text/html")
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()

@@ -12,6 +12,7 @@ from prometheus import App, Prometheus, free_port
 
 # Of the quick job alone: series of the slow one are needed too where they are meant.
 RATIO = 'sum(rate(http_requests_total{job="app",status=~"5.."}[5s])) / sum(rate(http_requests_total{job="app"}[5s]))'
+ZERO = 'sum(rate(http_requests_total{job="app"}[5s])) * 0 or vector(0)'
 TRAFFIC = 'sum(rate(http_requests_total{job="app"}[5s]))'
 UNNOTICED, TOO_MUCH = "20ms", "200ms"  # the application fails what takes longer than 100 ms
 SILENT_SERVER = """
@@ -144,6 +145,21 @@ def killed_late(problems, suite):
     return run, reason
 
 
+def target_dies(problems, suite):
+    """What a query puts in the place of what nobody counts any more is no evidence."""
+    experiment = suite.experiment(UNNOTICED, "8s", when=("before", "during"))
+    experiment["expect"][0].update(query=ZERO, condition="result < 1")
+    run = suite.start(experiment)
+    run.wait_injected()
+    time.sleep(1)
+    suite.app.down = True
+    reason = expect_end(problems, run, 4, "inconclusive")
+    suite.app.down = False
+    if "all that it found has ended" not in reason:
+        problems.append(f"the reason does not say why: {reason}")
+    return run, reason
+
+
 def hanging(problems, suite):
     """A person's halt is not held up by questions that nobody answers, nor is the lease."""
     run = suite.start(suite.experiment(UNNOTICED, "30s"))
@@ -271,6 +287,7 @@ def run_suite(report, options):
             suite.case("Prometheus hangs, then Ctrl-C", hanging, suite)
             suite.case("Prometheus dies", killed, suite)
             suite.case("breached", breached, suite)
+            suite.case("its target dies, and the query says zero", target_dies, suite)
         finally:
             suite.close()
         lab.close_stream()

@@ -131,12 +131,12 @@ def check_latency(steps, show):
     show(f"bare path: round trip {bare[0]:.1f} ms (median {bare[1]:.1f}), bulk TCP {bare_bulk:.0f} Mbit/s")
     for delay in (10, 100):
         ours, netem = f"ours{delay}", f"netem{delay}"
+        expect_exit(steps, f"{ours}.plan", 0)
+        proof = expect_proven_and_clean(steps, ours, 5)
         rules = steps.out(f"{ours}.rules")
         expect("queue flags bypass" in rules and "xt target" not in rules, f"no native queue:\n{rules}")
         expect("nft_compat" not in steps.out(f"{ours}.modules"), "nft_compat is loaded")
         expect("nft_queue" in steps.out(f"{ours}.modules"), "nft_queue is not loaded")
-        expect_exit(steps, f"{ours}.plan", 0)
-        proof = expect_proven_and_clean(steps, ours, 5)
         expect("by the nftables queue" in proof["measured"], f"the proof names another mechanism: {proof['measured']}")
         speed = {}
         for side in (netem, ours):
