@@ -65,7 +65,7 @@ def clean_run(lab, report, port):
     attack.args = dict(attack.args, port=port)
     run = Run(lab, attack.experiment(lab))
     run.wait_injected()
-    inside = lab.inside("nft", "list", "ruleset")
+    inside = lab.as_victim("nft", "list", "ruleset")
     during = probe(lab, port)
     code = run.wait()
     problems = [] if "ordeal" in inside else ["no table of Ordeal's during the attack: the test shows nothing"]

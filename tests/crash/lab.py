@@ -375,6 +375,11 @@ class Lab:
         """A tool in the victim's network namespace; `ip netns exec` would mount another /sys."""
         return tool("nsenter", f"--net=/run/netns/{self.victim_ns}", "--", *argv, check=check)
 
+    def as_victim(self, *argv):
+        """The same by a process of the victim: while a run lasts a stranger who stays in the namespace ends it."""
+        with start(argv, [self.victim_cgroup], self.victim_ns, stdout=subprocess.PIPE, text=True) as process:
+            return process.stdout.read()
+
     def target(self):
         return {"type": "container", "cgroup": self.victim_cgroup.path}
 

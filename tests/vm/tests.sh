@@ -98,8 +98,22 @@ network() {
   for device in lo s0; do $SERVER $IP link set $device up; done
   inside shop $SERVER net_echo 10.9.0.2 7000
   inside shop $SERVER iperf3 -s
+  mkfifo /tmp/rules.ask
+  inside shop $SERVER sh -c 'while :; do
+    read -r name </tmp/rules.ask
+    nft list ruleset >/tmp/rules.part 2>&1
+    mv /tmp/rules.part "/tmp/rules.$name"
+  done'
   wait_for 5 listening 7000
   wait_for 5 listening 5201
+}
+
+# NAME: the rules, looked up by a process of the victim: a run ends when a stranger joins the namespace, and on a busy
+# machine nft is there long enough to be seen.
+rules() {
+  echo "$1" >/tmp/rules.ask
+  wait_for 10 test -e "/tmp/rules.$1"
+  say "$1" $? "/tmp/rules.$1"
 }
 
 shop='{type: container, cgroup: /shop}'
@@ -116,7 +130,7 @@ latency() {
     step ours$delay.plan ordeal plan /tmp/ours$delay.yaml
     begin ours$delay
     probe ours$delay.rtt
-    step ours$delay.rules $SERVER nft list ruleset
+    rules ours$delay.rules
     step ours$delay.modules lsmod
     bulk ours$delay.bulk
     halt_now ours$delay
@@ -133,7 +147,7 @@ scope() {
   begin scope
   probe scope.rtt 2
   probe scope.neighbour_rtt 2 7001
-  step scope.rules $SERVER nft list ruleset
+  rules scope.rules
   halt_now scope
   echo 1 >$CG/neighbour/cgroup.kill
 }
