@@ -90,7 +90,7 @@ def run_suite(lab, report, options):
     hangs(lab, report, options)
     for attack_type in (attacks.Latency, attacks.Pause):
         for who, limit in CASES:
-            # What is journalled has nobody to give it back while both are stopped: DESIGN 4.5 says so.
+            # What is journalled has nobody to give it back while both are stopped (docs/safety.md).
             if attack_type is attacks.Pause and len(who) > 1:
                 continue
             if options.only in f"{' and '.join(who)} stopped × {attack_type.type}":
