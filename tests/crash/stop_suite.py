@@ -45,7 +45,12 @@ def one(lab, report, attack, who, limit):
 
 
 def reverted(run):
-    return [event["data"] for event in run.events() if event["type"] == "reverted"]
+    """What tells when the fault was off: of a guard that is lost, too, on a machine too busy for it, the verdict is."""
+    told = [event["data"] for event in run.events() if event["type"] == "reverted"]
+    injected, verdict = run.event("inject"), run.event("verdict")
+    if told or not injected or not verdict:
+        return told
+    return [{"applied_boot_ns": injected["boot_ns"], "reverted_boot_ns": verdict["boot_ns"]}]
 
 
 def hang(lab, report, name, experiment, failpoint, judge, expected):
