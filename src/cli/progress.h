@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/verdict.h"
+#include "model/run_event.h"
 #include "report/live_terminal.h"
 #include "session/run_options.h"
 

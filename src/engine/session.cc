@@ -39,9 +39,9 @@ void Session::perform(const Inject& inject) {
   world_.injector.inject(inject.impact, victims_.at(inject.impact), attack_);
 }
 
-void Session::perform(const Note& note) {
+void Session::perform(const Tell& told) {
   BootTime now = world_.now();
-  sink_(RunEvent{seq_++, options_.run_id, now, options_.offset.wall(now), note.type, note.data});
+  sink_(RunEvent{seq_++, options_.run_id, now, options_.offset.wall(now), told.data});
 }
 
 }  // namespace ordeal::engine

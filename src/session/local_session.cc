@@ -21,9 +21,9 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
 }
 
 // A revert that failed shows in the guard's own exit code too.
-Verdict with_guard_end(Verdict verdict, const std::optional<Result<int>>& code) {
-  if (!code || (*code && **code == 0) || verdict.outcome == Outcome::kRevertFailed) return verdict;
-  std::string why = *code ? fmt::format("the guard ended with {}", **code) : code->error().message();
+Verdict with_guard_end(Verdict verdict, const std::optional<Result<ExitCode>>& code) {
+  if (!code || (*code && **code == ExitCode::kHeld) || verdict.outcome == Outcome::kRevertFailed) return verdict;
+  std::string why = *code ? fmt::format("the guard ended with {}", static_cast<int>(**code)) : code->error().message();
   if (!*code && code->error().code != Errc::kRevertFailed) return {Outcome::kError, why, ""};
   return {Outcome::kRevertFailed, why, "run `ordeal revert`, then `ordeal verify-clean`"};
 }

@@ -1,5 +1,6 @@
 #include "session/local_world.h"
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
   world->rollback_ =
       TRY(rollback::Rollback::create(experiment.rollback.value_or(std::vector<RollbackAction>{}), world->run_id_,
                                      [w = world.get()](rollback::ActionDone done) {
-                                       w->inbox_.push_back(engine::Acted{std::move(done.data), done.took, done.last});
+                                       w->inbox_.push_back(engine::Acted{std::move(done.action), done.last});
                                      }));
   TRY_VOID(world->poll_parts());
   return world;
@@ -81,6 +82,10 @@ void LocalWorld::collect_standby() {
 
 engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
   using Kind = guard::GuardEvent::Kind;
+  bool of_an_impact = event.kind != Kind::kHalting && event.kind != Kind::kHalted &&
+                      event.kind != Kind::kNothingInForce && event.kind != Kind::kGuardGone;
+  if (of_an_impact && (event.impact < 0 || static_cast<size_t>(event.impact) >= incarnations_.size()))
+    return engine::HaltAsked{"error", fmt::format("the guard spoke of the impact {}, which is none", event.impact)};
   switch (event.kind) {
     case Kind::kChecked:
       return engine::Checked{event.impact};
@@ -183,7 +188,7 @@ void LocalWorld::revert_all(const std::string& why) {
   failpoint("engine.asked_to_revert");
 }
 
-std::optional<Result<int>> LocalWorld::end_guard() {
+std::optional<Result<ExitCode>> LocalWorld::end_guard() {
   if (guard_lost_) return std::nullopt;
   return guard_.finish();
 }

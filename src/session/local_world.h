@@ -41,7 +41,7 @@ class LocalWorld : public Injector, public RecoveryWatcher {
 
   watch::SourceWatcher& watcher() { return *watcher_; }
   // In good order; the guard's exit code, or why there is none. Nothing once the guard is lost.
-  std::optional<Result<int>> end_guard();
+  std::optional<Result<ExitCode>> end_guard();
 
  private:
   LocalWorld(guard::GuardClient guard, guard::Paths paths, std::string run_id);
