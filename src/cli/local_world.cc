@@ -47,7 +47,7 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
   world->rollback_ =
       TRY(rollback::Rollback::create(experiment.rollback.value_or(std::vector<RollbackAction>{}), world->run_id_,
                                      [w = world.get()](rollback::ActionDone done) {
-                                       w->events_.push_back(engine::Acted{std::move(done.data), done.took, done.last});
+                                       w->events_.push_back(engine::Acted{std::move(done.action), done.last});
                                      }));
   return world;
 }

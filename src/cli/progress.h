@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "model/verdict.h"
+#include "model/run_event.h"
 #include "report/live_terminal.h"
 
 namespace ordeal::cli {

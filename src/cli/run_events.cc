@@ -25,14 +25,13 @@ Verdict verdict_of(const Error& error) {
 }
 
 void RunEvents::take(const RunEvent& event) {
-  if (event.type == "breach") failpoint("engine.breach");
-  if (event.type == "verdict") return failpoint("engine.before_verdict");
+  if (as<events::Breach>(event)) failpoint("engine.breach");
+  if (as<events::Ended>(event)) return failpoint("engine.before_verdict");
   publish(event);
 }
 
 void RunEvents::publish(const RunEvent& said) {
-  RunEvent event = said;
-  event.data = json::without_secrets(said.data, hidden_in_output()).as_object();
+  RunEvent event = without_secrets(said);
   events_.push_back(event);
   progress_.show(event);
   metrics_.apply(event);
@@ -47,8 +46,7 @@ void RunEvents::tell(const Verdict& verdict) {
   event.run = run_;
   event.boot = boot_now();
   event.wall = offset_.wall(event.boot);
-  event.type = "verdict";
-  event.data = to_json(verdict).as_object();
+  event.data = events::Ended{verdict};
   publish(event);
 }
 

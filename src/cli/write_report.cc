@@ -24,8 +24,17 @@ constexpr std::array<Format, 4> kFormats{{{"html", ".html", report::html_report}
 
 }  // namespace
 
+// No field of an event has a name or a type that hiding would change: what is read again is the event.
+RunEvent without_secrets(RunEvent event) {
+  json::Object hidden = json::without_secrets(events::to_json(event.data), hidden_in_output()).as_object();
+  std::string type(events::type_of(event.data));
+  auto data = events::read(type, hidden);
+  event.data = data ? std::move(*data) : events::Data(events::Unknown{std::move(type), std::move(hidden)});
+  return event;
+}
+
 Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format) {
-  for (RunEvent& event : events) event.data = json::without_secrets(event.data, hidden_in_output()).as_object();
+  for (RunEvent& event : events) event = without_secrets(std::move(event));
   report::RunSummary summary = report::summarize(events);
   for (const Format& known : kFormats)
     if (format == known.name) return known.render(summary);

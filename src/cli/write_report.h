@@ -7,10 +7,12 @@
 
 #include "base/output_file.h"
 #include "base/result.h"
-#include "model/verdict.h"
+#include "model/run_event.h"
 
 namespace ordeal::cli {
 
+// Secrets in its texts are hidden.
+RunEvent without_secrets(RunEvent event);
 // `format`: html, json, junit or md.
 Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format);
 // ".html" is html, ".json" json, ".xml" junit, ".md" md.

@@ -11,19 +11,6 @@ namespace {
 
 std::string number(double value) { return fmt::format("{:.4g}", value); }
 
-json::Array names_of(const std::vector<Victim>& victims) {
-  json::Array names;
-  for (const Victim& victim : victims) names.push_back(json::Value(victim.name));
-  return names;
-}
-
-json::Array when_of(const Expectation& expectation) {
-  constexpr const char* kTexts[] = {"before", "during", "after"};
-  json::Array all;
-  for (When when : expectation.when) all.push_back(json::Value(kTexts[static_cast<size_t>(when)]));
-  return all;
-}
-
 std::string looked_at(const Expectation& expectation) {
   if (!expectation.query.empty()) return expectation.query;
   if (expectation.http) return "HTTP " + expectation.http->method + " " + expectation.http->url;
@@ -31,45 +18,41 @@ std::string looked_at(const Expectation& expectation) {
   return "command " + hide_command(expectation.command->argv);
 }
 
-json::Value describe_expectation(const analysis::Judge& judge) {
+events::Expectation describe_expectation(const analysis::Judge& judge) {
   const Expectation& expectation = judge.expectation();
-  json::Object data{{"name", expectation.name},
-                    {"text", looked_at(expectation)},
-                    {"condition", expectation.condition},
-                    {"when", when_of(expectation)},
-                    {"halt", expectation.halt}};
-  if (judge.design().kind == analysis::TriggerDesign::Kind::kCounts) data["trigger"] = judge.design().text;
-  if (expectation.http && expectation.http->latency) data["unit"] = "s";
+  events::Expectation described{expectation.name, looked_at(expectation), expectation.condition, {}, expectation.halt};
+  described.when.assign(expectation.when.begin(), expectation.when.end());
+  if (judge.design().kind == analysis::TriggerDesign::Kind::kCounts) described.trigger = judge.design().text;
+  if (expectation.http && expectation.http->latency) described.unit = "s";
   if (auto threshold = judge.condition().threshold())
-    data["threshold"] = json::Object{{"op", expr::symbol(threshold->comparison)}, {"value", threshold->value}};
-  return data;
+    described.threshold = {std::string(expr::symbol(threshold->comparison)), threshold->value};
+  return described;
 }
 
-json::Array describe_sources(const Sources& sources) {
-  json::Array all;
-  if (!sources.prometheus.empty()) all.push_back(json::Value("Prometheus at " + without_password(sources.prometheus)));
+std::vector<std::string> describe_sources(const Sources& sources) {
+  std::vector<std::string> all;
+  if (!sources.prometheus.empty()) all.push_back("Prometheus at " + without_password(sources.prometheus));
   for (const ScrapeTarget& target : sources.scrape)
-    all.push_back(
-        json::Value(fmt::format("{} every {}", without_password(target.url), format_duration(sources.interval))));
+    all.push_back(fmt::format("{} every {}", without_password(target.url), format_duration(sources.interval)));
   return all;
 }
 
 }  // namespace
 
-json::Object describe_run(const Setup& setup) {
-  json::Array expectations;
-  for (const analysis::Judge& judge : setup.judges) expectations.push_back(describe_expectation(judge));
+events::Run describe_run(const Setup& setup) {
   const Experiment& experiment = setup.experiment;
-  return json::Object{{"name", experiment.name},
-                      {"hypothesis", experiment.hypothesis},
-                      {"description", experiment.description},
-                      {"attack", to_json(experiment.attack)},
-                      {"experiment", to_json(experiment)},
-                      {"seed", experiment.seed.value_or(0)},
-                      {"victims", names_of(setup.victims)},
-                      {"expectations", std::move(expectations)},
-                      {"sources", describe_sources(experiment.sources)},
-                      {"version", ORDEAL_VERSION}};
+  events::Run run;
+  run.name = experiment.name;
+  run.hypothesis = experiment.hypothesis;
+  run.description = experiment.description;
+  run.attack = experiment.attack;
+  run.experiment = to_json(experiment);
+  run.seed = experiment.seed.value_or(0);
+  for (const Victim& victim : setup.victims) run.victims.push_back(victim.name);
+  for (const analysis::Judge& judge : setup.judges) run.expectations.push_back(describe_expectation(judge));
+  run.sources = describe_sources(experiment.sources);
+  run.version = ORDEAL_VERSION;
+  return run;
 }
 
 std::string describe_breach(const Expectation& expectation, const analysis::Judgement& judgement) {

@@ -9,8 +9,7 @@
 
 namespace ordeal::engine {
 
-// The data of the `run` event.
-json::Object describe_run(const Setup& setup);
+events::Run describe_run(const Setup& setup);
 // "error rate was 0.034, expected result < 0.01"
 std::string describe_breach(const Expectation& expectation, const analysis::Judgement& judgement);
 // "error rate: 57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed; the query gave 0.004, expected …"

@@ -7,6 +7,11 @@
 namespace ordeal::engine {
 namespace {
 
+const events::Note* note_of(const Action& action) {
+  auto* told = std::get_if<Tell>(&action);
+  return told ? std::get_if<events::Note>(&told->data) : nullptr;
+}
+
 constexpr Nanos kStep = 100ms;
 constexpr Nanos kBaseline = 2s, kLength = 4s;
 
@@ -44,8 +49,7 @@ class Played {
     for (const Action& action : actions) {
       injecting_ |= std::holds_alternative<Inject>(action);
       if (std::holds_alternative<RevertAll>(action) && ending == BootTime{}) ending = now_;
-      if (auto* note = std::get_if<Note>(&action); note && note->type == "note")
-        notes.emplace_back(note->data.at("text").as_string());
+      if (auto* note = note_of(action)) notes.push_back(note->text);
       if (auto* finish = std::get_if<Finish>(&action)) verdict_ = finish->verdict;
     }
   }

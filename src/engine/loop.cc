@@ -8,9 +8,7 @@ class Recorder {
   Recorder(std::string run_id, WallOffset offset, const Sink& sink)
       : run_id_(std::move(run_id)), offset_(offset), sink_(sink) {}
 
-  void record(BootTime now, const Note& note) {
-    sink_(RunEvent{seq_++, run_id_, now, offset_.wall(now), note.type, note.data});
-  }
+  void record(BootTime now, const Tell& told) { sink_(RunEvent{seq_++, run_id_, now, offset_.wall(now), told.data}); }
 
  private:
   std::string run_id_;
@@ -27,8 +25,8 @@ Verdict run(Machine& machine, World& world, const std::string& run_id, WallOffse
   Verdict verdict;
   auto carry_out = [&](const Actions& actions) {
     for (const Action& action : actions) {
-      if (auto* note = std::get_if<Note>(&action)) {
-        recorder.record(world.now(), *note);
+      if (auto* told = std::get_if<Tell>(&action)) {
+        recorder.record(world.now(), *told);
       } else if (auto* finish = std::get_if<Finish>(&action)) {
         verdict = finish->verdict;
       } else {

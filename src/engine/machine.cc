@@ -23,8 +23,8 @@ constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
 Actions Machine::start(BootTime now) {
   now_ = watching_since_ = now;
   for (LookState& look : looks_) look.waiting_since = now;
-  note("run", describe_run(setup_));
-  for (const std::string& warning : setup_.warnings) note("note", {{"level", "warning"}, {"text", warning}});
+  tell(describe_run(setup_));
+  for (const std::string& warning : setup_.warnings) note(events::Level::kWarning, warning);
   enter(Phase::kBefore, "");
   return std::exchange(out_, {});
 }
@@ -38,8 +38,7 @@ Actions Machine::handle(BootTime now, const Event& event) {
 void Machine::enter(Phase phase, const std::string& why) {
   phase_ = phase;
   entered_ = now_;
-  Nanos length = planned_length(setup_.experiment, phase);
-  note("phase", {{"phase", to_text(phase)}, {"length_ms", to_millis(length)}, {"why", why}});
+  tell(events::PhaseBegun{phase, planned_length(setup_.experiment, phase), why});
   for (LookState& look : looks_) {
     look.holds_since.reset();
     if (phase != Phase::kRevert) look.breach_told = false;
@@ -146,10 +145,7 @@ void Machine::on(const Applied& event) {
   impact.state = ImpactState::kInForce;
   impact.applied = event.at;
   impact.hit = event.at;
-  json::Array steps;
-  for (const Step& step : event.steps) steps.push_back(to_json(step));
-  note("inject",
-       {{"victim", setup_.victims[event.impact].name}, {"impact", event.impact}, {"steps", std::move(steps)}});
+  tell(events::Injected{setup_.victims[event.impact].name, event.impact, event.steps});
   if (more_to_inject()) return inject_next();
   if (phase_ == Phase::kInject && count(ImpactState::kAsked) == 0) check_enough_victims();
 }
@@ -169,7 +165,7 @@ void Machine::fail_victim(int index, const Error& error) {
   impact.state = ImpactState::kFailed;
   impact.proof.reason = error.what;
   const std::string& victim = setup_.victims[index].name;
-  note("inject_failed", {{"victim", victim}, {"error", error.what}, {"hint", error.hint}});
+  tell(events::InjectFailed{victim, error.what, error.hint});
   if (error.code == Errc::kRefused) fail_with(Outcome::kRefused, error.what, error.hint);
   if (error.code == Errc::kInternal) fail_with(Outcome::kError, error.what, error.hint);
   if (error.code == Errc::kRevertFailed)
@@ -193,7 +189,7 @@ void Machine::check_enough_victims() {
 }
 
 void Machine::on(const VictimGone& event) {
-  note("victim_gone", {{"victim", setup_.victims[event.impact].name}, {"impact", event.impact}, {"why", event.why}});
+  tell(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why});
   lose(event.impact, "went away", event.why, "what replaces a victim is a new incarnation and is not hit");
 }
 
@@ -216,17 +212,10 @@ void Machine::on(const Reverted& event) {
   impact.proof = event.proof;
   impact.reverted = event.reverted;
   const std::string& victim = setup_.victims[event.impact].name;
-  note("reverted", {{"impact", event.impact},
-                    {"victim", victim},
-                    {"applied_boot_ns", event.applied.time_since_epoch().count()},
-                    {"reverted_boot_ns", event.reverted.time_since_epoch().count()},
-                    {"took_ms", to_millis(event.took)},
-                    {"result", event.clean ? "clean" : "failed"},
-                    {"why", event.why},
-                    {"error", event.error}});
-  json::Object proof = to_json(event.proof).as_object();
-  proof["victim"] = victim;
-  note("proof", std::move(proof));
+  auto result = event.clean ? events::RevertResult::kClean : events::RevertResult::kFailed;
+  tell(events::Reverted{event.impact, victim, event.applied, event.reverted, event.took, result, event.why,
+                        event.error});
+  tell(events::Proven{victim, event.proof});
   if (!event.clean)
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
               kAfterFailedRevert);
@@ -245,7 +234,7 @@ void Machine::on(const NothingInForce&) {
 }
 
 void Machine::on(const HaltAsked& event) {
-  note("halt", {{"why", event.why}, {"by", event.by}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  tell(events::Halt{event.why, event.by, now_});
   if (event.by == "error") {
     fail_with(Outcome::kError, event.why);
   } else {
@@ -259,7 +248,7 @@ void Machine::on(const HaltAsked& event) {
 }
 
 void Machine::on(const GuardLost& event) {
-  note("halt", {{"why", event.how}, {"by", "error"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  tell(events::Halt{event.how, "error", now_});
   if (event.left.empty()) {
     fail_with(Outcome::kError, event.how + "; everything is reverted");
   } else {
@@ -273,9 +262,7 @@ void Machine::on(const GuardLost& event) {
 }
 
 void Machine::on(const Acted& event) {
-  json::Object data = event.data;
-  data["took_ms"] = to_millis(event.took);
-  note("action", std::move(data));
+  tell(event.action);
   acting_ = !event.last;
 }
 
@@ -300,7 +287,7 @@ void Machine::after_all_reverted() {
 void Machine::begin_rollback() {
   if (!breach_ || !setup_.experiment.rollback || setup_.experiment.rollback->empty()) return;
   if (verdict_ && verdict_->outcome == Outcome::kRevertFailed) {
-    note("note", {{"level", "warning"}, {"text", "nothing is rolled back, since a fault could not be removed"}});
+    note(events::Level::kWarning, "nothing is rolled back, since a fault could not be removed");
     return;
   }
   acting_ = true;
@@ -321,7 +308,7 @@ void Machine::finish() {
   // A deviation on an attack that had no effect is still what the system did; but held needs proof.
   Verdict verdict = with_lasting(verdict_ ? *verdict_ : held_or_not());
   enter(Phase::kDone, "");
-  note("verdict", to_json(verdict).as_object());
+  tell(events::Ended{verdict});
   out_.push_back(Finish{std::move(verdict)});
 }
 

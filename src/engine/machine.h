@@ -15,6 +15,7 @@
 #include "analysis/judge.h"
 #include "base/clock.h"
 #include "model/experiment.h"
+#include "model/run_event.h"
 #include "model/seams.h"
 #include "model/verdict.h"
 
@@ -72,8 +73,7 @@ struct GuardLost {
 };
 // One action of the rollback; `last` when none follows.
 struct Acted {
-  json::Object data;  // of the event, without took_ms
-  Nanos took;
+  events::Action action;
   bool last;
 };
 // What a victim that was killed has become: `there` while it lives again; `began` is when its first new process did.
@@ -113,14 +113,14 @@ struct RevertAll {
 struct Act {
   std::string why;
 };
-struct Note {
-  std::string type;  // of docs/formats/events.md
-  json::Object data;
+// A line of the run's history.
+struct Tell {
+  events::Data data;
 };
 struct Finish {
   Verdict verdict;
 };
-using Action = std::variant<Look, Check, Inject, Renew, RevertAll, Act, LookForReturn, Note, Finish>;
+using Action = std::variant<Look, Check, Inject, Renew, RevertAll, Act, LookForReturn, Tell, Finish>;
 using Actions = std::vector<Action>;
 
 struct Setup {
@@ -274,7 +274,8 @@ class Machine {
   int count(ImpactState state) const;
   int needed() const;
   Nanos in_phase() const { return now_ - entered_; }
-  void note(std::string type, json::Object data) { out_.push_back(Note{std::move(type), std::move(data)}); }
+  void tell(events::Data data) { out_.push_back(Tell{std::move(data)}); }
+  void note(events::Level level, std::string text) { tell(events::Note{level, std::move(text)}); }
 
   Setup setup_;
   std::vector<LookState> looks_;

@@ -28,7 +28,7 @@ void Machine::look_again() {
   }
 }
 
-void Machine::on(const Remarked& event) { note("note", {{"level", "warning"}, {"text", event.text}}); }
+void Machine::on(const Remarked& event) { note(events::Level::kWarning, event.text); }
 
 void Machine::on(const Seen& event) {
   if (event.expectation >= looks_.size()) return;
@@ -58,7 +58,7 @@ void Machine::judge(size_t index, const Observation& observation) {
 
 void Machine::remark_once(size_t index, const std::string& text) {
   std::string whole = fmt::format("\"{}\": {}", setup_.judges[index].expectation().name, text);
-  if (!text.empty() && remarked_.insert(whole).second) note("note", {{"level", "info"}, {"text", whole}});
+  if (!text.empty() && remarked_.insert(whole).second) note(events::Level::kInfo, whole);
 }
 
 // Nobody can say what the system does, and that is not its fault: a run that cannot see ends.
@@ -77,7 +77,7 @@ void Machine::on_counts(size_t index, const Observation& observation, const anal
   const Expectation& expectation = setup_.judges[index].expectation();
   const std::string& trouble = observation.counts->trouble;
   if (!trouble.empty() && !std::exchange(looks_[index].trouble_told, true))
-    note("note", {{"level", "warning"}, {"text", fmt::format("\"{}\": {}", expectation.name, trouble)}});
+    note(events::Level::kWarning, fmt::format("\"{}\": {}", expectation.name, trouble));
   count_evidence(index, observation);
   if (phase_ == Phase::kBefore) return trigger.learn(*observation.counts, now_);
   bool late = phase_ == Phase::kRevert && taken_in_force(observation);
@@ -97,25 +97,28 @@ void Machine::arm_triggers() {
     std::string learned = setup_.triggers[i]->learned();
     bool counted = !learned.empty();
     if (!counted && looks_[i].trouble_told) continue;  // why is known
-    note("note", {{"level", counted ? "info" : "warning"},
-                  {"text", counted ? fmt::format("\"{}\" is also counted: {}", name, learned)
-                                   : fmt::format("\"{}\" is judged by its query alone: none of the counters behind it "
-                                                 "was seen before the attack",
-                                                 name)}});
+    if (counted) {
+      note(events::Level::kInfo, fmt::format("\"{}\" is also counted: {}", name, learned));
+    } else {
+      note(events::Level::kWarning, fmt::format("\"{}\" is judged by its query alone: none of the counters behind it "
+                                                "was seen before the attack",
+                                                name));
+    }
   }
 }
 
 void Machine::note_reading(size_t index, const analysis::Judgement& judgement, Nanos took) {
-  json::Object data{{"expectation", index},
-                    {"name", setup_.judges[index].expectation().name},
-                    {"reading", to_text(judgement.reading)},
-                    {"phase", to_text(phase_)},
-                    {"took_ms", to_millis(took)}};
-  if (judgement.value) data["value"] = *judgement.value;
-  if (!judgement.series.empty()) data["series"] = judgement.series;
-  if (!judgement.detail.empty()) data["detail"] = judgement.detail;
-  if (setup_.triggers[index]) data["closeness"] = setup_.triggers[index]->closeness();
-  note("reading", std::move(data));
+  events::Look look{index,
+                    setup_.judges[index].expectation().name,
+                    judgement.reading,
+                    phase_,
+                    took,
+                    judgement.value,
+                    judgement.series,
+                    judgement.detail,
+                    {}};
+  if (setup_.triggers[index]) look.closeness = setup_.triggers[index]->closeness();
+  tell(std::move(look));
 }
 
 void Machine::on_breach(size_t index, const Breach& breach) {
@@ -123,14 +126,8 @@ void Machine::on_breach(size_t index, const Breach& breach) {
   // After the attack a breach is only slow recovery, and the recovery limit decides.
   if (phase_ == Phase::kAfter || looks_[index].breach_told) return;
   looks_[index].breach_told = true;
-  note("breach", {{"expectation", index},
-                  {"name", expectation.name},
-                  {"value", breach.value ? json::Value(*breach.value) : json::Value(nullptr)},
-                  {"condition", expectation.condition},
-                  {"phase", to_text(phase_)},
-                  {"trigger", breach.trigger},
-                  {"text", breach.text},
-                  {"since_ms", to_millis(breach.since)}});
+  tell(events::Breach{index, expectation.name, breach.value, expectation.condition, phase_, breach.trigger, breach.text,
+                      breach.since});
   if (phase_ == Phase::kBefore) {
     fail_with(Outcome::kNotInjected, "before the attack: " + breach.text,
               "the system is not in its steady state; mend that first, or correct the expectation");
@@ -140,7 +137,7 @@ void Machine::on_breach(size_t index, const Breach& breach) {
   if (!expectation.halt) return;
   breach_ = breach.text;
   if (phase_ == Phase::kRevert) return;
-  note("halt", {{"why", breach.text}, {"by", "breach"}, {"requested_boot_ns", now_.time_since_epoch().count()}});
+  tell(events::Halt{breach.text, "breach", now_});
   begin_revert(fmt::format("\"{}\" is breached", expectation.name));
 }
 

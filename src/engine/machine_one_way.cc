@@ -100,9 +100,8 @@ void Machine::on(const Returned& event) {
   impact.there = event.there;
   if (!event.there || impact.back || !impact.hit) return;
   impact.back = std::max(Nanos(0), event.began - *impact.hit - setup_.experiment.attack.lead_in);
-  note("note", {{"level", "info"},
-                {"text", fmt::format("{} was back within {} of being hit", setup_.victims[event.impact].name,
-                                     in_words(*impact.back))}});
+  note(events::Level::kInfo,
+       fmt::format("{} was back within {} of being hit", setup_.victims[event.impact].name, in_words(*impact.back)));
 }
 
 bool Machine::waits_for_returns() const {

@@ -121,6 +121,12 @@ Result<int64_t> Reader::integer(int64_t least, int64_t most) const {
     if (*whole < least || *whole > most) return expected(what);
     return *whole;
   }
+  if (const uint64_t* whole = value_->if_uint64()) {
+    if (*whole > static_cast<uint64_t>(INT64_MAX) || static_cast<int64_t>(*whole) < least ||
+        static_cast<int64_t>(*whole) > most)
+      return expected(what);
+    return static_cast<int64_t>(*whole);
+  }
   constexpr double kBeyond = 9223372036854775808.0;  // 2^63
   double number = value_->to_number<double>();
   if (number != std::floor(number) || number < static_cast<double>(least) || number > static_cast<double>(most) ||

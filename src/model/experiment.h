@@ -36,6 +36,7 @@ struct Target {
 
 enum class When { kBefore, kDuring, kAfter };
 enum class NoData { kHold, kPass, kBreach };
+const char* to_text(When when);
 
 struct HttpProbe {
   std::string url;

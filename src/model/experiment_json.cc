@@ -53,10 +53,9 @@ json::Value probe_json(const Expectation& expectation) {
 }
 
 json::Value expectation_json(const Expectation& expectation) {
-  constexpr const char* kWhen[] = {"before", "during", "after"};
   constexpr const char* kNoData[] = {"hold", "pass", "breach"};
   json::Array when;
-  for (When w : expectation.when) when.push_back(json::Value(kWhen[static_cast<size_t>(w)]));
+  for (When w : expectation.when) when.push_back(json::Value(to_text(w)));
   json::Object object{{"name", expectation.name}};
   if (!expectation.query.empty()) {
     object["query"] = expectation.query;
@@ -91,6 +90,11 @@ json::Value budget_json(const BudgetSpec& budget) {
 }
 
 }  // namespace
+
+const char* to_text(When when) {
+  constexpr const char* kTexts[] = {"before", "during", "after"};
+  return kTexts[static_cast<size_t>(when)];
+}
 
 json::Value to_json(const Experiment& experiment) {
   json::Array expect;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "json/reader.h"
+#include "json/fields.h"
 
 namespace ordeal {
 namespace {
@@ -23,8 +23,7 @@ Result<Coverage> coverage_from(const json::Reader& reader) {
   coverage.missed = TRY(TRY(reader.at("missed")).number(0, kAny));
   for (auto [key, text] :
        {std::pair{"what", &coverage.what}, {"unit", &coverage.unit}, {"missing", &coverage.missing}}) {
-    json::Reader field = TRY(reader.at(key));
-    if (field.value().is_string()) *text = std::string(field.value().get_string());
+    *text = TRY(json::Codec<std::string>::read(TRY(reader.at(key))));
   }
   return coverage;
 }
@@ -68,10 +67,9 @@ Result<Proof> proof_from_json(const json::Value& value) {
   proof.asked = TRY(TRY(reader.at("asked")).number(-kAny, kAny));
   proof.got = TRY(TRY(reader.at("got")).number(-kAny, kAny));
   for (auto [key, text] : {std::pair{"measured", &proof.measured}, {"reason", &proof.reason}, {"unit", &proof.unit}}) {
-    json::Reader field = TRY(reader.at(key));
-    if (field.value().is_string()) *text = std::string(field.value().get_string());
+    *text = TRY(json::Codec<std::string>::read(TRY(reader.at(key))));
   }
-  if (auto lasting = TRY(reader.find("lasting"))) proof.lasting = std::string(lasting->value().as_string());
+  if (auto lasting = TRY(reader.find("lasting"))) proof.lasting = TRY(json::Codec<std::string>::read(*lasting));
   if (auto parts = TRY(reader.find("coverage")))
     for (const json::Reader& part : TRY(parts->items())) proof.coverage.push_back(TRY(coverage_from(part)));
   return proof;

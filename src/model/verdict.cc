@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "json/reader.h"
-
 namespace ordeal {
 namespace {
 
@@ -34,32 +32,6 @@ json::Value to_json(const Verdict& verdict) {
                       {"exit", static_cast<int>(exit_code_of(verdict.outcome))},
                       {"reason", verdict.reason},
                       {"hint", verdict.hint}};
-}
-
-json::Value to_json(const RunEvent& event) {
-  return json::Object{{"v", 1},
-                      {"seq", event.seq},
-                      {"run", event.run},
-                      {"time", rfc3339(event.wall)},
-                      {"boot_ns", event.boot.time_since_epoch().count()},
-                      {"type", event.type},
-                      {"data", event.data}};
-}
-
-Result<RunEvent> run_event_from_json(const json::Value& value) {
-  json::Document document{value, {}};
-  json::Reader reader(document);
-  TRY_VOID(TRY(reader.at("v")).integer(1, 1).map([](auto) {}));
-  RunEvent event;
-  event.seq = TRY(TRY(reader.at("seq")).integer(0, INT64_MAX));
-  event.run = TRY(TRY(reader.at("run")).text());
-  event.boot = BootTime(Nanos(TRY(TRY(reader.at("boot_ns")).integer(0, INT64_MAX))));
-  event.wall = TRY(parse_rfc3339(TRY(TRY(reader.at("time")).text())));
-  event.type = TRY(TRY(reader.at("type")).text());
-  json::Reader data = TRY(reader.at("data"));
-  if (!data.value().is_object()) return data.expected("an object");
-  event.data = data.value().get_object();
-  return event;
 }
 
 }  // namespace ordeal

@@ -29,16 +29,4 @@ const char* to_text(Phase phase);
 enum class Reading { kHolds, kBreached, kUndecided, kNoData };
 const char* to_text(Reading reading);
 
-// One line of a run's history; terminal, report and --json only project these (docs/formats/events.md).
-struct RunEvent {
-  int64_t seq = 0;
-  std::string run;
-  BootTime boot;
-  Nanos wall{0};
-  std::string type;
-  json::Object data;
-};
-json::Value to_json(const RunEvent& event);
-Result<RunEvent> run_event_from_json(const json::Value& value);
-
 }  // namespace ordeal

@@ -65,7 +65,7 @@ class Page {
     for (std::string_view name : names) html_.element("th", {{"scope", "col"}}, name);
     html_.close().close();
   }
-  const ProofSummary* proof_of(const std::string& victim) const;
+  const Proof* proof_of(const std::string& victim) const;
   std::string last_words() const;
   const char* left_behind() const;
 
@@ -103,15 +103,15 @@ std::string Page::last_words() const {
 const char* Page::left_behind() const {
   bool unknown = false;
   for (const ImpactSummary& impact : summary_.impacts) {
-    if (impact.result == "failed") return "! not clean";
-    unknown |= impact.result.empty();
+    if (impact.result == events::RevertResult::kFailed) return "! not clean";
+    unknown |= !impact.result;
   }
   return unknown ? "? unknown" : "✓ nothing";
 }
 
 void Page::put_facts() {
   html_.open("dl", {{"class", "facts"}});
-  fact("Attack", attack_in_words(summary_));
+  fact("Attack", attack_in_words(summary_.attack, summary_.victims));
   fact("About", summary_.description);
   fact("Watched with", join(summary_.sources, ", "));
   std::string seed = summary_.seed ? fmt::format(", seed {}", *summary_.seed) : "";
@@ -127,7 +127,7 @@ void Page::put_tiles() {
   if (!summary_.impacts.empty()) {
     tile(format_latency(*summary_.attack_end() - *summary_.attack_begin()), "fault in force");
     size_t proven = 0;
-    for (const ProofSummary& proof : summary_.proofs) proven += proof.proven;
+    for (const events::Proven& one : summary_.proofs) proven += one.proof.proven;
     tile(fmt::format("{} of {}", proven, summary_.impacts.size()), "impacts proven");
     tile(left_behind(), "left behind");
   } else {
@@ -155,7 +155,7 @@ void Page::put_expectation(size_t index) {
   html_.open("ul", {{"class", "whens"}});
   for (const WhenSummary& when : expectation.when) {
     bool reached = when.standing != Standing::kNotReached;
-    std::string label = reached ? fmt::format("{}, {} ", when.when, name_of_value(when)) : when.when;
+    std::string label = reached ? fmt::format("{}, {} ", to_text(when.when), name_of_value(when)) : to_text(when.when);
     html_.open("li").element("span", {}, label);
     if (reached) html_.element("b", {}, when.value ? format_value(*when.value, unit_of(expectation)) : "no data");
     html_.element("span", {{"class", std::string("standing ") + class_of(when.standing)}},
@@ -169,9 +169,9 @@ void Page::put_expectation(size_t index) {
   html_.close();
 }
 
-const ProofSummary* Page::proof_of(const std::string& victim) const {
-  for (const ProofSummary& proof : summary_.proofs)
-    if (proof.victim == victim) return &proof;
+const Proof* Page::proof_of(const std::string& victim) const {
+  for (const events::Proven& proven : summary_.proofs)
+    if (proven.victim == victim) return &proven.proof;
   return nullptr;
 }
 
@@ -180,15 +180,15 @@ void Page::put_impact(const ImpactSummary& impact) {
   html_.open("td").text(join(impact.steps, "; "));
   if (!impact.gone.empty()) html_.element("small", {}, "The victim went: " + impact.gone);
   html_.close();
-  const ProofSummary* proof = proof_of(impact.victim);
+  const Proof* proof = proof_of(impact.victim);
   html_.open("td").text(!proof ? "– no proof" : (proof->proven ? "✓ " : "✕ ") + proof->measured);
   if (proof && !proof->reason.empty()) html_.element("small", {}, proof->reason);
   html_.close();
-  bool failed = impact.result == "failed" || impact.result.empty();
-  html_.open("td").text(impact.result.empty() ? "! no revert was seen" : (failed ? "! " : "✓ ") + impact.result);
+  bool failed = impact.result == events::RevertResult::kFailed || !impact.result;
+  html_.open("td").text(!impact.result ? "! no revert was seen"
+                                       : std::string(failed ? "! " : "✓ ") + to_text(*impact.result));
   if (!impact.error.empty()) html_.element("small", {}, impact.error);
-  if (!impact.result.empty())
-    html_.element("small", {{"class", "time"}}, "in\u00a0" + format_latency(impact.revert_took));
+  if (impact.result) html_.element("small", {{"class", "time"}}, "in\u00a0" + format_latency(impact.revert_took));
   html_.close().close();
 }
 

@@ -22,12 +22,9 @@ json::Array array_of(const std::vector<Item>& items, Writer writer) {
 }
 
 json::Value when_json(const WhenSummary& when) {
-  return json::Object{{"when", when.when},
-                      {"standing", name_of(when.standing)},
-                      {"looks", when.looks},
-                      {"without_data", when.without_data},
-                      {"value", optional_number(when.value)},
-                      {"value_is", name_of_value(when)}};
+  return json::Object{
+      {"when", to_text(when.when)},        {"standing", name_of(when.standing)},   {"looks", when.looks},
+      {"without_data", when.without_data}, {"value", optional_number(when.value)}, {"value_is", name_of_value(when)}};
 }
 
 json::Value expectation_json(const ExpectationSummary& expectation) {
@@ -70,7 +67,7 @@ class Writer {
                         {"begin_s", at(impact.begin)},
                         {"end_s", impact.end ? json::Value(at(*impact.end)) : json::Value(nullptr)},
                         {"revert_took_ms", to_millis(impact.revert_took)},
-                        {"result", impact.result.empty() ? "unknown" : impact.result},
+                        {"result", impact.result ? to_text(*impact.result) : "unknown"},
                         {"error", impact.error},
                         {"victim_gone", impact.gone}};
   }
@@ -84,15 +81,10 @@ class Writer {
   const RunSummary& summary_;
 };
 
-json::Value proof_json(const ProofSummary& proof) {
-  return json::Object{{"victim", proof.victim},
-                      {"proven", proof.proven},
-                      {"measured", proof.measured},
-                      {"reason", proof.reason},
-                      {"asked", optional_number(proof.asked)},
-                      {"got", optional_number(proof.got)},
-                      {"unit", proof.unit},
-                      {"coverage", proof.coverage}};
+json::Value proof_json(const events::Proven& proven) {
+  json::Object object{{"victim", proven.victim}};
+  for (const auto& [key, value] : to_json(proven.proof).as_object()) object[key] = value;
+  return object;
 }
 
 json::Value Writer::verdict() const {
@@ -117,9 +109,9 @@ json::Object Writer::write() const {
                       {"hypothesis", summary_.hypothesis},
                       {"started", summary_.wall(summary_.begin)},
                       {"verdict", verdict()},
-                      {"attack", json::Object{{"type", summary_.attack_type},
-                                              {"args", summary_.attack_args},
-                                              {"length_ms", to_millis(summary_.attack_length)}}},
+                      {"attack", json::Object{{"type", summary_.attack.type},
+                                              {"args", summary_.attack.args},
+                                              {"length_ms", to_millis(summary_.attack.length)}}},
                       {"victims", texts(summary_.victims)},
                       {"sources", texts(summary_.sources)},
                       {"timings", timings()}};

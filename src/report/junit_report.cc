@@ -20,13 +20,15 @@ struct Case {
 Case expectation_case(const RunSummary& summary, const ExpectationSummary& expectation, const WhenSummary& when) {
   static constexpr CaseResult kResults[] = {CaseResult::kSkipped, CaseResult::kPassed, CaseResult::kFailure,
                                             CaseResult::kError};
-  Case result{
-      fmt::format("{} ({})", expectation.name, when.when), kResults[static_cast<size_t>(when.standing)], "", {}};
+  Case result{fmt::format("{} ({})", expectation.name, to_text(when.when)),
+              kResults[static_cast<size_t>(when.standing)],
+              "",
+              {}};
   std::string value = when.value ? format_value(*when.value, unit_of(expectation)) : "no data";
   result.message = fmt::format("{}: {} was {}; it {}", name_of(when.standing), name_of_value(when), value,
                                condition_in_words(expectation));
   for (const PhaseSpan& span : summary.phases)
-    if (when.when == to_text(span.phase)) result.took += span.end - span.begin;
+    if (std::string_view(to_text(when.when)) == to_text(span.phase)) result.took += span.end - span.begin;
   return result;
 }
 
@@ -38,8 +40,9 @@ Case proof_case(const RunSummary& summary) {
     result = {result.name, CaseResult::kFailure, failed.victim + " was not hit: " + failed.error, {}};
   if (!summary.failed.empty()) return result;
   if (summary.proofs.empty()) return {result.name, CaseResult::kError, "no proof was recorded", {}};
-  for (const ProofSummary& proof : summary.proofs)
-    if (!proof.proven) return {result.name, CaseResult::kFailure, proof.victim + ": " + proof.reason, {}};
+  for (const events::Proven& proven : summary.proofs)
+    if (!proven.proof.proven)
+      return {result.name, CaseResult::kFailure, proven.victim + ": " + proven.proof.reason, {}};
   return result;
 }
 
@@ -47,9 +50,9 @@ Case revert_case(const RunSummary& summary) {
   Case result{"reverted clean", CaseResult::kPassed, "", {}};
   if (summary.impacts.empty()) return {result.name, CaseResult::kSkipped, "nothing was injected", {}};
   for (const ImpactSummary& impact : summary.impacts) {
-    if (impact.result == "failed") return {result.name, CaseResult::kFailure, impact.victim + ": " + impact.error, {}};
-    if (impact.result.empty())
-      result = {result.name, CaseResult::kError, impact.victim + ": no revert was recorded", {}};
+    if (impact.result == events::RevertResult::kFailed)
+      return {result.name, CaseResult::kFailure, impact.victim + ": " + impact.error, {}};
+    if (!impact.result) result = {result.name, CaseResult::kError, impact.victim + ": no revert was recorded", {}};
     result.took += impact.revert_took;
   }
   return result;
@@ -111,7 +114,7 @@ std::string junit_report(const RunSummary& summary) {
   xml.text("\n").open("properties");
   xml.empty("property", {{"name", "run"}, {"value", summary.run}});
   xml.empty("property", {{"name", "hypothesis"}, {"value", summary.hypothesis}});
-  xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary)}});
+  xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary.attack, summary.victims)}});
   for (const ActionSummary& action : summary.actions)
     xml.empty("property", {{"name", "rollback"}, {"value", action.text + ": " + action.result}});
   for (const std::string& note : summary.notes) xml.empty("property", {{"name", "note"}, {"value", note}});

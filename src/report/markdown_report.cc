@@ -25,9 +25,9 @@ std::string code(std::string text) {
   return "`" + printable(text) + "`";
 }
 
-std::string when_cell(const ExpectationSummary& expectation, const char* name) {
+std::string when_cell(const ExpectationSummary& expectation, When time) {
   for (const WhenSummary& when : expectation.when)
-    if (when.when == name)
+    if (when.when == time)
       return fmt::format("{} {}", mark_of(when.standing),
                          plain(when.value ? format_value(*when.value, unit_of(expectation)) : "no data"));
   return "";
@@ -38,8 +38,8 @@ std::string expectations_table(const RunSummary& summary) {
   std::string out = "| expectation | asked | before | during | after |\n|---|---|--:|--:|--:|\n";
   for (const ExpectationSummary& expectation : summary.expectations)
     out += fmt::format("| {} | {} | {} | {} | {} |\n", plain(expectation.name), plain(condition_in_words(expectation)),
-                       when_cell(expectation, "before"), when_cell(expectation, "during"),
-                       when_cell(expectation, "after"));
+                       when_cell(expectation, When::kBefore), when_cell(expectation, When::kDuring),
+                       when_cell(expectation, When::kAfter));
   return out + "\n";
 }
 
@@ -48,9 +48,9 @@ std::string impacts_table(const RunSummary& summary) {
   std::string out = "| victim | proof of impact | reverted |\n|---|---|---|\n";
   for (const ImpactSummary& impact : summary.impacts) {
     std::string proven = "– no proof";
-    for (const ProofSummary& proof : summary.proofs)
-      if (proof.victim == impact.victim) proven = (proof.proven ? "✓ " : "✕ ") + plain(proof.measured);
-    std::string result = impact.result.empty() ? "not seen" : impact.result;
+    for (const events::Proven& one : summary.proofs)
+      if (one.victim == impact.victim) proven = (one.proof.proven ? "✓ " : "✕ ") + plain(one.proof.measured);
+    std::string result = impact.result ? to_text(*impact.result) : "not seen";
     out += fmt::format("| {} | {} | {} |\n", plain(impact.victim), proven, plain(result));
   }
   return out + "\n";
@@ -91,7 +91,7 @@ std::string markdown_report(const RunSummary& summary) {
   if (!summary.hypothesis.empty()) out += fmt::format("> {}\n\n", plain(summary.hypothesis));
   out += fmt::format("**{} {}**", headline.mark, headline.title);
   if (summary.verdict) out += fmt::format(": {}", plain(summary.verdict->reason));
-  out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary)));
+  out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary.attack, summary.victims)));
   out += expectations_table(summary) + timings(summary) + impacts_table(summary) + rollback_list(summary) +
          notes_list(summary) + "## What to do next\n\n";
   size_t number = 0;

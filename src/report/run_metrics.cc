@@ -1,7 +1,5 @@
 #include "report/run_metrics.h"
 
-#include "report/summary.h"
-
 namespace ordeal::report {
 namespace {
 
@@ -14,52 +12,51 @@ metrics::Gauge& RunMetrics::impacts() {
   return registry_.gauge("ordeal_impacts_active", "Impacts in force.", {{"attack", attack_}});
 }
 
-void RunMetrics::on_run(const json::Object& data) {
-  experiment_ = text_of(data, "name");
-  if (const json::Value* attack = data.if_contains("attack"); attack && attack->is_object())
-    attack_ = text_of(attack->get_object(), "type");
+void RunMetrics::on(const events::Run& run) {
+  experiment_ = run.name;
+  attack_ = run.attack.type;
   impacts().set(0);
   registry_.gauge("ordeal_halt_latched", "Whether the halt latch has ended the run.").set(0);
 }
 
-void RunMetrics::on_phase(const json::Object& data) {
-  Phase now = phase_of(data);
+void RunMetrics::on(const events::PhaseBegun& begun) {
   for (Phase phase : kPhases)
     registry_
         .gauge("ordeal_run_phase", "1 for the phase that the run is in.",
                {{"experiment", experiment_}, {"phase", to_text(phase)}})
-        .set(phase == now ? 1 : 0);
+        .set(phase == begun.phase ? 1 : 0);
 }
 
-void RunMetrics::on_reading(const json::Object& data) {
-  metrics::LabelPairs labels{{"expectation", text_of(data, "name")}};
-  if (auto value = number_of(data, "value"))
-    registry_.gauge("ordeal_expectation_value", "What the last look gave.", labels).set(*value);
-  Reading reading = reading_of(data);
-  if (reading == Reading::kHolds || reading == Reading::kBreached)
+void RunMetrics::on(const events::Look& look) {
+  metrics::LabelPairs labels{{"expectation", look.name}};
+  if (look.value) registry_.gauge("ordeal_expectation_value", "What the last look gave.", labels).set(*look.value);
+  if (look.reading == Reading::kHolds || look.reading == Reading::kBreached)
     registry_.gauge("ordeal_expectation_holds", "Whether the last look held.", labels)
-        .set(reading == Reading::kHolds ? 1 : 0);
-  if (auto closeness = number_of(data, "closeness"))
-    registry_.gauge("ordeal_trigger_closeness", "What is counted, over its bound.", labels).set(*closeness);
+        .set(look.reading == Reading::kHolds ? 1 : 0);
+  if (look.closeness)
+    registry_.gauge("ordeal_trigger_closeness", "What is counted, over its bound.", labels).set(*look.closeness);
+}
+
+void RunMetrics::on(const events::Injected&) { impacts().add(1); }
+
+void RunMetrics::on(const events::Reverted& reverted) {
+  impacts().add(-1);
+  registry_.counter("ordeal_reverts_total", "Impacts that ended.", {{"result", to_text(reverted.result)}}).add();
+}
+
+void RunMetrics::on(const events::Breach& breach) {
+  registry_
+      .counter("ordeal_breaches_total", "Breaches of expectations.",
+               {{"expectation", breach.name}, {"trigger", breach.trigger}})
+      .add();
+}
+
+void RunMetrics::on(const events::Halt& halt) {
+  if (halt.by == "latch") registry_.gauge("ordeal_halt_latched", "Whether the halt latch has ended the run.").set(1);
 }
 
 void RunMetrics::apply(const RunEvent& event) {
-  const json::Object& data = event.data;
-  if (event.type == "run") on_run(data);
-  if (event.type == "phase") on_phase(data);
-  if (event.type == "reading") on_reading(data);
-  if (event.type == "inject") impacts().add(1);
-  if (event.type == "reverted") {
-    impacts().add(-1);
-    registry_.counter("ordeal_reverts_total", "Impacts that ended.", {{"result", text_of(data, "result")}}).add();
-  }
-  if (event.type == "breach")
-    registry_
-        .counter("ordeal_breaches_total", "Breaches of expectations.",
-                 {{"expectation", text_of(data, "name")}, {"trigger", text_of(data, "trigger")}})
-        .add();
-  if (event.type == "halt" && text_of(data, "by") == "latch")
-    registry_.gauge("ordeal_halt_latched", "Whether the halt latch has ended the run.").set(1);
+  std::visit([this](const auto& data) { on(data); }, event.data);
 }
 
 }  // namespace ordeal::report

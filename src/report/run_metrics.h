@@ -1,4 +1,4 @@
-// RunMetrics: the events of a run as metrics (DESIGN §9), for /metrics and the dashboards of `ordeal dashboard`:
+// RunMetrics: the events of a run as metrics, for /metrics and the dashboards of `ordeal dashboard`:
 //   ordeal_run_phase{experiment,phase}                   1 for the phase that the run is in, else 0
 //   ordeal_impacts_active{attack}                        impacts in force
 //   ordeal_reverts_total{result}                         clean, failed
@@ -11,7 +11,7 @@
 #pragma once
 
 #include "metrics/registry.h"
-#include "model/verdict.h"
+#include "model/run_event.h"
 
 namespace ordeal::report {
 
@@ -21,9 +21,14 @@ class RunMetrics {
   void apply(const RunEvent& event);
 
  private:
-  void on_run(const json::Object& data);
-  void on_phase(const json::Object& data);
-  void on_reading(const json::Object& data);
+  void on(const events::Run& run);
+  void on(const events::PhaseBegun& begun);
+  void on(const events::Look& look);
+  void on(const events::Injected&);
+  void on(const events::Reverted& reverted);
+  void on(const events::Breach& breach);
+  void on(const events::Halt& halt);
+  void on(const auto&) {}  // the others say nothing that is measured
   metrics::Gauge& impacts();
 
   metrics::Registry& registry_;

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "report/sample_run.h"
+#include "sample_run/sample_run.h"
 
 namespace ordeal::report {
 namespace {
@@ -18,7 +18,7 @@ TEST(RunMetrics, FollowARunFromItsBaselineToItsEnd) {
   for (const RunEvent& event : sample_run()) {
     metrics.apply(event);
     std::string page = registry.exposition();
-    if (event.type == "inject") {
+    if (as<events::Injected>(event)) {
       EXPECT_TRUE(has(page, "ordeal_run_phase{" + experiment + ",phase=\"inject\"} 1"));
       EXPECT_TRUE(has(page, "ordeal_run_phase{" + experiment + ",phase=\"before\"} 0"));
     }

@@ -1,5 +1,7 @@
 #include "report/summary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -8,34 +10,18 @@
 namespace ordeal::report {
 namespace {
 
-// "not_injected" and "not injected" are the same word to a person.
-std::string words(std::string text) {
-  std::replace(text.begin(), text.end(), '_', ' ');
-  return text;
-}
-
-const char* when_of(Phase phase) {
+std::optional<When> when_of(Phase phase) {
   switch (phase) {
     case Phase::kBefore:
-      return "before";
+      return When::kBefore;
     case Phase::kInject:
     case Phase::kDuring:
-      return "during";
+      return When::kDuring;
     case Phase::kAfter:
-      return "after";
+      return When::kAfter;
     default:
-      return "";
+      return std::nullopt;
   }
-}
-
-std::string flag_text(const json::Object& data, std::string_view key, const char* fallback) {
-  std::string text = text_of(data, key);
-  return text.empty() ? fallback : text;
-}
-
-bool flag_of(const json::Object& data, std::string_view key, bool fallback) {
-  const json::Value* value = data.if_contains(key);
-  return value && value->is_bool() ? value->get_bool() : fallback;
 }
 
 class Projection {
@@ -48,113 +34,69 @@ class Projection {
 
  private:
   void apply(const RunEvent& event);
-  void on_run(const RunEvent& event);
-  void on_phase(const RunEvent& event);
-  void on_reading(const RunEvent& event);
-  void on_breach(const RunEvent& event);
-  void on_inject(const RunEvent& event);
-  void on_inject_failed(const RunEvent& event);
-  void on_victim_gone(const RunEvent& event);
-  void on_halt(const RunEvent& event);
-  void on_reverted(const RunEvent& event);
-  void on_proof(const RunEvent& event);
-  void on_action(const RunEvent& event);
-  void on_verdict(const RunEvent& event);
-  void on_note(const RunEvent& event) {
-    if (text_of(event.data, "level") != "info") summary_.notes.push_back(text_of(event.data, "text"));
+  void on(const events::Run& run, const RunEvent& event);
+  void on(const events::PhaseBegun& phase, const RunEvent& event);
+  void on(const events::Look& look, const RunEvent& event);
+  void on(const events::Breach& breach, const RunEvent& event);
+  void on(const events::Injected& injected, const RunEvent& event);
+  void on(const events::InjectFailed& failed, const RunEvent& event);
+  void on(const events::VictimGone& gone, const RunEvent& event);
+  void on(const events::Halt& halt, const RunEvent& event);
+  void on(const events::Reverted& reverted, const RunEvent& event);
+  void on(const events::Proven& proven, const RunEvent&) { summary_.proofs.push_back(proven); }
+  void on(const events::Action& action, const RunEvent& event);
+  void on(const events::Note& note, const RunEvent&) {
+    if (note.level == events::Level::kWarning) summary_.notes.push_back(note.text);
   }
+  void on(const events::Ended& ended, const RunEvent& event);
+  void on(const events::Unknown& unknown, const RunEvent&) { ++unknown_[unknown.type]; }
   void finish();
-  Standing standing(const ExpectationSummary& expectation, size_t index, const std::string& when) const;
-
-  ImpactSummary* impact(const json::Object& data);
+  Standing standing(const ExpectationSummary& expectation, size_t index, When when) const;
+  ImpactSummary* impact(int id);
 
   RunSummary summary_;
   std::map<size_t, Reading> last_judged_;
+  std::map<std::string, int> unknown_;
 };
 
 void Projection::apply(const RunEvent& event) {
-  using Handler = void (Projection::*)(const RunEvent&);
-  static constexpr std::pair<std::string_view, Handler> kHandlers[] = {
-      {"run", &Projection::on_run},
-      {"phase", &Projection::on_phase},
-      {"reading", &Projection::on_reading},
-      {"breach", &Projection::on_breach},
-      {"inject", &Projection::on_inject},
-      {"inject_failed", &Projection::on_inject_failed},
-      {"victim_gone", &Projection::on_victim_gone},
-      {"halt", &Projection::on_halt},
-      {"reverted", &Projection::on_reverted},
-      {"proof", &Projection::on_proof},
-      {"action", &Projection::on_action},
-      {"note", &Projection::on_note},
-      {"verdict", &Projection::on_verdict},
-  };
   if (summary_.run.empty()) {
     summary_.run = event.run;
     summary_.begin = event.boot;
     summary_.wall_offset = event.wall - event.boot.time_since_epoch();
   }
   summary_.end = std::max(summary_.end, event.boot);
-  for (const auto& [type, handler] : kHandlers)
-    if (type == event.type) (this->*handler)(event);
-  if (event.type != "reading") summary_.story.push_back(event);
+  std::visit([&](const auto& data) { on(data, event); }, event.data);
+  if (!as<events::Look>(event) && !as<events::Unknown>(event)) summary_.story.push_back(event);
 }
 
-void Projection::on_run(const RunEvent& event) {
-  const json::Object& data = event.data;
-  summary_.name = text_of(data, "name");
-  summary_.hypothesis = text_of(data, "hypothesis");
-  summary_.description = text_of(data, "description");
-  summary_.version = text_of(data, "version");
-  summary_.victims = texts_of(data, "victims");
-  summary_.sources = texts_of(data, "sources");
-  if (auto seed = data.if_contains("seed"); seed && seed->is_number()) {
-    boost::system::error_code error;
-    auto number = seed->to_number<uint64_t>(error);
-    if (!error) summary_.seed = number;
-  }
-  if (auto attack = data.if_contains("attack"); attack && attack->is_object()) {
-    summary_.attack_type = text_of(attack->get_object(), "type");
-    summary_.attack_length = millis_of(attack->get_object(), "length_ms");
-    if (auto args = attack->get_object().if_contains("args"); args && args->is_object())
-      summary_.attack_args = args->get_object();
-  }
-  if (auto experiment = data.if_contains("experiment")) summary_.experiment = *experiment;
-  for (const json::Object& item : objects_of(data, "expectations")) {
-    ExpectationSummary expectation;
-    expectation.name = text_of(item, "name");
-    expectation.text = text_of(item, "text");
-    expectation.condition = text_of(item, "condition");
-    expectation.unit = text_of(item, "unit");
-    expectation.trigger = text_of(item, "trigger");
-    expectation.threshold = threshold_of(item);
-    expectation.halts = flag_of(item, "halt", true);
-    for (const std::string& when : texts_of(item, "when")) expectation.when.push_back({when, {}, 0, 0, {}});
-    summary_.expectations.push_back(std::move(expectation));
-  }
+void Projection::on(const events::Run& run, const RunEvent&) {
+  summary_.name = run.name;
+  summary_.hypothesis = run.hypothesis;
+  summary_.description = run.description;
+  summary_.version = run.version;
+  summary_.victims = run.victims;
+  summary_.sources = run.sources;
+  summary_.seed = run.seed;
+  summary_.attack = run.attack;
+  summary_.experiment = run.experiment;
+  summary_.expectations = expectations_of(run);
 }
 
-void Projection::on_phase(const RunEvent& event) {
+void Projection::on(const events::PhaseBegun& phase, const RunEvent& event) {
   if (!summary_.phases.empty()) summary_.phases.back().end = event.boot;
-  summary_.phases.push_back(
-      {phase_of(event.data), event.boot, event.boot, millis_of(event.data, "length_ms"), text_of(event.data, "why")});
+  summary_.phases.push_back({phase.phase, event.boot, event.boot, phase.length, phase.why});
 }
 
-void Projection::on_reading(const RunEvent& event) {
-  auto index = number_of(event.data, "expectation");
-  if (!index || *index < 0 || static_cast<size_t>(*index) >= summary_.expectations.size()) return;
-  ExpectationSummary& expectation = summary_.expectations[static_cast<size_t>(*index)];
-  Sample sample{event.boot,
-                phase_of(event.data),
-                reading_of(event.data),
-                number_of(event.data, "value"),
-                text_of(event.data, "series"),
-                text_of(event.data, "detail")};
+void Projection::on(const events::Look& look, const RunEvent& event) {
+  if (look.expectation >= summary_.expectations.size()) return;
+  ExpectationSummary& expectation = summary_.expectations[look.expectation];
+  Sample sample{event.boot, look.phase, look.reading, look.value, look.series, look.detail};
   if (sample.value && !std::isfinite(*sample.value)) sample.value.reset();
   if (expectation.counts_in(sample.phase)) {
     // That an expectation holds from the start is no news.
-    Reading before = std::exchange(last_judged_.try_emplace(static_cast<size_t>(*index), Reading::kHolds).first->second,
-                                   sample.reading);
+    Reading before =
+        std::exchange(last_judged_.try_emplace(look.expectation, Reading::kHolds).first->second, sample.reading);
     if (before != sample.reading) summary_.story.push_back(event);
   }
   for (WhenSummary& when : expectation.when) {
@@ -162,89 +104,70 @@ void Projection::on_reading(const RunEvent& event) {
     ++when.looks;
     if (!sample.value) ++when.without_data;
     // A recovery is judged by where it ends.
-    bool counts = !when.value || when.when == "after";
+    bool counts = !when.value || when.when == When::kAfter;
     if (sample.value && (counts || is_worse(*sample.value, *when.value, expectation.threshold)))
       when.value = sample.value;
   }
   expectation.samples.push_back(std::move(sample));
 }
 
-void Projection::on_breach(const RunEvent& event) {
-  const json::Object& data = event.data;
-  auto index = number_of(data, "expectation");
-  summary_.breaches.push_back({event.boot, index && *index > 0 ? static_cast<size_t>(*index) : 0, text_of(data, "name"),
-                               text_of(data, "condition"), text_of(data, "trigger"), phase_of(data),
-                               number_of(data, "value"), millis_of(data, "since_ms"), text_of(data, "text")});
+void Projection::on(const events::Breach& breach, const RunEvent& event) {
+  summary_.breaches.push_back({event.boot, breach.expectation, breach.name, breach.condition, breach.trigger,
+                               breach.phase, breach.value, breach.since, breach.text});
 }
 
-void Projection::on_inject(const RunEvent& event) {
+void Projection::on(const events::Injected& injected, const RunEvent& event) {
   ImpactSummary impact;
-  impact.id = flag_text(event.data, "impact", "?");
-  impact.victim = text_of(event.data, "victim");
+  impact.id = injected.impact;
+  impact.victim = injected.victim;
   impact.begin = event.boot;
-  impact.steps = texts_of(event.data, "steps");
-  for (const json::Object& step : objects_of(event.data, "steps")) impact.steps.push_back(text_of(step, "action"));
+  for (const Step& step : injected.steps) impact.steps.push_back(step.action);
   summary_.impacts.push_back(std::move(impact));
 }
 
-void Projection::on_inject_failed(const RunEvent& event) {
-  summary_.failed.push_back(
-      {event.boot, text_of(event.data, "victim"), text_of(event.data, "error"), text_of(event.data, "hint")});
+void Projection::on(const events::InjectFailed& failed, const RunEvent& event) {
+  summary_.failed.push_back({event.boot, failed.victim, failed.error, failed.hint});
 }
 
-ImpactSummary* Projection::impact(const json::Object& data) {
-  std::string id = text_of(data, "impact"), victim = text_of(data, "victim");
+ImpactSummary* Projection::impact(int id) {
   for (ImpactSummary& impact : summary_.impacts)
-    if (id.empty() ? impact.victim == victim : impact.id == id) return &impact;
+    if (impact.id == id) return &impact;
   return nullptr;
 }
 
-void Projection::on_victim_gone(const RunEvent& event) {
-  if (ImpactSummary* gone = impact(event.data)) {
-    gone->gone = flag_text(event.data, "why", "the victim went");
-    if (!gone->end) gone->end = event.boot;
-  }
+void Projection::on(const events::VictimGone& gone, const RunEvent& event) {
+  ImpactSummary* ended = impact(gone.impact);
+  if (!ended) return;
+  ended->gone = gone.why.empty() ? "the victim went" : gone.why;
+  if (!ended->end) ended->end = event.boot;
 }
 
-void Projection::on_halt(const RunEvent& event) {
+void Projection::on(const events::Halt& halt, const RunEvent& event) {
   if (summary_.halt) return;
-  BootTime requested = event.boot;
-  if (auto ns = event.data.if_contains("requested_boot_ns"); ns && ns->is_int64())
-    requested = BootTime(Nanos(ns->get_int64()));
-  if (requested.time_since_epoch().count() <= 0 || requested > event.boot) requested = event.boot;
-  summary_.halt = HaltSummary{requested, event.boot, text_of(event.data, "why"), text_of(event.data, "by")};
+  bool known = halt.requested > BootTime{} && halt.requested <= event.boot;
+  summary_.halt = HaltSummary{known ? halt.requested : event.boot, event.boot, halt.why, halt.by};
 }
 
-void Projection::on_reverted(const RunEvent& event) {
-  ImpactSummary* ended = impact(event.data);
+void Projection::on(const events::Reverted& reverted, const RunEvent& event) {
+  ImpactSummary* ended = impact(reverted.impact);
   if (!ended) return;
   if (!ended->end) ended->end = event.boot;
-  ended->revert_took = millis_of(event.data, "took_ms");
-  ended->result = flag_text(event.data, "result", "clean");
-  ended->error = text_of(event.data, "error");
+  ended->revert_took = reverted.took;
+  ended->result = reverted.result;
+  ended->error = reverted.error;
 }
 
-void Projection::on_proof(const RunEvent& event) {
-  const json::Object& data = event.data;
-  summary_.proofs.push_back({text_of(data, "victim"), text_of(data, "measured"), text_of(data, "reason"),
-                             text_of(data, "unit"), flag_of(data, "proven", false), number_of(data, "asked"),
-                             number_of(data, "got"),
-                             data.if_contains("coverage") ? data.at("coverage") : json::Value()});
+void Projection::on(const events::Action& action, const RunEvent& event) {
+  summary_.actions.push_back({event.boot, action.action, action.ok, action.result, action.output, action.took});
 }
 
-void Projection::on_action(const RunEvent& event) {
-  summary_.actions.push_back({event.boot, text_of(event.data, "action"), flag_of(event.data, "ok", false),
-                              text_of(event.data, "result"), text_of(event.data, "output"),
-                              millis_of(event.data, "took_ms")});
+void Projection::on(const events::Ended& ended, const RunEvent&) {
+  const Verdict& verdict = ended.verdict;
+  summary_.verdict = VerdictSummary{to_text(verdict.outcome), static_cast<int>(exit_code_of(verdict.outcome)),
+                                    verdict.reason, verdict.hint};
 }
 
-void Projection::on_verdict(const RunEvent& event) {
-  auto exit = number_of(event.data, "exit");
-  summary_.verdict = VerdictSummary{words(text_of(event.data, "outcome")), exit ? static_cast<int>(*exit) : 7,
-                                    text_of(event.data, "reason"), text_of(event.data, "hint")};
-}
-
-Standing Projection::standing(const ExpectationSummary& expectation, size_t index, const std::string& when) const {
+Standing Projection::standing(const ExpectationSummary& expectation, size_t index, When when) const {
   for (const BreachSummary& breach : summary_.breaches)
     if (breach.expectation == index && when == when_of(breach.phase)) return Standing::kBreached;
   Standing last = Standing::kNotReached;
@@ -254,13 +177,16 @@ Standing Projection::standing(const ExpectationSummary& expectation, size_t inde
     if (when != when_of(sample.phase)) continue;
     if (sample.reading == Reading::kHolds) last = Standing::kHeld;
     // A value past the limit is not yet a breach (`for`), except when the recovery ended with it.
-    if (sample.reading == Reading::kBreached) last = when == "after" ? Standing::kBreached : Standing::kUndecided;
+    if (sample.reading == Reading::kBreached) last = when == When::kAfter ? Standing::kBreached : Standing::kUndecided;
   }
   bool held = summary_.verdict && summary_.verdict->exit == 0;
   return held && last == Standing::kUndecided ? Standing::kHeld : last;
 }
 
 void Projection::finish() {
+  for (const auto& [type, count] : unknown_)
+    summary_.notes.push_back(fmt::format("{} event{} of the type \"{}\" {} left out: a newer Ordeal wrote this record",
+                                         count, count == 1 ? "" : "s", type, count == 1 ? "is" : "are"));
   if (!summary_.phases.empty()) summary_.phases.back().end = summary_.end;
   for (size_t i = 0; i < summary_.expectations.size(); ++i)
     for (WhenSummary& when : summary_.expectations[i].when)
@@ -283,7 +209,7 @@ Standing ExpectationSummary::standing() const {
 
 bool ExpectationSummary::counts_in(Phase phase) const {
   auto counts = [&](const WhenSummary& item) {
-    return item.when == when_of(phase) || (phase == Phase::kRevert && item.when != "before");
+    return item.when == when_of(phase) || (phase == Phase::kRevert && item.when != When::kBefore);
   };
   return when.empty() || std::any_of(when.begin(), when.end(), counts);
 }
@@ -327,63 +253,18 @@ bool RunSummary::all_proven() const {
 
 bool RunSummary::all_reverted_clean() const {
   return std::all_of(impacts.begin(), impacts.end(),
-                     [](auto& impact) { return impact.result == "clean" || impact.result == "nothing"; });
+                     [](auto& impact) { return impact.result == events::RevertResult::kClean; });
 }
 
-std::string text_of(const json::Object& data, std::string_view key) {
-  const json::Value* value = data.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::optional<double> number_of(const json::Object& data, std::string_view key) {
-  const json::Value* value = data.if_contains(key);
-  if (!value || !value->is_number()) return std::nullopt;
-  return value->to_number<double>();
-}
-
-std::vector<std::string> texts_of(const json::Object& data, std::string_view key) {
-  std::vector<std::string> texts;
-  const json::Value* value = data.if_contains(key);
-  if (!value || !value->is_array()) return texts;
-  for (const json::Value& item : value->get_array())
-    if (item.is_string()) texts.emplace_back(item.get_string());
-  return texts;
-}
-
-std::vector<json::Object> objects_of(const json::Object& data, std::string_view key) {
-  std::vector<json::Object> objects;
-  const json::Value* value = data.if_contains(key);
-  if (!value || !value->is_array()) return objects;
-  for (const json::Value& item : value->get_array())
-    if (item.is_object()) objects.push_back(item.get_object());
-  return objects;
-}
-
-Nanos millis_of(const json::Object& data, std::string_view key) {
-  double millis = number_of(data, key).value_or(0);
-  return std::isfinite(millis) && std::abs(millis) < 1e11 ? from_seconds(millis / 1000) : Nanos(0);
-}
-
-Phase phase_of(const json::Object& data) {
-  std::string text = text_of(data, "phase");
-  for (Phase phase : {Phase::kCheck, Phase::kBefore, Phase::kInject, Phase::kDuring, Phase::kRevert, Phase::kAfter})
-    if (text == to_text(phase)) return phase;
-  return Phase::kDone;
-}
-
-Reading reading_of(const json::Object& data) {
-  std::string text = words(text_of(data, "reading"));
-  for (Reading reading : {Reading::kHolds, Reading::kBreached, Reading::kUndecided})
-    if (text == words(to_text(reading))) return reading;
-  return Reading::kNoData;
-}
-
-std::optional<Threshold> threshold_of(const json::Object& expectation) {
-  const json::Value* value = expectation.if_contains("threshold");
-  if (!value || !value->is_object()) return std::nullopt;
-  std::optional<double> number = number_of(value->get_object(), "value");
-  if (!number || !std::isfinite(*number)) return std::nullopt;
-  return Threshold{text_of(value->get_object(), "op"), *number};
+std::vector<ExpectationSummary> expectations_of(const events::Run& run) {
+  std::vector<ExpectationSummary> all;
+  for (const events::Expectation& said : run.expectations) {
+    ExpectationSummary expectation{
+        said.name, said.text, said.condition, said.unit, said.trigger, said.threshold, said.halt, {}, {}};
+    for (When when : said.when) expectation.when.push_back({when, {}, 0, 0, {}});
+    all.push_back(std::move(expectation));
+  }
+  return all;
 }
 
 bool is_worse(double value, double than, const std::optional<Threshold>& threshold) {

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "json/value.h"
-#include "model/verdict.h"
+#include "model/run_event.h"
 
 namespace ordeal::report {
 
@@ -29,16 +29,13 @@ struct Sample {
   std::string series, detail;
 };
 
-struct Threshold {
-  std::string op;  // < <= > >= == !=
-  double value = 0;
-};
+using events::Threshold;
 
 // How an expectation ended in one of its times (before, during, after).
 enum class Standing { kNotReached, kHeld, kBreached, kUndecided };
 
 struct WhenSummary {
-  std::string when;
+  When when = When::kDuring;
   Standing standing = Standing::kNotReached;
   size_t looks = 0;
   size_t without_data = 0;
@@ -71,12 +68,13 @@ struct BreachSummary {
 };
 
 struct ImpactSummary {
-  std::string id, victim;
-  std::vector<std::string> steps;
+  int id = 0;
+  std::string victim;
+  std::vector<std::string> steps;  // what each does
   BootTime begin;
   std::optional<BootTime> end;
   Nanos revert_took{0};
-  std::string result;  // clean, nothing, failed; "" while in force
+  std::optional<events::RevertResult> result;  // nothing while in force
   std::string error;
   std::string gone;  // why the victim went
 };
@@ -89,13 +87,6 @@ struct FailedInjection {
 struct HaltSummary {
   BootTime requested, at;
   std::string why, by;
-};
-
-struct ProofSummary {
-  std::string victim, measured, reason, unit;
-  bool proven = false;
-  std::optional<double> asked, got;
-  json::Value coverage;  // as in the event; null when it had none
 };
 
 struct ActionSummary {
@@ -115,9 +106,7 @@ struct VerdictSummary {
 
 struct RunSummary {
   std::string run, name, hypothesis, description, version;
-  std::string attack_type;
-  json::Object attack_args;
-  Nanos attack_length{0};
+  Attack attack{.length = Nanos(0)};
   json::Value experiment;
   std::optional<uint64_t> seed;
   std::vector<std::string> victims, sources;
@@ -129,7 +118,7 @@ struct RunSummary {
   std::vector<BreachSummary> breaches;
   std::vector<ImpactSummary> impacts;
   std::vector<FailedInjection> failed;
-  std::vector<ProofSummary> proofs;
+  std::vector<events::Proven> proofs;
   std::vector<ActionSummary> actions;
   std::vector<std::string> notes;  // warnings of the run, in its order
   std::optional<HaltSummary> halt;
@@ -150,15 +139,8 @@ struct RunSummary {
 
 RunSummary summarize(const std::vector<RunEvent>& events);
 
-// Typed reads of an event's data that never fail: absent or of another type gives the default.
-std::string text_of(const json::Object& data, std::string_view key);
-std::optional<double> number_of(const json::Object& data, std::string_view key);
-std::vector<std::string> texts_of(const json::Object& data, std::string_view key);
-Nanos millis_of(const json::Object& data, std::string_view key);
-Phase phase_of(const json::Object& data);
-Reading reading_of(const json::Object& data);
-std::optional<Threshold> threshold_of(const json::Object& expectation);
-std::vector<json::Object> objects_of(const json::Object& data, std::string_view key);
+// Of a `run` event; without samples.
+std::vector<ExpectationSummary> expectations_of(const events::Run& run);
 
 // Whether `value` is worse than `than` for a condition with this threshold (above for <, below for >).
 bool is_worse(double value, double than, const std::optional<Threshold>& threshold);

@@ -1,14 +1,15 @@
 #include "report/summary.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "report/markup.h"
-#include "report/sample_run.h"
 #include "report/scale.h"
 #include "report/series.h"
+#include "sample_run/sample_run.h"
 
 namespace ordeal::report {
 namespace {
@@ -18,25 +19,26 @@ TEST(Summary, FindsPhasesImpactsBreachAndLatencies) {
   EXPECT_EQ(summary.name, "Network Latency - 500ms delay");
   EXPECT_EQ(summary.seed, 42u);
   EXPECT_EQ(summary.victims.size(), 3u);
-  ASSERT_EQ(summary.phases.size(), 7u);
+  ASSERT_EQ(summary.phases.size(), 6u);
   for (size_t i = 1; i < summary.phases.size(); ++i) EXPECT_EQ(summary.phases[i - 1].end, summary.phases[i].begin);
   ASSERT_EQ(summary.impacts.size(), 3u);
   EXPECT_TRUE(summary.all_proven());
   EXPECT_TRUE(summary.all_reverted_clean());
   ASSERT_EQ(summary.breaches.size(), 1u);
-  EXPECT_EQ(summary.breach_to_halt(), Nanos(1ms));
+  EXPECT_EQ(summary.breach_to_halt(), Nanos(0));
   EXPECT_EQ(summary.halt_to_reverted(), Nanos(27ms));
-  EXPECT_NEAR(to_seconds(*summary.detection()), 7.03, 0.01);
+  EXPECT_NEAR(to_seconds(*summary.detection()), 7.1, 0.2);
   EXPECT_EQ(summary.verdict->outcome, "deviated");
   EXPECT_EQ(summary.wall(summary.begin), "2026-11-23T20:15:04.000Z");
 }
 
 TEST(Summary, TheStoryLeavesOutReadingsThatDoNotCount) {
   std::vector<RunEvent> events = sample_run();
-  events[0].data["expectations"].as_array()[0].as_object()["when"] = json::Array{"before"};
+  std::get<events::Run>(events[0].data).expectations[0].when = {When::kBefore};
   auto told = [](const RunSummary& summary) {
     return std::count_if(summary.story.begin(), summary.story.end(), [](const RunEvent& event) {
-      return event.type == "reading" && event.data.at("expectation").to_number<int>() == 0;
+      const auto* look = as<events::Look>(event);
+      return look && look->expectation == 0;
     });
   };
   EXPECT_EQ(told(summarize(events)), 0);
@@ -67,17 +69,44 @@ TEST(Summary, OfAnInterruptedRunLeavesImpactsOpen) {
   EXPECT_EQ(summary.expectations[0].when[2].standing, Standing::kNotReached);
 }
 
-TEST(Summary, SurvivesEventsThatLackTheirFields) {
+TEST(Summary, TellsEachOfThreeVictimsByItsNumber) {
+  RunSummary summary = summarize(sample_run());
+  ASSERT_EQ(summary.impacts.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const ImpactSummary& impact = summary.impacts[static_cast<size_t>(i)];
+    EXPECT_EQ(impact.id, i);
+    EXPECT_EQ(impact.victim, fmt::format("api-{}", i + 1));
+    EXPECT_EQ(*impact.end, *summary.attack_end() - 9ms * (2 - i)) << "each has its own end";
+  }
+}
+
+TEST(Summary, TellsWhoWentAndWhoCouldNotBeHit) {
+  RunSummary summary = summarize(sample_run(troubled_sample()));
+  ASSERT_EQ(summary.impacts.size(), 3u);
+  EXPECT_EQ(summary.impacts[1].gone, "its first process has ended");
+  EXPECT_TRUE(summary.impacts[0].gone.empty() && summary.impacts[2].gone.empty());
+  EXPECT_LT(*summary.impacts[1].end, *summary.impacts[0].end);
+  ASSERT_EQ(summary.failed.size(), 1u);
+  EXPECT_EQ(summary.failed[0].victim, "api-4");
+}
+
+TEST(Summary, SaysWhatANewerOrdealWroteThatIsLeftOut) {
   std::vector<RunEvent> events = sample_run();
-  for (RunEvent& event : events) event.data.clear();
-  EXPECT_EQ(summarize(events).expectations.size(), 0u);
-  events = sample_run();
-  for (RunEvent& event : events)
-    for (auto& [key, value] : event.data)
-      if (event.type != "run") value = -1;
+  size_t told = summarize(events).story.size();
+  for (int i = 0; i < 2; ++i) {
+    events.push_back(events.back());
+    events.back().data = events::Unknown{"weather", {{"sky", "grey"}}};
+  }
   RunSummary summary = summarize(events);
-  EXPECT_EQ(summary.expectations.size(), 3u);
-  EXPECT_TRUE(summary.expectations[0].samples.empty()) << "index -1 belongs to none";
+  EXPECT_EQ(summary.notes.back(), "2 events of the type \"weather\" are left out: a newer Ordeal wrote this record");
+  EXPECT_EQ(summary.story.size(), told);
+}
+
+TEST(Summary, AReadingOfNoExpectationBelongsToNone) {
+  std::vector<RunEvent> events = sample_run();
+  for (RunEvent& event : events)
+    if (auto* look = std::get_if<events::Look>(&event.data)) look->expectation = 99;
+  EXPECT_TRUE(summarize(events).expectations[0].samples.empty());
 }
 
 TEST(Series, KeepsTheExtremesWhenThinned) {

@@ -45,51 +45,55 @@ void put(std::vector<std::string>& lines, const std::string& text, const Termina
 
 }  // namespace
 
-void TerminalView::on_run(const RunEvent& event) {
-  RunSummary summary = summarize({event});
+void TerminalView::on(const events::Run& run, const RunEvent& event) {
   run_ = event.run;
   begin_ = phase_begin_ = readings_shown_ = event.boot;
-  name_ = printable(summary.name);
-  hypothesis_ = printable(summary.hypothesis);
-  expectations_ = std::move(summary.expectations);
+  name_ = printable(run.name);
+  hypothesis_ = printable(run.hypothesis);
+  expectations_ = expectations_of(run);
   rows_.assign(expectations_.size(), Row());
   due_.push_back(fmt::format("{}  {}", name_, run_));
   if (!hypothesis_.empty()) due_.push_back("hypothesis: " + hypothesis_);
-  due_.push_back("attack: " + printable(attack_in_words(summary)));
+  due_.push_back("attack: " + printable(attack_in_words(run.attack, run.victims)));
 }
 
-void TerminalView::on_reading(const RunEvent& event) {
-  auto index = number_of(event.data, "expectation");
-  if (!index || *index < 0 || static_cast<size_t>(*index) >= rows_.size()) return;
-  Row& row = rows_[static_cast<size_t>(*index)];
-  row.judged = expectations_[static_cast<size_t>(*index)].counts_in(phase_of(event.data));
+void TerminalView::on(const events::Look& look, const RunEvent& event) {
+  if (look.expectation >= rows_.size()) return;
+  Row& row = rows_[look.expectation];
+  row.judged = expectations_[look.expectation].counts_in(look.phase);
   if (row.judged) {
-    Reading before = std::exchange(row.reading, reading_of(event.data));
+    Reading before = std::exchange(row.reading, look.reading);
     if (row.seen && before != row.reading)
       due_.push_back(stamped(event.boot, printable(tell(event, expectations_).text)));
   }
   row.seen = readings_fresh_ = true;
-  row.value = number_of(event.data, "value");
+  row.value = look.value;
   row.history.push_back(row.value);
   if (row.history.size() > kHistory) row.history.pop_front();
 }
 
-void TerminalView::apply(const RunEvent& event) {
-  if (event.type == "run") return on_run(event);
-  if (event.type == "reading") return on_reading(event);
-  if (event.type == "phase") {
-    phase_ = phase_of(event.data);
+void TerminalView::take(const RunEvent& event) {
+  if (const auto* phase = as<events::PhaseBegun>(event)) {
+    phase_ = phase->phase;
     phase_begin_ = event.boot;
-    phase_length_ = millis_of(event.data, "length_ms");
+    phase_length_ = phase->length;
   }
-  if (event.type == "inject") in_force_[text_of(event.data, "impact")] = printable(text_of(event.data, "victim"));
-  if (event.type == "reverted" || event.type == "victim_gone") in_force_.erase(text_of(event.data, "impact"));
-  if (event.type == "verdict") verdict_ = summarize({event}).verdict;
+  if (const auto* injected = as<events::Injected>(event)) in_force_[injected->impact] = printable(injected->victim);
+  if (const auto* gone = as<events::VictimGone>(event)) in_force_.erase(gone->impact);
+  if (const auto* reverted = as<events::Reverted>(event)) in_force_.erase(reverted->impact);
+  if (const auto* ended = as<events::Ended>(event)) verdict_ = ended->verdict;
+}
+
+void TerminalView::apply(const RunEvent& event) {
+  if (const auto* run = as<events::Run>(event)) return on(*run, event);
+  if (const auto* look = as<events::Look>(event)) return on(*look, event);
+  if (as<events::Unknown>(event)) return;
+  take(event);
   Telling telling = tell(event, expectations_);
   std::string text = printable(telling.kind + ": " + telling.text);
   if (!telling.detail.empty()) text += " (" + printable(telling.detail) + ")";
-  if (event.type != "verdict") due_.push_back(stamped(event.boot, text));
-  if (event.type != "phase") last_ = {telling.tone, telling.kind, text, {}};
+  if (!as<events::Ended>(event)) due_.push_back(stamped(event.boot, text));
+  if (!as<events::PhaseBegun>(event)) last_ = {telling.tone, telling.kind, text, {}};
 }
 
 std::string TerminalView::stamped(BootTime at, const std::string& text) const {
@@ -118,7 +122,7 @@ std::string TerminalView::state_of(size_t index) const {
   if (row.judged) return words_of(row.reading).word;
   const std::vector<WhenSummary>& times = expectations_[index].when;
   bool early = phase_ < Phase::kInject && times.size() > 1;
-  return "judged " + printable(early ? times.front().when : times.back().when);
+  return std::string("judged ") + to_text(early ? times.front().when : times.back().when);
 }
 
 std::string TerminalView::row_line(size_t index, const TerminalStyle& style) const {
@@ -174,7 +178,7 @@ std::vector<std::string> TerminalView::new_lines(BootTime now) {
 }
 
 std::vector<std::string> TerminalView::ending(const std::string& report_path, const TerminalStyle& style) const {
-  Headline headline = headline_of(verdict_ ? verdict_->outcome : std::string());
+  Headline headline = headline_of(verdict_ ? to_text(verdict_->outcome) : "");
   std::vector<std::string> lines{bold(coloured(headline.mark + " " + headline.title, headline.tone, style), style)};
   if (verdict_ && !verdict_->reason.empty()) lines.push_back("  " + printable(verdict_->reason));
   if (verdict_ && !verdict_->hint.empty()) lines.push_back("  next: " + printable(verdict_->hint));

@@ -40,8 +40,9 @@ class TerminalView {
     std::optional<double> value;
     std::deque<std::optional<double>> history;
   };
-  void on_run(const RunEvent& event);
-  void on_reading(const RunEvent& event);
+  void on(const events::Run& run, const RunEvent& event);
+  void on(const events::Look& look, const RunEvent& event);
+  void take(const RunEvent& event);
   std::string state_of(size_t index) const;
   std::string phase_line(BootTime now) const;
   std::string impacts_line() const;
@@ -55,9 +56,9 @@ class TerminalView {
   Nanos phase_length_{0};
   std::vector<ExpectationSummary> expectations_;  // without samples
   std::vector<Row> rows_;
-  std::map<std::string, std::string> in_force_;  // impact to victim
+  std::map<int, std::string> in_force_;  // impact to victim
   Telling last_;
-  std::optional<VerdictSummary> verdict_;
+  std::optional<Verdict> verdict_;
   std::vector<std::string> due_;
   BootTime readings_shown_;
   bool readings_fresh_ = false;

@@ -80,108 +80,93 @@ std::string args_in_words(const json::Object& args) {
   return join(parts, ", ");
 }
 
-std::string value_in_words(const json::Object& data, const std::vector<ExpectationSummary>& expectations) {
-  std::optional<double> value = number_of(data, "value"), index = number_of(data, "expectation");
-  if (!value) return "no value";
-  bool known = index && *index >= 0 && static_cast<size_t>(*index) < expectations.size();
-  return format_value(*value, known ? unit_of(expectations[static_cast<size_t>(*index)]) : "");
-}
-
 using Expectations = std::vector<ExpectationSummary>;
 
-Telling tell_run(const json::Object& data, const Expectations&) {
-  return {Tone::kNeutral, "start", text_of(data, "name"), {}};
+std::string value_in_words(const std::optional<double>& value, size_t index, const Expectations& expectations) {
+  if (!value) return "no value";
+  return format_value(*value, index < expectations.size() ? unit_of(expectations[index]) : "");
 }
 
-Telling tell_phase(const json::Object& data, const Expectations&) {
-  std::string text = name_of(phase_of(data));
-  Nanos planned = millis_of(data, "length_ms");
-  if (planned > 0s) text += ", at most " + format_latency(planned);
-  std::string why = text_of(data, "why");
-  return {Tone::kNeutral, "phase", why.empty() ? text : text + ": " + why, {}};
+Telling tell(const events::Run& run, const Expectations&) { return {Tone::kNeutral, "start", run.name, {}}; }
+
+Telling tell(const events::PhaseBegun& phase, const Expectations&) {
+  std::string text = name_of(phase.phase);
+  if (phase.length > 0s) text += ", at most " + format_latency(phase.length);
+  return {Tone::kNeutral, "phase", phase.why.empty() ? text : text + ": " + phase.why, {}};
 }
 
-Telling tell_reading(const json::Object& data, const Expectations& expectations) {
-  static constexpr std::pair<Reading, std::pair<Tone, const char*>> kWords[] = {
-      {Reading::kHolds, {Tone::kGood, "holds"}},
-      {Reading::kBreached, {Tone::kBad, "is beyond its limit"}},
-      {Reading::kUndecided, {Tone::kNeutral, "is undecided"}},
-      {Reading::kNoData, {Tone::kNeutral, "has no data"}}};
-  Reading reading = reading_of(data);
-  auto words = std::find_if(std::begin(kWords), std::end(kWords), [&](auto& w) { return w.first == reading; });
-  std::string text = fmt::format("{} {}", text_of(data, "name"), words->second.second);
-  if (number_of(data, "value")) text += ": " + value_in_words(data, expectations);
-  std::string series = text_of(data, "series");
-  if (!series.empty()) text += " (" + series + ")";
-  return {words->second.first, "reading", text, text_of(data, "detail")};
+Telling tell(const events::Look& look, const Expectations& expectations) {
+  static constexpr std::array<std::pair<Tone, const char*>, 4> kWords{{{Tone::kGood, "holds"},
+                                                                       {Tone::kBad, "is beyond its limit"},
+                                                                       {Tone::kNeutral, "is undecided"},
+                                                                       {Tone::kNeutral, "has no data"}}};
+  const auto& [tone, words] = kWords[static_cast<size_t>(look.reading)];
+  std::string text = fmt::format("{} {}", look.name, words);
+  if (look.value) text += ": " + value_in_words(look.value, look.expectation, expectations);
+  if (!look.series.empty()) text += " (" + look.series + ")";
+  return {tone, "reading", text, look.detail};
 }
 
-Telling tell_breach(const json::Object& data, const Expectations& expectations) {
-  std::string trigger = text_of(data, "trigger");
-  if (trigger != "expression" && !trigger.empty()) return {Tone::kBad, "breach", text_of(data, "text"), {}};
-  std::string text = fmt::format("{} was {}; the condition is {}", text_of(data, "name"),
-                                 value_in_words(data, expectations), text_of(data, "condition"));
-  Nanos since = millis_of(data, "since_ms");
-  if (since > 0s) text += ", beyond it for " + format_latency(since);
+Telling tell(const events::Breach& breach, const Expectations& expectations) {
+  if (breach.trigger != "expression") return {Tone::kBad, "breach", breach.text, {}};
+  std::string text = fmt::format("{} was {}; the condition is {}", breach.name,
+                                 value_in_words(breach.value, breach.expectation, expectations), breach.condition);
+  if (breach.since > 0s) text += ", beyond it for " + format_latency(breach.since);
   return {Tone::kBad, "breach", text, {}};
 }
 
-Telling tell_inject(const json::Object& data, const Expectations&) {
-  std::vector<std::string> steps = texts_of(data, "steps");
-  for (const json::Object& step : objects_of(data, "steps")) steps.push_back(text_of(step, "action"));
-  return {Tone::kNeutral, "fault on", text_of(data, "victim"), join(steps, "; ")};
+Telling tell(const events::Injected& injected, const Expectations&) {
+  std::vector<std::string> steps;
+  for (const Step& step : injected.steps) steps.push_back(step.action);
+  return {Tone::kNeutral, "fault on", injected.victim, join(steps, "; ")};
 }
 
-Telling tell_inject_failed(const json::Object& data, const Expectations&) {
-  std::string hint = text_of(data, "hint");
-  return {Tone::kBad, "not injected", fmt::format("{}: {}", text_of(data, "victim"), text_of(data, "error")), hint};
+Telling tell(const events::InjectFailed& failed, const Expectations&) {
+  return {Tone::kBad, "not injected", fmt::format("{}: {}", failed.victim, failed.error), failed.hint};
 }
 
-Telling tell_gone(const json::Object& data, const Expectations&) {
-  return {Tone::kNeutral, "victim gone", fmt::format("{}: {}", text_of(data, "victim"), text_of(data, "why")), {}};
+Telling tell(const events::VictimGone& gone, const Expectations&) {
+  return {Tone::kNeutral, "victim gone", fmt::format("{}: {}", gone.victim, gone.why), {}};
 }
 
-Telling tell_halt(const json::Object& data, const Expectations&) {
-  std::string by = text_of(data, "by");
-  if (by == "breach") return {Tone::kBad, "halt", "the breach ends the attack", {}};
-  return {Tone::kBad, "halt", fmt::format("by {}: {}", by, text_of(data, "why")), {}};
+Telling tell(const events::Halt& halt, const Expectations&) {
+  if (halt.by == "breach") return {Tone::kBad, "halt", "the breach ends the attack", {}};
+  return {Tone::kBad, "halt", fmt::format("by {}: {}", halt.by, halt.why), {}};
 }
 
-Telling tell_reverted(const json::Object& data, const Expectations&) {
-  bool failed = text_of(data, "result") == "failed";
-  std::string result = failed ? "NOT REVERTED" : text_of(data, "result") == "nothing" ? "nothing left to do" : "clean";
-  return {failed ? Tone::kAlarm : Tone::kNeutral, "fault off",
-          fmt::format("{}: {}, took {}", text_of(data, "victim"), result, format_latency(millis_of(data, "took_ms"))),
-          text_of(data, "error")};
+Telling tell(const events::Reverted& reverted, const Expectations&) {
+  bool failed = reverted.result == events::RevertResult::kFailed;
+  return {
+      failed ? Tone::kAlarm : Tone::kNeutral, "fault off",
+      fmt::format("{}: {}, took {}", reverted.victim, failed ? "NOT REVERTED" : "clean", format_latency(reverted.took)),
+      reverted.error};
 }
 
-Telling tell_proof(const json::Object& data, const Expectations&) {
-  const json::Value* proven = data.if_contains("proven");
-  bool good = proven && proven->is_bool() && proven->get_bool();
+Telling tell(const events::Proven& proven, const Expectations&) {
+  bool good = proven.proof.proven;
   return {good ? Tone::kGood : Tone::kBad, good ? "proven" : "not proven",
-          fmt::format("{}: {}", text_of(data, "victim"), text_of(data, "measured")), text_of(data, "reason")};
+          fmt::format("{}: {}", proven.victim, proven.proof.measured), proven.proof.reason};
 }
 
-Telling tell_action(const json::Object& data, const Expectations&) {
-  const json::Value* ok = data.if_contains("ok");
-  bool good = ok && ok->is_bool() && ok->get_bool();
-  std::string took = format_latency(millis_of(data, "took_ms"));
+Telling tell(const events::Action& action, const Expectations&) {
+  std::string took = format_latency(action.took);
   std::string end =
-      good ? fmt::format("done after {}", took) : fmt::format("FAILED after {}: {}", took, text_of(data, "result"));
-  return {good ? Tone::kNeutral : Tone::kBad, "rollback", fmt::format("{}: {}", text_of(data, "action"), end),
-          text_of(data, "output")};
+      action.ok ? fmt::format("done after {}", took) : fmt::format("FAILED after {}: {}", took, action.result);
+  return {action.ok ? Tone::kNeutral : Tone::kBad, "rollback", fmt::format("{}: {}", action.action, end),
+          action.output};
 }
 
-Telling tell_note(const json::Object& data, const Expectations&) {
-  bool warning = text_of(data, "level") == "warning";
-  return {warning ? Tone::kBad : Tone::kNeutral, warning ? "warning" : "note", text_of(data, "text"), {}};
+Telling tell(const events::Note& note, const Expectations&) {
+  bool warning = note.level == events::Level::kWarning;
+  return {warning ? Tone::kBad : Tone::kNeutral, warning ? "warning" : "note", note.text, {}};
 }
 
-Telling tell_verdict(const json::Object& data, const Expectations&) {
-  std::string outcome = text_of(data, "outcome");
-  std::replace(outcome.begin(), outcome.end(), '_', ' ');
-  return {headline_of(outcome).tone, "verdict", outcome + ": " + text_of(data, "reason"), text_of(data, "hint")};
+Telling tell(const events::Ended& ended, const Expectations&) {
+  std::string outcome = to_text(ended.verdict.outcome);
+  return {headline_of(outcome).tone, "verdict", outcome + ": " + ended.verdict.reason, ended.verdict.hint};
 }
+
+Telling tell(const events::Unknown& unknown, const Expectations&) { return {Tone::kNeutral, unknown.type, {}, {}}; }
 
 void put_once(std::vector<std::string>& list, const std::string& text) {
   if (!text.empty() && std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
@@ -210,7 +195,7 @@ const char* mark_of(Standing standing) {
   return kMarks[static_cast<size_t>(standing)];
 }
 
-const char* name_of_value(const WhenSummary& when) { return when.when == "after" ? "at the end" : "worst"; }
+const char* name_of_value(const WhenSummary& when) { return when.when == When::kAfter ? "at the end" : "worst"; }
 
 std::string date_in_words(const RunSummary& summary) {
   std::string text = summary.wall(summary.begin);
@@ -238,44 +223,34 @@ std::string limit_in_words(const ExpectationSummary& expectation) {
   return "limit " + format_value(expectation.threshold->value, unit_of(expectation));
 }
 
-std::string attack_in_words(const RunSummary& summary) {
-  std::string type = summary.attack_type.empty() ? "an unnamed attack" : summary.attack_type;
+std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims) {
+  std::string type = attack.type.empty() ? "an unnamed attack" : attack.type;
   std::replace(type.begin(), type.end(), '_', ' ');
-  std::string args = args_in_words(summary.attack_args);
+  std::string args = args_in_words(attack.args);
   std::string text = args.empty() ? type : fmt::format("{} ({})", type, args);
-  if (summary.attack_length > 0s) text += " for " + format_latency(summary.attack_length);
-  size_t count = summary.victims.size();
+  if (attack.length > 0s) text += " for " + format_latency(attack.length);
+  size_t count = victims.size();
   if (count == 0) return text + ", no victim chosen";
   constexpr size_t kShown = 6;
-  std::vector<std::string> shown(summary.victims.begin(),
-                                 summary.victims.begin() + static_cast<ptrdiff_t>(std::min(count, kShown)));
+  std::vector<std::string> shown(victims.begin(), victims.begin() + static_cast<ptrdiff_t>(std::min(count, kShown)));
   if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
   return fmt::format("{} on {} victim{}: {}", text, count, count == 1 ? "" : "s", join(shown, ", "));
 }
 
 Telling tell(const RunEvent& event, const std::vector<ExpectationSummary>& expectations) {
-  using Teller = Telling (*)(const json::Object&, const Expectations&);
-  static constexpr std::pair<std::string_view, Teller> kTellers[] = {
-      {"run", tell_run},          {"phase", tell_phase},   {"reading", tell_reading},
-      {"breach", tell_breach},    {"inject", tell_inject}, {"inject_failed", tell_inject_failed},
-      {"victim_gone", tell_gone}, {"halt", tell_halt},     {"reverted", tell_reverted},
-      {"proof", tell_proof},      {"action", tell_action}, {"note", tell_note},
-      {"verdict", tell_verdict}};
-  for (const auto& [type, teller] : kTellers)
-    if (type == event.type) return teller(event.data, expectations);
-  return {Tone::kNeutral, event.type, {}, {}};
+  return std::visit([&](const auto& data) { return tell(data, expectations); }, event.data);
 }
 
 std::vector<std::string> next_steps(const RunSummary& summary) {
   std::vector<std::string> steps;
   for (const ImpactSummary& impact : summary.impacts)
-    if (impact.result == "failed")
+    if (impact.result == events::RevertResult::kFailed)
       put_once(steps, fmt::format("{} was not reverted: {}. Look at it now, then run `ordeal revert`.", impact.victim,
                                   impact.error.empty() ? "no reason was given" : impact.error));
   if (summary.verdict) put_once(steps, summary.verdict->hint);
   for (const FailedInjection& failed : summary.failed) put_once(steps, failed.hint);
-  for (const ProofSummary& proof : summary.proofs)
-    if (!proof.proven) put_once(steps, proof.reason);
+  for (const events::Proven& proven : summary.proofs)
+    if (!proven.proof.proven) put_once(steps, proven.proof.reason);
   put_once(steps, outcome_words(summary.verdict ? summary.verdict->outcome : std::string()).next);
   return steps;
 }

@@ -34,7 +34,7 @@ std::string unit_of(const ExpectationSummary& expectation);
 std::string condition_in_words(const ExpectationSummary& expectation);
 std::string limit_in_words(const ExpectationSummary& expectation);  // "limit 1 s", "" without a threshold
 // "latency (delay 500ms, port 8000) for 1 min on 3 victims: api-1, api-2, api-3"
-std::string attack_in_words(const RunSummary& summary);
+std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims);
 
 // One line of the run's story.
 struct Telling {

@@ -14,16 +14,20 @@
 namespace ordeal::rollback {
 namespace {
 
-json::Array argv_json(const Argv& argv) {
-  json::Array array;
-  for (const std::string& word : argv) array.push_back(json::Value(word));
-  return array;
+std::vector<json::Value> calls_json(const std::vector<argo::ApiCall>& calls) {
+  std::vector<json::Value> all;
+  for (const argo::ApiCall& call : calls) all.push_back(argo::to_json(call));
+  return all;
 }
 
-json::Array calls_json(const std::vector<argo::ApiCall>& calls) {
-  json::Array array;
-  for (const argo::ApiCall& call : calls) array.push_back(argo::to_json(call));
-  return array;
+events::Action planned(const RollbackAction& action) {
+  events::Action planned;
+  planned.kind = kind_of(action);
+  planned.action = to_text(action);
+  if (const auto* command = std::get_if<CommandAction>(&action.what)) planned.command = command->argv;
+  if (std::holds_alternative<HttpAction>(action.what)) planned.request = to_json(action).at("http");
+  planned.calls = calls_json(planned_calls(action));
+  return planned;
 }
 
 constexpr size_t kMostShown = 4096;
@@ -49,11 +53,8 @@ std::string why_failed(const net::HttpFailure& failure) {
 }  // namespace
 
 json::Object describe(const RollbackAction& action) {
-  json::Object data{{"kind", kind_of(action)}, {"action", to_text(action)}};
-  if (const auto* command = std::get_if<CommandAction>(&action.what)) data["command"] = argv_json(command->argv);
-  if (std::holds_alternative<HttpAction>(action.what)) data["request"] = to_json(action).at("http");
-  auto calls = planned_calls(action);
-  if (!calls.empty()) data["calls"] = calls_json(calls);
+  json::Object data = events::to_json(planned(action));
+  for (const char* done : {"index", "ok", "result", "output", "took_ms"}) data.stable_erase(done);
   return data;
 }
 
@@ -78,7 +79,7 @@ struct Rollback::Impl {
   bool begun = false;
   size_t present = 0;
   BootTime began;
-  json::Object data;  // of the present action
+  events::Action told;  // of the present action
 
   void begin();
   void end(bool ok, std::string result, std::string output);
@@ -87,7 +88,7 @@ struct Rollback::Impl {
   void run_last(const Argv& argv);
   void patch_or(const argo::ApiCall& status, const argo::ApiCall& without_subresource, const Next& next);
   void get(const Argv& argv, std::function<void(json::Value)> next);
-  void show(const std::vector<argo::ApiCall>& calls) { data["calls"] = calls_json(calls); }
+  void show(const std::vector<argo::ApiCall>& calls) { told.calls = calls_json(calls); }
 
   void perform(const CommandAction& action) { run_last(action.argv); }
   void perform(const HttpAction& action);
@@ -104,18 +105,19 @@ struct Rollback::Impl {
 void Rollback::Impl::begin() {
   const RollbackAction& action = actions[present];
   began = boot_now();
-  data = describe(action);
-  data["index"] = present;
+  told = planned(action);
+  told.index = present;
   std::visit([this](const auto& what) { perform(what); }, action.what);
 }
 
 void Rollback::Impl::end(bool ok, std::string result, std::string output) {
   output.resize(std::min(output.size(), kMostShown));
-  data["ok"] = ok;
-  data["result"] = std::move(result);
-  data["output"] = std::move(output);
+  told.ok = ok;
+  told.result = std::move(result);
+  told.output = std::move(output);
+  told.took = boot_now() - began;
   bool last = ++present >= actions.size();
-  done({std::move(data), boot_now() - began, last});
+  done({std::move(told), last});
   if (!last) begin();
 }
 
@@ -200,7 +202,7 @@ void Rollback::Impl::undo(const RolloutAction& action, const json::Value& rollou
   if (!undo) return end(false, undo.error().message(), "");
   if (!undo->call) return end(true, fmt::format("its pod template is that of revision {} already", undo->revision), "");
   show({*undo->call});
-  data["revision"] = undo->revision;
+  told.revision = undo->revision;
   run_last(kubectl_patch(*undo->call));
 }
 

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "model/rollback.h"
+#include "model/run_event.h"
 #include "model/seams.h"
 
 namespace ordeal::rollback {
 
 struct ActionDone {
-  json::Object data;  // of the event `action` (docs/formats/events.md), without took_ms
-  Nanos took{0};
+  events::Action action;
   bool last = false;
 };
 

@@ -29,8 +29,9 @@ std::vector<ActionDone> perform(std::vector<RollbackAction> actions) {
   return all;
 }
 
-std::string text(const ActionDone& done, const char* key) { return std::string(done.data.at(key).as_string()); }
-bool ok(const ActionDone& done) { return done.data.at("ok").as_bool(); }
+json::Object told(const ActionDone& done) { return events::to_json(done.action); }
+std::string text(const ActionDone& done, const char* key) { return std::string(told(done).at(key).as_string()); }
+bool ok(const ActionDone& done) { return done.action.ok; }
 RollbackAction command(std::vector<std::string> argv, Nanos limit = 10s) {
   return {CommandAction{std::move(argv)}, limit};
 }
@@ -46,7 +47,7 @@ TEST(Rollback, DoesAllInOrderThoughOneFails) {
   EXPECT_TRUE(ok(all[3]));
   EXPECT_EQ(text(all[3], "output"), "r1: errors were 5\nmore\n");
   EXPECT_TRUE(all[3].last && !all[2].last);
-  EXPECT_EQ(all[3].data.at("index"), 3);
+  EXPECT_EQ(all[3].action.index, 3u);
 }
 
 TEST(Rollback, KeepsTheBeginningOfALongOutput) {
@@ -83,7 +84,7 @@ TEST(Rollback, SendsARequest) {
   EXPECT_EQ(seen, "PUT /halt s3cret application/json {\"now\":1}");
   for (const ActionDone& done : all)
     for (const char* secret : {"s3cret", "k3y", "halt", "now"})
-      EXPECT_EQ(json::write(json::Value(done.data)).find(secret), std::string::npos) << secret;
+      EXPECT_EQ(json::write(told(done)).find(secret), std::string::npos) << secret;
   EXPECT_EQ(text(all[0], "action"), "PUT " + server.url("/***"));
   EXPECT_EQ(text(all[1], "result"), "HTTP 500");
   EXPECT_FALSE(ok(all[1]) || ok(all[2]));
@@ -146,7 +147,7 @@ TEST(Rollback, AbortsARolloutThroughKubectl) {
       "patch rollouts.argoproj.io api -n shop --subresource status --type merge -p {\"status\":{\"abort\":true}} -o "
       "jsonpath={.status.currentPodHash}/{.status.stableRS}\n"
       "rollout undo deployment/worker -n shop\n");
-  EXPECT_EQ(json::write(all[0].data.at("calls")),
+  EXPECT_EQ(json::write(told(all[0]).at("calls")),
             R"([{"method":"PATCH","path":"/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/api/status",)"
             R"("content_type":"application/merge-patch+json","body":{"status":{"abort":true}}}])");
 }
@@ -210,7 +211,7 @@ TEST(Rollback, UndoesARolloutByItsReplicaSets) {
   cluster.put("replicasets", R"({"items":[)" + set(1) + "," + set(2) + "]}");
   auto all = perform({{RolloutAction{"api", "shop", "undo"}, 5s}});
   EXPECT_TRUE(ok(all.at(0))) << text(all[0], "result");
-  EXPECT_EQ(all[0].data.at("revision"), 1);
+  EXPECT_EQ(all[0].action.revision, 1);
   EXPECT_TRUE(
       cluster.calls().ends_with("patch rollouts.argoproj.io api -n shop --type json -p "
                                 R"([{"op":"replace","path":"/spec/template","value":{"spec":{"image":"v1"}}}])"

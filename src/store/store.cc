@@ -126,7 +126,7 @@ Result<> Store::begin_run(const NewRun& run) {
 
 Result<> Store::append(const RunEvent& event) {
   pending_.push_back(event);
-  if (event.type == "verdict") return flush();
+  if (as<events::Ended>(event)) return flush();
   if (event.boot - flushed_ < kFlushInterval) return {};
   flushed_ = event.boot;
   Result<> written = write_pending(kPatienceInRun);

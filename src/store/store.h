@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "json/value.h"
-#include "model/verdict.h"
+#include "model/run_event.h"
 #include "store/live_lock.h"
 #include "store/sqlite.h"
 

@@ -25,14 +25,13 @@ NewRun new_run(const std::string& id, seconds started = 1000s) {
   return {id, "Pod Termination", started, json::Object{{"name", "x"}}, json::Object{{"victims", json::Array{"api-1"}}}};
 }
 
-RunEvent event_of(const std::string& run, int64_t seq, Nanos at, const std::string& type = "note") {
+RunEvent event_of(const std::string& run, int64_t seq, Nanos at) {
   RunEvent event;
   event.run = run;
   event.seq = seq;
   event.boot = BootTime(at);
   event.wall = at + 1000s;
-  event.type = type;
-  event.data["text"] = "line " + std::to_string(seq);
+  event.data = events::Note{events::Level::kInfo, "line " + std::to_string(seq)};
   return event;
 }
 
@@ -93,7 +92,7 @@ TEST(Store, KeepsARunAndItsEventsInOrder) {
   EXPECT_EQ(run->plan.at("victims").at(0).as_string(), "api-1");
   ASSERT_EQ(run->events.size(), 50u);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(run->events[static_cast<size_t>(i)].seq, i);
-  EXPECT_EQ(run->events[49].data.at("text").as_string(), "line 49");
+  EXPECT_EQ(std::get<events::Note>(run->events[49].data).text, "line 49");
   EXPECT_EQ(run->events[49].boot, BootTime(49 * 30ms));
 }
 
@@ -107,7 +106,9 @@ TEST(Store, WritesInBatchesAndAtOnceAtTheVerdict) {
   EXPECT_EQ(reader.load("r1")->events.size(), 1u);
   ASSERT_TRUE(writer.append(event_of("r1", 2, 1s + 250ms)));
   EXPECT_EQ(reader.load("r1")->events.size(), 3u);
-  ASSERT_TRUE(writer.append(event_of("r1", 3, 1s + 251ms, "verdict")));
+  RunEvent verdict = event_of("r1", 3, 1s + 251ms);
+  verdict.data = events::Ended{};
+  ASSERT_TRUE(writer.append(verdict));
   EXPECT_EQ(reader.load("r1")->events.size(), 4u);
 }
 

@@ -256,14 +256,17 @@ class SimulatedRun {
       end += took;
       at(end, [this, took, last = i + 1 == actions_] {
         ++acted_;
-        feed(engine::Acted{{{"ok", last}}, took, last});
+        events::Action action;
+        action.ok = last;
+        action.took = took;
+        feed(engine::Acted{action, last});
       });
     }
   }
-  void perform(const engine::Note& note) {
+  void perform(const engine::Tell& told) {
     if (std::getenv("ORDEAL_SEED"))
-      fmt::print("{:.3f} run {}: {} {}\n", to_seconds(now_.time_since_epoch()), number_, note.type,
-                 json::write(note.data));
+      fmt::print("{:.3f} run {}: {} {}\n", to_seconds(now_.time_since_epoch()), number_, events::type_of(told.data),
+                 json::write(events::to_json(told.data)));
   }
   void perform(const engine::Finish& action) {
     verdict_ = action.verdict;

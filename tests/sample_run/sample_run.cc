@@ -1,0 +1,206 @@
+#include "sample_run/sample_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/random.h"
+#include "engine/loop.h"
+
+namespace ordeal {
+namespace {
+
+constexpr Nanos kWall{1795464904 * 1'000'000'000LL};
+constexpr BootTime kBoot{812'004'000'000'000ns};
+
+Expectation expectation(const char* name, const char* query, const char* condition) {
+  Expectation expectation;
+  expectation.name = name;
+  expectation.query = query;
+  expectation.condition = condition;
+  expectation.for_ = Nanos(0);
+  return expectation;
+}
+
+engine::Setup setup_of(const SampleOptions& options) {
+  engine::Setup setup;
+  Experiment& experiment = setup.experiment;
+  experiment.name = "Network Latency - 500ms delay";
+  experiment.hypothesis = "System maintains p95 latency < 1s with 500ms network delay";
+  experiment.description = "Every answer of the payment service comes half a second late.";
+  experiment.attack.type = "latency";
+  experiment.attack.args = {{"delay", "500ms"}, {"protocol", "tcp"}, {"port", 8000}};
+  experiment.attack.length = options.attack;
+  experiment.sources.prometheus = "http://127.0.0.1:9090";
+  experiment.seed = 42;
+  experiment.baseline = options.baseline;
+  experiment.recovery = options.recovery;
+  if (options.troubled) experiment.min_injected = 25;
+  experiment.rollback = {{CommandAction{{"/usr/local/bin/rollback", "--to", "previous"}}}};
+  experiment.expect = {
+      expectation("p95 latency",
+                  "histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))",
+                  "result < 1"),
+      expectation("error rate",
+                  "sum(rate(http_requests_total{status=~\"5..\"}[1m])) / sum(rate(http_requests_total[1m]))",
+                  "result < 0.01"),
+      expectation("replicas up", "count(up{job=\"api\"} == 1)", "result >= 2")};
+  for (const Expectation& each : experiment.expect) setup.judges.push_back(*analysis::Judge::create(each));
+  for (int i = 1; i <= (options.troubled ? 4 : 3); ++i) {
+    setup.victims.emplace_back();
+    setup.victims.back().name = fmt::format("api-{}", i);
+  }
+  return setup;
+}
+
+class SampleWorld : public engine::World {
+ public:
+  explicit SampleWorld(const SampleOptions& options) : options_(options) {
+    at(kBoot + 6200ms, engine::Remarked{"error rate had no data for 1.8 s during the baseline"});
+  }
+
+  BootTime now() override { return now_; }
+  void wait(BootTime until) override {
+    if (!coming_.empty()) until = std::min(until, coming_.begin()->first);
+    now_ = std::max(now_, until);
+  }
+  std::vector<engine::Event> collect() override {
+    std::vector<engine::Event> come;
+    for (; !coming_.empty() && coming_.begin()->first <= now_; coming_.erase(coming_.begin()))
+      come.push_back(coming_.begin()->second);
+    return come;
+  }
+  void perform(const engine::Action& action) override {
+    std::visit([this](const auto& what) { perform(what); }, action);
+  }
+
+ private:
+  void at(BootTime time, engine::Event event) { coming_.emplace(time, std::move(event)); }
+  void perform(const engine::Look& look) { at(now_, engine::Seen{look.expectation, see(look.expectation)}); }
+  void perform(const engine::Inject& inject);
+  void perform(const engine::RevertAll&);
+  void perform(const engine::Act&);
+  void perform(const auto&) {}
+  engine::Reverted reverted(int impact, const char* why) const;
+  Observation see(size_t expectation);
+  double latency();
+  bool breaks() const { return options_.breach_after < options_.attack; }
+
+  SampleOptions options_;
+  BootTime now_ = kBoot;
+  std::multimap<BootTime, engine::Event> coming_;
+  std::map<int, BootTime> in_force_;
+  Random random_{7};
+  double latency_ = 0.21;
+};
+
+void SampleWorld::perform(const engine::Inject& inject) {
+  BootTime then = now_ + 12ms * (inject.impact + 1);
+  if (inject.impact == 3) return at(then, engine::ApplyFailed{3, Error{Errc::kNotInjected, "no queue is free"}});
+  in_force_[inject.impact] = then;
+  Step step;
+  step.victim = fmt::format("api-{}", inject.impact + 1);
+  step.action =
+      fmt::format("delay arriving TCP packets of port 8000 by 500 ms in network namespace 402653220{}", inject.impact);
+  step.undo = "the kernel removes the table when the guard's socket closes";
+  step.proof = "packets matched and their added delay";
+  step.claims = {fmt::format("netns:402653220{}/delay", inject.impact)};
+  at(then, engine::Applied{inject.impact, {step}, then});
+  if (!options_.troubled || inject.impact != 1) return;
+  at(then + 2s, engine::VictimGone{1, "its first process has ended"});
+  at(then + 2s, reverted(1, "the victim is gone"));
+}
+
+engine::Reverted SampleWorld::reverted(int impact, const char* why) const {
+  Proof proof{true, "4 127 packets delayed, median 500.3 ms added", "", 500, 500.3, "ms"};
+  proof.coverage = {{"arrival", 4127, 0, "packets", ""}};
+  BootTime applied = in_force_.at(impact);
+  return {impact, true, false, why, "", applied, now_, Nanos(6200us), proof};
+}
+
+void SampleWorld::perform(const engine::RevertAll&) {
+  BootTime end = now_;
+  for (const auto& [impact, applied] : in_force_) {
+    if (options_.troubled && impact == 1) continue;
+    end += 9ms;
+    at(end, reverted(impact, "its length is over"));
+  }
+  in_force_.clear();
+  at(end, engine::NothingInForce{});
+}
+
+void SampleWorld::perform(const engine::Act&) {
+  events::Action action;
+  action.kind = "command";
+  action.action = "run /usr/local/bin/rollback --to previous";
+  action.command = {"/usr/local/bin/rollback", "--to", "previous"};
+  action.ok = true;
+  action.result = "exited with 0";
+  action.output = "deployment rolled back";
+  action.took = 640ms;
+  at(now_ + 640ms, engine::Acted{action, true});
+}
+
+// Rises while the fault is in force, and goes over the limit at the moment that was asked for.
+double SampleWorld::latency() {
+  bool faulty = !in_force_.empty() && in_force_.begin()->second <= now_;
+  if (faulty && breaks() && now_ - in_force_.begin()->second >= options_.breach_after) return latency_ = 1.03;
+  double goal = !faulty ? 0.21 : breaks() ? 0.95 : 0.61;
+  latency_ += (goal - latency_) * (goal > latency_ ? 0.04 : 0.4) * to_seconds(options_.interval) / 0.2;
+  return std::min(latency_ * (1 + 0.03 * random_.normal()), 0.99);
+}
+
+Observation SampleWorld::see(size_t expectation) {
+  Observation seen{Observation::Kind::kValues, true, {{"", 3}}, "", Nanos(1300us)};
+  seen.taken = DataTimes{now_, now_, now_, now_};
+  if (expectation == 0) seen.values[0].second = latency();
+  if (expectation != 1) return seen;
+  bool faulty = !in_force_.empty();
+  seen.values[0].second = std::max(0.0, 0.002 + (faulty ? 0.003 : 0) + 0.0006 * random_.normal());
+  auto since = now_ - kBoot;
+  if (since <= 4s || since >= 6s) return seen;
+  seen.kind = Observation::Kind::kStale;
+  seen.values.clear();
+  seen.error = "http_requests_total";
+  return seen;
+}
+
+}  // namespace
+
+std::vector<RunEvent> sample_run(const SampleOptions& options) {
+  std::vector<RunEvent> events;
+  engine::Machine machine(setup_of(options));
+  SampleWorld world(options);
+  WallOffset offset{kWall - kBoot.time_since_epoch()};
+  engine::run(machine, world, "r20261123t201504z-k3f9a", offset, options.interval,
+              [&](const RunEvent& event) { events.push_back(event); });
+  if (options.verdict) return events;
+  auto ends = [](const RunEvent& event) {
+    const auto* phase = as<events::PhaseBegun>(event);
+    return phase && phase->phase == Phase::kRevert;
+  };
+  events.erase(std::find_if(events.begin(), events.end(), ends), events.end());
+  return events;
+}
+
+SampleOptions held_sample() {
+  SampleOptions options;
+  options.breach_after = 1h;
+  return options;
+}
+
+SampleOptions long_sample() {
+  SampleOptions options = held_sample();
+  options.attack = 560s;
+  options.recovery = 30s;
+  return options;
+}
+
+SampleOptions troubled_sample() {
+  SampleOptions options;
+  options.troubled = true;
+  return options;
+}
+
+}  // namespace ordeal

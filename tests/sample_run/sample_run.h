@@ -1,0 +1,26 @@
+// The events of a run, made by the engine in a small world without a kernel: five seconds of baseline with a gap in one
+// metric, a latency attack on three victims that breaks the p95 expectation, an automatic halt, the revert, a rollback
+// and the recovery. Deterministic.
+#pragma once
+
+#include <vector>
+
+#include "model/run_event.h"
+
+namespace ordeal {
+
+struct SampleOptions {
+  Nanos baseline = 10s;
+  Nanos attack = 60s;       // planned
+  Nanos breach_after = 7s;  // into the attack; longer than `attack` is a run that holds
+  Nanos recovery = 12s;
+  Nanos interval = 200ms;
+  bool verdict = true;    // false is a run whose program died while the fault was in force
+  bool troubled = false;  // a fourth victim cannot be hit, and the second goes 2 s into the attack
+};
+std::vector<RunEvent> sample_run(const SampleOptions& options = {});
+SampleOptions held_sample();
+SampleOptions long_sample();  // ten minutes at five readings a second
+SampleOptions troubled_sample();
+
+}  // namespace ordeal
