@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "guard/journal.h"
+#include "guard/messages.h"
 #include "guard/wire.h"
 #include "model/attack.h"
 #include "model/victim.h"
@@ -43,11 +44,27 @@ std::string journal_of(std::string_view text) {
   return journal;
 }
 
+// What is understood is said again in the same words.
+template <typename Messages>
+void check_protocol(const json::Object& message) {
+  auto said = guard::from_message<Messages>(message);
+  if (!said) return;
+  std::string again = json::write(guard::to_message(*said));
+  auto heard = guard::from_message<Messages>(*guard::parse_message(again));
+  if (!heard || json::write(guard::to_message(*heard)) != again) __builtin_trap();
+}
+
 void check_message(std::string_view text) {
   auto message = guard::parse_message(text);
   if (!message) return;
   auto again = guard::parse_message(json::write(*message));
   if (!again || !same_json(*again, *message)) __builtin_trap();
+  check_protocol<guard::ToGuard>(*message);
+  check_protocol<guard::FromGuard>(*message);
+  check_protocol<guard::ToReaper>(*message);
+  check_protocol<guard::FromReaper>(*message);
+  check_protocol<guard::ToStandby>(*message);
+  check_protocol<guard::FromStandby>(*message);
   (void)victim_from_json(*message);
   (void)attack_from_json(*message);
   (void)step_from_json(*message);

@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "guard/client.h"
+#include "guard/messages.h"
 #include "guard/registry.h"
-#include "guard/wire.h"
 #include "sys/spawn.h"
 
 namespace ordeal::cli {
@@ -18,29 +18,12 @@ namespace {
 
 constexpr Nanos kReplayLimit = 30s;
 
-Result<std::vector<guard::DeadRun>> decode(const json::Object& answer) {
-  std::vector<guard::DeadRun> runs;
-  Result<> decoded;
-  TRY_VOID(guard::understand(answer, [&](const json::Object& fields) {
-    for (const json::Value& run : fields.at("runs").as_array()) {
-      auto dead = guard::dead_run_from_json(run.as_object());
-      if (dead) runs.push_back(std::move(*dead));
-      if (!dead) decoded = tl::unexpected(std::move(dead).error());
-    }
-  }));
-  if (!decoded) return tl::unexpected(std::move(decoded).error());
-  return runs;
-}
-
-Unexpected refused(const json::Object& answer, const sys::ExitStatus& status) {
-  auto text = [&](const char* key) {
-    const json::Value* value = answer.if_contains(key);
-    return value && value->is_string() ? std::string(std::string_view(value->get_string())) : "";
-  };
-  Errc code = status.code == static_cast<int>(ExitCode::kRefused)        ? Errc::kRefused
-              : status.code == static_cast<int>(ExitCode::kRevertFailed) ? Errc::kRevertFailed
-                                                                         : Errc::kInternal;
-  return fail(code, text("error"), text("hint"));
+Unexpected refused(const guard::ReplayAnswer& answer, const sys::ExitStatus& status) {
+  auto exit = exit_code_from(status.code);
+  Errc code = exit == ExitCode::kRefused        ? Errc::kRefused
+              : exit == ExitCode::kRevertFailed ? Errc::kRevertFailed
+                                                : Errc::kInternal;
+  return fail(code, answer.error, answer.hint);
 }
 
 }  // namespace
@@ -54,10 +37,12 @@ Result<std::vector<guard::DeadRun>> replay(const ReplayOptions& options) {
   for (const std::string& run : options.take_over) spawn.argv.insert(spawn.argv.end(), {"--take-over", run});
   sys::Finished finished = TRY(sys::run(spawn, kReplayLimit));
   if (finished.timed_out) return fail(Errc::kRevertFailed, "ordeal-guard --replay did not end within 30 s");
-  auto answer = json::parse(finished.output);
-  if (!answer || !answer->is_object()) return fail(Errc::kInternal, "ordeal-guard --replay: " + finished.output);
-  if (answer->get_object().contains("error")) return refused(answer->get_object(), finished.status);
-  return decode(answer->get_object());
+  auto said = json::parse(finished.output);
+  if (!said) return fail(Errc::kInternal, "ordeal-guard --replay: " + finished.output);
+  auto answer = guard::replay_answer_from_json(*said);
+  if (!answer) return wrap(std::move(answer).error(), "ordeal-guard --replay");
+  if (!answer->error.empty()) return refused(*answer, finished.status);
+  return std::move(answer->runs);
 }
 
 Result<> replay_dead_runs(const std::string& state_dir) {

@@ -106,9 +106,9 @@ json::Value plan_record(const Prepared& prepared) {
 Verdict with_guard_end(Verdict verdict, LocalWorld& world) {
   if (world.guard_lost()) return verdict;
   auto code = world.guard().finish();
-  if (code && *code == 0) return verdict;
+  if (code && *code == ExitCode::kHeld) return verdict;
   if (verdict.outcome == Outcome::kRevertFailed) return verdict;
-  std::string why = code ? fmt::format("the guard ended with {}", *code) : code.error().message();
+  std::string why = code ? fmt::format("the guard ended with {}", static_cast<int>(*code)) : code.error().message();
   if (!code && code.error().code != Errc::kRevertFailed) return {Outcome::kError, why, ""};
   return {Outcome::kRevertFailed, why, "run `ordeal revert`, then `ordeal verify-clean`"};
 }

@@ -81,7 +81,7 @@ void Machine::tick_before() {
 }
 
 void Machine::tick_inject() {
-  if (watching_is_alive()) out_.push_back(Renew{});
+  if (watching_is_alive()) out_.emplace_back(Renew{});
   // Of a thousand victims each has its turn: what counts is that the guard goes on.
   if (now_ - std::max(entered_, guard_answered_) < kInjectAtMost) return;
   fail_with(Outcome::kError, "the guard did not answer within 10 s");
@@ -89,13 +89,13 @@ void Machine::tick_inject() {
 }
 
 void Machine::tick_during() {
-  if (watching_is_alive()) out_.push_back(Renew{});
+  if (watching_is_alive()) out_.emplace_back(Renew{});
   if (in_phase() >= setup_.experiment.attack.total()) begin_revert("its length is over");
 }
 
 void Machine::tick_revert() {
   if (in_phase() < kRevertAtMost) {
-    out_.push_back(RevertAll{"asked again"});
+    out_.emplace_back(RevertAll{"asked again"});
     return;
   }
   fail_with(Outcome::kRevertFailed, "the guard did not confirm within 10 s that everything is reverted",
@@ -269,7 +269,7 @@ void Machine::on(const Acted& event) {
 void Machine::begin_revert(const std::string& why) {
   attack_end_ = now_;
   enter(Phase::kRevert, why);
-  out_.push_back(RevertAll{why});
+  out_.emplace_back(RevertAll{why});
   // An impact that was asked for and never confirmed may be in force: it is waited for as well.
   if (count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
 }
@@ -291,7 +291,7 @@ void Machine::begin_rollback() {
     return;
   }
   acting_ = true;
-  out_.push_back(Act{*breach_});
+  out_.emplace_back(Act{*breach_});
 }
 
 void Machine::fail_with(Outcome outcome, std::string reason, std::string hint) {
@@ -309,7 +309,7 @@ void Machine::finish() {
   Verdict verdict = with_lasting(verdict_ ? *verdict_ : held_or_not());
   enter(Phase::kDone, "");
   tell(events::Ended{verdict});
-  out_.push_back(Finish{std::move(verdict)});
+  out_.emplace_back(Finish{std::move(verdict)});
 }
 
 bool Machine::over() const { return verdict_ && verdict_->outcome != Outcome::kDeviated; }

@@ -274,7 +274,7 @@ class Machine {
   int count(ImpactState state) const;
   int needed() const;
   Nanos in_phase() const { return now_ - entered_; }
-  void tell(events::Data data) { out_.push_back(Tell{std::move(data)}); }
+  void tell(events::Data data) { out_.emplace_back(Tell{std::move(data)}); }
   void note(events::Level level, std::string text) { tell(events::Note{level, std::move(text)}); }
 
   Setup setup_;

@@ -28,14 +28,14 @@ void Machine::inject() {
       continue;
     }
     impacts_[i].state = ImpactState::kChecking;
-    out_.push_back(Check{static_cast<int>(i)});
+    out_.emplace_back(Check{static_cast<int>(i)});
   }
 }
 
 void Machine::inject(size_t index) {
   impacts_[index].state = ImpactState::kAsked;
   impacts_[index].asked = true;
-  out_.push_back(Inject{static_cast<int>(index)});
+  out_.emplace_back(Inject{static_cast<int>(index)});
 }
 
 void Machine::on(const Checked& event) {
@@ -91,7 +91,7 @@ void Machine::look_for_returns() {
   for (size_t i = 0; i < impacts_.size(); ++i) {
     if (!impacts_[i].hit) continue;
     BootTime since = *impacts_[i].hit + setup_.experiment.attack.lead_in;
-    if (now_ > since) out_.push_back(LookForReturn{static_cast<int>(i), since});
+    if (now_ > since) out_.emplace_back(LookForReturn{static_cast<int>(i), since});
   }
 }
 

@@ -5,11 +5,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <map>
 
 #include "guard/dead_runs.h"
 #include "guard/wire.h"
-#include "json/reader.h"
 #include "model/exit_code.h"
 
 namespace ordeal::guard {
@@ -22,61 +20,69 @@ constexpr Nanos kStoppedLimit = 500ms;
 constexpr Nanos kLookAgain = 50ms;
 constexpr int kMostUnanswered = 16;  // apply requests
 
-std::string text_of(const json::Object& message, std::string_view key) {
-  const json::Value* value = message.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-int64_t number_of(const json::Object& message, std::string_view key) {
-  const json::Value* value = message.if_contains(key);
-  return value && value->is_number() ? value->to_number<int64_t>() : -1;
-}
-
 bool answers_a_request(GuardEvent::Kind kind) {
   using Kind = GuardEvent::Kind;
   return kind == Kind::kChecked || kind == Kind::kCheckFailed || kind == Kind::kApplied || kind == Kind::kApplyFailed;
 }
 
-bool of_an_impact(GuardEvent::Kind kind) {
-  return answers_a_request(kind) || kind == GuardEvent::Kind::kVictimGone || kind == GuardEvent::Kind::kReverted;
+GuardEvent event_of(GuardEvent::Kind kind, int impact, const std::string& victim = "") {
+  GuardEvent event;
+  event.kind = kind;
+  event.impact = impact;
+  event.victim = victim;
+  return event;
 }
 
-Result<GuardEvent> decode(const json::Object& message) try {
-  static const std::map<std::string, GuardEvent::Kind> kKinds{{"checked", GuardEvent::Kind::kChecked},
-                                                              {"check_failed", GuardEvent::Kind::kCheckFailed},
-                                                              {"applied", GuardEvent::Kind::kApplied},
-                                                              {"apply_failed", GuardEvent::Kind::kApplyFailed},
-                                                              {"victim_gone", GuardEvent::Kind::kVictimGone},
-                                                              {"halting", GuardEvent::Kind::kHalting},
-                                                              {"halted", GuardEvent::Kind::kHalted},
-                                                              {"reverted", GuardEvent::Kind::kReverted},
-                                                              {"nothing_in_force", GuardEvent::Kind::kNothingInForce}};
-  auto kind = kKinds.find(text_of(message, "op"));
-  if (kind == kKinds.end()) return fail(Errc::kInternal, "the guard said " + text_of(message, "op"));
-  GuardEvent event;
-  event.kind = kind->second;
-  event.impact = static_cast<int>(number_of(message, "impact"));
-  if (of_an_impact(event.kind) && event.impact < 0) return fail(Errc::kInternal, "a message without its impact");
-  event.victim = text_of(message, "victim");
-  event.why = text_of(message, "why");
-  event.by = text_of(message, "by");
-  event.clean = text_of(message, "result") != "failed";
-  event.broken = message.contains("broken") && message.at("broken") == true;
-  event.error.code = message.contains("code") ? static_cast<Errc>(number_of(message, "code")) : Errc::kRevertFailed;
-  event.error.what = text_of(message, "error");
-  event.error.hint = text_of(message, "hint");
-  event.applied =
-      BootTime(Nanos(number_of(message, event.kind == GuardEvent::Kind::kReverted ? "applied_boot_ns" : "boot_ns")));
-  event.reverted =
-      BootTime(Nanos(number_of(message, event.kind == GuardEvent::Kind::kReverted ? "reverted_boot_ns" : "boot_ns")));
-  if (const json::Value* took = message.if_contains("took_ms"))
-    event.took = from_seconds(took->to_number<double>() / 1e3);
-  if (const json::Value* steps = message.if_contains("steps"))
-    for (const json::Value& step : steps->as_array()) event.steps.push_back(TRY(step_from_json(step)));
-  if (const json::Value* proof = message.if_contains("proof")) event.proof = TRY(proof_from_json(*proof));
+GuardEvent failed(GuardEvent::Kind kind, const messages::Failure& said) {
+  GuardEvent event = event_of(kind, said.impact);
+  event.error = {said.code, said.error, 0, said.hint, nullptr};
   return event;
-} catch (const std::exception& error) {
-  return fail(Errc::kInternal, error.what());
+}
+
+GuardEvent ending(GuardEvent::Kind kind, const messages::End& said) {
+  GuardEvent event = event_of(kind, -1);
+  event.by = said.by;
+  event.why = said.why;
+  return event;
+}
+
+GuardEvent translate(const messages::Checked& said) { return event_of(GuardEvent::Kind::kChecked, said.impact); }
+GuardEvent translate(const messages::CheckFailed& said) { return failed(GuardEvent::Kind::kCheckFailed, said); }
+GuardEvent translate(const messages::ApplyFailed& said) { return failed(GuardEvent::Kind::kApplyFailed, said); }
+GuardEvent translate(const messages::Halting& said) { return ending(GuardEvent::Kind::kHalting, said); }
+GuardEvent translate(const messages::Halted& said) { return ending(GuardEvent::Kind::kHalted, said); }
+GuardEvent translate(const messages::NothingInForce&) { return event_of(GuardEvent::Kind::kNothingInForce, -1); }
+
+GuardEvent translate(const messages::Applied& said) {
+  GuardEvent event = event_of(GuardEvent::Kind::kApplied, said.impact, said.victim);
+  event.steps = said.steps;
+  event.applied = said.applied;
+  return event;
+}
+
+GuardEvent translate(const messages::VictimGone& said) {
+  GuardEvent event = event_of(GuardEvent::Kind::kVictimGone, said.impact, said.victim);
+  event.why = said.why;
+  return event;
+}
+
+GuardEvent translate(const messages::Reverted& said) {
+  GuardEvent event = event_of(GuardEvent::Kind::kReverted, said.impact, said.victim);
+  event.why = said.why;
+  event.applied = said.applied;
+  event.reverted = said.reverted;
+  event.took = said.took;
+  event.broken = said.broken;
+  event.clean = said.clean;
+  event.proof = said.proof;
+  event.error = {Errc::kRevertFailed, said.error, 0, "", nullptr};
+  return event;
+}
+
+bool is_check(const ToGuard& request) { return std::holds_alternative<messages::Check>(request); }
+const messages::Hit& hit_of(const ToGuard& request) {
+  if (const auto* check = std::get_if<messages::Check>(&request)) return *check;
+  return std::get<messages::Apply>(request);
 }
 
 // Nothing that the guard says may be lost: the run ends as an error.
@@ -95,12 +101,11 @@ GuardEvent hung(double seconds) {
   return event;
 }
 
-GuardEvent not_asked(bool check, int impact, const std::string& victim, const Error& error) {
-  GuardEvent event;
-  event.kind = check ? GuardEvent::Kind::kCheckFailed : GuardEvent::Kind::kApplyFailed;
-  event.impact = impact;
-  event.victim = victim;
-  event.error = wrap(error, "cannot ask the guard to hit " + victim).value();
+GuardEvent not_asked(const ToGuard& request, const Error& error) {
+  const messages::Hit& hit = hit_of(request);
+  auto kind = is_check(request) ? GuardEvent::Kind::kCheckFailed : GuardEvent::Kind::kApplyFailed;
+  GuardEvent event = event_of(kind, hit.impact, hit.victim.name);
+  event.error = wrap(error, "cannot ask the guard to hit " + hit.victim.name).value();
   return event;
 }
 
@@ -147,9 +152,12 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   theirs.reset();
   auto ready = await_message(client.socket_.get(), kStartLimit);
   if (!ready) return client.no_start(options, ready.error());
-  client.heard_.set_limit(milliseconds(std::max<int64_t>(number_of(*ready, "silence_ms"), 500)) + kEngineGrace);
+  FromGuard said = TRY(from_message<FromGuard>(*ready));
+  const auto* is_ready = std::get_if<messages::Ready>(&said);
+  if (!is_ready) return fail(Errc::kInternal, "the guard did not say that it is ready");
+  client.heard_.set_limit(std::max<Nanos>(is_ready->silence, 500ms) + kEngineGrace);
   client.heard_.expect(boot_now());
-  client.journalled_ = ready->contains("journalled") && ready->at("journalled") == true;
+  client.journalled_ = is_ready->journalled;
   TRY_VOID(client.start_standby(options));
   return client;
 }
@@ -166,9 +174,9 @@ Unexpected GuardClient::no_start(const GuardStart& options, const Error& cause) 
   socket_.reset();
   auto status = process_->wait(kEndLimit);
   Errc code = Errc::kInternal;
-  if (status && status->signal == 0 && status->code == static_cast<int>(ExitCode::kBadInput))
-    code = Errc::kInvalidInput;
-  if (status && status->signal == 0 && status->code == static_cast<int>(ExitCode::kRefused)) code = Errc::kRefused;
+  auto exit = status && status->signal == 0 ? exit_code_from(status->code) : std::nullopt;
+  if (exit == ExitCode::kBadInput) code = Errc::kInvalidInput;
+  if (exit == ExitCode::kRefused) code = Errc::kRefused;
   std::string what = "the guard did not start: " + cause.message();
   auto paths = Paths::find(options.state_dir);
   auto buried = paths ? bury_run(*paths, options.run_id, kEndLimit) : Result<>{};
@@ -184,63 +192,67 @@ GuardClient::~GuardClient() {
 }
 
 // A guard that does not read is dealt with by its reaper, and then its socket closes.
-Result<> GuardClient::send(const json::Object& request) { return send_message(socket_.get(), request); }
+Result<> GuardClient::send(const ToGuard& request) { return send_message(socket_.get(), to_message(request)); }
+
+messages::Hit GuardClient::hit(int impact, const Victim& victim, const Attack& attack) const {
+  return {impact, victim, attack, candidates_, exemptions_};
+}
 
 void GuardClient::check(int impact, const Victim& victim, const Attack& attack) {
-  ask("check", impact, victim, attack);
+  ask(messages::Check{hit(impact, victim, attack)});
 }
 
 void GuardClient::inject(int impact, const Victim& victim, const Attack& attack) {
-  ask("apply", impact, victim, attack);
+  ask(messages::Apply{hit(impact, victim, attack)});
 }
 
-void GuardClient::ask(const char* op, int impact, const Victim& victim, const Attack& attack) {
-  json::Array exemptions;
-  for (const packets::Exemption& exemption : exemptions_) exemptions.push_back(to_json(exemption));
-  waiting_.push_back({op == std::string_view("check"),
-                      impact,
-                      victim.name,
-                      {{"v", kWireVersion},
-                       {"op", op},
-                       {"impact", impact},
-                       {"victim", to_json(victim)},
-                       {"attack", to_json(attack)},
-                       {"candidates", candidates_},
-                       {"exemptions", std::move(exemptions)}}});
+void GuardClient::ask(ToGuard request) {
+  waiting_.push_back(std::move(request));
   send_waiting();
 }
 
 void GuardClient::send_waiting() {
   for (; !waiting_.empty() && unanswered_ < kMostUnanswered; waiting_.pop_front()) {
-    const Asked& next = waiting_.front();
     if (!awaits_answer()) heard_.expect(boot_now());
-    if (auto sent = send(next.request)) {
+    if (auto sent = send(waiting_.front())) {
       ++unanswered_;
     } else {
-      unsent_.push_back(not_asked(next.check, next.impact, next.victim, sent.error()));
+      unsent_.push_back(not_asked(waiting_.front(), sent.error()));
     }
   }
 }
 
-void GuardClient::renew() { (void)send({{"v", kWireVersion}, {"op", "renew"}}); }
+void GuardClient::renew() { (void)send(messages::Renew{}); }
 
 void GuardClient::revert_all(const std::string& why) {
   Error ending{Errc::kNotInjected, "the run is ending", 0, "", nullptr};
-  for (const Asked& asked : waiting_)
-    if (!asked.check) unsent_.push_back(not_asked(false, asked.impact, asked.victim, ending));
+  for (const ToGuard& request : waiting_)
+    if (!is_check(request)) unsent_.push_back(not_asked(request, ending));
   waiting_.clear();
   if (!awaits_answer()) heard_.expect(boot_now());
   revert_asked_ = true;
-  (void)send({{"v", kWireVersion}, {"op", "revert"}, {"why", why}});
+  (void)send(messages::Revert{why});
 }
 
-// Any message is a sign of life; true for one that is nothing else.
-bool GuardClient::hear_beat(BootTime now, const json::Object& message) {
-  if (text_of(message, "op") != "beat") {
-    heard_.heard(now);
-    return false;
+// Any message is a sign of life; nothing comes of one that is nothing else.
+Result<std::optional<GuardEvent>> GuardClient::hear(BootTime now, const json::Object& message) {
+  auto said = from_message<FromGuard>(message);
+  const auto* beat = said ? std::get_if<Beat>(&*said) : nullptr;
+  if (beat) {
+    heard_.heard(now, *beat);
+    return std::nullopt;
   }
-  return understand(message, [&](const json::Object& beat) { heard_.heard(now, beat_from_json(beat)); }).has_value();
+  heard_.heard(now);
+  if (!said) return tl::unexpected(std::move(said).error());
+  auto to_event = [](const auto& what) -> Result<std::optional<GuardEvent>> {
+    using Said = std::decay_t<decltype(what)>;
+    if constexpr (std::is_same_v<Said, Beat> || std::is_same_v<Said, messages::Ready>) {
+      return fail(Errc::kInternal, "the guard says again that it is ready");
+    } else {
+      return translate(what);
+    }
+  };
+  return std::visit(to_event, *said);
 }
 
 std::vector<GuardEvent> GuardClient::events() {
@@ -251,10 +263,9 @@ std::vector<GuardEvent> GuardClient::events() {
     gone_ = !received || received->closed;
     if (gone_) events.push_back(GuardEvent{});
     if (gone_ || (!received->message && !received->unreadable)) break;
-    if (received->message && hear_beat(now, *received->message)) continue;
-    auto event = received->message ? decode(*received->message)
-                                   : tl::unexpected(Error{Errc::kInternal, *received->unreadable, 0, "", nullptr});
-    events.push_back(event ? std::move(*event) : not_understood(event.error()));
+    auto event = received->message ? hear(now, *received->message) : fail(Errc::kInternal, *received->unreadable);
+    if (event && !*event) continue;
+    events.push_back(event ? std::move(**event) : not_understood(event.error()));
     if (answers_a_request(events.back().kind)) --unanswered_;
     if (events.back().kind == GuardEvent::Kind::kNothingInForce) revert_asked_ = false;
   }
@@ -285,8 +296,8 @@ Result<DeadRun> GuardClient::end_run(Nanos grace) {
 }
 
 // A guard that is stopped is not waited for.
-Result<int> GuardClient::finish() {
-  (void)send({{"v", kWireVersion}, {"op", "bye"}});
+Result<ExitCode> GuardClient::finish() {
+  (void)send(messages::Bye{});
   BootTime begin = boot_now();
   auto status = process_->wait(kLookAgain);
   while (!status && boot_now() - begin < kFinishLimit) {
@@ -295,8 +306,10 @@ Result<int> GuardClient::finish() {
   }
   if (!status) return lost_at_the_end("did not end when it was told to");
   if (status->signal != 0) return lost_at_the_end(status->text());
+  auto code = exit_code_from(status->code);
+  if (!code) return lost_at_the_end(status->text());
   ended_ = true;
-  return status->code;
+  return *code;
 }
 
 Unexpected GuardClient::lost_at_the_end(const std::string& how) {

@@ -14,8 +14,9 @@
 #include "base/result.h"
 #include "guard/dead_runs.h"
 #include "guard/heartbeat.h"
+#include "guard/messages.h"
 #include "guard/standby_link.h"
-#include "json/value.h"
+#include "model/exit_code.h"
 #include "model/seams.h"
 #include "packets/exemption.h"
 #include "sys/spawn.h"
@@ -87,34 +88,30 @@ class GuardClient : public Injector {
   // For a guard that is gone or hangs: gives it and its reaper `grace` to end, ends them, and has undone what is left,
   // waiting for that. An error, or one in `failed`: something may still be in force.
   Result<DeadRun> end_run(Nanos grace);
-  // Ends the guard in good order, then the standby. The exit code of the guard. kInternal: it did not end by itself,
+  // Ends the guard in good order, then the standby. The exit code of the guard: kHeld, or kRevertFailed. An error is
+  // kInternal: it did not end by itself,
   // and everything is undone; kRevertFailed: not everything is, or nobody knows.
-  Result<int> finish();
+  Result<ExitCode> finish();
 
  private:
   GuardClient(UniqueFd socket, sys::Child process)
       : socket_(std::move(socket)), process_(std::make_unique<sys::Child>(std::move(process))) {}
-  Result<> send(const json::Object& request);
-  void ask(const char* op, int impact, const Victim& victim, const Attack& attack);
+  Result<> send(const ToGuard& request);
+  messages::Hit hit(int impact, const Victim& victim, const Attack& attack) const;
+  void ask(ToGuard request);
   void send_waiting();
   Result<> start_standby(const GuardStart& options);
   bool awaits_answer() const;
   bool hangs(BootTime now) const;
   Unexpected lost_at_the_end(const std::string& how);
-  bool hear_beat(BootTime now, const json::Object& message);
+  Result<std::optional<GuardEvent>> hear(BootTime now, const json::Object& message);
   Unexpected no_start(const GuardStart& options, const Error& cause);
 
   UniqueFd socket_;
   std::unique_ptr<sys::Child> process_;
   std::unique_ptr<StandbyLink> standby_;
-  struct Asked {
-    bool check;
-    int impact;
-    std::string victim;
-    json::Object request;
-  };
   PeerPulse heard_;                 // of the guard
-  std::deque<Asked> waiting_;       // not sent yet: a revert goes before them
+  std::deque<ToGuard> waiting_;     // apply and check, not sent yet: a revert goes before them
   int unanswered_ = 0;              // sent
   std::vector<GuardEvent> unsent_;  // what the guard will never answer
   std::vector<packets::Exemption> exemptions_;

@@ -30,8 +30,10 @@ struct Talk : testing::Test {
 
 // The guard lives and holds an impact: it is told to end it, and its answer is waited for.
 TEST_F(Talk, AMessageThatCannotBeReadEndsTheRunAndLosesNoGuard) {
-  for (const char* text : {"{\"op\": \"applied\", \"victim\": \"\xff\"}", "rubbish", "[]", "{\"op\": \"dance\"}",
-                           "{\"op\": \"applied\"}"}) {
+  for (const char* text :
+       {"{\"op\": \"applied\", \"victim\": \"\xff\"}", "rubbish", "[]", "{\"op\": \"dance\"}",
+        R"({"v": 1, "op": "applied"})", R"({"v": 1, "op": "checked", "impact": "0"})", R"({"v": 1, "op": "dance"})",
+        R"({"v": 1, "op": "ready", "journalled": true, "silence_ms": 500})"}) {
     raw(text);
     auto events = client.events();
     ASSERT_EQ(events.size(), 1u) << text;
@@ -40,7 +42,7 @@ TEST_F(Talk, AMessageThatCannotBeReadEndsTheRunAndLosesNoGuard) {
   }
   client.revert_all("it talks nonsense");
   EXPECT_EQ(heard(), "revert");
-  raw(R"({"op": "nothing_in_force"})");
+  raw(R"({"v": 1, "op": "nothing_in_force"})");
   EXPECT_EQ(kinds(), std::vector<Kind>{Kind::kNothingInForce});
   sockets.second.reset();
   EXPECT_EQ(kinds(), std::vector<Kind>{Kind::kGuardGone});

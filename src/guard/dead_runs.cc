@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -14,7 +13,20 @@
 #include "guard/journal.h"
 #include "guard/own_cgroup.h"
 #include "guard/registry.h"
-#include "guard/wire.h"
+#include "json/fields.h"
+
+namespace ordeal::json {
+
+using guard::DeadRun;
+
+template <>
+struct Shape<DeadRun> {
+  static constexpr auto kFields =
+      std::tuple{must("run", &DeadRun::run), must("undone", &DeadRun::undone), must("as_before", &DeadRun::as_before),
+                 must("other_boot", &DeadRun::other_boot), must("failed", &DeadRun::failed)};
+};
+
+}  // namespace ordeal::json
 
 namespace ordeal::guard {
 namespace {
@@ -119,38 +131,13 @@ Unexpected no_right(Error error) {
   return wrap(std::move(error), "cannot look at what earlier runs left");
 }
 
-json::Array texts(const std::vector<std::string>& list) {
-  json::Array array;
-  for (const std::string& text : list) array.push_back(json::Value(text));
-  return array;
-}
-
-struct Part {
-  const char* key;
-  std::vector<std::string> DeadRun::*list;
-};
-constexpr std::array<Part, 4> kParts{{{"undone", &DeadRun::undone},
-                                      {"as_before", &DeadRun::as_before},
-                                      {"other_boot", &DeadRun::other_boot},
-                                      {"failed", &DeadRun::failed}}};
-
 }  // namespace
 
-json::Object to_json(const DeadRun& dead) {
-  json::Object object{{"run", dead.run}};
-  for (const Part& part : kParts) object[part.key] = texts(dead.*part.list);
-  return object;
-}
+json::Value to_json(const DeadRun& dead) { return json::Codec<DeadRun>::write(dead); }
 
-Result<DeadRun> dead_run_from_json(const json::Object& object) {
-  DeadRun dead;
-  TRY_VOID(understand(object, [&](const json::Object& fields) {
-    dead.run = std::string_view(fields.at("run").as_string());
-    for (const Part& part : kParts)
-      for (const json::Value& text : fields.at(part.key).as_array())
-        (dead.*part.list).emplace_back(std::string_view(text.as_string()));
-  }));
-  return dead;
+Result<DeadRun> dead_run_from_json(const json::Value& value) {
+  json::Document document{value, {}};
+  return json::Codec<DeadRun>::read(json::Reader(document));
 }
 
 Result<std::vector<DeadRun>> clean_dead_runs(const Paths& paths, Nanos patience, const std::string& only) {

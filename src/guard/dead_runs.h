@@ -25,8 +25,8 @@ struct DeadRun {
   std::vector<std::string> failed;      // a person must look
 };
 
-json::Object to_json(const DeadRun& dead);
-Result<DeadRun> dead_run_from_json(const json::Object& object);
+json::Value to_json(const DeadRun& dead);
+Result<DeadRun> dead_run_from_json(const json::Value& value);
 
 // Undoes the journals, last change first, and removes journals, cgroups and folders. What is left stands in `failed`.
 // A killed process holds its locks and its cgroup until it has exited: waits for that, `patience` over all runs.

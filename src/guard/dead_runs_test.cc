@@ -204,7 +204,7 @@ TEST(DeadRun, TravelsWhole) {
   EXPECT_EQ(back->undone, dead.undone);
   EXPECT_EQ(back->as_before, dead.as_before);
   EXPECT_EQ(back->failed, dead.failed);
-  EXPECT_FALSE(dead_run_from_json({{"run", 1}}));
+  EXPECT_FALSE(dead_run_from_json(json::Object{{"run", 1}}));
 }
 
 TEST_F(DeadRuns, AnEngineBuriesItsOwnRunOnlyOnceItIsDead) {

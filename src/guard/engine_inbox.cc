@@ -6,9 +6,8 @@ namespace ordeal::guard {
 namespace {
 
 // Applies, and the checks before them: each looks at every process.
-bool takes_long(const json::Object& message) {
-  const json::Value* op = message.if_contains("op");
-  return op && op->is_string() && (op->get_string() == "apply" || op->get_string() == "check");
+bool takes_long(const ToGuard& message) {
+  return std::holds_alternative<messages::Apply>(message) || std::holds_alternative<messages::Check>(message);
 }
 
 }  // namespace
@@ -19,14 +18,15 @@ Result<bool> EngineInbox::fill(int fd) {
     if (received.closed) return false;
     if (received.unreadable) return fail(Errc::kInternal, *received.unreadable);
     if (!received.message) return true;
-    (takes_long(*received.message) ? applies_ : urgent_).push_back(std::move(*received.message));
+    ToGuard message = TRY(from_message<ToGuard>(*received.message));
+    (takes_long(message) ? applies_ : urgent_).push_back(std::move(message));
   }
 }
 
-std::optional<json::Object> EngineInbox::next() {
+std::optional<ToGuard> EngineInbox::next() {
   auto& from = urgent_.empty() ? applies_ : urgent_;
   if (from.empty()) return std::nullopt;
-  json::Object message = std::move(from.front());
+  ToGuard message = std::move(from.front());
   from.pop_front();
   return message;
 }

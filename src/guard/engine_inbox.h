@@ -6,21 +6,21 @@
 #include <optional>
 
 #include "base/result.h"
-#include "json/value.h"
+#include "guard/messages.h"
 
 namespace ordeal::guard {
 
 class EngineInbox {
  public:
-  // Reads everything that has come; false once the engine is gone. An error: what came is no message.
+  // Reads everything that has come; false once the engine is gone. An error: what came is not understood.
   Result<bool> fill(int fd);
   // Nothing when nothing is left.
-  std::optional<json::Object> next();
+  std::optional<ToGuard> next();
   bool empty() const { return urgent_.empty() && applies_.empty(); }
 
  private:
-  std::deque<json::Object> urgent_;
-  std::deque<json::Object> applies_;
+  std::deque<ToGuard> urgent_;
+  std::deque<ToGuard> applies_;
 };
 
 }  // namespace ordeal::guard

@@ -59,12 +59,8 @@ Unexpected explain(Error error, const AttackInfo& info) {
   return wrap(std::move(error), info.type + " needs " + join(info.capabilities, "; "));
 }
 
-json::Object failed_answer(const char* op, int impact, const Error& error) {
-  return {{"op", op},
-          {"impact", impact},
-          {"code", static_cast<int>(error.code)},
-          {"error", error.message()},
-          {"hint", error.advice()}};
+messages::Failure failure(int impact, const Error& error) {
+  return {impact, error.code, error.message(), error.advice()};
 }
 
 }  // namespace
@@ -97,11 +93,11 @@ Result<Guard> Guard::start(GuardOptions options) {
   guard.inotify_ = std::move(inotify);
   Nanos silence_limit = raise_priority();
   guard.reaper_.limit_silence(silence_limit);
-  guard.tell({{"op", "ready"}, {"journalled", guard.reaper_.own_cgroup()}, {"silence_ms", silence_limit / 1ms}});
+  guard.tell(messages::Ready{guard.reaper_.own_cgroup(), silence_limit});
   return guard;
 }
 
-int Guard::run() {
+ExitCode Guard::run() {
   while (!done_) {
     wait();                 // something is ready, or something is due
     hear_engine();          // its requests; its end is ours
@@ -146,51 +142,46 @@ void Guard::hear_engine() {
     if (!*listening) return end_by("engine", "the engine is gone");
     auto request = inbox_.next();
     if (!request) return;
-    auto understood = understand(*request, [&](const json::Object& message) { answer(message); });
-    if (!understood) return end_by("error", understood.error().message());
+    std::visit([this](const auto& message) { answer(message); }, *request);
   }
 }
 
-void Guard::answer(const json::Object& request) {
-  std::string op(request.at("op").as_string());
-  if (op == "renew") return renew_lease();
-  if (op == "revert") {
-    reverting_ = true;
-    dismiss_admitted();
-    end_all(std::string(request.at("why").as_string()));
-    return tell({{"op", "nothing_in_force"}});
-  }
-  if (op == "bye") {
-    end_all("the run is over");
-    done_ = true;
-    return;
-  }
-  if (op == "check") return answer_check(static_cast<int>(request.at("impact").as_int64()), request);
-  if (op == "apply") return answer_apply(static_cast<int>(request.at("impact").as_int64()), request);
-}
-
-void Guard::renew_lease() {
+void Guard::answer(const messages::Renew&) {
   ledger_.renew(boot_now());
   admitted_until_ = boot_now() + options_.lease;
 }
 
-void Guard::answer_check(int id, const json::Object& request) {
+void Guard::answer(const messages::Revert& request) {
+  reverting_ = true;
+  dismiss_admitted();
+  end_all(request.why);
+  tell(messages::NothingInForce{});
+}
+
+void Guard::answer(const messages::Bye&) {
+  end_all("the run is over");
+  done_ = true;
+}
+
+void Guard::answer(const messages::Check& request) {
+  int id = request.impact;
   if (!admitted_.count(id) && !answers_.count(id)) {
     Pulse::Step checking = pulse_->step(kApplyBudget);
     auto held = admit(request);
-    if (!held) return tell(failed_answer("check_failed", id, held.error()));
+    if (!held) return tell(messages::CheckFailed{failure(id, held.error())});
     admitted_.insert_or_assign(id, std::move(*held));
     admitted_until_ = boot_now() + options_.lease;
   }
-  tell({{"op", "checked"}, {"impact", id}});
+  tell(messages::Checked{id});
 }
 
-void Guard::answer_apply(int id, const json::Object& request) {
+void Guard::answer(const messages::Apply& request) {
   hear_halt();  // many applies may have been asked for before it
   if (done_) return;
+  int id = request.impact;
   if (!answers_.count(id)) {
     auto reply = apply(request);
-    answers_[id] = reply ? std::move(*reply) : failed_answer("apply_failed", id, reply.error());
+    answers_[id] = reply ? FromGuard(std::move(*reply)) : messages::ApplyFailed{failure(id, reply.error())};
   }
   tell(answers_[id]);
 }
@@ -206,8 +197,8 @@ void Guard::dismiss_admitted() {
   admitted_.clear();
 }
 
-Result<json::Object> Guard::apply(const json::Object& request) {
-  int id = static_cast<int>(request.at("impact").as_int64());
+Result<messages::Applied> Guard::apply(const messages::Apply& request) {
+  int id = request.impact;
   if (held_.empty()) reaper_.expect_beats(boot_now());
   Pulse::Step applying = pulse_->step(kApplyBudget);
   auto admitted = admitted_.extract(id);
@@ -215,14 +206,12 @@ Result<json::Object> Guard::apply(const json::Object& request) {
   Held held = fresh ? TRY(admit(request)) : std::move(admitted.mapped());
   // The world may have gone on since it was admitted.
   auto made = fresh ? Result<>{} : judge_now(held);
-  if (made) made = make_impact(id, held, request);
+  if (made) made = make_impact(held, request);
   if (!made) {
     if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(held), 1);
     return tl::unexpected(made.error());
   }
-  json::Array steps;
-  for (const Step& step : held.steps) steps.push_back(to_json(step));
-  json::Object reply{{"op", "applied"}, {"impact", id}, {"victim", held.victim.name}, {"steps", std::move(steps)}};
+  messages::Applied reply{id, held.victim.name, held.steps, held.applied};
   ledger_.applied(id, held.applied, held.attack.total());
   held_.insert_or_assign(id, std::move(held));
   failpoint("guard.applied");
@@ -252,26 +241,24 @@ Result<> Guard::judge_now(Held& held) {
   return may ? Result<>{} : explain(std::move(may).error(), fault->info());
 }
 
-Result<Guard::Held> Guard::admit(const json::Object& request) {
+Result<Guard::Held> Guard::admit(const messages::Hit& request) {
   Held held;
-  held.victim = TRY(victim_from_json(request.at("victim")));
-  Attack attack = TRY(attack_from_json(request.at("attack")));
-  held.attack = TRY(resolve_arguments(attack, TRY(fault::find_fault(attack.type))->info()));
+  held.victim = request.victim;
+  held.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
   TRY_VOID(judge_now(held));
   TRY_VOID(VictimWatch().add(0, held.victim));  // it is who was chosen
-  TRY_VOID(registration_.claim(claims_of(held), rules_.policies(), 1, request.at("candidates").as_int64()));
+  TRY_VOID(registration_.claim(claims_of(held), rules_.policies(), 1, request.candidates));
   return held;
 }
 
-Result<> Guard::make_impact(int id, Held& held, const json::Object& request) {
+Result<> Guard::make_impact(Held& held, const messages::Apply& request) {
+  int id = request.impact;
   const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
   fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
   TRY_VOID(victim_watch_.add(id, held.victim));
   Defer watch_no_more([&] { victim_watch_.remove(id); });
   failpoint("guard.before_apply");
-  fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, {}};
-  for (const json::Value& item : request.at("exemptions").as_array())
-    context.exemptions.push_back(TRY(packets::exemption_from_json(item)));
+  fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, request.exemptions};
   context.protection = [this]() -> Result<const fault::Protection*> {
     TRY_VOID(refuse_when_halted());
     TRY_VOID(rules_.refresh());
@@ -362,7 +349,7 @@ void Guard::watch_victims() {
       victim_watch_.remove(id);
       continue;
     }
-    tell({{"op", "victim_gone"}, {"impact", id}, {"victim", found->second.victim.name}, {"why", why}});
+    tell(messages::VictimGone{id, found->second.victim.name, why});
     end({id}, "the victim is gone: " + why);
   }
 }
@@ -456,19 +443,19 @@ Guard::Ended Guard::revert(int id) {
 
 void Guard::tell_reverted(const Ended& ended, const std::string& why, bool broken) {
   const std::string& victim = ended.held.victim.name;
-  json::Object event{{"op", "reverted"},
-                     {"impact", ended.id},
-                     {"victim", victim},
-                     {"why", why},
-                     {"applied_boot_ns", ended.held.applied.time_since_epoch().count()},
-                     {"reverted_boot_ns", ended.reverted.time_since_epoch().count()},
-                     {"took_ms", to_millis(ended.took)},
-                     {"broken", broken},
-                     {"result", ended.result ? "clean" : "failed"},
-                     {"error", ended.result ? "" : ended.result.error().message()},
-                     {"proof", to_json(ended.held.impact->proof(ended.reverted))}};
+  std::string error = ended.result ? "" : ended.result.error().message();
+  messages::Reverted told{ended.id,
+                          victim,
+                          why,
+                          ended.held.applied,
+                          ended.reverted,
+                          ended.took,
+                          broken,
+                          ended.result.has_value(),
+                          error,
+                          ended.held.impact->proof(ended.reverted)};
   if (!ended.result) revert_failed(victim, ended.result.error());
-  tell(std::move(event));
+  tell(told);
 }
 
 void Guard::revert_failed(const std::string& victim, const Error& error) {
@@ -486,20 +473,18 @@ void Guard::end_all(const std::string& why) {
 
 void Guard::end_by(const std::string& by, const std::string& why) {
   if (done_) return;
-  tell({{"op", "halting"}, {"by", by}, {"why", why}});
+  tell(messages::Halting{{by, why}});
   end_all(why);
-  tell({{"op", "halted"}, {"by", by}, {"why", why}});
+  tell(messages::Halted{{by, why}});
   done_ = true;
 }
 
-void Guard::tell(json::Object event) {
-  event["v"] = kWireVersion;
-  event["boot_ns"] = boot_now().time_since_epoch().count();
+void Guard::tell(const FromGuard& message) {
   // An engine that does not read is hung; its lease will end the run.
-  (void)send_message(options_.engine.get(), event);
+  (void)send_message(options_.engine.get(), to_message(message));
 }
 
-int Guard::leave() {
+ExitCode Guard::leave() {
   using Goodbye = ReaperLink::Goodbye;
   Pulse::Step leaving = pulse_->step(kMostBudget);
   Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.say_goodbye();
@@ -507,10 +492,10 @@ int Guard::leave() {
   if (goodbye == Goodbye::kLost) {
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
     // What stays is found by its folder, which then stays too, by the next start.
-    if (!leave_own_cgroup(options_.run_id, Role::kReaper, kDeathPatience)) return 6;
+    if (!leave_own_cgroup(options_.run_id, Role::kReaper, kDeathPatience)) return ExitCode::kRevertFailed;
   }
   registration_.leave();
-  return failed_ ? 6 : 0;
+  return failed_ ? ExitCode::kRevertFailed : ExitCode::kHeld;
 }
 
 }  // namespace ordeal::guard

@@ -15,6 +15,7 @@
 #include "fault/fault.h"
 #include "guard/engine_inbox.h"
 #include "guard/ledger.h"
+#include "guard/messages.h"
 #include "guard/newcomers.h"
 #include "guard/paths.h"
 #include "guard/pulse.h"
@@ -22,7 +23,7 @@
 #include "guard/registry.h"
 #include "guard/standing_rules.h"
 #include "guard/victim_watch.h"
-#include "json/value.h"
+#include "model/exit_code.h"
 
 namespace ordeal::guard {
 
@@ -38,7 +39,8 @@ struct GuardOptions {
 class Guard {
  public:
   static Result<Guard> start(GuardOptions options);
-  int run();
+  // The exit code of the process: kRevertFailed where something stays in force, else kHeld.
+  ExitCode run();
 
  private:
   struct Held {
@@ -54,20 +56,21 @@ class Guard {
 
   void wait();
   void hear_engine();
-  void answer(const json::Object& request);
-  void answer_check(int id, const json::Object& request);
-  void answer_apply(int id, const json::Object& request);
-  Result<json::Object> apply(const json::Object& request);
+  void answer(const messages::Check& request);
+  void answer(const messages::Apply& request);
+  void answer(const messages::Renew&);
+  void answer(const messages::Revert& request);
+  void answer(const messages::Bye&);
+  Result<messages::Applied> apply(const messages::Apply& request);
   Result<> check_victim(const Victim& victim) const;
   // By the latch, by this run's own halt, or because it is ending.
   Result<> refuse_when_halted() const;
   // Latch, policy, protection, steps and rights, as of now.
   Result<> judge_now(Held& held);
   // Judged, and its claims are taken.
-  Result<Held> admit(const json::Object& request);
-  Result<> make_impact(int id, Held& held, const json::Object& request);
+  Result<Held> admit(const messages::Hit& request);
+  Result<> make_impact(Held& held, const messages::Apply& request);
   void dismiss_admitted();
-  void renew_lease();
   void hear_reaper();
   void hear_halt();
   void work_impacts();
@@ -92,9 +95,9 @@ class Guard {
   void tell_reverted(const Ended& ended, const std::string& why, bool broken);
   void end_all(const std::string& why);
   void end_by(const std::string& by, const std::string& why);
-  void tell(json::Object event);
+  void tell(const FromGuard& message);
   std::vector<std::string> claims_of(const Held& held) const;
-  int leave();
+  ExitCode leave();
 
   GuardOptions options_;
   Paths paths_;
@@ -109,9 +112,9 @@ class Guard {
   Random random_;
   UniqueFd inotify_;
   std::map<int, Held> held_;
-  std::map<int, Held> admitted_;         // checked and not applied yet: claims, and no impact
-  std::map<int, json::Object> answers_;  // of apply requests, so that a repeated one is not done twice
-  BootTime admitted_until_{};            // the lease of what is admitted
+  std::map<int, Held> admitted_;      // checked and not applied yet: claims, and no impact
+  std::map<int, FromGuard> answers_;  // of apply requests, so that a repeated one is not done twice
+  BootTime admitted_until_{};         // the lease of what is admitted
   Nanos overslept_{0};
   BootTime renewed_{};
   BootTime latch_checked_{};

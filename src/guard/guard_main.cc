@@ -13,6 +13,7 @@
 #include "guard/dead_runs.h"
 #include "guard/guard.h"
 #include "guard/latch.h"
+#include "guard/messages.h"
 #include "guard/reaper.h"
 #include "guard/standby.h"
 #include "model/exit_code.h"
@@ -51,7 +52,7 @@ Result<UniqueFd> inherited(const Flags& flags, const std::string& name) {
   return UniqueFd(fd);
 }
 
-Result<int> guard_command(const Flags& flags) {
+Result<ExitCode> guard_command(const Flags& flags) {
   GuardOptions options;
   options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.state_dir = text_flag(flags, "state-dir");
@@ -67,7 +68,7 @@ Result<int> guard_command(const Flags& flags) {
   return guard.run();
 }
 
-Result<int> reaper_command(const Flags& flags) {
+Result<ExitCode> reaper_command(const Flags& flags) {
   ReaperOptions options;
   options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
@@ -79,7 +80,7 @@ Result<int> reaper_command(const Flags& flags) {
   return reaper.run();
 }
 
-Result<int> standby_command(const Flags& flags) {
+Result<ExitCode> standby_command(const Flags& flags) {
   StandbyOptions options;
   options.run_id = TRY(parse_run_id(text_flag(flags, "run")));
   options.paths = TRY(Paths::find(text_flag(flags, "state-dir")));
@@ -108,27 +109,25 @@ Result<std::vector<DeadRun>> end_and_clean(const Paths& paths, const Flags& flag
 }
 
 // Prints one JSON object: what earlier, dead runs left and what became of it. --take-over RUN ends a live one first.
-Result<int> replay_command(const Flags& flags) {
+Result<ExitCode> replay_command(const Flags& flags) {
   Paths paths = TRY(Paths::find(text_flag(flags, "state-dir")));
   auto all = end_and_clean(paths, flags);
   if (!all) {
-    put_json(json::write(json::Object{{"error", all.error().message()}, {"hint", all.error().advice()}}) + "\n");
+    put_json(json::write(to_json(ReplayAnswer{{}, all.error().message(), all.error().advice()})) + "\n");
     (void)finish_output();
-    return static_cast<int>(exit_code_of(all.error()));
+    return exit_code_of(all.error());
   }
-  json::Array runs;
   bool failed = false;
   for (const DeadRun& dead : *all) {
-    runs.push_back(to_json(dead));
     if (!dead.failed.empty()) latch(paths, dead);
     failed = failed || !dead.failed.empty();
   }
-  put_json(json::write(json::Object{{"runs", std::move(runs)}}) + "\n");
-  if (!finish_output()) return static_cast<int>(ExitCode::kInternal);
-  return failed ? 6 : 0;
+  put_json(json::write(to_json(ReplayAnswer{*all, "", ""})) + "\n");
+  if (!finish_output()) return ExitCode::kInternal;
+  return failed ? ExitCode::kRevertFailed : ExitCode::kHeld;
 }
 
-Result<int> dispatch(int argc, char** argv) {
+Result<ExitCode> dispatch(int argc, char** argv) {
   std::string_view mode = argc > 1 ? argv[1] : "";
   Flags flags = TRY(parse_flags(argc, argv));
   if (mode == "--guard") return guard_command(flags);
@@ -145,7 +144,7 @@ int main(int argc, char** argv) {
   ordeal::guard_output();
   if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
   auto code = ordeal::guard::dispatch(argc, argv);
-  if (code) return *code;
+  if (code) return static_cast<int>(*code);
   ordeal::print_to_error("ordeal-guard: {}\n", code.error().message());
   return static_cast<int>(ordeal::exit_code_of(code.error()));
 }

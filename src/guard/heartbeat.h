@@ -6,8 +6,6 @@
 #include <cstdint>
 
 #include "base/clock.h"
-#include "base/result.h"
-#include "json/value.h"
 
 namespace ordeal::guard {
 
@@ -22,11 +20,8 @@ inline Nanos beat_interval(bool impact_in_force) { return impact_in_force ? Nano
 struct Beat {
   bool active = false;   // an impact is in force, or being made
   int64_t progress = 0;  // turns of the main loop and steps done: grows with each beat that counts
-  Nanos budget{0};       // of the step that begins now
+  Nanos budget{0};       // of the step that begins now, at most kMostBudget
 };
-json::Object to_json(const Beat& beat);
-// Throws like json::Value where a field is absent or of another type; for understand() of wire.h.
-Beat beat_from_json(const json::Object& message);
 
 // By how much longer than asked a wait took, where that is no mere scheduling; else 0.
 Nanos overslept(Nanos took, Nanos asked);

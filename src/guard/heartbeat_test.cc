@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guard/messages.h"
 #include "guard/pulse.h"
 #include "guard/wire.h"
 
@@ -49,10 +50,12 @@ TEST(PeerPulse, TheEndOfAStepEndsItsBudget) {
 }
 
 TEST(PeerPulse, NobodyAnnouncesMoreThanFiveSeconds) {
-  json::Object message = to_json(Beat{true, 3, 60s});
-  EXPECT_EQ(beat_from_json(message).budget, kMostBudget);
-  message["budget_ms"] = -5;
-  EXPECT_EQ(beat_from_json(message).budget, 0ms);
+  PeerPulse peer(500ms);
+  peer.heard(at(0s), Beat{true, 3, 60s});
+  EXPECT_FALSE(peer.hangs(at(kMostBudget)));
+  EXPECT_TRUE(peer.hangs(at(kMostBudget + 1ms)));
+  peer.heard(at(10s), Beat{true, 4, -5s});
+  EXPECT_TRUE(peer.hangs(at(10s + 501ms)));
 }
 
 struct Ears {
@@ -63,7 +66,7 @@ struct Ears {
     for (;;) {
       auto received = receive_message(pair.second.get());
       if (!received || !received->message) return all;
-      all.push_back(beat_from_json(*received->message));
+      all.push_back(std::get<Beat>(*from_message<FromGuard>(*received->message)));
     }
   }
 };

@@ -1,5 +1,6 @@
 #include "guard/pulse.h"
 
+#include "guard/messages.h"
 #include "guard/wire.h"
 
 namespace ordeal::guard {
@@ -14,7 +15,7 @@ void Pulse::beat(BootTime now, bool active) {
 
 void Pulse::send(bool active) {
   told_active_ = active;
-  json::Object message = to_json(Beat{active, progress_, budget_});
+  json::Object message = to_message<ToReaper>(Beat{active, progress_, budget_});
   for (int listener : listeners_) (void)send_message(listener, message);
 }
 

@@ -51,11 +51,11 @@ Result<Reaper> Reaper::start(ReaperOptions options) {
   reaper.heard_.expect(boot_now());
   // A guard that died meanwhile is found out by the loop, which leaves in good order.
   (void)send_message(reaper.options_.guard.get(),
-                     {{"op", "ready"}, {"own_cgroup", reaper.own_cgroup_}, {"pid", ::getpid()}});
+                     to_message<FromReaper>(messages::ReaperReady{reaper.own_cgroup_, ::getpid()}));
   return reaper;
 }
 
-int Reaper::run() {
+ExitCode Reaper::run() {
   while (!goodbye_ && !guard_gone_) {
     wait();
     BootTime now = boot_now();  // of before: what comes while this process waits for a CPU is in time
@@ -65,7 +65,7 @@ int Reaper::run() {
   }
   undo_everything();
   leave();
-  return failed_ ? 6 : 0;
+  return failed_ ? ExitCode::kRevertFailed : ExitCode::kHeld;
 }
 
 void Reaper::wait() {
@@ -84,34 +84,40 @@ void Reaper::hear_guard() {
     // A guard that talks nonsense is dealt with like one that is hung.
     if (received && received->unreadable) return kill_guard();
     if (!received || !received->message) return;
-    if (!understand(*received->message, [&](const json::Object& request) { answer(request); })) return kill_guard();
+    auto message = from_message<ToReaper>(*received->message);
+    if (!message) return kill_guard();
+    std::visit([this](const auto& request) { answer(request); }, *message);
   }
 }
 
-void Reaper::answer(const json::Object& request) {
-  std::string op(request.at("op").as_string());
-  if (op == "beat") return heard_.heard(boot_now(), beat_from_json(request));
-  if (op == "bye") goodbye_ = true;
-  if (op != "record" && op != "undo") return;
-  int number = static_cast<int>(request.at("number").as_int64());
+void Reaper::answer(const Beat& beat) { heard_.heard(boot_now(), beat); }
+
+void Reaper::answer(const messages::Record& request) {
   Pulse::Step step = pulse_->step(kStepBudget);
-  Result<> result = op == "record" ? record(request) : undo(number);
-  json::Object reply{{"op", "done"}, {"number", number}, {"ok", result.has_value()}};
+  done(request.number, record(request));
+}
+
+void Reaper::answer(const messages::Undo& request) {
+  Pulse::Step step = pulse_->step(kStepBudget);
+  done(request.number, undo(request.number));
+}
+
+void Reaper::done(int number, const Result<>& result) {
+  messages::Done reply{number, result.has_value()};
   if (!result) {
-    reply["code"] = static_cast<int>(result.error().code);
-    reply["error"] = result.error().message();
+    reply.code = result.error().code;
+    reply.error = result.error().message();
   }
   // A reply that cannot be sent means that the guard is hung or gone; both are found out by the loop.
-  (void)send_message(options_.guard.get(), reply);
+  (void)send_message(options_.guard.get(), to_message<FromReaper>(reply));
   heard_.heard(boot_now());  // a guard that waited for our answer was not silent
 }
 
-Result<> Reaper::record(const json::Object& request) {
+Result<> Reaper::record(const messages::Record& request) {
   if (!own_cgroup_)
     return fail(Errc::kRefused, "the reaper has no cgroup of its own, so a fault that must be undone is refused",
                 "run as root on a host where cgroups can be made");
-  int number = static_cast<int>(request.at("number").as_int64());
-  fault::UndoRecord record = TRY(fault::undo_record_from_json(request.at("undo")));
+  const auto& [number, record] = request;
   std::unique_ptr<fault::PreparedUndo> prepared = TRY(fault::prepare_undo(record));
   if (!journal_) journal_ = TRY(Journal::create(options_.paths.journal(options_.run_id), options_.run_id));
   TRY_VOID(journal_->append_undo(number, record));

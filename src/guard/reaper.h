@@ -14,8 +14,10 @@
 #include "fault/undo.h"
 #include "guard/heartbeat.h"
 #include "guard/journal.h"
+#include "guard/messages.h"
 #include "guard/paths.h"
 #include "guard/pulse.h"
+#include "model/exit_code.h"
 #include "sys/pidfd.h"
 
 namespace ordeal::guard {
@@ -30,16 +32,21 @@ struct ReaperOptions {
 class Reaper {
  public:
   static Result<Reaper> start(ReaperOptions options);
-  // Returns when the guard has said goodbye or everything is undone after its death. The exit code of the process.
-  int run();
+  // Returns when the guard has said goodbye or everything is undone after its death. The exit code of the process:
+  // kRevertFailed where something stays behind, else kHeld.
+  ExitCode run();
 
  private:
   Reaper(ReaperOptions options, sys::PidFd guard);
 
   void wait();
   void hear_guard();
-  void answer(const json::Object& request);
-  Result<> record(const json::Object& request);
+  void answer(const Beat& beat);
+  void answer(const messages::Record& request);
+  void answer(const messages::Undo& request);
+  void answer(const messages::Bye&) { goodbye_ = true; }
+  void done(int number, const Result<>& result);
+  Result<> record(const messages::Record& request);
   Result<> undo(int number);
   bool guard_hangs(BootTime now) const;
   void kill_guard();

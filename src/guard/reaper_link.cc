@@ -34,10 +34,11 @@ Result<pid_t> fork_reaper(const std::vector<std::string>& arguments, int socket,
 }
 
 // Nothing for any other message.
-std::optional<Result<>> answer_to(int number, const json::Object& message) {
-  if (message.at("op").as_string() != "done" || message.at("number").as_int64() != number) return std::nullopt;
-  if (message.at("ok").as_bool()) return Result<>{};
-  return fail(static_cast<Errc>(message.at("code").as_int64()), std::string(message.at("error").as_string()));
+std::optional<Result<>> answer_to(int number, const FromReaper& message) {
+  const auto* done = std::get_if<messages::Done>(&message);
+  if (!done || done->number != number) return std::nullopt;
+  if (done->ok) return Result<>{};
+  return fail(done->code, done->error);
 }
 
 }  // namespace
@@ -55,8 +56,10 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const std::strin
   TRY_VOID(name_holder(lock_fd, pid));
   auto ready = await_message(link.socket_.get(), kStartLimit);
   if (!ready) return fail(Errc::kInternal, "the reaper did not start: " + ready.error().message());
-  TRY_VOID(
-      understand(*ready, [&](const json::Object& message) { link.own_cgroup_ = message.at("own_cgroup").as_bool(); }));
+  FromReaper said = TRY(from_message<FromReaper>(*ready));
+  const auto* is_ready = std::get_if<messages::ReaperReady>(&said);
+  if (!is_ready) return fail(Errc::kInternal, "the reaper did not say that it is ready");
+  link.own_cgroup_ = is_ready->own_cgroup;
   link.heard_.expect(boot_now());
   return link;
 }
@@ -67,21 +70,18 @@ Unexpected ReaperLink::lost(const std::string& what, const Error& cause) {
   return fail(Errc::kInternal, what + ": " + cause.message());
 }
 
-Result<> ReaperLink::ask(json::Object request, int number) {
-  auto sent = send_message(socket_.get(), request);
+Result<> ReaperLink::ask(const ToReaper& request, int number) {
+  auto sent = send_message(socket_.get(), to_message(request));
   if (!sent) return lost("the reaper does not listen", sent.error());
   heard_.expect(boot_now());
   Pulse::Step waiting = pulse_->step(kMostBudget);
   for (;;) {
     auto received = await_sign();
     if (!received) return lost("the reaper does not answer", received.error());
-    std::optional<Result<>> done;
-    auto understood = understand(*received, [&](const json::Object& message) {
-      take(boot_now(), message);
-      done = answer_to(number, message);
-    });
-    if (!understood) return lost("the reaper talks nonsense", understood.error());
-    if (done) return *done;
+    auto message = from_message<FromReaper>(*received);
+    if (!message) return lost("the reaper talks nonsense", message.error());
+    take(boot_now(), *message);
+    if (auto done = answer_to(number, *message)) return *done;
   }
 }
 
@@ -94,8 +94,8 @@ Result<json::Object> ReaperLink::await_sign() {
   }
 }
 
-void ReaperLink::take(BootTime now, const json::Object& message) {
-  if (message.at("op").as_string() == "beat") return heard_.heard(now, beat_from_json(message));
+void ReaperLink::take(BootTime now, const FromReaper& message) {
+  if (const auto* beat = std::get_if<Beat>(&message)) return heard_.heard(now, *beat);
   heard_.heard(now);
 }
 
@@ -105,14 +105,14 @@ bool ReaperLink::hangs(BootTime now) const {
 
 Result<int> ReaperLink::record(const fault::UndoRecord& undo) {
   int number = next_number_++;
-  TRY_VOID(ask({{"op", "record"}, {"number", number}, {"undo", to_json(undo)}}, number));
+  TRY_VOID(ask(messages::Record{number, undo}, number));
   records_.emplace(number, undo);
   failpoint("guard.journalled");
   return number;
 }
 
 Result<> ReaperLink::undo(int number) {
-  Result<> undone = gone_ ? Result<>{} : ask({{"op", "undo"}, {"number", number}}, number);
+  Result<> undone = gone_ ? Result<>{} : ask(messages::Undo{number}, number);
   if (!gone_) return undone;
   // An impact does not outlive its reaper either. Dead for sure, it cannot undo at the same time.
   kill();
@@ -128,7 +128,9 @@ bool ReaperLink::hear(BootTime now) {
     auto received = receive_message(socket_.get());
     if (!received || received->closed || received->unreadable) gone_ = true;
     if (gone_ || !received->message) return !gone_;
-    if (!understand(*received->message, [&](const json::Object& message) { take(now, message); })) gone_ = true;
+    auto message = from_message<FromReaper>(*received->message);
+    if (!message) gone_ = true;
+    if (message) take(now, *message);
   }
 }
 
@@ -143,7 +145,7 @@ bool ReaperLink::wait_goodbye() const {
 }
 
 ReaperLink::Goodbye ReaperLink::say_goodbye() {
-  (void)send_message(socket_.get(), {{"op", "bye"}});
+  (void)send_message(socket_.get(), to_message<ToReaper>(messages::Bye{}));
   if (!wait_goodbye()) {
     kill();
     return Goodbye::kLost;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "fault/undo.h"
 #include "guard/heartbeat.h"
+#include "guard/messages.h"
 #include "guard/paths.h"
 #include "guard/pulse.h"
 #include "sys/pidfd.h"
@@ -51,10 +52,10 @@ class ReaperLink : public fault::UndoLog {
  private:
   ReaperLink(UniqueFd socket, sys::PidFd process, Pulse& pulse)
       : socket_(std::move(socket)), process_(std::move(process)), pulse_(&pulse) {}
-  Result<> ask(json::Object request, int number);
+  Result<> ask(const ToReaper& request, int number);
   Result<json::Object> await_sign();
   bool wait_goodbye() const;
-  void take(BootTime now, const json::Object& message);
+  void take(BootTime now, const FromReaper& message);
   Unexpected lost(const std::string& what, const Error& cause);
 
   UniqueFd socket_;

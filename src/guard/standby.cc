@@ -24,11 +24,12 @@ Result<Standby> Standby::start(StandbyOptions options) {
   standby.own_cgroup_ = enter_own_cgroup(standby.options_.run_id, Role::kStandby);
   failpoint("standby.in_cgroup");
   raise_priority();
-  (void)send_message(standby.options_.engine.get(), {{"op", "ready"}, {"own_cgroup", standby.own_cgroup_}});
+  (void)send_message(standby.options_.engine.get(),
+                     to_message<FromStandby>(messages::StandbyReady{standby.own_cgroup_}));
   return standby;
 }
 
-int Standby::run() {
+ExitCode Standby::run() {
   while (!done_) {
     pollfd engine{options_.engine.get(), POLLIN, 0};
     ::poll(&engine, 1, -1);
@@ -36,28 +37,32 @@ int Standby::run() {
   }
   failpoint("standby.leaving");
   (void)leave_own_cgroup(options_.run_id, Role::kStandby);
-  return failed_ ? 6 : 0;
+  return failed_ ? ExitCode::kRevertFailed : ExitCode::kHeld;
 }
 
+// An engine that is gone, or says what cannot be read: both end the run.
 void Standby::hear_engine() {
   while (!done_) {
     auto received = receive_message(options_.engine.get());
-    if (received && !received->closed && !received->message) return;
-    bool gone = !received || received->closed;
-    if (!gone && understand(*received->message, [&](const json::Object& request) { answer(request); })) continue;
-    (void)end(kAloneGrace);
-    done_ = true;
+    bool nothing = received && !received->closed && !received->unreadable && !received->message;
+    if (nothing) return;
+    auto message = received && received->message ? from_message<ToStandby>(*received->message)
+                                                 : fail(Errc::kInternal, "the engine is gone or cannot be understood");
+    if (message) {
+      std::visit([this](const auto& request) { answer(request); }, *message);
+    } else {
+      (void)end(kAloneGrace);
+      done_ = true;
+    }
   }
 }
 
-void Standby::answer(const json::Object& request) {
-  std::string op(request.at("op").as_string());
-  if (op == "bye") done_ = true;
-  if (op != "end_run") return;
-  auto ended = end(milliseconds(request.at("grace_ms").as_int64()));
-  json::Object reply = ended ? to_json(*ended) : json::Object{{"error", ended.error().message()}};
-  reply["op"] = "ended";
-  (void)send_message(options_.engine.get(), reply);
+void Standby::answer(const messages::EndRun& request) {
+  auto ended = end(request.grace);
+  messages::RunEnded reply;
+  if (ended) reply.run = *ended;
+  if (!ended) reply.error = ended.error().message();
+  (void)send_message(options_.engine.get(), to_message<FromStandby>(reply));
 }
 
 // A run that cannot be ended, or leaves something behind, stops everything until a person has looked.

@@ -11,7 +11,9 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "guard/dead_runs.h"
+#include "guard/messages.h"
 #include "guard/paths.h"
+#include "model/exit_code.h"
 #include "sys/pidfd.h"
 
 namespace ordeal::guard {
@@ -25,15 +27,17 @@ struct StandbyOptions {
 class Standby {
  public:
   static Result<Standby> start(StandbyOptions options);
-  // Returns when the engine has said goodbye, or is gone and the run has ended. The exit code of the process.
-  int run();
+  // Returns when the engine has said goodbye, or is gone and the run has ended. The exit code of the process:
+  // kRevertFailed where something stays behind, else kHeld.
+  ExitCode run();
 
  private:
   Standby(StandbyOptions options, std::vector<sys::PidFd> holders)
       : options_(std::move(options)), holders_(std::move(holders)) {}
 
   void hear_engine();
-  void answer(const json::Object& request);
+  void answer(const messages::EndRun& request);
+  void answer(const messages::Bye&) { done_ = true; }
   Result<DeadRun> end(Nanos grace);
 
   StandbyOptions options_;

@@ -1,5 +1,6 @@
 #include "guard/standby_link.h"
 
+#include "guard/messages.h"
 #include "guard/own_cgroup.h"
 #include "guard/wire.h"
 
@@ -28,20 +29,25 @@ Result<StandbyLink> StandbyLink::start(const std::string& program, const std::st
 Result<> StandbyLink::await_ready() {
   auto ready = await_message(socket_.get(), kStartLimit);
   if (!ready) return fail(Errc::kInternal, "the standby reaper did not start: " + ready.error().message());
+  auto message = from_message<FromStandby>(*ready);
+  if (!message || !std::holds_alternative<messages::StandbyReady>(*message))
+    return fail(Errc::kInternal, "the standby reaper did not say that it is ready");
   return {};
 }
 
 Result<DeadRun> StandbyLink::end_run(Nanos grace) {
-  auto asked = send_message(socket_.get(), {{"v", kWireVersion}, {"op", "end_run"}, {"grace_ms", grace / 1ms}});
+  auto asked = send_message(socket_.get(), to_message<ToStandby>(messages::EndRun{grace}));
   if (!asked) return fail(Errc::kRevertFailed, "the standby reaper is gone: " + asked.error().message());
   auto answer = await_message(socket_.get(), grace + kEndLimit);
   if (!answer) return fail(Errc::kRevertFailed, "the standby reaper did not answer: " + answer.error().message());
-  if (const json::Value* error = answer->if_contains("error"); error && error->is_string())
-    return fail(Errc::kRevertFailed, std::string(std::string_view(error->get_string())));
-  return dead_run_from_json(*answer);
+  auto message = from_message<FromStandby>(*answer);
+  const auto* ended = message ? std::get_if<messages::RunEnded>(&*message) : nullptr;
+  if (!ended) return fail(Errc::kRevertFailed, "the answer of the standby reaper is not understood");
+  if (!ended->run) return fail(Errc::kRevertFailed, ended->error);
+  return *ended->run;
 }
 
-void StandbyLink::goodbye() { (void)send_message(socket_.get(), {{"v", kWireVersion}, {"op", "bye"}}); }
+void StandbyLink::goodbye() { (void)send_message(socket_.get(), to_message<ToStandby>(messages::Bye{})); }
 
 StandbyLink::~StandbyLink() {
   if (!process_) return;

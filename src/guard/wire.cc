@@ -81,11 +81,4 @@ Result<json::Object> await_message(int fd, Nanos limit) {
   }
 }
 
-Result<> understand(const json::Object& message, const std::function<void(const json::Object&)>& take) try {
-  take(message);
-  return {};
-} catch (const std::exception& error) {
-  return fail(Errc::kInternal, std::string("a message is not understood: ") + error.what());
-}
-
 }  // namespace ordeal::guard

@@ -1,8 +1,7 @@
 // Messages between engine, guard and reaper: one JSON object of at most 1 MiB (some 20 000 processes) per SEQPACKET
-// datagram.
+// datagram. What they say: messages.h.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "base/clock.h"
@@ -12,7 +11,6 @@
 
 namespace ordeal::guard {
 
-constexpr int kWireVersion = 1;
 constexpr size_t kMaxMessage = 1 << 20;
 
 Result<std::pair<UniqueFd, UniqueFd>> message_pair();
@@ -34,8 +32,5 @@ Result<Received> receive_message(int fd);
 
 // Waits at most `limit` for one message. kTimeout, kNotFound when the other side is gone, else why it cannot be read.
 Result<json::Object> await_message(int fd, Nanos limit);
-
-// Takes a message apart by `take`, in which a field that is absent or of another type throws: that becomes an error.
-Result<> understand(const json::Object& message, const std::function<void(const json::Object&)>& take);
 
 }  // namespace ordeal::guard

@@ -6,13 +6,6 @@
 namespace ordeal::guard {
 namespace {
 
-TEST(Wire, AMessageWithoutAFieldIsAnErrorAndNoCrash) {
-  auto number = [](const json::Object& message) { (void)message.at("number").as_int64(); };
-  EXPECT_TRUE(understand({{"number", 1}}, number));
-  EXPECT_FALSE(understand({{"op", "done"}}, number));
-  EXPECT_FALSE(understand({{"number", "1"}}, number));
-}
-
 TEST(Wire, AMessageOfAThousandProcessesArrivesWhole) {
   auto pair = message_pair();
   ASSERT_TRUE(pair);

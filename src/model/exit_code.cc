@@ -33,4 +33,9 @@ ExitCode exit_code_of(const Error& error) {
   }
 }
 
+std::optional<ExitCode> exit_code_from(int number) {
+  if (number < 0 || number > static_cast<int>(ExitCode::kInternal)) return std::nullopt;
+  return static_cast<ExitCode>(number);
+}
+
 }  // namespace ordeal

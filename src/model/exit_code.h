@@ -1,6 +1,7 @@
-// The exit codes of every command, and which wins when several apply (DESIGN §1).
+// The exit codes of every command, and which wins when several apply.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
@@ -21,5 +22,7 @@ enum class ExitCode {
 // The stronger of two: 6, 7, 3, 5, 1, 4, then 2, then 0.
 ExitCode stronger(ExitCode a, ExitCode b);
 ExitCode exit_code_of(const Error& error);
+// Of the code that a program of ours ended with; nothing for a number that is none of them.
+std::optional<ExitCode> exit_code_from(int number);
 
 }  // namespace ordeal
