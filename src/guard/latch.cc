@@ -8,19 +8,26 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "json/reader.h"
+#include "json/fields.h"
+
+namespace ordeal::json {
+
+using guard::LatchState;
+
+template <>
+struct Shape<LatchState> {
+  static constexpr auto kFields =
+      std::tuple{must("reason", &LatchState::reason), must("by", &LatchState::by), must("since", &LatchState::since)};
+};
+
+}  // namespace ordeal::json
 
 namespace ordeal::guard {
 namespace {
 
 Result<LatchState> decode(const std::string& text) {
   json::Document document{TRY(json::parse(text)), {}};
-  json::Reader reader(document);
-  LatchState latch;
-  latch.reason = TRY(TRY(reader.at("reason")).text());
-  latch.by = TRY(TRY(reader.at("by")).text());
-  latch.since = TRY(TRY(reader.at("since")).text());
-  return latch;
+  return json::Codec<LatchState>::read(json::Reader(document));
 }
 
 // Nothing of this name can be there: neither it nor a link on the way that leads nowhere.
@@ -48,7 +55,8 @@ std::optional<LatchState> latch_engaged(const Paths& paths) {
 
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall) {
   const std::string& path = paths.latches.front();
-  json::Object state{{"v", 1}, {"reason", reason}, {"by", by}, {"since", rfc3339(wall)}};
+  json::Object state{{"v", 1}};
+  json::write_fields(LatchState{reason, by, rfc3339(wall)}, state);
   auto made = make_folders(paths.state);
   auto written = made ? write_atomically(path, json::write_pretty(state)) : made;
   // An empty file cannot be read as a latch, and so is one.

@@ -41,6 +41,17 @@ struct Unreadable {
 };
 
 // Whatever it is, it counts, at once, and engaging what is engaged is no error.
+TEST_F(Latch, ReadsAnyReasonThatItWrites) {
+  for (const char* reason : {"", "\"a\"\n", "größe"}) {
+    ASSERT_TRUE(engage_latch(paths, reason, "somebody", 5s));
+    auto state = latch_engaged(paths);
+    ASSERT_TRUE(state);
+    EXPECT_EQ(state->reason, reason);
+    EXPECT_EQ(state->by, "somebody");
+    EXPECT_EQ(state->since, "1970-01-01T00:00:05.000Z");
+  }
+}
+
 TEST_F(Latch, WhateverHasItsNameCountsAsEngaged) {
   const Unreadable kAll[] = {{"empty", [](auto& at) { (void)replace_whole(at, ""); }},
                              {"garbage", [](auto& at) { (void)replace_whole(at, "{\"reason\":"); }},

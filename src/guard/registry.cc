@@ -13,9 +13,21 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "guard/own_cgroup.h"
-#include "json/reader.h"
+#include "json/fields.h"
 #include "model/claim.h"
 #include "sys/process.h"
+
+namespace ordeal::json {
+
+using guard::ActiveRun;
+
+template <>
+struct Shape<ActiveRun> {
+  static constexpr auto kFields = std::tuple{must("run", &ActiveRun::run), must("claims", &ActiveRun::claims),
+                                             must("targets", &ActiveRun::targets)};
+};
+
+}  // namespace ordeal::json
 
 namespace ordeal::guard {
 namespace {
@@ -52,13 +64,14 @@ bool is_dead(const std::string& folder) {
 }
 
 Result<ActiveRun> read_claims(const std::string& folder) {
-  ActiveRun run{fs::path(folder).filename(), {}, 0};
-  auto text = read_file(folder + "/claims.json");
-  if (!text) return run;  // entered, nothing claimed yet
+  std::string path = folder + "/claims.json";
+  auto text = read_file(path);
+  // Entered, and nothing claimed yet. One that cannot be read may claim anything.
+  if (!text && text.error().sys_errno == ENOENT) return ActiveRun{fs::path(folder).filename(), {}, 0};
+  if (!text) return tl::unexpected(std::move(text).error());
   json::Document document{TRY(json::parse(*text)), {}};
-  json::Reader reader(document);
-  run.claims = TRY(TRY(reader.at("claims")).texts());
-  run.targets = TRY(TRY(reader.at("targets")).integer(0, INT64_MAX));
+  auto run = json::Codec<ActiveRun>::read(json::Reader(document));
+  if (!run) return wrap(std::move(run).error(), path);
   return run;
 }
 
@@ -157,9 +170,8 @@ Result<Registration> Registration::enter(const Paths& paths, const std::string& 
 }
 
 Result<> Registration::write() const {
-  json::Array claims;
-  for (const std::string& claim : claims_) claims.push_back(json::Value(claim));
-  json::Object state{{"v", 1}, {"run", run_id_}, {"claims", std::move(claims)}, {"targets", targets_}};
+  json::Object state{{"v", 1}};
+  json::write_fields(ActiveRun{run_id_, claims_, targets_}, state);
   return replace_whole(folder_ + "/claims.json", json::write(state));  // claims end with the machine
 }
 

@@ -70,6 +70,23 @@ TEST_F(HostState, CapsCountWhatOtherRunsHit) {
   EXPECT_EQ(error_of(c->claim({"z"}, {policy}, 1, 9)), "p: caps.max_runs is 2 and 2 already run");
 }
 
+TEST_F(HostState, ClaimsThatCannotBeReadAreNotTakenForNone) {
+  auto run = Registration::enter(paths, "r1");
+  ASSERT_TRUE(run && run->claim({"netns:1/delay"}, {}, 1, 1));
+  std::string file = paths.run_folder("r1") + "/claims.json";
+  auto claims = [&]() { return active_runs(paths).map([](auto all) { return all.at(0).claims; }); };
+  EXPECT_EQ(claims().value(), std::vector<std::string>{"netns:1/delay"});
+  ASSERT_TRUE(write_atomically(file, R"({"v":1,"run":"r1","claims":[],"targets":"1"})"));
+  EXPECT_EQ(claims().error().message(), file +
+                                            ": targets: expected a whole number from -9223372036854775808 to "
+                                            "9223372036854775807, found \"1\"");
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
+  EXPECT_FALSE(claims());
+  std::filesystem::remove(file);
+  EXPECT_TRUE(claims().value().empty()) << "entered, and nothing claimed yet";
+}
+
 TEST_F(HostState, ADeadRunHoldsNothing) {
   {
     auto a = Registration::enter(paths, "ra");

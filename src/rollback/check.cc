@@ -6,11 +6,48 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "json/fields.h"
 #include "net/child.h"
 #include "net/http_client.h"
 #include "rollback/kubectl.h"
 #include "rollback/rollback.h"
 #include "sys/capability.h"
+
+namespace ordeal::rollback {
+
+// What the child that looks says to its parent.
+struct Refusal {
+  Errc code = Errc::kInternal;
+  std::string what, hint;
+};
+struct Answer {
+  Sendable sendable;
+  std::optional<Refusal> refusal;
+};
+
+}  // namespace ordeal::rollback
+
+namespace ordeal::json {
+
+using namespace ordeal::rollback;
+
+template <>
+struct Codec<Errc> : Numbers<Errc, Errc::kInternal> {};
+template <>
+struct Shape<Sendable> {
+  static constexpr auto kFields = std::tuple{must("notes", &Sendable::notes), must("warnings", &Sendable::warnings)};
+};
+template <>
+struct Shape<Refusal> {
+  static constexpr auto kFields =
+      std::tuple{must("code", &Refusal::code), must("what", &Refusal::what), must("hint", &Refusal::hint)};
+};
+template <>
+struct Shape<Answer> {
+  static constexpr auto kFields = std::tuple{must("sendable", &Answer::sendable), must("refusal", &Answer::refusal)};
+};
+
+}  // namespace ordeal::json
 
 namespace ordeal::rollback {
 namespace {
@@ -142,23 +179,17 @@ Result<Sendable> check_all(const std::vector<RollbackAction>& actions) {
   return told;
 }
 
-json::Array texts(const std::vector<std::string>& all) { return json::Array(all.begin(), all.end()); }
-
 std::string packed(const Result<Sendable>& answer) {
-  if (answer) return json::write(json::Object{{"notes", texts(answer->notes)}, {"warnings", texts(answer->warnings)}});
+  if (answer) return json::write(json::Codec<Answer>::write({*answer, {}}));
   const Error& error = answer.error();
-  return json::write(
-      json::Object{{"code", static_cast<int>(error.code)}, {"what", error.message()}, {"hint", error.advice()}});
+  return json::write(json::Codec<Answer>::write({{}, Refusal{error.code, error.message(), error.advice()}}));
 }
 
-Result<Sendable> unpacked(const std::string& answer) {
-  json::Document document = TRY(json::parse_document(answer));
-  json::Reader root(document);
-  if (auto code = TRY(root.find("code"))) {
-    auto number = static_cast<Errc>(TRY(code->integer(0, 255)));
-    return fail(number, TRY(TRY(root.at("what")).text()), std::string(document.value.at("hint").as_string()));
-  }
-  return Sendable{TRY(TRY(root.at("notes")).texts()), TRY(TRY(root.at("warnings")).texts())};
+Result<Sendable> unpacked(const std::string& text) {
+  json::Document document{TRY(json::parse(text)), {}};
+  Answer answer = TRY(json::Codec<Answer>::read(json::Reader(document)));
+  if (answer.refusal) return fail(answer.refusal->code, answer.refusal->what, answer.refusal->hint);
+  return std::move(answer.sendable);
 }
 
 }  // namespace

@@ -28,33 +28,33 @@ PRAGMA user_version = 1;
 """
 
 
+# What is one of a few words in an event, and so never from outside.
+WORDS = {"phase", "reading", "level", "outcome", "op", "when", "kind"}
+
+
+def said_by(text, value):
+    """The value with `text` in the place of each of its texts, but of the words above."""
+    if isinstance(value, str):
+        return text
+    if isinstance(value, list):
+        return [said_by(text, item) for item in value]
+    if isinstance(value, dict):
+        return {key: item if key in WORDS else said_by(text, item) for key, item in value.items()}
+    return value
+
+
 def events(text):
-    """One of each type, with `text` wherever a text may come from outside."""
-    expectation = {"name": text, "text": text, "condition": text, "when": ["during"], "halt": True, "unit": text,
-                   "trigger": text, "threshold": {"op": "<", "value": 1}}
-    lines = [
-        ("run", {"name": text, "hypothesis": text, "description": text, "seed": 1, "victims": [text],
-                 "attack": {"type": text, "args": {"process": text}, "length_ms": 1000}, "experiment": {"name": text},
-                 "expectations": [expectation], "sources": [text], "version": text}),
-        ("phase", {"phase": "before", "length_ms": 1000, "why": text}),
-        ("inject", {"victim": text, "impact": 0, "steps": [text]}),
-        ("inject_failed", {"victim": text, "error": text, "hint": text}),
-        ("phase", {"phase": "during", "length_ms": 1000, "why": text}),
-        ("reading", {"expectation": 0, "name": text, "reading": "breached", "value": 2, "series": text, "detail": text,
-                     "took_ms": 1, "phase": "during"}),
-        ("breach", {"expectation": 0, "name": text, "value": 2, "condition": text, "phase": "during",
-                    "trigger": "expression", "text": text, "since_ms": 1}),
-        ("victim_gone", {"victim": text, "impact": 0, "why": text}),
-        ("halt", {"why": text, "by": text, "requested_boot_ns": 1}),
-        ("reverted", {"impact": 0, "victim": text, "took_ms": 1, "result": "failed", "error": text}),
-        ("proof", {"victim": text, "proven": False, "measured": text, "reason": text, "asked": 1, "got": 1, "unit": text}),
-        ("action", {"index": 0, "kind": "command", "action": text, "command": [text], "ok": False, "result": text,
-                    "output": text, "took_ms": 1}),
-        ("note", {"text": text, "level": "warning"}),
-        ("verdict", {"outcome": "deviated", "exit": 1, "reason": text, "hint": text}),
-    ]
-    return [{"v": 1, "seq": i, "run": RUN, "time": "2026-11-23T20:15:09.204Z", "boot_ns": 10**12 + i * 10**8,
-             "type": kind, "data": data} for i, (kind, data) in enumerate(lines)]
+    """The engine's own (tests/sample_run), one of each type, with `text` wherever a text may come from outside."""
+    sample = [str(Path(ORDEAL).resolve().parent / "bin" / "report_sample"), "events", "troubled"]
+    lines = [json.loads(line) for line in subprocess.run(sample, stdout=subprocess.PIPE, check=True, timeout=30).stdout.splitlines()]
+    firsts = {line["type"]: line for line in reversed(lines)}
+    chosen = [line for line in lines if firsts[line["type"]] is line or line["type"] == "phase"]
+    for seq, line in enumerate(chosen):
+        data = said_by(text, line["data"])
+        if line["type"] == "reverted":
+            data["result"] = "failed"
+        line.update(seq=seq, run=RUN, data=data)
+    return chosen
 
 
 class Case(unittest.TestCase):
