@@ -8,6 +8,7 @@
 #include "model/experiment.h"
 #include "model/inventory.h"
 #include "model/policy.h"
+#include "model/run_event.h"
 #include "same_json.h"
 
 namespace {
@@ -17,6 +18,14 @@ using namespace ordeal;
 void check_value(const json::Value& value) {
   auto again = json::parse(json::write(value));
   if (!again || !same_json(*again, value)) __builtin_trap();
+}
+
+// What is read as an event is written as one.
+void check_event(const json::Value& value) {
+  auto event = run_event_from_json(value);
+  if (!event) return;
+  auto again = json::parse(json::write(to_json(*event)));
+  if (!again || !run_event_from_json(*again)) __builtin_trap();
 }
 
 void check_attack(const Attack& attack) {
@@ -45,6 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto document = json::parse_document({reinterpret_cast<const char*>(data), size});
   if (!document) return 0;
   check_value(document->value);
+  check_event(document->value);
   check_experiment(*document);
   Experiment bare;
   (void)merge_expectations(bare, *document);

@@ -248,7 +248,7 @@ std::optional<Nanos> RunSummary::halt_to_reverted() const {
 }
 
 bool RunSummary::all_proven() const {
-  return !proofs.empty() && std::all_of(proofs.begin(), proofs.end(), [](auto& proof) { return proof.proven; });
+  return !proofs.empty() && std::all_of(proofs.begin(), proofs.end(), [](auto& one) { return one.proof.proven; });
 }
 
 bool RunSummary::all_reverted_clean() const {

@@ -96,6 +96,22 @@ TEST(Store, KeepsARunAndItsEventsInOrder) {
   EXPECT_EQ(run->events[49].boot, BootTime(49 * 30ms));
 }
 
+TEST(Store, SaysOfADamagedEventWhichFieldItIs) {
+  Folder folder;
+  Store store = opened(folder);
+  ASSERT_TRUE(store.begin_run(new_run("r1")));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store.append(event_of("r1", i, 1s)));
+  ASSERT_TRUE(store.flush());
+  Database database = std::move(*Database::open(folder.record(), Access::kReadWrite));
+  ASSERT_TRUE(database.execute("UPDATE event SET json = replace(json, '\"line 1\"', '7') WHERE seq = 1"));
+  EXPECT_EQ(store.load("r1").error().message(),
+            "run record " + folder.record() + ": event 1 of r1 is damaged: data.text: expected text, found 7");
+  ASSERT_TRUE(database.execute("UPDATE event SET json = replace(json, '\"note\"', '\"weather\"') WHERE seq = 1"));
+  auto run = store.load("r1");
+  ASSERT_TRUE(run) << run.error().message();
+  EXPECT_EQ(events::type_of(run->events[1].data), "weather");
+}
+
 TEST(Store, WritesInBatchesAndAtOnceAtTheVerdict) {
   Folder folder;
   Store writer = opened(folder);

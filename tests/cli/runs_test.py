@@ -21,6 +21,7 @@ from terminal_test import STEERS
 
 SECRET = "hunt&r2x"
 QUOTED = "hunt%26r2x"
+MOVES = "\x1b\\[(?:[0-9;]*m|[0-9]+A|K|J)"  # what Ordeal itself does on a terminal
 LEAKS = [leak.encode() for leak in (SECRET, QUOTED, "hunt\\u0026r2x", "hunt&amp;r2x")]
 
 
@@ -74,12 +75,11 @@ class Runs(Case):
                 self.assertIsNone(STEERS.search(path.read_text()), path)
             self.assertFree(victim)
 
-    def test_hostile_names_on_a_terminal(self):
-        """Movement, erasing and colour are Ordeal's own there, and nothing else."""
-        victim = self.process(EVIL, EVIL)
+    def on_terminal(self, *words):
+        """The exit code, and all that a terminal was sent."""
         ours, theirs = pty.openpty()
-        run = subprocess.Popen(self.command(*self.experiment(victim.pid, EVIL)), stdin=subprocess.DEVNULL, stdout=theirs,
-                               stderr=theirs, env={**ENVIRONMENT, "TERM": "xterm"})
+        run = subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+                               env={**ENVIRONMENT, "TERM": "xterm"})
         os.close(theirs)
         text = b""
         try:
@@ -88,8 +88,38 @@ class Runs(Case):
         except OSError:  # the end of a terminal
             pass
         os.close(ours)
-        self.assertEqual(run.wait(20), 0, text)
-        shown = re.sub("\x1b\\[(?:[0-9;]*m|[0-9]+A|K|J)", "", text.decode()).replace("\r", "")
+        return run.wait(20), text.decode()
+
+    def test_three_victims_are_three_impacts(self):
+        victims = [self.process(f"api-{i}") for i in range(3)]
+        files = self.experiment(victims[0].pid)
+        inventory = [{"name": f"api-{i}", "kind": "pod", "pid": victim.pid, "labels": {"app": "shop"}}
+                     for i, victim in enumerate(victims)]
+        self.file("inventory.yaml", inventory)
+        code, text = self.on_terminal(*files, "--report", self.folder + "/r.json")
+        self.assertEqual(code, 0, text)
+        shown = re.sub(MOVES, "", text).replace("\r", "")
+        self.assertIn("3 impacts in force: api-0, api-1, api-2", shown)
+        self.assertIn("no impact in force", shown[shown.index("3 impacts"):])
+        impacts = json.loads(Path(self.folder, "r.json").read_text())["impacts"]
+        self.assertEqual([(each["impact"], each["victim"], each["result"]) for each in impacts],
+                         [(i, f"api-{i}", "clean") for i in range(3)])
+        lines = subprocess.run(self.command(*files, "--json"), stdin=subprocess.DEVNULL, capture_output=True, timeout=40)
+        told = [json.loads(line) for line in lines.stdout.splitlines()]
+        for kind in ("inject", "reverted"):
+            self.assertEqual(sorted(event["data"]["impact"] for event in told if event["type"] == kind), [0, 1, 2], lines)
+        log = subprocess.run(self.command(*files), stdin=subprocess.DEVNULL, capture_output=True, timeout=40).stdout.decode()
+        for i, victim in enumerate(victims):
+            self.assertEqual(log.count(f"fault on: api-{i}"), 1, log)
+            self.assertEqual(log.count(f"fault off: api-{i}: clean"), 1, log)
+            self.assertFree(victim)
+
+    def test_hostile_names_on_a_terminal(self):
+        """Movement, erasing and colour are Ordeal's own there, and nothing else."""
+        victim = self.process(EVIL, EVIL)
+        code, text = self.on_terminal(*self.experiment(victim.pid, EVIL))
+        self.assertEqual(code, 0, text)
+        shown = re.sub(MOVES, "", text).replace("\r", "")
         self.assertIn("owned", shown)
         self.assertIsNone(STEERS.search(shown), shown[-2000:])
 
