@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Throughput of a stream over loopback, our server to our client and back, each a process, with and without TLS.
 
-    stream.py NET_PROBE [MIB]        NET_PROBE is build/release/bin/net_probe; 1024 MiB by default; best of three
+    stream.py HTTP_PROBE [MIB]        HTTP_PROBE is build/release/bin/http_probe; 1024 MiB by default; best of three
 """
 import os
 import signal

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Our client and server against those of others, over loopback: curl, openssl s_client and s_server, Python's ssl and
-http.server. argv: net_probe. Needs the program openssl; curl is used where it is installed."""
+http.server. argv: http_probe. Needs the program openssl; curl is used where it is installed."""
 import http.client
 import http.server
 import os
@@ -52,7 +52,7 @@ class Authority:
 
 
 class Served:
-    """net_probe serve, for the length of a with."""
+    """http_probe serve, for the length of a with."""
 
     def __init__(self, *words):
         self.process = subprocess.Popen([PROBE, "serve", *map(str, words)], stdout=subprocess.PIPE, text=True)

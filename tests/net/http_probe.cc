@@ -1,8 +1,8 @@
 // Our client and our server as programs, for tests with those of others and for bench/net/stream.py.
-//   net_probe serve [CERTIFICATE KEY]     prints its port; until SIGTERM
+//   http_probe serve [CERTIFICATE KEY]     prints its port; until SIGTERM
 //     /            hello        /events      a server-sent event every 50 ms
 //     /lines?N     N lines      /bytes?N     N MiB       POST /sink  says how many bytes came
-//   net_probe get URL [--ca F] [--certificate F] [--key F] [--token F] [--insecure] [--lines] [--upload MIB] [--idle
+//   http_probe get URL [--ca F] [--certificate F] [--key F] [--token F] [--insecure] [--lines] [--upload MIB] [--idle
 //   MS]
 //     prints "head STATUS", with --lines each line, and "end BYTES SECONDS" or "failed: WHY" (exit 1)
 #include <fmt/core.h>
@@ -162,6 +162,6 @@ int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && words[0] == "serve") return ordeal::net::serve(words);
   if (words.size() > 1 && words[0] == "get") return ordeal::net::get(words);
-  fmt::print("net_probe serve [CERTIFICATE KEY] | net_probe get URL [OPTION]...\n");
+  fmt::print("http_probe serve [CERTIFICATE KEY] | http_probe get URL [OPTION]...\n");
   return 2;
 }
