@@ -28,7 +28,7 @@ inline bool drive(HttpClient& client, const std::function<bool()>& done, Nanos w
   BootTime until = boot_now() + within;
   while (!done() && boot_now() < until) {
     pollfd wait{client.descriptor(), POLLIN, 0};
-    poll(&wait, 1, 5);
+    poll(&wait, 1, 1);
     client.dispatch();
   }
   return done();
