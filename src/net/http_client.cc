@@ -3,134 +3,21 @@
 #include <curl/curl.h>
 #include <fmt/core.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <map>
 
-#include "base/text.h"
 #include "base/unique_fd.h"
+#include "net/client/transfer.h"
 
 namespace ordeal::net {
 
 namespace {
 
-struct Transfer {
-  HttpClient::Ticket ticket = 0;
-  HttpCall call;
-  HttpClient::Callback callback;
-  HttpReply reply;
-  bool too_large = false;
-  CURL* easy = nullptr;
-  curl_slist* headers = nullptr;
-  std::array<char, CURL_ERROR_SIZE> message{};
-
-  Transfer() = default;
-  Transfer(const Transfer&) = delete;
-  Transfer& operator=(const Transfer&) = delete;
-  ~Transfer() {
-    curl_easy_cleanup(easy);
-    curl_slist_free_all(headers);
-  }
-};
-
-size_t on_body(char* data, size_t size, size_t count, void* context) {
-  auto& transfer = *static_cast<Transfer*>(context);
-  size_t bytes = size * count;
-  if (transfer.reply.body.size() + bytes > transfer.call.max_body) {
-    transfer.too_large = true;
-    return 0;
-  }
-  transfer.reply.body.append(data, bytes);
-  return bytes;
-}
-
-size_t on_header(char* data, size_t size, size_t count, void* context) {
-  auto& headers = static_cast<Transfer*>(context)->reply.headers;
-  std::string_view line(data, size * count);
-  // A status line starts a new block of headers: what came with a 100 Continue is not the answer's.
-  if (line.substr(0, 5) == "HTTP/") headers.clear();
-  if (size_t colon = line.find(':'); colon != std::string_view::npos && line.substr(0, 5) != "HTTP/") {
-    headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
-  }
-  return size * count;
-}
-
-Nanos info_time(CURL* easy, CURLINFO which) {
-  curl_off_t micros = 0;
-  curl_easy_getinfo(easy, which, &micros);
-  return std::chrono::microseconds(micros);
-}
-
-HttpTimings read_timings(CURL* easy) {
-  long connections = 0;
-  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
-  HttpTimings timings;
-  Nanos connected = std::max(info_time(easy, CURLINFO_CONNECT_TIME_T), info_time(easy, CURLINFO_APPCONNECT_TIME_T));
-  if (connections > 0) timings.connect = connected - info_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
-  timings.first_byte = info_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
-  timings.total = info_time(easy, CURLINFO_TOTAL_TIME_T);
-  return timings;
-}
-
-// What is lacking here and not there. curl hides the errno of a socket that it could not make, so one is made.
-bool lacks_something(CURLcode code, CURL* easy) {
-  if (code == CURLE_INTERFACE_FAILED || code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT) return true;
-  if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST) return false;
-  long number = 0;
-  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
-  constexpr int kLacks[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL, EADDRINUSE};
-  if (std::find(std::begin(kLacks), std::end(kLacks), number) != std::end(kLacks)) return true;
-  UniqueFd probe(number == 0 ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1);
-  return number == 0 && !probe;
-}
-
-HttpFailure::Kind classify(CURLcode code, const Transfer& transfer) {
-  using Kind = HttpFailure::Kind;
-  static constexpr std::pair<CURLcode, Kind> kKinds[] = {
-      {CURLE_OPERATION_TIMEDOUT, Kind::kTimeout}, {CURLE_COULDNT_RESOLVE_HOST, Kind::kDns},
-      {CURLE_SSL_CONNECT_ERROR, Kind::kTls},      {CURLE_PEER_FAILED_VERIFICATION, Kind::kTls},
-      {CURLE_SSL_CERTPROBLEM, Kind::kTls},        {CURLE_SSL_CACERT_BADFILE, Kind::kTls},
-      {CURLE_URL_MALFORMAT, Kind::kBadUrl},       {CURLE_UNSUPPORTED_PROTOCOL, Kind::kBadUrl},
-  };
-  if (transfer.too_large) return Kind::kTooLarge;
-  if (lacks_something(code, transfer.easy)) return Kind::kOwnLack;
-  if (code == CURLE_COULDNT_CONNECT) {
-    long number = 0;
-    curl_easy_getinfo(transfer.easy, CURLINFO_OS_ERRNO, &number);
-    return number == ECONNREFUSED ? Kind::kRefused : Kind::kUnreachable;
-  }
-  for (const auto& [known, kind] : kKinds) {
-    if (code == known) return kind;
-  }
-  return Kind::kBroken;
-}
-
-HttpFailure describe(CURLcode code, const Transfer& transfer) {
-  HttpFailure failure{classify(code, transfer), {}};
-  bool timed_out = failure.kind == HttpFailure::Kind::kTimeout;
-  bool bad_url = failure.kind == HttpFailure::Kind::kBadUrl;
-  Error cause;
-  cause.code = timed_out ? Errc::kTimeout : bad_url ? Errc::kInvalidInput : Errc::kSystem;
-  cause.what = transfer.too_large    ? fmt::format("the answer is larger than {} bytes", transfer.call.max_body)
-               : timed_out           ? fmt::format("no answer within {:.0f} ms", to_millis(transfer.call.timeout))
-               : transfer.message[0] ? std::string(transfer.message.data())
-                                     : std::string(curl_easy_strerror(code));
-  failure.error =
-      wrap(std::move(cause), fmt::format("cannot {} {}", transfer.call.method, without_password(transfer.call.url)))
-          .value();
-  return failure;
-}
-
-// A port of a small range must be free again at once, and not wait a minute in TIME_WAIT.
-int reset_on_close(void*, curl_socket_t fd, curlsocktype) {
-  linger at_once{1, 0};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  return CURL_SOCKOPT_OK;
-}
+using Shared = std::shared_ptr<Transfer>;
 
 uint32_t epoll_mask(int what) {
   uint32_t mask = 0;
@@ -147,76 +34,68 @@ int select_mask(uint32_t events) {
   return mask;
 }
 
-void set_up(Transfer& transfer) {
-  CURL* easy = transfer.easy;
-  const HttpCall& call = transfer.call;
-  auto millis = std::max<long>(1, static_cast<long>(to_millis(call.timeout)));
-  curl_easy_setopt(easy, CURLOPT_URL, call.url.c_str());
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  // A transfer that ends while its name is looked up must not wait for the look-up's thread.
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, millis);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, "ordeal/" ORDEAL_VERSION);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.message.data());
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
-  if (call.connect_only) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
-  if (call.insecure) {
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  if (!call.login.empty()) {
-    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-    curl_easy_setopt(easy, CURLOPT_USERPWD, call.login.c_str());
-  }
-  if (call.connect_only || call.fresh_connection) {
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-  }
-  if (call.local_ports) {
-    curl_easy_setopt(easy, CURLOPT_LOCALPORT, static_cast<long>(call.local_ports->first));
-    curl_easy_setopt(easy, CURLOPT_LOCALPORTRANGE, static_cast<long>(call.local_ports->count));
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, reset_on_close);
+bool is_ready(const Streaming& s) { return !s.paused && !s.inbox.empty(); }
+
+// Whole lines as long as they are wanted.
+void tell_lines(Transfer& transfer) {
+  Streaming& s = *transfer.streaming;
+  while (!transfer.gone && !s.paused) {
+    auto line = s.lines.next();
+    if (line) {
+      s.paused = s.wish.on_data(*line) == Flow::kPause;
+    } else if (s.lines.too_long()) {
+      s.inbox.clear();
+      return transfer.fail_with(HttpFailure::Kind::kTooLarge,
+                                fmt::format("a line is longer than {} bytes", s.wish.max_line));
+    } else if (s.inbox.empty()) {
+      return;
+    } else {
+      s.lines.feed(s.inbox);
+      s.inbox.clear();
+    }
   }
 }
 
-void set_up_message(Transfer& transfer) {
-  CURL* easy = transfer.easy;
-  const HttpCall& call = transfer.call;
-  if (call.method == "HEAD") curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  if (!call.body.empty() || call.method == "POST" || call.method == "PUT") {
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call.body.data());
-  }
-  if (call.method != "GET" && call.method != "HEAD" && call.method != "POST") {
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call.method.c_str());
-  }
-  // An "Expect: 100-continue" would cost a round trip, or a second with a server that ignores it.
-  transfer.headers = curl_slist_append(transfer.headers, "Expect:");
-  for (const auto& [name, value] : call.headers) {
-    transfer.headers = curl_slist_append(transfer.headers, fmt::format("{}: {}", name, value).c_str());
-  }
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
+void tell_data(Transfer& transfer) {
+  Streaming& s = *transfer.streaming;
+  if (s.wish.max_line > 0) return tell_lines(transfer);
+  if (!is_ready(s)) return;
+  std::string piece = std::exchange(s.inbox, {});
+  s.paused = s.wish.on_data(piece) == Flow::kPause;
+  // The room is kept: a stream takes the same size again.
+  if (s.inbox.empty()) (piece.clear(), s.inbox = std::move(piece));
+}
+
+void ask_for_body(Streaming& s) {
+  if (s.upload_ended || s.sent < s.outbox.size()) return;
+  s.outbox.clear();
+  s.sent = 0;
+  if (s.wish.produce(s.outbox) != Upload::kEnd) return;
+  s.upload_ended = true;
+  s.head_since = boot_now();
+}
+
+void tell_last_line(Transfer& transfer) {
+  Streaming& s = *transfer.streaming;
+  if (s.wish.max_line == 0 || transfer.failure) return;
+  std::string rest = s.lines.take_rest();
+  if (!rest.empty()) s.wish.on_data(rest);
 }
 
 }  // namespace
 
 struct HttpClient::Impl {
   UniqueFd epoll;
-  UniqueFd timer;
+  UniqueFd timer;     // curl's
+  UniqueFd deadline;  // of the streams
+  UniqueFd wake;      // something was stirred outside of dispatch()
   CURLM* multi = nullptr;
-  std::map<Ticket, std::unique_ptr<Transfer>> transfers;
+  std::map<Ticket, Shared> transfers;
+  std::vector<Ticket> stirred;
   Ticket last_ticket = 0;
 
   ~Impl() {
-    for (auto& [ticket, transfer] : transfers) curl_multi_remove_handle(multi, transfer->easy);
+    for (auto& [ticket, transfer] : transfers) leave_multi(*transfer);
     transfers.clear();
     if (multi) curl_multi_cleanup(multi);
   }
@@ -242,42 +121,141 @@ struct HttpClient::Impl {
     return 0;
   }
 
+  Result<> watch(const UniqueFd& fd) {
+    epoll_event event{EPOLLIN, {.fd = fd.get()}};
+    if (fd && epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0) return {};
+    return fail_errno("cannot make the HTTP client's descriptors");
+  }
+
+  void stir(Ticket ticket) {
+    uint64_t one = 1;
+    stirred.push_back(ticket);
+    [[maybe_unused]] ssize_t wrote = write(wake.get(), &one, sizeof one);
+  }
+
+  void leave_multi(Transfer& transfer) {
+    if (std::exchange(transfer.in_multi, false)) curl_multi_remove_handle(multi, transfer.easy);
+  }
+
+  Shared find(Ticket ticket) {
+    auto found = transfers.find(ticket);
+    return found == transfers.end() ? nullptr : found->second;
+  }
+
+  Ticket add(Shared transfer) {
+    Ticket ticket = transfer->ticket = ++last_ticket;
+    transfer->stirred = [this](Ticket t) { stir(t); };
+    transfers.emplace(ticket, transfer);
+    auto prepared = transfer->prepare();
+    if (!prepared) {
+      transfer->failure = std::move(prepared.error());
+      if (transfer->streaming) transfer->streaming->ended = true;
+    } else {
+      transfer->in_multi = curl_multi_add_handle(multi, transfer->easy) == CURLM_OK;
+    }
+    if (!prepared || transfer->streaming) stir(ticket);
+    return ticket;
+  }
+
+  void forget(Transfer& transfer) {
+    transfer.gone = true;
+    leave_multi(transfer);
+    transfers.erase(transfer.ticket);
+  }
+
   void act(int fd, uint32_t events) {
     int running = 0;
-    if (fd == timer.get()) {
+    if (fd == timer.get() || fd == wake.get() || fd == deadline.get()) {
       uint64_t ticks = 0;
       [[maybe_unused]] ssize_t got = read(fd, &ticks, sizeof ticks);
-      curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+      if (fd == timer.get()) curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
     } else {
       curl_multi_socket_action(multi, fd, select_mask(events), &running);
     }
   }
 
-  // Takes the next transfer that has ended out of the table.
-  std::pair<std::unique_ptr<Transfer>, CURLcode> take_done() {
+  // Those that curl is done with; a stream may still have something to tell.
+  void take_done() {
     int left = 0;
+    std::vector<Ticket> done;
     while (CURLMsg* message = curl_multi_info_read(multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       CURLcode code = message->data.result;
       char* context = nullptr;
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &context);
-      auto found = transfers.find(reinterpret_cast<Transfer*>(context)->ticket);
-      auto transfer = std::move(found->second);
-      transfers.erase(found);
-      return {std::move(transfer), code};
+      auto& transfer = *reinterpret_cast<Transfer*>(context);
+      transfer.end(code);
+      leave_multi(transfer);
+      done.push_back(transfer.ticket);
     }
-    return {nullptr, CURLE_OK};
+    for (Ticket ticket : done) tell(ticket);
   }
 
-  void finish(Transfer& transfer, CURLcode code) {
-    long status = 0;
-    curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
-    transfer.reply.status = static_cast<int>(status);
-    transfer.reply.timings = read_timings(transfer.easy);
-    auto outcome = code == CURLE_OK ? HttpOutcome(std::move(transfer.reply))
-                                    : HttpOutcome(tl::unexpected(describe(code, transfer)));
-    curl_multi_remove_handle(multi, transfer.easy);
-    transfer.callback(std::move(outcome));
+  void tell(Ticket ticket) {
+    Shared transfer = find(ticket);
+    if (!transfer) return;
+    if (transfer->streaming) return tell_stream(*transfer);
+    if (transfer->in_multi) return;
+    forget(*transfer);
+    auto outcome = transfer->failure ? HttpOutcome(tl::unexpected(std::move(*transfer->failure)))
+                                     : HttpOutcome(std::move(transfer->reply));
+    transfer->callback(std::move(outcome));
+  }
+
+  void tell_stream(Transfer& transfer) {
+    Streaming& s = *transfer.streaming;
+    if (s.head_whole && !std::exchange(s.head_told, true) && s.wish.on_head)
+      s.wish.on_head({transfer.reply.status, transfer.reply.headers});
+    if (!transfer.gone) tell_data(transfer);
+    if (!transfer.gone && !s.ended) ask_for_body(s);
+    if (transfer.gone) return;
+    if (s.ended && !s.paused && s.inbox.empty()) return tell_end(transfer);
+    transfer.go_on();
+  }
+
+  void tell_end(Transfer& transfer) {
+    tell_last_line(transfer);
+    if (transfer.gone) return;
+    forget(transfer);
+    if (transfer.streaming->wish.on_end) transfer.streaming->wish.on_end(transfer.failure);
+  }
+
+  void tell_stirred() {
+    std::vector<Ticket> now;
+    now.swap(stirred);
+    std::sort(now.begin(), now.end());
+    now.erase(std::unique(now.begin(), now.end()), now.end());
+    for (Ticket ticket : now) tell(ticket);
+  }
+
+  void end_overdue() {
+    BootTime now = boot_now();
+    std::vector<Ticket> overdue;
+    for (auto& [ticket, transfer] : transfers)
+      if (transfer->streaming && transfer->streaming->deadline(transfer->call.timeout) <= now)
+        overdue.push_back(ticket);
+    for (Ticket ticket : overdue) {
+      Shared transfer = find(ticket);
+      if (!transfer) continue;
+      bool head = transfer->streaming->head_whole;
+      auto millis = to_millis(head ? transfer->streaming->wish.idle_timeout : transfer->call.timeout);
+      transfer->fail_with(HttpFailure::Kind::kTimeout,
+                          fmt::format("{} within {:.0f} ms", head ? "nothing more" : "no answer", millis));
+      leave_multi(*transfer);
+      tell(ticket);
+    }
+  }
+
+  void set_deadline() {
+    BootTime first = BootTime::max();
+    for (auto& [ticket, transfer] : transfers)
+      if (transfer->streaming) first = std::min(first, transfer->streaming->deadline(transfer->call.timeout));
+    itimerspec spec{};
+    if (first != BootTime::max()) {
+      auto nanos = std::max<int64_t>(first.time_since_epoch().count(), 1);
+      spec.it_value = {nanos / 1'000'000'000, nanos % 1'000'000'000};
+    }
+    timerfd_settime(deadline.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
   }
 };
 
@@ -292,11 +270,9 @@ Result<HttpClient> HttpClient::create() {
   auto impl = std::make_unique<Impl>();
   impl->epoll = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
   impl->timer = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (!impl->epoll || !impl->timer) return fail_errno("cannot make the HTTP client's descriptors");
-  epoll_event event{EPOLLIN, {.fd = impl->timer.get()}};
-  if (epoll_ctl(impl->epoll.get(), EPOLL_CTL_ADD, impl->timer.get(), &event) != 0) {
-    return fail_errno("cannot watch the HTTP client's timer");
-  }
+  impl->deadline = UniqueFd(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+  impl->wake = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  for (const auto* fd : {&impl->timer, &impl->deadline, &impl->wake}) TRY_VOID(impl->watch(*fd));
   impl->multi = curl_multi_init();
   if (!impl->multi) return fail(Errc::kSystem, "cannot start a libcurl multi handle");
   curl_multi_setopt(impl->multi, CURLMOPT_SOCKETFUNCTION, Impl::on_socket);
@@ -307,24 +283,28 @@ Result<HttpClient> HttpClient::create() {
 }
 
 HttpClient::Ticket HttpClient::start(HttpCall call, Callback callback) {
-  auto transfer = std::make_unique<Transfer>();
-  transfer->ticket = ++impl_->last_ticket;
+  auto transfer = std::make_shared<Transfer>();
   transfer->call = std::move(call);
   transfer->callback = std::move(callback);
-  transfer->easy = curl_easy_init();
-  set_up(*transfer);
-  set_up_message(*transfer);
-  curl_multi_add_handle(impl_->multi, transfer->easy);
-  Ticket ticket = transfer->ticket;
-  impl_->transfers.emplace(ticket, std::move(transfer));
-  return ticket;
+  return impl_->add(std::move(transfer));
+}
+
+HttpClient::Ticket HttpClient::stream(HttpStream stream) {
+  auto transfer = std::make_shared<Transfer>();
+  transfer->call = std::move(stream.call);
+  transfer->streaming = std::make_unique<Streaming>(std::move(stream));
+  return impl_->add(std::move(transfer));
+}
+
+void HttpClient::resume(Ticket ticket) {
+  Shared transfer = impl_->find(ticket);
+  if (!transfer || !transfer->streaming) return;
+  if (std::exchange(transfer->streaming->paused, false)) transfer->streaming->moved = boot_now();
+  impl_->stir(ticket);
 }
 
 void HttpClient::cancel(Ticket ticket) {
-  auto found = impl_->transfers.find(ticket);
-  if (found == impl_->transfers.end()) return;
-  curl_multi_remove_handle(impl_->multi, found->second->easy);
-  impl_->transfers.erase(found);
+  if (Shared transfer = impl_->find(ticket)) impl_->forget(*transfer);
 }
 
 size_t HttpClient::under_way() const { return impl_->transfers.size(); }
@@ -335,11 +315,10 @@ void HttpClient::dispatch() {
   std::array<epoll_event, 64> events{};
   int count = epoll_wait(impl_->epoll.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) impl_->act(events[i].data.fd, events[i].events);
-  while (true) {
-    auto [transfer, code] = impl_->take_done();
-    if (!transfer) return;
-    impl_->finish(*transfer, code);
-  }
+  impl_->take_done();
+  impl_->tell_stirred();
+  impl_->end_overdue();
+  impl_->set_deadline();
 }
 
 }  // namespace ordeal::net

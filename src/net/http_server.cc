@@ -5,13 +5,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <set>
 
 #include "base/text.h"
-#include "net/http_session.h"
+#include "net/server/session.h"
 
 namespace ordeal::net {
 
@@ -21,49 +19,9 @@ using ErrorCode = boost::system::error_code;
 
 namespace {
 
-class TcpStream : public Stream {
- public:
-  explicit TcpStream(tcp::socket socket)
-      : socket_(std::move(socket)), timer_(socket_.get_executor(), asio::steady_timer::time_point::max()) {}
-
-  Task<size_t> read_some(std::span<char> into) override {
-    ErrorCode error;
-    size_t got = co_await socket_.async_read_some(asio::buffer(into.data(), into.size()),
-                                                  asio::redirect_error(asio::use_awaitable, error));
-    co_return error ? 0 : got;
-  }
-  Task<bool> write(std::string_view bytes) override {
-    ErrorCode error;
-    co_await asio::async_write(socket_, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
-    co_return !error;
-  }
-  void set_deadline(Nanos from_now) override { timer_.expires_after(from_now); }
-
-  // Shuts the connection when the deadline passes; ends when close() was called.
-  Task<> guard() {
-    while (!closed_) {
-      ErrorCode error;
-      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      if (!error && timer_.expiry() <= std::chrono::steady_clock::now()) close();
-    }
-  }
-  void close() {
-    ErrorCode ignored;
-    closed_ = true;
-    timer_.cancel();
-    socket_.shutdown(tcp::socket::shutdown_both, ignored);
-    socket_.close(ignored);
-  }
-
- private:
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  bool closed_ = false;
-};
-
-struct Connection {
-  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
-  TcpStream stream;
+struct Client {
+  explicit Client(std::unique_ptr<Connection> c) : connection(std::move(c)) {}
+  std::unique_ptr<Connection> connection;
   SessionState state;
 };
 
@@ -77,7 +35,8 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
   HttpServerOptions options;
   Handler handler;
   tcp::acceptor acceptor;
-  std::set<std::shared_ptr<Connection>> connections;
+  std::unique_ptr<TlsIdentity> identity;
+  std::set<std::shared_ptr<Client>> clients;
   bool stopping = false;
 
   Task<> accept() {
@@ -86,29 +45,39 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
       tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
       // Out of descriptors, most likely: others will be closed.
       if (error && !stopping) co_await loop.sleep(50ms);
-      if (error || connections.size() >= options.max_connections) continue;
-      socket.set_option(tcp::no_delay(true), error);
-      auto connection = std::make_shared<Connection>(std::move(socket));
-      connections.insert(connection);
-      loop.spawn([self = shared_from_this(), connection] { return self->serve(connection); });
-      loop.spawn([connection] { return keep_deadline(connection); });
+      if (error || stopping || clients.size() >= options.max_connections) continue;
+      welcome(std::move(socket));
     }
   }
-  static Task<> keep_deadline(std::shared_ptr<Connection> connection) { co_await connection->stream.guard(); }
+  void welcome(tcp::socket socket) {
+    ErrorCode error;
+    bool v6 = socket.local_endpoint(error).address().is_v6();
+    int fd = error ? -1 : socket.release(error);
+    if (error) return;
+    auto connection = make_connection(loop, fd, v6, identity ? identity->context() : nullptr);
+    auto client = std::make_shared<Client>(std::move(connection));
+    clients.insert(client);
+    loop.spawn([self = shared_from_this(), client] { return self->serve(client); });
+    loop.spawn([client] { return keep_deadline(client); });
+  }
+  static Task<> keep_deadline(std::shared_ptr<Client> client) { co_await client->connection->keep_deadline(); }
 
-  Task<> serve(std::shared_ptr<Connection> connection) {
-    co_await serve_session(connection->stream, options, handler, connection->state);
-    connection->stream.close();
-    connections.erase(connection);
+  Task<> serve(std::shared_ptr<Client> client) {
+    client->connection->set_deadline(options.request_timeout);
+    bool welcome = co_await client->connection->handshake();
+    if (welcome) co_await serve_session(*client->connection, options, handler, client->state);
+    client->connection->close();
+    clients.erase(client);
   }
 
   void stop() {
     ErrorCode ignored;
     stopping = true;
     acceptor.close(ignored);
-    for (const auto& connection : connections) {
-      connection->state.stopping = true;
-      if (connection->state.idle) connection->stream.close();
+    for (const auto& client : std::set(clients)) {
+      client->state.stopping = true;
+      if (client->state.idle) client->connection->close();
+      if (client->state.on_stop) client->state.on_stop();
     }
   }
 };
@@ -116,6 +85,11 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
 HttpServer::HttpServer(std::shared_ptr<State> state) : state_(std::move(state)) {}
 HttpServer::~HttpServer() { state_->stop(); }
 void HttpServer::stop() { state_->stop(); }
+
+const std::optional<Error>& HttpServer::tls_trouble() const {
+  static const std::optional<Error> kNone;
+  return state_->identity ? state_->identity->trouble() : kNone;
+}
 
 uint16_t HttpServer::port() const {
   ErrorCode ignored;
@@ -128,6 +102,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, HttpServerOpt
   if (error) return fail(Errc::kInvalidInput, fmt::format("cannot listen on {}: not an IP address", options.address));
   tcp::endpoint endpoint(address, options.port);
   auto state = std::make_shared<State>(loop, std::move(options), std::move(handler));
+  if (state->options.tls) state->identity = TRY(TlsIdentity::load(*state->options.tls));
   state->acceptor.open(endpoint.protocol(), error);
   if (!error) state->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) state->acceptor.bind(endpoint, error);

@@ -12,6 +12,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
 
+#include "base/defer.h"
+
 namespace ordeal::net {
 
 namespace asio = boost::asio;
@@ -103,6 +105,38 @@ Task<bool> Loop::wait(int fd, Ready ready, Nanos timeout) {
   // A timer that has just expired still holds a handler with a reference to our descriptor: let it run first.
   if (timer.cancel() == 0) co_await asio::post(impl_->context, asio::use_awaitable);
   co_return !error;
+}
+
+struct Signal::Impl {
+  explicit Impl(Loop& l) : loop(l) {}
+  struct Waiting {
+    explicit Waiting(asio::steady_timer t) : timer(std::move(t)) {}
+    asio::steady_timer timer;
+    bool notified = false;
+  };
+  Loop& loop;
+  std::list<Waiting> waiting;
+};
+
+Signal::Signal(Loop& loop) : impl_(std::make_shared<Impl>(loop)) {}
+Signal::~Signal() { notify(); }
+
+void Signal::notify() {
+  for (auto& each : impl_->waiting) {
+    each.notified = true;
+    each.timer.cancel();
+  }
+}
+
+Task<bool> Signal::wait(Nanos timeout) {
+  auto impl = impl_;
+  auto never = asio::steady_timer::time_point::max();
+  auto until = timeout == Nanos::max() ? never : std::chrono::steady_clock::now() + timeout;
+  auto mine = impl->waiting.emplace(impl->waiting.end(), asio::steady_timer(impl->loop.context(), until));
+  Defer leave([&] { impl->waiting.erase(mine); });
+  ErrorCode error;
+  co_await mine->timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  co_return mine->notified;
 }
 
 }  // namespace ordeal::net

@@ -50,4 +50,22 @@ class Loop {
   std::unique_ptr<Impl> impl_;
 };
 
+// Wakes the coroutines that wait for it. What was notified before somebody waits is forgotten: look first, then wait.
+// On the loop's thread only.
+class Signal {
+ public:
+  explicit Signal(Loop& loop);
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
+  ~Signal();
+
+  void notify();
+  // False when `timeout` passed first.
+  Task<bool> wait(Nanos timeout = Nanos::max());
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
 }  // namespace ordeal::net
