@@ -6,8 +6,8 @@
 namespace ordeal::guard {
 namespace {
 
-constexpr Nanos kStartLimit = 10s;
-constexpr Nanos kEndLimit = 10s;
+constexpr Nanos kStandbyStartLimit = 10s;
+constexpr Nanos kStandbyEndLimit = 10s;
 constexpr int kSocket = 3;
 
 }  // namespace
@@ -26,7 +26,7 @@ Result<StandbyLink> StandbyLink::start(const std::string& program, const std::st
 }
 
 Result<> StandbyLink::await_ready() {
-  auto ready = await_message(socket_.get(), kStartLimit);
+  auto ready = await_message(socket_.get(), kStandbyStartLimit);
   if (!ready) return fail(Errc::kInternal, "the standby reaper did not start: " + ready.error().message());
   return {};
 }
@@ -34,7 +34,7 @@ Result<> StandbyLink::await_ready() {
 Result<DeadRun> StandbyLink::end_run(Nanos grace) {
   auto asked = send_message(socket_.get(), {{"v", kWireVersion}, {"op", "end_run"}, {"grace_ms", grace / 1ms}});
   if (!asked) return fail(Errc::kRevertFailed, "the standby reaper is gone: " + asked.error().message());
-  auto answer = await_message(socket_.get(), grace + kEndLimit);
+  auto answer = await_message(socket_.get(), grace + kStandbyEndLimit);
   if (!answer) return fail(Errc::kRevertFailed, "the standby reaper did not answer: " + answer.error().message());
   if (const json::Value* error = answer->if_contains("error"); error && error->is_string())
     return fail(Errc::kRevertFailed, std::string(std::string_view(error->get_string())));
@@ -47,7 +47,7 @@ StandbyLink::~StandbyLink() {
   if (!process_) return;
   socket_.reset();
   // Where it died before it could.
-  if (process_->wait(kEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby, kDeathPatience);
+  if (process_->wait(kStandbyEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby, kDeathPatience);
 }
 
 }  // namespace ordeal::guard

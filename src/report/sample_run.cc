@@ -15,9 +15,9 @@ constexpr Nanos kWall{1795464904 * 1'000'000'000LL};
 constexpr BootTime kBoot{812'004'000'000'000ns};
 const std::vector<std::string> kVictims{"api-1", "api-2", "api-3"};
 
-class Sample {
+class SampleRun {
  public:
-  explicit Sample(const SampleOptions& options) : options_(options) {}
+  explicit SampleRun(const SampleOptions& options) : options_(options) {}
   std::vector<RunEvent> write();
 
  private:
@@ -54,7 +54,7 @@ class Sample {
   bool faulty_ = false;
 };
 
-void Sample::put_run() {
+void SampleRun::put_run() {
   json::Array names;
   for (const std::string& victim : kVictims) names.emplace_back(victim);
   auto expectation = [](const char* name, const char* text, const char* condition, const char* op, double value) {
@@ -89,14 +89,15 @@ void Sample::put_run() {
        {"version", "0.1.0"}});
 }
 
-void Sample::reading(int index, const char* name, const char* state, std::optional<double> value, const char* detail) {
+void SampleRun::reading(int index, const char* name, const char* state, std::optional<double> value,
+                        const char* detail) {
   json::Object data{{"expectation", index}, {"name", name},   {"reading", state},
                     {"detail", detail},     {"took_ms", 1.3}, {"phase", phase_}};
   if (value) data["value"] = *value;
   put("reading", std::move(data));
 }
 
-void Sample::look() {
+void SampleRun::look() {
   double goal = !faulty_ ? 0.21 : breaks() ? 1.35 : 0.61;
   latency_ += (goal - latency_) * 0.04 * to_seconds(options_.interval) / 0.2;
   double p95 = latency_ * (1 + 0.03 * random_.normal());
@@ -110,7 +111,7 @@ void Sample::look() {
   reading(2, "replicas up", "holds", 3);
 }
 
-void Sample::watch(Nanos length) {
+void SampleRun::watch(Nanos length) {
   BootTime end = now_ + length;
   while (now_ < end) {
     look();
@@ -118,7 +119,7 @@ void Sample::watch(Nanos length) {
   }
 }
 
-void Sample::inject() {
+void SampleRun::inject() {
   for (size_t i = 0; i < kVictims.size(); ++i) {
     now_ += 12ms;
     put("inject", {{"victim", kVictims[i]},
@@ -130,7 +131,7 @@ void Sample::inject() {
   faulty_ = true;
 }
 
-void Sample::revert() {
+void SampleRun::revert() {
   for (size_t i = 0; i < kVictims.size(); ++i) {
     now_ += 9ms;
     put("reverted",
@@ -139,7 +140,7 @@ void Sample::revert() {
   faulty_ = false;
 }
 
-void Sample::prove() {
+void SampleRun::prove() {
   for (const std::string& victim : kVictims)
     put("proof", {{"victim", victim},
                   {"proven", true},
@@ -149,7 +150,7 @@ void Sample::prove() {
                   {"unit", "ms"}});
 }
 
-void Sample::conclude() {
+void SampleRun::conclude() {
   phase("done", 0s);
   if (breaks())
     put("verdict", {{"outcome", "deviated"},
@@ -164,7 +165,7 @@ void Sample::conclude() {
          {"hint", ""}});
 }
 
-std::vector<RunEvent> Sample::write() {
+std::vector<RunEvent> SampleRun::write() {
   put_run();
   phase("check", 0s);
   now_ += 180ms;
@@ -210,7 +211,7 @@ std::vector<RunEvent> Sample::write() {
 
 }  // namespace
 
-std::vector<RunEvent> sample_run(const SampleOptions& options) { return Sample(options).write(); }
+std::vector<RunEvent> sample_run(const SampleOptions& options) { return SampleRun(options).write(); }
 
 SampleOptions held_sample() {
   SampleOptions options;
