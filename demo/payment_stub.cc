@@ -1,10 +1,9 @@
 // payment_stub: stands for the payment provider: answers POST /payments after a set time, or fails a set share.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/duration.h"
 #include "base/random.h"
+#include "flags.h"
 #include "service.h"
 
 using namespace ordeal;
@@ -13,14 +12,11 @@ int main(int argc, char** argv) {
   std::string listen = "127.0.0.1:8000";
   std::string delay_text = "50ms";
   double fail_percent = 0;
-  CLI::App app("The demo shop's payment provider");
-  app.add_option("--listen", listen, "ADDRESS:PORT")->capture_default_str();
-  app.add_option("--delay", delay_text, "time to answer a payment (the brief's provider takes 300ms)")
-      ->capture_default_str();
-  app.add_option("--fail-percent", fail_percent, "share of payments answered with 500")
-      ->check(CLI::Range(0, 100))
-      ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  demo::Flags flags("The demo shop's payment provider");
+  flags.text("--listen", listen, "ADDRESS:PORT");
+  flags.text("--delay", delay_text, "time to answer a payment (the brief's provider takes 300ms)");
+  flags.number("--fail-percent", fail_percent, 0, 100, "share of payments answered with 500");
+  if (auto code = flags.end_at(argc, argv)) return *code;
   auto delay = parse_duration(delay_text);
   if (!delay) return demo::report(delay.error());
 

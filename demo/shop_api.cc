@@ -1,7 +1,7 @@
 // shop_api: one replica of the demo shop: GET /products from PostgreSQL, POST /payments through the payment provider.
-#include <CLI/CLI.hpp>
 
 #include "base/duration.h"
+#include "flags.h"
 #include "ordeal/resilience/presets.h"
 #include "payments.h"
 #include "products.h"
@@ -16,7 +16,7 @@ struct Options {
   std::string postgres;
   std::string payments_url;
   std::string payments = "sync";
-  size_t pool = 4;
+  uint64_t pool = 4;
   std::string db_timeout = "1s";
   std::string open_for = "30s";
   uint64_t volume_threshold = 0;
@@ -54,19 +54,16 @@ int serve(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("One replica of the demo shop");
-  app.add_option("--listen", options.listen, "ADDRESS:PORT")->capture_default_str();
-  app.add_option("--postgres", options.postgres, "libpq connection string (numeric host or unix socket)")->required();
-  app.add_option("--payments-url", options.payments_url, "where payments are POSTed")->required();
-  app.add_option("--payments", options.payments, "wait for the provider, or queue")
-      ->check(CLI::IsMember({"sync", "queued"}))
-      ->capture_default_str();
-  app.add_option("--pool", options.pool, "database connections")->check(CLI::Range(1, 100))->capture_default_str();
-  app.add_option("--db-timeout", options.db_timeout, "for connecting and asking")->capture_default_str();
-  app.add_option("--breaker-reset", options.open_for, "how long an open breaker refuses")->capture_default_str();
-  app.add_option("--volume-threshold", options.volume_threshold,
-                 "calls in 10 s below which the payment breaker stays closed")
-      ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  demo::Flags flags("One replica of the demo shop");
+  flags.text("--listen", options.listen, "ADDRESS:PORT");
+  flags.required("--postgres", options.postgres, "libpq connection string (numeric host or unix socket)");
+  flags.required("--payments-url", options.payments_url, "where payments are POSTed");
+  flags.one_of("--payments", options.payments, {"sync", "queued"}, "wait for the provider, or queue");
+  flags.count("--pool", options.pool, 1, 100, "database connections");
+  flags.text("--db-timeout", options.db_timeout, "for connecting and asking");
+  flags.text("--breaker-reset", options.open_for, "how long an open breaker refuses");
+  flags.count("--volume-threshold", options.volume_threshold, 0, UINT64_MAX,
+              "calls in 10 s below which the payment breaker stays closed");
+  if (auto code = flags.end_at(argc, argv)) return *code;
   return serve(options);
 }

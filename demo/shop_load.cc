@@ -4,10 +4,9 @@
 #include <fmt/core.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/duration.h"
 #include "base/random.h"
+#include "flags.h"
 #include "net/fetcher.h"
 #include "service.h"
 #include "stats/histogram.h"
@@ -120,17 +119,13 @@ int load(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Open-loop load on the demo shop");
-  app.add_option("--target", options.target, "base URL of the shop, http://ADDRESS:PORT")->required();
-  app.add_option("--listen", options.listen, "ADDRESS:PORT of /metrics")->capture_default_str();
-  app.add_option("--rate", options.rate, "requests per second, on average")
-      ->check(CLI::Range(0.1, 5000.0))
-      ->capture_default_str();
-  app.add_option("--payments-share", options.payments_share, "of the requests, 0 to 1")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  app.add_option("--timeout", options.timeout, "after which a user gives up")->capture_default_str();
-  app.add_option("--duration", options.duration, "then end; 0s is until SIGTERM")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  demo::Flags flags("Open-loop load on the demo shop");
+  flags.required("--target", options.target, "base URL of the shop, http://ADDRESS:PORT");
+  flags.text("--listen", options.listen, "ADDRESS:PORT of /metrics");
+  flags.number("--rate", options.rate, 0.1, 5000, "requests per second, on average");
+  flags.number("--payments-share", options.payments_share, 0, 1, "of the requests, 0 to 1");
+  flags.text("--timeout", options.timeout, "after which a user gives up");
+  flags.text("--duration", options.duration, "then end; 0s is until SIGTERM");
+  if (auto code = flags.end_at(argc, argv)) return *code;
   return load(options);
 }

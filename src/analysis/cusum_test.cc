@@ -10,7 +10,7 @@
 namespace ordeal::analysis {
 namespace {
 
-BootTime at(double seconds) { return BootTime(from_seconds(seconds)); }
+BootTime at_tick(double seconds) { return BootTime(from_seconds(seconds)); }
 
 TEST(Designs, AreMultiplesOfWhatIsAllowed) {
   EXPECT_EQ(designs_for(0.01), (std::vector<double>{0.02, 0.05, 0.12}));
@@ -31,42 +31,43 @@ TEST(AlarmBound, GrowsWithTicksAndTests) {
 
 TEST(CusumBank, SumsAsTheFormulaSays) {
   CusumBank bank(0.01, 1);
-  EXPECT_FALSE(bank.add(1, 10, 100, at(0), at(0.1)));
+  EXPECT_FALSE(bank.add(1, 10, 100, at_tick(0), at_tick(0.1)));
   // Of the design 0.12, which is the greatest here.
   EXPECT_NEAR(bank.statistic(), std::log(12) + 9 * std::log(0.88 / 0.99), 1e-12);
-  bank.add(0, 20, 100, at(1), at(1.1));
+  bank.add(0, 20, 100, at_tick(1), at_tick(1.1));
   EXPECT_GT(bank.statistic(), 0) << "the design 0.02 forgets slowly";
-  bank.add(0, 1000, 100, at(2), at(2.1));
+  bank.add(0, 1000, 100, at_tick(2), at_tick(2.1));
   EXPECT_EQ(bank.statistic(), 0) << "never below 0";
 }
 
 TEST(CusumBank, ADispersionWeakensTheEvidence) {
   CusumBank plain(0.01, 1), scattered(0.01, 4);
-  plain.add(3, 10, 100, at(0), at(0.1));
-  scattered.add(3, 10, 100, at(0), at(0.1));
+  plain.add(3, 10, 100, at_tick(0), at_tick(0.1));
+  scattered.add(3, 10, 100, at_tick(0), at_tick(0.1));
   EXPECT_NEAR(scattered.statistic(), plain.statistic() / 4, 1e-12);
 }
 
 TEST(CusumBank, OneBurstAloneIsNoAlarm) {
   CusumBank bank(0.01, 1);
-  for (int look = 0; look < 5; ++look) EXPECT_FALSE(bank.add(1000, 1000, 16.7, at(look * 0.1), at(look * 0.1 + 0.1)));
-  EXPECT_TRUE(bank.add(1000, 1000, 16.7, at(0.5), at(0.6))) << "it lasts longer than a burst";
+  for (int look = 0; look < 5; ++look)
+    EXPECT_FALSE(bank.add(1000, 1000, 16.7, at_tick(look * 0.1), at_tick(look * 0.1 + 0.1)));
+  EXPECT_TRUE(bank.add(1000, 1000, 16.7, at_tick(0.5), at_tick(0.6))) << "it lasts longer than a burst";
   bank.reset();
-  bank.add(1000, 1000, 16.7, at(2), at(2.1));
-  bank.add(0, 2000, 16.7, at(2.1), at(2.2));
+  bank.add(1000, 1000, 16.7, at_tick(2), at_tick(2.1));
+  bank.add(0, 2000, 16.7, at_tick(2.1), at_tick(2.2));
   EXPECT_EQ(bank.statistic(), 0) << "it was over at once";
   CusumBank slow(0.01, 1);
-  EXPECT_TRUE(slow.add(1000, 1000, 16.7, at(0), at(1))) << "a second of traffic is no burst";
+  EXPECT_TRUE(slow.add(1000, 1000, 16.7, at_tick(0), at_tick(1))) << "a second of traffic is no burst";
 }
 
 TEST(CusumBank, TheEvidenceBeginsWhereTheSumWasLastZero) {
   CusumBank bank(0.05, 1);
-  bank.add(0, 500, 100, at(0), at(0.1));
-  bank.add(10, 20, 100, at(1), at(1.1));
-  bank.add(9, 20, 100, at(2), at(2.1));
+  bank.add(0, 500, 100, at_tick(0), at_tick(0.1));
+  bank.add(10, 20, 100, at_tick(1), at_tick(1.1));
+  bank.add(9, 20, 100, at_tick(2), at_tick(2.1));
   EXPECT_EQ(bank.evidence().bad, 19);
   EXPECT_EQ(bank.evidence().total, 40);
-  EXPECT_EQ(bank.evidence().since, at(1));
+  EXPECT_EQ(bank.evidence().since, at_tick(1));
 }
 
 TEST(Dispersion, IndependentEventsHaveOneAndBurstsMore) {

@@ -5,7 +5,7 @@
 namespace ordeal::analysis {
 namespace {
 
-BootTime at(double seconds) { return BootTime(from_seconds(seconds)); }
+BootTime at_second(double seconds) { return BootTime(from_seconds(seconds)); }
 
 // Counters that are read every 100 ms.
 class Traffic {
@@ -23,7 +23,7 @@ class Traffic {
     ++ticks_;
     return trigger.observe(counts, now());
   }
-  BootTime now() const { return at(ticks_ * 0.1); }
+  BootTime now() const { return at_second(ticks_ * 0.1); }
 
   FastTrigger trigger;
 
@@ -187,10 +187,11 @@ TEST(FastTrigger, EachGroupIsCountedForItself) {
     seen.read_until_ms = 1'700'000'000'000 + look * 100;
     return seen;
   };
-  for (int i = 0; i < 50; ++i) trigger.learn(counts(0, i * 10, i), at(i * 0.1));
-  trigger.arm(at(5));
+  for (int i = 0; i < 50; ++i) trigger.learn(counts(0, i * 10, i), at_second(i * 0.1));
+  trigger.arm(at_second(5));
   std::optional<FastAlarm> alarm;
-  for (int i = 0; i < 20 && !alarm; ++i) alarm = trigger.observe(counts(i * 5, 500 + i * 10, 50 + i), at(5 + i * 0.1));
+  for (int i = 0; i < 20 && !alarm; ++i)
+    alarm = trigger.observe(counts(i * 5, 500 + i * 10, 50 + i), at_second(5 + i * 0.1));
   ASSERT_TRUE(alarm) << "of all requests it is less than 1 %";
   EXPECT_EQ(alarm->group, "route=/a");
 }

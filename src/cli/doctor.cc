@@ -23,7 +23,7 @@ namespace ordeal::cli {
 namespace {
 
 // One thing that was looked at. `code` is what `run` would end with because of it; kHeld when it stands in no way.
-struct Finding {
+struct MachineFinding {
   std::string topic;
   std::string text;
   std::string advice;  // empty: nothing to do
@@ -46,16 +46,16 @@ std::string held_capabilities(const Machine& machine) {
   return missing.empty() ? text : text + "; missing: " + join(missing, ", ");
 }
 
-Finding kernel(const Machine& machine, const guard::Paths&) {
+MachineFinding kernel(const Machine& machine, const guard::Paths&) {
   return {"kernel", machine.kernel + (machine.pidfd ? "" : "; no pidfd"),
           machine.pidfd ? "" : "Ordeal needs Linux 5.10 or newer"};
 }
 
-Finding capabilities(const Machine& machine, const guard::Paths&) {
+MachineFinding capabilities(const Machine& machine, const guard::Paths&) {
   return {"capabilities", held_capabilities(machine), machine.root ? "" : "run Ordeal as root for all attacks"};
 }
 
-Finding cgroups(const Machine& machine, const guard::Paths&) {
+MachineFinding cgroups(const Machine& machine, const guard::Paths&) {
   if (!machine.cgroups)
     return {"cgroups", machine.cgroups.error().message(), "mount the cgroup file system", ExitCode::kInconclusive};
   size_t old = 0;
@@ -69,33 +69,33 @@ Finding cgroups(const Machine& machine, const guard::Paths&) {
   return {"cgroups", text + "; not writable", "run Ordeal as root, outside a container with read-only cgroups"};
 }
 
-Finding guard_program(const Machine&, const guard::Paths&) {
+MachineFinding guard_program(const Machine&, const guard::Paths&) {
   auto found = guard::find_guard();
   if (found) return {"guard", *found, ""};
   return {"guard", found.error().message(), found.error().advice(), ExitCode::kInternal};
 }
 
-Finding reaper(const Machine& machine, const guard::Paths&) {
+MachineFinding reaper(const Machine& machine, const guard::Paths&) {
   if (machine.reaper_cgroup) return {"reaper", "gets a cgroup of its own", ""};
   return {"reaper", "cannot have a cgroup of its own, so faults that must be undone by us are refused",
           "run Ordeal as root where cgroups can be made"};
 }
 
-Finding priority(const Machine& machine, const guard::Paths&) {
+MachineFinding priority(const Machine& machine, const guard::Paths&) {
   constexpr std::array kTexts{"normal only: what a hung guard holds ends within 2.5 s instead of 1 s", "nice -20",
                               "SCHED_FIFO"};
   bool raised = machine.priority != Priority::kNone;
   return {"priority", kTexts[static_cast<size_t>(machine.priority)], raised ? "" : "give Ordeal CAP_SYS_NICE"};
 }
 
-Finding latch(const Machine&, const guard::Paths& paths) {
+MachineFinding latch(const Machine&, const guard::Paths& paths) {
   auto state = guard::latch_engaged(paths);
   if (!state) return {"latch", "released", ""};
   return {"latch", fmt::format("ENGAGED: {} ({}, {})", state->reason, state->by, state->since),
           "nothing starts until `ordeal resume`", ExitCode::kRefused};
 }
 
-Finding journals(const Machine&, const guard::Paths& paths) {
+MachineFinding journals(const Machine&, const guard::Paths& paths) {
   std::vector<std::string> live, dead;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(paths.journal_folder(), error)) {
@@ -107,7 +107,7 @@ Finding journals(const Machine&, const guard::Paths& paths) {
   return {"journals", "of dead runs: " + join(dead, ", "), "`ordeal revert` undoes them; so does the next run"};
 }
 
-Finding record(const Machine&, const guard::Paths& paths) {
+MachineFinding record(const Machine&, const guard::Paths& paths) {
   auto store = store::Store::open_to_read(paths.record());
   if (!store && store.error().code == Errc::kNotFound) return {"record", "no run yet in " + paths.record(), ""};
   auto rows = store ? store->list(1'000'000) : tl::unexpected(store.error());
@@ -115,7 +115,7 @@ Finding record(const Machine&, const guard::Paths& paths) {
   return {"record", fmt::format("{} runs in {}", rows->size(), paths.record()), ""};
 }
 
-Finding policy(const Machine&, const guard::Paths&) {
+MachineFinding policy(const Machine&, const guard::Paths&) {
   auto policies = guard::read_policies({});
   if (!policies)
     return {"policy", policies.error().message(), policies.error().advice(), exit_code_of(policies.error())};
@@ -196,14 +196,14 @@ Usability usability_of(const AttackInfo& info, const Machine& machine) {
 }
 
 struct Diagnosis {
-  std::vector<Finding> findings;
+  std::vector<MachineFinding> findings;
   std::vector<std::pair<std::string, Usability>> attacks;
 
   ExitCode exit_code() const {
     bool any = false;
     for (const auto& [type, use] : attacks) any = any || use.usable;
     ExitCode code = any ? ExitCode::kHeld : ExitCode::kInconclusive;
-    for (const Finding& finding : findings) code = stronger(code, finding.code);
+    for (const MachineFinding& finding : findings) code = stronger(code, finding.code);
     return code;
   }
 };
@@ -222,7 +222,7 @@ void print_advice(const std::string& advice) {
 }
 
 void print_text(const Diagnosis& diagnosis) {
-  for (const Finding& finding : diagnosis.findings) {
+  for (const MachineFinding& finding : diagnosis.findings) {
     print("{:<16}{}\n", finding.topic, finding.text);
     print_advice(finding.advice);
   }
@@ -235,7 +235,7 @@ void print_text(const Diagnosis& diagnosis) {
 
 json::Value to_json(const Diagnosis& diagnosis) {
   json::Array findings, attacks;
-  for (const Finding& finding : diagnosis.findings)
+  for (const MachineFinding& finding : diagnosis.findings)
     findings.push_back(json::Object{{"topic", finding.topic},
                                     {"text", finding.text},
                                     {"advice", finding.advice},

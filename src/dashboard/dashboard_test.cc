@@ -14,7 +14,7 @@
 namespace ordeal::dashboard {
 namespace {
 
-constexpr int64_t kNow = 1'800'000'000'000;
+constexpr int64_t kNowMs = 1'800'000'000'000;
 
 Experiment experiment() {
   Experiment one;
@@ -54,7 +54,7 @@ slo::Slo objective() {
 promql::SeriesStore fixture() {
   promql::SeriesStore store({.keep_ms = 96 * 3600 * 1000});
   auto add = [&](std::vector<promql::Labels::Pair> labels, double first, double step) {
-    for (int i = 0; i <= 120; ++i) store.append(promql::Labels(labels), kNow + (i - 120) * 5000, first + step * i);
+    for (int i = 0; i <= 120; ++i) store.append(promql::Labels(labels), kNowMs + (i - 120) * 5000, first + step * i);
   };
   add({{"__name__", "http_requests_total"}, {"status", "200"}}, 0, 100);
   add({{"__name__", "http_requests_total"}, {"status", "500"}}, 0, 1);
@@ -91,7 +91,7 @@ TEST(Dashboard, EveryExpressionGivesDataOnTheFixture) {
   for (const std::string& text : expressions(made())) {
     auto parsed = promql::parse(text);
     ASSERT_TRUE(parsed) << text << ": " << parsed.error().message();
-    auto result = promql::eval_instant(**parsed, store, kNow);
+    auto result = promql::eval_instant(**parsed, store, kNowMs);
     ASSERT_TRUE(result) << text << ": " << result.error().message();
     EXPECT_FALSE(result->vector.empty()) << text;
   }
@@ -177,7 +177,7 @@ TEST(Rules, EveryExpressionCanBeEvaluated) {
     for (const Rule& rule : group.rules) {
       auto parsed = promql::parse(rule.expr);
       ASSERT_TRUE(parsed) << rule.expr;
-      EXPECT_TRUE(promql::eval_instant(**parsed, store, kNow)) << rule.expr;
+      EXPECT_TRUE(promql::eval_instant(**parsed, store, kNowMs)) << rule.expr;
     }
   }
 }
@@ -190,7 +190,7 @@ TEST(Rules, BurnRatesFireAtTheirFactors) {
   std::vector<bool> fires;
   auto groups = rules_for(std::nullopt, {slo});
   for (const Rule& rule : groups[0].rules)
-    fires.push_back(!promql::eval_instant(**promql::parse(rule.expr), store, kNow)->vector.empty());
+    fires.push_back(!promql::eval_instant(**promql::parse(rule.expr), store, kNowMs)->vector.empty());
   EXPECT_EQ(fires, (std::vector<bool>{false, true, true}));
 }
 

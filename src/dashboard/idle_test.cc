@@ -20,7 +20,7 @@ constexpr const char* kErrors = "sum(rate(requests_total{code=~\"5..\"}[5m])) / 
 constexpr const char* kSuccesses = "sum(rate(requests_total{code=\"200\"}[5m])) / sum(rate(requests_total[5m])) # good";
 constexpr const char* kSlow = "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))";
 
-Experiment experiment() {
+Experiment idle_experiment() {
   Experiment one;
   auto add = [&](const char* query, const char* condition) {
     Expectation expectation;
@@ -84,7 +84,7 @@ const Row kRows[] = {
 TEST(IdleAlerts, FireWhileSomethingFailsAndOnlyThen) {
   for (const Row& row : kRows) {
     Shop shop(row.world);
-    for (const RuleGroup& group : rules_for(experiment(), objectives()))
+    for (const RuleGroup& group : rules_for(idle_experiment(), objectives()))
       for (const Rule& rule : group.rules) {
         // What lasts for days asks for more than a day.
         bool is_own = rule.alert == "OrdealAttackUnderWay", is_long = rule.severity == "ticket";

@@ -9,8 +9,6 @@
 namespace ordeal::expr {
 namespace {
 
-constexpr std::string_view kAdvice = " (use result[0], len(result), min(result) or max(result))";
-
 // What an operator takes, and what it then gives; the first line that fits counts.
 struct Signature {
   Op op;

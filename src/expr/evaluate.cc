@@ -9,7 +9,6 @@ namespace ordeal::expr {
 namespace {
 
 constexpr size_t kMostSteps = 100'000;
-constexpr std::string_view kAdvice = " (use result[0], len(result), min(result) or max(result))";
 
 bool has_literal(const Node& node) {
   bool computes = node.op >= Op::kAdd || node.op == Op::kNegate || node.op == Op::kPlus;

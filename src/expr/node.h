@@ -26,6 +26,9 @@ struct Scope {
   std::optional<Nanos> now;
 };
 
+// What a message says where a list stands for a number.
+inline constexpr std::string_view kAdvice = " (use result[0], len(result), min(result) or max(result))";
+
 // How a function's arguments are evaluated.
 enum class Form {
   kPlain,

@@ -21,7 +21,7 @@ constexpr double kShortestLook = 0.5;    // seconds
 constexpr Nanos kConfirm = 200ms;        // from one look at where the burner is to the next
 constexpr Nanos kGrace = 10s;            // the burner outlives a forgotten guard at most so long
 
-AttackInfo describe() {
+AttackInfo describe_cpu() {
   AttackInfo info;
   info.type = "cpu";
   info.summary = "Loads the CPUs that the victim may use, on top of its own load and inside its quota.";
@@ -69,7 +69,7 @@ AttackInfo describe() {
 }
 
 const AttackInfo& cpu_info() {
-  static const AttackInfo info = describe();
+  static const AttackInfo info = describe_cpu();
   return info;
 }
 

@@ -20,10 +20,10 @@ namespace {
 
 constexpr Nanos kFreezeLimit = 300ms;
 constexpr Nanos kAsleepLimit = 20ms;  // for a disk to answer
-constexpr Nanos kLook = 100ms;
+constexpr Nanos kLookAgain = 100ms;
 constexpr int kStopRounds = 20;
 
-AttackInfo describe() {
+AttackInfo describe_pause() {
   AttackInfo info;
   info.type = "pause";
   info.summary = "Freezes the victim's processes; they go on where they were.";
@@ -50,11 +50,11 @@ AttackInfo describe() {
 }
 
 const AttackInfo& pause_info() {
-  static const AttackInfo info = describe();
+  static const AttackInfo info = describe_pause();
   return info;
 }
 
-struct Way {
+struct PauseWay {
   std::optional<sys::Cgroup> freezer;  // nothing: SIGSTOP
   LiveVictim live;
   std::vector<sys::Still> still;  // of the victim, and stopped by somebody else: they stay so
@@ -81,7 +81,7 @@ Unexpected refuse_still(const std::string& why) {
 }
 
 // A freezer leaves a stopped process stopped; SIGCONT would not.
-Result<> refuse_still_ones(const Way& way) {
+Result<> refuse_still_ones(const PauseWay& way) {
   if (way.freezer && TRY(sys::freezer_state(*way.freezer)) != sys::FreezerState::kThawed)
     return refuse_still(fmt::format("the cgroup {} is frozen", way.freezer->path()));
   for (const sys::Still& still : way.still)
@@ -90,9 +90,9 @@ Result<> refuse_still_ones(const Way& way) {
   return {};
 }
 
-Result<Way> way_for(const Victim& victim) {
+Result<PauseWay> way_for(const Victim& victim) {
   if (victim.kind == VictimKind::kHost) return fail(Errc::kRefused, "a whole host cannot be paused: Ordeal is in it");
-  Way way{std::nullopt, TRY(look_at(victim)), {}};
+  PauseWay way{std::nullopt, TRY(look_at(victim)), {}};
   TRY_VOID(refuse_protected(way.live));
   way.freezer = freezer_for(victim, way.live);
   way.still = sys::standing_still(way.live.tree, way.live.processes);
@@ -136,7 +136,7 @@ class PauseImpact : public Impact {
 
   Result<> work(BootTime now) override {
     if (ended_ || now < next_) return {};
-    next_ = now + kLook;
+    next_ = now + kLookAgain;
     watch_newcomers();
     Seen seen = observe();
     time_.look(now, seen.paused, seen.running);
@@ -184,7 +184,7 @@ class PauseImpact : public Impact {
   }
 
   void begin(BootTime now) {
-    next_ = now + kLook;
+    next_ = now + kLookAgain;
     Seen seen = observe();
     time_.look(seen.at, seen.paused, seen.running);
   }
@@ -330,7 +330,7 @@ class PauseFault : public Fault {
   const AttackInfo& info() const override { return pause_info(); }
 
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
-    Way way = TRY(way_for(victim));
+    PauseWay way = TRY(way_for(victim));
     Step step;
     step.kind = StepKind::kJournalled;
     step.victim = victim.name;
@@ -352,7 +352,7 @@ class PauseFault : public Fault {
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack&, const Context& context) const override {
     if (!context.undo) return fail(Errc::kRefused, "pause needs a reaper that holds its undo, and there is none");
-    Way way = TRY(way_for(victim));
+    PauseWay way = TRY(way_for(victim));
     auto impact = std::make_unique<PauseImpact>(victim, *context.undo);
     auto done = way.freezer ? impact->freeze(*way.freezer, std::move(way.still)) : impact->stop(way.live.processes);
     if (!done) {

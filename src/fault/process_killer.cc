@@ -24,7 +24,7 @@ ArgumentInfo flag(std::string name, std::string help, std::string gremlin) {
           .gremlin = std::move(gremlin)};
 }
 
-AttackInfo describe() {
+AttackInfo describe_killer() {
   AttackInfo info;
   info.type = "process_killer";
   info.summary = "Kills processes of the victim with SIGKILL, again at every interval.";
@@ -78,7 +78,7 @@ AttackInfo describe() {
 }
 
 const AttackInfo& killer_info() {
-  static const AttackInfo info = describe();
+  static const AttackInfo info = describe_killer();
   return info;
 }
 

@@ -24,7 +24,7 @@ sys::Process process(pid_t pid, pid_t parent, std::string command, std::string c
 }
 
 // A postgres that started a worker in a container, somebody's shell in the same container, and a neighbour.
-const std::vector<sys::Process> kTable{
+const std::vector<sys::Process> kProcesses{
     process(90'000'010, 1, "postgres", kContainer),
     process(90'000'011, 90'000'010, "worker", "/elsewhere"),
     process(90'000'012, 1, "shell", kContainer),
@@ -36,13 +36,13 @@ const std::vector<sys::Process> kTable{
 
 Kin kin_of_table() {
   return {[](pid_t pid) -> std::optional<sys::Process> {
-            for (const sys::Process& one : kTable)
+            for (const sys::Process& one : kProcesses)
               if (one.pid == pid) return one;
             return std::nullopt;
           },
           [](const std::string& cgroup) {
             std::vector<sys::Process> found;
-            for (const sys::Process& one : kTable)
+            for (const sys::Process& one : kProcesses)
               if (sys::in_cgroup(one, cgroup)) found.push_back(one);
             return found;
           }};
@@ -57,7 +57,7 @@ std::string refused(const std::string& inventory, const std::string& policy = "p
   auto entries = *decode_inventory(*json::parse_document("- {name: db, " + inventory + "}"));
   Protection protection = *Protection::create(policies(policy), entries);
   std::string names;
-  for (const sys::Process& one : kTable)
+  for (const sys::Process& one : kProcesses)
     if (protection.refusal(one, kin_of_table())) names += (names.empty() ? "" : " ") + one.comm;
   return names;
 }
@@ -83,7 +83,7 @@ TEST(Protection, SaysUnderWhichNameAndByWhichRule) {
   auto entries =
       *decode_inventory(*json::parse_document("- {name: db, kind: pod, cgroup: /shop/db, namespace: production}"));
   Protection protection = *Protection::create(policies("protected: {namespaces: [production]}"), entries);
-  EXPECT_EQ(*protection.refusal(kTable[3], kin_of_table()),
+  EXPECT_EQ(*protection.refusal(kProcesses[3], kin_of_table()),
             "nested (pid 90000013) is db in the inventory: policy.yaml: protected.namespaces lists \"production\"");
 }
 

@@ -33,7 +33,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Nanos kLookAgain = 2ms;
+constexpr Nanos kLookSoon = 2ms;
 // A killed process that waits for a disk keeps its locks until the disk has answered.
 constexpr Nanos kDiskPatience = 4s;
 
@@ -56,7 +56,7 @@ Result<Life> await_death(const Paths& paths, const std::string& run, BootTime un
   for (;;) {
     Life life = TRY(life_of(paths, run));
     if (life != Life::kDying || boot_now() >= until) return life;
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kLookSoon);
   }
 }
 
@@ -74,7 +74,7 @@ Result<std::optional<UniqueFd>> await_journal(const std::string& path, BootTime 
     if (*lock) return std::optional<UniqueFd>();
     if (boot_now() >= until)
       return fail(Errc::kRevertFailed, "somebody still holds the journal " + path + ", and its run is dead");
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kLookSoon);
   }
 }
 
@@ -100,7 +100,7 @@ Result<bool> remove_patiently(const Paths& paths, const std::string& run, BootTi
   for (;;) {
     auto removed = remove_dead_run(paths, run);
     if ((removed && *removed) || boot_now() >= until) return removed;
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kLookSoon);
   }
 }
 

@@ -25,7 +25,7 @@ struct Shape<LatchState> {
 namespace ordeal::guard {
 namespace {
 
-Result<LatchState> decode(const std::string& text) {
+Result<LatchState> decode_latch(const std::string& text) {
   json::Document document{TRY(json::parse(text)), {}};
   return json::Codec<LatchState>::read(json::Reader(document));
 }
@@ -46,7 +46,7 @@ std::optional<LatchState> latch_engaged(const Paths& paths) {
     auto text = read_file(path);
     // Looked at after the try to read it: one that was released meanwhile is none.
     if (!text && is_missing(path)) continue;
-    auto state = text ? decode(*text) : tl::unexpected(text.error());
+    auto state = text ? decode_latch(*text) : tl::unexpected(text.error());
     if (state) return *state;
     return LatchState{"the latch cannot be read, so it counts as engaged: " + state.error().message(), "unknown", ""};
   }

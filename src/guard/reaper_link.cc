@@ -14,10 +14,10 @@
 namespace ordeal::guard {
 namespace {
 
-constexpr Nanos kStartLimit = 5s;
+constexpr Nanos kReaperStartLimit = 5s;
 constexpr Nanos kGoodbyeLimit = 3s;  // it removes its journal, on whatever disk that is
-constexpr Nanos kStoppedLimit = 500ms;
-constexpr Nanos kLookAgain = 50ms;
+constexpr Nanos kReaperStoppedLimit = 500ms;
+constexpr Nanos kReaperLookAgain = 50ms;
 
 // The reaper is no child with PDEATHSIG: it must outlive the guard.
 Result<pid_t> fork_reaper(const std::vector<std::string>& arguments, int socket, int lock) {
@@ -54,7 +54,7 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const std::strin
   theirs.reset();
   ReaperLink link(std::move(ours), TRY(sys::PidFd::of_child(pid)), pulse);
   TRY_VOID(name_holder(lock_fd, pid));
-  auto ready = await_message(link.socket_.get(), kStartLimit);
+  auto ready = await_message(link.socket_.get(), kReaperStartLimit);
   if (!ready) return fail(Errc::kInternal, "the reaper did not start: " + ready.error().message());
   FromReaper said = TRY(from_message<FromReaper>(*ready));
   const auto* is_ready = std::get_if<messages::ReaperReady>(&said);
@@ -89,7 +89,7 @@ Result<> ReaperLink::ask(const ToReaper& request, int number) {
 Result<json::Object> ReaperLink::await_sign() {
   for (;;) {
     BootTime now = boot_now();
-    auto received = await_message(socket_.get(), kLookAgain);
+    auto received = await_message(socket_.get(), kReaperLookAgain);
     if (received || received.error().code != Errc::kTimeout || hangs(now)) return received;
   }
 }
@@ -137,9 +137,9 @@ bool ReaperLink::hear(BootTime now) {
 // False: it hangs on its way out.
 bool ReaperLink::wait_goodbye() const {
   BootTime begin = boot_now();
-  while (!process_.wait_death(kLookAgain)) {
+  while (!process_.wait_death(kReaperLookAgain)) {
     Nanos waited = boot_now() - begin;
-    if (waited > kGoodbyeLimit || (waited > kStoppedLimit && is_stopped(process_.pid()))) return false;
+    if (waited > kGoodbyeLimit || (waited > kReaperStoppedLimit && is_stopped(process_.pid()))) return false;
   }
   return true;
 }

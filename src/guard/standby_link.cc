@@ -7,8 +7,8 @@
 namespace ordeal::guard {
 namespace {
 
-constexpr Nanos kStartLimit = 10s;
-constexpr Nanos kEndLimit = 10s;
+constexpr Nanos kStandbyStartLimit = 10s;
+constexpr Nanos kStandbyEndLimit = 10s;
 constexpr int kSocket = 3;
 
 }  // namespace
@@ -27,7 +27,7 @@ Result<StandbyLink> StandbyLink::start(const std::string& program, const std::st
 }
 
 Result<> StandbyLink::await_ready() {
-  auto ready = await_message(socket_.get(), kStartLimit);
+  auto ready = await_message(socket_.get(), kStandbyStartLimit);
   if (!ready) return fail(Errc::kInternal, "the standby reaper did not start: " + ready.error().message());
   auto message = from_message<FromStandby>(*ready);
   if (!message || !std::holds_alternative<messages::StandbyReady>(*message))
@@ -38,7 +38,7 @@ Result<> StandbyLink::await_ready() {
 Result<DeadRun> StandbyLink::end_run(Nanos grace) {
   auto asked = send_message(socket_.get(), to_message<ToStandby>(messages::EndRun{grace}));
   if (!asked) return fail(Errc::kRevertFailed, "the standby reaper is gone: " + asked.error().message());
-  auto answer = await_message(socket_.get(), grace + kEndLimit);
+  auto answer = await_message(socket_.get(), grace + kStandbyEndLimit);
   if (!answer) return fail(Errc::kRevertFailed, "the standby reaper did not answer: " + answer.error().message());
   auto message = from_message<FromStandby>(*answer);
   const auto* ended = message ? std::get_if<messages::RunEnded>(&*message) : nullptr;
@@ -53,7 +53,7 @@ StandbyLink::~StandbyLink() {
   if (!process_) return;
   socket_.reset();
   // Where it died before it could.
-  if (process_->wait(kEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby, kDeathPatience);
+  if (process_->wait(kStandbyEndLimit)) (void)leave_own_cgroup(run_id_, Role::kStandby, kDeathPatience);
 }
 
 }  // namespace ordeal::guard

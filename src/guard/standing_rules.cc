@@ -5,7 +5,7 @@
 namespace ordeal::guard {
 namespace {
 
-Result<std::vector<InventoryEntry>> decode(const std::string& inventory) {
+Result<std::vector<InventoryEntry>> decode_rules(const std::string& inventory) {
   if (inventory.empty()) return std::vector<InventoryEntry>{};
   auto document = json::parse_document(inventory);
   if (!document) return wrap(document.error(), "the inventory");
@@ -25,7 +25,7 @@ Result<StandingRules> StandingRules::read(std::vector<std::string> files, const 
                                           std::string host_policy, sys::Trust trust) {
   StandingRules rules;
   rules.files_ = std::move(files);
-  rules.inventory_ = TRY(decode(inventory));
+  rules.inventory_ = TRY(decode_rules(inventory));
   rules.host_policy_ = std::move(host_policy);
   rules.trust_ = trust;
   TRY_VOID(rules.adopt(TRY(read_policy_texts(rules.files_, rules.host_policy_, trust))));

@@ -9,7 +9,7 @@ namespace {
 
 using Lines = std::map<std::string, int>;
 
-std::string error_of(std::string_view text) {
+std::string refusal_of(std::string_view text) {
   auto document = parse_document(text);
   return document ? "no error" : document.error().message();
 }
@@ -36,22 +36,22 @@ TEST(Positions, ErrorsInAJsonFileNameTheLine) {
 }
 
 TEST(Positions, AKeyThatStandsTwiceIsRefused) {
-  EXPECT_EQ(error_of("{\"percentage\": 10,\n\"percentage\": 100}"), "line 2: the key \"percentage\" stands twice");
-  EXPECT_EQ(error_of("{\"a\": {\"b\": 1},\n \"c\": [\"a\", {\"a\": 1}],\n \"a\": 2}"),
+  EXPECT_EQ(refusal_of("{\"percentage\": 10,\n\"percentage\": 100}"), "line 2: the key \"percentage\" stands twice");
+  EXPECT_EQ(refusal_of("{\"a\": {\"b\": 1},\n \"c\": [\"a\", {\"a\": 1}],\n \"a\": 2}"),
             "line 3: the key \"a\" stands twice");
-  EXPECT_EQ(error_of(R"([{"x": {"y": 1, "y": 2}}])"), "line 1: the key \"y\" stands twice");
-  EXPECT_EQ(error_of(R"({"a": 1, "\u0061": 2})"), "line 1: the key \"a\" stands twice");
+  EXPECT_EQ(refusal_of(R"([{"x": {"y": 1, "y": 2}}])"), "line 1: the key \"y\" stands twice");
+  EXPECT_EQ(refusal_of(R"({"a": 1, "\u0061": 2})"), "line 1: the key \"a\" stands twice");
 }
 
 TEST(Positions, ValuesAndOtherObjectsAreNoKeys) {
-  EXPECT_EQ(error_of(R"({"a": "a", "b": ["a", "a"], "c": {"a": 1}, "d": {"a": 1}})"), "no error");
-  EXPECT_EQ(error_of(R"({"a": "\",\"a\": {", "b": "\\", "c": ","})"), "no error");
+  EXPECT_EQ(refusal_of(R"({"a": "a", "b": ["a", "a"], "c": {"a": 1}, "d": {"a": 1}})"), "no error");
+  EXPECT_EQ(refusal_of(R"({"a": "\",\"a\": {", "b": "\\", "c": ","})"), "no error");
 }
 
 TEST(Positions, LongKeysCannotMakeLongerPaths) {
   std::string text = "{\"" + std::string(500'000, 'k') + "\": [0";
   for (int i = 0; i < 1000; ++i) text += ",0";
-  EXPECT_EQ(error_of(text + "]}"), "line 1: more than 16 MiB of field names and paths");
+  EXPECT_EQ(refusal_of(text + "]}"), "line 1: more than 16 MiB of field names and paths");
 }
 
 }  // namespace

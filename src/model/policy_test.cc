@@ -7,7 +7,7 @@
 namespace ordeal {
 namespace {
 
-std::string error_of(const auto& result) { return result ? "no error" : result.error().message(); }
+std::string refusal_of(const auto& result) { return result ? "no error" : result.error().message(); }
 
 constexpr std::string_view kExamplePolicy = R"(
 apiVersion: v1
@@ -85,7 +85,7 @@ TEST(Policy, CapsAddUpOverRunsAndNeverBreak) {
 }
 
 TEST(Policy, BadFilesNameTheField) {
-  auto error = [](std::string_view text) { return error_of(decode_policy(*json::parse_document(text), "p")); };
+  auto error = [](std::string_view text) { return refusal_of(decode_policy(*json::parse_document(text), "p")); };
   EXPECT_EQ(error("blast_radius: {}"), "line 1: blast_radius: names no namespace and no label, so it says nothing");
   EXPECT_EQ(error("protectd: {}"), "line 1: protectd: unknown key \"protectd\"; did you mean \"protected\"?");
   EXPECT_EQ(error("caps: {max_percent: 200}"), "line 1: caps.max_percent: expected a number from 0 to 100, found 200");
@@ -98,12 +98,13 @@ TEST(Inventory, NamesEachCandidateInOneWay) {
   auto decode = [](std::string_view text) { return decode_inventory(*json::parse_document(text)); };
   auto entries = *decode("- {name: api-1, kind: pod, namespace: staging, labels: {app: x}, cgroup: /shop/api-1}\n");
   EXPECT_EQ(entries[0].cgroup, "/shop/api-1");
-  EXPECT_EQ(error_of(decode("- {name: a, kind: pod}\n")), "line 1: [0]: expected exactly one of cgroup, pid and match");
-  EXPECT_EQ(error_of(decode("- {name: a, kind: pod, pid: 7}\n- {name: a, kind: pod, pid: 8}\n")),
+  EXPECT_EQ(refusal_of(decode("- {name: a, kind: pod}\n")),
+            "line 1: [0]: expected exactly one of cgroup, pid and match");
+  EXPECT_EQ(refusal_of(decode("- {name: a, kind: pod, pid: 7}\n- {name: a, kind: pod, pid: 8}\n")),
             "line 2: [1]: the name \"a\" stands twice");
-  EXPECT_EQ(error_of(decode("- {name: a, kind: vm, pid: 7}\n")),
+  EXPECT_EQ(refusal_of(decode("- {name: a, kind: vm, pid: 7}\n")),
             "line 1: [0].kind: expected one of pod, container, process, found \"vm\"");
-  EXPECT_EQ(error_of(decode("- {name: a, kind: process, pid: 1}\n")),
+  EXPECT_EQ(refusal_of(decode("- {name: a, kind: process, pid: 1}\n")),
             "line 1: [0].pid: expected a whole number from 2 to 4194304, found 1");
 }
 

@@ -34,13 +34,13 @@ Result<Nanos> decode_limit(const Reader& reader) {
   return limit;
 }
 
-Result<CommandAction> decode_command(const Reader& reader) {
+Result<CommandAction> decode_command_action(const Reader& reader) {
   CommandAction action{TRY(reader.texts())};
   if (action.argv.empty()) return reader.expected("a program and its arguments");
   return action;
 }
 
-Result<HttpAction> decode_http(const Reader& reader, Nanos& timeout) {
+Result<HttpAction> decode_http_action(const Reader& reader, Nanos& timeout) {
   TRY_VOID(reader.only({"url", "method", "headers", "body", "timeout"}));
   HttpAction action;
   Reader url = TRY(reader.at("url"));
@@ -96,8 +96,8 @@ Result<RollbackAction> decode_action(const Reader& reader) {
   RollbackAction action;
   int kinds = 0;
   if (auto field = TRY(reader.find("timeout"))) action.timeout = TRY(decode_limit(*field));
-  if (auto field = TRY(reader.find("command"))) ++kinds, action.what = TRY(decode_command(*field));
-  if (auto field = TRY(reader.find("http"))) ++kinds, action.what = TRY(decode_http(*field, action.timeout));
+  if (auto field = TRY(reader.find("command"))) ++kinds, action.what = TRY(decode_command_action(*field));
+  if (auto field = TRY(reader.find("http"))) ++kinds, action.what = TRY(decode_http_action(*field, action.timeout));
   if (auto field = TRY(reader.find("rollout"))) ++kinds, action.what = TRY(decode_rollout(*field));
   if (auto field = TRY(reader.find("deployment"))) ++kinds, action.what = TRY(decode_deployment(*field));
   if (kinds != 1) return reader.refuse("expected exactly one of command, http, rollout and deployment");

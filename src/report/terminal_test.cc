@@ -18,7 +18,7 @@ std::string joined(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) out += line + "\n";
   return out;
 }
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool shows(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 TEST(TerminalView, EveryLineFitsTheWidthAtEveryMoment) {
   for (size_t width : {20u, 40u, 60u, 80u, 200u}) {
@@ -45,13 +45,13 @@ TEST(TerminalView, ShowsValueLimitStateCountdownAndImpacts) {
   std::string frame = joined(view.frame(events[i].boot, {100, false}));
   for (const char* part : {"Network Latency", "p95 latency", "1.03\u00a0s", "< 1\u00a0s", "BREACHED", "error rate",
                            "holds", "attack, 0:53 left of 1:00", "3 impacts in force: api-1, api-2, api-3", "█"})
-    EXPECT_TRUE(has(frame, part)) << part << "\n" << frame;
+    EXPECT_TRUE(shows(frame, part)) << part << "\n" << frame;
   while (i < events.size()) view.apply(events[i++]);
   frame = joined(view.frame(events.back().boot, {100, false}));
-  EXPECT_TRUE(has(frame, "no impact in force"));
+  EXPECT_TRUE(shows(frame, "no impact in force"));
   std::string ending = joined(view.ending("/tmp/report.html", {100, false}));
-  EXPECT_TRUE(has(ending, "✕ The hypothesis did not hold"));
-  EXPECT_TRUE(has(ending, "report: /tmp/report.html"));
+  EXPECT_TRUE(shows(ending, "✕ The hypothesis did not hold"));
+  EXPECT_TRUE(shows(ending, "report: /tmp/report.html"));
 }
 
 TEST(TerminalView, PlainLinesTellEachThingOnceAndReadingsEveryFiveSeconds) {
@@ -65,9 +65,9 @@ TEST(TerminalView, PlainLinesTellEachThingOnceAndReadingsEveryFiveSeconds) {
   EXPECT_LT(lines.size(), 60u) << text;
   for (const char* part : {"breach: p95 latency was 1.03", "halt: the breach ends the attack", "phase: recovery",
                            "error rate has no data"})
-    EXPECT_TRUE(has(text, part)) << part << "\n" << text;
+    EXPECT_TRUE(shows(text, part)) << part << "\n" << text;
   size_t readings = 0;
-  for (const std::string& line : lines) readings += has(line, "replicas up 3 (holds)");
+  for (const std::string& line : lines) readings += shows(line, "replicas up 3 (holds)");
   EXPECT_GE(readings, 3u);
   EXPECT_LE(readings, 6u);
 }
@@ -109,13 +109,13 @@ TEST(TerminalView, WhatDoesNotCountYetIsShownAndNotJudged) {
     lines += joined(view.new_lines(event.boot));
     if (as<events::Halt>(event)) frame = joined(view.frame(event.boot, {100, true}));
   }
-  EXPECT_TRUE(has(frame, "1.03\u00a0s")) << frame;
-  EXPECT_TRUE(has(frame, "judged after")) << frame;
-  EXPECT_FALSE(has(frame, "BREACHED")) << frame;
-  EXPECT_TRUE(has(lines, "(judged after)")) << lines;
-  EXPECT_FALSE(has(lines, "BREACHED")) << lines;
+  EXPECT_TRUE(shows(frame, "1.03\u00a0s")) << frame;
+  EXPECT_TRUE(shows(frame, "judged after")) << frame;
+  EXPECT_FALSE(shows(frame, "BREACHED")) << frame;
+  EXPECT_TRUE(shows(lines, "(judged after)")) << lines;
+  EXPECT_FALSE(shows(lines, "BREACHED")) << lines;
   std::string attack = lines.substr(0, lines.find("phase: recovery"));
-  EXPECT_FALSE(has(attack, "p95 latency is beyond its limit")) << attack;
+  EXPECT_FALSE(shows(attack, "p95 latency is beyond its limit")) << attack;
 }
 
 TEST(TerminalView, NothingFromAnEventSteersTheTerminal) {
@@ -130,7 +130,7 @@ TEST(TerminalView, NothingFromAnEventSteersTheTerminal) {
     view.apply(event);
     std::string text = joined(view.frame(event.boot, {80, false})) + joined(view.new_lines(event.boot));
     for (char c : text) ASSERT_TRUE(static_cast<unsigned char>(c) >= 0x20 || c == '\n') << text;
-    ASSERT_FALSE(has(text, "\xc2\x9b"));
+    ASSERT_FALSE(shows(text, "\xc2\x9b"));
   }
 }
 
@@ -147,9 +147,10 @@ TEST(LiveTerminal, RedrawsInPlaceAndEndsOnALineOfItsOwn) {
   std::string out(65536, '\0');
   out.resize(static_cast<size_t>(::read(ends[0], out.data(), out.size())));
   ::close(ends[0]);
-  EXPECT_TRUE(has(out, "\x1b[10A")) << "ten lines up: name, hypothesis, three rows, phase, impacts, last and two empty";
+  EXPECT_TRUE(shows(out, "\x1b[10A"))
+      << "ten lines up: name, hypothesis, three rows, phase, impacts, last and two empty";
   EXPECT_EQ(out.back(), '\n');
-  EXPECT_FALSE(has(out, "?25l")) << "the cursor is never hidden";
+  EXPECT_FALSE(shows(out, "?25l")) << "the cursor is never hidden";
 }
 
 TEST(LiveTerminal, AReaderThatNeverReadsDoesNotHoldUpTheRun) {

@@ -62,7 +62,7 @@ const OutcomeWords& outcome_words(const std::string& outcome) {
   return outcomes()[outcomes().size() - 2];
 }
 
-std::string plain(const json::Value& value) {
+std::string plain_text(const json::Value& value) {
   if (value.is_string()) return std::string(value.get_string());
   return json::write(value);
 }
@@ -75,7 +75,7 @@ std::string args_in_words(const json::Object& args) {
     if (empty || key == "length") continue;
     std::string name(key);
     std::replace(name.begin(), name.end(), '_', ' ');
-    parts.push_back(name + " " + plain(value));
+    parts.push_back(name + " " + plain_text(value));
   }
   return join(parts, ", ");
 }

@@ -12,7 +12,7 @@ namespace {
 using Options = CircuitBreakerOptions;
 using Reason = Refusal::Reason;
 
-constexpr uint8_t kCompleted = 1, kFailed = 2, kSlow = 4;
+constexpr uint8_t kDone = 1, kHasFailed = 2, kWasSlow = 4;
 
 std::string unique_name() {
   static std::atomic<uint64_t> made{0};
@@ -56,11 +56,11 @@ bool is_legal(State from, State to) {
 
 void BreakerCore::Ring::add(bool failed, bool slow) {
   uint8_t& call = calls[next];
-  if (call & kCompleted) {
-    (call & kFailed ? sum.failed : sum.succeeded) -= 1;
-    sum.slow -= (call & kSlow) != 0;
+  if (call & kDone) {
+    (call & kHasFailed ? sum.failed : sum.succeeded) -= 1;
+    sum.slow -= (call & kWasSlow) != 0;
   }
-  call = static_cast<uint8_t>(kCompleted | (failed ? kFailed : 0) | (slow ? kSlow : 0));
+  call = static_cast<uint8_t>(kDone | (failed ? kHasFailed : 0) | (slow ? kWasSlow : 0));
   (failed ? sum.failed : sum.succeeded) += 1;
   sum.slow += slow;
   next = (next + 1) % calls.size();

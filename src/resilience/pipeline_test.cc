@@ -37,7 +37,7 @@ class Witness {
   std::string& log_;
 };
 
-struct Task {
+struct MemberTask {
   auto operator co_await() && { return std::suspend_never(); }
 };
 struct FreeTask {};
@@ -46,14 +46,14 @@ struct AsioLike {
   using value_type = int;
   using executor_type = int;
 };
-static_assert(detail::IsPending<std::suspend_never> && detail::IsPending<Task> && detail::IsPending<FreeTask>);
+static_assert(detail::IsPending<std::suspend_never> && detail::IsPending<MemberTask> && detail::IsPending<FreeTask>);
 static_assert(detail::IsPending<AsioLike> && detail::IsPending<std::future<int>>);
 static_assert(detail::IsPending<std::future<void>> && detail::IsPending<std::shared_future<int>>);
 static_assert(!detail::IsPending<void> && !detail::IsPending<int> && !detail::IsPending<std::string>);
 static_assert(!detail::IsPending<std::unique_ptr<int>> && !detail::IsPending<std::shared_ptr<int>>);
 static_assert(!detail::IsPending<Result<int>> && !detail::IsPending<tl::expected<int, Error>>);
 
-int down() { throw std::runtime_error("down"); }
+int broken() { throw std::runtime_error("down"); }
 
 TEST(Pipeline, B71_PoliciesNestAsDeclaredAndTwoBreakersEachSeeTheirOutcomes) {
   std::string log;
@@ -62,7 +62,7 @@ TEST(Pipeline, B71_PoliciesNestAsDeclaredAndTwoBreakersEachSeeTheirOutcomes) {
   EXPECT_TRUE(witnessed.call([&] { log += "x"; }).has_value());
   EXPECT_EQ(log, "a(b(c(x+)+)+)");
   EXPECT_EQ(witnessed.describe(), "a > b > c");
-  EXPECT_FALSE(witnessed.call(down).has_value());
+  EXPECT_FALSE(witnessed.call(broken).has_value());
   EXPECT_EQ(log, "a(b(c(x+)+)+)a(b(c(-)-)-)");
 
   ManualClock clock;
@@ -70,13 +70,13 @@ TEST(Pipeline, B71_PoliciesNestAsDeclaredAndTwoBreakersEachSeeTheirOutcomes) {
   CircuitBreaker outer(after_three, clock), inner({.failures_in_a_row = 2, .rates = false}, clock);
   Pipeline nested(outer, inner);
   EXPECT_EQ(*nested.call([] { return 1; }), 1);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(nested.call(down).error().kind, Error::Kind::kException);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(nested.call(broken).error().kind, Error::Kind::kException);
   EXPECT_EQ(inner.state(), State::kOpen);
   EXPECT_EQ(outer.state(), State::kClosed);
   // The inner one's refusal speaks of the callee, so the outer one counts it.
-  EXPECT_EQ(nested.call(down).error().refusal.by, inner.name());
+  EXPECT_EQ(nested.call(broken).error().refusal.by, inner.name());
   EXPECT_EQ(outer.state(), State::kOpen);
-  EXPECT_EQ(nested.call(down).error().refusal.by, outer.name());
+  EXPECT_EQ(nested.call(broken).error().refusal.by, outer.name());
   EXPECT_EQ(inner.snapshot().failed, 2u);
   EXPECT_EQ(inner.snapshot().refused, 1u);
   EXPECT_EQ(outer.snapshot().failed, 3u);
@@ -98,7 +98,7 @@ TEST(Pipeline, ABulkheadsRefusalIsNoFailureOfTheCalleeInAnyResultType) {
 TEST(Pipeline, WithoutAPolicyItMakesTheCall) {
   Pipeline<> none;
   EXPECT_EQ(*none.call([] { return 1; }), 1);
-  EXPECT_EQ(none.call(down).error().kind, Error::Kind::kException);
+  EXPECT_EQ(none.call(broken).error().kind, Error::Kind::kException);
   EXPECT_EQ(none.describe(), "");
 }
 
@@ -106,7 +106,7 @@ TEST(Pipeline, ANamedPolicyIsReferredToAndATemporaryKept) {
   ManualClock clock;
   CircuitBreaker breaker({}, clock);
   Pipeline pipeline{Fallback{[] { return 7; }}, breaker, TimeLimit{1s, clock}};
-  EXPECT_EQ(*pipeline.call(down), 7);
+  EXPECT_EQ(*pipeline.call(broken), 7);
   EXPECT_EQ(breaker.snapshot().failed, 1u);
 }
 
@@ -114,7 +114,7 @@ TEST(Pipeline, AConstPipelineIsCalled) {
   ManualClock clock;
   CircuitBreaker breaker({}, clock);
   const Pipeline pipeline{Fallback{[] { return 7; }}, breaker};
-  EXPECT_EQ(*pipeline.call(down), 7);
+  EXPECT_EQ(*pipeline.call(broken), 7);
   EXPECT_EQ(breaker.snapshot().failed, 1u);
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-int down() { throw std::runtime_error("down"); }
+int is_down() { throw std::runtime_error("down"); }
 Result<int> cancelled() { return Error{Error::Kind::kCancelled, {}, nullptr}; }
 
 // ---- opossum ----
@@ -272,8 +272,8 @@ TEST_F(Pybreaker, TimeDoesNotForgetFailures) {
 
 TEST_F(Pybreaker, TheLastFailureBeforeATripIsReportedAsItself) {
   make_preset();
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(breaker_->call(down).error().kind, Error::Kind::kException);
-  EXPECT_EQ(breaker_->call(down).error().kind, Error::Kind::kRefused);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(breaker_->call(is_down).error().kind, Error::Kind::kException);
+  EXPECT_EQ(breaker_->call(is_down).error().kind, Error::Kind::kRefused);
 }
 
 TEST_F(Pybreaker, ItIsOpenUntilTheFirstCallAfterItsTimeout) {

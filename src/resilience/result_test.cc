@@ -18,7 +18,7 @@ struct HttpError {
   int status = 0;
   std::optional<Error> own;
 };
-struct Answer {
+struct Reply {
   int status = 200;
   bool is_ok() const { return status < 400; }
 };
@@ -33,37 +33,37 @@ struct ErrorTraits<HttpError> {
 };
 
 template <>
-struct ErrorTraits<Answer> {
-  static Answer make(const Error&) { return {-1}; }
-  static std::optional<Error> read(const Answer& answer) {
+struct ErrorTraits<Reply> {
+  static Reply make(const Error&) { return {-1}; }
+  static std::optional<Error> read(const Reply& answer) {
     return answer.status == -1 ? std::optional(Error{}) : std::nullopt;
   }
 };
 
 template <>
-struct ResultTraits<Answer> {
+struct ResultTraits<Reply> {
   static constexpr bool kIsResult = true;
-  using ErrorType = Answer;
-  static bool good(const Answer& answer) { return answer.is_ok() && answer.status > 0; }
-  static const Answer& error(const Answer& answer) { return answer; }
-  static Answer make(const Error& error) { return ErrorTraits<Answer>::make(error); }
+  using ErrorType = Reply;
+  static bool good(const Reply& answer) { return answer.is_ok() && answer.status > 0; }
+  static const Reply& error(const Reply& answer) { return answer; }
+  static Reply make(const Error& error) { return ErrorTraits<Reply>::make(error); }
 };
 
 namespace {
 
 using Reason = Refusal::Reason;
-using Coded = tl::expected<int, std::error_code>;
+using CodedError = tl::expected<int, std::error_code>;
 using Fetched = tl::expected<std::string, HttpError>;
 
 Outcome outcome_of(const auto& result) { return DefaultClassifier()(result); }
 Error refusal(Reason reason) { return {Error::Kind::kRefused, {reason, "x", Duration::zero()}, nullptr}; }
 Error of_kind(Error::Kind kind) { return {kind, {}, nullptr}; }
-Coded code(std::errc error) { return tl::unexpected(std::make_error_code(error)); }
+CodedError code(std::errc error) { return tl::unexpected(std::make_error_code(error)); }
 
 static_assert(std::is_same_v<ResultFor<int>, Result<int>>);
 static_assert(std::is_same_v<ResultFor<void>, Result<Nothing>>);
-static_assert(std::is_same_v<ResultFor<Coded>, Coded>);
-static_assert(std::is_same_v<ResultFor<Answer>, Answer>);
+static_assert(std::is_same_v<ResultFor<CodedError>, CodedError>);
+static_assert(std::is_same_v<ResultFor<Reply>, Reply>);
 static_assert(ResultLike<Result<int>> && ResultLike<Fetched> && !ResultLike<std::optional<int>> && !ResultLike<int>);
 
 TEST(Result, IsAValueOrAnError) {
@@ -91,7 +91,7 @@ TEST(Result, TheDefaultClassifierTellsTheCalleesFailuresFromTheCallersOwn) {
 }
 
 TEST(Result, ErrorCodesTellWhatThePoliciesNeed) {
-  EXPECT_EQ(outcome_of(Coded(1)), Outcome::kSuccess);
+  EXPECT_EQ(outcome_of(CodedError(1)), Outcome::kSuccess);
   EXPECT_EQ(outcome_of(code(std::errc::connection_refused)), Outcome::kFailure);
   EXPECT_EQ(outcome_of(code(std::errc::timed_out)), Outcome::kTimeout);
   EXPECT_EQ(outcome_of(code(std::errc::operation_canceled)), Outcome::kIgnored);
@@ -122,9 +122,9 @@ TEST(Result, ItsOwnErrorTypeDecidesByItsTraits) {
 
 TEST(Result, ATypeThatIsNotExpectedLikeIsReadByResultTraits) {
   CircuitBreaker breaker({.failures_in_a_row = 2});
-  EXPECT_EQ(breaker.call([] { return Answer{200}; }).status, 200);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(breaker.call([] { return Answer{500}; }).status, 500);
-  EXPECT_EQ(breaker.call([] { return Answer{200}; }).status, -1);
+  EXPECT_EQ(breaker.call([] { return Reply{200}; }).status, 200);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(breaker.call([] { return Reply{500}; }).status, 500);
+  EXPECT_EQ(breaker.call([] { return Reply{200}; }).status, -1);
 }
 
 TEST(Result, ErrorsHaveATextForAPerson) {
@@ -141,7 +141,7 @@ TEST(Result, AnErrorCodeTellsAFailureFromARefusal) {
   using Traits = ErrorTraits<std::error_code>;
   for (Error::Kind kind : {Error::Kind::kFailed, Error::Kind::kException}) {
     EXPECT_EQ(Traits::make(of_kind(kind)).message(), "failed");
-    EXPECT_EQ(outcome_of(Coded(tl::unexpected(Traits::make(of_kind(kind))))), Outcome::kFailure);
+    EXPECT_EQ(outcome_of(CodedError(tl::unexpected(Traits::make(of_kind(kind))))), Outcome::kFailure);
   }
 }
 

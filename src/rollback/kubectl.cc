@@ -7,7 +7,7 @@
 namespace ordeal::rollback {
 namespace {
 
-constexpr const char* kCheckTimeout = "--request-timeout=5s";
+constexpr const char* kRequestTimeout = "--request-timeout=5s";
 constexpr const char* kReplaced = "(the pod template of the revision before)";
 
 argo::ObjectRef ref(const RolloutAction& action) { return {action.name, action.namespace_}; }
@@ -83,8 +83,8 @@ Argv kubectl_undo_deployment(const DeploymentAction& action) {
 
 Argv kubectl_may(const argo::ApiCall& call) {
   Place place = place_of(call.path);
-  Argv argv{"kubectl", "auth",           "can-i",      "patch", place.resource + "." + place.group + "/" + place.name,
-            "-n",      place.namespace_, kCheckTimeout};
+  Argv argv{"kubectl", "auth",           "can-i",        "patch", place.resource + "." + place.group + "/" + place.name,
+            "-n",      place.namespace_, kRequestTimeout};
   if (!place.subresource.empty()) argv.push_back("--subresource=" + place.subresource);
   return argv;
 }

@@ -7,7 +7,7 @@
 namespace ordeal {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 constexpr int kParts = 64;
 constexpr int kLeastExponent = -29;  // frexp(kLeast): 0.5 * 2^-29
 constexpr int kExponents = 60;
@@ -62,14 +62,14 @@ void Histogram::merge(const Histogram& other) {
 
 void Histogram::clear() { *this = Histogram(); }
 
-double Histogram::min() const { return count_ == 0 ? kNan : min_; }
+double Histogram::min() const { return count_ == 0 ? kNoValue : min_; }
 
-double Histogram::max() const { return count_ == 0 ? kNan : max_; }
+double Histogram::max() const { return count_ == 0 ? kNoValue : max_; }
 
-double Histogram::mean() const { return count_ == 0 ? kNan : sum_ / static_cast<double>(count_); }
+double Histogram::mean() const { return count_ == 0 ? kNoValue : sum_ / static_cast<double>(count_); }
 
 double Histogram::quantile(double q) const {
-  if (count_ == 0 || std::isnan(q)) return kNan;
+  if (count_ == 0 || std::isnan(q)) return kNoValue;
   q = std::clamp(q, 0.0, 1.0);
   if (q == 0) return min_;
   if (q == 1) return max_;

@@ -33,7 +33,7 @@ void put_value(MessageBatch& batch, uint16_t type, const std::vector<uint8_t>& v
 }
 
 template <typename T>
-std::vector<uint8_t> bytes_of(T value) {
+std::vector<uint8_t> raw_bytes(T value) {
   std::vector<uint8_t> bytes(sizeof value);
   std::memcpy(bytes.data(), &value, sizeof value);
   return bytes;
@@ -57,7 +57,7 @@ void native_queue(MessageBatch& batch, uint16_t number) {
 
 void xt_queue(MessageBatch& batch, uint16_t number) {
   xt_NFQ_info_v3 info{.queuenum = number, .queues_total = 1, .flags = NFQ_FLAG_BYPASS};
-  std::vector<uint8_t> aligned = bytes_of(info);
+  std::vector<uint8_t> aligned = raw_bytes(info);
   aligned.resize(8, 0);  // XT_ALIGN
   expression(batch, "target", [&] {
     batch.put_text(NFTA_TARGET_NAME, "NFQUEUE");
@@ -144,23 +144,23 @@ Rule& Rule::out_device(const std::string& name, bool equal) {
 }
 
 Rule& Rule::in_link(uint32_t index, bool equal) {
-  return meta(NFT_META_IIF).compare(comparison(equal), bytes_of(index));
+  return meta(NFT_META_IIF).compare(comparison(equal), raw_bytes(index));
 }
 
 Rule& Rule::out_link(uint32_t index, bool equal) {
-  return meta(NFT_META_OIF).compare(comparison(equal), bytes_of(index));
+  return meta(NFT_META_OIF).compare(comparison(equal), raw_bytes(index));
 }
 
-Rule& Rule::in_loopback() { return meta(NFT_META_IIFTYPE).compare(NFT_CMP_EQ, bytes_of(kLoopback)); }
-Rule& Rule::out_loopback() { return meta(NFT_META_OIFTYPE).compare(NFT_CMP_EQ, bytes_of(kLoopback)); }
+Rule& Rule::in_loopback() { return meta(NFT_META_IIFTYPE).compare(NFT_CMP_EQ, raw_bytes(kLoopback)); }
+Rule& Rule::out_loopback() { return meta(NFT_META_OIFTYPE).compare(NFT_CMP_EQ, raw_bytes(kLoopback)); }
 
-Rule& Rule::sender_group(uint32_t group) { return meta(NFT_META_SKGID).compare(NFT_CMP_EQ, bytes_of(group)); }
+Rule& Rule::sender_group(uint32_t group) { return meta(NFT_META_SKGID).compare(NFT_CMP_EQ, raw_bytes(group)); }
 
 Rule& Rule::fragment(int version) {
   family(version);
   if (version == AF_INET) {
     payload(NFT_PAYLOAD_NETWORK_HEADER, kFragmentField, sizeof(uint16_t));
-    return masked(bytes_of(htons(kFragmentBits))).compare(NFT_CMP_NEQ, bytes_of(uint16_t{0}));
+    return masked(raw_bytes(htons(kFragmentBits))).compare(NFT_CMP_NEQ, raw_bytes(uint16_t{0}));
   }
   add([](MessageBatch& batch, QueueStyle) {
     expression(batch, "exthdr", [&] {
@@ -175,7 +175,7 @@ Rule& Rule::fragment(int version) {
 }
 
 Rule& Rule::mark(uint32_t mask, uint32_t value, bool equal) {
-  return meta(NFT_META_MARK).masked(bytes_of(mask)).compare(comparison(equal), bytes_of(value));
+  return meta(NFT_META_MARK).masked(raw_bytes(mask)).compare(comparison(equal), raw_bytes(value));
 }
 
 Rule& Rule::address(const Prefix& prefix, uint32_t v4_offset, uint32_t v6_offset) {
@@ -192,10 +192,10 @@ Rule& Rule::source(const Prefix& prefix) { return address(prefix, 12, 8); }
 Rule& Rule::destination(const Prefix& prefix) { return address(prefix, 16, 24); }
 
 Rule& Rule::source_port(uint16_t first, uint16_t last) {
-  return within(NFT_PAYLOAD_TRANSPORT_HEADER, 0, bytes_of(htons(first)), bytes_of(htons(last)));
+  return within(NFT_PAYLOAD_TRANSPORT_HEADER, 0, raw_bytes(htons(first)), raw_bytes(htons(last)));
 }
 Rule& Rule::destination_port(uint16_t first, uint16_t last) {
-  return within(NFT_PAYLOAD_TRANSPORT_HEADER, 2, bytes_of(htons(first)), bytes_of(htons(last)));
+  return within(NFT_PAYLOAD_TRANSPORT_HEADER, 2, raw_bytes(htons(first)), raw_bytes(htons(last)));
 }
 Rule& Rule::icmp_type(uint8_t first, uint8_t last) { return within(NFT_PAYLOAD_TRANSPORT_HEADER, 0, {first}, {last}); }
 Rule& Rule::icmp_code(uint8_t code) { return within(NFT_PAYLOAD_TRANSPORT_HEADER, 1, {code}, {code}); }
@@ -208,7 +208,7 @@ Rule& Rule::cgroup(uint32_t level, uint64_t id) {
       batch.put_be32(NFTA_SOCKET_LEVEL, level);
     });
   });
-  return compare(NFT_CMP_EQ, bytes_of(id));
+  return compare(NFT_CMP_EQ, raw_bytes(id));
 }
 
 Rule& Rule::in_lease() {
@@ -224,7 +224,7 @@ Rule& Rule::whole_packets() {
   return add([](MessageBatch& batch, QueueStyle) {
     expression(batch, "immediate", [&] {
       batch.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_1);
-      put_value(batch, NFTA_IMMEDIATE_DATA, bytes_of(htons(1)));
+      put_value(batch, NFTA_IMMEDIATE_DATA, raw_bytes(htons(1)));
     });
     expression(batch, "tproxy", [&] {
       batch.put_be32(NFTA_TPROXY_FAMILY, NFPROTO_UNSPEC);

@@ -36,7 +36,7 @@ bool is_listed(std::string_view name) {
                      [&](const Rule& rule) { return rule.prefix ? name.starts_with(rule.name) : name == rule.name; });
 }
 
-std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
 
@@ -56,7 +56,7 @@ std::optional<std::string> always_protected(const Process& process, const std::s
   if (own.count(process.pid))
     return process.pid == ::getpid() ? "Ordeal itself is always protected"
                                      : fmt::format("{} runs Ordeal, and is always protected", process.comm);
-  for (std::string_view name : {std::string_view(process.comm), base_name(process.exe)})
+  for (std::string_view name : {std::string_view(process.comm), file_name(process.exe)})
     if (is_listed(name)) return fmt::format("{} is always protected", name);
   return std::nullopt;
 }

@@ -15,7 +15,7 @@ const json::Value* field(const json::Value& value, std::string_view name) {
   return object ? object->if_contains(name) : nullptr;
 }
 
-std::string text_of(const json::Value* value) {
+std::string string_of(const json::Value* value) {
   const auto* text = value ? value->if_string() : nullptr;
   return text ? std::string(text->data(), text->size()) : std::string();
 }
@@ -35,23 +35,23 @@ Errc code_of(std::string_view error_type) {
 Result<json::Value> data_of(std::string_view body, std::vector<std::string>* warnings = nullptr) {
   auto parsed = json::parse(body);
   if (!parsed) return not_the_api("it is no JSON");
-  std::string status = text_of(field(*parsed, "status"));
+  std::string status = string_of(field(*parsed, "status"));
   if (status == "error") {
-    std::string type = text_of(field(*parsed, "errorType"));
-    return fail(code_of(type), fmt::format("Prometheus says {}: {}", type, text_of(field(*parsed, "error"))));
+    std::string type = string_of(field(*parsed, "errorType"));
+    return fail(code_of(type), fmt::format("Prometheus says {}: {}", type, string_of(field(*parsed, "error"))));
   }
   const json::Value* data = field(*parsed, "data");
   if (status != "success" || !data) return not_the_api("it has no status or no data");
   for (const char* name : {"warnings", "infos"}) {
     const json::Value* list = field(*parsed, name);
     if (!warnings || !list || !list->is_array()) continue;
-    for (const auto& each : list->get_array()) warnings->push_back(text_of(&each));
+    for (const auto& each : list->get_array()) warnings->push_back(string_of(&each));
   }
   return *data;
 }
 
 std::optional<double> number_of(const json::Value& value) {
-  std::string text = text_of(&value);
+  std::string text = string_of(&value);
   // from_chars reads inf and nan, but no plus sign.
   return parse_number<double>(text.rfind('+', 0) == 0 ? std::string_view(text).substr(1) : std::string_view(text));
 }
@@ -71,7 +71,7 @@ Result<promql::Labels> labels_of(const json::Value& element) {
   const json::Value* metric = field(element, "metric");
   if (!metric || !metric->is_object()) return not_the_api("an element has no metric");
   std::vector<promql::Labels::Pair> pairs;
-  for (const auto& [name, value] : metric->get_object()) pairs.emplace_back(std::string(name), text_of(&value));
+  for (const auto& [name, value] : metric->get_object()) pairs.emplace_back(std::string(name), string_of(&value));
   return promql::Labels(std::move(pairs));
 }
 
@@ -104,7 +104,7 @@ Result<> read_scalar(const json::Array& pair, promql::QueryResult& into) {
 
 Result<> read_string(const json::Array& pair, promql::QueryResult& into) {
   if (pair.size() != 2) return not_the_api("a string is no [time, text]");
-  into.string = text_of(&pair[1]);
+  into.string = string_of(&pair[1]);
   return {};
 }
 
@@ -123,7 +123,7 @@ constexpr ResultType kResultTypes[] = {{"vector", promql::ValueKind::kVector, re
 Result<QueryAnswer> parse_query_answer(std::string_view body) {
   QueryAnswer answer;
   json::Value data = TRY(data_of(body, &answer.warnings));
-  std::string type_name = text_of(field(data, "resultType"));
+  std::string type_name = string_of(field(data, "resultType"));
   const json::Value* result = field(data, "result");
   if (!result || !result->is_array()) return not_the_api("it has no result");
   for (const auto& type : kResultTypes) {
@@ -137,7 +137,7 @@ Result<QueryAnswer> parse_query_answer(std::string_view body) {
 
 Result<std::string> parse_build_version(std::string_view body) {
   json::Value data = TRY(data_of(body));
-  std::string version = text_of(field(data, "version"));
+  std::string version = string_of(field(data, "version"));
   if (version.empty()) return not_the_api("it names no version");
   return version;
 }
@@ -148,11 +148,11 @@ Result<std::optional<SlowestScrape>> parse_slowest_scrape(std::string_view body)
   if (!targets || !targets->is_array()) return not_the_api("it lists no targets");
   std::optional<SlowestScrape> slowest;
   for (const auto& target : targets->get_array()) {
-    auto interval = parse_duration(text_of(field(target, "scrapeInterval")));
+    auto interval = parse_duration(string_of(field(target, "scrapeInterval")));
     if (!interval) continue;
     Nanos fastest = slowest ? std::min(slowest->fastest, *interval) : *interval;
     if (!slowest || *interval > slowest->interval)
-      slowest = SlowestScrape{*interval, text_of(field(target, "scrapePool"))};
+      slowest = SlowestScrape{*interval, string_of(field(target, "scrapePool"))};
     slowest->fastest = fastest;
   }
   return slowest;

@@ -44,7 +44,7 @@ Result<> validate_query(const Expectation& expectation, bool own_scraper) {
 
 void drain(int fd) {
   uint64_t count = 0;
-  [[maybe_unused]] ssize_t got = read(fd, &count, sizeof count);
+  [[maybe_unused]] ssize_t got = ::read(fd, &count, sizeof count);
 }
 
 }  // namespace

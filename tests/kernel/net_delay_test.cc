@@ -11,8 +11,6 @@ namespace {
 using packets::DelayOptions;
 using packets::DelayWay;
 
-constexpr uint16_t kPort = 7000;
-
 struct Case {
   DelayWay way;
   const char* address;

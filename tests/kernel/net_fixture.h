@@ -18,6 +18,8 @@
 
 namespace ordeal::testing {
 
+constexpr uint16_t kPort = 7000;
+
 // A fresh namespace whose lo is up; skips the test where it cannot be made.
 Result<sys::NetNs> make_namespace();
 // Runs a program inside, to the end; its exit code, or -1. Output goes to `output` when given.

@@ -10,12 +10,11 @@ using packets::DelayOptions;
 using packets::Traffic;
 using packets::Way;
 
-constexpr uint16_t kPort = 7000;
 constexpr size_t kBytes = 9000;
 constexpr Nanos kDelay = 150ms;
 constexpr Nanos kGap = 4ms;  // 250 a second
 
-struct Case {
+struct FragmentCase {
   const char* name;
   bool v4;
   Way way;
@@ -23,7 +22,7 @@ struct Case {
   Nanos jitter{0};
 };
 
-class Fragments : public ::testing::TestWithParam<Case> {
+class Fragments : public ::testing::TestWithParam<FragmentCase> {
  protected:
   void SetUp() override {
     auto made = make_pair_of_namespaces();
@@ -83,12 +82,13 @@ TEST_P(Fragments, AreDelayedAsAWholeAndNoneIsLostThenOrLater) {
 constexpr Traffic::Ports kMeant{Traffic::Ports::Side::kEither, kPort, kPort, false};
 constexpr Traffic::Ports kAnotherExcluded{Traffic::Ports::Side::kEither, 53, 53, true};
 INSTANTIATE_TEST_SUITE_P(Kinds, Fragments,
-                         ::testing::Values(Case{"ArrivalV4", true, Way::kArrival, kMeant},
-                                           Case{"ArrivalV6", false, Way::kArrival, kMeant},
-                                           Case{"DepartureV4", true, Way::kDeparture, kMeant},
-                                           Case{"DepartureV6", false, Way::kDeparture, kMeant},
-                                           Case{"ArrivalV4Jitter", true, Way::kArrival, kMeant, 50ms},
-                                           Case{"ArrivalV4OtherExcluded", true, Way::kArrival, kAnotherExcluded}),
+                         ::testing::Values(FragmentCase{"ArrivalV4", true, Way::kArrival, kMeant},
+                                           FragmentCase{"ArrivalV6", false, Way::kArrival, kMeant},
+                                           FragmentCase{"DepartureV4", true, Way::kDeparture, kMeant},
+                                           FragmentCase{"DepartureV6", false, Way::kDeparture, kMeant},
+                                           FragmentCase{"ArrivalV4Jitter", true, Way::kArrival, kMeant, 50ms},
+                                           FragmentCase{"ArrivalV4OtherExcluded", true, Way::kArrival,
+                                                        kAnotherExcluded}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 class LeftAlone : public Fragments {};
@@ -106,8 +106,8 @@ TEST_P(LeftAlone, WhatIsExcludedIsNeitherDelayedNorLost) {
 
 constexpr Traffic::Ports kExcluded{Traffic::Ports::Side::kEither, kPort, kPort, true};
 INSTANTIATE_TEST_SUITE_P(Kinds, LeftAlone,
-                         ::testing::Values(Case{"ArrivalV4", true, Way::kArrival, kExcluded},
-                                           Case{"ArrivalV6", false, Way::kArrival, kExcluded}),
+                         ::testing::Values(FragmentCase{"ArrivalV4", true, Way::kArrival, kExcluded},
+                                           FragmentCase{"ArrivalV6", false, Way::kArrival, kExcluded}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 // As on a kernel that cannot put fragments together: they pass, and the tally has them.

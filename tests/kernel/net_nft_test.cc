@@ -9,8 +9,6 @@ namespace {
 
 using sys::NftTable;
 
-constexpr uint16_t kPort = 7000;
-
 class Nft : public ::testing::Test {
  protected:
   void SetUp() override {

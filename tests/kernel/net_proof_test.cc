@@ -17,7 +17,6 @@ namespace {
 using packets::Traffic;
 using packets::Way;
 
-constexpr uint16_t kPort = 7000;
 constexpr uint32_t kMark = 0x400000;
 
 class NetProof : public ::testing::Test {

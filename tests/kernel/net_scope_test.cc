@@ -15,8 +15,6 @@ namespace {
 using packets::DelayOptions;
 using packets::DelayWay;
 
-constexpr uint16_t kPort = 7000;
-
 // A cgroup v2 of the test's own, at level 1; where version 2 is mounted differs between machines.
 class TestCgroup {
  public:

@@ -10,7 +10,6 @@ namespace {
 using packets::DelayOptions;
 using packets::DelayWay;
 
-constexpr uint16_t kPort = 7000;
 constexpr uint16_t kOtherPort = 7001;
 constexpr uint32_t kCount = 200;
 

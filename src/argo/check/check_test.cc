@@ -39,7 +39,7 @@ TEST(Lint, OfTheExample) {
 }
 
 // A template of one metric: its condition, its query and the rest; a part of what lint says, "" is nothing.
-struct Row {
+struct CheckRow {
   const char* trap;
   const char* condition;
   const char* query;
@@ -47,7 +47,7 @@ struct Row {
   const char* says;
 };
 // clang-format off
-const Row kRows[] = {
+const CheckRow kCheckRows[] = {
     {"§0.3 bare result on a vector", "result < 1", "sum(x)", "", "warning f.yaml:6: spec.metrics[0].successCondition: \"result < 1\" compares the list"},
     {"§0.3 not on a scalar", "result < 1", "scalar(sum(x))", "", ""},
     {"§0.3 not indexed", "len(result) == 0 || result[0] < 1", "sum(x)", "", ""},
@@ -93,7 +93,7 @@ const Row kRows[] = {
 };
 // clang-format on
 
-std::string template_with(const Row& row) {
+std::string template_with(const CheckRow& row) {
   json::Object prometheus{{"address", "http://p"}, {"query", row.query}};
   std::string condition = *row.condition ? ", successCondition: " + json::write(json::Value(row.condition)) : "";
   return "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  metrics:\n"
@@ -104,7 +104,7 @@ std::string template_with(const Row& row) {
 }
 
 TEST(Lint, KnowsTheTraps) {
-  for (const Row& row : kRows) {
+  for (const CheckRow& row : kCheckRows) {
     std::string said = all_lines(template_with(row));
     for (const Finding& finding : lint({{"f.yaml", template_with(row)}})) said += finding.fix + "\n";
     EXPECT_TRUE(*row.says ? said.find(row.says) != std::string::npos : said.empty()) << row.trap << ":\n" << said;

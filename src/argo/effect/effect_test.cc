@@ -6,7 +6,7 @@
 namespace ordeal::argo {
 namespace {
 
-struct Row {
+struct EffectRow {
   const char* rule;
   AnalysisKind kind;
   Phase phase;
@@ -17,7 +17,7 @@ constexpr auto kBackground = AnalysisKind::kBackground, kStep = AnalysisKind::kS
                kPost = AnalysisKind::kPostPromotion;
 // clang-format off
 // clang-format off
-const Row kReactions[] = {
+const EffectRow kReactions[] = {
     {"background Failed", kBackground, Phase::kFailed, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
     {"background Error", kBackground, Phase::kError, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
     {"background Inconclusive", kBackground, Phase::kInconclusive, RolloutReaction::kPause, "InconclusiveAnalysisRun"},
@@ -33,7 +33,7 @@ const Row kReactions[] = {
 // clang-format on
 
 TEST(Rollout, ReactsByTheRules) {
-  for (const Row& row : kReactions) {
+  for (const EffectRow& row : kReactions) {
     Reaction reaction = reaction_to(row.kind, row.phase, "why");
     EXPECT_EQ(reaction.reaction, row.reaction) << row.rule;
     EXPECT_EQ(reaction.reason, row.reason) << row.rule;

@@ -76,7 +76,7 @@ std::string requirement_of(const Value& expression) {
   return fmt::format("{} {} ({})", key, op == "In" ? "in" : "notin", values);
 }
 
-struct Kind {
+struct PatchKind {
   const char* hash_label;
   const char* revision;
 };
@@ -96,7 +96,7 @@ struct Previous {
 };
 
 // The second-highest revision; a ReplicaSet without one counts as 0.
-Result<Previous> previous_of(const Kind& kind, const Value& owner, const Value& replica_sets) {
+Result<Previous> previous_of(const PatchKind& kind, const Value& owner, const Value& replica_sets) {
   const Value* items = look(replica_sets, {"items"});
   if (!items || !items->is_array()) return fail(Errc::kInvalidInput, "expected a list of ReplicaSets");
   Previous newest, previous;
@@ -114,13 +114,13 @@ Result<Previous> previous_of(const Kind& kind, const Value& owner, const Value& 
   return previous;
 }
 
-Value without_hash(const Kind& kind, Value pod_template) {
+Value without_hash(const PatchKind& kind, Value pod_template) {
   const Value* labels = look(pod_template, {"metadata", "labels"});
   if (labels && labels->is_object()) pod_template.at("metadata").at("labels").as_object().erase(kind.hash_label);
   return pod_template;
 }
 
-Result<Undo> undo(const Kind& kind, const std::string& path, const Value& object, const Value& replica_sets) {
+Result<Undo> undo(const PatchKind& kind, const std::string& path, const Value& object, const Value& replica_sets) {
   Previous previous = TRY(previous_of(kind, object, replica_sets));
   const Value* pod_template = look(*previous.replica_set, {"spec", "template"});
   if (!pod_template || !pod_template->is_object())
@@ -135,8 +135,8 @@ Result<Undo> undo(const Kind& kind, const std::string& path, const Value& object
   return made;
 }
 
-constexpr Kind kRollout{kRolloutHash, kRolloutRevision};
-constexpr Kind kDeployment{kDeploymentHash, kDeploymentRevision};
+constexpr PatchKind kRollout{kRolloutHash, kRolloutRevision};
+constexpr PatchKind kDeployment{kDeploymentHash, kDeploymentRevision};
 
 }  // namespace
 

@@ -8,7 +8,7 @@ namespace ordeal::argo {
 namespace {
 
 constexpr int64_t kKeptSeconds = 30;
-constexpr std::array kKinds{"background", "step", "pre-promotion", "post-promotion"};
+constexpr std::array kAnalysisKinds{"background", "step", "pre-promotion", "post-promotion"};
 constexpr std::array kAbortMessages{"Background analysis phase error/failed", "Step-based analysis phase error/failed",
                                     "Blue/green pre-promotion analysis phase error/failed",
                                     "Blue/green post-promotion analysis phase error/failed"};
@@ -21,7 +21,7 @@ std::string kept(const Rollout& rollout, const char* pods) {
 
 }  // namespace
 
-const char* to_text(AnalysisKind kind) { return kKinds[static_cast<size_t>(kind)]; }
+const char* to_text(AnalysisKind kind) { return kAnalysisKinds[static_cast<size_t>(kind)]; }
 
 Reaction reaction_to(AnalysisKind kind, Phase phase, std::string_view message) {
   if (phase == Phase::kInconclusive) return {RolloutReaction::kPause, "InconclusiveAnalysisRun"};

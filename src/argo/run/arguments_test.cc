@@ -8,13 +8,13 @@
 namespace ordeal::argo {
 namespace {
 
-struct Row {
+struct ArgumentRow {
   const char* rule;
   const char* metric;  // YAML
   const char* error;   // without its place; "" is none
 };
 // clang-format off
-const Row kRows[] = {
+const ArgumentRow kArgumentRows[] = {
     {"nothing but a provider", "", ""},
     {"an interval is needed for more than one", "count: 2", "count: interval must be specified when count > 1"},
     {"but not for one", "count: 1", ""},
@@ -35,7 +35,7 @@ const Row kRows[] = {
 // clang-format on
 
 TEST(Validation, FollowsTheRules) {
-  for (const Row& row : kRows) {
+  for (const ArgumentRow& row : kArgumentRows) {
     auto valid = validate_metric(metric_of(row.metric));
     std::string found = error_of(valid);
     EXPECT_EQ(found.substr(found.find(": ") + 2), *row.error ? row.error : found.substr(found.find(": ") + 2))

@@ -12,7 +12,7 @@ struct Counts {
   int64_t measured() const { return failed + successful + inconclusive; }
 };
 
-struct Row {
+struct AssessmentRow {
   const char* rule;
   const char* metric;  // YAML
   Counts counts;
@@ -22,7 +22,7 @@ struct Row {
   Phase before = Phase::kRunning;
 };
 
-MetricResult result_of(const Row& row) {
+MetricResult result_of(const AssessmentRow& row) {
   MetricResult result;
   result.phase = row.before;
   result.failed = row.counts.failed;
@@ -40,7 +40,7 @@ MetricResult result_of(const Row& row) {
 constexpr auto S = Phase::kSuccessful, F = Phase::kFailed, E = Phase::kError, I = Phase::kInconclusive,
                R = Phase::kRunning, P = Phase::kPending;
 // clang-format off
-const Row kRows[] = {
+const AssessmentRow kAssessmentRows[] = {
     {"what has ended stays", "interval: 60s", {.failed = 9}, S, S, true, false, S},
     {"without a measurement", "interval: 60s", {}, P, S, false},
     {"while one is under way", "interval: 60s", {.failed = 9}, R, R, true, true},
@@ -84,7 +84,7 @@ const Row kRows[] = {
 // clang-format on
 
 TEST(Metric, FollowsTheRules) {
-  for (const Row& row : kRows) {
+  for (const AssessmentRow& row : kAssessmentRows) {
     SCOPED_TRACE(row.rule);
     Metric metric = metric_of(row.metric);
     MetricResult result = result_of(row);

@@ -39,7 +39,7 @@ promql::QueryResult text() {
   return result;
 }
 
-struct Row {
+struct MeasurementRow {
   const char* rule;
   const char* success;
   const char* failure;
@@ -50,7 +50,7 @@ struct Row {
   std::optional<Phase> compat;
 };
 
-Metric conditions(const Row& row) {
+Metric conditions(const MeasurementRow& row) {
   Metric metric;
   metric.success_condition = row.success;
   metric.failure_condition = row.failure;
@@ -58,7 +58,7 @@ Metric conditions(const Row& row) {
 }
 
 // clang-format off
-const Row kRows[] = {
+const MeasurementRow kMeasurementRows[] = {
     {"without conditions everything is Successful", "", "", scalar(1), Phase::kSuccessful, "1"},
     {"success alone: true", "result < 2", "", scalar(1), Phase::kSuccessful, "1"},
     {"success alone: false is Failed", "result < 2", "", scalar(3), Phase::kFailed, "3"},
@@ -108,7 +108,7 @@ const Row kRows[] = {
 // clang-format on
 
 TEST(Measurement, FollowsTheRules) {
-  for (const Row& row : kRows) {
+  for (const MeasurementRow& row : kMeasurementRows) {
     SCOPED_TRACE(row.rule);
     Measurement strict = measure(conditions(row), row.answer, Mode::kStrict, kNow);
     EXPECT_EQ(strict.phase, row.phase) << strict.message;

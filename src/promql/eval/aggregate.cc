@@ -95,7 +95,7 @@ std::string positional(double value) {
 Result<Value> count_values(const std::string& label, const LabelKey& key, const Vector& vector, int64_t at_ms,
                            LabelTable& table) {
   if (label.empty() || !valid_utf8(label))
-    return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", quoted(label)));
+    return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", promql::quoted(label)));
   std::map<Labels, double> counts;
   for (const Element& element : vector) {
     Labels labels = key.of(table[element.labels], false);

@@ -255,7 +255,7 @@ class Evaluator {
       if (name.ends_with(suffix)) return;
     annotations_.info(at,
                       fmt::format("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-                                  quoted(name)));
+                                  promql::quoted(name)));
   }
 
   Result<int64_t> length(const Duration& duration) const {

@@ -40,7 +40,7 @@ bool QueryResult::no_data() const {
 
 std::string QueryResult::text(size_t most_elements) const {
   if (kind == ValueKind::kScalar) return value_text(scalar);
-  if (kind == ValueKind::kString) return quoted(string);
+  if (kind == ValueKind::kString) return promql::quoted(string);
   std::vector<std::string> parts;
   for (const VectorElement& element : vector) parts.push_back(element.labels.text() + " " + value_text(element.value));
   for (const MatrixSeries& series : matrix) parts.push_back(series_text(series));

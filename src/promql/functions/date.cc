@@ -6,7 +6,7 @@
 namespace ordeal::promql {
 namespace {
 
-constexpr uint64_t kDay = 86400;
+constexpr uint64_t kDaySeconds = 86400;
 constexpr uint64_t kDaysOf400Years = 146097;
 // Dates are counted from the first of March of year -kYearsBefore, as Go counts them, so that those of numbers far out
 // of any calendar are Prometheus' own.
@@ -44,8 +44,8 @@ int64_t whole(double value) {
 using Field = double (*)(const Date& date, unsigned seconds);
 
 double apply(Field field, double unix_seconds) {
-  uint64_t seconds = static_cast<uint64_t>(whole(unix_seconds)) + kDaysToEpoch * kDay;
-  return field(date_of(seconds / kDay), static_cast<unsigned>(seconds % kDay));
+  uint64_t seconds = static_cast<uint64_t>(whole(unix_seconds)) + kDaysToEpoch * kDaySeconds;
+  return field(date_of(seconds / kDaySeconds), static_cast<unsigned>(seconds % kDaySeconds));
 }
 
 Result<Value> dated(const CallSite& site, std::vector<Value>& arguments, Field field) {

@@ -121,9 +121,10 @@ std::vector<double> take_bounds(const CallSite& site, Vector& vector, const Expr
     if (bound_of[number]) return bounds.push_back(*bound_of[number]), false;
     LabelsView labels = table[element.labels];
     std::string_view name = labels.get(kMetricName);
-    std::string of = site.options.delayed_name_removal && !name.empty() ? " for metric name " + quoted(name) : "";
+    std::string of =
+        site.options.delayed_name_removal && !name.empty() ? " for metric name " + promql::quoted(name) : "";
     site.annotations.warn(argument, fmt::format("bucket label \"le\" is missing or has a malformed value of {}{}",
-                                                quoted(labels.get("le")), of));
+                                                promql::quoted(labels.get("le")), of));
     return true;
   });
   return bounds;

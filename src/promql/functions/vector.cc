@@ -32,7 +32,7 @@ double limited(double value, double least, double most) {
   return std::max(least, std::min(most, value));
 }
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kEndless = std::numeric_limits<double>::infinity();
 
 // What an absent() can say of what is absent: the labels that its selector pins down.
 Labels pinned_labels(const Expr& expr) {
@@ -62,7 +62,7 @@ void check_order_shows(const CallSite& site) {
 
 Result<> check_label_name(const std::string& name) {
   if (!name.empty() && valid_utf8(name)) return {};
-  return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", quoted(name)));
+  return fail(Errc::kInvalidInput, fmt::format("invalid label name {}", promql::quoted(name)));
 }
 
 // NaN goes last either way.
@@ -127,12 +127,12 @@ Result<Value> call_clamp(const CallSite& site, std::vector<Value>& arguments) {
 
 Result<Value> call_clamp_max(const CallSite& site, std::vector<Value>& arguments) {
   double most = scalar_at(arguments, 1);
-  return mapped(site, arguments[0], [&](double value) { return limited(value, -kInfinity, most); });
+  return mapped(site, arguments[0], [&](double value) { return limited(value, -kEndless, most); });
 }
 
 Result<Value> call_clamp_min(const CallSite& site, std::vector<Value>& arguments) {
   double least = scalar_at(arguments, 1);
-  return mapped(site, arguments[0], [&](double value) { return limited(value, least, kInfinity); });
+  return mapped(site, arguments[0], [&](double value) { return limited(value, least, kEndless); });
 }
 
 Result<Value> call_label_replace(const CallSite& site, std::vector<Value>& arguments) {

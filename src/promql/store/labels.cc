@@ -80,13 +80,13 @@ std::string LabelsView::text() const {
   if (plain(metric, true)) {
     head = metric;
   } else if (!metric.empty()) {
-    body = quoted(metric);
+    body = promql::quoted(metric);
   }
   for (const auto& [name, value] : *this) {
     if (name == kMetricName) continue;
     if (!body.empty()) body += ", ";
-    body += plain(name, false) ? std::string(name) : quoted(name);
-    body += "=" + quoted(value);
+    body += plain(name, false) ? std::string(name) : promql::quoted(name);
+    body += "=" + promql::quoted(value);
   }
   return body.empty() && !head.empty() ? head : head + "{" + body + "}";
 }

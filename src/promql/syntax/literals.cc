@@ -21,8 +21,8 @@ constexpr Unit kUnits[] = {{"y", 365 * kDay}, {"w", 7 * kDay}, {"d", kDay}, {"h"
                            {"m", 60'000},     {"s", 1000},     {"ms", 1}};
 constexpr int64_t kLongest = std::numeric_limits<int64_t>::max() / 1'000'000;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_decimal(char c) { return c >= '0' && c <= '9'; }
+bool is_hex(char c) { return is_decimal(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 std::optional<double> parse_base(std::string_view digits, int base) {
   int64_t value = 0;
@@ -103,7 +103,7 @@ std::optional<double> parse_promql_number(std::string_view text) {
   if (lower == "inf") return std::numeric_limits<double>::infinity();
   if (lower == "nan") return std::numeric_limits<double>::quiet_NaN();
   auto digits = without_underscores(lower);
-  if (!digits || digits->empty() || (!is_digit(digits->front()) && digits->front() != '.')) return std::nullopt;
+  if (!digits || digits->empty() || (!is_decimal(digits->front()) && digits->front() != '.')) return std::nullopt;
   if (digits->starts_with("0x")) return parse_base(std::string_view(*digits).substr(2), 16);
   bool octal =
       digits->size() > 1 && digits->front() == '0' && digits->find_first_not_of("01234567") == std::string::npos;
@@ -177,9 +177,9 @@ std::string lower_case(std::string_view text) {
 
 bool is_plain_name(std::string_view name, bool colon_allowed) {
   auto legal = [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || (colon_allowed && c == ':');
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_decimal(c) || c == '_' || (colon_allowed && c == ':');
   };
-  return !name.empty() && !is_digit(name[0]) && std::all_of(name.begin(), name.end(), legal);
+  return !name.empty() && !is_decimal(name[0]) && std::all_of(name.begin(), name.end(), legal);
 }
 
 }  // namespace ordeal::promql

@@ -210,7 +210,8 @@ Result<> ParseState::check_binary(const Binary& binary, size_t at) const {
   if (is_set(binary.op)) return fail_here(at, fmt::format("no group_left or group_right with {}", op));
   for (const std::string& label : matching.include) {
     if (matching.on && listed(matching.labels, label)) {
-      return fail_here(at, fmt::format("label {} must not be in on() and in the group modifier", quoted(label)));
+      return fail_here(at,
+                       fmt::format("label {} must not be in on() and in the group modifier", promql::quoted(label)));
     }
   }
   return {};

@@ -10,7 +10,7 @@ namespace {
 
 using Op = DurationTree::Op;
 
-struct Operator {
+struct DurationOperator {
   std::string_view symbol;
   Op op;
   int binding;
@@ -18,8 +18,9 @@ struct Operator {
 
 constexpr int kSign = 2;
 constexpr int kPower = 3;
-constexpr Operator kOperators[] = {{"+", Op::kAdd, 1},     {"-", Op::kSub, 1},     {"*", Op::kMul, kSign},
-                                   {"/", Op::kDiv, kSign}, {"%", Op::kMod, kSign}, {"^", Op::kPow, kPower}};
+constexpr DurationOperator kDurationOperators[] = {{"+", Op::kAdd, 1},     {"-", Op::kSub, 1},
+                                                   {"*", Op::kMul, kSign}, {"/", Op::kDiv, kSign},
+                                                   {"%", Op::kMod, kSign}, {"^", Op::kPow, kPower}};
 
 DurationTreePtr node(Op op, DurationTreePtr left, DurationTreePtr right) {
   return std::make_shared<const DurationTree>(DurationTree{op, 0, std::move(left), std::move(right)});
@@ -31,9 +32,9 @@ DurationTreePtr node(Op op, DurationTreePtr left, DurationTreePtr right) {
 Result<DurationTreePtr> ParseState::parse_duration_sum(int least_binding) {
   DurationTreePtr left = TRY(parse_duration_sign(least_binding));
   for (;;) {
-    auto at_it = [this](const Operator& candidate) { return at_symbol(candidate.symbol); };
-    const auto* found = std::find_if(std::begin(kOperators), std::end(kOperators), at_it);
-    if (found == std::end(kOperators) || found->binding < least_binding) return left;
+    auto at_it = [this](const DurationOperator& candidate) { return at_symbol(candidate.symbol); };
+    const auto* found = std::find_if(std::begin(kDurationOperators), std::end(kDurationOperators), at_it);
+    if (found == std::end(kDurationOperators) || found->binding < least_binding) return left;
     take();
     int right_binding = found->op == Op::kPow ? kPower : found->binding + 1;
     left = node(found->op, std::move(left), TRY(parse_duration_sum(right_binding)));

@@ -63,7 +63,8 @@ Result<> ParseState::parse_matcher(VectorSelector& selector) {
 Result<> ParseState::add_name(VectorSelector& selector, std::string name, size_t at) const {
   if (name.empty()) return fail_here(at, "a metric's name must not be empty");
   if (!selector.name.empty()) {
-    return fail_here(at, fmt::format("the metric's name is set twice: {} and {}", quoted(selector.name), quoted(name)));
+    return fail_here(at, fmt::format("the metric's name is set twice: {} and {}", promql::quoted(selector.name),
+                                     promql::quoted(name)));
   }
   selector.matchers.insert(selector.matchers.begin(),
                            TRY(Matcher::create(MatchType::kEqual, std::string(kMetricName), name)));
@@ -79,8 +80,8 @@ Result<> ParseState::check_selector(const VectorSelector& selector, size_t at) c
     bool own = first && !selector.name.empty();
     first = false;
     if (own || matcher.name() != kMetricName || selector.name.empty()) continue;
-    return fail_here(
-        at, fmt::format("the metric's name is set twice: {} and {}", quoted(selector.name), quoted(matcher.value())));
+    return fail_here(at, fmt::format("the metric's name is set twice: {} and {}", promql::quoted(selector.name),
+                                     promql::quoted(matcher.value())));
   }
   if (selective) return {};
   return fail_here(at, "a selector needs at least one matcher that does not match the empty string");

@@ -11,7 +11,7 @@
 namespace ordeal::promql {
 namespace {
 
-std::string label_text(const std::string& name) { return is_plain_name(name, false) ? name : quoted(name); }
+std::string label_text(const std::string& name) { return is_plain_name(name, false) ? name : promql::quoted(name); }
 
 std::string label_list(const std::vector<std::string>& labels) {
   std::string text;
@@ -21,11 +21,9 @@ std::string label_list(const std::vector<std::string>& labels) {
 
 // A metric of one of these names reads as something else unless it is quoted.
 bool reads_as_metric(const std::string& name) {
-  constexpr std::string_view kReserved[] = {"bool",        "on",    "ignoring", "group_left",
-                                            "group_right", "atan2", "inf",      "nan"};
+  constexpr std::string_view kWords[] = {"bool", "on", "ignoring", "group_left", "group_right", "atan2", "inf", "nan"};
   std::string lower = lower_case(name);
-  return is_plain_name(name, true) &&
-         std::find(std::begin(kReserved), std::end(kReserved), lower) == std::end(kReserved);
+  return is_plain_name(name, true) && std::find(std::begin(kWords), std::end(kWords), lower) == std::end(kWords);
 }
 
 std::string shift_text(const TimeShift& shift) {
@@ -39,11 +37,11 @@ std::string shift_text(const TimeShift& shift) {
 
 std::string selector_text(const VectorSelector& selector) {
   bool bare = reads_as_metric(selector.name);
-  std::string inside = selector.name.empty() || bare ? "" : quoted(selector.name);
+  std::string inside = selector.name.empty() || bare ? "" : promql::quoted(selector.name);
   for (const Matcher& matcher : selector.matchers) {
     if (matcher.name() == kMetricName && !selector.name.empty()) continue;
     inside += inside.empty() ? "" : ", ";
-    inside += label_text(matcher.name()) + std::string(matcher.symbol()) + quoted(matcher.value());
+    inside += label_text(matcher.name()) + std::string(matcher.symbol()) + promql::quoted(matcher.value());
   }
   std::string name = bare ? selector.name : "";
   return inside.empty() && bare ? name : name + "{" + inside + "}";
@@ -57,7 +55,7 @@ std::string number_text(double value) {
 
 struct Printer {
   std::string operator()(const NumberLiteral& number) const { return number_text(number.value); }
-  std::string operator()(const StringLiteral& string) const { return quoted(string.value); }
+  std::string operator()(const StringLiteral& string) const { return promql::quoted(string.value); }
   std::string operator()(const VectorSelector& selector) const {
     return selector_text(selector) + shift_text(selector.shift);
   }
