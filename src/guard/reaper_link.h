@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "fault/undo.h"
 #include "guard/heartbeat.h"
-#include "guard/paths.h"
 #include "guard/pulse.h"
 #include "sys/pidfd.h"
 

@@ -158,7 +158,10 @@ Result<Sendable> unpacked(const std::string& answer) {
     auto number = static_cast<Errc>(TRY(code->integer(0, 255)));
     return fail(number, TRY(TRY(root.at("what")).text()), std::string(document.value.at("hint").as_string()));
   }
-  return Sendable{TRY(TRY(root.at("notes")).texts()), TRY(TRY(root.at("warnings")).texts())};
+  Sendable sendable;
+  sendable.notes = TRY(TRY(root.at("notes")).texts());
+  sendable.warnings = TRY(TRY(root.at("warnings")).texts());
+  return sendable;
 }
 
 }  // namespace
