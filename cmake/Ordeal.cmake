@@ -4,7 +4,6 @@
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 find_package(Threads REQUIRED)
-find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(GTest REQUIRED)

@@ -13,7 +13,8 @@ namespace ordeal::cli {
 
 ExitCode plan_command(const session::RunOptions& options);
 ExitCode run_command(const session::RunOptions& options);
-// `run_id` "" engages the latch and ends everything; else it ends that run only. `wait` for what is in force to end.
+// `run_id` "" engages the latch and ends everything; else it ends that run only. Returns once nothing is in force any
+// more, or with what still is.
 ExitCode halt_command(const std::string& state_dir, const std::string& run_id, const std::string& reason, bool json);
 ExitCode resume_command(const std::string& state_dir);
 ExitCode revert_command(const std::string& state_dir, bool json);

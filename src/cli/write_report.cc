@@ -55,7 +55,8 @@ Result<std::vector<ReportFile>> prepare_reports(const std::vector<std::string>& 
     auto in_the_end = [&] { return std::string(OutputFile::prepare(file) ? "can be written" : ""); };
     bool later = !TRY(sys::without_capabilities(in_the_end)).empty();
     auto way = later ? OutputFile::Way::kReplace : OutputFile::Way::kInPlace;
-    reports.push_back({std::move(format), TRY(OutputFile::prepare(file, way))});
+    OutputFile prepared = TRY(OutputFile::prepare(file, way));
+    reports.push_back({std::move(format), std::move(prepared)});
   }
   return reports;
 }

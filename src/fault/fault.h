@@ -37,16 +37,10 @@ class Impact {
   virtual std::vector<int> descriptors() const { return {}; }
   virtual std::optional<BootTime> next_work() const { return std::nullopt; }
   // Called when a descriptor is ready or next_work() has come. An error ends the impact.
-  virtual Result<> work(BootTime now) {
-    (void)now;
-    return {};
-  }
+  virtual Result<> work(BootTime /*now*/) { return {}; }
   // True when the next work() looks at many processes, or at a disk: the guard says so beforehand, so that a slow
   // machine is not taken for a hung guard. Anything else must be done in a few milliseconds.
-  virtual bool is_long(BootTime now) const {
-    (void)now;
-    return false;
-  }
+  virtual bool is_long(BootTime /*now*/) const { return false; }
   // Extends what the kernel holds by another 1 s; called every 250 ms.
   virtual Result<> renew() { return {}; }
   // Ends the impact cleanly (held packets are let go); idempotent. kRevertFailed when something stays behind.
@@ -62,10 +56,7 @@ class Fault {
   virtual ~Fault() = default;
   virtual const AttackInfo& info() const = 0;
   // What the resolved arguments must be besides what info() says of each alone. Looks at no victim.
-  virtual Result<> check_arguments(const Attack& attack) const {
-    (void)attack;
-    return {};
-  }
+  virtual Result<> check_arguments(const Attack& /*attack*/) const { return {}; }
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
   // forbids ("other processes share the network namespace"), kUnsupported for what the kernel cannot do.
   // What reach() says is judged by the caller; a fault that chooses processes judges each by `protection`.
@@ -73,15 +64,12 @@ class Fault {
                                          const Protection& protection = Protection()) const = 0;
   // What plan() leaves open because whoever plans need not have the guard's rights: whether they suffice for every
   // step. Reads only; called before anything is done.
-  virtual Result<> may_apply(const Victim& victim, const Attack& attack, const Protection& protection) const {
-    (void)victim, (void)attack, (void)protection;
+  virtual Result<> may_apply(const Victim& /*victim*/, const Attack& /*attack*/,
+                             const Protection& /*protection*/) const {
     return {};
   }
   // Whom it hits while it is in force; whoever applies it refuses, and ends it, when somebody protected is among them.
-  virtual Result<Reach> reach(const Victim& victim, const Attack& attack) const {
-    (void)attack;
-    return whole_victim(victim);
-  }
+  virtual Result<Reach> reach(const Victim& victim, const Attack& /*attack*/) const { return whole_victim(victim); }
   virtual Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                                 const Context& context) const = 0;
 };

@@ -92,7 +92,8 @@ Result<> refuse_still_ones(const PauseWay& way) {
 
 Result<PauseWay> way_for(const Victim& victim) {
   if (victim.kind == VictimKind::kHost) return fail(Errc::kRefused, "a whole host cannot be paused: Ordeal is in it");
-  PauseWay way{std::nullopt, TRY(look_at(victim)), {}};
+  LiveVictim live = TRY(look_at(victim));
+  PauseWay way{std::nullopt, std::move(live), {}};
   TRY_VOID(refuse_protected(way.live));
   way.freezer = freezer_for(victim, way.live);
   way.still = sys::standing_still(way.live.tree, way.live.processes);

@@ -36,7 +36,8 @@ std::optional<sys::Cgroup> unified_cgroup(const LiveVictim& live, const Victim& 
 Result<packets::SocketScope> scope_of(const sys::Cgroup& cgroup) {
   uint32_t level = 0;
   for (auto up = cgroup.parent(); up; up = up->parent()) ++level;
-  return packets::SocketScope{level, TRY(cgroup.inode())};
+  auto inode = TRY(cgroup.inode());
+  return packets::SocketScope{level, inode};
 }
 
 // The ids of the cgroup and of those below it.

@@ -12,7 +12,6 @@
 #include "fault/undo.h"
 #include "guard/heartbeat.h"
 #include "guard/messages.h"
-#include "guard/paths.h"
 #include "guard/pulse.h"
 #include "sys/pidfd.h"
 

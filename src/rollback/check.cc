@@ -186,7 +186,8 @@ std::string packed(const Result<Sendable>& answer) {
 }
 
 Result<Sendable> unpacked(const std::string& text) {
-  json::Document document{TRY(json::parse(text)), {}};
+  json::Value value = TRY(json::parse(text));
+  json::Document document{std::move(value), {}};
   Answer answer = TRY(json::Codec<Answer>::read(json::Reader(document)));
   if (answer.refusal) return fail(answer.refusal->code, answer.refusal->what, answer.refusal->hint);
   return std::move(answer.sendable);

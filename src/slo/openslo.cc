@@ -77,7 +77,8 @@ Result<Indicator> decode_ratio(const Reader& reader) {
   TRY_VOID(reader.only({"counter", "good", "bad", "total", "raw", "rawType"}));
   if (auto raw = TRY(reader.find("raw"))) {
     std::string type = TRY(TRY(reader.at("rawType")).word({"success", "failure"}));
-    return Indicator{type == "success" ? Kind::kSuccessRatio : Kind::kFailureRatio, TRY(decode_source(*raw)), ""};
+    std::string source = TRY(decode_source(*raw));
+    return Indicator{type == "success" ? Kind::kSuccessRatio : Kind::kFailureRatio, std::move(source), ""};
   }
   auto good = TRY(reader.find("good")), bad = TRY(reader.find("bad"));
   if (good.has_value() == bad.has_value()) return reader.refuse("expected good or bad, and not both");
@@ -97,7 +98,8 @@ Result<Indicator> decode_sli(const Reader& spec) {
   if (ratio.has_value() == threshold.has_value())
     return spec.refuse("expected ratioMetric or thresholdMetric, and not both");
   if (ratio) return decode_ratio(*ratio);
-  return Indicator{Kind::kThreshold, TRY(decode_source(*threshold)), ""};
+  std::string source = TRY(decode_source(*threshold));
+  return Indicator{Kind::kThreshold, std::move(source), ""};
 }
 
 Result<Nanos> decode_start(const Reader& calendar) {

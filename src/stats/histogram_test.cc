@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/random.h"
-#include "stats/summary.h"
 
 namespace ordeal {
 namespace {
@@ -91,18 +90,6 @@ TEST(Histogram, ReturnsAWholeNumberOfIdenticalValuesExactly) {
   EXPECT_EQ(histogram.count(), 1000u);
   EXPECT_NEAR(histogram.mean(), 0.1, 1e-12);
 }
-
-TEST(Summary, InterpolatesBetweenNeighbours) {
-  EXPECT_EQ(median({3, 1, 2}), 2);
-  EXPECT_EQ(median({4, 1, 2, 3}), 2.5);
-  EXPECT_DOUBLE_EQ(quantile({1, 2, 3, 4, 5}, 0.95), 4.8);
-  EXPECT_EQ(quantile({5}, 0.2), 5);
-  EXPECT_EQ(mean({1, 2, 6}), 3);
-  EXPECT_DOUBLE_EQ(standard_deviation({2, 4, 4, 4, 5, 5, 7, 9}), std::sqrt(32.0 / 7));
-  EXPECT_TRUE(std::isnan(median({})));
-}
-
-TEST(Summary, KeepsInfinitiesOutOfItsInterpolation) { EXPECT_EQ(quantile({1, 2, INFINITY}, 0.5), 2); }
 
 }  // namespace
 }  // namespace ordeal

@@ -205,10 +205,9 @@ Result<RecordedRun> Store::load(std::string_view selector) {
       TRY(database_.prepare(fmt::format("SELECT {}, experiment, plan FROM run WHERE id = ?", kRowColumns)));
   select.bind(1, id);
   if (!TRY(select.step())) return fail(Errc::kNotFound, fmt::format("no run \"{}\" is recorded", id));
-  RecordedRun run{read_row(select),
-                  TRY(parse_column(database_, select.text(6), "the experiment of " + id)),
-                  TRY(parse_column(database_, select.text(7), "the plan of " + id)),
-                  {}};
+  auto experiment = TRY(parse_column(database_, select.text(6), "the experiment of " + id));
+  auto plan = TRY(parse_column(database_, select.text(7), "the plan of " + id));
+  RecordedRun run{read_row(select), std::move(experiment), std::move(plan), {}};
   Statement lines = TRY(database_.prepare("SELECT json, seq FROM event WHERE run = ? ORDER BY seq"));
   lines.bind(1, id);
   while (TRY(lines.step())) {

@@ -74,7 +74,7 @@ class Inputs(Case):
         os.makedirs(self.state)
         latch = self.state + "/halt.json"
         for kind, make in (("pipe", os.mkfifo), ("folder", os.mkdir), ("dangling link", lambda path: os.symlink("none", path)),
-                           ("garbage", lambda path: self.file("state/halt.json", "x"))):
+                           ("garbage", lambda _: self.file("state/halt.json", "x"))):
             with self.subTest(kind):
                 make(latch)
                 start = time.monotonic()

@@ -5,7 +5,7 @@ import stat
 import subprocess
 from pathlib import Path
 
-from program import ENVIRONMENT, ORDEAL, RUN, Case, main
+from program import ORDEAL, RUN, Case, main
 
 GOOD = {"name": "x", "target": {"type": "host"}, "attack": {"type": "cpu", "args": {}}}
 SLO = """

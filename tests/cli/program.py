@@ -1,6 +1,5 @@
 """The program under test, in a state folder of its own, and what it is given: experiments, records, processes with the
 names that an attacker would choose."""
-import ctypes
 import json
 import os
 import shutil
@@ -8,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 

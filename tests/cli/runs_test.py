@@ -6,7 +6,6 @@ import os
 import pty
 import re
 import resource
-import signal
 import socket
 import sqlite3
 import stat

@@ -12,7 +12,7 @@ URL = f"http://me:{QUOTED}@127.0.0.1:1/"
 # Each way to write one down.
 TEXTS = [URL, f"see {URL} for more", f"http://127.0.0.1:1/?a=1&password={QUOTED}", f"http://127.0.0.1:1/?api_key={QUOTED}#x",
          f"postgres://me:{SECRET}@db/x", f"password={SECRET.replace('&', '_')}", f"--token={QUOTED}", f"PGPASSWORD={QUOTED}",
-         f"Authorization: Bearer {SECRET}", f"X-Api-Key: {SECRET}", f'{{"password": "{SECRET}"}}', f"http://me:hunt/r2x@127.0.0.1:1/"]
+         f"Authorization: Bearer {SECRET}", f"X-Api-Key: {SECRET}", f'{{"password": "{SECRET}"}}', "http://me:hunt/r2x@127.0.0.1:1/"]
 LEAKS = [SECRET, QUOTED, SECRET.replace("&", "_"), "hunt/r2x", "hunt\\u0026r2x", "hunt&amp;r2x"]
 
 
@@ -58,7 +58,7 @@ class Secrets(Case):
         files = self.experiment(victim.pid, "x", expect=[{"name": "q", "query": "up", "condition": "result == 1"}])
         self.hides("plan", *files, "--prometheus", URL)
         self.hides("plan", *files, "--prometheus", f"ftp://me:{SECRET}@host", codes=[2])
-        self.hides("plan", *files, "--prometheus", f"http://me:hunt/r2x@127.0.0.1:1/")
+        self.hides("plan", *files, "--prometheus", "http://me:hunt/r2x@127.0.0.1:1/")
 
     def test_the_command_line_that_everybody_may_read(self):
         os.mkfifo(self.folder + "/pipe")  # which holds it up for 5 s

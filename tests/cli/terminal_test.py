@@ -2,7 +2,6 @@
 import json
 import os
 import re
-import unittest
 import xml.etree.ElementTree
 
 from program import EVIL, RUN, Case, main
@@ -117,7 +116,7 @@ class Terminal(Case):
         self.shows("verify-clean", "--json", codes=[6])
         self.file("state/fingerprint.json", "owned\x1b[31m")
         self.shows("verify-clean", mentions=False)
-        name = f"owned\x1b[31m.journal"
+        name = "owned\x1b[31m.journal"
         self.file("state/journal/" + name, "not a journal")
         self.shows("revert", codes=[0, 6])
         self.file("state/journal/" + name, "not a journal")

@@ -35,7 +35,7 @@ def tidy(lab, run):
     run.forget()
 
 
-def check(lab, run, done, expected, says, frozen_after=False):
+def check(lab, done, expected, says, frozen_after=False):
     """Problems with an answer: its exit code, what it must say, and the state of the victim when it said so."""
     said = done.stdout + done.stderr
     problems = [] if done.returncode in expected else [f"exit {done.returncode}, expected {expected}: {said}"]
@@ -53,7 +53,7 @@ def all_dead(lab, report, argv, says):
     problems = [] if lab.victim_cgroup.frozen() else ["the victim was not frozen, so nothing is shown"]
     argv = [run.ids()[0] if word == "RUN" else word for word in argv]
     done = lab.command(*argv, "--state-dir", run.state, timeout=20)
-    problems += check(lab, run, done, (0, 6) if argv[0] == "verify-clean" else (0,), says)  # others work on the machine
+    problems += check(lab, done, (0, 6) if argv[0] == "verify-clean" else (0,), says)  # others work on the machine
     report.case(f"all four killed, then {argv[0]}{' RUN' if len(argv) > 1 else ''}", problems, done.stdout.strip()[:120])
     tidy(lab, run)
 
@@ -64,13 +64,13 @@ def all_stopped(lab, report):
     strike(pids, ALL, signal.SIGSTOP)
     done = lab.command("revert", "--state-dir", run.state, timeout=20)
     report.case("all four stopped, then revert",
-                check(lab, run, done, (3,), [run.ids()[0], "live", "ordeal halt"], frozen_after=True), done.stdout.strip()[:120])
+                check(lab, done, (3,), [run.ids()[0], "live", "ordeal halt"], frozen_after=True), done.stdout.strip()[:120])
     done = lab.command("verify-clean", "--state-dir", run.state, timeout=20)
-    report.case("all four stopped, then verify-clean", check(lab, run, done, (3,), [run.ids()[0], "live"], frozen_after=True))
+    report.case("all four stopped, then verify-clean", check(lab, done, (3,), [run.ids()[0], "live"], frozen_after=True))
     begin = now()
     done = lab.command("halt", "--state-dir", run.state, timeout=30)
     took = now() - begin
-    problems = check(lab, run, done, (0,), ["undone: thaw", "Nothing is in force"])
+    problems = check(lab, done, (0,), ["undone: thaw", "Nothing is in force"])
     problems += [] if took < 2 else [f"it took {took:.2f} s, bar 2 s"]
     report.case("all four stopped, then halt", problems, f"{took:.2f} s")
     for pid in pids.values():
@@ -84,14 +84,14 @@ def all_stopped(lab, report):
 
 def without_rights(lab, report):
     """Somebody else's run: no claim."""
-    run, pids = paused(lab)
+    run, _ = paused(lab)
     os.chmod(lab.folder, 0o755)
     os.chmod(run.state, 0o755)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     for argv in (["halt"], ["revert"], ["verify-clean"], ["halt", run.ids()[0]]):
         done = subprocess.run([*nobody, lab.ordeal, *argv, "--state-dir", run.state], capture_output=True, text=True)
         report.case(f"without rights, {argv[0]}{' RUN' if len(argv) > 1 else ''}",
-                    check(lab, run, done, (3,), ["ordeal:"], frozen_after=True), (done.stdout + done.stderr).strip()[:110])
+                    check(lab, done, (3,), ["ordeal:"], frozen_after=True), (done.stdout + done.stderr).strip()[:110])
     run.process.terminate()
     run.wait()
     tidy(lab, run)
@@ -106,10 +106,10 @@ def damaged(lab, report):
         file.seek(30)
         file.write(b"!")
     done = lab.command("revert", "--state-dir", run.state, timeout=20)
-    problems = check(lab, run, done, (6,), ["NOT undone", "damaged"], frozen_after=True)
+    problems = check(lab, done, (6,), ["NOT undone", "damaged"], frozen_after=True)
     problems += [] if "a revert failed" in read(f"{run.state}/halt.json") else ["the latch is not engaged"]
     done = lab.command("halt", "--state-dir", run.state, timeout=20)
-    problems += check(lab, run, done, (6,), ["NOT undone"], frozen_after=True)
+    problems += check(lab, done, (6,), ["NOT undone"], frozen_after=True)
     report.case("a journal that cannot be replayed", problems)
     os.unlink(journal)
     tidy(lab, run)

@@ -8,7 +8,7 @@ import sys
 import time
 
 import attacks
-from lab import Cgroup, Run, kill, now, read, start, wait_until
+from lab import Cgroup, Run, kill, read, start, wait_until
 
 HIERARCHIES = ["unified", "freezer", "cpu", "cpuacct"]
 WAITS_FOR_VFORK = """
@@ -28,7 +28,7 @@ def expect(*facts):
     return [said for well, said in facts if not well]
 
 
-def of(lab, kind, target, length="700ms", **args):
+def of(kind, target, length="700ms", **args):
     return {"name": "crash " + kind, "target": target, "baseline": "100ms", "recovery": "2s",
             "sources": {"interval": "100ms"},
             "attack": {"type": kind, "args": args, "length": length},
@@ -93,10 +93,10 @@ def name_that_is_no_text(lab, report):
                        ("cpu", {"percent": 5}), ("shutdown", {"delay": "100ms"})):
         victim = start([sys.executable, "-c", code, b"--\xff"], [lab.victim_cgroup])
         wait_until(lambda: b"\xff\xfe" in open(f"/proc/{victim.pid}/comm", "rb").read(), 3)
-        run = Run(lab, of(lab, kind, {"type": "container", "cgroup": lab.victim_cgroup.path}, **args))
+        run = Run(lab, of(kind, {"type": "container", "cgroup": lab.victim_cgroup.path}, **args))
         code_ = run.wait()
         verdict = run.event("verdict")
-        planned = plan(lab, of(lab, kind, {"type": "container", "cgroup": lab.victim_cgroup.path}, **args), run)
+        planned = plan(lab, of(kind, {"type": "container", "cgroup": lab.victim_cgroup.path}, **args), run)
         problems = expect((code_ == 0, f"exit code {code_}, expected 0: {run.text()[-300:]}"),
                           (verdict is not None, "no verdict"),
                           (planned.returncode in (0, 4), f"plan: exit {planned.returncode} {planned.stderr}"))
@@ -110,9 +110,9 @@ def name_that_is_no_text(lab, report):
 def nested(lab, report):
     for first, second in (("inner", "outer"), ("outer", "inner")):
         nest = Nest(lab)
-        one = Run(lab, of(lab, "pause", target(getattr(nest, first)), length="20s"))
+        one = Run(lab, of("pause", target(getattr(nest, first)), length="20s"))
         one.wait_injected()
-        experiment = of(lab, "pause", target(getattr(nest, second)))
+        experiment = of("pause", target(getattr(nest, second)))
         planned = plan(lab, experiment, one)
         two = Run(lab, experiment, state=one.state)
         code_two, standing = two.wait(), getattr(nest, first).frozen()
@@ -137,7 +137,7 @@ def nested_in_one_run(lab, report):
     path = lab.folder + "/nest.json"
     with open(path, "w") as file:
         json.dump(inventory, file)
-    experiment = of(lab, "pause", {"type": "container", "labels": {"app": "x"}})
+    experiment = of("pause", {"type": "container", "labels": {"app": "x"}})
     run = Run(lab, experiment, flags=["--inventory", path])
     code = run.wait()
     planned = plan(lab, experiment, run, "--inventory", path)
@@ -155,7 +155,7 @@ def frozen_by_somebody(lab, report):
     nest.freeze()
     for kind, args in (("pause", {}), ("cpu", {"percent": 5}), ("process_killer", {"process": "sleep"}),
                        ("shutdown", {"delay": "0s"})):
-        experiment = of(lab, kind, target(nest.inner), **args)
+        experiment = of(kind, target(nest.inner), **args)
         run = Run(lab, experiment)
         code = run.wait()
         planned = plan(lab, experiment, run)
@@ -179,7 +179,7 @@ def asleep_in_the_kernel(lab, report):
     for name in ("its end", "halt", "guard killed", "all killed, then revert"):
         victim = subprocess.Popen([sys.executable, "-c", WAITS_FOR_VFORK, fifo], start_new_session=True)
         wait_until(lambda: state(victim.pid) == "D", 3)
-        run = Run(lab, of(lab, "pause", {"type": "process", "pattern": fifo}, length="1s"))
+        run = Run(lab, of("pause", {"type": "process", "pattern": fifo}, length="1s"))
         run.wait_injected()
         if name == "halt":
             lab.command("halt", "--state-dir", run.state, timeout=20)
@@ -215,7 +215,7 @@ def one_of_three_matches(lab, report):
         json.dump([{"name": f"third{i}", "kind": "container", "labels": {"app": "three"}, "cgroup": cgroup.path}
                    for i, cgroup in enumerate(cgroups)], file)
     where = {"type": "container", "labels": {"app": "three"}}
-    killer = of(lab, "process_killer", where, process="sleep")
+    killer = of("process_killer", where, process="sleep")
     run = Run(lab, killer, flags=["--inventory", path])
     code = run.wait()
     verdict = run.event("verdict") or {"data": {"outcome": "", "reason": run.text()}}
@@ -243,7 +243,7 @@ def one_of_three_matches(lab, report):
 def comes_back(lab, report):
     lab.victim.ensure()
     respawner = attacks.Respawner(lab.victim)
-    run = Run(lab, of(lab, "process_killer", lab.target(), process="sleep", exact=True, interval="10s"))
+    run = Run(lab, of("process_killer", lab.target(), process="sleep", exact=True, interval="10s"))
     code = run.wait()
     respawner.stop()
     verdict = run.event("verdict") or {"data": {"reason": run.text()}}

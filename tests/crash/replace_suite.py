@@ -4,7 +4,7 @@ import time
 
 import attacks
 import traces
-from lab import Cgroup, Run, Victim, kill, now, wait_until
+from lab import Cgroup, Run, kill, now, wait_until
 
 
 def restart(lab):

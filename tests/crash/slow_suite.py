@@ -4,7 +4,7 @@ the run ends with 7. One that is stopped (SIGSTOP) in the middle of its step is 
 import signal
 
 import traces
-from lab import Run, kill, now, read, start, wait_until
+from lab import Run, kill, read, start, wait_until
 
 STEPS = ["guard.before_apply", "reaper.before_journal", "reaper.before_undo"]
 SLOW, HUNG = [900, 3000], 8000

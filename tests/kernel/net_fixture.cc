@@ -217,8 +217,9 @@ bool comes_up(const sys::NetNs& where, const char* device) {
 }  // namespace
 
 Result<VethPair> make_pair_of_namespaces() {
-  VethPair pair{std::make_unique<sys::NetNs>(TRY(make_namespace())),
-                std::make_unique<sys::NetNs>(TRY(make_namespace()))};
+  VethPair pair;
+  pair.here = std::make_unique<sys::NetNs>(TRY(make_namespace()));
+  pair.there = std::make_unique<sys::NetNs>(TRY(make_namespace()));
   std::string peer = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(pair.there->fd());
   if (run_in(*pair.here, {"ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", peer}) != 0)
     return fail(Errc::kUnsupported, "no veth pair can be made here");

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import traces
 from lab import PORT, Lab, Run, now, start, wait_until

@@ -36,7 +36,7 @@ class OddService(Service):
             return "<html><body>\nstatus 1\n</body></html>\n"
         if self.skew:
             stamp = f" {int((time.time() + self.skew) * 1000)}\n"
-            page = "\n".join(l if l.startswith("#") or not l else l + stamp.rstrip("\n") for l in page.split("\n"))
+            page = "\n".join(line if line.startswith("#") or not line else line + stamp.rstrip("\n") for line in page.split("\n"))
         return page
 
 
@@ -234,7 +234,7 @@ def report_fails(problems, suite, service):
     folder = suite.bench.folder.name + "/a folder.html"
     os.makedirs(folder + "/x", exist_ok=True)
     result = suite.run(service, ratio(), ["--report", folder])
-    code, events, text = result
+    code, events, _ = result
     verdicts = [event["data"]["outcome"] for event in events if event["type"] == "verdict"]
     if events and verdicts != ["held", "error"]:
         problems.append(f"verdicts {verdicts}")
@@ -249,7 +249,7 @@ def record_fails(problems, suite, service):
         held.append(sqlite3.connect(f"{suite.state}/runs.sqlite", isolation_level=None))
         held[0].execute("BEGIN IMMEDIATE")
 
-    code, events, text = suite.run(service, ratio(), during=hold)
+    code, events, _ = suite.run(service, ratio(), during=hold)
     for connection in held:
         connection.close()
     last = events[-1]["data"]

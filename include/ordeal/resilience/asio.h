@@ -180,7 +180,8 @@ asio::awaitable<R, E> async_run(CircuitBreaker<C>& breaker, Call& call, Next nex
   std::exception_ptr thrown;
   try {
     R result = co_await next(call);
-    AsyncClassifier in_call{classifier, call, co_await asio::this_coro::cancellation_state};
+    auto cancellation = co_await asio::this_coro::cancellation_state;
+    AsyncClassifier in_call{classifier, call, cancellation};
     permit.record(judge(in_call, result));
     co_return result;
   } catch (...) {
@@ -216,7 +217,8 @@ asio::awaitable<R, E> async_run(Retry<C, Sleep>& retry, Call& call, Next next, c
     R result = co_await next(mine);
     // A limit further out has cancelled it; the retry's clock may be late.
     if (!ResultTraits<R>::good(result) && SteadyClock::now() >= call.deadline) co_return result;
-    AsyncClassifier in_call{classifier, call, co_await asio::this_coro::cancellation_state};
+    auto cancellation = co_await asio::this_coro::cancellation_state;
+    AsyncClassifier in_call{classifier, call, cancellation};
     auto delay = retry.next_delay(result, mine, last, in_call);
     if (!delay) co_return result;
     last = *delay;
@@ -257,7 +259,8 @@ asio::awaitable<R, E> async_run(TimeLimit<C>& limit, Call& call, Next next, cons
 template <class R, class E, class F, class Next, class Classifier>
 asio::awaitable<R, E> async_run(Fallback<F>& fallback, Call& call, Next next, const Classifier& classifier) {
   std::optional<R> result = co_await next(call);
-  AsyncClassifier in_call{classifier, call, co_await asio::this_coro::cancellation_state};
+  auto cancellation = co_await asio::this_coro::cancellation_state;
+  AsyncClassifier in_call{classifier, call, cancellation};
   if (fallback.is_wanted(*result, in_call)) {
     auto ask = [&fallback, told = fallback.told(*result)](const Call&) { return fallback.answer(told); };
     if constexpr (AsyncOperation<decltype(ask)>) {

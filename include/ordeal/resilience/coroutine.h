@@ -35,7 +35,7 @@ decltype(auto) awaiter_of(A&& awaitable) {
 
 // What the function returns; `otherwise`, and the exception in `thrown`, where it throws.
 template <class T, class F>
-T caught(std::exception_ptr& thrown, T otherwise, F&& function) {
+T caught([[maybe_unused]] std::exception_ptr& thrown, [[maybe_unused]] T otherwise, F&& function) {
 #ifdef __cpp_exceptions
   try {
     return function();
@@ -44,7 +44,6 @@ T caught(std::exception_ptr& thrown, T otherwise, F&& function) {
     return otherwise;
   }
 #else
-  (void)thrown, (void)otherwise;
   return function();
 #endif
 }

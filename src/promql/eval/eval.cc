@@ -115,7 +115,8 @@ class Evaluator {
   // Its window, without its series.
   Result<Matrix> empty_matrix(const MatrixSelector& matrix, int64_t at_ms) {
     int64_t to = TRY(shifted(matrix.selector.shift, at_ms));
-    return Matrix{{}, to - TRY(length(matrix.range)), to, selected(matrix.selector).one_metric(), {}};
+    int64_t from = to - TRY(length(matrix.range));
+    return Matrix{{}, from, to, selected(matrix.selector).one_metric(), {}};
   }
 
   template <typename Visit>
@@ -139,7 +140,8 @@ class Evaluator {
   // Steps lie on multiples of the step, whenever the query is asked.
   Result<Value> eval_node(const Subquery& subquery, int64_t at_ms) {
     int64_t to = TRY(shifted(subquery.shift, at_ms));
-    Matrix out{{}, to - TRY(length(subquery.range)), to};
+    int64_t from = to - TRY(length(subquery.range));
+    Matrix out{{}, from, to};
     int64_t step = subquery.step ? TRY(length(*subquery.step)) : options_.default_step_ms;
     int64_t first = out.from_ms - out.from_ms % step;
     while (first <= out.from_ms) first += step;
