@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "metrics/registry.h"
+#include "prometheus/metrics/registry.h"
 #include "ordeal/resilience/circuit_breaker.h"
 
 namespace ordeal::demo {

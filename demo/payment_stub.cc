@@ -1,8 +1,8 @@
 // payment_stub: stands for the payment provider: answers POST /payments after a set time, or fails a set share.
 #include <fmt/core.h>
 
-#include "base/duration.h"
-#include "base/random.h"
+#include "core/base/duration.h"
+#include "core/base/random.h"
 #include "flags.h"
 #include "service.h"
 

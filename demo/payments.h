@@ -5,10 +5,10 @@
 
 #include <deque>
 
-#include "base/random.h"
+#include "core/base/random.h"
 #include "guarded.h"
-#include "net/fetcher.h"
-#include "net/http_server.h"
+#include "platform/net/fetcher.h"
+#include "platform/net/http_server.h"
 
 namespace ordeal::demo {
 

@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include "base/defer.h"
-#include "base/text.h"
+#include "core/base/defer.h"
+#include "core/base/text/text.h"
 #include "service.h"
 
 namespace ordeal::demo {

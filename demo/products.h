@@ -6,8 +6,8 @@
 #include <libpq-fe.h>
 
 #include "guarded.h"
-#include "net/http_server.h"
-#include "net/loop.h"
+#include "platform/net/http_server.h"
+#include "platform/net/loop.h"
 
 namespace ordeal::demo {
 

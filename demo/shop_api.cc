@@ -1,6 +1,6 @@
 // shop_api: one replica of the demo shop: GET /products from PostgreSQL, POST /payments through the payment provider.
 
-#include "base/duration.h"
+#include "core/base/duration.h"
 #include "flags.h"
 #include "ordeal/resilience/presets.h"
 #include "payments.h"

@@ -4,12 +4,12 @@
 #include <fmt/core.h>
 #include <signal.h>
 
-#include "base/duration.h"
-#include "base/random.h"
+#include "core/base/duration.h"
+#include "core/base/random.h"
 #include "flags.h"
-#include "net/fetcher.h"
+#include "platform/net/fetcher.h"
 #include "service.h"
-#include "stats/histogram.h"
+#include "core/stats/histogram.h"
 
 namespace {
 

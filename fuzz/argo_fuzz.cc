@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "argo/check/expectations.h"
-#include "argo/check/lint.h"
-#include "argo/run/analyses.h"
-#include "argo/run/analysis_run.h"
+#include "interop/argo/check/expectations.h"
+#include "interop/argo/check/lint.h"
+#include "interop/argo/run/analyses.h"
+#include "interop/argo/run/analysis_run.h"
 
 namespace {
 

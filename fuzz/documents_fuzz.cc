@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "fault/fault.h"
-#include "model/experiment.h"
-#include "model/inventory.h"
-#include "model/policy.h"
-#include "model/run_event.h"
+#include "fault/attacks/fault.h"
+#include "core/model/input/experiment.h"
+#include "core/model/input/inventory.h"
+#include "core/model/input/policy.h"
+#include "core/model/run/run_event.h"
 #include "same_json.h"
 
 namespace {

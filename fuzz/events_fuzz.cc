@@ -2,8 +2,8 @@
 // is read the same after it was written again.
 #include <cstdlib>
 
-#include "net/events/event.h"
-#include "net/events/lines.h"
+#include "platform/net/events/event.h"
+#include "platform/net/events/lines.h"
 
 using namespace ordeal::net;
 

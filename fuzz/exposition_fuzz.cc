@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "metrics/exposition.h"
+#include "prometheus/metrics/exposition.h"
 
 namespace {
 

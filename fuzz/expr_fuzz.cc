@@ -4,7 +4,7 @@
 #include <limits>
 #include <string_view>
 
-#include "expr/condition.h"
+#include "core/expr/condition.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ordeal;

@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/duration.h"
-#include "sys/capability.h"
-#include "sys/cgroup_control.h"
-#include "sys/container.h"
-#include "sys/packet.h"
-#include "sys/process.h"
+#include "core/base/duration.h"
+#include "platform/sys/process/capability.h"
+#include "platform/sys/cgroup/cgroup_control.h"
+#include "platform/sys/cgroup/container.h"
+#include "platform/sys/network/packet.h"
+#include "platform/sys/process/process.h"
 
 namespace {
 

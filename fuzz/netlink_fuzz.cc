@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include "sys/netlink.h"
-#include "sys/nfqueue.h"
+#include "platform/sys/network/netlink.h"
+#include "platform/sys/network/nfqueue.h"
 
 namespace {
 

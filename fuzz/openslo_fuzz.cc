@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "dashboard/grafana.h"
-#include "dashboard/rules.h"
-#include "promql/syntax/parser.h"
-#include "slo/budget.h"
-#include "slo/expectations.h"
+#include "interop/dashboard/grafana.h"
+#include "interop/dashboard/rules.h"
+#include "prometheus/promql/syntax/parser.h"
+#include "interop/slo/budget.h"
+#include "interop/slo/expectations.h"
 
 namespace {
 

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "promql/eval/eval.h"
-#include "promql/store/series_store.h"
-#include "promql/syntax/parser.h"
-#include "promql/syntax/printer.h"
+#include "prometheus/promql/eval/eval.h"
+#include "prometheus/promql/store/series_store.h"
+#include "prometheus/promql/syntax/parser.h"
+#include "prometheus/promql/syntax/printer.h"
 
 namespace {
 

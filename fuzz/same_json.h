@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "json/value.h"
+#include "core/json/value.h"
 
 namespace ordeal {
 

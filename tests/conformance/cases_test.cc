@@ -5,15 +5,15 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "analysis/judge.h"
-#include "argo/check/expectations.h"
-#include "argo/check/lint.h"
-#include "base/file.h"
-#include "dashboard/grafana.h"
-#include "dashboard/rules.h"
-#include "model/experiment.h"
-#include "promql/syntax/printer.h"
-#include "slo/testing.h"
+#include "judge/judge.h"
+#include "interop/argo/check/expectations.h"
+#include "interop/argo/check/lint.h"
+#include "core/base/io/file.h"
+#include "interop/dashboard/grafana.h"
+#include "interop/dashboard/rules.h"
+#include "core/model/input/experiment.h"
+#include "prometheus/promql/syntax/printer.h"
+#include "interop/slo/testing.h"
 
 namespace ordeal {
 namespace {
@@ -138,7 +138,7 @@ TEST(ArgoExpectations, AreNeitherHeldNorViolatedByNaNOrNothing) {
     auto derived = argo::derive_expectations(manifest, {});
     ASSERT_TRUE(derived) << fields << derived.error().message();
     for (Kind kind : {Kind::kNaN, Kind::kNoSuchSeries}) {
-      auto judge = analysis::Judge::create(derived->expect.at(0));
+      auto judge = judge::Judge::create(derived->expect.at(0));
       ASSERT_TRUE(judge) << fields;
       Observation observation;
       observation.kind = kind;

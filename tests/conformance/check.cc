@@ -7,9 +7,9 @@
 #include <set>
 
 #include "conformance/multiply.h"
-#include "promql/eval/eval.h"
-#include "promql/store/series_store.h"
-#include "promql/syntax/parser.h"
+#include "prometheus/promql/eval/eval.h"
+#include "prometheus/promql/store/series_store.h"
+#include "prometheus/promql/syntax/parser.h"
 
 namespace ordeal::conformance {
 namespace {

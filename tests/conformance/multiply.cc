@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "promql/functions/function_table.h"
-#include "promql/syntax/printer.h"
+#include "prometheus/promql/functions/function_table.h"
+#include "prometheus/promql/syntax/printer.h"
 
 namespace ordeal::conformance {
 namespace {

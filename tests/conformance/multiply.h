@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "promql/syntax/ast.h"
+#include "prometheus/promql/syntax/ast.h"
 
 namespace ordeal::conformance {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "core/base/io/file.h"
 #include "conformance/check.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
-#include "base/text.h"
-#include "promql/syntax/literals.h"
+#include "core/base/text/text.h"
+#include "prometheus/promql/syntax/literals.h"
 
 namespace ordeal::conformance {
 namespace {

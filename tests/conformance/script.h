@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "promql/store/series_notation.h"
+#include "prometheus/promql/store/series_notation.h"
 
 namespace ordeal::conformance {
 

@@ -4,8 +4,8 @@
 
 #include <iostream>
 
-#include "base/text.h"
-#include "expr/condition.h"
+#include "core/base/text/text.h"
+#include "core/expr/condition.h"
 
 namespace {
 

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/text.h"
-#include "metrics/exposition.h"
-#include "promql/store/series_store.h"
-#include "promql/syntax/parser.h"
-#include "watch/api_server.h"
+#include "core/base/clock.h"
+#include "core/base/text/text.h"
+#include "prometheus/metrics/exposition.h"
+#include "prometheus/promql/store/series_store.h"
+#include "prometheus/promql/syntax/parser.h"
+#include "watch/scraping/api_server.h"
 
 namespace {
 

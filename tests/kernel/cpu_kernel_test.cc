@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "proc_fixture.h"
-#include "sys/cgroup_control.h"
+#include "platform/sys/cgroup/cgroup_control.h"
 
 namespace ordeal {
 namespace {

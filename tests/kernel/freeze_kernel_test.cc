@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "fault/burner.h"
+#include "fault/attacks/resource/burner.h"
 #include "proc_fixture.h"
-#include "sys/cgroup_control.h"
-#include "sys/standstill.h"
+#include "platform/sys/cgroup/cgroup_control.h"
+#include "platform/sys/process/standstill.h"
 
 namespace ordeal {
 namespace {

@@ -2,10 +2,10 @@
 #include <sched.h>
 #include <signal.h>
 
-#include "fault/scope.h"
+#include "fault/attacks/victim/scope.h"
 #include "proc_fixture.h"
-#include "sys/container.h"
-#include "target/select.h"
+#include "platform/sys/cgroup/container.h"
+#include "fault/target/select.h"
 
 namespace ordeal {
 namespace {

@@ -9,10 +9,10 @@
 
 #include <cstdio>
 
-#include "base/duration.h"
-#include "base/text.h"
-#include "guard/priority.h"
-#include "packets/packet_delay.h"
+#include "core/base/duration.h"
+#include "core/base/text/text.h"
+#include "platform/host/priority.h"
+#include "fault/packets/packet_delay.h"
 
 namespace ordeal {
 namespace {
@@ -74,7 +74,7 @@ Result<> host(PacketDelay& delay) {
 
 Result<> run(const Plan& plan) {
   Random random(Random::fresh_seed());
-  guard::raise_priority();
+  host::raise_priority();
   sys::NetNs where = TRY(sys::NetNs::open(plan.netns));
   std::string table = "ordeal_net_delay_" + std::to_string(::getpid());
   auto make_chains = [&](uint16_t queue) { return chains(plan, queue); };

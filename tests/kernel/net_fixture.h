@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "fault/fault.h"
-#include "packets/packet_delay.h"
-#include "sys/netns.h"
+#include "fault/attacks/fault.h"
+#include "fault/packets/packet_delay.h"
+#include "platform/sys/network/netns.h"
 
 namespace ordeal::testing {
 

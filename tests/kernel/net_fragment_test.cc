@@ -1,6 +1,6 @@
 // Datagrams that are longer than the link allows: they are delayed as a whole, none is lost, and at once after the end
 // all is as before. Only their first part has ports, so a rule with ports must not see the parts.
-#include "fault/latency_impact.h"
+#include "fault/attacks/network/latency_impact.h"
 #include "net_fixture.h"
 
 namespace ordeal::testing {

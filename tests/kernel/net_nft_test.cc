@@ -2,7 +2,7 @@
 #include <sys/wait.h>
 
 #include "net_fixture.h"
-#include "sys/nft.h"
+#include "platform/sys/network/nft.h"
 
 namespace ordeal::testing {
 namespace {

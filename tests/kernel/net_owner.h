@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "packets/delay_queue.h"
-#include "sys/netns.h"
+#include "fault/packets/delay_queue.h"
+#include "platform/sys/network/netns.h"
 
 namespace ordeal::testing {
 

@@ -13,10 +13,10 @@
 #include <cstring>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/result.h"
-#include "base/text.h"
-#include "base/unique_fd.h"
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/base/text/text.h"
+#include "core/base/io/unique_fd.h"
 
 namespace ordeal {
 namespace {

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fault/latency_impact.h"
+#include "fault/attacks/network/latency_impact.h"
 #include "net_fixture.h"
-#include "sys/process.h"
+#include "platform/sys/process/process.h"
 
 namespace ordeal::testing {
 namespace {

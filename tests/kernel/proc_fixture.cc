@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "fault/burner.h"
-#include "json/value.h"
+#include "fault/attacks/resource/burner.h"
+#include "core/json/value.h"
 
 namespace ordeal {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "fault/faults.h"
-#include "sys/cgroup.h"
-#include "sys/spawn.h"
+#include "fault/attacks/faults.h"
+#include "platform/sys/cgroup/cgroup.h"
+#include "platform/sys/process/spawn.h"
 
 namespace ordeal {
 

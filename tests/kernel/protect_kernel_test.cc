@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include "fault/reach.h"
-#include "guard/newcomers.h"
+#include "fault/attacks/victim/reach.h"
+#include "fault/guard/newcomers.h"
 #include "proc_fixture.h"
 
 namespace ordeal {

@@ -21,7 +21,7 @@ SOUND = {
     "src/core/CMakeLists.txt": "add_subdirectory(json)",
     "src/core/json/CMakeLists.txt": "ordeal_library(json USES base LINKS yaml-cpp)",
     "src/core/json/b.h": '#include "base/a.h"',
-    "src/fault/CMakeLists.txt": "ordeal_library(fault USES base)",
+    "src/fault/CMakeLists.txt": "ordeal_library(attacks USES base)",
     "src/fault/c.h": "",
     "src/fault/c_test.cc": '#include "c.h"',
     "src/fault/kinds/c2.cc": '#include "fault/c.h"',
@@ -88,16 +88,27 @@ class Arrows(unittest.TestCase):
 
     def test_a_program_has_what_its_libraries_use_and_no_more(self):
         self.refuses({"src/cli/main.cc": '#include "cli/commands.h"\n#include "fault/c.h"'},
-                     "src/cli/main.cc:2: fault is not among the USES")
+                     "src/cli/main.cc:2: attacks is not among the USES")
+
+    def test_a_room_beside_or_above(self):
+        used = {"src/watch/CMakeLists.txt": "ordeal_library(watch USES base)", "src/watch/w.h": "",
+                "src/fault/CMakeLists.txt": "ordeal_library(guard USES watch base)",
+                "src/fault/c.cc": '#include "watch/w.h"'}
+        self.refuses(used, "src/fault/c.cc:1: guard never uses watch")
+        used["src/fault/CMakeLists.txt"] = "ordeal_library(target USES stats base)"
+        used["src/run/stats/CMakeLists.txt"] = "ordeal_library(stats USES base)"
+        used["src/run/stats/s.h"] = ""
+        used["src/fault/c.cc"] = '#include "run/stats/s.h"'
+        self.refuses(used, "src/fault/c.cc:1: stats is in the room run, which is not below fault")
 
     def test_the_engine_never_uses_a_fault(self):
-        self.refuses({"src/run/parts/engine/d.cc": '#include "fault/c.h"'}, "engine never uses fault")
-        self.refuses({"src/run/parts/engine/CMakeLists.txt": "ordeal_library(engine USES json base fault)"},
-                     "engine never uses fault")
+        self.refuses({"src/run/parts/engine/d.cc": '#include "fault/c.h"'}, "engine never uses attacks")
+        self.refuses({"src/run/parts/engine/CMakeLists.txt": "ordeal_library(engine USES json base attacks)"},
+                     "engine never uses attacks")
 
     def test_a_program_elsewhere_that_does_not_link_what_it_includes(self):
-        self.refuses({"demo/shop.cc": '#include "fault/c.h"'}, "demo/shop.cc:1: fault is not used by any program of demo")
-        self.refuses({"demo/x/y/shop.h": '#include "fault/c.h"'}, "fault is not used by any program of demo")
+        self.refuses({"demo/shop.cc": '#include "fault/c.h"'}, "demo/shop.cc:1: attacks is not used by any program of demo")
+        self.refuses({"demo/x/y/shop.h": '#include "fault/c.h"'}, "attacks is not used by any program of demo")
 
     def test_the_library_for_services_and_the_rest_know_nothing_of_each_other(self):
         self.refuses({"include/ordeal/resilience/e.h": '#include "base/a.h"'}, "uses nothing of src")

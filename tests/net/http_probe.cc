@@ -11,10 +11,10 @@
 #include <cstdlib>
 #include <map>
 
-#include "base/text.h"
-#include "net/events/event_hub.h"
-#include "net/http_client.h"
-#include "net/http_server.h"
+#include "core/base/text/text.h"
+#include "platform/net/events/event_hub.h"
+#include "platform/net/http_client.h"
+#include "platform/net/http_server.h"
 
 namespace ordeal::net {
 namespace {

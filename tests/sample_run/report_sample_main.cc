@@ -2,9 +2,9 @@
 // events, a line each.
 #include <string_view>
 
-#include "base/file.h"
-#include "base/output.h"
-#include "report/report.h"
+#include "core/base/io/file.h"
+#include "core/base/io/output.h"
+#include "run/report/report.h"
 #include "sample_run/sample_run.h"
 
 int main(int count, char** words) {

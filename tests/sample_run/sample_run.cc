@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <map>
 
-#include "base/random.h"
-#include "engine/session.h"
+#include "core/base/random.h"
+#include "run/engine/session.h"
 
 namespace ordeal {
 namespace {
@@ -46,7 +46,7 @@ engine::Setup setup_of(const SampleOptions& options) {
                   "sum(rate(http_requests_total{status=~\"5..\"}[1m])) / sum(rate(http_requests_total[1m]))",
                   "result < 0.01"),
       expectation("replicas up", "count(up{job=\"api\"} == 1)", "result >= 2")};
-  for (const Expectation& each : experiment.expect) setup.judges.push_back(*analysis::Judge::create(each));
+  for (const Expectation& each : experiment.expect) setup.judges.push_back(*judge::Judge::create(each));
   for (int i = 1; i <= (options.troubled ? 4 : 3); ++i) {
     setup.victims.emplace_back();
     setup.victims.back().name = fmt::format("api-{}", i);

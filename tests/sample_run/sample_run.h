@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "model/run_event.h"
+#include "core/model/run/run_event.h"
 
 namespace ordeal {
 

@@ -2,10 +2,10 @@
 
 #include <map>
 
-#include "fault/fault.h"
-#include "model/experiment.h"
-#include "model/inventory.h"
-#include "model/policy.h"
+#include "fault/attacks/fault.h"
+#include "core/model/input/experiment.h"
+#include "core/model/input/inventory.h"
+#include "core/model/input/policy.h"
 
 namespace ordeal::schema {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
-#include "json/yaml.h"
+#include "core/base/result.h"
+#include "core/json/yaml.h"
 
 namespace ordeal::schema {
 

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "base/duration.h"
-#include "base/file.h"
-#include "base/text.h"
-#include "fault/fault.h"
+#include "core/base/duration.h"
+#include "core/base/io/file.h"
+#include "core/base/text/text.h"
+#include "fault/attacks/fault.h"
 
 namespace ordeal::schema {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "json/value.h"
+#include "core/json/value.h"
 
 namespace ordeal::schema {
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "base/file.h"
+#include "core/base/io/file.h"
 #include "schema/decoders.h"
 #include "schema/generate.h"
 

@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <set>
 
-#include "base/defer.h"
-#include "base/file.h"
-#include "base/text.h"
-#include "guard/journal.h"
-#include "model/verdict.h"
+#include "core/base/defer.h"
+#include "core/base/io/file.h"
+#include "core/base/text/text.h"
+#include "fault/guard/recovery/journal.h"
+#include "core/model/run/verdict.h"
 #include "schema/decoders.h"
 #include "schema/generate.h"
 

@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <queue>
 
-#include "base/random.h"
-#include "engine/machine.h"
-#include "guard/ledger.h"
-#include "model/policy.h"
+#include "core/base/random.h"
+#include "run/engine/machine.h"
+#include "fault/guard/ledger.h"
+#include "core/model/input/policy.h"
 
 namespace ordeal {
 namespace {
@@ -152,7 +152,7 @@ class SimulatedRun {
     expectation.condition = "result < 0.01";
     expectation.no_data = static_cast<NoData>(random_.below(3));
     expectation.for_ = Nanos(0);  // one look that violates is a breach
-    setup.judges.push_back(*analysis::Judge::create(expectation));
+    setup.judges.push_back(*judge::Judge::create(expectation));
     victims_ = setup.victims;
     no_data_ = expectation.no_data;
     length_ = setup.experiment.attack.length;
@@ -281,14 +281,14 @@ class SimulatedRun {
     EXPECT_GE(static_cast<double>(passed_.size()), std::max(needed, 1.0))
         << "somebody is hit in a run that cannot succeed";
     for (const Victim& victim : victims_)
-      EXPECT_FALSE(judge(policy_, victim)) << "somebody is hit although a victim of the run is protected";
+      EXPECT_FALSE(refusal_of(policy_, victim)) << "somebody is hit although a victim of the run is protected";
   }
 
   // The guard.
   void check(int impact) {
     if (!guard_alive_ || guard_done_ || reverting_) return;
     const Victim& victim = victims_.at(impact);
-    auto refusal = judge(policy_, victim);
+    auto refusal = refusal_of(policy_, victim);
     auto held = claims_.find(victim.name);
     bool free = held == claims_.end() || held->second == number_;
     Error error{Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "", nullptr};
@@ -309,7 +309,7 @@ class SimulatedRun {
     if (answered_.count(impact)) return to_engine(answered_.at(impact));
     const Victim& victim = victims_.at(impact);
     std::string claim = victim.name;
-    auto refusal = judge(policy_, victim);
+    auto refusal = refusal_of(policy_, victim);
     bool unfit = one_way_ && random_.uniform() < weather_.unfit;  // it changed since it was checked
     auto held = claims_.find(claim);
     if (refusal || unfit || (held != claims_.end() && !(one_way_ && held->second == number_))) {
@@ -410,7 +410,7 @@ class SimulatedRun {
     if (forces_.empty() || forces_.back().second != in_force_.size()) forces_.emplace_back(now_, in_force_.size());
     if (!in_force_.empty()) ended_ = now_;
     for (const auto& [impact, state] : in_force_) {
-      ASSERT_FALSE(judge(policy_, victims_.at(impact))) << "a protected victim was hit";
+      ASSERT_FALSE(refusal_of(policy_, victims_.at(impact))) << "a protected victim was hit";
       ASSERT_EQ(claims_.at(state.claim), number_) << "two runs on one resource";
       ASSERT_LE(now_, state.applied + length_) << "an impact outlived its length";
       ASSERT_LE(now_, renewed_ + kLease) << "an impact outlived its lease";

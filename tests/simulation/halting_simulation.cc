@@ -9,10 +9,10 @@
 #include <cstdlib>
 #include <random>
 
-#include "analysis/fast_trigger.h"
-#include "base/random.h"
+#include "judge/fast_trigger.h"
+#include "core/base/random.h"
 
-namespace ordeal::analysis {
+namespace ordeal::judge {
 namespace {
 
 constexpr Nanos kTick = 100ms;
@@ -158,4 +158,4 @@ TEST(Halting, ABreachIsSeenAsSoonAsTheEvidenceAllows) {
 }
 
 }  // namespace
-}  // namespace ordeal::analysis
+}  // namespace ordeal::judge

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/random.h"
-#include "engine/session.h"
+#include "core/base/random.h"
+#include "run/engine/session.h"
 
 namespace ordeal {
 namespace {
@@ -91,7 +91,7 @@ engine::Setup make_setup() {
   expectation.name = "errors";
   expectation.query = "errors";
   expectation.condition = "result < 0.01";
-  setup.judges.push_back(*analysis::Judge::create(expectation));
+  setup.judges.push_back(*judge::Judge::create(expectation));
   return setup;
 }
 

@@ -1,0 +1,177 @@
+// plan: everything that a run would do, in words, without doing any of it.
+#include <fmt/format.h>
+
+#include "judge/trigger_design.h"
+#include "core/base/duration.h"
+#include "core/base/io/output.h"
+#include "app/cli/commands.h"
+#include "run/rollback/rollback.h"
+#include "run/session/evidence_plan.h"
+#include "run/session/prepare.h"
+#include "watch/sources/source_watcher.h"
+
+namespace ordeal::cli {
+namespace {
+
+void print_attack(const session::Prepared& prepared) {
+  const Attack& attack = prepared.experiment.attack;
+  print("Attack      {} for {}\n", attack.type, format_duration(attack.length));
+  for (const ArgumentInfo& info : prepared.fault->info().arguments) {
+    const json::Value* value = attack.args.if_contains(info.name);
+    if (!value) continue;
+    print("            {} = {}{}\n", info.name, json::write(*value),
+          info.gremlin.empty() ? "" : "   (" + info.gremlin + ")");
+  }
+}
+
+void print_steps(const Victim& victim, const session::VictimPlan& plan) {
+  print("  {} ({}{})\n", victim.name, to_text(victim.kind),
+        victim.processes.empty() ? "" : fmt::format(", {} processes", victim.processes.size()));
+  if (plan.refusal) print("    refused: {}\n", plan.refusal->message());
+  for (const Step& step : plan.steps) {
+    print("    do    [{}] {}\n    undo  {}\n    proof {}\n", to_text(step.kind), step.action, step.undo, step.proof);
+    for (const std::string& note : step.notes) print("    note  {}\n", note);
+  }
+}
+
+// What will prove that it held, or why nothing can.
+void print_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
+  session::EvidencePlan evidence = session::plan_evidence(experiment, expectation, sample_every);
+  if (expectation.when.count(When::kDuring)) print("  evidence is {}\n", evidence.text);
+  if (expectation.when == std::set{When::kAfter})
+    print("  evidence is a reading of data from after the attack alone\n");
+}
+
+void print_expectation(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
+  print("Expect      {}: {}{}\n", expectation.name, expectation.condition, expectation.halt ? ", a breach halts" : "");
+  judge::TriggerDesign design = judge::design_trigger(expectation);
+  using Kind = judge::TriggerDesign::Kind;
+  if (design.kind == Kind::kExpression) print("  judged by the query as written ({})\n", design.text);
+  if (design.kind == Kind::kGauge) print("  judged by the query as written: {}\n", design.text);
+  print_evidence(experiment, expectation, sample_every);
+  std::string from = watch::counted_from(expectation, experiment.sources);
+  if (design.kind == Kind::kCounts && from.empty())
+    print("  judged by the query as written (a counter without a name cannot be asked for)\n");
+  if (!from.empty())
+    print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n", design.text,
+          from);
+}
+
+void print_rollback(const std::vector<RollbackAction>& actions) {
+  for (const RollbackAction& action : actions) {
+    print("Rollback    {}, at most {}\n", to_text(action), format_duration(action.timeout));
+    json::Object data = rollback::describe(action);
+    const json::Value* calls = data.if_contains("calls");
+    if (!calls) continue;
+    for (const json::Value& call : calls->as_array())
+      print("    call  {} {}\n          {}\n", std::string_view(call.at("method").as_string()),
+            std::string_view(call.at("path").as_string()), json::write(call.at("body")));
+  }
+}
+
+void print_text(const session::Prepared& prepared) {
+  const Experiment& experiment = prepared.experiment;
+  print("Experiment  {}\n", experiment.name);
+  if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
+  print_attack(prepared);
+  print("If frozen   {} (should somebody freeze Ordeal's own cgroup meanwhile)\n", prepared.fault->info().when_frozen);
+  print("Seed        {}\n", *experiment.seed);
+  const target::Selection& selection = prepared.selection;
+  print("Victims     {} of {} candidates\n", selection.chosen.size(), selection.candidates);
+  for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
+  for (const Refusal& refusal : selection.refused) print("  not {}: {}\n", refusal.victim, refusal.rule);
+  if (prepared.broken_cap) print("Refused     {}\n", *prepared.broken_cap);
+  if (prepared.source_refusal) print("Refused     {}\n", prepared.source_refusal->message());
+  if (prepared.evidence_refusal) print("Refused     {}\n", prepared.evidence_refusal->message());
+  for (const session::BudgetCheck& check : prepared.budgets) print("Budget      {}\n", in_words(check));
+  if (prepared.budget_refusal) print("Refused     {}\n", prepared.budget_refusal->message());
+  for (const packets::Exemption& e : prepared.exemptions)
+    print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port, e.remote,
+          e.remote_port);
+  for (const Expectation& e : experiment.expect) print_expectation(experiment, e, prepared.sample_every);
+  if (experiment.rollback) print_rollback(*experiment.rollback);
+  if (prepared.rollback_refusal) print("Refused     {}\n", prepared.rollback_refusal->message());
+  for (const std::string& note : prepared.notes) print("Note        {}\n", note);
+  for (const std::string& warning : prepared.warnings) print("Warning     {}\n", warning);
+  print("Nothing was touched.\n");
+}
+
+json::Array victims_json(const session::Prepared& prepared) {
+  json::Array victims;
+  for (size_t i = 0; i < prepared.plans.size(); ++i) {
+    json::Array steps;
+    for (const Step& step : prepared.plans[i].steps) steps.push_back(ordeal::to_json(step));
+    json::Object victim{{"victim", ordeal::to_json(prepared.selection.chosen[i])}, {"steps", std::move(steps)}};
+    if (prepared.plans[i].refusal) victim["refused"] = prepared.plans[i].refusal->message();
+    victims.push_back(std::move(victim));
+  }
+  return victims;
+}
+
+json::Object trigger_json(const Expectation& expectation) {
+  judge::TriggerDesign design = judge::design_trigger(expectation);
+  return {{"expectation", expectation.name}, {"kind", to_text(design.kind)}, {"text", design.text}};
+}
+
+template <typename Items, typename Make>
+json::Array array_of(const Items& items, Make make) {
+  json::Array array;
+  for (const auto& item : items) array.push_back(make(item));
+  return array;
+}
+
+json::Value to_json(const session::Prepared& prepared) {
+  auto text = [](const std::string& one) { return json::Value(one); };
+  auto rule = [](const Refusal& r) { return json::Object{{"victim", r.victim}, {"rule", r.rule}}; };
+  auto refusal = [](const std::optional<Error>& error) {
+    return error ? json::Value(error->message()) : json::Value(nullptr);
+  };
+  const Experiment& experiment = prepared.experiment;
+  auto evidence = [&](const Expectation& e) {
+    return json::Object{{"expectation", e.name},
+                        {"text", session::plan_evidence(experiment, e, prepared.sample_every).text}};
+  };
+  auto rollback = experiment.rollback.value_or(std::vector<RollbackAction>{});
+  return json::Object{
+      {"experiment", ordeal::to_json(experiment)},
+      {"when_frozen", prepared.fault->info().when_frozen},
+      {"candidates", prepared.selection.candidates},
+      {"victims", victims_json(prepared)},
+      {"refused", array_of(prepared.selection.refused, rule)},
+      {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
+      {"triggers", array_of(experiment.expect, trigger_json)},
+      {"budgets", array_of(prepared.budgets, [](const session::BudgetCheck& check) { return to_json(check); })},
+      {"budget_refused", refusal(prepared.budget_refusal)},
+      {"source_refused", refusal(prepared.source_refusal)},
+      {"evidence", array_of(experiment.expect, evidence)},
+      {"evidence_refused", refusal(prepared.evidence_refusal)},
+      {"rollback", array_of(rollback, rollback::describe)},
+      {"rollback_refused", refusal(prepared.rollback_refusal)},
+      {"notes", array_of(prepared.notes, text)},
+      {"warnings", array_of(prepared.warnings, text)}};
+}
+
+ExitCode worst_of(const session::Prepared& prepared) {
+  ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
+  for (const auto& refusal :
+       {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
+    if (refusal) code = stronger(code, exit_code_of(*refusal));
+  for (const session::VictimPlan& plan : prepared.plans)
+    if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
+  return code;
+}
+
+}  // namespace
+
+ExitCode plan_command(const session::RunOptions& options) {
+  auto prepared = session::prepare(options);
+  if (!prepared) return print_error(prepared.error());
+  if (options.json) {
+    print_json(to_json(*prepared));
+  } else {
+    print_text(*prepared);
+  }
+  return worst_of(*prepared);
+}
+
+}  // namespace ordeal::cli

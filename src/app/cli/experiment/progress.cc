@@ -1,0 +1,49 @@
+#include "app/cli/experiment/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "core/base/io/output.h"
+#include "app/cli/commands.h"
+
+namespace ordeal::cli {
+namespace {
+
+constexpr Nanos kRedrawEvery = 100ms;
+
+}  // namespace
+
+Progress::Progress(const session::RunOptions& options, const std::vector<std::string>& warnings) : options_(options) {
+  if (!options.json && !options.quiet) terminal_.emplace(report::terminal_options(STDOUT_FILENO));
+  for (const std::string& text : warnings) warn(text);
+}
+
+void Progress::show(const RunEvent& event) {
+  if (options_.json) {
+    print_json(to_json(event));
+    push_output();
+  }
+  if (!terminal_) return;
+  terminal_->apply(event);
+  if (event.boot - updated_ < kRedrawEvery) return;
+  updated_ = event.boot;
+  terminal_->update(event.boot);
+}
+
+void Progress::warn(const std::string& text) {
+  if (!options_.quiet) print_to_error("ordeal: warning: {}\n", text);
+}
+
+void Progress::tell(const std::string& text) {
+  if (!options_.quiet) print_to_error("ordeal: {}\n", text);
+}
+
+void Progress::finish(const std::string& run_id, const Verdict& verdict) {
+  if (options_.quiet) print("{}: {}\n", to_text(verdict.outcome), verdict.reason);
+  std::string where = "ordeal report " + run_id;
+  if (!options_.state_dir.empty()) where += " --state-dir " + options_.state_dir;
+  if (!options_.reports.empty()) where = options_.reports.front();
+  if (terminal_) terminal_->finish(boot_now(), where);
+}
+
+}  // namespace ordeal::cli

@@ -1,0 +1,28 @@
+// Progress: what a person, or a program with --json, sees of a run while it goes on.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/run/run_event.h"
+#include "run/report/terminal/live_terminal.h"
+#include "run/session/run_options.h"
+
+namespace ordeal::cli {
+
+class Progress {
+ public:
+  Progress(const session::RunOptions& options, const std::vector<std::string>& warnings);
+  void show(const RunEvent& event);
+  void warn(const std::string& text);
+  void tell(const std::string& text);
+  void finish(const std::string& run_id, const Verdict& verdict);
+
+ private:
+  const session::RunOptions& options_;
+  std::optional<report::LiveTerminal> terminal_;  // for people
+  BootTime updated_{};
+};
+
+}  // namespace ordeal::cli

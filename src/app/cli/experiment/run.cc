@@ -1,0 +1,168 @@
+// run: the whole way of an experiment. run_experiment() reads as the list of its steps.
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "core/base/io/failpoint.h"
+#include "core/base/io/file.h"
+#include "core/base/io/output.h"
+#include "app/cli/commands.h"
+#include "app/cli/safety/fingerprint.h"
+#include "app/cli/experiment/progress.h"
+#include "app/cli/safety/replay.h"
+#include "app/cli/experiment/run_events.h"
+#include "app/cli/signals.h"
+#include "app/cli/record/write_report.h"
+#include "platform/host/latch.h"
+#include "core/json/hide.h"
+#include "core/model/run/run_id.h"
+#include "run/report/run_metrics.h"
+#include "run/rollback/rollback.h"
+#include "run/session/live_api.h"
+#include "run/session/local_session.h"
+#include "run/store/store.h"
+#include "platform/sys/process/capability.h"
+
+namespace ordeal::cli {
+namespace {
+
+Result<> check_latch(const host::Paths& paths) {
+  auto latch = host::latch_engaged(paths);
+  if (!latch) return {};
+  return fail(Errc::kRefused,
+              fmt::format("the halt latch is engaged by {} since {}: {}", latch->by, latch->since, latch->reason),
+              "`ordeal resume` releases it");
+}
+
+// Null without --listen.
+Result<std::unique_ptr<session::LiveApi>> make_live_api(const session::RunOptions& options,
+                                                        const metrics::Registry& registry, WallOffset offset) {
+  if (options.listen.empty()) return std::unique_ptr<session::LiveApi>();
+  return session::LiveApi::listen(options.listen, options.token_file, registry, offset);
+}
+
+// What it scrapes, and our own metrics, which are kept after the events of a moment, so that of each moment its last
+// state is.
+class LiveFeed {
+ public:
+  LiveFeed(session::LiveApi* live, const metrics::Registry& registry, watch::SourceWatcher& watcher)
+      : live_(live), registry_(registry), watcher_(watcher) {
+    if (!live_) return;
+    watcher.set_listener(
+        [live](const promql::Labels& labels, int64_t ms, double value) { live->add(labels, ms, value); });
+    live_->start();
+  }
+  void add(RunEvents& events) {
+    if (!live_ || !events.take_fresh()) return;
+    watcher_.record(registry_.collect());
+    live_->set_metadata(watcher_.metadata());
+  }
+
+ private:
+  session::LiveApi* live_;
+  const metrics::Registry& registry_;
+  watch::SourceWatcher& watcher_;
+};
+
+void wait_for_any(int one, int other, BootTime until) {
+  pollfd fds[2] = {{one, POLLIN, 0}, {other, POLLIN, 0}};
+  Nanos left = std::max(Nanos(0), until - boot_now());
+  timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
+  ::ppoll(fds, 2, &limit, nullptr);
+}
+
+// What is recorded, reported and shown holds none.
+json::Value without_secrets(const json::Value& value) { return json::without_secrets(value, hidden_in_output()); }
+
+json::Value plan_record(const session::Prepared& prepared) {
+  json::Array victims;
+  for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
+  json::Array rollback;
+  if (prepared.experiment.rollback)
+    for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
+  return json::Object{{"candidates", prepared.selection.candidates},
+                      {"victims", std::move(victims)},
+                      {"rollback", std::move(rollback)}};
+}
+
+// What a run needs from its first line to its last.
+struct Hosted {
+  const session::RunOptions& options;
+  const session::Prepared& prepared;
+  const host::Paths& paths;
+  const std::string& run_id;
+  WallOffset offset;
+  metrics::Registry& registry;
+  session::LiveApi* live;
+  Progress& progress;
+  RunEvents& events;
+};
+
+// SIGINT, SIGTERM and SIGHUP end it in good order.
+void host(session::LocalSession& session, int signals, const std::function<void()>& before_each_wait) {
+  session.start();
+  while (!session.finished()) {
+    before_each_wait();
+    wait_for_any(session.descriptor(), signals, session.next_wake());
+    signalfd_siginfo info{};
+    while (::read(signals, &info, sizeof info) == sizeof info)
+      session.halt("signal", strsignal(static_cast<int>(info.ssi_signo)));
+    session.dispatch();
+  }
+}
+
+// From the record's first line to the guard's end. An error is from before the attack.
+Result<Verdict> run_recorded(const Hosted& run) {
+  TRY_VOID(save_fingerprint(run.paths));  // verify-clean can compare with now
+  guard::GuardClient guard = TRY(session::start_guard(run.prepared, run.options, run.run_id));
+  TRY_VOID(sys::drop_all_capabilities());
+  UniqueFd signals = TRY(take_signals());
+  auto sink = [&](const RunEvent& event) { run.events.take(event); };
+  auto session = TRY(session::LocalSession::create(run.prepared, std::move(guard), run.paths, run.run_id, run.offset,
+                                                   std::move(sink)));
+  LiveFeed feed(run.live, run.registry, session->watcher());  // whoever may ask sees it live
+  if (run.live) run.progress.tell("PromQL and /metrics are answered at " + run.live->url());
+  host(*session, signals.get(), [&] { feed.add(run.events); });
+  return session->end();  // the guard has ended; nothing is in force
+}
+
+Result<Verdict> run_experiment(const session::RunOptions& options) {
+  std::vector<ReportFile> reports = TRY(prepare_reports(options.reports));  // they can be written
+  WallOffset offset = WallOffset::measure();
+  metrics::Registry registry;
+  std::unique_ptr<session::LiveApi> live = TRY(make_live_api(options, registry, offset));
+  host::Paths paths = TRY(host::Paths::find(options.state_dir));
+  TRY_VOID(check_latch(paths));                                 // nothing starts under the latch
+  TRY_VOID(replay_dead_runs(options.state_dir));                // nothing of an earlier, dead run is left
+  session::Prepared prepared = TRY(session::prepare(options));  // the files are good; victims and steps are known
+  TRY_VOID(
+      session::check_plans(prepared));  // each victim may be hit, by a mechanism of this machine; the source answers
+  TRY_VOID(paths.make());
+  TRY_VOID(paths.check_private());
+  std::string run_id = make_run_id(wall_now(), Random::fresh_seed());
+  store::Store store = TRY(store::Store::open(paths.record()));
+  json::Value experiment = without_secrets(to_json(prepared.experiment));
+  std::string name(experiment.at("name").as_string());
+  TRY_VOID(store.begin_run({run_id, name, wall_now(), experiment, without_secrets(plan_record(prepared))}));
+  failpoint("engine.recorded");
+  Progress progress(options, prepared.warnings);
+  report::RunMetrics metrics(registry);
+  RunEvents events(store, progress, metrics, run_id, offset);
+  auto ended = run_recorded({options, prepared, paths, run_id, offset, registry, live.get(), progress, events});
+  if (!ended) print_error(ended.error());
+  // Reported, said, and recorded: what the last event says is what the process ends with.
+  return events.close(ended ? *ended : verdict_of(ended.error()), reports);
+}
+
+}  // namespace
+
+ExitCode run_command(const session::RunOptions& options) {
+  auto verdict = run_experiment(options);
+  if (!verdict) return print_error(verdict.error());
+  return exit_code_of(verdict->outcome);
+}
+
+}  // namespace ordeal::cli

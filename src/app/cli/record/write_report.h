@@ -1,0 +1,29 @@
+// Reports of a run's events in each format, and the format that a file's ending asks for. Secrets are hidden, also
+// those of a record that was kept before they were.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/io/output_file.h"
+#include "core/base/result.h"
+#include "core/model/run/run_event.h"
+
+namespace ordeal::cli {
+
+// Secrets in its texts are hidden.
+RunEvent without_secrets(RunEvent event);
+// `format`: html, json, junit or md.
+Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format);
+// ".html" is html, ".json" json, ".xml" junit, ".md" md.
+Result<std::string> format_of(const std::string& file);
+
+struct ReportFile {
+  std::string format;
+  OutputFile file;
+};
+// Says before a run what could not be written after it, when this process has no capabilities any more: a file in a
+// folder that is not its own is then opened at once. It forks: before the first thread.
+Result<std::vector<ReportFile>> prepare_reports(const std::vector<std::string>& files);
+
+}  // namespace ordeal::cli

@@ -1,0 +1,125 @@
+#include "core/base/duration.h"
+#include "core/base/text/text.h"
+#include "core/model/input/experiment.h"
+
+namespace ordeal {
+namespace {
+
+json::Array texts(const std::vector<std::string>& list) {
+  json::Array array;
+  for (const std::string& text : list) array.push_back(json::Value(text));
+  return array;
+}
+
+json::Object labels_json(const Labels& labels) {
+  json::Object object;
+  for (const auto& [key, value] : labels) object[key] = value;
+  return object;
+}
+
+const char* type_text(TargetType type) {
+  constexpr const char* kTexts[] = {"host", "process", "container", "kubernetes"};
+  return kTexts[static_cast<size_t>(type)];
+}
+
+json::Value target_json(const Target& target) {
+  json::Object object{{"type", type_text(target.type)}};
+  if (!target.namespace_.empty()) object["namespace"] = target.namespace_;
+  if (!target.labels.empty()) object["labels"] = labels_json(target.labels);
+  if (!target.names.empty()) object["name"] = texts(target.names);
+  if (!target.pattern.empty()) object["pattern"] = target.pattern;
+  if (!target.user.empty()) object["user"] = target.user;
+  if (!target.cgroup.empty()) object["cgroup"] = target.cgroup;
+  if (target.percentage) object["percentage"] = *target.percentage;
+  if (target.count) object["count"] = *target.count;
+  return object;
+}
+
+json::Value http_json(const HttpProbe& probe) {
+  std::string result = probe.latency ? "latency" : probe.json_field.empty() ? "code" : "json:" + probe.json_field;
+  return json::Object{{"url", without_password(probe.url)},
+                      {"method", probe.method},
+                      {"timeout", format_duration(probe.timeout)},
+                      {"result", result}};
+}
+
+json::Value probe_json(const Expectation& expectation) {
+  if (expectation.http) return json::Object{{"http", http_json(*expectation.http)}};
+  if (expectation.tcp)
+    return json::Object{{"tcp", json::Object{{"address", expectation.tcp->address},
+                                             {"timeout", format_duration(expectation.tcp->timeout)}}}};
+  return json::Object{{"command", json::Object{{"argv", texts(expectation.command->argv)},
+                                               {"timeout", format_duration(expectation.command->timeout)}}}};
+}
+
+json::Value expectation_json(const Expectation& expectation) {
+  constexpr const char* kNoData[] = {"hold", "pass", "breach"};
+  json::Array when;
+  for (When w : expectation.when) when.push_back(json::Value(to_text(w)));
+  json::Object object{{"name", expectation.name}};
+  if (!expectation.query.empty()) {
+    object["query"] = expectation.query;
+  } else {
+    object["probe"] = probe_json(expectation);
+  }
+  object["condition"] = expectation.condition;
+  object["when"] = std::move(when);
+  object["halt"] = expectation.halt;
+  object["no_data"] = kNoData[static_cast<size_t>(expectation.no_data)];
+  if (expectation.for_) object["for"] = format_duration(*expectation.for_);
+  object["fast"] = expectation.fast;
+  object["expect_series"] = expectation.expect_series;
+  return object;
+}
+
+json::Value sources_json(const Sources& sources) {
+  json::Object object{{"interval", format_duration(sources.interval)}};
+  if (!sources.prometheus.empty()) object["prometheus"] = without_password(sources.prometheus);
+  json::Array scrape;
+  for (const ScrapeTarget& target : sources.scrape)
+    scrape.push_back(json::Object{
+        {"url", without_password(target.url)}, {"job", target.job}, {"labels", labels_json(target.labels)}});
+  if (!scrape.empty()) object["scrape"] = std::move(scrape);
+  return object;
+}
+
+json::Value budget_json(const BudgetSpec& budget) {
+  json::Object object{{"slo", budget.slo}, {"reserve", budget.reserve}};
+  if (!budget.prometheus.empty()) object["prometheus"] = without_password(budget.prometheus);
+  return object;
+}
+
+}  // namespace
+
+const char* to_text(When when) {
+  constexpr const char* kTexts[] = {"before", "during", "after"};
+  return kTexts[static_cast<size_t>(when)];
+}
+
+json::Value to_json(const Experiment& experiment) {
+  json::Array expect;
+  for (const Expectation& expectation : experiment.expect) expect.push_back(expectation_json(expectation));
+  json::Object object{{"name", experiment.name}};
+  if (!experiment.description.empty()) object["description"] = experiment.description;
+  if (!experiment.hypothesis.empty()) object["hypothesis"] = experiment.hypothesis;
+  object["target"] = target_json(experiment.target);
+  object["attack"] = json::Object{{"type", experiment.attack.type},
+                                  {"args", experiment.attack.args},
+                                  {"length", format_duration(experiment.attack.length)}};
+  object["expect"] = std::move(expect);
+  object["sources"] = sources_json(experiment.sources);
+  if (experiment.seed) object["seed"] = *experiment.seed;
+  object["min_injected"] = experiment.min_injected;
+  object["min_events"] = experiment.attack.min_events;
+  object["baseline"] = format_duration(experiment.baseline);
+  object["recovery"] = format_duration(experiment.recovery);
+  if (experiment.rollback) {
+    json::Array actions;
+    for (const RollbackAction& action : *experiment.rollback) actions.push_back(to_json(action));
+    object["rollback"] = std::move(actions);
+  }
+  if (experiment.budget) object["budget"] = budget_json(*experiment.budget);
+  return object;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,107 @@
+// Attack: one kind of fault with its arguments, as decoded from a file; and what an attack says of itself. That
+// description is the only master of the arguments: files are checked by it, and `ordeal attacks`, docs/attacks.md and
+// the JSON Schema are made from it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/json/reader.h"
+#include "core/model/proof.h"
+
+namespace ordeal {
+
+// `args` is checked and completed against the attack's own description: after `resolve_arguments` every argument
+// that has a default is present, durations are text with their unit ("500ms").
+struct Attack {
+  std::string type;
+  json::Object args;
+  Nanos length = 60s;
+  Nanos lead_in{0};                   // passes before the effect (a shutdown's delay); set by resolve_arguments
+  int64_t min_events = 10;            // fewer hit packets, of one victim and direction, prove nothing
+  json::Origin origin{"attack", {}};  // for errors
+
+  Nanos total() const { return lead_in + length; }
+};
+
+enum class ArgumentKind {
+  kDuration,
+  kPercent,
+  kInteger,
+  kBoolean,
+  kText,
+  kTextList,
+  kPortList,
+  kHostList,
+  kAddressList,
+  kWord
+};
+const char* to_text(ArgumentKind kind);
+
+struct ArgumentInfo {
+  std::string name;
+  ArgumentKind kind;
+  Nanos unit = 1s;       // of a bare number, for durations
+  std::string fallback;  // JSON text of the default; "" is required, "null" is absent
+  std::string help;      // one sentence, with unit and range
+  std::string gremlin;   // Gremlin's flag, and where our meaning or default differs; "" when it has none
+  double least = 0;      // seconds, for durations
+  double most = 1e9;
+  std::vector<std::string> choices;  // of a kWord
+
+  bool required() const { return fallback.empty(); }
+  // What a value must be: "a duration from 1us to 60s", "one of arrival, departure, both".
+  std::string expected() const;
+};
+
+// The undo guarantee of a change.
+enum class StepKind { kOwned, kJournalled, kOneWay };
+
+struct AttackInfo {
+  std::string type;
+  std::string summary;
+  std::vector<ArgumentInfo> arguments;
+  StepKind step;                          // of the preferred mechanism
+  std::vector<std::string> mechanisms;    // in order of preference
+  std::vector<std::string> capabilities;  // "CAP_NET_ADMIN in the target's network namespace"
+  std::string proof;                      // what is measured to prove the impact
+  std::vector<std::string> limits;        // what it refuses or cannot prevent, a sentence each
+  std::string when_frozen;                // what is left of it while somebody holds Ordeal's own cgroup frozen
+  std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
+  std::string example;        // a small experiment, in YAML
+  bool hits_network = false;  // so that Ordeal's own watching must be left alone
+};
+
+// Checks `attack.args` against `info` and fills in defaults. Errors name the field: "attack.args.delay: …".
+Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info);
+// An error of the field `name`, a path below the attack: "type", "args.delay".
+Unexpected refuse_field(const Attack& attack, std::string_view name, std::string_view why);
+
+// Typed reads of resolved arguments; calling one for an argument of another kind is a bug.
+Nanos duration_argument(const Attack& attack, const std::string& name);
+double number_argument(const Attack& attack, const std::string& name);
+bool flag_argument(const Attack& attack, const std::string& name);
+std::string text_argument(const Attack& attack, const std::string& name);  // "" when absent
+std::vector<std::string> list_argument(const Attack& attack, const std::string& name);
+
+// One change to the system as data, for `plan`, the record and the journal.
+struct Step {
+  StepKind kind = StepKind::kOwned;
+  std::string victim;
+  std::string action;               // "delay packets to port 8000 by 500 ms in network namespace 4026532201"
+  std::string undo;                 // "the kernel removes the table when the guard's socket closes"
+  std::string proof;                // "packets matched and their added delay"
+  std::vector<std::string> claims;  // "netns:4026532201/delay": resource and field, for conflicts
+  std::vector<std::string> notes;   // exemptions, differences from Gremlin, warnings
+};
+
+const char* to_text(StepKind kind);
+json::Value to_json(const Step& step);
+Result<Step> step_from_json(const json::Value& value);
+json::Value to_json(const Attack& attack);
+Result<Attack> attack_from_json(const json::Value& value);
+
+}  // namespace ordeal

@@ -1,0 +1,293 @@
+#include "core/model/input/experiment.h"
+
+#include <fmt/format.h>
+
+#include "core/base/text/text.h"
+#include "core/expr/condition.h"
+#include "core/json/reader.h"
+
+namespace ordeal {
+namespace {
+
+using json::Reader;
+
+Result<Target> decode_target(const Reader& reader) {
+  TRY_VOID(
+      reader.only({"type", "namespace", "labels", "name", "id", "pattern", "user", "cgroup", "percentage", "count"}));
+  Target target;
+  std::string type = TRY(TRY(reader.at("type")).word({"host", "process", "container", "kubernetes"}));
+  target.type = type == "host"        ? TargetType::kHost
+                : type == "process"   ? TargetType::kProcess
+                : type == "container" ? TargetType::kContainer
+                                      : TargetType::kKubernetes;
+  if (auto field = TRY(reader.find("namespace"))) target.namespace_ = TRY(field->text());
+  if (auto field = TRY(reader.find("labels")))
+    for (auto& [key, value] : TRY(field->labels())) target.labels[key] = value;
+  for (std::string_view key : {"name", "id"})
+    if (auto field = TRY(reader.find(key)))
+      for (std::string& name : TRY(field->texts())) target.names.push_back(std::move(name));
+  if (auto field = TRY(reader.find("pattern"))) target.pattern = TRY(field->text());
+  if (auto field = TRY(reader.find("user"))) target.user = TRY(field->text());
+  if (auto field = TRY(reader.find("cgroup"))) target.cgroup = TRY(field->text());
+  if (auto field = TRY(reader.find("percentage"))) target.percentage = TRY(field->number(0, 100));
+  if (auto field = TRY(reader.find("count"))) target.count = TRY(field->integer(0, 1'000'000));
+  if (target.percentage && target.count) return reader.refuse("give percentage or count, not both");
+  return target;
+}
+
+Result<> take_length(const Reader& reader, std::optional<Nanos>& length) {
+  Nanos given = TRY(reader.duration(1s));
+  if (given <= Nanos(0) || given > 24h) return reader.expected("a length above 0 and at most 24h");
+  if (length && *length != given) return reader.refuse("differs from the length that is given elsewhere in the file");
+  length = given;
+  return {};
+}
+
+Result<Attack> decode_attack(const Reader& root) {
+  Reader reader = TRY(root.at("attack"));
+  TRY_VOID(reader.only({"type", "args", "length"}));
+  Attack attack;
+  attack.origin = reader.origin();
+  attack.type = TRY(TRY(reader.at("type")).text());
+  std::optional<Nanos> length;
+  if (auto args = TRY(reader.find("args"))) {
+    if (!args->value().is_object()) return args->expected("an object");
+    attack.args = args->value().get_object();
+    if (auto field = TRY(args->find("length"))) TRY_VOID(take_length(*field, length));
+    attack.args.erase("length");
+  }
+  if (auto field = TRY(reader.find("length"))) TRY_VOID(take_length(*field, length));
+  if (auto field = TRY(root.find("length"))) TRY_VOID(take_length(*field, length));
+  if (length) attack.length = *length;
+  return attack;
+}
+
+Result<std::string> decode_url(const Reader& reader) {
+  std::string url = TRY(reader.text());
+  if (!is_http_url(url)) return reader.expected(kUrlExpected);
+  return url;
+}
+
+Result<HttpProbe> decode_http(const Reader& reader) {
+  HttpProbe probe;
+  if (reader.value().is_string()) {
+    probe.url = TRY(decode_url(reader));
+    return probe;
+  }
+  TRY_VOID(reader.only({"url", "method", "timeout", "result"}));
+  probe.url = TRY(decode_url(TRY(reader.at("url"))));
+  if (auto field = TRY(reader.find("method"))) probe.method = TRY(field->word({"GET", "HEAD", "POST"}));
+  if (auto field = TRY(reader.find("timeout"))) probe.timeout = TRY(field->duration(1s));
+  if (auto field = TRY(reader.find("result"))) {
+    std::string result = TRY(field->text());
+    if (result == "latency") {
+      probe.latency = true;
+    } else if (result.starts_with("json:") && result.size() > 5) {
+      probe.json_field = result.substr(5);
+    } else if (result != "code") {
+      return field->expected("code, latency or json:FIELD");
+    }
+  }
+  return probe;
+}
+
+Result<TcpProbe> decode_tcp(const Reader& reader) {
+  TcpProbe probe;
+  if (reader.value().is_string()) {
+    probe.address = TRY(reader.text());
+  } else {
+    TRY_VOID(reader.only({"address", "timeout"}));
+    probe.address = TRY(TRY(reader.at("address")).text());
+    if (auto field = TRY(reader.find("timeout"))) probe.timeout = TRY(field->duration(1s));
+  }
+  if (probe.address.rfind(':') == std::string::npos) return reader.expected("an address as host:port");
+  return probe;
+}
+
+Result<CommandProbe> decode_command(const Reader& reader) {
+  CommandProbe probe;
+  if (reader.value().is_array()) {
+    probe.argv = TRY(reader.texts());
+  } else {
+    TRY_VOID(reader.only({"argv", "timeout"}));
+    probe.argv = TRY(TRY(reader.at("argv")).texts());
+    if (auto field = TRY(reader.find("timeout"))) probe.timeout = TRY(field->duration(1s));
+  }
+  if (probe.argv.empty()) return reader.expected("a program and its arguments, as a list");
+  return probe;
+}
+
+Result<> decode_probe(const Reader& reader, Expectation& expectation) {
+  TRY_VOID(reader.only({"http", "tcp", "command"}));
+  int kinds = 0;
+  if (auto field = TRY(reader.find("http"))) ++kinds, expectation.http = TRY(decode_http(*field));
+  if (auto field = TRY(reader.find("tcp"))) ++kinds, expectation.tcp = TRY(decode_tcp(*field));
+  if (auto field = TRY(reader.find("command"))) ++kinds, expectation.command = TRY(decode_command(*field));
+  if (kinds != 1) return reader.refuse("expected exactly one of http, tcp and command");
+  return {};
+}
+
+Result<std::set<When>> decode_when(const Reader& reader) {
+  std::vector<Reader> items{reader};
+  if (reader.value().is_array()) items = TRY(reader.items());
+  std::set<When> when;
+  for (const Reader& item : items) {
+    std::string word = TRY(item.word({"before", "during", "after"}));
+    when.insert(word == "before" ? When::kBefore : word == "during" ? When::kDuring : When::kAfter);
+  }
+  if (when.empty()) return reader.expected("at least one of before, during, after");
+  return when;
+}
+
+Result<Expectation> decode_expectation(const Reader& reader) {
+  TRY_VOID(
+      reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast", "expect_series"}));
+  Expectation expectation;
+  auto query = TRY(reader.find("query"));
+  auto probe = TRY(reader.find("probe"));
+  if (query.has_value() == probe.has_value()) return reader.refuse("expected a query or a probe, and not both");
+  if (query) expectation.query = TRY(query->text());
+  if (probe) TRY_VOID(decode_probe(*probe, expectation));
+  Reader condition = TRY(reader.at("condition"));
+  expectation.condition = TRY(condition.text());
+  if (auto parsed = expr::Condition::parse(expectation.condition); !parsed)
+    return condition.refuse(parsed.error().message());
+  expectation.name = expectation.condition;
+  if (auto field = TRY(reader.find("name"))) expectation.name = TRY(field->text());
+  if (auto field = TRY(reader.find("when"))) expectation.when = TRY(decode_when(*field));
+  if (auto field = TRY(reader.find("halt"))) expectation.halt = TRY(field->boolean());
+  if (auto field = TRY(reader.find("no_data"))) {
+    std::string word = TRY(field->word({"hold", "pass", "breach"}));
+    expectation.no_data = word == "hold" ? NoData::kHold : word == "pass" ? NoData::kPass : NoData::kBreach;
+  }
+  if (auto field = TRY(reader.find("for"))) expectation.for_ = TRY(field->duration(1s));
+  if (auto field = TRY(reader.find("fast"))) expectation.fast = TRY(field->boolean());
+  if (auto field = TRY(reader.find("expect_series"))) expectation.expect_series = TRY(field->boolean());
+  return expectation;
+}
+
+Result<> decode_expectations(const Reader& reader, std::vector<Expectation>& expectations) {
+  for (const Reader& item : TRY(reader.items())) {
+    Expectation expectation = TRY(decode_expectation(item));
+    for (const Expectation& other : expectations)
+      if (other.name == expectation.name)
+        return item.refuse(fmt::format("the name \"{}\" is already taken by another expectation", other.name));
+    expectations.push_back(std::move(expectation));
+  }
+  return {};
+}
+
+Result<Sources> decode_sources(const Reader& reader) {
+  TRY_VOID(reader.only({"prometheus", "scrape", "interval"}));
+  Sources sources;
+  if (auto field = TRY(reader.find("prometheus"))) sources.prometheus = TRY(decode_url(*field));
+  if (auto field = TRY(reader.find("interval"))) {
+    sources.interval = TRY(field->duration(1s));
+    if (sources.interval < 100ms || sources.interval > 60s) return field->expected("an interval from 100ms to 60s");
+  }
+  auto scrape = TRY(reader.find("scrape"));
+  if (!scrape) return sources;
+  for (const Reader& item : TRY(scrape->items())) {
+    TRY_VOID(item.only({"url", "job", "labels"}));
+    ScrapeTarget target;
+    target.url = TRY(decode_url(TRY(item.at("url"))));
+    if (auto field = TRY(item.find("job"))) target.job = TRY(field->text());
+    if (auto field = TRY(item.find("labels")))
+      for (auto& [key, value] : TRY(field->labels())) target.labels[key] = value;
+    sources.scrape.push_back(std::move(target));
+  }
+  return sources;
+}
+
+Result<BudgetSpec> decode_budget(const Reader& reader) {
+  TRY_VOID(reader.only({"slo", "reserve", "prometheus"}));
+  BudgetSpec budget;
+  budget.slo = TRY(TRY(reader.at("slo")).text());
+  if (auto field = TRY(reader.find("reserve"))) budget.reserve = TRY(field->number(0, 100));
+  if (auto field = TRY(reader.find("prometheus"))) budget.prometheus = TRY(decode_url(*field));
+  return budget;
+}
+
+// What an experiment and its --expect file have in common.
+Result<> decode_watching(const Reader& reader, Experiment& experiment) {
+  if (auto field = TRY(reader.find("hypothesis"))) {
+    std::string text = TRY(field->text());
+    if (!experiment.hypothesis.empty() && experiment.hypothesis != text)
+      return field->refuse("differs from the experiment's own hypothesis");
+    experiment.hypothesis = text;
+  }
+  if (auto field = TRY(reader.find("expect"))) TRY_VOID(decode_expectations(*field, experiment.expect));
+  if (auto field = TRY(reader.find("sources"))) {
+    if (!experiment.sources.prometheus.empty() || !experiment.sources.scrape.empty())
+      return field->refuse("the experiment names its sources itself");
+    experiment.sources = TRY(decode_sources(*field));
+  }
+  if (auto field = TRY(reader.find("baseline"))) experiment.baseline = TRY(field->duration(1s));
+  if (auto field = TRY(reader.find("recovery"))) experiment.recovery = TRY(field->duration(1s));
+  if (auto field = TRY(reader.find("budget"))) experiment.budget = TRY(decode_budget(*field));
+  if (auto field = TRY(reader.find("rollback"))) experiment.rollback = TRY(decode_rollback(*field));
+  return {};
+}
+
+Result<> refuse_future_keys(const Reader& reader) {
+  for (std::string_view key : {"traffic", "findings"})
+    if (auto field = TRY(reader.find(key)))
+      return field->refuse(fmt::format("\"{}\" is not supported by this version of Ordeal", key));
+  if (auto field = TRY(reader.find("on_breach")))
+    return field->refuse("\"on_breach\" is a list of actions now: rollback: [{command: [PROGRAM, …]}]");
+  return {};
+}
+
+Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
+  TRY_VOID(refuse_future_keys(reader));
+  TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
+                        "sources", "min_injected", "min_events", "baseline", "recovery", "rollback", "budget"}));
+  Experiment experiment;
+  experiment.name = outer_name;
+  if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
+  if (auto field = TRY(reader.find("type"))) TRY_VOID(field->word({"attack"}).map([](auto) {}));
+  if (auto field = TRY(reader.find("description"))) experiment.description = TRY(field->text());
+  experiment.target = TRY(decode_target(TRY(reader.at("target"))));
+  experiment.attack = TRY(decode_attack(reader));
+  if (auto field = TRY(reader.find("seed")))
+    experiment.seed = static_cast<uint64_t>(TRY(field->integer(0, int64_t{1} << 53)));
+  if (auto field = TRY(reader.find("min_injected"))) experiment.min_injected = TRY(field->number(0, 100));
+  if (auto field = TRY(reader.find("min_events")))
+    experiment.attack.min_events = TRY(field->integer(0, int64_t{1} << 53));
+  TRY_VOID(decode_watching(reader, experiment));
+  return experiment;
+}
+
+}  // namespace
+
+bool is_http_url(std::string_view url) {
+  size_t start = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
+  if (start == 0) return false;
+  std::string_view place = url.substr(start, url.find_first_of("/?#", start) - start);
+  place.remove_prefix(place.rfind('@') + 1);  // user and password
+  size_t colon = place.rfind(':');
+  if (colon == std::string_view::npos || place.ends_with(']')) return !place.empty();
+  auto port = parse_number<uint16_t>(place.substr(colon + 1));
+  return colon > 0 && port && *port > 0;
+}
+
+Result<Experiment> decode_experiment(const json::Document& document) {
+  Reader reader(document);
+  if (!TRY(reader.find("apiVersion"))) return decode_flat(reader, "");
+  TRY_VOID(reader.only({"apiVersion", "kind", "metadata", "spec", "status"}));
+  TRY_VOID(TRY(reader.at("apiVersion")).word({"ordeal.dev/v1alpha1"}).map([](auto) {}));
+  TRY_VOID(TRY(reader.at("kind")).word({"Experiment"}).map([](auto) {}));
+  Reader spec = TRY(reader.at("spec"));
+  std::string name;
+  if (!TRY(spec.find("name"))) name = TRY(TRY(TRY(reader.at("metadata")).at("name")).text());
+  return decode_flat(spec, name);
+}
+
+Result<> merge_expectations(Experiment& experiment, const json::Document& document) {
+  Reader reader(document);
+  TRY_VOID(refuse_future_keys(reader));
+  TRY_VOID(reader.only({"hypothesis", "expect", "sources", "baseline", "recovery", "rollback", "budget"}));
+  return decode_watching(reader, experiment);
+}
+
+}  // namespace ordeal

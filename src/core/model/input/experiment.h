@@ -1,0 +1,118 @@
+// Experiment: a hypothesis, a target, an attack and the expectations, decoded from one file
+// (docs/formats/experiment.md). The decoder takes the flat form and the form with apiVersion/kind/spec.
+// Unknown keys are errors.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/json/yaml.h"
+#include "core/model/input/attack.h"
+#include "core/model/input/rollback.h"
+#include "core/model/victim.h"
+
+namespace ordeal {
+
+enum class TargetType { kHost, kProcess, kContainer, kKubernetes };
+
+struct Target {
+  TargetType type = TargetType::kHost;
+  // kubernetes, container
+  std::string namespace_;
+  Labels labels;
+  std::vector<std::string> names;  // container: id or name, process: exact command name
+  // process
+  std::string pattern;  // RE2, against the whole command line
+  std::string user;
+  std::string cgroup;  // path; also for containers
+  // how many of the matches
+  std::optional<double> percentage;  // 0..100, rounded down
+  std::optional<int64_t> count;
+};
+
+enum class When { kBefore, kDuring, kAfter };
+enum class NoData { kHold, kPass, kBreach };
+const char* to_text(When when);
+
+struct HttpProbe {
+  std::string url;
+  std::string method = "GET";
+  Nanos timeout = 1s;
+  std::string json_field;  // "data.status": the result is that field; else the status code
+  bool latency = false;    // the result is the time to the last byte, in seconds
+};
+struct TcpProbe {
+  std::string address;  // host:port; the result is the connect time in seconds
+  Nanos timeout = 1s;
+};
+struct CommandProbe {
+  std::vector<std::string> argv;  // the result is the exit code
+  Nanos timeout = 5s;
+};
+
+struct Expectation {
+  std::string name;
+  std::string query;  // PromQL, or "" with a probe
+  std::optional<HttpProbe> http;
+  std::optional<TcpProbe> tcp;
+  std::optional<CommandProbe> command;
+  std::string condition;  // on `result`
+  std::set<When> when{When::kBefore, When::kDuring, When::kAfter};
+  bool halt = true;
+  NoData no_data = NoData::kHold;
+  std::optional<Nanos> for_;  // a breach must last this long; unset: 0, and a gauge's two looks
+  bool fast = true;           // also judged by what its series count (analysis/trigger_design.h)
+  bool expect_series = true;  // a metric, label or job of the query that was never seen proves nothing
+};
+
+struct ScrapeTarget {
+  std::string url;
+  std::string job = "ordeal";
+  Labels labels;
+};
+
+struct Sources {
+  std::string prometheus;            // base URL of a real one; "" is none
+  std::vector<ScrapeTarget> scrape;  // Ordeal's own scraper
+  Nanos interval = 200ms;            // of a tick, and of the scraper
+};
+
+// The error budget that a run must leave: it is refused when its worst case would take more (docs/formats/openslo.md).
+struct BudgetSpec {
+  std::string slo;         // the OpenSLO file, as named; `ordeal` makes it relative to the file that names it
+  double reserve = 0;      // percent of the budget that must be left after the worst case
+  std::string prometheus;  // with the history of the whole window; "" is sources.prometheus
+};
+
+struct Experiment {
+  std::string name;
+  std::string description;
+  std::string hypothesis;
+  Target target;
+  Attack attack;
+  std::vector<Expectation> expect;
+  Sources sources;
+  std::optional<uint64_t> seed;
+  double min_injected = 100;                            // percent of the chosen victims that must be hit
+  Nanos baseline = 5s;                                  // watching before the attack
+  Nanos recovery = 30s;                                 // at most, until the `after` expectations hold
+  std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
+  std::optional<BudgetSpec> budget;
+};
+
+// http or https, a host, and a port from 1 to 65535 when there is one.
+bool is_http_url(std::string_view url);
+constexpr const char* kUrlExpected = "a URL such as http://127.0.0.1:8000/metrics";
+
+Result<Experiment> decode_experiment(const json::Document& document);
+// The file of --expect: {expect: […], sources: …, hypothesis, baseline, recovery, rollback}. Expectations of the
+// same name are an error; a value that both files give and that differs is an error.
+Result<> merge_expectations(Experiment& experiment, const json::Document& document);
+
+json::Value to_json(const Experiment& experiment);
+
+}  // namespace ordeal

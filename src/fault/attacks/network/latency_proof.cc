@@ -1,0 +1,113 @@
+#include "fault/attacks/network/latency_proof.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text/text.h"
+
+namespace ordeal::fault {
+namespace {
+
+using packets::DelayTally;
+
+const char* name_of(packets::Way way) { return way == packets::Way::kArrival ? "arrival" : "departure"; }
+
+// What became of the packets that were meant and were not delayed and delivered, a cause each.
+struct Cause {
+  uint64_t packets;
+  std::string text;
+};
+
+std::vector<Cause> causes_of(const LatencyAsked& asked, const LatencySeen& seen) {
+  const DelayTally& tally = seen.tally;
+  std::string lapsed = "passed undelayed while the rule was not in force or the queue was full";
+  if (asked.lapses > 0) lapsed += fmt::format(" (the kernel's lease ran out {} times: a busy machine)", asked.lapses);
+  std::string lost = seen.way == packets::Way::kArrival
+                         ? "were held and lost (their network device was removed, or somebody else removed a netfilter "
+                           "chain in the namespace)"
+                         : "were lost when they were sent again (dropped by somebody's rule, perhaps on our mark, or "
+                           "their device is gone)";
+  std::vector<Cause> all{
+      {tally.untaken(), lapsed},
+      {tally.stats.passed_over_bound, "passed undelayed because 64 MiB were held"},
+      {tally.fragments, "are parts of larger packets, which this kernel cannot put together, and passed undelayed"},
+      {tally.foreign, fmt::format("passed undelayed because the victim marks them with 0x{:x}, as we do", asked.mark)},
+      {tally.stats.dropped_on_error, lost},
+      {tally.undelivered.value_or(0), fmt::format("were sent again and did not leave: somebody's rule drops what "
+                                                  "carries the mark 0x{:x}, or what comes from another socket",
+                                                  asked.mark)}};
+  all.erase(std::remove_if(all.begin(), all.end(), [](const Cause& cause) { return cause.packets == 0; }), all.end());
+  return all;
+}
+
+Coverage coverage_of(const LatencyAsked& asked, const LatencySeen& seen) {
+  Coverage coverage{name_of(seen.way), 0, 0, "packets", {}};
+  std::vector<std::string> missing;
+  for (const Cause& cause : causes_of(asked, seen)) {
+    coverage.missed += static_cast<double>(cause.packets);
+    missing.push_back(fmt::format("{} {}", cause.packets, cause.text));
+  }
+  coverage.missing = join(missing, "; ");
+  const packets::DelayStats& stats = seen.tally.stats;
+  uint64_t lost = stats.dropped_on_error + seen.tally.undelivered.value_or(0);
+  if (stats.delayed > lost) coverage.affected = static_cast<double>(stats.delayed - lost);
+  return coverage;
+}
+
+std::string measured(const LatencySeen& seen, const Coverage& coverage) {
+  const packets::AddedDelay& added = seen.tally.stats.added;
+  std::string text = fmt::format("{} of {} packets delayed on {}, {:.1f} ms added at the median, {:.1f} ms at p99",
+                                 coverage.affected, coverage.affected + coverage.missed, coverage.what,
+                                 to_millis(added.quantile(0.5)), to_millis(added.quantile(0.99)));
+  if (uint64_t early = seen.tally.stats.released_early; early > 0) text += fmt::format(", {} let go at the end", early);
+  text += seen.style == sys::QueueStyle::kXtTarget ? ", by the xt target NFQUEUE" : ", by the nftables queue";
+  if (!coverage.missing.empty()) text += "; " + coverage.missing;
+  bool blind = seen.way == packets::Way::kDeparture && !seen.tally.undelivered && seen.tally.stats.resent > 0;
+  if (blind) text += "; whether what was sent again left the namespace cannot be seen here";
+  return text;
+}
+
+// "" when this direction is proven.
+std::string lacking(const LatencyAsked& asked, const LatencySeen& seen, const Coverage& coverage) {
+  const packets::DelayStats& stats = seen.tally.stats;
+  Nanos median = stats.added.quantile(0.5);
+  Nanos slack = std::max<Nanos>(10ms, asked.shape.delay / 10) + asked.shape.jitter;
+  if (stats.matched == 0 && coverage.missed == 0)
+    return fmt::format("no packet matched on {} ({}): check the port, the hosts and the protocol", coverage.what,
+                       asked.traffic);
+  if (std::string text = shortfall(coverage); !text.empty()) return text;
+  if (stats.delayed == 0)
+    return fmt::format("no packet on {} was held to its time; the attack was shorter than its delay", coverage.what);
+  if (coverage.affected < static_cast<double>(asked.min_events))
+    return fmt::format("only {} packets were delayed on {}, {} are needed (min_events): there was too little traffic",
+                       coverage.affected, coverage.what, asked.min_events);
+  if (median + slack < asked.shape.delay || median > asked.shape.delay + slack)
+    return fmt::format("the added delay on {} was {:.1f} ms, {:.1f} ms were asked", coverage.what, to_millis(median),
+                       to_millis(asked.shape.delay));
+  return {};
+}
+
+}  // namespace
+
+Proof prove_latency(const LatencyAsked& asked, const std::vector<LatencySeen>& directions) {
+  Proof proof;
+  proof.unit = "ms";
+  proof.asked = to_millis(asked.shape.delay);
+  std::vector<std::string> texts, reasons;
+  for (const LatencySeen& seen : directions) {
+    Coverage coverage = coverage_of(asked, seen);
+    texts.push_back(measured(seen, coverage));
+    if (std::string reason = lacking(asked, seen, coverage); !reason.empty()) reasons.push_back(std::move(reason));
+    // The one that is farthest from what was asked.
+    double got = to_millis(seen.tally.stats.added.quantile(0.5));
+    if (proof.coverage.empty() || std::abs(got - proof.asked) > std::abs(proof.got - proof.asked)) proof.got = got;
+    proof.coverage.push_back(std::move(coverage));
+  }
+  proof.measured = join(texts, "; ");
+  proof.reason = join(reasons, "; ");
+  proof.proven = reasons.empty() && !directions.empty();
+  return proof;
+}
+
+}  // namespace ordeal::fault

@@ -1,0 +1,135 @@
+#include "fault/attacks/network/latency_proof.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace ordeal::fault {
+namespace {
+
+using packets::Way;
+using Tally = packets::DelayTally;
+
+// 1 000 packets, all delayed as asked and delivered.
+LatencySeen all_well(Way way = Way::kArrival) {
+  LatencySeen seen{way, {}, sys::QueueStyle::kNative};
+  seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.delayed = 1000;
+  for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(100'200us);
+  if (way == Way::kDeparture) seen.tally.stats.resent = 1000, seen.tally.undelivered = 0;
+  return seen;
+}
+
+const LatencyAsked kAsked{{.delay = 100ms}, "udp, port 7000", 10, 0x400000, 0};
+
+Proof prove(const std::vector<LatencySeen>& seen) { return prove_latency(kAsked, seen); }
+
+TEST(LatencyProof, AllThatWasMeantAndHitIsProven) {
+  for (Way way : {Way::kArrival, Way::kDeparture}) {
+    Proof proof = prove({all_well(way)});
+    EXPECT_TRUE(proof.proven) << proof.reason;
+    EXPECT_NEAR(proof.got, 100.2, 0.1);
+    ASSERT_EQ(proof.coverage.size(), 1u);
+    EXPECT_EQ(proof.coverage[0].affected, 1000);
+    EXPECT_EQ(proof.coverage[0].missed, 0);
+  }
+}
+
+// Every way to be missed: 4 % of it is told and tolerated, 6 % is no proof, whichever it is.
+struct Leak {
+  const char* name;
+  Way way;
+  std::function<void(packets::DelayTally&, uint64_t)> leak;
+  const char* words;
+};
+
+class LatencyLeak : public ::testing::TestWithParam<Leak> {
+ protected:
+  static Proof leaking(uint64_t packets) {
+    LatencySeen seen = all_well(GetParam().way);
+    GetParam().leak(seen.tally, packets);
+    return prove({seen});
+  }
+};
+
+TEST_P(LatencyLeak, CountsAndIsNamed) {
+  Proof little = leaking(40);
+  EXPECT_TRUE(little.proven) << little.reason;
+  EXPECT_EQ(little.coverage[0].missed, 40);
+  EXPECT_NE(little.measured.find(GetParam().words), std::string::npos) << little.measured;
+  Proof much = leaking(60);
+  EXPECT_FALSE(much.proven) << much.measured;
+  EXPECT_NE(much.reason.find(GetParam().words), std::string::npos) << much.reason;
+  EXPECT_NE(much.reason.find("60 "), std::string::npos) << much.reason;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways, LatencyLeak,
+    ::testing::Values(
+        Leak{"PastTheRule", Way::kArrival, [](Tally& tally, uint64_t n) { tally.meant += n; }, "not in force"},
+        Leak{"BeyondTheBound", Way::kArrival,
+             [](Tally& tally, uint64_t n) {
+               tally.meant += n, tally.stats.matched += n, tally.stats.passed_over_bound = n;
+             },
+             "64 MiB"},
+        Leak{"Fragments", Way::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "larger packets"},
+        Leak{"Lost", Way::kArrival, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
+             "held and lost"},
+        Leak{"NotSentAgain", Way::kDeparture, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
+             "lost when they were sent again"},
+        Leak{"Undelivered", Way::kDeparture, [](Tally& tally, uint64_t n) { tally.undelivered = n; }, "did not leave"},
+        Leak{"OurMark", Way::kDeparture, [](Tally& tally, uint64_t n) { tally.undelivered.reset(), tally.foreign = n; },
+             "0x400000"}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(LatencyProof, EachDirectionIsJudgedByItself) {
+  LatencySeen nothing{Way::kDeparture, {}, sys::QueueStyle::kNative};
+  nothing.tally.undelivered = 0;
+  Proof proof = prove({all_well(), nothing});
+  EXPECT_FALSE(proof.proven);
+  EXPECT_NE(proof.reason.find("no packet matched on departure"), std::string::npos) << proof.reason;
+  EXPECT_EQ(proof.reason.find("arrival"), std::string::npos) << proof.reason;
+}
+
+TEST(LatencyProof, TooFewPacketsProveNothing) {
+  LatencySeen few{Way::kArrival, {}, sys::QueueStyle::kNative};
+  for (int i = 0; i < 9; ++i) few.tally.stats.added.add(100ms);
+  few.tally.meant = few.tally.stats.matched = few.tally.stats.delayed = 9;
+  Proof proof = prove({few});
+  EXPECT_FALSE(proof.proven);
+  EXPECT_NE(proof.reason.find("only 9 packets"), std::string::npos) << proof.reason;
+  LatencyAsked one = kAsked;
+  one.min_events = 0;
+  EXPECT_TRUE(prove_latency(one, {few}).proven);
+}
+
+TEST(LatencyProof, AnAttackShorterThanItsDelayProvesNothing) {
+  LatencySeen seen{Way::kArrival, {}, sys::QueueStyle::kNative};
+  seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.released_early = 50;
+  EXPECT_NE(prove({seen}).reason.find("shorter than its delay"), std::string::npos);
+}
+
+TEST(LatencyProof, AnotherDelayThanAskedIsNone) {
+  LatencySeen seen = all_well();
+  seen.tally.stats.added = {};
+  for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(140ms);
+  EXPECT_NE(prove({seen}).reason.find("140.0 ms, 100.0 ms were asked"), std::string::npos) << prove({seen}).reason;
+}
+
+TEST(LatencyProof, BlindnessIsSaid) {
+  LatencySeen seen = all_well(Way::kDeparture);
+  seen.tally.undelivered.reset();
+  Proof proof = prove({seen});
+  EXPECT_TRUE(proof.proven);
+  EXPECT_NE(proof.measured.find("cannot be seen"), std::string::npos) << proof.measured;
+}
+
+TEST(LatencyProof, ALapseOfTheLeaseIsExplained) {
+  LatencyAsked asked = kAsked;
+  asked.lapses = 2;
+  LatencySeen seen = all_well();
+  seen.tally.meant += 500;
+  EXPECT_NE(prove_latency(asked, {seen}).reason.find("ran out 2 times"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ordeal::fault

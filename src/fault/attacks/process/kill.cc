@@ -1,0 +1,66 @@
+#include "fault/attacks/process/kill.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+
+namespace ordeal::fault {
+
+Result<> Kills::allowed(const std::vector<sys::Process>& processes) {
+  for (const sys::Process& process : processes) {
+    auto handle = sys::PidFd::open(process.pid, process.start_ticks);
+    auto may = handle ? handle->signal(0) : tl::unexpected(handle.error());
+    if (!may && may.error().code != Errc::kNotFound)
+      return wrap(std::move(may).error(), fmt::format("cannot kill {} (pid {})", process.comm, process.pid));
+  }
+  return {};
+}
+
+std::string Kills::lasting() const {
+  if (sent_ == 0) return "";
+  return sent_ == 1 ? "1 process was killed" : fmt::format("{} processes were killed", sent_);
+}
+
+Result<> Kills::send(const sys::Process& process) {
+  // On a busy machine a killed process takes its time to go; it dies once.
+  auto dies = [&](const sys::PidFd& handle) { return handle.pid() == process.pid && !handle.dead(); };
+  if (std::any_of(pending_.begin(), pending_.end(), dies)) return {};
+  auto handle = sys::PidFd::open(process.pid, process.start_ticks);
+  if (!handle && handle.error().code == Errc::kNotFound) return {};
+  if (!handle) return tl::unexpected(std::move(handle).error());
+  auto sent = handle->signal(SIGKILL);
+  if (!sent && sent.error().code == Errc::kNotFound) return {};
+  if (!sent) return sent;
+  ++sent_;
+  pending_.push_back(std::move(*handle));
+  return {};
+}
+
+void Kills::confirm() {
+  auto gone = std::remove_if(pending_.begin(), pending_.end(), [](const sys::PidFd& handle) { return handle.dead(); });
+  dead_ += static_cast<int>(pending_.end() - gone);
+  pending_.erase(gone, pending_.end());
+}
+
+void Kills::confirm_within(Nanos limit) {
+  BootTime end = boot_now() + limit;
+  for (const sys::PidFd& handle : pending_) handle.wait_death(std::max(end - boot_now(), Nanos(0)));
+  confirm();
+}
+
+Coverage Kills::coverage() const {
+  Coverage coverage{"killed", static_cast<double>(dead_), static_cast<double>(sent_ - dead_), "processes", {}};
+  if (sent_ > dead_)
+    coverage.missing =
+        fmt::format("{} were killed and are still there: they hang in the kernel or are frozen", sent_ - dead_);
+  return coverage;
+}
+
+std::vector<int> Kills::descriptors() const {
+  std::vector<int> fds;
+  for (const sys::PidFd& handle : pending_) fds.push_back(handle.fd());
+  return fds;
+}
+
+}  // namespace ordeal::fault

@@ -1,0 +1,89 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "fault/attacks/faults.h"
+#include "core/json/yaml.h"
+#include "core/model/input/experiment.h"
+#include "platform/sys/nearest.h"
+
+namespace ordeal::fault {
+namespace {
+
+TEST(Registry, EveryFaultDescribesItselfWhole) {
+  std::set<std::string> types;
+  for (const Fault* fault : all_faults()) {
+    const AttackInfo& info = fault->info();
+    EXPECT_TRUE(types.insert(info.type).second) << info.type;
+    EXPECT_FALSE(info.summary.empty() || info.mechanisms.empty() || info.capabilities.empty() || info.proof.empty());
+    for (const ArgumentInfo& argument : info.arguments) {
+      EXPECT_FALSE(argument.help.empty()) << info.type << "." << argument.name;
+      EXPECT_LT(argument.least, argument.most);
+      EXPECT_EQ(argument.choices.empty(), argument.kind != ArgumentKind::kWord);
+      // A default must be a value that the argument itself accepts.
+      if (argument.fallback.empty() || argument.fallback == "null") continue;
+      AttackInfo one = info;
+      one.arguments = {argument};
+      Attack attack{info.type, {{argument.name, json::parse(argument.fallback).value()}}, 60s, {}};
+      EXPECT_TRUE(resolve_arguments(attack, one)) << info.type << "." << argument.name;
+    }
+  }
+}
+
+TEST(Registry, EveryExampleIsAnExperimentOfItsAttack) {
+  for (const Fault* fault : all_faults()) {
+    auto document = json::parse_document(fault->info().example);
+    ASSERT_TRUE(document) << fault->info().type;
+    auto experiment = decode_experiment(*document);
+    ASSERT_TRUE(experiment) << experiment.error().message();
+    EXPECT_EQ(experiment->attack.type, fault->info().type);
+    auto resolved = resolve(experiment->attack);
+    EXPECT_TRUE(resolved) << resolved.error().message();
+  }
+}
+
+std::string error_of(const std::string& attack) {
+  auto document = json::parse_document("name: x\ntarget: {type: host}\nattack:\n" + attack);
+  auto experiment = decode_experiment(document.value());
+  auto resolved = resolve(experiment->attack);
+  return resolved ? "no error" : resolved.error().message();
+}
+
+TEST(Registry, WhatAFileSaysWrongHasItsLine) {
+  EXPECT_EQ(error_of("  type: latecy\n"), "line 4: attack.type: no attack is called \"latecy\"");
+  EXPECT_EQ(error_of("  args: {}\n  type: process_killer\n"),
+            "line 4: attack.args: \"process\" is missing; expected text");
+  EXPECT_EQ(error_of("  type: process_killer\n"), "line 4: attack.args: \"process\" is missing; expected text");
+  EXPECT_EQ(error_of("  type: latency\n  args:\n    port: 1\n    protocol: sctp\n"),
+            "line 7: attack.args.protocol: expected one of tcp, udp, icmp, all, TCP, UDP, ICMP, found \"sctp\"");
+  EXPECT_EQ(error_of("  type: process_killer\n  args:\n    process: (\n    full: true\n"),
+            "line 6: attack.args.process: expected a regular expression, found \"(\": missing ): (");
+}
+
+TEST(Registry, AWrongNameGetsASuggestion) {
+  auto found = find_fault("proces_killer");
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Errc::kInvalidInput);
+  EXPECT_NE(found.error().advice().find("did you mean \"process_killer\"?"), std::string::npos);
+  EXPECT_TRUE(find_fault("pause"));
+}
+
+TEST(Registry, AShutdownsBareDelayIsMinutesAndComesBeforeItsLength) {
+  Attack given{"shutdown", {{"delay", 5}}, 60s, {}};
+  auto resolved = resolve_arguments(given, shutdown_fault().info());
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(text_argument(*resolved, "delay"), "5m");
+  EXPECT_EQ(resolved->total(), 6min);
+}
+
+TEST(Nearest, ANameThatIsNearIsFoundAndAFarOneIsNot) {
+  EXPECT_EQ(sys::nearest_name("ngnix", {"sshd", "nginx", "bash"}), "");  // two edits of five letters are too many
+  EXPECT_EQ(sys::nearest_name("ngins", {"sshd", "nginx", "bash"}), "nginx");
+  EXPECT_EQ(sys::nearest_name("postgers", {"sshd", "postgres"}), "postgres");
+  EXPECT_EQ(sys::nearest_name("redis", {"redis-server"}), "redis-server");
+  EXPECT_EQ(sys::nearest_name("x", {"y", "zz"}), "y");
+  EXPECT_EQ(sys::nearest_name("haproxy", {"systemd"}), "");
+}
+
+}  // namespace
+}  // namespace ordeal::fault

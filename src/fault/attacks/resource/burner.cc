@@ -1,0 +1,207 @@
+#include "fault/attacks/resource/burner.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "core/base/io/file.h"
+#include "core/base/text/text.h"
+
+namespace ordeal::fault {
+namespace {
+
+constexpr Nanos kPeriod = 20ms;
+constexpr int kDebtPeriods = 5;
+constexpr Nanos kDeathLimit = 200ms;
+// Below the guard (nice -20 or real time), above what the victim's machine usually runs: measured, at nice 0 a busy
+// machine gives a burner half of what was asked.
+constexpr int kNice = -19;
+
+std::string& burner_program() {
+  static std::string path = "/proc/self/exe";
+  return path;
+}
+
+Nanos read_clock(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return seconds(time.tv_sec) + Nanos(time.tv_nsec);
+}
+
+void sleep_until(Nanos instant) {
+  timespec time{};
+  time.tv_sec = static_cast<time_t>(instant.count() / 1'000'000'000);
+  time.tv_nsec = static_cast<long>(instant.count() % 1'000'000'000);
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr) == EINTR) {
+  }
+}
+
+// Uses CPU until the thread's clock reads `until`.
+void work_until(Nanos until) {
+  volatile uint64_t sink = 0;
+  while (read_clock(CLOCK_THREAD_CPUTIME_ID) < until)
+    for (int i = 0; i < 2000; ++i) sink = sink * 2862933555777941757ULL + 3037000493ULL;
+}
+
+// What is owed (time that others had the CPU, or a quota took) is worked off later, up to the cap.
+void burn(double load, Nanos end) {
+  const auto share = Nanos(static_cast<int64_t>(load * static_cast<double>(kPeriod.count())));
+  Nanos cpu = read_clock(CLOCK_THREAD_CPUTIME_ID);
+  Nanos period_end = read_clock(CLOCK_MONOTONIC);
+  Nanos goal = cpu;
+  while (period_end < end) {
+    Nanos late = read_clock(CLOCK_MONOTONIC) - period_end;
+    int64_t missed = std::max<int64_t>(late / kPeriod, 0);
+    period_end += kPeriod * (1 + missed);
+    goal += share * (1 + missed);
+    cpu = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    goal = std::min(goal, cpu + share * (1 + kDebtPeriods));
+    work_until(goal);
+    sleep_until(period_end);
+  }
+}
+
+void pin_to(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpu), &set);
+  ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+}
+
+Result<BurnPlan> parse_plan(int argc, char** argv) {
+  BurnPlan plan;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    std::string_view key = argv[i];
+    std::string_view value = argv[i + 1];
+    if (key == "--threads") plan.threads = parse_number<int>(value).value_or(0);
+    if (key == "--load") plan.load = parse_number<double>(value).value_or(0);
+    if (key == "--limit-ms") plan.limit = milliseconds(parse_number<int64_t>(value).value_or(0));
+    if (key == "--pins")
+      for (std::string_view cpu : split_words(value, ",")) plan.pins.push_back(parse_number<int>(cpu).value_or(0));
+  }
+  bool good = plan.threads > 0 && plan.threads <= 4096 && plan.load > 0 && plan.load <= 1 && plan.limit > Nanos(0);
+  if (!good) return fail(Errc::kInvalidInput, "expected --burn --threads N --load F --limit-ms N [--pins LIST]");
+  return plan;
+}
+
+// "go" comes as one byte; the end of the pipe instead means that the guard is gone.
+bool wait_for_go() {
+  char byte = 0;
+  ssize_t n = 0;
+  while ((n = ::read(STDIN_FILENO, &byte, 1)) < 0 && errno == EINTR) {
+  }
+  return n == 1;
+}
+
+}  // namespace
+
+void set_burner_program(std::string path) { burner_program() = std::move(path); }
+
+int burn_main(int argc, char** argv) {
+  auto plan = parse_plan(argc, argv);
+  if (!plan) {
+    std::string text = plan.error().message() + "\n";
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    return 2;
+  }
+  ::prctl(PR_SET_NAME, "ordeal-burn");
+  ::prctl(PR_SET_TIMERSLACK, 1);
+  if (!wait_for_go()) return 0;
+  (void)!::write(STDOUT_FILENO, "b", 1);
+  Nanos end = read_clock(CLOCK_MONOTONIC) + plan->limit;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < plan->threads; ++i) {
+    std::optional<int> pin;
+    if (!plan->pins.empty()) pin = plan->pins[static_cast<size_t>(i) % plan->pins.size()];
+    threads.emplace_back([load = plan->load, end, pin] {
+      if (pin) pin_to(*pin);
+      burn(load, end);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return 0;
+}
+
+Result<Burner> Burner::start(const BurnPlan& plan, const std::vector<sys::Cgroup>& cgroups) {
+  sys::SpawnOptions options;
+  options.argv = {"ordeal-guard", "--burn",
+                  "--threads",    std::to_string(plan.threads),
+                  "--load",       fmt::format("{:.9f}", plan.load),
+                  "--limit-ms",   std::to_string(std::chrono::ceil<milliseconds>(plan.limit).count())};
+  if (!plan.pins.empty()) {
+    std::vector<std::string> pins;
+    for (int cpu : plan.pins) pins.push_back(std::to_string(cpu));
+    options.argv.insert(options.argv.end(), {"--pins", join(pins, ",")});
+  }
+  options.program = burner_program();
+  options.in = options.out = sys::Stream::kPipe;
+  options.err = sys::Stream::kNull;
+  options.die_with_parent = true;
+  Burner burner(TRY(sys::Child::start(options)));
+  TRY_VOID(burner.arrange(cgroups));
+  if (::write(burner.child_.in(), "g", 1) != 1) return fail_errno("cannot start the burner");
+  return burner;
+}
+
+Result<> Burner::arrange(const std::vector<sys::Cgroup>& cgroups) {
+  pid_t pid = child_.pid();
+  // The guard may run in real time, which a cgroup without real-time budget does not take.
+  sched_param none{};
+  if (::sched_setscheduler(pid, SCHED_OTHER, &none) < 0) return fail_errno("cannot take the burner out of real time");
+  for (const sys::Cgroup& cgroup : cgroups) {
+    auto joined = cgroup.join(pid);
+    if (!joined) return wrap(std::move(joined).error(), "the burner cannot join the victim's cgroup");
+    joined_.push_back(cgroup);
+  }
+  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kNice) < 0)
+    refused_.push_back(fmt::format("the burner cannot have priority {}: {}", kNice, std::strerror(errno)));
+  auto first_victim = write_existing(fmt::format("/proc/{}/oom_score_adj", pid), "1000");
+  if (!first_victim) refused_.push_back(first_victim.error().message());
+  return {};
+}
+
+std::vector<int> Burner::descriptors() const {
+  if (begun_) return {child_.fd()};
+  return {child_.fd(), child_.out()};
+}
+
+Result<bool> Burner::begun() {
+  if (auto ended = child_.wait(Nanos(0)))
+    return fail(Errc::kNotInjected, fmt::format("the process that makes the load {}", ended->text()));
+  if (begun_) return true;
+  pollfd poll{child_.out(), POLLIN, 0};
+  char byte = 0;
+  begun_ = ::poll(&poll, 1, 0) == 1 && ::read(child_.out(), &byte, 1) == 1;
+  return begun_;
+}
+
+Result<Nanos> Burner::used() const {
+  clockid_t clock{};
+  int error = ::clock_getcpuclockid(child_.pid(), &clock);
+  timespec time{};
+  if (error != 0 || ::clock_gettime(clock, &time) != 0)
+    return fail(Errc::kNotFound, "the process that makes the load is gone");
+  return seconds(time.tv_sec) + Nanos(time.tv_nsec);
+}
+
+void Burner::stop() {
+  child_.kill_group(SIGKILL);
+  if (child_.wait(kDeathLimit)) return;
+  // Version 1 lets nobody die who is frozen: at the top of the hierarchy nobody is.
+  for (sys::Cgroup cgroup : joined_) {
+    while (auto up = cgroup.parent()) cgroup = *up;
+    (void)cgroup.join(child_.pid());
+  }
+  child_.wait(kDeathLimit);
+}
+
+}  // namespace ordeal::fault

@@ -1,0 +1,348 @@
+// cpu: additive load on the CPUs that the victim may use, inside its quota. Made by burner children (burner.h).
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/duration.h"
+#include "fault/attacks/resource/burner.h"
+#include "fault/attacks/faults.h"
+#include "fault/attacks/victim/live_victim.h"
+#include "platform/sys/cgroup/cgroup_control.h"
+#include "platform/sys/process/standstill.h"
+
+namespace ordeal::fault {
+namespace {
+
+constexpr double kTolerancePoints = 2;
+constexpr double kPeriodSeconds = 0.02;  // the burner's; a shorter look cannot be more exact than one period
+constexpr double kShortestLook = 0.5;    // seconds
+constexpr Nanos kConfirm = 200ms;        // from one look at where the burner is to the next
+constexpr Nanos kGrace = 10s;            // the burner outlives a forgotten guard at most so long
+
+AttackInfo describe_cpu() {
+  AttackInfo info;
+  info.type = "cpu";
+  info.summary = "Loads the CPUs that the victim may use, on top of its own load and inside its quota.";
+  info.arguments = {
+      {.name = "cores",
+       .kind = ArgumentKind::kInteger,
+       .fallback = "1",
+       .help = "How many CPUs to load, 1 to 4096; 0 is all that the victim may use.",
+       .gremlin =
+           "-c, --cores. Gremlin rounds a container's limit up to whole CPUs; here a quota of 0.5 CPU stays 0.5.",
+       .least = 0,
+       .most = 4096},
+      {.name = "percent",
+       .kind = ArgumentKind::kPercent,
+       .fallback = "100",
+       .help =
+           "Load of each of these CPUs in percent, above 0 to 100; of the quota where the victim has a smaller one.",
+       .gremlin = "-p, --percent (capacity).",
+       .least = 0.1,
+       .most = 100},
+      {.name = "all",
+       .kind = ArgumentKind::kBoolean,
+       .fallback = "false",
+       .help = "Load all CPUs that the victim may use, whatever `cores` says.",
+       .gremlin = "-a, --all."}};
+  info.example =
+      "name: the API stays fast beside a busy neighbour\n"
+      "target: {type: container, name: api}\n"
+      "attack:\n"
+      "  type: cpu\n"
+      "  args: {cores: 2, percent: 80}\n"
+      "  length: 2m\n";
+  info.limits = {"a victim in a frozen cgroup is refused"};
+  info.step = StepKind::kOwned;
+  info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
+  info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, to be exact on a busy machine"};
+  info.proof =
+      "CPU time that the burner really used in the victim's cgroup over the time that passed, within 2 points; "
+      "throttling by the quota is told apart";
+  info.when_frozen =
+      "the reaper, whose cgroup is another, ends the load within 1 s; should it be frozen too, the load goes on until "
+      "Ordeal "
+      "is thawed, and at most until 10 s after the attack's length";
+  return info;
+}
+
+const AttackInfo& cpu_info() {
+  static const AttackInfo info = describe_cpu();
+  return info;
+}
+
+// What the load will be on one victim.
+struct Load {
+  std::string cgroup;             // whose quota and CPUs count; "/" for a host
+  std::vector<sys::Cgroup> join;  // where the burner goes
+  std::vector<int> cpus;          // that the victim may use
+  std::optional<double> quota;    // in CPUs
+  double capacity = 0;            // CPUs of which `percent` is taken; may be a fraction
+  double total = 0;               // CPUs asked
+  BurnPlan burn;
+  std::vector<std::string> notes;
+};
+
+// The cgroup whose quota counts. A v2 cgroup that hands its controllers down takes no process itself, so there the
+// first process says which one below it.
+std::string quota_cgroup(const Victim& victim, const LiveVictim& live) {
+  if (victim.kind == VictimKind::kHost) return "/";
+  const sys::Process& first = live.processes.front();
+  if (victim.cgroup.empty()) return live.tree.path_of(first, "cpu");
+  auto found = live.tree.find("cpu", victim.cgroup);
+  if (!found) return live.tree.path_of(first, "cpu");
+  if (found->version() == 1 || found->read("cgroup.subtree_control").value_or("").empty()) return victim.cgroup;
+  return live.tree.path_of(first, "cpu");
+}
+
+// In v1 the CPU's set, time and account are hierarchies of their own; each process is moved in all of them.
+std::vector<sys::Cgroup> cgroups_to_join(const LiveVictim& live, const std::string& path) {
+  std::vector<sys::Cgroup> found;
+  auto own = sys::read_process(::getpid());
+  for (const char* controller : {"cpu", "cpuacct", "cpuset"}) {
+    auto cgroup = live.tree.find(controller, path);
+    if (!cgroup || (own && live.tree.path_of(*own, controller) == path)) continue;
+    bool again = std::any_of(found.begin(), found.end(), [&](auto& c) { return c.folder() == cgroup->folder(); });
+    if (!again) found.push_back(std::move(*cgroup));
+  }
+  return found;
+}
+
+void size_load(Load& load, const Attack& attack) {
+  double available = static_cast<double>(load.cpus.size());
+  double cores = number_argument(attack, "cores");
+  bool all = flag_argument(attack, "all") || cores == 0;
+  if (all || cores > available) {
+    if (!all) load.notes.push_back(fmt::format("{} cores are asked, the victim may use {}", cores, available));
+    cores = available;
+  }
+  load.capacity = std::min(cores, load.quota.value_or(cores));
+  double percent = number_argument(attack, "percent");
+  load.total = load.capacity * percent / 100;
+  load.burn.threads = static_cast<int>(std::ceil(load.capacity - 1e-9));
+  load.burn.load = load.total / load.burn.threads;
+  if (load.capacity == available) load.burn.pins = load.cpus;
+  if (load.quota && *load.quota < cores)
+    load.notes.push_back(
+        fmt::format("the quota of {} is {:g} CPU: {:g} % of it is asked", load.cgroup, *load.quota, percent));
+}
+
+Result<Load> load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
+  if (victim.kind != VictimKind::kHost) TRY_VOID(refuse_frozen(live));
+  Load load;
+  load.cgroup = quota_cgroup(victim, live);
+  load.join = cgroups_to_join(live, load.cgroup);
+  load.cpus = TRY(sys::allowed_cpus(live.tree, load.cgroup));
+  if (load.cpus.empty()) return fail(Errc::kNotInjected, "the victim may use no CPU");
+  if (live.tree.with("cpu")) load.quota = TRY(sys::cpu_quota(live.tree, load.cgroup));
+  size_load(load, attack);
+  return load;
+}
+
+class CpuImpact : public Impact {
+ public:
+  CpuImpact(Load load, double percent, sys::CgroupTree tree, Burner burner)
+      : load_(std::move(load)), percent_(percent), tree_(std::move(tree)), burner_(std::move(burner)) {}
+
+  std::vector<int> descriptors() const override { return ended_ ? std::vector<int>{} : burner_.descriptors(); }
+  std::optional<BootTime> next_work() const override {
+    return ended_ || !start_ ? std::nullopt : std::optional(next_confirm_);
+  }
+
+  Result<> work(BootTime now) override {
+    if (ended_ || !TRY(burner_.begun())) return {};
+    if (start_ && now < next_confirm_) return {};
+    next_confirm_ = now + kConfirm;
+    Look seen = TRY(look());
+    if (start_) return account(seen);
+    start_ = counted_ = seen;
+    home_ = TRY(where_it_is());
+    return {};
+  }
+
+  Result<> renew() override {
+    note_freeze();
+    return {};
+  }
+
+  Result<> revert() override {
+    if (ended_) return {};
+    note_freeze();
+    auto last = look();
+    if (last && start_) (void)account(*last);
+    if (last) last_ = *last;
+    burner_.stop();
+    ended_ = true;
+    return {};
+  }
+
+  Proof proof(BootTime) const override {
+    std::optional<Look> now = last_;
+    if (!ended_) {
+      auto look_now = look();
+      if (look_now) now = *look_now;
+    }
+    Proof proof;
+    proof.asked = load_.total * 100;
+    proof.unit = "% of one CPU";
+    if (start_ && !now) {
+      proof.measured = "the load ended before the impact did";
+      proof.reason = "somebody else ended the process that made the load";
+      return proof;
+    }
+    if (!start_ || to_seconds(now->at - start_->at) < kShortestLook) {
+      proof.measured = "the load was not measured for long enough";
+      proof.reason = fmt::format("less than {} s of load were seen; use a longer length", kShortestLook);
+    } else {
+      fill(proof, *start_, *now);
+      proof.coverage = {coverage()};
+      if (std::string short_of = shortfall(proof.coverage[0]); !short_of.empty()) {
+        proof.proven = false;
+        proof.reason = std::move(short_of);
+      }
+    }
+    if (!proof.proven && frozen_)
+      proof.reason =
+          fmt::format("the cgroup {} was frozen by somebody else, and what makes the load with it", *frozen_);
+    return proof;
+  }
+
+ private:
+  struct Look {
+    BootTime at;
+    Nanos used;
+    sys::CpuUsage cgroup;
+  };
+
+  void note_freeze() {
+    if (frozen_) return;
+    if (auto burner = sys::read_process(burner_.pid())) frozen_ = sys::frozen_by(tree_, *burner);
+  }
+
+  Result<Look> look() const {
+    Look look;
+    look.used = TRY(burner_.used());
+    look.at = boot_now();
+    look.cgroup = sys::cpu_usage(tree_, load_.cgroup).value_or(sys::CpuUsage{});
+    return look;
+  }
+
+  // The cgroups whose CPUs and quota the load must share.
+  Result<std::vector<std::string>> where_it_is() const {
+    sys::Process burner = TRY(sys::read_process(burner_.pid()));
+    std::vector<std::string> paths;
+    for (const char* controller : {"cpu", "cpuacct", "cpuset"}) paths.push_back(tree_.path_of(burner, controller));
+    return paths;
+  }
+
+  // What was used since the last look was used in the victim's cgroup, if the burner is there now and was there then.
+  Result<> account(const Look& seen) {
+    std::vector<std::string> now = TRY(where_it_is());
+    bool at_home = now == home_ && was_at_home_;
+    was_at_home_ = now == home_;
+    if (!was_at_home_) moved_to_ = now.front();
+    (at_home ? inside_ : outside_) += seen.used - counted_->used;
+    counted_ = seen;
+    return {};
+  }
+
+  Coverage coverage() const {
+    Coverage coverage{"cpu", to_seconds(inside_), to_seconds(outside_), "s of CPU time", {}};
+    if (outside_ > Nanos(0))
+      coverage.missing = fmt::format("{:.1f} s were used outside of {}, because somebody moved the load{}",
+                                     coverage.missed, load_.cgroup, moved_to_.empty() ? "" : " to " + moved_to_);
+    return coverage;
+  }
+
+  void fill(Proof& proof, const Look& start, const Look& now) const {
+    double elapsed = to_seconds(now.at - start.at);
+    double got = to_seconds(now.used - start.used - outside_) / elapsed;
+    proof.got = got * 100;
+    double points = std::abs(got / load_.capacity * 100 - percent_);
+    double tolerance = kTolerancePoints + 100 * kPeriodSeconds / elapsed;
+    int64_t periods = now.cgroup.periods - start.cgroup.periods;
+    int64_t throttled = now.cgroup.throttled_periods - start.cgroup.throttled_periods;
+    bool short_of = got < load_.total;
+    bool by_quota = short_of && periods > 0 && throttled * 2 >= periods;
+    proof.proven = points <= tolerance || by_quota;
+    proof.measured =
+        fmt::format("{:.1f} % of {:g} CPU used for {:.1f} s", got / load_.capacity * 100, load_.capacity, elapsed);
+    if (throttled > 0)
+      proof.measured +=
+          fmt::format("; {} was throttled by its quota in {} of {} periods", load_.cgroup, throttled, periods);
+    if (!proof.proven)
+      proof.reason = fmt::format(
+          "{:.1f} points from the {:g} % that were asked: other load has the CPUs "
+          "(a cgroup's share comes before the priority of what is in it)",
+          points, percent_);
+  }
+
+  Load load_;
+  double percent_;
+  sys::CgroupTree tree_;
+  Burner burner_;
+  std::optional<Look> start_;
+  std::optional<Look> counted_;
+  std::optional<Look> last_;
+  std::vector<std::string> home_;
+  bool was_at_home_ = true;
+  std::string moved_to_;
+  Nanos inside_{0}, outside_{0};  // CPU time used in the victim's cgroup, and elsewhere
+  BootTime next_confirm_{};
+  std::optional<std::string> frozen_;  // the cgroup in which the load was seen standing still
+  bool ended_ = false;
+};
+
+class CpuFault : public Fault {
+ public:
+  const AttackInfo& info() const override { return cpu_info(); }
+
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
+    LiveVictim live = TRY(look_at(victim));
+    Load load = TRY(load_for(victim, attack, live));
+    Step step;
+    step.kind = StepKind::kOwned;
+    step.victim = victim.name;
+    step.action =
+        fmt::format("use {:g} CPU ({:g} % of {:g}) with {} threads of a child process in the cgroup {}", load.total,
+                    number_argument(attack, "percent"), load.capacity, load.burn.threads, load.cgroup);
+    step.undo = "the kernel kills the child when the guard ends";
+    step.proof = info().proof;
+    step.claims = {victim.kind == VictimKind::kHost ? "host/cpu" : fmt::format("cgroup:{}/cpu", load.cgroup)};
+    if (load.cgroup != "/") step.claims.push_back(fmt::format("within:{}/guest", load.cgroup));
+    step.notes = load.notes;
+    return std::vector<Step>{std::move(step)};
+  }
+
+  // Whoever shares the quota of the cgroup that is loaded; in the root that is the host.
+  Result<Reach> reach(const Victim& victim, const Attack&) const override {
+    if (victim.kind == VictimKind::kHost) return whole_victim(victim);
+    Reach reach;
+    reach.beside = true;
+    reach.cgroup = quota_cgroup(victim, TRY(look_at(victim)));
+    reach.host = reach.cgroup == "/";
+    return reach;
+  }
+
+  Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
+                                        const Context& context) const override {
+    LiveVictim live = TRY(look_at(victim));
+    Load load = TRY(load_for(victim, attack, live));
+    load.burn.limit = context.length + kGrace;
+    auto burner = Burner::start(load.burn, load.join);
+    if (!burner) return wrap(std::move(burner).error(), fmt::format("cannot load the CPU of {}", victim.name));
+    return std::make_unique<CpuImpact>(std::move(load), number_argument(attack, "percent"), std::move(live.tree),
+                                       std::move(*burner));
+  }
+};
+
+}  // namespace
+
+const Fault& cpu_fault() {
+  static const CpuFault fault;
+  return fault;
+}
+
+}  // namespace ordeal::fault

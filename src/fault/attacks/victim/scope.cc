@@ -1,0 +1,123 @@
+#include "fault/attacks/victim/scope.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "fault/attacks/victim/live_victim.h"
+#include "platform/sys/network/address_translation.h"
+#include "platform/sys/cgroup/cgroup.h"
+#include "platform/sys/network/netns.h"
+#include "platform/sys/cgroup/socket_cgroups.h"
+
+namespace ordeal::fault {
+namespace {
+
+// The victim's processes with all that they have started since.
+std::set<pid_t> family_of(const Victim& victim, const std::vector<sys::Process>& table) {
+  std::set<pid_t> family;
+  for (const ProcessId& id : victim.processes) {
+    bool alive = std::any_of(table.begin(), table.end(),
+                             [&](const sys::Process& p) { return p.pid == id.pid && p.start_ticks == id.start_ticks; });
+    if (!alive) continue;
+    auto descendants = sys::with_descendants(table, id.pid);
+    family.insert(descendants.begin(), descendants.end());
+  }
+  return family;
+}
+
+std::optional<sys::Cgroup> unified_cgroup(const LiveVictim& live, const Victim& victim) {
+  const sys::Hierarchy* unified = live.tree.unified();
+  return unified && !victim.cgroup.empty() ? live.tree.find(*unified, victim.cgroup) : std::nullopt;
+}
+
+Result<packets::SocketScope> scope_of(const sys::Cgroup& cgroup) {
+  uint32_t level = 0;
+  for (auto up = cgroup.parent(); up; up = up->parent()) ++level;
+  auto inode = TRY(cgroup.inode());
+  return packets::SocketScope{level, inode};
+}
+
+// The ids of the cgroup and of those below it.
+std::set<uint64_t> ids_of(const sys::Cgroup& cgroup) {
+  std::set<uint64_t> ids{cgroup.inode().value_or(0)};
+  std::error_code error;  // of a cgroup that goes meanwhile
+  using Folders = std::filesystem::recursive_directory_iterator;
+  for (Folders entry(cgroup.folder(), error), end; entry != end && !error; entry.increment(error))
+    if (std::error_code gone; entry->is_directory(gone))
+      ids.insert(sys::Cgroup(2, "", entry->path()).inode().value_or(0));
+  return ids;
+}
+
+// Whether rules by the cgroup would see the victim's packets.
+bool holds_its_sockets(const sys::Cgroup& cgroup, const LiveVictim& live, const sys::NetNs& netns) {
+  auto inside = cgroup.processes();
+  if (!inside) return false;
+  for (const sys::Process& process : live.processes)
+    if (!std::binary_search(inside->begin(), inside->end(), process.pid)) return false;
+  auto found = sys::socket_cgroups(netns);
+  if (!found || sys::translates_addresses(netns).value_or(true)) return false;
+  std::set<uint64_t> own = ids_of(cgroup);
+  auto is_own = [&](uint64_t id) { return own.count(id) != 0; };
+  return found->empty() || std::any_of(found->begin(), found->end(), is_own);
+}
+
+}  // namespace
+
+Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns) {
+  NetScope scope;
+  scope.alone = victim.kind == VictimKind::kHost;
+  if (scope.alone) return scope;
+  LiveVictim live = TRY(look_at(victim));
+  auto alone = owns_netns(victim);
+  scope.alone = alone.has_value();
+  auto cgroup = unified_cgroup(live, victim);
+  if (!alone && !cgroup)
+    return fail(Errc::kRefused, alone.error().what + ", and it has no cgroup of version 2 to tell its packets apart",
+                "give the victim a network namespace or a cgroup of version 2 of its own");
+  if (cgroup && (!alone || holds_its_sockets(*cgroup, live, netns))) scope.sockets = TRY(scope_of(*cgroup));
+  return scope;
+}
+
+Result<> owns_netns(const Victim& victim) {
+  if (victim.kind == VictimKind::kHost) return {};
+  if (victim.netns == 0)
+    return fail(Errc::kRefused, fmt::format("the network namespace of {} is not known", victim.name));
+  LiveVictim live = TRY(look_at(victim));
+  const uint64_t mark = sys::netns_mark(live.processes.front().pid);
+  if (mark == 0) return fail(Errc::kNotFound, fmt::format("{} is gone", victim.name));
+  if (mark == sys::netns_mark(1))
+    return fail(Errc::kRefused, fmt::format("{} lives in the host's own network namespace", victim.name),
+                "choose the target \"host\", or give the victim a network namespace of its own");
+  std::vector<sys::Process> table = TRY(sys::list_processes());
+  std::set<pid_t> family = family_of(victim, table);
+  std::vector<sys::Process> others;
+  for (const sys::Process& process : table) {
+    if (!process.alive() || process.kernel_thread()) continue;
+    bool ours = family.count(process.pid) || (!victim.cgroup.empty() && sys::in_cgroup(process, victim.cgroup));
+    if (!ours && sys::netns_mark(process.pid) == mark) others.push_back(process);
+  }
+  if (others.empty()) return {};
+  return fail(Errc::kRefused,
+              fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
+                          name_some(others)),
+              "choose a victim with a network namespace of its own");
+}
+
+Result<Reach> netns_reach(const Victim& victim) {
+  if (!sys::NetNs::all_processes_are_visible())
+    return fail(Errc::kRefused,
+                fmt::format("a rule would hit all of the network namespace of {}, and here it cannot be seen who joins "
+                            "it: Ordeal is in a PID namespace of its own",
+                            victim.name),
+                "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
+  LiveVictim live = TRY(look_at(victim));
+  Reach reach;
+  reach.netns_mark = sys::netns_mark(live.processes.front().pid);
+  if (reach.netns_mark == 0) return fail(Errc::kNotFound, fmt::format("{} is gone", victim.name));
+  return reach;
+}
+
+}  // namespace ordeal::fault

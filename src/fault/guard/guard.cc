@@ -1,0 +1,501 @@
+#include "fault/guard/guard.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/base/defer.h"
+#include "core/base/io/failpoint.h"
+#include "core/base/io/file.h"
+#include "core/base/text/text.h"
+#include "fault/guard/recovery/dead_runs.h"
+#include "fault/guard/recovery/journal.h"
+#include "platform/host/latch.h"
+#include "platform/host/own_cgroup.h"
+#include "platform/host/priority.h"
+#include "fault/guard/link/wire.h"
+#include "core/json/reader.h"
+#include "platform/sys/process/process.h"
+#include "platform/sys/process/protected.h"
+
+namespace ordeal::guard {
+namespace {
+
+constexpr Nanos kRenewEvery = 250ms;
+constexpr Nanos kWatchVictimsEvery = 50ms;
+constexpr Nanos kCheckLatchEvery = 200ms;
+constexpr Nanos kReadRulesEvery = 100ms;
+constexpr Nanos kHearAtMost = 50ms;
+
+// What each long step may take on a machine that is slow. What hangs inside of one is found that much later, and so is
+// kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
+constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
+constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
+constexpr Nanos kWorkBudget = 1s;    // a round, a look for newcomers, reading the rules: every process, or a disk
+constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
+constexpr Nanos kLatchBudget = 5s;   // a disk
+
+Result<UniqueFd> watch_halts(const host::Paths& paths, const std::string& run_folder) {
+  UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!fd) return fail_errno("cannot make an inotify instance");
+  constexpr uint32_t kWritten = IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE;
+  for (const std::string& folder : {paths.state, run_folder})
+    if (::inotify_add_watch(fd.get(), folder.c_str(), kWritten) < 0) return fail_errno("cannot watch " + folder);
+  // The folder of the host's latch need not exist; then looking every kCheckLatchEvery has to do.
+  for (const std::string& latch : paths.latches)
+    (void)::inotify_add_watch(fd.get(), std::filesystem::path(latch).parent_path().c_str(), kWritten);
+  return fd;
+}
+
+// A bare "Operation not permitted" helps nobody.
+Unexpected explain(Error error, const AttackInfo& info) {
+  if (error.sys_errno != EPERM && error.sys_errno != EACCES) return tl::unexpected(std::move(error));
+  return wrap(std::move(error), info.type + " needs " + join(info.capabilities, "; "));
+}
+
+messages::Failure failure(int impact, const Error& error) {
+  return {impact, error.code, error.message(), error.advice()};
+}
+
+}  // namespace
+
+Guard::Guard(GuardOptions options, host::Paths paths, host::Registration registration, std::unique_ptr<Pulse> pulse,
+             ReaperLink reaper, StandingRules rules)
+    : options_(std::move(options)),
+      paths_(std::move(paths)),
+      registration_(std::move(registration)),
+      pulse_(std::move(pulse)),
+      reaper_(std::move(reaper)),
+      rules_(std::move(rules)),
+      ledger_(options_.lease),
+      random_(Random::fresh_seed()) {}
+
+Result<Guard> Guard::start(GuardOptions options) {
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+  host::Paths paths = TRY(host::Paths::find(options.state_dir));
+  TRY_VOID(paths.make());
+  TRY_VOID(paths.check_private());
+  StandingRules rules = TRY(StandingRules::read(options.policies, options.inventory));
+  host::Registration registration = TRY(host::Registration::enter(paths, options.run_id));
+  failpoint("guard.registered");
+  auto pulse = std::make_unique<Pulse>(std::vector<int>{options.engine.get()});
+  ReaperLink reaper = TRY(ReaperLink::start(options.run_id, options.state_dir, registration.lock_fd(), *pulse));
+  pulse->add(reaper.fd());
+  UniqueFd inotify = TRY(watch_halts(paths, registration.folder()));
+  Guard guard(std::move(options), std::move(paths), std::move(registration), std::move(pulse), std::move(reaper),
+              std::move(rules));
+  guard.inotify_ = std::move(inotify);
+  Nanos silence_limit = host::raise_priority();
+  guard.reaper_.limit_silence(silence_limit);
+  guard.tell(messages::Ready{guard.reaper_.own_cgroup(), silence_limit});
+  return guard;
+}
+
+ExitCode Guard::run() {
+  while (!done_) {
+    wait();                 // something is ready, or something is due
+    hear_engine();          // its requests; its end is ours
+    hear_reaper();          // without a reaper nothing may be in force
+    hear_halt();            // the latch, or this run's own halt
+    end_what_is_due();      // length and lease, before more is done: it may have stood still for long
+    work_impacts();         // held packets, kill rounds, burners
+    watch_victims();        // who is gone is hit no more
+    watch_rules();          // a policy that has changed binds at once
+    watch_newcomers();      // who joins what is hit, and must not be
+    renew_kernel_leases();  // what the kernel drops by itself in 1 s
+    beat();
+  }
+  return leave();
+}
+
+void Guard::wait() {
+  std::vector<pollfd> fds{{options_.engine.get(), POLLIN, 0},
+                          {reaper_.fd(), POLLIN, 0},
+                          {inotify_.get(), POLLIN, 0},
+                          {newcomers_.fd(), POLLIN, 0}};
+  BootTime now = boot_now();
+  BootTime until = now + beat_interval(!held_.empty());
+  if (!held_.empty()) until = std::min(until, now + kWatchVictimsEvery);
+  if (auto due = ledger_.next()) until = std::min(until, *due);
+  for (const auto& [id, held] : held_) {
+    for (int fd : held.impact->descriptors()) fds.push_back({fd, POLLIN, 0});
+    if (auto next = held.impact->next_work()) until = std::min(until, *next);
+  }
+  if (!inbox_.empty()) until = now;
+  Nanos left = std::max(Nanos(0), until - now);
+  timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
+  ::ppoll(fds.data(), fds.size(), &limit, nullptr);
+  overslept_ = overslept(boot_now() - now, left);
+}
+
+void Guard::hear_engine() {
+  // A hundred requests must not keep a halt waiting, nor one that takes long the engine's renewal.
+  for (BootTime until = boot_now() + kHearAtMost; !done_ && boot_now() < until;) {
+    auto listening = inbox_.fill(options_.engine.get());
+    if (!listening) return end_by("error", "what the engine sent cannot be read: " + listening.error().message());
+    if (!*listening) return end_by("engine", "the engine is gone");
+    auto request = inbox_.next();
+    if (!request) return;
+    std::visit([this](const auto& message) { answer(message); }, *request);
+  }
+}
+
+void Guard::answer(const messages::Renew&) {
+  ledger_.renew(boot_now());
+  admitted_until_ = boot_now() + options_.lease;
+}
+
+void Guard::answer(const messages::Revert& request) {
+  reverting_ = true;
+  dismiss_admitted();
+  end_all(request.why);
+  tell(messages::NothingInForce{});
+}
+
+void Guard::answer(const messages::Bye&) {
+  end_all("the run is over");
+  done_ = true;
+}
+
+void Guard::answer(const messages::Check& request) {
+  int id = request.impact;
+  if (!admitted_.count(id) && !answers_.count(id)) {
+    Pulse::Step checking = pulse_->step(kApplyBudget);
+    auto held = admit(request);
+    if (!held) return tell(messages::CheckFailed{failure(id, held.error())});
+    admitted_.insert_or_assign(id, std::move(*held));
+    admitted_until_ = boot_now() + options_.lease;
+  }
+  tell(messages::Checked{id});
+}
+
+void Guard::answer(const messages::Apply& request) {
+  hear_halt();  // many applies may have been asked for before it
+  if (done_) return;
+  int id = request.impact;
+  if (!answers_.count(id)) {
+    auto reply = apply(request);
+    answers_[id] = reply ? FromGuard(std::move(*reply)) : messages::ApplyFailed{failure(id, reply.error())};
+  }
+  tell(answers_[id]);
+}
+
+// Their claims are free again.
+void Guard::dismiss_admitted() {
+  if (admitted_.empty()) return;
+  Pulse::Step dismissing = pulse_->step(kRevertBudget);
+  std::vector<std::string> claims;
+  for (const auto& [id, held] : admitted_)
+    for (std::string& claim : claims_of(held)) claims.push_back(std::move(claim));
+  (void)registration_.release(claims, static_cast<int64_t>(admitted_.size()));
+  admitted_.clear();
+}
+
+Result<messages::Applied> Guard::apply(const messages::Apply& request) {
+  int id = request.impact;
+  if (held_.empty()) reaper_.expect_beats(boot_now());
+  Pulse::Step applying = pulse_->step(kApplyBudget);
+  auto admitted = admitted_.extract(id);
+  bool fresh = admitted.empty();
+  Held held = fresh ? TRY(admit(request)) : std::move(admitted.mapped());
+  // The world may have gone on since it was admitted.
+  auto made = fresh ? Result<>{} : judge_now(held);
+  if (made) made = make_impact(held, request);
+  if (!made) {
+    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(held), 1);
+    return tl::unexpected(made.error());
+  }
+  messages::Applied reply{id, held.victim.name, held.steps, held.applied};
+  ledger_.applied(id, held.applied, held.attack.total());
+  held_.insert_or_assign(id, std::move(held));
+  failpoint("guard.applied");
+  return reply;
+}
+
+Result<> Guard::refuse_when_halted() const {
+  if (done_ || reverting_) return fail(Errc::kRefused, "the run is ending");
+  if (auto latch = host::latch_engaged(paths_))
+    return fail(Errc::kRefused, "the halt latch is engaged: " + latch->reason, "`ordeal resume` releases it");
+  auto halt = read_file(registration_.folder() + "/halt");
+  if (halt || halt.error().sys_errno != ENOENT) return fail(Errc::kRefused, "the run was halted");
+  return {};
+}
+
+Result<> Guard::judge_now(Held& held) {
+  TRY_VOID(refuse_when_halted());
+  TRY_VOID(rules_.refresh());
+  TRY_VOID(check_victim(held.victim));
+  const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
+  std::vector<Step> steps = TRY(fault->plan(held.victim, held.attack, rules_.protection()));
+  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
+  if (auto allowed = fault::refuse_protected_in(reach, rules_.protection()); !allowed)
+    return wrap(allowed.error(), held.victim.name + " is refused");
+  if (held.steps.empty()) held.steps = std::move(steps);  // afterwards it holds what these claim
+  auto may = fault->may_apply(held.victim, held.attack, rules_.protection());
+  return may ? Result<>{} : explain(std::move(may).error(), fault->info());
+}
+
+Result<Guard::Held> Guard::admit(const messages::Hit& request) {
+  Held held;
+  held.victim = request.victim;
+  held.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
+  TRY_VOID(judge_now(held));
+  TRY_VOID(VictimWatch().add(0, held.victim));  // it is who was chosen
+  TRY_VOID(registration_.claim(claims_of(held), rules_.policies(), 1, request.candidates));
+  return held;
+}
+
+Result<> Guard::make_impact(Held& held, const messages::Apply& request) {
+  int id = request.impact;
+  const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
+  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
+  TRY_VOID(victim_watch_.add(id, held.victim));
+  Defer watch_no_more([&] { victim_watch_.remove(id); });
+  failpoint("guard.before_apply");
+  fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, request.exemptions};
+  context.protection = [this]() -> Result<const fault::Protection*> {
+    TRY_VOID(refuse_when_halted());
+    TRY_VOID(rules_.refresh());
+    return &rules_.protection();
+  };
+  newcomers_.add(id, held.victim, reach);
+  Defer look_no_more([&] { newcomers_.remove(id); });
+  // The claims are taken by now: whoever halts either sees them, or is seen here.
+  TRY_VOID(refuse_when_halted());
+  auto impact = fault->apply(held.victim, held.attack, context);
+  if (!impact && impact.error().code == Errc::kRevertFailed) revert_failed(held.victim.name, impact.error());
+  if (!impact) return explain(std::move(impact).error(), fault->info());
+  held.impact = std::move(*impact);
+  held.applied = boot_now();
+  if (held.impact->outlives_victim()) newcomers_.let_leave(id);
+  look_no_more.cancel();
+  watch_no_more.cancel();
+  return {};
+}
+
+Result<> Guard::check_victim(const Victim& victim) const {
+  for (const Policy& policy : rules_.policies())
+    if (auto refusal = refusal_of(policy, victim))
+      return fail(Errc::kRefused, victim.name + " is refused by " + refusal->rule);
+  if (victim.kind == VictimKind::kHost) return {};
+  for (const ProcessId& id : victim.processes) {
+    auto process = sys::read_process(id.pid);
+    if (!process || process->start_ticks != id.start_ticks) continue;
+    if (auto rule = sys::always_protected(*process))
+      return fail(Errc::kRefused,
+                  fmt::format("{} holds process {} ({}): {}", victim.name, id.pid, process->comm, *rule));
+  }
+  return {};
+}
+
+std::vector<std::string> Guard::claims_of(const Held& held) const {
+  std::vector<std::string> claims;
+  for (const Step& step : held.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
+  return claims;
+}
+
+void Guard::hear_reaper() {
+  BootTime now = boot_now();
+  if (overslept_ > Nanos(0)) reaper_.forgive(overslept_);
+  // What cannot be undone does not wait for silence.
+  bool hurry =
+      std::any_of(held_.begin(), held_.end(), [](auto& item) { return item.second.impact->outlives_victim(); });
+  bool alive = reaper_.hear(now) && (held_.empty() || !(reaper_.hangs(now) || (hurry && reaper_.stopped())));
+  if (alive || reaper_lost_) return;
+  reaper_lost_ = true;
+  reaper_.kill();  // from now on undoing is ours alone
+  end_by("error", "the reaper is gone or hung");
+}
+
+void Guard::hear_halt() {
+  char buffer[4096];
+  bool changed = false;
+  while (::read(inotify_.get(), buffer, sizeof buffer) > 0) changed = true;
+  BootTime now = boot_now();
+  if (!changed && now - latch_checked_ < kCheckLatchEvery) return;
+  latch_checked_ = now;
+  if (auto latch = host::latch_engaged(paths_)) {
+    end_by("latch", latch->reason);
+  } else if (auto halt = read_file(registration_.folder() + "/halt"); halt || halt.error().sys_errno != ENOENT) {
+    end_by("person", halt ? valid_text(*halt) : "asked for in a way that cannot be read");
+  }
+}
+
+void Guard::work_impacts() {
+  std::vector<std::pair<int, std::string>> broken;
+  BootTime now = boot_now();
+  // Announced once, and each impact that is worked on is progress: a thousand of them would drown the listeners.
+  std::optional<Pulse::Step> round;
+  if (std::any_of(held_.begin(), held_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
+    round.emplace(*pulse_, kWorkBudget);
+  for (auto& [id, held] : held_) {
+    if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
+    beat();
+  }
+  round.reset();
+  for (const auto& [id, why] : broken) end({id}, why, true);
+}
+
+void Guard::watch_victims() {
+  for (const auto& [id, why] : victim_watch_.gone()) {
+    auto found = held_.find(id);
+    if (found == held_.end() || found->second.impact->outlives_victim()) {
+      victim_watch_.remove(id);
+      continue;
+    }
+    tell(messages::VictimGone{id, found->second.victim.name, why});
+    end({id}, "the victim is gone: " + why);
+  }
+}
+
+void Guard::watch_rules() {
+  BootTime now = boot_now();
+  if (held_.empty() || now - rules_checked_ < kReadRulesEvery) return;
+  rules_checked_ = now;
+  int before = rules_.version();
+  std::vector<std::pair<int, std::string>> forbidden;
+  Pulse::Step reading = pulse_->step(kWorkBudget);
+  auto known = rules_.refresh();
+  if (known && rules_.version() == before) return;
+  newcomers_.forget();
+  for (const auto& [id, held] : held_) {
+    auto allowed = known ? check_victim(held.victim) : known;
+    if (allowed && held.victim.kind == VictimKind::kProcess && !held.impact->outlives_victim())
+      allowed = fault::refuse_protected_in(fault::whole_victim(held.victim), rules_.protection());
+    if (!allowed) forbidden.emplace_back(id, allowed.error().message());
+  }
+  for (const auto& [id, why] : forbidden) end({id}, why, true);
+}
+
+void Guard::watch_newcomers() {
+  if (held_.empty()) return;
+  BootTime now = boot_now();
+  std::vector<std::pair<int, std::string>> joined;
+  {
+    std::optional<Pulse::Step> looking;
+    if (newcomers_.is_long(now)) looking.emplace(*pulse_, kWorkBudget);
+    joined = newcomers_.look(now, rules_.protection());
+  }
+  for (const auto& [id, why] : joined) end({id}, why, true);
+}
+
+void Guard::end_what_is_due() {
+  if (!admitted_.empty() && boot_now() >= admitted_until_) dismiss_admitted();
+  std::vector<int> over;
+  for (const Ledger::Due& due : ledger_.due(boot_now())) {
+    if (due.why == Ledger::Why::kLease) return end_by("lease", "the engine did not renew its lease");
+    over.push_back(due.impact);
+  }
+  end(over, "its length is over");
+}
+
+void Guard::renew_kernel_leases() {
+  BootTime now = boot_now();
+  if (held_.empty() || now - renewed_ < kRenewEvery) return;
+  renewed_ = now;
+  std::vector<std::pair<int, std::string>> broken;
+  for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, held] : held_) {
+    if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
+    beat();
+  }
+  for (const auto& [id, why] : broken) end({id}, why, true);
+}
+
+void Guard::beat() { pulse_->beat(boot_now(), !held_.empty()); }
+
+// First everything is reverted, then it is told: a thousand victims wait for no report.
+void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
+  std::vector<Ended> all;
+  std::vector<std::string> claims;
+  for (int id : impacts)
+    if (held_.count(id)) all.push_back(revert(id));
+  if (all.empty()) return;
+  Pulse::Step telling = pulse_->step(kRevertBudget);
+  int64_t given_back = 0;
+  for (const Ended& ended : all) {
+    tell_reverted(ended, why, broken);
+    if (!ended.result) continue;  // what stays in force stays claimed
+    ++given_back;
+    for (std::string& claim : claims_of(ended.held)) claims.push_back(std::move(claim));
+  }
+  if (given_back > 0) (void)registration_.release(claims, given_back);
+}
+
+Guard::Ended Guard::revert(int id) {
+  Pulse::Step step = pulse_->step(kRevertBudget);
+  Ended ended{id, std::move(held_.extract(id).mapped()), {}, {}, {}};
+  ledger_.ended(id);
+  victim_watch_.remove(id);
+  newcomers_.remove(id);
+  BootTime start = boot_now();
+  ended.result = ended.held.impact->revert();
+  ended.reverted = boot_now();
+  ended.took = ended.reverted - start;
+  failpoint("guard.reverted");
+  return ended;
+}
+
+void Guard::tell_reverted(const Ended& ended, const std::string& why, bool broken) {
+  const std::string& victim = ended.held.victim.name;
+  std::string error = ended.result ? "" : ended.result.error().message();
+  messages::Reverted told{ended.id,
+                          victim,
+                          why,
+                          ended.held.applied,
+                          ended.reverted,
+                          ended.took,
+                          broken,
+                          ended.result.has_value(),
+                          error,
+                          ended.held.impact->proof(ended.reverted)};
+  if (!ended.result) revert_failed(victim, ended.result.error());
+  tell(told);
+}
+
+void Guard::revert_failed(const std::string& victim, const Error& error) {
+  failed_ = true;
+  Pulse::Step step = pulse_->step(kLatchBudget);
+  (void)host::engage_latch(paths_, fmt::format("a revert failed on {}: {}", victim, error.message()), options_.run_id,
+                     wall_now());
+}
+
+void Guard::end_all(const std::string& why) {
+  std::vector<int> ids;
+  for (const auto& [id, held] : held_) ids.push_back(id);
+  end(ids, why);
+}
+
+void Guard::end_by(const std::string& by, const std::string& why) {
+  if (done_) return;
+  tell(messages::Halting{{by, why}});
+  end_all(why);
+  tell(messages::Halted{{by, why}});
+  done_ = true;
+}
+
+void Guard::tell(const FromGuard& message) {
+  // An engine that does not read is hung; its lease will end the run.
+  (void)send_message(options_.engine.get(), to_message(message));
+}
+
+ExitCode Guard::leave() {
+  using Goodbye = ReaperLink::Goodbye;
+  Pulse::Step leaving = pulse_->step(kMostBudget);
+  Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.say_goodbye();
+  if (goodbye == Goodbye::kFailed) failed_ = true;
+  if (goodbye == Goodbye::kLost) {
+    if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
+    // What stays is found by its folder, which then stays too, by the next start.
+    if (!host::leave_own_cgroup(options_.run_id, host::Role::kReaper, kDeathPatience)) return ExitCode::kRevertFailed;
+  }
+  registration_.leave();
+  return failed_ ? ExitCode::kRevertFailed : ExitCode::kHeld;
+}
+
+}  // namespace ordeal::guard

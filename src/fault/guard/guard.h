@@ -1,0 +1,128 @@
+// Guard: the one process that touches the kernel for a run. It holds every impact; when the engine's socket closes,
+// the lease runs out, the latch or the run's halt is set, or the reaper is gone, it ends them all. It takes resolved
+// victims, never selectors, and checks each against its own policy before it acts (docs/formats/guard.md).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/random.h"
+#include "core/base/result.h"
+#include "fault/attacks/fault.h"
+#include "fault/guard/link/engine_inbox.h"
+#include "fault/guard/ledger.h"
+#include "fault/guard/link/messages.h"
+#include "fault/guard/newcomers.h"
+#include "platform/host/paths.h"
+#include "fault/guard/link/pulse.h"
+#include "fault/guard/recovery/reaper_link.h"
+#include "platform/host/registry.h"
+#include "fault/guard/standing_rules.h"
+#include "fault/guard/victim_watch.h"
+#include "core/model/run/exit_code.h"
+
+namespace ordeal::guard {
+
+struct GuardOptions {
+  std::string run_id;
+  std::string state_dir;              // as given by the user, "" for the default
+  std::vector<std::string> policies;  // files, in addition to /etc/ordeal/policy.yaml
+  std::string inventory;              // the text of the file; "" for none
+  Nanos lease = 5s;
+  UniqueFd engine;
+};
+
+class Guard {
+ public:
+  static Result<Guard> start(GuardOptions options);
+  // The exit code of the process: kRevertFailed where something stays in force, else kHeld.
+  ExitCode run();
+
+ private:
+  struct Held {
+    Victim victim;
+    Attack attack;
+    std::vector<Step> steps;
+    std::unique_ptr<fault::Impact> impact;
+    BootTime applied;
+  };
+
+  Guard(GuardOptions options, host::Paths paths, host::Registration registration, std::unique_ptr<Pulse> pulse, ReaperLink reaper,
+        StandingRules rules);
+
+  void wait();
+  void hear_engine();
+  void answer(const messages::Check& request);
+  void answer(const messages::Apply& request);
+  void answer(const messages::Renew&);
+  void answer(const messages::Revert& request);
+  void answer(const messages::Bye&);
+  Result<messages::Applied> apply(const messages::Apply& request);
+  Result<> check_victim(const Victim& victim) const;
+  // By the latch, by this run's own halt, or because it is ending.
+  Result<> refuse_when_halted() const;
+  // Latch, policy, protection, steps and rights, as of now.
+  Result<> judge_now(Held& held);
+  // Judged, and its claims are taken.
+  Result<Held> admit(const messages::Hit& request);
+  Result<> make_impact(Held& held, const messages::Apply& request);
+  void dismiss_admitted();
+  void hear_reaper();
+  void hear_halt();
+  void work_impacts();
+  void watch_victims();
+  void watch_rules();
+  void watch_newcomers();
+  void end_what_is_due();
+  void renew_kernel_leases();
+  void beat();
+
+  struct Ended {
+    int id = 0;
+    Held held;
+    BootTime reverted;
+    Nanos took;
+    Result<> result;
+  };
+  // `broken`: they stopped working; nobody asked for their end.
+  void end(const std::vector<int>& impacts, const std::string& why, bool broken = false);
+  void revert_failed(const std::string& victim, const Error& error);
+  Ended revert(int impact);
+  void tell_reverted(const Ended& ended, const std::string& why, bool broken);
+  void end_all(const std::string& why);
+  void end_by(const std::string& by, const std::string& why);
+  void tell(const FromGuard& message);
+  std::vector<std::string> claims_of(const Held& held) const;
+  ExitCode leave();
+
+  GuardOptions options_;
+  host::Paths paths_;
+  host::Registration registration_;
+  std::unique_ptr<Pulse> pulse_;  // heard by the reaper and the engine
+  ReaperLink reaper_;
+  EngineInbox inbox_;
+  StandingRules rules_;
+  Ledger ledger_;
+  VictimWatch victim_watch_;
+  Newcomers newcomers_;
+  Random random_;
+  UniqueFd inotify_;
+  std::map<int, Held> held_;
+  std::map<int, Held> admitted_;      // checked and not applied yet: claims, and no impact
+  std::map<int, FromGuard> answers_;  // of apply requests, so that a repeated one is not done twice
+  BootTime admitted_until_{};         // the lease of what is admitted
+  Nanos overslept_{0};
+  BootTime renewed_{};
+  BootTime latch_checked_{};
+  BootTime rules_checked_{};
+  bool done_ = false;
+  bool reverting_ = false;
+  bool failed_ = false;
+  bool reaper_lost_ = false;
+};
+
+}  // namespace ordeal::guard

@@ -1,0 +1,31 @@
+// VictimWatch: whether a victim is still the one that was chosen. A container is gone when its cgroup is another one
+// or its first process has ended; lone processes when the last of them has.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/model/victim.h"
+#include "platform/sys/process/pidfd.h"
+
+namespace ordeal::guard {
+
+class VictimWatch {
+ public:
+  // Fails with kNotFound when the victim is not what its snapshot says any more.
+  Result<> add(int impact, const Victim& victim);
+  void remove(int impact) { watched_.erase(impact); }
+  // The impacts whose victim is gone, and why.
+  std::vector<std::pair<int, std::string>> gone() const;
+
+ private:
+  struct Watched {
+    Victim victim;
+    std::vector<sys::PidFd> processes;
+  };
+  std::map<int, Watched> watched_;
+};
+
+}  // namespace ordeal::guard

@@ -1,0 +1,70 @@
+// DelayQueue: the running part of a latency attack: takes packets from a queue of the kernel, holds them, lets them
+// go. Two ways, because a packet held on departure still belongs to its socket and starves it (TCP small queues):
+//   kArrival    holds the packet itself in the kernel and accepts it at its deadline (hook prerouting);
+//   kDeparture  keeps a copy, drops the packet at once, and sends the copy at its deadline, marked (hook output,
+//               before connection tracking; the rule must skip what we sent). What is longer than the device's
+//               MTU, or not copied whole, is held as on arrival.
+// It owns no rules: see packet_delay.h for rules and queue together. One thread; the host polls descriptors() and
+// calls on_ready() then and at next_deadline(). For exact times the host uses an absolute timer and timer slack 1.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "fault/packets/delay_line.h"
+#include "platform/sys/network/nfqueue.h"
+#include "platform/sys/network/raw_socket.h"
+
+namespace ordeal::packets {
+
+enum class DelayWay { kArrival, kDeparture };
+
+struct DelayOptions {
+  DelayWay way = DelayWay::kArrival;
+  DelayShape shape;
+  HoldBound bound;
+  uint32_t mark_bit = 0x00400000;  // on what we send again
+  // On what we send again, so that it is told from packets that carry that bit already: the file system group of its
+  // socket. 0: there is none, and the bit has to do.
+  uint32_t group = 0;
+};
+
+class DelayQueue {
+ public:
+  // In the network namespace of the calling thread.
+  static Result<DelayQueue> open(const DelayOptions& options, Random& random);
+
+  uint16_t number() const { return queue_.number(); }
+  std::vector<int> descriptors() const { return {queue_.fd()}; }
+  std::optional<BootTime> next_deadline() const { return line_.next_deadline(); }
+  Result<> on_ready(BootTime now);
+
+  // Lets go of everything that is held and that still waits in the socket; may be called again. The rules must not
+  // match any more, else it does not end: at most a bounded number of packets is taken per call.
+  Result<> let_all_go();
+
+  const DelayStats& stats() const { return line_.stats(); }
+  size_t held_packets() const { return line_.held_packets(); }
+
+ private:
+  DelayQueue(DelayOptions options, sys::NfQueue queue, std::optional<sys::RawSocket> raw, UniqueFd stamps,
+             Random random);
+  Result<size_t> receive();
+  void take(const sys::QueuePacket& packet);
+  bool can_resend(const sys::QueuePacket& packet);
+  void release(HeldPacket& packet);
+  Result<> finish_release();
+  uint32_t mtu_of(uint32_t device);
+
+  DelayOptions options_;
+  sys::NfQueue queue_;
+  std::optional<sys::RawSocket> raw_;
+  UniqueFd stamps_;
+  DelayLine line_;
+  std::unordered_map<uint32_t, uint32_t> mtus_;  // by device; forgotten when a packet proves too long
+  uint32_t accept_up_to_ = 0;                    // of the release under way,
+  uint32_t to_accept_ = 0;                       // which is of so many packets
+  uint64_t lost_seen_ = 0;
+};
+
+}  // namespace ordeal::packets

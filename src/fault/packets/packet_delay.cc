@@ -1,0 +1,123 @@
+#include "fault/packets/packet_delay.h"
+
+#include <linux/membarrier.h>
+#include <netinet/in.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "fault/packets/traffic.h"
+
+namespace ordeal::packets {
+namespace {
+
+constexpr const char* kResentRule = "what was delayed passes";
+constexpr const char* kLeftRule = "what was delayed leaves";
+constexpr int32_t kLast = std::numeric_limits<int32_t>::max();
+
+// Returns when every packet that was inside a rule at the time of the call has left it: the kernel's grace period.
+// Where the call is refused, what is in a rule just then may be lost: a matter of microseconds.
+void wait_for_packets_in_rules() { ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
+
+}  // namespace
+
+std::vector<sys::Rule> control_message_rules() {
+  auto icmp = [](const char* comment, int family, uint8_t protocol) {
+    return std::move(sys::Rule(comment).family(family).protocol(protocol));
+  };
+  return {
+      icmp("neighbour discovery passes", AF_INET6, IPPROTO_ICMPV6).icmp_type(133, 137).leave(),
+      icmp("packet too big passes", AF_INET6, IPPROTO_ICMPV6).icmp_type(2, 2).leave(),
+      icmp("fragmentation needed passes", AF_INET, IPPROTO_ICMP).icmp_type(3, 3).icmp_code(4).leave(),
+  };
+}
+
+sys::Rule resent_rule(const DelayOptions& options, bool counted) {
+  sys::Rule rule(kResentRule);
+  if (options.group != 0)
+    rule.sender_group(options.group);
+  else
+    rule.mark(options.mark_bit, options.mark_bit);
+  if (counted) rule.counter();
+  return std::move(rule.leave());
+}
+
+sys::Chain delivery_chain(const DelayOptions& options) {
+  sys::Chain chain{.name = "delivery", .hook = sys::Hook::kPostrouting, .priority = kLast};
+  sys::Rule rule(kLeftRule);
+  chain.witness.push_back(std::move(rule.sender_group(options.group).counter()));
+  return chain;
+}
+
+Result<PacketDelay> PacketDelay::start(const sys::NetNs& where, const std::string& table, const DelayOptions& options,
+                                       const ChainMaker& chains, Random& random, bool whole_packets) {
+  return where.run([&]() -> Result<PacketDelay> {
+    DelayQueue queue = TRY(DelayQueue::open(options, random));
+    sys::NetlinkSocket socket = TRY(sys::NetlinkSocket::open(NETLINK_NETFILTER));
+    sys::TableSpec spec{.name = table, .chains = chains(queue.number()), .whole_packets = whole_packets};
+    auto shared = DelayedNamespace::of(where);
+    for (sys::Chain& chain : spec.chains)
+      if (chain.hook != sys::Hook::kPostrouting) chain.priority = shared->next_priority();
+    sys::NftTable rules = TRY(sys::NftTable::create(std::move(socket), std::move(spec)));
+    return PacketDelay(options, std::move(queue), std::move(rules), std::move(shared));
+  });
+}
+
+PacketDelay& PacketDelay::operator=(PacketDelay&& other) noexcept {
+  if (this == &other) return *this;
+  (void)stop();
+  options_ = other.options_;
+  counted_ = std::move(other.counted_);
+  resent_then_ = other.resent_then_;
+  queue_ = std::move(other.queue_);
+  where_ = std::move(other.where_);
+  table_ = std::move(other.table_);
+  return *this;
+}
+
+Result<> PacketDelay::look() {
+  if (!where_) return {};
+  uint64_t resent = queue_.stats().resent;
+  std::map<std::string, uint64_t> counted;
+  for (const sys::RuleCounter& counter : TRY(table_.counters())) counted[counter.comment] += counter.packets;
+  counted_ = std::move(counted);
+  resent_then_ = resent;
+  return {};
+}
+
+DelayTally PacketDelay::tally() const {
+  auto counted = [&](const char* rule) {
+    auto found = counted_.find(rule);
+    return found == counted_.end() ? uint64_t{0} : found->second;
+  };
+  auto beyond = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
+  DelayTally tally;
+  tally.stats = queue_.stats();
+  tally.meant = counted(kMeantRule);
+  tally.fragments = counted(kFragmentRule);
+  if (options_.way == DelayWay::kArrival) return tally;
+  if (options_.group == 0)
+    tally.foreign = beyond(counted(kResentRule), resent_then_);
+  else
+    tally.undelivered = beyond(resent_then_, counted(kLeftRule));
+  return tally;
+}
+
+Result<> PacketDelay::let_go() {
+  TRY_VOID(table_.disarm());
+  TRY_VOID(queue_.let_all_go());
+  wait_for_packets_in_rules();
+  return queue_.let_all_go();
+}
+
+Result<> PacketDelay::stop() {
+  if (!where_) return {};
+  (void)look();
+  TRY_VOID(let_go());
+  where_->keep(std::move(table_));
+  auto where = std::move(where_);
+  return where.use_count() == 1 ? where->remove_ended() : Result<>{};
+}
+
+}  // namespace ordeal::packets

@@ -1,0 +1,66 @@
+// Traffic: which packets of a network namespace an attack means, from its arguments, as nftables rules. Arguments keep
+// Gremlin's meaning: `ports` are remote, `source_ports` local, `^` excludes; `port` is either side.
+// Pure but for the look-up of host names.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/input/attack.h"
+#include "fault/packets/exemption.h"
+#include "platform/sys/network/nft.h"
+
+namespace ordeal::packets {
+
+enum class Way { kArrival, kDeparture };
+
+// A cgroup v2 that the sockets must belong to.
+struct SocketScope {
+  uint32_t level = 0;
+  uint64_t id = 0;
+};
+
+struct Traffic {
+  struct Ports {
+    enum class Side { kLocal, kRemote, kEither };
+    Side side;
+    uint16_t first, last;
+    bool excluded = false;
+  };
+  std::vector<Ports> ports;
+  std::vector<sys::Prefix> remotes;
+  std::vector<sys::Prefix> excluded_remotes;
+  std::vector<uint8_t> protocols;  // empty: all
+  std::string device;              // "": every one but lo
+  uint32_t link = 0;               // the device's index, so that a new name does not end the attack
+  std::optional<SocketScope> scope;
+  bool alone = false;  // nobody but the victim lives in the namespace
+  // ICMP belongs to no socket: with a scope it is meant only where all of it is the victim's.
+  bool means_icmp_besides() const;
+  // Only whole packets are meant. A part of one that comes all the same passes, and is counted: held alone, or passed
+  // while its other parts are held, it would fill the kernel's memory for reassembly and lose the whole.
+  bool whole_packets = false;
+  // The rules read what only the first part of a fragmented packet has: ports, or the socket found by them.
+  bool reads_ports() const { return !ports.empty() || scope.has_value(); }
+};
+
+// The comments that name the rules' counters.
+constexpr const char* kDelayRule = "delay";
+constexpr const char* kMeantRule = "meant";
+constexpr const char* kFragmentRule = "fragments pass";
+
+// The arguments that every network attack shares.
+std::vector<ArgumentInfo> traffic_arguments();
+// kInvalidInput for what is no address, port or protocol; kNotFound for a host name that does not resolve.
+Result<Traffic> read_traffic(const Attack& attack);
+// "TCP, port 8000, from 10.0.0.0/8"
+std::string describe(const Traffic& traffic);
+
+// The rules of one chain: what is left alone first, then what is handed to `number`. Every packet matches once.
+std::vector<sys::Rule> traffic_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
+                                     uint16_t number);
+// The same packets, only counted.
+std::vector<sys::Rule> witness_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions);
+
+}  // namespace ordeal::packets

@@ -1,0 +1,253 @@
+#include "fault/target/candidates.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/text/text.h"
+#include "platform/sys/cgroup/container.h"
+#include "platform/sys/nearest.h"
+
+namespace ordeal::target {
+namespace {
+
+constexpr size_t kShortId = 12;
+
+using Processes = std::vector<const sys::Process*>;
+
+bool lists(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool has_labels(const Labels& own, const Labels& asked) {
+  return std::all_of(asked.begin(), asked.end(), [&](const auto& label) {
+    auto found = own.find(label.first);
+    return found != own.end() && found->second == label.second;
+  });
+}
+
+bool carries(const Target& target, const std::string& space, const Labels& labels) {
+  return (target.namespace_.empty() || target.namespace_ == space) && has_labels(labels, target.labels);
+}
+
+Result<std::shared_ptr<re2::RE2>> compile(const std::string& text, const std::string& where) {
+  auto expression = std::make_shared<re2::RE2>(text, re2::RE2::Quiet);
+  if (expression->ok()) return expression;
+  return fail(Errc::kInvalidInput,
+              fmt::format("{}: \"{}\" is no regular expression: {}", where, text, expression->error()));
+}
+
+// A command line of Ordeal itself often holds the words that a pattern looks for.
+bool may_match(const World& world, const sys::Process& process) {
+  return process.alive() && !process.kernel_thread() && !world.own.count(process.pid);
+}
+
+// The victim that these processes are. Processes in different network namespaces leave `netns` unknown.
+Victim victim_of(VictimKind kind, std::string name, const Processes& processes) {
+  Victim victim;
+  victim.kind = kind;
+  victim.name = std::move(name);
+  for (const sys::Process* process : processes) victim.processes.push_back({process->pid, process->start_ticks});
+  if (processes.empty()) return victim;
+  victim.netns = processes.front()->netns;
+  for (const sys::Process* process : processes)
+    if (process->netns != victim.netns) victim.netns = 0;
+  return victim;
+}
+
+Processes in_cgroup(const World& world, const std::string& path) {
+  Processes found;
+  for (const sys::Process& process : world.processes)
+    if (process.alive() && sys::in_cgroup(process, path)) found.push_back(&process);
+  return found;
+}
+
+Processes family(const World& world, const Processes& heads) {
+  std::set<pid_t> pids;
+  for (const sys::Process* head : heads) {
+    auto all = sys::with_descendants(world.processes, head->pid);
+    pids.insert(all.begin(), all.end());
+  }
+  Processes found;
+  for (const sys::Process& process : world.processes)
+    if (process.alive() && pids.count(process.pid)) found.push_back(&process);
+  return found;
+}
+
+std::string tidy(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+void place(Victim& victim, const World& world, const std::string& cgroup) {
+  victim.cgroup = tidy(cgroup);
+  auto found = world.cgroups.find_all(victim.cgroup);
+  if (!found.empty()) victim.cgroup_inode = found.front().inode().value_or(0);
+}
+
+// A pod or container of the inventory is its processes with all that they have started.
+Result<Processes> processes_of(const InventoryEntry& entry, const World& world) {
+  if (!entry.cgroup.empty()) return in_cgroup(world, entry.cgroup);
+  Processes heads;
+  std::shared_ptr<re2::RE2> match;
+  if (!entry.match.empty()) match = TRY(compile(entry.match, fmt::format("inventory: {}: match", entry.name)));
+  for (const sys::Process& process : world.processes) {
+    bool meant = match ? may_match(world, process) && re2::RE2::PartialMatch(process.command_line(), *match)
+                       : process.alive() && process.pid == entry.pid;
+    if (meant) heads.push_back(&process);
+  }
+  return entry.kind == VictimKind::kProcess ? heads : family(world, heads);
+}
+
+struct Known {
+  const InventoryEntry* entry;
+  Victim victim;
+};
+
+Result<std::vector<Known>> resolve(const std::vector<InventoryEntry>& inventory, const World& world) {
+  std::vector<Known> known;
+  for (const InventoryEntry& entry : inventory) {
+    Victim victim = victim_of(entry.kind, entry.name, TRY(processes_of(entry, world)));
+    victim.namespace_ = entry.namespace_;
+    victim.labels = entry.labels;
+    victim.zone = entry.zone;
+    if (!entry.cgroup.empty()) place(victim, world, entry.cgroup);
+    known.push_back({&entry, std::move(victim)});
+  }
+  return known;
+}
+
+bool overlap(const Victim& a, const Victim& b) {
+  return std::any_of(a.processes.begin(), a.processes.end(), [&](const ProcessId& id) {
+    return std::find(b.processes.begin(), b.processes.end(), id) != b.processes.end();
+  });
+}
+
+// Adds a victim with what the inventory says of its processes, when that has the namespace and labels asked for.
+void add(Candidates& candidates, const Target& target, const std::vector<Known>& known, Victim victim) {
+  std::vector<Victim> also;
+  for (const Known& other : known)
+    if (other.victim.name != victim.name && overlap(victim, other.victim)) also.push_back(other.victim);
+  bool own = carries(target, victim.namespace_, victim.labels);
+  bool by_other =
+      std::any_of(also.begin(), also.end(), [&](const Victim& v) { return carries(target, v.namespace_, v.labels); });
+  if (!own && !by_other) return;
+  if (!own || (victim.namespace_.empty() && victim.labels.empty() && !also.empty())) {
+    const Victim& better =
+        *std::find_if(also.begin(), also.end(), [&](auto& v) { return carries(target, v.namespace_, v.labels); });
+    victim.namespace_ = better.namespace_;
+    victim.labels = better.labels;
+    victim.zone = better.zone;
+  }
+  candidates.victims.push_back(std::move(victim));
+  candidates.also.push_back(std::move(also));
+}
+
+// The entries of one kind that the target describes.
+void add_known(Candidates& candidates, const Target& target, const std::vector<Known>& known, VictimKind kind) {
+  for (const Known& item : known) {
+    bool named = target.names.empty() || lists(target.names, item.entry->name);
+    bool placed = target.cgroup.empty() || tidy(target.cgroup) == item.victim.cgroup;
+    if (item.entry->kind != kind || !named || !placed || !carries(target, item.entry->namespace_, item.entry->labels))
+      continue;
+    if (item.victim.processes.empty())
+      candidates.notes.push_back(fmt::format("{} has no live process, and does not count", item.entry->name));
+    else
+      add(candidates, target, known, item.victim);
+  }
+}
+
+Result<Candidates> hosts(const Target& target, const std::vector<Known>&, const World& world) {
+  if (!target.names.empty() && !lists(target.names, world.host))
+    return fail(Errc::kNotInjected, fmt::format("this host is {}, not {}", world.host, join(target.names, ", ")));
+  Victim victim;
+  victim.kind = VictimKind::kHost;
+  victim.name = world.host;
+  for (const sys::Process& process : world.processes)
+    if (process.pid == 1) victim.netns = process.netns;
+  return Candidates{{victim}, {{}}, {}};
+}
+
+Result<Candidates> processes(const Target& target, const std::vector<Known>& known, const World& world) {
+  std::shared_ptr<re2::RE2> pattern;
+  if (!target.pattern.empty()) pattern = TRY(compile(target.pattern, "target.pattern"));
+  std::optional<uid_t> user;
+  if (!target.user.empty()) user = TRY(sys::find_user(target.user));
+  Candidates candidates;
+  for (const sys::Process& process : world.processes) {
+    bool chosen = may_match(world, process) && (!user || process.uid == *user) &&
+                  (target.names.empty() || lists(target.names, sys::program_name(process))) &&
+                  (target.cgroup.empty() || sys::in_cgroup(process, target.cgroup)) &&
+                  (!pattern || re2::RE2::PartialMatch(process.command_line(), *pattern));
+    if (!chosen) continue;
+    std::string name = fmt::format("{}:{}", sys::program_name(process), process.pid);
+    add(candidates, target, known, victim_of(VictimKind::kProcess, std::move(name), {&process}));
+  }
+  return candidates;
+}
+
+bool is_named(const std::vector<std::string>& names, const std::string& id) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return name == id || (name.size() >= kShortId && id.size() == 64 && id.starts_with(name));
+  });
+}
+
+// Containers that show in the cgroups of the processes, by their cgroup.
+std::map<std::string, sys::ContainerPath> visible_containers(const World& world) {
+  std::map<std::string, sys::ContainerPath> found;
+  for (const sys::Process& process : world.processes)
+    for (const sys::CgroupMembership& membership : process.cgroups)
+      if (auto container = sys::container_of_cgroup(membership.path)) found.emplace(container->cgroup, *container);
+  return found;
+}
+
+Result<Candidates> containers(const Target& target, const std::vector<Known>& known, const World& world) {
+  Candidates candidates;
+  add_known(candidates, target, known, VictimKind::kContainer);
+  auto taken = [&](const std::string& cgroup) {
+    return std::any_of(candidates.victims.begin(), candidates.victims.end(),
+                       [&](const Victim& victim) { return victim.cgroup == cgroup; });
+  };
+  for (const auto& [cgroup, container] : visible_containers(world)) {
+    bool by_path = !target.cgroup.empty() && tidy(target.cgroup) == cgroup;
+    if ((!by_path && !is_named(target.names, container.id)) || taken(cgroup)) continue;
+    Victim victim = victim_of(VictimKind::kContainer, container.id.substr(0, kShortId), in_cgroup(world, cgroup));
+    place(victim, world, cgroup);
+    if (!victim.processes.empty()) add(candidates, target, known, std::move(victim));
+  }
+  std::string path = tidy(target.cgroup);
+  if (path.empty() || path == "/" || taken(path) || !target.names.empty()) return candidates;
+  Victim plain = victim_of(VictimKind::kContainer, path, in_cgroup(world, path));
+  place(plain, world, path);
+  if (!plain.processes.empty()) add(candidates, target, known, std::move(plain));
+  return candidates;
+}
+
+Result<Candidates> pods(const Target& target, const std::vector<Known>& known, const World&) {
+  Candidates candidates;
+  add_known(candidates, target, known, VictimKind::kPod);
+  return candidates;
+}
+
+using Finder = Result<Candidates> (*)(const Target&, const std::vector<Known>&, const World&);
+constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods};
+
+}  // namespace
+
+Result<Candidates> find_candidates(const Target& target, const Inventory& inventory, const World& world) {
+  bool empty = target.namespace_.empty() && target.labels.empty() && target.names.empty() && target.pattern.empty() &&
+               target.user.empty() && target.cgroup.empty();
+  if (empty && target.type != TargetType::kHost)
+    return fail(Errc::kRefused, "the target selects nothing in particular, and that is never everything",
+                "give it names, labels, a namespace, a pattern or a cgroup");
+  if (target.type == TargetType::kKubernetes && !inventory)
+    return fail(Errc::kNotFound, "the target kubernetes needs a cluster or an inventory, and there is neither",
+                "name the processes that stand for the pods: --inventory FILE");
+  std::vector<Known> known;
+  if (inventory) known = TRY(resolve(*inventory, world));
+  return kFinders[static_cast<size_t>(target.type)](target, known, world);
+}
+
+}  // namespace ordeal::target

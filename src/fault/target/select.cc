@@ -1,0 +1,162 @@
+#include "fault/target/select.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/random.h"
+#include "core/base/text/text.h"
+#include "platform/sys/nearest.h"
+#include "platform/sys/process/protected.h"
+#include "fault/target/candidates.h"
+
+namespace ordeal::target {
+namespace {
+
+// The first rule that forbids the victim: a policy's, or that a process of it is always protected.
+std::optional<Refusal> refusal_of(const Victim& victim, const std::vector<Victim>& also,
+                                  const std::vector<Policy>& policies, const World& world) {
+  for (const Policy& policy : policies) {
+    if (auto refusal = refusal_of(policy, victim)) return refusal;
+    // What the same processes are called elsewhere in the inventory protects them as well.
+    Policy protection = policy;
+    protection.blast_radius.reset();
+    for (const Victim& other : also)
+      if (auto refusal = refusal_of(protection, other))
+        return Refusal{victim.name, fmt::format("{} (it is {} in the inventory)", refusal->rule, other.name)};
+  }
+  if (victim.kind == VictimKind::kHost) return std::nullopt;
+  for (const sys::Process& process : world.processes) {
+    bool inside = std::any_of(victim.processes.begin(), victim.processes.end(), [&](const ProcessId& id) {
+      return id.pid == process.pid && id.start_ticks == process.start_ticks;
+    });
+    if (!inside) continue;
+    if (auto rule = sys::always_protected(process, world.own))
+      return Refusal{victim.name, fmt::format("{} (pid {})", *rule, process.pid)};
+  }
+  return std::nullopt;
+}
+
+constexpr std::array kThings{"host", "process", "container", "pod"};
+
+std::string described(const Target& target) {
+  std::vector<std::string> parts;
+  if (!target.names.empty()) parts.push_back("named " + join(target.names, ", "));
+  if (!target.namespace_.empty()) parts.push_back("in the namespace " + target.namespace_);
+  for (const auto& [key, value] : target.labels) parts.push_back(fmt::format("with {}={}", key, value));
+  if (!target.pattern.empty()) parts.push_back(fmt::format("with a command line like /{}/", target.pattern));
+  if (!target.user.empty()) parts.push_back("of the user " + target.user);
+  if (!target.cgroup.empty()) parts.push_back("in the cgroup " + target.cgroup);
+  return fmt::format("{} {}", kThings[static_cast<size_t>(target.type)], join(parts, ", "));
+}
+
+std::string nearest_to(const std::string& name, const Target& target, const Inventory& inventory, const World& world) {
+  std::vector<std::string> names;
+  if (target.type == TargetType::kProcess)
+    for (const sys::Process& process : world.processes) names.push_back(sys::program_name(process));
+  else
+    for (const InventoryEntry& entry : inventory.value_or(std::vector<InventoryEntry>{})) names.push_back(entry.name);
+  return sys::nearest_name(name, names);
+}
+
+Unexpected nothing_matched(const Target& target, const Inventory& inventory, const World& world,
+                           const std::vector<std::string>& notes) {
+  bool from_inventory = target.type == TargetType::kKubernetes || target.type == TargetType::kContainer;
+  std::string text = fmt::format("no {}; {} processes are visible", described(target), world.processes.size());
+  if (from_inventory)
+    text += inventory ? fmt::format(" and the inventory lists {} entries", inventory->size()) : ", and no inventory";
+  if (!notes.empty()) text += "; " + join(notes, "; ");
+  std::string near = target.names.empty() ? "" : nearest_to(target.names.front(), target, inventory, world);
+  return fail(Errc::kNotInjected, text, near.empty() ? "" : fmt::format("the nearest name is {}", near));
+}
+
+// What a victim may be called in `target.names`: its own name, a process's name before ":", an id that it begins with.
+bool answers_to(const Victim& victim, const std::string& name) {
+  if (victim.name == name || victim.name.starts_with(name + ":")) return true;
+  return name.size() > victim.name.size() && name.starts_with(victim.name);
+}
+
+Result<> all_names_found(const Target& target, const std::vector<Victim>& victims, const Inventory& inventory,
+                         const World& world) {
+  for (const std::string& name : target.names) {
+    bool found = std::any_of(victims.begin(), victims.end(), [&](auto& victim) { return answers_to(victim, name); });
+    if (found) continue;
+    std::string near = nearest_to(name, target, inventory, world);
+    return fail(Errc::kNotInjected,
+                fmt::format("no {} named {}; {} processes are visible", kThings[static_cast<size_t>(target.type)], name,
+                            world.processes.size()),
+                near.empty() ? "" : fmt::format("the nearest name is {}", near));
+  }
+  return {};
+}
+
+Unexpected refused_by(const std::vector<Refusal>& refused) {
+  std::vector<std::string> texts;
+  for (const Refusal& refusal : refused) texts.push_back(fmt::format("{}: {}", refusal.victim, refusal.rule));
+  constexpr size_t kShown = 5;
+  size_t left = texts.size() > kShown ? texts.size() - kShown : 0;
+  texts.resize(texts.size() - left);
+  return fail(Errc::kRefused,
+              fmt::format("the rules forbid {}{}", join(texts, "; "), left ? fmt::format(" and {} more", left) : ""));
+}
+
+Result<int64_t> how_many(const Target& target, int64_t allowed) {
+  if (target.count) {
+    if (*target.count < 1) return fail(Errc::kRefused, "a count of 0 selects nothing");
+    if (*target.count > allowed)
+      return fail(Errc::kNotInjected, fmt::format("{} victims are asked, and {} are there", *target.count, allowed));
+    return *target.count;
+  }
+  if (!target.percentage) return allowed;
+  int64_t number = take_percent(allowed, *target.percentage);
+  if (number > 0) return number;
+  return fail(Errc::kRefused, fmt::format("{:g} % of {} victims, rounded down, is none", *target.percentage, allowed),
+              "ask for a count instead, or for a larger percentage");
+}
+
+// By name, so that the order in which the kernel lists them does not matter.
+std::vector<Victim> choose(std::vector<Victim> allowed, int64_t number, uint64_t seed) {
+  auto by_name = [](const Victim& a, const Victim& b) { return a.name < b.name; };
+  std::sort(allowed.begin(), allowed.end(), by_name);
+  if (number < static_cast<int64_t>(allowed.size())) {
+    Random random(seed);
+    random.shuffle(std::span<Victim>(allowed));
+    allowed.resize(static_cast<size_t>(number));
+    std::sort(allowed.begin(), allowed.end(), by_name);
+  }
+  return allowed;
+}
+
+}  // namespace
+
+Result<Selection> select(const Target& target, const Inventory& inventory, const World& world,
+                         const std::vector<Policy>& policies, uint64_t seed) {
+  Candidates candidates = TRY(find_candidates(target, inventory, world));
+  if (candidates.victims.empty()) return nothing_matched(target, inventory, world, candidates.notes);
+  if (target.type != TargetType::kHost) TRY_VOID(all_names_found(target, candidates.victims, inventory, world));
+  Selection selection;
+  selection.candidates = static_cast<int64_t>(candidates.victims.size());
+  selection.notes = std::move(candidates.notes);
+  std::vector<Victim> allowed;
+  for (size_t i = 0; i < candidates.victims.size(); ++i) {
+    Victim& victim = candidates.victims[i];
+    if (auto refusal = refusal_of(victim, candidates.also[i], policies, world))
+      selection.refused.push_back(std::move(*refusal));
+    else
+      allowed.push_back(std::move(victim));
+  }
+  bool by_name = !target.names.empty();
+  if (allowed.empty() || (by_name && !selection.refused.empty())) return refused_by(selection.refused);
+  int64_t number = TRY(how_many(target, static_cast<int64_t>(allowed.size())));
+  selection.chosen = choose(std::move(allowed), number, seed);
+  return selection;
+}
+
+Result<Selection> select(const Target& target, const Inventory& inventory, const std::vector<Policy>& policies,
+                         uint64_t seed) {
+  World world = TRY(World::look());
+  return select(target, inventory, world, policies, seed);
+}
+
+}  // namespace ordeal::target

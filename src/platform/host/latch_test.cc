@@ -1,0 +1,120 @@
+#include "platform/host/latch.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+
+#include "core/base/io/file.h"
+
+namespace ordeal::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Latch : testing::Test {
+  std::string folder = testing::TempDir() + "ordeal_latch_" + std::to_string(::getpid());
+  Paths paths{folder + "/state", folder + "/run", {folder + "/state/halt.json"}};
+  const std::string& file = paths.latches.front();
+  void SetUp() override { ASSERT_TRUE(paths.make()); }
+  void TearDown() override { fs::remove_all(folder); }
+};
+
+TEST_F(Latch, IsEngagedWithAReasonAndReleased) {
+  EXPECT_FALSE(latch_engaged(paths));
+  ASSERT_TRUE(engage_latch(paths, "why", "me", 0s));
+  auto state = latch_engaged(paths);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->reason, "why");
+  EXPECT_TRUE(*release_latch(paths));
+  EXPECT_FALSE(latch_engaged(paths));
+  EXPECT_FALSE(*release_latch(paths));
+}
+
+struct Unreadable {
+  const char* name;
+  std::function<void(const std::string& file)> make;
+};
+
+// Whatever it is, it counts, at once, and engaging what is engaged is no error.
+TEST_F(Latch, ReadsAnyReasonThatItWrites) {
+  for (const char* reason : {"", "\"a\"\n", "größe"}) {
+    ASSERT_TRUE(engage_latch(paths, reason, "somebody", 5s));
+    auto state = latch_engaged(paths);
+    ASSERT_TRUE(state);
+    EXPECT_EQ(state->reason, reason);
+    EXPECT_EQ(state->by, "somebody");
+    EXPECT_EQ(state->since, "1970-01-01T00:00:05.000Z");
+  }
+}
+
+TEST_F(Latch, WhateverHasItsNameCountsAsEngaged) {
+  const Unreadable kAll[] = {{"empty", [](auto& at) { (void)replace_whole(at, ""); }},
+                             {"garbage", [](auto& at) { (void)replace_whole(at, "{\"reason\":"); }},
+                             {"another type", [](auto& at) { (void)replace_whole(at, "[1]"); }},
+                             {"too large", [](auto& at) { (void)replace_whole(at, std::string(2 << 20, 'x')); }},
+                             {"a pipe", [](auto& at) { ::mkfifo(at.c_str(), 0600); }},
+                             {"a folder", [](auto& at) { fs::create_directory(at); }},
+                             {"a link to nothing", [](auto& at) { fs::create_symlink("none", at); }},
+                             {"a link to itself", [](auto& at) { fs::create_symlink("halt.json", at); }},
+                             {"a link to a device", [](auto& at) { fs::create_symlink("/dev/zero", at); }},
+                             {"a link to a pipe", [](auto& at) {
+                                ::mkfifo((at + ".pipe").c_str(), 0600);
+                                fs::create_symlink(at + ".pipe", at);
+                              }}};
+  for (const Unreadable& one : kAll) {
+    one.make(file);
+    BootTime start = boot_now();
+    EXPECT_TRUE(latch_engaged(paths)) << one.name;
+    EXPECT_LT(boot_now() - start, 1s) << one.name;
+    EXPECT_TRUE(engage_latch(paths, "why", "me", 0s)) << one.name;
+    EXPECT_TRUE(latch_engaged(paths)) << one.name;
+    fs::remove_all(file);
+  }
+  EXPECT_FALSE(latch_engaged(paths));
+}
+
+TEST_F(Latch, AStateFolderThatIsALinkToNothingCountsAsEngaged) {
+  fs::remove_all(paths.state);
+  EXPECT_FALSE(latch_engaged(paths)) << "nothing is there at all";
+  fs::create_symlink(folder + "/none", paths.state);
+  EXPECT_TRUE(latch_engaged(paths));
+  fs::create_directory(folder + "/none");
+  EXPECT_FALSE(latch_engaged(paths)) << "the link leads to a folder without a latch";
+}
+
+// As on a full disk: there is no room for a byte.
+TEST_F(Latch, IsEngagedAlsoWhereThereIsNoRoomForTheReason) {
+  auto before = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{}, none{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  none.rlim_max = limit.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+  auto engaged = engage_latch(paths, "why", "me", 0s);
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  ::signal(SIGXFSZ, before);
+  EXPECT_TRUE(engaged);
+  EXPECT_TRUE(latch_engaged(paths));
+  EXPECT_EQ(std::distance(fs::directory_iterator(paths.state), {}), 2) << "the journal's folder, and it";
+}
+
+TEST_F(Latch, AsRootAStateFolderOfOthersIsRefusedToWhoStartsSomething) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root is refused";
+  EXPECT_TRUE(paths.check_private());
+  for (const std::string& one : {paths.state, paths.run, paths.journal_folder()}) {
+    ASSERT_EQ(::chmod(one.c_str(), 0777), 0);
+    EXPECT_EQ(paths.check_private().error().code, Errc::kRefused) << one;
+    ASSERT_EQ(::chmod(one.c_str(), 0755), 0);
+    ASSERT_EQ(::chown(one.c_str(), 12345, 0), 0);
+    EXPECT_EQ(paths.check_private().error().code, Errc::kRefused) << one;
+    EXPECT_TRUE(engage_latch(paths, "why", "me", 0s)) << "halting is never refused";
+    ASSERT_EQ(::chown(one.c_str(), 0, 0), 0);
+  }
+}
+
+}  // namespace
+}  // namespace ordeal::host

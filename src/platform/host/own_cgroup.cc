@@ -1,0 +1,77 @@
+#include "platform/host/own_cgroup.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "platform/sys/cgroup/cgroup.h"
+
+namespace ordeal::host {
+namespace {
+
+constexpr Nanos kAboutToEnter = 2s;
+
+constexpr const char* prefix_of(Role role) { return role == Role::kReaper ? "ordeal-reaper-" : "ordeal-standby-"; }
+
+std::string path_for(const std::string& run_id, Role role) { return std::string("/") + prefix_of(role) + run_id; }
+
+// The hierarchy by which the whole of a service is found and killed.
+const sys::Hierarchy* identifying(const sys::CgroupTree& tree) {
+  if (tree.unified()) return tree.unified();
+  return tree.with("name=systemd");
+}
+
+bool join_root(const sys::CgroupTree& tree, const sys::Hierarchy& hierarchy, pid_t pid) {
+  auto root = tree.find(hierarchy, "/");
+  return root && root->join(pid).has_value();
+}
+
+}  // namespace
+
+bool enter_own_cgroup(const std::string& run_id, Role role) {
+  auto tree = sys::CgroupTree::discover();
+  if (!tree) return false;
+  const sys::Hierarchy* own = identifying(*tree);
+  if (!own) return false;
+  std::string controller = own->version == 2 ? "unified" : "name=systemd";
+  auto cgroup = sys::OwnCgroup::create(*tree, path_for(run_id, role), {controller});
+  if (!cgroup || !cgroup->join(::getpid())) return false;
+  cgroup->release();
+  // In the v1 hierarchies the root is outside every service; a cgroup of its own there would lose SCHED_FIFO.
+  for (const sys::Hierarchy& hierarchy : tree->hierarchies())
+    if (&hierarchy != own && hierarchy.version == 1 && !join_root(*tree, hierarchy, ::getpid())) return false;
+  return true;
+}
+
+Result<> leave_own_cgroup(const std::string& run_id, Role role, Nanos patience) {
+  auto tree = sys::CgroupTree::discover();
+  const sys::Hierarchy* own = tree ? identifying(*tree) : nullptr;
+  auto cgroup = own ? tree->find(*own, path_for(run_id, role)) : std::nullopt;
+  if (!cgroup) return {};
+  auto members = cgroup->processes();
+  for (pid_t pid : members.value_or(std::vector<pid_t>{}))
+    if (pid == ::getpid()) join_root(*tree, *own, pid);
+  BootTime end = boot_now() + patience;
+  while (::rmdir(cgroup->folder().c_str()) < 0 && errno != ENOENT) {
+    if (errno != EBUSY || boot_now() >= end) return fail_errno("cannot remove the cgroup " + cgroup->folder());
+    ::usleep(2000);
+  }
+  return {};
+}
+
+void remove_empty_cgroups() {
+  auto tree = sys::CgroupTree::discover();
+  const sys::Hierarchy* own = tree ? identifying(*tree) : nullptr;
+  if (!own) return;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(own->mount, error)) {
+    std::string name = entry.path().filename();
+    if (!name.starts_with(prefix_of(Role::kReaper)) && !name.starts_with(prefix_of(Role::kStandby))) continue;
+    struct stat info {};
+    bool old = ::stat(entry.path().c_str(), &info) == 0 && wall_now() - seconds(info.st_ctime) > kAboutToEnter;
+    if (old) ::rmdir(entry.path().c_str());  // which refuses one that somebody is in
+  }
+}
+
+}  // namespace ordeal::host

@@ -1,0 +1,16 @@
+// Which cgroups of version 2 the sockets of a network namespace belong to. A socket belongs to the cgroup in which it
+// was made, whatever its process did later, and rules that match by cgroup see it so.
+#pragma once
+
+#include <cstdint>
+#include <set>
+
+#include "core/base/result.h"
+#include "platform/sys/network/netns.h"
+
+namespace ordeal::sys {
+
+// The ids (inodes of the folders) of the cgroups of all TCP and UDP sockets in the namespace.
+Result<std::set<uint64_t>> socket_cgroups(const NetNs& where);
+
+}  // namespace ordeal::sys

@@ -1,0 +1,270 @@
+#include "platform/sys/network/nft.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+namespace ordeal::sys {
+namespace {
+
+constexpr const char* kLeaseSet = "lease";
+constexpr uint8_t kCommentTag = 0;       // nft's own numbering of rule user data
+constexpr uint32_t kNfprotoKeyType = 2;  // nft's own numbering of key types; only for display
+
+void start(MessageBatch& batch) {
+  batch.begin_netfilter(NFNL_SUBSYS_NONE, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES,
+                        "commit a change of nftables");
+}
+
+void finish(MessageBatch& batch) {
+  batch.begin_netfilter(NFNL_SUBSYS_NONE, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES,
+                        "commit a change of nftables");
+}
+
+void message(MessageBatch& batch, uint8_t type, int flags, std::string description) {
+  batch.begin_netfilter(NFNL_SUBSYS_NFTABLES, type, static_cast<uint16_t>(flags), NFPROTO_INET, 0,
+                        std::move(description));
+}
+
+void write_table(MessageBatch& batch, const std::string& table) {
+  message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, "make the table " + table);
+  batch.put_text(NFTA_TABLE_NAME, table);
+  batch.put_be32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+}
+
+void write_lease_set(MessageBatch& batch, const TableSpec& spec) {
+  auto lease = std::chrono::duration_cast<milliseconds>(spec.lease);
+  message(batch, NFT_MSG_NEWSET, NLM_F_CREATE, "make the lease of the table " + spec.name);
+  batch.put_text(NFTA_SET_TABLE, spec.name);
+  batch.put_text(NFTA_SET_NAME, kLeaseSet);
+  batch.put_be32(NFTA_SET_ID, 1);
+  batch.put_be32(NFTA_SET_FLAGS, NFT_SET_TIMEOUT);
+  batch.put_be32(NFTA_SET_KEY_TYPE, kNfprotoKeyType);
+  batch.put_be32(NFTA_SET_KEY_LEN, 1);
+  batch.put_be64(NFTA_SET_TIMEOUT, static_cast<uint64_t>(lease.count()));
+}
+
+void write_lease_elements(MessageBatch& batch, const std::string& table, uint8_t type, int flags,
+                          std::string description) {
+  message(batch, type, flags, std::move(description));
+  batch.put_text(NFTA_SET_ELEM_LIST_TABLE, table);
+  batch.put_text(NFTA_SET_ELEM_LIST_SET, kLeaseSet);
+  batch.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+    for (uint8_t family : {NFPROTO_IPV4, NFPROTO_IPV6})
+      batch.nest(NFTA_LIST_ELEM, [&] {
+        batch.nest(NFTA_SET_ELEM_KEY, [&] { batch.put(NFTA_DATA_VALUE, {&family, 1}); });
+      });
+  });
+}
+
+void write_chain(MessageBatch& batch, const std::string& table, const std::string& name, int flags = 0) {
+  message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, "make the chain " + name);
+  batch.put_text(NFTA_CHAIN_TABLE, table);
+  batch.put_text(NFTA_CHAIN_NAME, name);
+}
+
+std::string hook_name(const Chain& chain) { return chain.name + "_hook"; }
+std::string witness_name(const Chain& chain) { return chain.name + "_witness"; }
+
+void write_base_chain(MessageBatch& batch, const std::string& table, const Chain& chain) {
+  write_chain(batch, table, hook_name(chain));
+  batch.nest(NFTA_CHAIN_HOOK, [&] {
+    batch.put_be32(NFTA_HOOK_HOOKNUM, static_cast<uint32_t>(chain.hook));
+    batch.put_be32(NFTA_HOOK_PRIORITY, static_cast<uint32_t>(chain.priority));
+  });
+  batch.put_text(NFTA_CHAIN_TYPE, "filter");
+}
+
+void begin_rule(MessageBatch& batch, const std::string& table, const std::string& chain, const std::string& comment) {
+  message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "add the rule '" + comment + "'");
+  batch.put_text(NFTA_RULE_TABLE, table);
+  batch.put_text(NFTA_RULE_CHAIN, chain);
+}
+
+// A type-length-value list, as nft itself writes it.
+std::vector<uint8_t> user_data(const std::string& comment) {
+  std::vector<uint8_t> data{kCommentTag, static_cast<uint8_t>(comment.size() + 1)};
+  data.insert(data.end(), comment.begin(), comment.end());
+  data.push_back(0);
+  return data;
+}
+
+std::string comment_in(Bytes data) {
+  if (data.size() < 3 || data[0] != kCommentTag || data[1] < 1 || data.size() < 2u + data[1]) return {};
+  return {reinterpret_cast<const char*>(data.data()) + 2, data[1] - 1u};
+}
+
+std::optional<RuleCounter> counter_in(const nlmsghdr& message) {
+  Bytes rule = payload_of(message, sizeof(nfgenmsg));
+  auto expressions = find_attribute(rule, NFTA_RULE_EXPRESSIONS);
+  auto chain = find_attribute(rule, NFTA_RULE_CHAIN);
+  if (!expressions || !chain) return std::nullopt;
+  RuleCounter counter{std::string(chain->text()), {}, 0, 0};
+  if (auto data = find_attribute(rule, NFTA_RULE_USERDATA)) counter.comment = comment_in(data->value);
+  for (AttributeReader reader(expressions->value); auto element = reader.next();) {
+    auto name = find_attribute(element->value, NFTA_EXPR_NAME);
+    auto data = find_attribute(element->value, NFTA_EXPR_DATA);
+    if (!name || !data || name->text() != "counter") continue;
+    if (auto packets = find_attribute(data->value, NFTA_COUNTER_PACKETS)) counter.packets = packets->be64();
+    if (auto bytes = find_attribute(data->value, NFTA_COUNTER_BYTES)) counter.bytes = bytes->be64();
+    return counter;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<NftTable> NftTable::create(NetlinkSocket socket, TableSpec spec, QueueStyle preferred) {
+  NftTable table(std::move(socket), std::move(spec));
+  table.style_ = preferred;
+  auto made = table.make_rules();
+  if (!made && made.error().sys_errno == ENOENT) {
+    table.style_ = preferred == QueueStyle::kNative ? QueueStyle::kXtTarget : QueueStyle::kNative;
+    made = table.make_rules();
+  }
+  if (made && table.spec_.whole_packets) table.whole_packets_ = table.put_packets_together().has_value();
+  if (made) made = table.put_in_force();
+  if (!made) return wrap(std::move(made).error(), "cannot make the nftables table " + table.spec_.name);
+  return table;
+}
+
+void NftTable::write_rule(MessageBatch& batch, const std::string& chain, const Rule& rule) const {
+  begin_rule(batch, spec_.name, chain, rule.comment_);
+  batch.nest(NFTA_RULE_EXPRESSIONS, [&] {
+    for (const auto& writer : rule.writers_) writer(batch, style_);
+  });
+  batch.put(NFTA_RULE_USERDATA, user_data(rule.comment_));
+}
+
+// Without hooks: a transaction that fails removes what it has made, and the removal of a base chain would drop every
+// packet that waits in a queue of the namespace.
+Result<> NftTable::make_rules() {
+  MessageBatch batch;
+  start(batch);
+  write_table(batch, spec_.name);
+  write_lease_set(batch, spec_);
+  for (const Chain& chain : spec_.chains) {
+    write_chain(batch, spec_.name, chain.name);
+    write_chain(batch, spec_.name, witness_name(chain));
+  }
+  for (const Chain& chain : spec_.chains) {
+    for (const Rule& rule : chain.witness) write_rule(batch, witness_name(chain), rule);
+    for (const Rule& rule : chain.rules) {
+      Rule leased = Rule(rule.comment_).in_lease();
+      leased.writers_.insert(leased.writers_.end(), rule.writers_.begin(), rule.writers_.end());
+      write_rule(batch, chain.name, leased);
+    }
+  }
+  finish(batch);
+  TRY_VOID(socket_.transact(batch));
+  present_ = true;
+  return {};
+}
+
+// By a rule that nothing ever reaches: tproxy needs whole packets, so the kernel makes them while such a rule exists.
+// A transaction of its own, the last before the hooks: one that fails after it would undo it, and with it drop every
+// packet that waits in a queue of the namespace.
+Result<> NftTable::put_packets_together() {
+  MessageBatch batch;
+  start(batch);
+  write_chain(batch, spec_.name, "whole_packets", NLM_F_ACK);
+  write_rule(batch, "whole_packets", Rule("the kernel puts fragments together").whole_packets());
+  finish(batch);
+  return socket_.transact(batch);
+}
+
+Result<> NftTable::put_in_force() {
+  MessageBatch batch;
+  start(batch);
+  for (const Chain& chain : spec_.chains) {
+    if (chain.hook == Hook::kNone) continue;
+    write_base_chain(batch, spec_.name, chain);
+    if (!chain.witness.empty()) write_rule(batch, hook_name(chain), Rule("count").jump(witness_name(chain)));
+    write_rule(batch, hook_name(chain), Rule("to the rules").jump(chain.name));
+  }
+  write_lease_elements(batch, spec_.name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "start the lease");
+  finish(batch);
+  return socket_.transact(batch);
+}
+
+NftTable::NftTable(NftTable&& other) noexcept
+    : socket_(std::move(other.socket_)),
+      spec_(std::move(other.spec_)),
+      style_(other.style_),
+      present_(std::exchange(other.present_, false)),
+      whole_packets_(other.whole_packets_) {}
+
+NftTable& NftTable::operator=(NftTable&& other) noexcept {
+  if (this == &other) return *this;
+  (void)remove();
+  socket_ = std::move(other.socket_);
+  spec_ = std::move(other.spec_);
+  style_ = other.style_;
+  present_ = std::exchange(other.present_, false);
+  whole_packets_ = other.whole_packets_;
+  return *this;
+}
+
+NftTable::~NftTable() { (void)remove(); }
+
+Result<> NftTable::renew() {
+  auto changed = change_lease(true);
+  if (!changed && changed.error().sys_errno == ENOENT) {
+    return fail(Errc::kTimeout, "the kernel's lease on the table " + spec_.name + " had run out",
+                "the machine or Ordeal's guard stood still for longer than the lease");
+  }
+  return changed;
+}
+
+Result<> NftTable::revive() { return change_lease(false); }
+
+Result<> NftTable::change_lease(bool remove_first) {
+  MessageBatch batch;
+  start(batch);
+  // Adding an element that is there does not extend it, so it is deleted first, in the same transaction.
+  if (remove_first) write_lease_elements(batch, spec_.name, NFT_MSG_DELSETELEM, 0, "end the old lease");
+  write_lease_elements(batch, spec_.name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "renew the lease");
+  finish(batch);
+  return socket_.transact(batch);
+}
+
+Result<> NftTable::disarm() {
+  if (!present_) return {};
+  MessageBatch batch;
+  start(batch);
+  // Without elements in the message all go, and an empty set is no error.
+  message(batch, NFT_MSG_DELSETELEM, NLM_F_ACK, "end the lease of the table " + spec_.name);
+  batch.put_text(NFTA_SET_ELEM_LIST_TABLE, spec_.name);
+  batch.put_text(NFTA_SET_ELEM_LIST_SET, kLeaseSet);
+  finish(batch);
+  return socket_.transact(batch);
+}
+
+Result<std::vector<RuleCounter>> NftTable::counters() {
+  MessageBatch batch;
+  message(batch, NFT_MSG_GETRULE, NLM_F_DUMP, "read the rules of the table " + spec_.name);
+  batch.put_text(NFTA_RULE_TABLE, spec_.name);
+  std::vector<RuleCounter> counters;
+  TRY_VOID(socket_.dump(batch, [&](const nlmsghdr& rule) {
+    // An older kernel ignores the filter and dumps every table.
+    auto table = find_attribute(payload_of(rule, sizeof(nfgenmsg)), NFTA_RULE_TABLE);
+    if (!table || table->text() != spec_.name) return;
+    if (auto counter = counter_in(rule)) counters.push_back(std::move(*counter));
+  }));
+  return counters;
+}
+
+Result<> NftTable::remove() {
+  if (!present_) return {};
+  MessageBatch batch;
+  start(batch);
+  message(batch, NFT_MSG_DELTABLE, NLM_F_ACK, "delete the table " + spec_.name);
+  batch.put_text(NFTA_TABLE_NAME, spec_.name);
+  finish(batch);
+  TRY_VOID(socket_.transact(batch));
+  present_ = false;
+  return {};
+}
+
+}  // namespace ordeal::sys

@@ -1,0 +1,90 @@
+// SelectedSeries: the series that a selector has taken, and their samples at the steps of a query. A window is looked
+// for where it was in the series before, counted from the newest sample: what is scraped together ages together, and
+// steps move little. Internal to src/promql.
+#pragma once
+
+#include <algorithm>
+
+#include "prometheus/promql/eval/value.h"
+
+namespace ordeal::promql {
+
+class SelectedSeries {
+ public:
+  // `labels` gets the label sets.
+  SelectedSeries(Selection selection, LabelTable& labels) : one_metric_(selection.one_metric) {
+    first_ = labels.add(selection);
+    series_ = std::move(selection.series);
+  }
+
+  size_t size() const { return series_.size(); }
+  bool one_metric() const { return one_metric_; }
+
+  // visit(labels, sample) with the newest sample in (from_ms, to_ms] of each series that has one; stale markers too.
+  template <typename Visit>
+  void each_newest(int64_t from_ms, int64_t to_ms, Visit visit) {
+    start_ = end_ + 1;
+    for (size_t i = 0; i < series_.size(); ++i) {
+      prefetch(i + kAhead);
+      std::span<const Sample> samples = series_[i].samples;
+      size_t end = first_after(samples, to_ms, end_);
+      if (end > 0 && samples[end - 1].ms > from_ms) visit(first_ + static_cast<LabelsId>(i), samples[end - 1]);
+    }
+  }
+
+  // visit(labels, samples) with those in (from_ms, to_ms] of each series that has some.
+  template <typename Visit>
+  void each_window(int64_t from_ms, int64_t to_ms, Visit visit) {
+    for (size_t i = 0; i < series_.size(); ++i) {
+      prefetch(i + kAhead);
+      std::span<const Sample> samples = series_[i].samples;
+      size_t end = first_after(samples, to_ms, end_);
+      size_t start = first_after(samples, from_ms, start_);
+      if (start < end) visit(first_ + static_cast<LabelsId>(i), samples.subspan(start, end - start));
+    }
+  }
+
+ private:
+  // Series before the one that is read, so that memory has the samples by then.
+  static constexpr size_t kAhead = 16;
+
+  // The place of the first sample after `ms`; `back` is how far from the end it was last, and then is now.
+  static size_t first_after(std::span<const Sample> samples, int64_t ms, size_t& back) {
+    size_t at = near(samples, ms, samples.size() - std::min(back, samples.size()));
+    back = samples.size() - at;
+    return at;
+  }
+
+  static size_t near(std::span<const Sample> samples, int64_t ms, size_t at) {
+    constexpr int kNear = 8;
+    for (int i = 0; i < kNear; ++i) {
+      if (at > 0 && samples[at - 1].ms > ms) {
+        --at;
+      } else if (at < samples.size() && samples[at].ms <= ms) {
+        ++at;
+      } else {
+        return at;
+      }
+    }
+    auto later = [](int64_t limit, const Sample& sample) { return limit < sample.ms; };
+    return static_cast<size_t>(std::upper_bound(samples.begin(), samples.end(), ms, later) - samples.begin());
+  }
+
+  void prefetch(size_t i) const {
+    if (i >= series_.size()) return;
+    constexpr size_t kLine = 64 / sizeof(Sample), kMost = 8 * kLine;
+    std::span<const Sample> samples = series_[i].samples;
+    size_t end = samples.size() - std::min(end_, samples.size());
+    size_t start = samples.size() - std::min(start_, samples.size());
+    for (size_t at = start; at < std::min(end, start + kMost); at += kLine) __builtin_prefetch(&samples[at]);
+    __builtin_prefetch(samples.data() + end);
+  }
+
+  std::vector<Series> series_;
+  LabelsId first_ = 0;  // of the label set of series_[0]; the others follow
+  bool one_metric_ = false;
+  size_t start_ = 0;  // of the last window, from the end of its series
+  size_t end_ = 0;
+};
+
+}  // namespace ordeal::promql

@@ -1,0 +1,28 @@
+// Words and records of a run: what the machine says, without any decision.
+#pragma once
+
+#include <string>
+
+#include "judge/fast_trigger.h"
+#include "judge/judge.h"
+#include "run/engine/machine.h"
+
+namespace ordeal::engine {
+
+events::Run describe_run(const Setup& setup);
+// "error rate was 0.034, expected result < 0.01"
+std::string describe_breach(const Expectation& expectation, const judge::Judgement& judgement);
+// "error rate: 57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed; the query gave 0.004, expected …"
+std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm,
+                           const judge::Judgement& judgement);
+// "error rate: 400 of 3000 events were bad (13.3 %) during the attack, 1 % is allowed, which its query did not show"
+std::string describe_counted(const Expectation& expectation, const judge::CountedShare& share, double allowed);
+// A probe answers within its own time limit, if only that there was none. Without an answer for longer, watching is
+// dead and the lease is not renewed; without data for longer at the attack's end, nothing is proven.
+Nanos answer_at_most(const Expectation& expectation);
+constexpr const char* kOwnLack = "this says nothing of the system; mend what watches it, and run it again";
+std::string describe_held(const Setup& setup);
+// How long a phase is planned to take; 0 when it is open.
+Nanos planned_length(const Experiment& experiment, Phase phase);
+
+}  // namespace ordeal::engine

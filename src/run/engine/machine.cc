@@ -1,0 +1,327 @@
+#include "run/engine/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/duration.h"
+#include "run/engine/describe.h"
+
+namespace ordeal::engine {
+namespace {
+
+constexpr const char* kAfterFailedRevert =
+    "the halt latch is engaged; look at the host, run `ordeal revert`, then `ordeal verify-clean`";
+constexpr const char* kWhyNotHit = "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do";
+constexpr Nanos kInjectAtMost = 10s;
+constexpr Nanos kRevertAtMost = 10s;
+constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
+
+}  // namespace
+
+Actions Machine::start(BootTime now) {
+  now_ = watching_since_ = now;
+  for (LookState& look : looks_) look.waiting_since = now;
+  tell(describe_run(setup_));
+  for (const std::string& warning : setup_.warnings) note(events::Level::kWarning, warning);
+  enter(Phase::kBefore, "");
+  return std::exchange(out_, {});
+}
+
+Actions Machine::handle(BootTime now, const Event& event) {
+  now_ = std::max(now_, now);
+  if (!finished()) std::visit([this](const auto& e) { on(e); }, event);
+  return std::exchange(out_, {});
+}
+
+void Machine::enter(Phase phase, const std::string& why) {
+  phase_ = phase;
+  entered_ = now_;
+  tell(events::PhaseBegun{phase, planned_length(setup_.experiment, phase), why});
+  for (LookState& look : looks_) {
+    look.holds_since.reset();
+    if (phase != Phase::kRevert) look.breach_told = false;
+  }
+  // What is violated when the fault is taken off is judged to its end.
+  if (phase == Phase::kRevert) return;
+  for (judge::Judge& judge : setup_.judges) judge.reset();
+}
+
+void Machine::on(const Tick&) {
+  look_again();
+  look_for_returns();
+  switch (phase_) {
+    case Phase::kBefore:
+      return tick_before();
+    case Phase::kInject:
+      return tick_inject();
+    case Phase::kDuring:
+      return tick_during();
+    case Phase::kRevert:
+      return tick_revert();
+    case Phase::kAfter:
+      return tick_after();
+    default:
+      return;
+  }
+}
+
+void Machine::tick_before() {
+  if (in_phase() < setup_.experiment.baseline) return;
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (counts_in_phase(i) && !looks_[i].holds_since) return;
+  if (auto unknown = unknown_series()) {
+    verdict_ = std::move(unknown);
+    return finish();
+  }
+  enter(Phase::kInject, "");
+  arm_triggers();
+  inject();
+}
+
+void Machine::tick_inject() {
+  if (watching_is_alive()) out_.emplace_back(Renew{});
+  // Of a thousand victims each has its turn: what counts is that the guard goes on.
+  if (now_ - std::max(entered_, guard_answered_) < kInjectAtMost) return;
+  fail_with(Outcome::kError, "the guard did not answer within 10 s");
+  begin_revert("the guard did not answer");
+}
+
+void Machine::tick_during() {
+  if (watching_is_alive()) out_.emplace_back(Renew{});
+  if (in_phase() >= setup_.experiment.attack.total()) begin_revert("its length is over");
+}
+
+void Machine::tick_revert() {
+  if (in_phase() < kRevertAtMost) {
+    out_.emplace_back(RevertAll{"asked again"});
+    return;
+  }
+  fail_with(Outcome::kRevertFailed, "the guard did not confirm within 10 s that everything is reverted",
+            "run `ordeal revert`, then `ordeal verify-clean`");
+  for (Impact& impact : impacts_) impact.state = ImpactState::kEnded;
+  after_all_reverted();
+}
+
+void Machine::tick_after() {
+  if (acting_) return;
+  if (over()) return finish();
+  bool holding = true, recovered = true, proven = true;
+  for (size_t i = 0; i < looks_.size(); ++i) {
+    if (!counts_in_phase(i)) continue;
+    const auto& since = looks_[i].holds_since;
+    holding = holding && since;
+    recovered = recovered && since && now_ - *since >= kRecoveredFor;
+    proven = proven && proven_after(i);
+  }
+  // A run that failed has nothing left to prove. One that holds so far waits for a source that is slow.
+  bool settled = verdict_ || hopeless();
+  if (recovered && (proven || settled) && !waits_for_returns()) return finish();
+  bool waits = holding && !settled;
+  Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
+  if (in_phase() < at_most) return;
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (counts_in_phase(i) && !looks_[i].holds_since) not_recovered(i);
+  finish();
+}
+
+void Machine::not_recovered(size_t index) {
+  const std::string& name = setup_.judges[index].expectation().name;
+  const std::string& lack = looks_[index].lack;
+  if (!lack.empty())
+    return fail_with(Outcome::kInconclusive,
+                     fmt::format("\"{}\" could not be watched after the attack: {}", name, lack), kOwnLack);
+  fail_with(Outcome::kDeviated,
+            fmt::format("\"{}\" did not hold again within {} after the attack", name,
+                        format_duration(setup_.experiment.recovery)),
+            "the fault is off; look why the system does not come back");
+}
+
+void Machine::on(const Applied& event) {
+  Impact& impact = impacts_.at(event.impact);
+  guard_answered_ = now_;
+  if (impact.state != ImpactState::kAsked) return;
+  impact.state = ImpactState::kInForce;
+  impact.applied = event.at;
+  impact.hit = event.at;
+  tell(events::Injected{setup_.victims[event.impact].name, event.impact, event.steps});
+  if (more_to_inject()) return inject_next();
+  if (phase_ == Phase::kInject && count(ImpactState::kAsked) == 0) check_enough_victims();
+}
+
+void Machine::on(const ApplyFailed& event) {
+  guard_answered_ = now_;
+  if (impacts_.at(event.impact).state != ImpactState::kAsked) return;
+  impacts_[event.impact].asked = false;  // nothing is in force, and nothing was done
+  fail_victim(event.impact, event.error);
+  bool refused = event.error.code == Errc::kRefused;
+  if (more_to_inject()) return inject_next();
+  if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
+}
+
+void Machine::fail_victim(int index, const Error& error) {
+  Impact& impact = impacts_[index];
+  impact.state = ImpactState::kFailed;
+  impact.proof.reason = error.what;
+  const std::string& victim = setup_.victims[index].name;
+  tell(events::InjectFailed{victim, error.what, error.hint});
+  if (error.code == Errc::kRefused) fail_with(Outcome::kRefused, error.what, error.hint);
+  if (error.code == Errc::kInternal) fail_with(Outcome::kError, error.what, error.hint);
+  if (error.code == Errc::kRevertFailed)
+    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, error.what),
+              kAfterFailedRevert);
+}
+
+void Machine::check_enough_victims() {
+  int in_force = count(ImpactState::kInForce);
+  bool refused = verdict_ && verdict_->outcome == Outcome::kRefused;
+  if (in_force >= needed() && !refused && in_force > 0) {
+    if (phase_ == Phase::kInject) enter(Phase::kDuring, "");
+    return;
+  }
+  if (!refused)
+    fail_with(Outcome::kNotInjected,
+              fmt::format("{} of {} victims could be hit, {} are needed{}", in_force, impacts_.size(), needed(),
+                          why_victims_failed()),
+              kWhyNotHit);
+  begin_revert("too few victims");
+}
+
+void Machine::on(const VictimGone& event) {
+  tell(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why});
+  lose(event.impact, "went away", event.why, "what replaces a victim is a new incarnation and is not hit");
+}
+
+void Machine::lose(int index, const std::string& what, const std::string& why, const std::string& hint) {
+  impacts_[index].lost = true;
+  auto lost = std::count_if(impacts_.begin(), impacts_.end(), [](const Impact& i) { return i.lost; });
+  if (phase_ != Phase::kDuring || static_cast<int>(impacts_.size()) - lost >= needed()) return;
+  fail_with(Outcome::kNotInjected,
+            fmt::format("{} of {} victims were lost during the attack, {} are needed: {} {}: {}", lost, impacts_.size(),
+                        needed(), setup_.victims[index].name, what, why),
+            hint);
+  begin_revert("too few victims are left");
+}
+
+void Machine::on(const Reverted& event) {
+  Impact& impact = impacts_.at(event.impact);
+  if (impact.state == ImpactState::kEnded) return;
+  impact.state = ImpactState::kEnded;
+  impact.reported = true;
+  impact.proof = event.proof;
+  impact.reverted = event.reverted;
+  const std::string& victim = setup_.victims[event.impact].name;
+  auto result = event.clean ? events::RevertResult::kClean : events::RevertResult::kFailed;
+  tell(events::Reverted{event.impact, victim, event.applied, event.reverted, event.took, result, event.why,
+                        event.error});
+  tell(events::Proven{victim, event.proof});
+  if (!event.clean)
+    fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
+              kAfterFailedRevert);
+  if (event.broken) lose(event.impact, "was hit no more", event.why, "the fault ended by itself; look at the victim");
+  if (phase_ == Phase::kDuring && count(ImpactState::kInForce) == 0) begin_revert(event.why);
+  if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+}
+
+void Machine::on(const NothingInForce&) {
+  if (phase_ != Phase::kRevert) return;
+  for (Impact& impact : impacts_) {
+    bool waited_for = impact.state == ImpactState::kAsked || impact.state == ImpactState::kInForce;
+    if (waited_for) impact.state = ImpactState::kEnded;
+  }
+  after_all_reverted();
+}
+
+void Machine::on(const HaltAsked& event) {
+  tell(events::Halt{event.why, event.by, now_});
+  if (event.by == "error") {
+    fail_with(Outcome::kError, event.why);
+  } else {
+    fail_with(Outcome::kHalted, fmt::format("halted by {}: {}", event.by, event.why));
+  }
+  // A rollback under way is done first; whoever asks again ends that too.
+  bool insists = std::exchange(halt_asked_, true);
+  if (acting_ && !insists) return;
+  if (phase_ == Phase::kBefore || phase_ == Phase::kAfter) return finish();
+  if (phase_ != Phase::kRevert) begin_revert("halt: " + event.why);
+}
+
+void Machine::on(const GuardLost& event) {
+  tell(events::Halt{event.how, "error", now_});
+  if (event.left.empty()) {
+    fail_with(Outcome::kError, event.how + "; everything is reverted");
+  } else {
+    fail_with(Outcome::kRevertFailed, event.how + ", and something is left behind: " + event.left, kAfterFailedRevert);
+  }
+  for (Impact& impact : impacts_)
+    if (impact.state != ImpactState::kNone) impact.state = ImpactState::kEnded;
+  // After a breach the deployment is rolled back all the same, if the fault is off.
+  if (phase_ == Phase::kRevert && event.left.empty()) return after_all_reverted();
+  if (!acting_) finish();
+}
+
+void Machine::on(const Acted& event) {
+  tell(event.action);
+  acting_ = !event.last;
+}
+
+void Machine::begin_revert(const std::string& why) {
+  attack_end_ = now_;
+  enter(Phase::kRevert, why);
+  out_.emplace_back(RevertAll{why});
+  // An impact that was asked for and never confirmed may be in force: it is waited for as well.
+  if (count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+}
+
+void Machine::after_all_reverted() {
+  judge_counts();
+  begin_rollback();
+  if (over() && !acting_) return finish();
+  after_begin_ = now_;
+  for (LookState& look : looks_) look.after.counted.restart();
+  enter(Phase::kAfter, "");
+}
+
+// The fault goes first, always: while it may be in force, nobody knows what a rollback would do.
+void Machine::begin_rollback() {
+  if (!breach_ || !setup_.experiment.rollback || setup_.experiment.rollback->empty()) return;
+  if (verdict_ && verdict_->outcome == Outcome::kRevertFailed) {
+    note(events::Level::kWarning, "nothing is rolled back, since a fault could not be removed");
+    return;
+  }
+  acting_ = true;
+  out_.emplace_back(Act{*breach_});
+}
+
+void Machine::fail_with(Outcome outcome, std::string reason, std::string hint) {
+  Verdict verdict{outcome, std::move(reason), std::move(hint)};
+  if (!verdict_) {
+    verdict_ = std::move(verdict);
+    return;
+  }
+  ExitCode before = exit_code_of(verdict_->outcome), now = exit_code_of(outcome);
+  if (before != now && stronger(before, now) == now) verdict_ = std::move(verdict);
+}
+
+void Machine::finish() {
+  // A deviation on an attack that had no effect is still what the system did; but held needs proof.
+  Verdict verdict = with_lasting(verdict_ ? *verdict_ : held_or_not());
+  enter(Phase::kDone, "");
+  tell(events::Ended{verdict});
+  out_.emplace_back(Finish{std::move(verdict)});
+}
+
+bool Machine::over() const { return verdict_ && verdict_->outcome != Outcome::kDeviated; }
+
+int Machine::count(ImpactState state) const {
+  return static_cast<int>(
+      std::count_if(impacts_.begin(), impacts_.end(), [&](const Impact& i) { return i.state == state; }));
+}
+
+int Machine::needed() const {
+  double share = setup_.experiment.min_injected / 100 * static_cast<double>(impacts_.size());
+  return std::max(1, static_cast<int>(std::ceil(share - 1e-9)));
+}
+
+}  // namespace ordeal::engine

@@ -1,0 +1,299 @@
+// Machine: one run from first check to verdict, as a pure state machine: (now, event) -> actions. Time, randomness and
+// the world come in as events and leave as actions, so that a test can run ten thousand of them with crashes and
+// lost messages. Nothing counts as held that was not proven: a look counts for the phase in which all of its data was
+// taken, whenever its answer came (machine_evidence.cc).
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "judge/counted_phase.h"
+#include "judge/fast_trigger.h"
+#include "judge/judge.h"
+#include "core/base/clock.h"
+#include "core/model/input/experiment.h"
+#include "core/model/run/run_event.h"
+#include "core/model/seams.h"
+#include "core/model/run/verdict.h"
+
+namespace ordeal::engine {
+
+// What comes in.
+struct Tick {};
+struct Seen {
+  size_t expectation;
+  Observation observation;
+};
+struct Checked {
+  int impact;
+};
+struct CheckFailed {
+  int impact;
+  Error error;
+};
+struct Applied {
+  int impact;
+  std::vector<Step> steps;
+  BootTime at;
+};
+struct ApplyFailed {
+  int impact;
+  Error error;
+};
+struct VictimGone {
+  int impact;
+  std::string why;
+};
+struct Reverted {
+  int impact;
+  bool clean;
+  bool broken;  // it stopped working before anybody ended it
+  std::string why;
+  std::string error;
+  BootTime applied;
+  BootTime reverted;
+  Nanos took;
+  Proof proof;
+};
+// The guard's answer to RevertAll: nothing is in force, and nothing will be any more.
+struct NothingInForce {};
+// The guard ends everything by itself (by: latch, person, lease, error), or a person asks (signal).
+struct HaltAsked {
+  std::string by;
+  std::string why;
+};
+// The guard is gone without goodbye, and ended where it hung. `left` names what neither its reaper nor the standby
+// could undo; empty is clean. `how` says what happened to it.
+struct GuardLost {
+  std::string left;
+  std::string how = "the guard ended unexpectedly";
+};
+// One action of the rollback; `last` when none follows.
+struct Acted {
+  events::Action action;
+  bool last;
+};
+// What a victim that was killed has become: `there` while it lives again; `began` is when its first new process did.
+struct Returned {
+  int impact;
+  bool there;
+  BootTime began;
+};
+// Something that a person should know of watching, and that decides nothing.
+struct Remarked {
+  std::string text;
+};
+using Event = std::variant<Tick, Remarked, Seen, Checked, CheckFailed, Applied, ApplyFailed, VictimGone, Reverted,
+                           NothingInForce, HaltAsked, GuardLost, Acted, Returned>;
+
+// What goes out. Every request may be repeated without harm.
+struct Look {
+  size_t expectation;
+  BootTime since;  // when what it looks at began: the watching, the fault in force, or its end
+};
+// Whether Inject would succeed; asked for all victims before the first step that cannot be undone.
+struct Check {
+  int impact;  // the index of the victim
+};
+struct Inject {
+  int impact;  // the index of the victim
+};
+// Whether a victim that was killed is back, with a process that began after `since`.
+struct LookForReturn {
+  int impact;
+  BootTime since;
+};
+struct Renew {};
+struct RevertAll {
+  std::string why;
+};
+struct Act {
+  std::string why;
+};
+// A line of the run's history.
+struct Tell {
+  events::Data data;
+};
+struct Finish {
+  Verdict verdict;
+};
+using Action = std::variant<Look, Check, Inject, Renew, RevertAll, Act, LookForReturn, Tell, Finish>;
+using Actions = std::vector<Action>;
+
+struct Setup {
+  Experiment experiment;  // with its arguments resolved
+  std::vector<Victim> victims;
+  std::vector<judge::Judge> judges;                         // one per expectation
+  std::vector<std::optional<judge::FastTrigger>> triggers;  // likewise, where something can be counted
+  std::vector<std::string> warnings;                           // what a reader of the record should know
+  Nanos sample_every{0};  // how often the source takes samples, as far as that is known
+  bool one_way = false;   // the attack cannot be undone: all victims are checked before the first is hit
+};
+
+class Machine {
+ public:
+  explicit Machine(Setup setup)
+      : setup_(std::move(setup)), looks_(setup_.judges.size()), impacts_(setup_.victims.size()) {
+    setup_.triggers.resize(setup_.judges.size());
+  }
+
+  Actions start(BootTime now);
+  Actions handle(BootTime now, const Event& event);
+
+  Phase phase() const { return phase_; }
+  bool finished() const { return phase_ == Phase::kDone; }
+
+ private:
+  enum class ImpactState { kNone, kChecking, kChecked, kAsked, kInForce, kFailed, kEnded };
+  struct Impact {
+    ImpactState state = ImpactState::kNone;
+    bool lost = false;  // the victim went, or the fault broke
+    BootTime applied{};
+    std::optional<BootTime> reverted;
+    Proof proof;
+    bool asked = false;           // the guard may have hit it
+    bool reported = false;        // and has said what became of it
+    std::optional<BootTime> hit;  // since when it was in force
+    std::optional<Nanos> back;    // how long after the hit a process of it began anew
+    bool there = false;           // it was there when looked for last
+  };
+  // What proves that an expectation held in a phase: readings that held, of data that was taken in the phase alone.
+  struct Evidence {
+    std::optional<BootTime> held;       // the earliest end of such data
+    std::optional<BootTime> undiluted;  // of those whose windows do not reach back before the phase
+    std::optional<BootTime> newest;     // the latest beginning of its newest samples
+    std::optional<BootTime> answered;   // the last look that proves something
+    bool had_data = false;
+    std::string why_not;   // the last look in it proves nothing; "" is not so
+    bool doubted = false;  // it gave data all the same
+    judge::CountedPhase counted;
+  };
+  // What was seen of one expectation in the present phase.
+  struct LookState {
+    std::optional<BootTime> last_answer;
+    BootTime waiting_since{};  // for an answer
+    std::optional<BootTime> holds_since;
+    Evidence during, after;
+    Reading last = Reading::kNoData;
+    bool pending = false;  // the last look of the attack violated, and not for long enough to be a breach
+    std::string lack;      // the last look gave no data, for want of something that is not the system's
+    std::string unseen;
+    bool breach_told = false;
+    bool trouble_told = false;
+  };
+  struct Breach {
+    std::string text;  // "error rate was 0.034, expected result < 0.01"
+    std::optional<double> value;
+    std::string trigger;  // expression, cusum, silence
+    Nanos since{0};
+    std::string hint;
+  };
+
+  void on(const Tick&);
+  void on(const Seen& event);
+  void on(const Remarked& event);
+  void on(const Checked& event);
+  void on(const CheckFailed& event);
+  void on(const Applied& event);
+  void on(const ApplyFailed& event);
+  void on(const VictimGone& event);
+  void on(const Reverted& event);
+  void on(const NothingInForce&);
+  void on(const HaltAsked& event);
+  void on(const GuardLost& event);
+  void on(const Acted& event);
+  void on(const Returned& event);
+
+  void enter(Phase phase, const std::string& why);
+  void inject();
+  void inject(size_t index);
+  void after_checks();
+  void inject_next();
+  bool more_to_inject() const;
+  void fail_victim(int index, const Error& error);
+  std::string why_victims_failed() const;
+  void look_for_returns();
+  bool waits_for_returns() const;
+  // What no revert gives back, of all victims, and whether they came back; "" when nothing was hit.
+  std::string lasting() const;
+  Verdict with_lasting(Verdict verdict) const;
+  void tick_before();
+  void tick_inject();
+  void tick_during();
+  void tick_revert();
+  void tick_after();
+  void not_recovered(size_t index);
+  void look_again();
+  void judge(size_t index, const Observation& observation);
+  void on_counts(size_t index, const Observation& observation, const judge::Judgement& judgement);
+  void take_evidence(size_t index, const Observation& observation, const judge::Judgement& judgement);
+  void count_evidence(size_t index, const Observation& observation);
+  void give_up(size_t index, const std::string& lack);
+  // What was counted while the fault was in force speaks against an expectation, whatever its query said.
+  void judge_counts();
+  void remark_once(size_t index, const std::string& text);
+  void arm_triggers();
+  void note_reading(size_t index, const judge::Judgement& judgement, Nanos took);
+  void on_breach(size_t index, const Breach& breach);
+  // Ends the run when too few victims are left.
+  void lose(int impact, const std::string& what, const std::string& why, const std::string& hint);
+  void begin_revert(const std::string& why);
+  void after_all_reverted();
+  void begin_rollback();
+  void check_enough_victims();
+  void fail_with(Outcome outcome, std::string reason, std::string hint = {});
+  void finish();
+  Verdict held_or_not() const;
+  // Why nothing that was seen proves that the expectation held while the fault was in force, or afterwards.
+  std::optional<Verdict> unproven(size_t index) const;
+  std::optional<Verdict> unproven_during(size_t index) const;
+  std::optional<Verdict> unproven_after(size_t index) const;
+  std::optional<Verdict> unknown_series() const;
+  bool proven_after(size_t index) const;
+  // What was seen of the attack proves nothing, and it is over.
+  bool hopeless() const;
+  // The queries' windows lie within the phase, or what was counted in it agrees.
+  bool diluted(size_t index, const Evidence& evidence, BootTime end) const;
+  std::string diluted_text(size_t index, const Evidence& evidence, const char* phase) const;
+  // Enough victims are hit from one to the other.
+  BootTime force_begin() const;
+  BootTime force_end() const;
+  bool taken_in_force(const Observation& observation) const;
+  // When what a look of this phase sees began.
+  BootTime since() const;
+
+  // Nothing that is still to be seen can change the verdict.
+  bool over() const;
+  bool counts_in_phase(size_t index) const;
+  // The last reading lets the run go on: it holds, or has no data and may pass.
+  bool goes_on(size_t index) const;
+  bool watching_is_alive() const;
+  int count(ImpactState state) const;
+  int needed() const;
+  Nanos in_phase() const { return now_ - entered_; }
+  void tell(events::Data data) { out_.emplace_back(Tell{std::move(data)}); }
+  void note(events::Level level, std::string text) { tell(events::Note{level, std::move(text)}); }
+
+  Setup setup_;
+  std::vector<LookState> looks_;
+  std::vector<Impact> impacts_;
+  Phase phase_ = Phase::kCheck;
+  BootTime now_{};
+  BootTime entered_{};
+  BootTime watching_since_{};
+  BootTime attack_end_{};
+  BootTime after_begin_{};
+  std::set<std::string> remarked_;
+  BootTime looked_for_returns_{};
+  BootTime guard_answered_{};          // to a check or an inject
+  std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
+  std::optional<std::string> breach_;  // what to tell the actuator
+  bool acting_ = false;
+  bool halt_asked_ = false;
+  Actions out_;
+};
+
+}  // namespace ordeal::engine

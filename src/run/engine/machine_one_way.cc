@@ -1,0 +1,141 @@
+// What the machine does about attacks that cannot be undone: everybody is checked before anybody is hit, what was done
+// is said whatever the verdict, and so is whether it came back.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/duration.h"
+#include "core/base/text/text.h"
+#include "run/engine/machine.h"
+
+namespace ordeal::engine {
+namespace {
+
+constexpr Nanos kLookForReturnsEvery = 500ms;
+constexpr Nanos kReturnsAtMost = 1s;  // how long the end of a run waits for them
+
+// The start of a process is known to 10 ms.
+std::string in_words(Nanos back) {
+  return format_duration(std::max<Nanos>(10ms, std::chrono::ceil<milliseconds>(back)));
+}
+
+}  // namespace
+
+void Machine::inject() {
+  for (size_t i = 0; i < impacts_.size(); ++i) {
+    if (!setup_.one_way) {
+      inject(i);
+      continue;
+    }
+    impacts_[i].state = ImpactState::kChecking;
+    out_.emplace_back(Check{static_cast<int>(i)});
+  }
+}
+
+void Machine::inject(size_t index) {
+  impacts_[index].state = ImpactState::kAsked;
+  impacts_[index].asked = true;
+  out_.emplace_back(Inject{static_cast<int>(index)});
+}
+
+void Machine::on(const Checked& event) {
+  guard_answered_ = now_;
+  Impact& impact = impacts_.at(event.impact);
+  if (phase_ != Phase::kInject || impact.state != ImpactState::kChecking) return;
+  impact.state = ImpactState::kChecked;
+  if (count(ImpactState::kChecking) == 0) after_checks();
+}
+
+void Machine::on(const CheckFailed& event) {
+  guard_answered_ = now_;
+  if (phase_ != Phase::kInject || impacts_.at(event.impact).state != ImpactState::kChecking) return;
+  fail_victim(event.impact, event.error);
+  if (count(ImpactState::kChecking) == 0) after_checks();
+}
+
+void Machine::after_checks() {
+  int fit = count(ImpactState::kChecked);
+  bool enough = fit >= needed();
+  if (!enough)
+    fail_with(
+        Outcome::kNotInjected,
+        fmt::format("{} of {} victims can be hit, {} are needed, so nothing was done{}", fit, impacts_.size(), needed(),
+                    why_victims_failed()),
+        "what cannot be undone begins only when enough victims can be hit; `ordeal plan` shows each victim's steps");
+  if (!enough || over()) return begin_revert("not every needed victim can be hit");
+  inject_next();
+}
+
+// One at a time: when one fails, no further one is hit in a run that cannot succeed any more.
+void Machine::inject_next() {
+  for (size_t i = 0; i < impacts_.size(); ++i)
+    if (impacts_[i].state == ImpactState::kChecked) return inject(i);
+}
+
+bool Machine::more_to_inject() const {
+  int possible = count(ImpactState::kInForce) + count(ImpactState::kAsked) + count(ImpactState::kChecked);
+  return phase_ == Phase::kInject && !over() && count(ImpactState::kChecked) > 0 && possible >= needed();
+}
+
+std::string Machine::why_victims_failed() const {
+  std::string why;
+  for (size_t i = 0; i < impacts_.size(); ++i)
+    if (impacts_[i].state == ImpactState::kFailed)
+      why += fmt::format("{} {}: {}", why.empty() ? ":" : ";", setup_.victims[i].name, impacts_[i].proof.reason);
+  return why;
+}
+
+void Machine::look_for_returns() {
+  if (!setup_.one_way || now_ - looked_for_returns_ < kLookForReturnsEvery) return;
+  looked_for_returns_ = now_;
+  for (size_t i = 0; i < impacts_.size(); ++i) {
+    if (!impacts_[i].hit) continue;
+    BootTime since = *impacts_[i].hit + setup_.experiment.attack.lead_in;
+    if (now_ > since) out_.emplace_back(LookForReturn{static_cast<int>(i), since});
+  }
+}
+
+void Machine::on(const Returned& event) {
+  Impact& impact = impacts_.at(event.impact);
+  impact.there = event.there;
+  if (!event.there || impact.back || !impact.hit) return;
+  impact.back = std::max(Nanos(0), event.began - *impact.hit - setup_.experiment.attack.lead_in);
+  note(events::Level::kInfo,
+       fmt::format("{} was back within {} of being hit", setup_.victims[event.impact].name, in_words(*impact.back)));
+}
+
+bool Machine::waits_for_returns() const {
+  if (in_phase() >= std::min(kReturnsAtMost, setup_.experiment.recovery)) return false;
+  return std::any_of(impacts_.begin(), impacts_.end(),
+                     [](const Impact& impact) { return !impact.proof.lasting.empty() && !impact.back; });
+}
+
+std::string Machine::lasting() const {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < impacts_.size(); ++i) {
+    const Impact& impact = impacts_[i];
+    const std::string& victim = setup_.victims[i].name;
+    bool unknown = setup_.one_way && impact.asked && !impact.reported;
+    if (unknown) parts.push_back(fmt::format("{} may have been hit, and cannot be given back", victim));
+    if (impact.proof.lasting.empty() || unknown) continue;
+    std::string part = fmt::format("{}: {}", victim, impact.proof.lasting);
+    if (impact.back)
+      part +=
+          fmt::format(", and it was back within {}{}", in_words(*impact.back), impact.there ? "" : ", and went again");
+    else
+      part += ", and it was not back when the run ended";
+    parts.push_back(std::move(part));
+  }
+  return join(parts, "; ");
+}
+
+// What was killed is never called "not injected".
+Verdict Machine::with_lasting(Verdict verdict) const {
+  std::string done = lasting();
+  if (done.empty()) return verdict;
+  if (verdict.outcome == Outcome::kNotInjected) verdict.outcome = Outcome::kInconclusive;
+  verdict.reason += "; done, and not undone: " + done;
+  return verdict;
+}
+
+}  // namespace ordeal::engine

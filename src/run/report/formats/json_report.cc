@@ -1,0 +1,142 @@
+#include "core/base/text/printable.h"
+#include "run/report/report.h"
+#include "run/report/wording.h"
+
+namespace ordeal::report {
+namespace {
+
+json::Value optional_number(const std::optional<double>& number) {
+  return number ? json::Value(*number) : json::Value(nullptr);
+}
+json::Value optional_millis(const std::optional<Nanos>& latency) {
+  return latency ? json::Value(to_millis(*latency)) : json::Value(nullptr);
+}
+
+json::Array texts(const std::vector<std::string>& items) { return json::Array(items.begin(), items.end()); }
+
+template <typename Item, typename Writer>
+json::Array array_of(const std::vector<Item>& items, Writer writer) {
+  json::Array array;
+  for (const Item& item : items) array.push_back(writer(item));
+  return array;
+}
+
+json::Value when_json(const WhenSummary& when) {
+  return json::Object{
+      {"when", to_text(when.when)},        {"standing", name_of(when.standing)},   {"looks", when.looks},
+      {"without_data", when.without_data}, {"value", optional_number(when.value)}, {"value_is", name_of_value(when)}};
+}
+
+json::Value expectation_json(const ExpectationSummary& expectation) {
+  json::Object object{{"name", expectation.name},
+                      {"text", expectation.text},
+                      {"condition", expectation.condition},
+                      {"unit", unit_of(expectation)},
+                      {"halts", expectation.halts},
+                      {"standing", name_of(expectation.standing())},
+                      {"when", array_of(expectation.when, when_json)}};
+  if (expectation.threshold)
+    object["threshold"] = {{"op", expectation.threshold->op}, {"value", expectation.threshold->value}};
+  return object;
+}
+
+class Writer {
+ public:
+  explicit Writer(const RunSummary& summary) : summary_(summary) {}
+  json::Object write() const;
+
+ private:
+  double at(BootTime time) const { return to_seconds(time - summary_.begin); }
+  json::Value phase(const PhaseSpan& span) const {
+    return json::Object{
+        {"phase", to_text(span.phase)}, {"begin_s", at(span.begin)}, {"end_s", at(span.end)}, {"why", span.why}};
+  }
+  json::Value breach(const BreachSummary& breach) const {
+    return json::Object{{"expectation", breach.name},
+                        {"at_s", at(breach.at)},
+                        {"phase", to_text(breach.phase)},
+                        {"value", optional_number(breach.value)},
+                        {"condition", breach.condition},
+                        {"trigger", breach.trigger},
+                        {"text", breach.text}};
+  }
+  json::Value impact(const ImpactSummary& impact) const {
+    return json::Object{{"impact", impact.id},
+                        {"victim", impact.victim},
+                        {"steps", texts(impact.steps)},
+                        {"begin_s", at(impact.begin)},
+                        {"end_s", impact.end ? json::Value(at(*impact.end)) : json::Value(nullptr)},
+                        {"revert_took_ms", to_millis(impact.revert_took)},
+                        {"result", impact.result ? to_text(*impact.result) : "unknown"},
+                        {"error", impact.error},
+                        {"victim_gone", impact.gone}};
+  }
+  json::Value action(const ActionSummary& action) const {
+    return json::Object{{"action", action.text},   {"at_s", at(action.at)},   {"ok", action.ok},
+                        {"result", action.result}, {"output", action.output}, {"took_ms", to_millis(action.took)}};
+  }
+  json::Value verdict() const;
+  json::Value timings() const;
+
+  const RunSummary& summary_;
+};
+
+json::Value proof_json(const events::Proven& proven) {
+  json::Object object{{"victim", proven.victim}};
+  for (const auto& [key, value] : to_json(proven.proof).as_object()) object[key] = value;
+  return object;
+}
+
+json::Value Writer::verdict() const {
+  if (!summary_.verdict) return json::Object{{"outcome", "interrupted"}, {"exit", nullptr}};
+  return json::Object{{"outcome", summary_.verdict->outcome},
+                      {"exit", summary_.verdict->exit},
+                      {"reason", summary_.verdict->reason},
+                      {"hint", summary_.verdict->hint}};
+}
+
+json::Value Writer::timings() const {
+  return json::Object{{"duration_ms", to_millis(summary_.end - summary_.begin)},
+                      {"fault_on_to_breach_ms", optional_millis(summary_.detection())},
+                      {"breach_to_halt_ms", optional_millis(summary_.breach_to_halt())},
+                      {"halt_to_reverted_ms", optional_millis(summary_.halt_to_reverted())}};
+}
+
+json::Object Writer::write() const {
+  json::Object object{{"v", 1},
+                      {"run", summary_.run},
+                      {"name", summary_.name},
+                      {"hypothesis", summary_.hypothesis},
+                      {"started", summary_.wall(summary_.begin)},
+                      {"verdict", verdict()},
+                      {"attack", json::Object{{"type", summary_.attack.type},
+                                              {"args", summary_.attack.args},
+                                              {"length_ms", to_millis(summary_.attack.length)}}},
+                      {"victims", texts(summary_.victims)},
+                      {"sources", texts(summary_.sources)},
+                      {"timings", timings()}};
+  object["phases"] = array_of(summary_.phases, [this](auto& span) { return phase(span); });
+  object["expectations"] = array_of(summary_.expectations, expectation_json);
+  object["breaches"] = array_of(summary_.breaches, [this](auto& item) { return breach(item); });
+  object["impacts"] = array_of(summary_.impacts, [this](auto& item) { return impact(item); });
+  object["not_injected"] = array_of(summary_.failed, [](auto& failed) -> json::Value {
+    return json::Object{{"victim", failed.victim}, {"error", failed.error}, {"hint", failed.hint}};
+  });
+  object["proofs"] = array_of(summary_.proofs, proof_json);
+  object["rollback"] = array_of(summary_.actions, [this](auto& item) { return action(item); });
+  object["next"] = texts(next_steps(summary_));
+  object["experiment"] = summary_.experiment;
+  object["version"] = summary_.version;
+  if (summary_.seed) object["seed"] = *summary_.seed;
+  if (summary_.halt)
+    object["halt"] = {{"by", summary_.halt->by}, {"why", summary_.halt->why}, {"at_s", at(summary_.halt->at)}};
+  return object;
+}
+
+}  // namespace
+
+std::string json_report(const RunSummary& summary) {
+  return printable_json(json::write_pretty(Writer(summary).write()));
+}
+
+}  // namespace ordeal::report

@@ -1,0 +1,263 @@
+#include <fmt/format.h>
+
+#include "core/base/text/text.h"
+#include "run/report/html/chart.h"
+#include "run/report/html/html_style.h"
+#include "run/report/html/markup.h"
+#include "run/report/report.h"
+#include "run/report/html/scale.h"
+#include "run/report/wording.h"
+
+namespace ordeal::report {
+namespace {
+
+const char* class_of(Tone tone) {
+  static constexpr const char* kClasses[] = {"good", "bad", "alarm", "neutral"};
+  return kClasses[static_cast<size_t>(tone)];
+}
+
+const char* class_of(Standing standing) {
+  static constexpr const char* kClasses[] = {"neutral", "good", "bad", "neutral"};
+  return kClasses[static_cast<size_t>(standing)];
+}
+
+class Page {
+ public:
+  explicit Page(const RunSummary& summary) : summary_(summary) {}
+
+  std::string write() {
+    open();
+    put_top();
+    put_facts();
+    put_tiles();
+    put_expectations();
+    put_attack();
+    put_next();
+    put_story();
+    put_definition();
+    put_footer();
+    return "<!DOCTYPE html>\n" + html_.take() + "\n";
+  }
+
+ private:
+  void open();
+  void put_top();
+  void put_facts();
+  void put_tiles();
+  void put_expectations();
+  void put_expectation(size_t index);
+  void put_attack();
+  void put_impact(const ImpactSummary& impact);
+  void put_failed(const FailedInjection& failed);
+  void put_next();
+  void put_story();
+  void put_definition();
+  void put_footer();
+
+  void fact(std::string_view name, std::string_view value) {
+    if (!value.empty()) html_.element("dt", {}, name).element("dd", {}, value);
+  }
+  void tile(std::string_view value, std::string_view name) {
+    html_.open("li").element("b", {}, value).element("span", {}, name).close();
+  }
+  void head(std::initializer_list<std::string_view> names) {
+    html_.open("thead").open("tr");
+    for (std::string_view name : names) html_.element("th", {{"scope", "col"}}, name);
+    html_.close().close();
+  }
+  const Proof* proof_of(const std::string& victim) const;
+  std::string last_words() const;
+  const char* left_behind() const;
+
+  const RunSummary& summary_;
+  Markup html_;
+};
+
+void Page::open() {
+  html_.open("html", {{"lang", "en"}}).open("head");
+  html_.empty("meta", {{"charset", "utf-8"}});
+  html_.empty("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
+  html_.element("title", {}, fmt::format("{} – {}", summary_.name, headline_of(summary_).title));
+  html_.open("style").raw(kHtmlStyle).close().close();
+  html_.open("body").open("main");
+}
+
+void Page::put_top() {
+  html_.element("p", {{"class", "eyebrow"}}, "Ordeal experiment report · " + date_in_words(summary_));
+  html_.element("h1", {}, summary_.name);
+  if (!summary_.hypothesis.empty()) html_.element("p", {{"class", "hypothesis"}}, "Hypothesis: " + summary_.hypothesis);
+  Headline headline = headline_of(summary_);
+  html_.open("section", {{"class", std::string("verdict ") + class_of(headline.tone)}, {"aria-label", "Verdict"}});
+  html_.element("h2", {}, headline.mark + " " + headline.title);
+  html_.element("p", {}, summary_.verdict ? summary_.verdict->reason : last_words());
+  html_.close();
+}
+
+std::string Page::last_words() const {
+  if (summary_.story.empty()) return "Nothing was recorded.";
+  Telling telling = tell(summary_.story.back(), summary_.expectations);
+  return fmt::format("The last thing recorded, after {}, was {}: {}", format_latency(summary_.end - summary_.begin),
+                     telling.kind, telling.text);
+}
+
+const char* Page::left_behind() const {
+  bool unknown = false;
+  for (const ImpactSummary& impact : summary_.impacts) {
+    if (impact.result == events::RevertResult::kFailed) return "! not clean";
+    unknown |= !impact.result;
+  }
+  return unknown ? "? unknown" : "✓ nothing";
+}
+
+void Page::put_facts() {
+  html_.open("dl", {{"class", "facts"}});
+  fact("Attack", attack_in_words(summary_.attack, summary_.victims));
+  fact("About", summary_.description);
+  fact("Watched with", join(summary_.sources, ", "));
+  std::string seed = summary_.seed ? fmt::format(", seed {}", *summary_.seed) : "";
+  fact("Run", fmt::format("{}, took {}{}", summary_.run, format_latency(summary_.end - summary_.begin), seed));
+  if (summary_.halt) fact("Ended early", fmt::format("by {}: {}", summary_.halt->by, summary_.halt->why));
+  html_.close();
+}
+
+void Page::put_tiles() {
+  html_.open("ul", {{"class", "tiles"}});
+  if (auto latency = summary_.detection()) tile(format_latency(*latency), "fault on to breach");
+  if (auto latency = summary_.halt_to_reverted()) tile(format_latency(*latency), "halt to fault off");
+  if (!summary_.impacts.empty()) {
+    tile(format_latency(*summary_.attack_end() - *summary_.attack_begin()), "fault in force");
+    size_t proven = 0;
+    for (const events::Proven& one : summary_.proofs) proven += one.proof.proven;
+    tile(fmt::format("{} of {}", proven, summary_.impacts.size()), "impacts proven");
+    tile(left_behind(), "left behind");
+  } else {
+    tile("none", "impacts made");
+  }
+  html_.close();
+}
+
+void Page::put_expectations() {
+  html_.element("h2", {}, "What was expected, and what happened");
+  if (summary_.expectations.empty())
+    html_.element("p", {}, "This run had no expectation, so it can prove nothing. Add some with --expect FILE.");
+  for (size_t i = 0; i < summary_.expectations.size(); ++i) put_expectation(i);
+}
+
+void Page::put_expectation(size_t index) {
+  const ExpectationSummary& expectation = summary_.expectations[index];
+  Standing standing = expectation.standing();
+  html_.open("section", {{"class", "card"}}).open("header");
+  html_.element("h3", {}, expectation.name);
+  html_.element("span", {{"class", std::string("badge ") + class_of(standing)}},
+                std::string(mark_of(standing)) + " " + name_of(standing));
+  html_.close();
+  html_.element("p", {{"class", "must"}}, condition_in_words(expectation));
+  html_.open("ul", {{"class", "whens"}});
+  for (const WhenSummary& when : expectation.when) {
+    bool reached = when.standing != Standing::kNotReached;
+    std::string label = reached ? fmt::format("{}, {} ", to_text(when.when), name_of_value(when)) : to_text(when.when);
+    html_.open("li").element("span", {}, label);
+    if (reached) html_.element("b", {}, when.value ? format_value(*when.value, unit_of(expectation)) : "no data");
+    html_.element("span", {{"class", std::string("standing ") + class_of(when.standing)}},
+                  fmt::format(" {} {}", mark_of(when.standing), name_of(when.standing)));
+    html_.close();
+  }
+  html_.close();
+  html_.raw(draw_chart(summary_, index, wide_chart())).raw(draw_chart(summary_, index, narrow_chart()));
+  html_.element("code", {{"class", "query"}}, expectation.text);
+  if (!expectation.trigger.empty()) html_.element("small", {}, "Also a breach, by counting: " + expectation.trigger);
+  html_.close();
+}
+
+const Proof* Page::proof_of(const std::string& victim) const {
+  for (const events::Proven& proven : summary_.proofs)
+    if (proven.victim == victim) return &proven.proof;
+  return nullptr;
+}
+
+void Page::put_impact(const ImpactSummary& impact) {
+  html_.open("tr").element("td", {}, impact.victim);
+  html_.open("td").text(join(impact.steps, "; "));
+  if (!impact.gone.empty()) html_.element("small", {}, "The victim went: " + impact.gone);
+  html_.close();
+  const Proof* proof = proof_of(impact.victim);
+  html_.open("td").text(!proof ? "– no proof" : (proof->proven ? "✓ " : "✕ ") + proof->measured);
+  if (proof && !proof->reason.empty()) html_.element("small", {}, proof->reason);
+  html_.close();
+  bool failed = impact.result == events::RevertResult::kFailed || !impact.result;
+  html_.open("td").text(!impact.result ? "! no revert was seen"
+                                       : std::string(failed ? "! " : "✓ ") + to_text(*impact.result));
+  if (!impact.error.empty()) html_.element("small", {}, impact.error);
+  if (impact.result) html_.element("small", {{"class", "time"}}, "in\u00a0" + format_latency(impact.revert_took));
+  html_.close().close();
+}
+
+void Page::put_failed(const FailedInjection& failed) {
+  html_.open("tr").element("td", {}, failed.victim);
+  html_.open("td").text("✕ not injected: " + failed.error);
+  if (!failed.hint.empty()) html_.element("small", {}, failed.hint);
+  html_.close().element("td", {}, "–").element("td", {}, "nothing to revert").close();
+}
+
+void Page::put_attack() {
+  html_.element("h2", {}, "What was done to each victim");
+  if (summary_.impacts.empty() && summary_.failed.empty()) {
+    html_.element("p", {}, "Nothing was injected.");
+    return;
+  }
+  html_.open("table", {{"class", "stack"}});
+  head({"Victim", "Steps", "Proof of impact", "Reverted"});
+  html_.open("tbody");
+  for (const ImpactSummary& impact : summary_.impacts) put_impact(impact);
+  for (const FailedInjection& failed : summary_.failed) put_failed(failed);
+  html_.close().close();
+}
+
+void Page::put_next() {
+  html_.element("h2", {}, "What to do next").open("ol", {{"class", "next"}});
+  for (const std::string& step : next_steps(summary_)) html_.element("li", {}, step);
+  html_.close();
+}
+
+void Page::put_story() {
+  // A long flapping run is cut here; the events themselves are in the record.
+  constexpr size_t kMost = 200;
+  html_.element("h2", {}, "The story of the run").open("table");
+  html_.open("thead").open("tr").element("th", {{"scope", "col"}, {"class", "number"}}, "At");
+  html_.element("th", {{"scope", "col"}}, "Event").element("th", {{"scope", "col"}}, "What happened").close().close();
+  html_.open("tbody");
+  size_t skipped = summary_.story.size() > kMost ? summary_.story.size() - kMost : 0;
+  for (size_t i = 0; i < summary_.story.size(); ++i) {
+    if (i >= kMost / 2 && i < kMost / 2 + skipped) continue;
+    const RunEvent& event = summary_.story[i];
+    Telling telling = tell(event, summary_.expectations);
+    html_.open("tr", {{"class", class_of(telling.tone)}});
+    html_.element("td", {{"class", "number"}}, fmt::format("{:.1f} s", to_seconds(event.boot - summary_.begin)));
+    html_.element("td", {{"class", "kind"}}, telling.kind).open("td").text(telling.text);
+    if (!telling.detail.empty()) html_.element("small", {}, telling.detail.substr(0, 2000));
+    html_.close().close();
+  }
+  html_.close().close();
+  if (skipped > 0)
+    html_.element("p", {{"class", "eyebrow"}},
+                  fmt::format("{} events in the middle are left out here; the record has them.", skipped));
+}
+
+void Page::put_definition() {
+  if (!summary_.experiment.is_object()) return;
+  html_.element("h2", {}, "The experiment as it was run").open("details");
+  html_.element("summary", {}, "Show the file with every value resolved");
+  html_.element("pre", {}, json::write_pretty(summary_.experiment)).close();
+}
+
+void Page::put_footer() {
+  html_.element("footer", {},
+                fmt::format("Ordeal {} · {} · times are seconds from the start of the run, {}", summary_.version,
+                            summary_.run, summary_.wall(summary_.begin)));
+}
+
+}  // namespace
+
+std::string html_report(const RunSummary& summary) { return Page(summary).write(); }
+
+}  // namespace ordeal::report

@@ -1,0 +1,148 @@
+// RunSummary: what the events of one run say, in the order that a report needs. A pure projection: nothing is judged
+// anew, the verdict is the engine's. Works on the events of an interrupted run; what never came stays empty.
+// All instants are BootTime; `wall` of the summary turns them into dates.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/json/value.h"
+#include "core/model/run/run_event.h"
+
+namespace ordeal::report {
+
+struct PhaseSpan {
+  Phase phase = Phase::kCheck;
+  BootTime begin, end;
+  Nanos planned{0};  // 0 when open
+  std::string why;
+};
+
+struct Sample {
+  BootTime at;
+  Phase phase = Phase::kCheck;
+  Reading reading = Reading::kNoData;
+  std::optional<double> value;
+  std::string series, detail;
+};
+
+using events::Threshold;
+
+// How an expectation ended in one of its times (before, during, after).
+enum class Standing { kNotReached, kHeld, kBreached, kUndecided };
+
+struct WhenSummary {
+  When when = When::kDuring;
+  Standing standing = Standing::kNotReached;
+  size_t looks = 0;
+  size_t without_data = 0;
+  // The one farthest on the wrong side; of `after`, and where no side is wrong, the last one.
+  std::optional<double> value;
+};
+
+struct ExpectationSummary {
+  std::string name, text, condition, unit;
+  std::string trigger;  // what is counted beside the query; "" is nothing
+  std::optional<Threshold> threshold;
+  bool halts = true;
+  std::vector<WhenSummary> when;  // only those that the expectation names
+  std::vector<Sample> samples;
+
+  Standing standing() const;  // breached, then undecided, then held, then not reached
+  // Whether what is read in this phase is judged at all; one that names only `after` is just shown during the attack.
+  bool counts_in(Phase phase) const;
+};
+
+struct BreachSummary {
+  BootTime at;
+  size_t expectation = 0;
+  std::string name, condition, trigger;
+  Phase phase = Phase::kDuring;
+  std::optional<double> value;
+  Nanos since{0};
+  std::string text;  // a sentence with the number that decided
+  bool counted() const { return trigger == "cusum" || trigger == "silence"; }
+};
+
+struct ImpactSummary {
+  int id = 0;
+  std::string victim;
+  std::vector<std::string> steps;  // what each does
+  BootTime begin;
+  std::optional<BootTime> end;
+  Nanos revert_took{0};
+  std::optional<events::RevertResult> result;  // nothing while in force
+  std::string error;
+  std::string gone;  // why the victim went
+};
+
+struct FailedInjection {
+  BootTime at;
+  std::string victim, error, hint;
+};
+
+struct HaltSummary {
+  BootTime requested, at;
+  std::string why, by;
+};
+
+struct ActionSummary {
+  BootTime at;
+  std::string text;  // "abort the Rollout api in shop"
+  bool ok = false;
+  std::string result;  // "exited with 1"
+  std::string output;
+  Nanos took{0};
+};
+
+struct VerdictSummary {
+  std::string outcome;  // words: "held", "not injected"
+  int exit = 7;
+  std::string reason, hint;
+};
+
+struct RunSummary {
+  std::string run, name, hypothesis, description, version;
+  Attack attack{.length = Nanos(0)};
+  json::Value experiment;
+  std::optional<uint64_t> seed;
+  std::vector<std::string> victims, sources;
+  BootTime begin, end;
+  Nanos wall_offset{0};
+
+  std::vector<PhaseSpan> phases;
+  std::vector<ExpectationSummary> expectations;
+  std::vector<BreachSummary> breaches;
+  std::vector<ImpactSummary> impacts;
+  std::vector<FailedInjection> failed;
+  std::vector<events::Proven> proofs;
+  std::vector<ActionSummary> actions;
+  std::vector<std::string> notes;  // warnings of the run, in its order
+  std::optional<HaltSummary> halt;
+  std::optional<VerdictSummary> verdict;  // absent for an interrupted run
+  std::vector<RunEvent> story;            // every event but the readings, with those where an expectation changed
+
+  std::string wall(BootTime at) const { return rfc3339(at.time_since_epoch() + wall_offset); }
+  // From the first impact in force to the last one reverted (the end of the run while one is in force).
+  std::optional<BootTime> attack_begin() const;
+  std::optional<BootTime> attack_end() const;
+  // Latencies; absent when one of their ends is. Detection counts from the first impact to the first later breach.
+  std::optional<Nanos> detection() const;
+  std::optional<Nanos> breach_to_halt() const;
+  std::optional<Nanos> halt_to_reverted() const;
+  bool all_proven() const;          // at least one proof, and none failed
+  bool all_reverted_clean() const;  // true when nothing was injected
+};
+
+RunSummary summarize(const std::vector<RunEvent>& events);
+
+// Of a `run` event; without samples.
+std::vector<ExpectationSummary> expectations_of(const events::Run& run);
+
+// Whether `value` is worse than `than` for a condition with this threshold (above for <, below for >).
+bool is_worse(double value, double than, const std::optional<Threshold>& threshold);
+
+}  // namespace ordeal::report

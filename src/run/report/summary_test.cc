@@ -1,0 +1,216 @@
+#include "run/report/summary.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "run/report/html/markup.h"
+#include "run/report/html/scale.h"
+#include "run/report/series.h"
+#include "sample_run/sample_run.h"
+
+namespace ordeal::report {
+namespace {
+
+TEST(Summary, FindsPhasesImpactsBreachAndLatencies) {
+  RunSummary summary = summarize(sample_run());
+  EXPECT_EQ(summary.name, "Network Latency - 500ms delay");
+  EXPECT_EQ(summary.seed, 42u);
+  EXPECT_EQ(summary.victims.size(), 3u);
+  ASSERT_EQ(summary.phases.size(), 6u);
+  for (size_t i = 1; i < summary.phases.size(); ++i) EXPECT_EQ(summary.phases[i - 1].end, summary.phases[i].begin);
+  ASSERT_EQ(summary.impacts.size(), 3u);
+  EXPECT_TRUE(summary.all_proven());
+  EXPECT_TRUE(summary.all_reverted_clean());
+  ASSERT_EQ(summary.breaches.size(), 1u);
+  EXPECT_EQ(summary.breach_to_halt(), Nanos(0));
+  EXPECT_EQ(summary.halt_to_reverted(), Nanos(27ms));
+  EXPECT_NEAR(to_seconds(*summary.detection()), 7.1, 0.2);
+  EXPECT_EQ(summary.verdict->outcome, "deviated");
+  EXPECT_EQ(summary.wall(summary.begin), "2026-11-23T20:15:04.000Z");
+}
+
+TEST(Summary, TheStoryLeavesOutReadingsThatDoNotCount) {
+  std::vector<RunEvent> events = sample_run();
+  std::get<events::Run>(events[0].data).expectations[0].when = {When::kBefore};
+  auto told = [](const RunSummary& summary) {
+    return std::count_if(summary.story.begin(), summary.story.end(), [](const RunEvent& event) {
+      const auto* look = as<events::Look>(event);
+      return look && look->expectation == 0;
+    });
+  };
+  EXPECT_EQ(told(summarize(events)), 0);
+  EXPECT_GT(told(summarize(sample_run())), 0);
+}
+
+TEST(Summary, JudgesEachTimeOfAnExpectation) {
+  RunSummary summary = summarize(sample_run());
+  const ExpectationSummary& latency = summary.expectations[0];
+  EXPECT_EQ(latency.when[0].standing, Standing::kHeld);
+  EXPECT_EQ(latency.when[1].standing, Standing::kBreached);
+  EXPECT_EQ(latency.when[2].standing, Standing::kHeld);
+  EXPECT_EQ(latency.standing(), Standing::kBreached);
+  EXPECT_GT(*latency.when[1].value, 1.0);
+  EXPECT_LT(*latency.when[2].value, 0.5) << "of the recovery, the end counts";
+  EXPECT_GT(summary.expectations[1].when[0].without_data, 5u);
+}
+
+TEST(Summary, OfAnInterruptedRunLeavesImpactsOpen) {
+  SampleOptions options;
+  options.verdict = false;
+  RunSummary summary = summarize(sample_run(options));
+  EXPECT_FALSE(summary.verdict);
+  EXPECT_FALSE(summary.impacts[0].end);
+  EXPECT_FALSE(summary.all_reverted_clean());
+  EXPECT_FALSE(summary.halt_to_reverted());
+  EXPECT_EQ(summary.attack_end(), summary.end);
+  EXPECT_EQ(summary.expectations[0].when[2].standing, Standing::kNotReached);
+}
+
+TEST(Summary, TellsEachOfThreeVictimsByItsNumber) {
+  RunSummary summary = summarize(sample_run());
+  ASSERT_EQ(summary.impacts.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const ImpactSummary& impact = summary.impacts[static_cast<size_t>(i)];
+    EXPECT_EQ(impact.id, i);
+    EXPECT_EQ(impact.victim, fmt::format("api-{}", i + 1));
+    EXPECT_EQ(*impact.end, *summary.attack_end() - 9ms * (2 - i)) << "each has its own end";
+  }
+}
+
+TEST(Summary, TellsWhoWentAndWhoCouldNotBeHit) {
+  RunSummary summary = summarize(sample_run(troubled_sample()));
+  ASSERT_EQ(summary.impacts.size(), 3u);
+  EXPECT_EQ(summary.impacts[1].gone, "its first process has ended");
+  EXPECT_TRUE(summary.impacts[0].gone.empty() && summary.impacts[2].gone.empty());
+  EXPECT_LT(*summary.impacts[1].end, *summary.impacts[0].end);
+  ASSERT_EQ(summary.failed.size(), 1u);
+  EXPECT_EQ(summary.failed[0].victim, "api-4");
+}
+
+TEST(Summary, SaysWhatANewerOrdealWroteThatIsLeftOut) {
+  std::vector<RunEvent> events = sample_run();
+  size_t told = summarize(events).story.size();
+  for (int i = 0; i < 2; ++i) {
+    events.push_back(events.back());
+    events.back().data = events::Unknown{"weather", {{"sky", "grey"}}};
+  }
+  RunSummary summary = summarize(events);
+  EXPECT_EQ(summary.notes.back(), "2 events of the type \"weather\" are left out: a newer Ordeal wrote this record");
+  EXPECT_EQ(summary.story.size(), told);
+}
+
+TEST(Summary, AReadingOfNoExpectationBelongsToNone) {
+  std::vector<RunEvent> events = sample_run();
+  for (RunEvent& event : events)
+    if (auto* look = std::get_if<events::Look>(&event.data)) look->expectation = 99;
+  EXPECT_TRUE(summarize(events).expectations[0].samples.empty());
+}
+
+TEST(Series, KeepsTheExtremesWhenThinned) {
+  Line line;
+  for (int i = 0; i < 9000; ++i) line.push_back({BootTime(i * 100ms), std::sin(i / 50.0)});
+  line[4567].value = 99;
+  line[1234].value = -99;
+  std::vector<Line> thinned = thin({line}, 600);
+  ASSERT_EQ(thinned.size(), 1u);
+  EXPECT_LE(thinned[0].size(), 600u);
+  EXPECT_GT(thinned[0].size(), 500u);
+  auto has = [&](double value) {
+    return std::any_of(thinned[0].begin(), thinned[0].end(), [&](auto& point) { return point.value == value; });
+  };
+  EXPECT_TRUE(has(99) && has(-99));
+  for (size_t i = 1; i < thinned[0].size(); ++i) EXPECT_LT(thinned[0][i - 1].at, thinned[0][i].at);
+}
+
+TEST(Series, NeverExceedsItsPointsHoweverManyGapsThereAre) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 6000; ++i) {
+    Sample sample;
+    sample.at = BootTime(i * 200ms);
+    if (i % 2) sample.value = i;
+    samples.push_back(sample);
+  }
+  size_t total = 0;
+  for (const Line& line : thin(lines_of(samples), 300)) total += line.size();
+  EXPECT_LE(total, 300u);
+}
+
+TEST(Series, BreaksTheLineWhereNothingWasRead) {
+  std::vector<Sample> samples;
+  for (int i : {0, 1, 2, 3, 20, 21}) {
+    Sample sample;
+    sample.at = BootTime(i * 200ms);
+    sample.value = i;
+    samples.push_back(sample);
+  }
+  samples[1].value.reset();
+  std::vector<Line> lines = lines_of(samples);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(gaps_of(samples, lines).size(), 2u);
+  EXPECT_TRUE(lines_of({}).empty());
+  EXPECT_TRUE(gaps_of({}, {}).empty());
+}
+
+TEST(Scale, TicksAreRoundAndCoverTheRange) {
+  EXPECT_EQ(nice_ticks(0, 1.1, 4), (std::vector<double>{0, 0.5, 1, 1.5}));
+  EXPECT_EQ(nice_ticks(0, 100, 5), (std::vector<double>{0, 20, 40, 60, 80, 100}));
+  for (double high : {1e-7, 0.0123, 0.97, 1.0, 3.3, 17.0, 250.0, 99999.0}) {
+    std::vector<double> ticks = nice_ticks(-high / 7, high, 4);
+    EXPECT_LE(ticks.size(), 6u) << high;
+    EXPECT_GE(ticks.size(), 2u) << high;
+    EXPECT_LE(ticks.front(), -high / 7 * (1 - 1e-6));
+    EXPECT_GE(ticks.back(), high * (1 - 1e-6));
+  }
+}
+
+TEST(Scale, TimeTicksAreFew) {
+  for (Nanos length : {Nanos(900ms), Nanos(29s), Nanos(640s), Nanos(2h), Nanos(200h)}) {
+    EXPECT_LE(time_ticks(length, 10).size(), 11u);
+    EXPECT_GE(time_ticks(length, 10).size(), 4u);
+  }
+  EXPECT_EQ(time_ticks(30s, 6)[1], Nanos(5s));
+}
+
+TEST(Scale, NumbersCarryTheirUnit) {
+  EXPECT_EQ(format_value(0.34, "s"), "340\u00a0ms");
+  EXPECT_EQ(format_value(1.2345, "s"), "1.23\u00a0s");
+  EXPECT_EQ(format_value(0.000045, "s"), "45\u00a0µs");
+  EXPECT_EQ(format_value(0, "s"), "0\u00a0ms");
+  EXPECT_EQ(format_value(0.01, "ratio"), "1\u00a0%");
+  EXPECT_EQ(format_value(0.0023, "ratio"), "0.23\u00a0%");
+  EXPECT_EQ(format_value(3, ""), "3");
+  EXPECT_EQ(format_value(-0.0, ""), "0");
+  EXPECT_EQ(format_value(1234567, ""), "1\u2009234\u2009567");
+  EXPECT_EQ(format_value(3 * 1048576.0, "bytes"), "3\u00a0MiB");
+  EXPECT_EQ(format_value(12, "requests"), "12\u00a0requests");
+  EXPECT_EQ(format_elapsed(67s), "1:07");
+  EXPECT_EQ(format_latency(312ms), "312\u00a0ms");
+  EXPECT_EQ(format_latency(125s), "2\u00a0min 5\u00a0s");
+}
+
+TEST(Scale, GuessesTheUnitFromTheQuery) {
+  EXPECT_EQ(guess_unit("histogram_quantile(0.95, rate(http_request_duration_seconds_bucket[1m]))"), "s");
+  EXPECT_EQ(guess_unit("sum(rate(http_requests_total{status=~\"5..\"}[1m])) / sum(rate(http_requests_total[1m]))"),
+            "ratio");
+  EXPECT_EQ(guess_unit("sum(rate(a_seconds_sum[1m])) / sum(rate(a_seconds_count[1m]))"), "s");
+  EXPECT_EQ(guess_unit("circuit_breaker_state{service=\"stripe\"}"), "");
+}
+
+TEST(Markup, EscapesAndCloses) {
+  Markup markup;
+  markup.open("p", {{"title", "a\"b<c>&'"}}).text("1 < 2 & 3").empty("br");
+  EXPECT_EQ(markup.take(), "<p title=\"a&quot;b&lt;c&gt;&amp;&#39;\">1 &lt; 2 &amp; 3<br/></p>");
+  EXPECT_EQ(escape("\x1b\x80\xc0\xaf\xed\xa0\x80 é"), "\\x1b\\x80\\xc0\\xaf\\xed\\xa0\\x80 é");
+  EXPECT_EQ(escape("a\n\tb\xe2\x80\xae\x7f\xef\xbf\xbf"), "a\n\tb\\u202e\\x7f\\uffff")
+      << "what XML forbids, and what turns text";
+  EXPECT_EQ(coordinate(12.04), "12");
+  EXPECT_EQ(coordinate(-0.04), "0");
+  EXPECT_EQ(coordinate(12.37), "12.4");
+  EXPECT_EQ(coordinate(NAN), "0");
+}
+
+}  // namespace
+}  // namespace ordeal::report

@@ -1,0 +1,189 @@
+#include "run/report/terminal/terminal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/text/printable.h"
+#include "core/base/text/text.h"
+#include "run/report/html/columns.h"
+#include "run/report/html/scale.h"
+
+namespace ordeal::report {
+namespace {
+
+constexpr size_t kHistory = 40;
+constexpr size_t kStateWidth = 13;  // "judged during"
+constexpr Nanos kReadingsEvery = 5s;
+
+struct StateWords {
+  const char *mark, *word;
+  Tone tone;
+};
+StateWords words_of(Reading reading) {
+  static constexpr std::array<StateWords, 4> kWords{{{"✓", "holds", Tone::kGood},
+                                                     {"✕", "BREACHED", Tone::kBad},
+                                                     {"?", "undecided", Tone::kNeutral},
+                                                     {"–", "no data", Tone::kNeutral}}};
+  return kWords[static_cast<size_t>(reading)];
+}
+
+std::string coloured(const std::string& text, Tone tone, const TerminalStyle& style) {
+  static constexpr std::array kCodes{"32", "31", "1;35", "2"};
+  if (!style.colour) return text;
+  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<size_t>(tone)], text);
+}
+
+std::string bold(const std::string& text, const TerminalStyle& style) {
+  return style.colour ? "\x1b[1m" + text + "\x1b[0m" : text;
+}
+
+void put(std::vector<std::string>& lines, const std::string& text, const TerminalStyle& style) {
+  lines.push_back(fit(text, style.width));
+}
+
+}  // namespace
+
+void TerminalView::on(const events::Run& run, const RunEvent& event) {
+  run_ = event.run;
+  begin_ = phase_begin_ = readings_shown_ = event.boot;
+  name_ = printable(run.name);
+  hypothesis_ = printable(run.hypothesis);
+  expectations_ = expectations_of(run);
+  rows_.assign(expectations_.size(), Row());
+  due_.push_back(fmt::format("{}  {}", name_, run_));
+  if (!hypothesis_.empty()) due_.push_back("hypothesis: " + hypothesis_);
+  due_.push_back("attack: " + printable(attack_in_words(run.attack, run.victims)));
+}
+
+void TerminalView::on(const events::Look& look, const RunEvent& event) {
+  if (look.expectation >= rows_.size()) return;
+  Row& row = rows_[look.expectation];
+  row.judged = expectations_[look.expectation].counts_in(look.phase);
+  if (row.judged) {
+    Reading before = std::exchange(row.reading, look.reading);
+    if (row.seen && before != row.reading)
+      due_.push_back(stamped(event.boot, printable(tell(event, expectations_).text)));
+  }
+  row.seen = readings_fresh_ = true;
+  row.value = look.value;
+  row.history.push_back(row.value);
+  if (row.history.size() > kHistory) row.history.pop_front();
+}
+
+void TerminalView::take(const RunEvent& event) {
+  if (const auto* phase = as<events::PhaseBegun>(event)) {
+    phase_ = phase->phase;
+    phase_begin_ = event.boot;
+    phase_length_ = phase->length;
+  }
+  if (const auto* injected = as<events::Injected>(event)) in_force_[injected->impact] = printable(injected->victim);
+  if (const auto* gone = as<events::VictimGone>(event)) in_force_.erase(gone->impact);
+  if (const auto* reverted = as<events::Reverted>(event)) in_force_.erase(reverted->impact);
+  if (const auto* ended = as<events::Ended>(event)) verdict_ = ended->verdict;
+}
+
+void TerminalView::apply(const RunEvent& event) {
+  if (const auto* run = as<events::Run>(event)) return on(*run, event);
+  if (const auto* look = as<events::Look>(event)) return on(*look, event);
+  if (as<events::Unknown>(event)) return;
+  take(event);
+  Telling telling = tell(event, expectations_);
+  std::string text = printable(telling.kind + ": " + telling.text);
+  if (!telling.detail.empty()) text += " (" + printable(telling.detail) + ")";
+  if (!as<events::Ended>(event)) due_.push_back(stamped(event.boot, text));
+  if (!as<events::PhaseBegun>(event)) last_ = {telling.tone, telling.kind, text, {}};
+}
+
+std::string TerminalView::stamped(BootTime at, const std::string& text) const {
+  return fmt::format("{:>6.1f}s  {}", to_seconds(at - begin_), text);
+}
+
+std::string TerminalView::phase_line(BootTime now) const {
+  std::string line = fmt::format("{}  {}", format_elapsed(now - begin_), name_of(phase_));
+  if (phase_length_ <= 0s) return line;
+  Nanos left = std::max<Nanos>(phase_length_ - (now - phase_begin_), 0s);
+  // Rounded up: the countdown shows 0:00 only when the time is over.
+  return line + fmt::format(", {} left of {}", format_elapsed(left + 999ms), format_elapsed(phase_length_));
+}
+
+std::string TerminalView::impacts_line() const {
+  if (in_force_.empty()) return "no impact in force";
+  std::vector<std::string> victims;
+  for (const auto& [impact, victim] : in_force_) victims.push_back(victim);
+  return fmt::format("{} impact{} in force: {}", victims.size(), victims.size() == 1 ? "" : "s", join(victims, ", "));
+}
+
+// "judged after": what is read now does not count; the word tells which time does, the next one where there is one.
+std::string TerminalView::state_of(size_t index) const {
+  const Row& row = rows_[index];
+  if (!row.seen) return "waiting";
+  if (row.judged) return words_of(row.reading).word;
+  const std::vector<WhenSummary>& times = expectations_[index].when;
+  bool early = phase_ < Phase::kInject && times.size() > 1;
+  return std::string("judged ") + to_text(early ? times.front().when : times.back().when);
+}
+
+std::string TerminalView::row_line(size_t index, const TerminalStyle& style) const {
+  const Row& row = rows_[index];
+  const ExpectationSummary& expectation = expectations_[index];
+  size_t name_width = std::clamp<size_t>(style.width / 3, 10, 28);
+  std::string value = row.value ? format_value(*row.value, unit_of(expectation)) : "–";
+  std::string limit = expectation.threshold ? expectation.threshold->op + " " +
+                                                  format_value(expectation.threshold->value, unit_of(expectation))
+                                            : printable(expectation.condition);
+  StateWords words = row.judged ? words_of(row.reading) : StateWords{"·", "", Tone::kNeutral};
+  std::string shown_value = padded_left(value, 9);
+  if (row.seen && !row.judged) shown_value = coloured(shown_value, Tone::kNeutral, style);
+  std::string line =
+      fmt::format("{} {} {} {} ", coloured(words.mark, words.tone, style),
+                  padded(fit(printable(expectation.name), name_width), name_width), shown_value, padded(limit, 10));
+  // What is left of the width is the sparkline's; the state word must always be seen.
+  size_t used = name_width + 2 + 10 + 11 + kStateWidth + 2;
+  size_t room = style.width > used ? std::min(style.width - used, kHistory) : 0;
+  return line + coloured(padded(state_of(index), kStateWidth), words.tone, style) + sparkline(row.history, room);
+}
+
+std::vector<std::string> TerminalView::frame(BootTime now, const TerminalStyle& style) const {
+  std::vector<std::string> lines;
+  put(lines, bold(name_, style) + "  " + coloured(run_, Tone::kNeutral, style), style);
+  if (!hypothesis_.empty()) put(lines, hypothesis_, style);
+  put(lines, "", style);
+  for (size_t i = 0; i < rows_.size(); ++i) put(lines, row_line(i, style), style);
+  put(lines, "", style);
+  put(lines, phase_line(now), style);
+  put(lines, in_force_.empty() ? coloured(impacts_line(), Tone::kNeutral, style) : bold(impacts_line(), style), style);
+  put(lines, coloured(last_.text, last_.tone, style), style);
+  return lines;
+}
+
+std::string TerminalView::readings_line() const {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < rows_.size(); ++i)
+    if (rows_[i].seen)
+      parts.push_back(fmt::format("{} {} ({})", printable(expectations_[i].name),
+                                  rows_[i].value ? format_value(*rows_[i].value, unit_of(expectations_[i])) : "–",
+                                  state_of(i)));
+  return join(parts, ", ");
+}
+
+std::vector<std::string> TerminalView::new_lines(BootTime now) {
+  if (readings_fresh_ && now - readings_shown_ >= kReadingsEvery) {
+    due_.push_back(stamped(now, readings_line()));
+    readings_shown_ = now;
+    readings_fresh_ = false;
+  }
+  return std::exchange(due_, {});
+}
+
+std::vector<std::string> TerminalView::ending(const std::string& report_path, const TerminalStyle& style) const {
+  Headline headline = headline_of(verdict_ ? to_text(verdict_->outcome) : "");
+  std::vector<std::string> lines{bold(coloured(headline.mark + " " + headline.title, headline.tone, style), style)};
+  if (verdict_ && !verdict_->reason.empty()) lines.push_back("  " + printable(verdict_->reason));
+  if (verdict_ && !verdict_->hint.empty()) lines.push_back("  next: " + printable(verdict_->hint));
+  if (!report_path.empty()) lines.push_back("  report: " + printable(report_path));
+  return lines;
+}
+
+}  // namespace ordeal::report

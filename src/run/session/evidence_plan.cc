@@ -1,0 +1,77 @@
+#include "run/session/evidence_plan.h"
+
+#include <fmt/format.h>
+
+#include "core/base/duration.h"
+#include "prometheus/promql/syntax/parser.h"
+#include "watch/evidence/evidence.h"
+#include "watch/sources/source_watcher.h"
+
+namespace ordeal::session {
+namespace {
+
+Error cannot_hold(std::string what, std::string hint) {
+  return {Errc::kNotInjected, std::move(what), 0, std::move(hint), nullptr};
+}
+
+// Of a query whose window nothing but itself fills.
+std::optional<Error> too_short(const Experiment& experiment, const Expectation& expectation, Nanos window,
+                               Nanos sample_every) {
+  auto refuse = [&](const char* key, Nanos needed, Nanos given) {
+    return cannot_hold(
+        fmt::format("\"{}\" cannot hold: its query looks back over {}, nothing is counted beside it, and {} is {}",
+                    expectation.name, format_duration(window), key, format_duration(given)),
+        fmt::format("Give `{}: {}` or more, or a shorter window.", key, format_duration(needed)));
+  };
+  Nanos needed = window + 2 * sample_every;
+  if (expectation.when.count(When::kDuring) && experiment.attack.length < needed)
+    return refuse("length", needed, experiment.attack.length);
+  if (expectation.when.count(When::kAfter) && experiment.recovery < window)
+    return refuse("recovery", needed, experiment.recovery);
+  return std::nullopt;
+}
+
+std::string of_samples(Nanos sample_every) {
+  return sample_every > Nanos(0) ? fmt::format(" (taken every {})", format_duration(sample_every)) : "";
+}
+
+}  // namespace
+
+EvidencePlan plan_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
+  if (expectation.query.empty()) return {"a probe that begins and ends while the fault is in force", std::nullopt};
+  auto query = promql::parse(expectation.query);
+  if (!query) return {"none: Ordeal cannot tell which samples this query needs", std::nullopt};
+  Nanos window = watch::needs_of(**query).window;
+  std::string every = of_samples(sample_every);
+  if (window == Nanos(0))
+    return {"a reading whose newest samples" + every + " are from while the fault is in force", std::nullopt};
+  bool counted = !watch::counted_from(expectation, experiment.sources).empty();
+  std::string text =
+      fmt::format("a reading of which two samples of each series{} are from while the fault is in force", every);
+  if (!counted) {
+    text += fmt::format(", and its whole window of {}", format_duration(window));
+    return {text, too_short(experiment, expectation, window, sample_every)};
+  }
+  if (window > experiment.attack.length)
+    text += fmt::format(
+        "; its window of {} is longer than the attack, so that it holds only together with what is counted meanwhile",
+        format_duration(window));
+  return {text, std::nullopt};
+}
+
+Result<> check_lasting(const Experiment& experiment) {
+  for (size_t i = 0; i < experiment.expect.size(); ++i) {
+    const Expectation& expectation = experiment.expect[i];
+    Nanos lasting = expectation.for_.value_or(Nanos(0));
+    if (!expectation.when.count(When::kDuring) || lasting < experiment.attack.length || lasting == Nanos(0)) continue;
+    return fail(
+        Errc::kInvalidInput,
+        fmt::format("expect[{}] \"{}\": for: {} is as long as the attack of {} or longer, so that nothing in it "
+                    "could be a breach",
+                    i, expectation.name, format_duration(lasting), format_duration(experiment.attack.length)),
+        "Give a shorter `for`, or a longer `length`.");
+  }
+  return {};
+}
+
+}  // namespace ordeal::session

@@ -1,0 +1,23 @@
+// What will count as evidence for each expectation of an experiment, and whether it can ever be enough: known before
+// anything is injected.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/model/input/experiment.h"
+
+namespace ordeal::session {
+
+struct EvidencePlan {
+  std::string text;              // a sentence
+  std::optional<Error> refusal;  // why the run cannot hold, whatever happens
+};
+// `sample_every`: how often the source takes samples; 0 where that is not known.
+EvidencePlan plan_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every);
+
+// A `for` that the attack cannot outlast is bad input: nothing could ever breach the expectation in it.
+Result<> check_lasting(const Experiment& experiment);
+
+}  // namespace ordeal::session

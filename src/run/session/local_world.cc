@@ -1,0 +1,196 @@
+#include "run/session/local_world.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "core/base/io/failpoint.h"
+#include "core/base/text/text.h"
+#include "fault/guard/recovery/dead_runs.h"
+#include "fault/guard/recovery/journal.h"
+#include "platform/host/registry.h"
+#include "run/session/watching.h"
+
+namespace ordeal::session {
+namespace {
+
+constexpr Nanos kReaperGrace = 400ms;  // for what a dead guard's reaper undoes
+constexpr Nanos kReaperLimit = 3s;     // the same where the standby is gone, too
+constexpr size_t kMostRemarks = 5;
+constexpr Nanos kListFor = 200ms;
+
+}  // namespace
+
+LocalWorld::LocalWorld(guard::GuardClient guard, host::Paths paths, std::string run_id)
+    : guard_(std::move(guard)), paths_(std::move(paths)), run_id_(std::move(run_id)) {}
+
+Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experiment, const std::vector<Victim>& victims,
+                                                       guard::GuardClient guard, host::Paths paths,
+                                                       std::string run_id) {
+  std::unique_ptr<LocalWorld> world(new LocalWorld(std::move(guard), std::move(paths), std::move(run_id)));
+  for (const Victim& victim : victims)
+    world->incarnations_.push_back(fault::Incarnation::of(victim, experiment.attack));
+  world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
+    w->inbox_.push_back(engine::Seen{index, observation});
+  }));
+  world->rollback_ =
+      TRY(rollback::Rollback::create(experiment.rollback.value_or(std::vector<RollbackAction>{}), world->run_id_,
+                                     [w = world.get()](rollback::ActionDone done) {
+                                       w->inbox_.push_back(engine::Acted{std::move(done.action), done.last});
+                                     }));
+  TRY_VOID(world->poll_parts());
+  return world;
+}
+
+Result<> LocalWorld::poll_parts() {
+  epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_) return fail_errno("cannot make the run's descriptor");
+  for (int fd : {guard_.fd(), guard_.standby_fd(), watcher_->descriptor(), rollback_->descriptor()}) {
+    epoll_event event{EPOLLIN, {.fd = fd}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("cannot watch a part of the run");
+  }
+  return {};
+}
+
+void LocalWorld::stop_polling(int fd) const { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+void LocalWorld::dispatch() {
+  watcher_->dispatch();
+  rollback_->dispatch();
+  collect_guard();
+  collect_standby();
+  collect_remarks();
+}
+
+void LocalWorld::collect_guard() {
+  if (guard_lost_) return;
+  for (const guard::GuardEvent& event : guard_.events()) {
+    if (event.kind == guard::GuardEvent::Kind::kHalted) continue;  // kHalting has said it
+    inbox_.push_back(translate(event));
+  }
+}
+
+// Without it, nobody is there for the loss of guard and reaper together.
+void LocalWorld::collect_standby() {
+  if (standby_lost_ || guard_.standby_alive()) return;
+  standby_lost_ = true;
+  stop_polling(guard_.standby_fd());
+  if (!guard_lost_) inbox_.push_back(engine::HaltAsked{"error", "the standby reaper is gone"});
+}
+
+engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
+  using Kind = guard::GuardEvent::Kind;
+  bool of_an_impact = event.kind != Kind::kHalting && event.kind != Kind::kHalted &&
+                      event.kind != Kind::kNothingInForce && event.kind != Kind::kGuardGone;
+  if (of_an_impact && (event.impact < 0 || static_cast<size_t>(event.impact) >= incarnations_.size()))
+    return engine::HaltAsked{"error", fmt::format("the guard spoke of the impact {}, which is none", event.impact)};
+  switch (event.kind) {
+    case Kind::kChecked:
+      return engine::Checked{event.impact};
+    case Kind::kCheckFailed:
+      return engine::CheckFailed{event.impact, event.error};
+    case Kind::kApplied:
+      failpoint("engine.injected");
+      return engine::Applied{event.impact, event.steps, event.applied};
+    case Kind::kApplyFailed:
+      return engine::ApplyFailed{event.impact, event.error};
+    case Kind::kVictimGone:
+      return engine::VictimGone{event.impact, event.why};
+    case Kind::kReverted:
+      failpoint("engine.reverted");
+      return engine::Reverted{event.impact,  event.clean,    event.broken, event.why,  event.error.what,
+                              event.applied, event.reverted, event.took,   event.proof};
+    case Kind::kNothingInForce:
+      return engine::NothingInForce{};
+    case Kind::kHalting:
+    case Kind::kHalted:
+      return engine::HaltAsked{event.by, event.why};
+    case Kind::kGuardGone:
+      break;
+  }
+  return end_run(event);
+}
+
+// The standby sees to it that nothing of the run lives or is in force any more, after whatever happened.
+engine::GuardLost LocalWorld::end_run(const guard::GuardEvent& event) {
+  guard_lost_ = true;
+  stop_polling(guard_.fd());
+  auto dead = guard_.end_run(event.hung ? Nanos(0) : kReaperGrace);
+  std::string how = event.hung ? "the guard hung (" + event.why + ") and was ended" : "the guard ended unexpectedly";
+  if (!dead) return {standby_lost_ || !guard_.standby_alive() ? left_behind() : dead.error().message(), how};
+  if (!dead->undone.empty())
+    how += ", its reaper did not undo, and the standby reaper did: " + join(dead->undone, "; ");
+  return {join(dead->failed, "; "), how};
+}
+
+// After the guard's death its reaper undoes what is journalled; nothing is left once its journal is gone.
+std::string LocalWorld::left_behind() const {
+  std::string journal = paths_.journal(run_id_);
+  BootTime until = boot_now() + kReaperLimit;
+  while (::access(journal.c_str(), F_OK) == 0) {
+    auto lock = guard::lock_journal(journal);
+    if (lock && *lock && ::access(journal.c_str(), F_OK) == 0) return "the journal " + journal + " is not undone";
+    if (boot_now() > until) return "the reaper still works on " + journal;
+    std::this_thread::sleep_for(10ms);
+  }
+  // Its cgroup and folder too, also where guard and reaper died before they could.
+  auto buried = guard::bury_run(paths_, run_id_, kReaperLimit);
+  return buried ? "" : buried.error().message();
+}
+
+// Each trouble of a scraped page once, whatever its numbers, and of one page not more than a few.
+void LocalWorld::remark(const std::string& of, const std::string& trouble) {
+  auto& told = remarked_[of];
+  std::string kind = trouble;
+  std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (trouble.empty() || told.size() >= kMostRemarks) return;
+  if (std::find(told.begin(), told.end(), kind) != told.end()) return;
+  told.push_back(std::move(kind));
+  inbox_.push_back(engine::Remarked{of + ": " + trouble});
+}
+
+void LocalWorld::collect_remarks() {
+  for (const auto& status : watcher_->scrapes()) remark(status.url, status.trouble);
+  for (const std::string& loss : watcher_->store().losses()) remark("what is scraped", loss);
+}
+
+void LocalWorld::look_for_return(int impact, BootTime since) {
+  // One list for all victims that are looked for in one go.
+  if (boot_now() - listed_ > kListFor) {
+    processes_ = sys::list_processes().value_or(std::vector<sys::Process>{});
+    listed_ = boot_now();
+  }
+  auto began = incarnations_.at(impact).back(processes_, since);
+  inbox_.push_back(engine::Returned{impact, began.has_value(), began.value_or(since)});
+}
+
+void LocalWorld::check(int impact, const Victim& victim, const Attack& attack) {
+  if (!guard_lost_) guard_.check(impact, victim, attack);
+}
+
+void LocalWorld::inject(int impact, const Victim& victim, const Attack& attack) {
+  if (guard_lost_) return;
+  failpoint("engine.before_inject");
+  guard_.inject(impact, victim, attack);
+  failpoint("engine.asked_to_inject");
+}
+
+void LocalWorld::renew() {
+  if (!guard_lost_) guard_.renew();
+}
+
+void LocalWorld::revert_all(const std::string& why) {
+  if (guard_lost_) return;
+  failpoint("engine.before_revert");
+  guard_.revert_all(why);
+  failpoint("engine.asked_to_revert");
+}
+
+std::optional<Result<ExitCode>> LocalWorld::end_guard() {
+  if (guard_lost_) return std::nullopt;
+  return guard_.finish();
+}
+
+}  // namespace ordeal::session

@@ -1,0 +1,52 @@
+// Prepared: an experiment read from its files, checked, and resolved on this host: who would be hit, which rules
+// refuse whom, and the steps on each victim. Making one touches nothing; `plan` prints it and `run` runs it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "fault/attacks/fault.h"
+#include "core/model/input/experiment.h"
+#include "core/model/input/policy.h"
+#include "fault/packets/exemption.h"
+#include "run/session/budget.h"
+#include "run/session/run_options.h"
+#include "fault/target/select.h"
+
+namespace ordeal::session {
+
+struct VictimPlan {
+  std::vector<Step> steps;
+  std::optional<Error> refusal;  // why this machine or the safety rules do not allow it
+};
+
+struct Prepared {
+  Experiment experiment;  // arguments complete, seed set
+  const fault::Fault* fault = nullptr;
+  std::vector<Policy> policies;
+  std::string inventory;  // the text of the file; "" for none
+  fault::Protection protection;
+  target::Selection selection;
+  std::vector<VictimPlan> plans;  // one per chosen victim
+  std::vector<packets::Exemption> exemptions;
+  std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
+  std::optional<Error> source_refusal;    // why nothing can be watched now
+  std::optional<Error> evidence_refusal;  // why an expectation could not hold, whatever happens
+  Nanos sample_every{0};                  // how often the source takes samples, at most
+  std::vector<BudgetCheck> budgets;       // of the objectives that the experiment names
+  std::optional<Error> budget_refusal;    // why they do not allow it
+  std::optional<Error> rollback_refusal;  // why the rollback could not be sent
+  std::vector<std::string> notes;         // what was made of an Argo file
+  std::vector<std::string> warnings;
+};
+
+// The local ports that the watcher's own connections leave from, so that the fault can leave them alone.
+constexpr uint16_t kWatcherFirstPort = 47200;
+constexpr uint16_t kWatcherPorts = 200;
+
+// The experiment with the file of --expect, decoded; its arguments are not resolved.
+Result<> read_experiment(const RunOptions& options, Prepared& prepared);
+Result<Prepared> prepare(const RunOptions& options);
+
+}  // namespace ordeal::session

@@ -1,0 +1,99 @@
+#include "watch/probes/prober.h"
+
+#include <fmt/core.h>
+
+#include "core/base/text/text.h"
+#include "core/json/value.h"
+#include "watch/evidence/observe.h"
+
+namespace ordeal::watch {
+
+namespace {
+
+using Kind = Observation::Kind;
+
+Observation read_failure(const net::HttpFailure& failure) {
+  bool late = failure.kind == net::HttpFailure::Kind::kTimeout;
+  Observation seen = trouble(late ? Kind::kTimedOut : Kind::kError, failure.error.message());
+  if (is_own_lack(failure)) seen.own_lack = seen.error;
+  return seen;
+}
+
+Observation read(const HttpProbe& probe, const net::HttpReply& reply) {
+  // How fast an error came says nothing about how fast the service is.
+  if (probe.latency && reply.status >= 400) return trouble(Kind::kError, fmt::format("HTTP {}", reply.status));
+  if (probe.latency) return one_value(to_seconds(reply.timings.total));
+  if (probe.json_field.empty()) return one_value(reply.status);
+  Observation seen = json_field(reply.body, probe.json_field);
+  if (reply.status >= 400 && seen.kind != Kind::kValues) seen.error += fmt::format(" (HTTP {})", reply.status);
+  return seen;
+}
+
+const json::Value* step(const json::Value& value, std::string_view name) {
+  if (const auto* object = value.if_object()) return object->if_contains(name);
+  auto index = parse_number<size_t>(name);
+  const auto* array = value.if_array();
+  return array && index && *index < array->size() ? &(*array)[*index] : nullptr;
+}
+
+std::optional<double> as_number(const json::Value& value) {
+  if (value.is_number()) return value.to_number<double>();
+  if (value.is_bool()) return value.get_bool() ? 1.0 : 0.0;
+  const auto* text = value.if_string();
+  return text ? parse_number<double>(std::string_view(text->data(), text->size())) : std::nullopt;
+}
+
+}  // namespace
+
+bool is_own_lack(const net::HttpFailure& failure) {
+  return failure.kind == net::HttpFailure::Kind::kOwnLack || failure.kind == net::HttpFailure::Kind::kDns;
+}
+
+Observation json_field(std::string_view body, std::string_view path) {
+  auto document = json::parse(body);
+  if (!document) return trouble(Kind::kError, "the answer is no JSON: " + document.error().message());
+  const json::Value* value = &*document;
+  for (std::string_view name : split(path, '.')) {
+    value = step(*value, name);
+    if (!value) return trouble(Kind::kNoSuchSeries, fmt::format("the answer has no field {}", path));
+  }
+  auto number = as_number(*value);
+  if (!number) return trouble(Kind::kError, fmt::format("field {} of the answer is no number", path));
+  return one_value(*number);
+}
+
+void Prober::start(const HttpProbe& probe, Callback callback) {
+  net::HttpCall call;
+  call.method = probe.method;
+  call.url = probe.url;
+  call.timeout = probe.timeout;
+  client_.start(std::move(call), [probe, callback = std::move(callback)](net::HttpOutcome outcome) {
+    callback(outcome ? read(probe, *outcome) : read_failure(outcome.error()));
+  });
+}
+
+void Prober::start(const TcpProbe& probe, Callback callback) {
+  net::HttpCall call;
+  call.url = "http://" + probe.address;
+  call.timeout = probe.timeout;
+  call.connect_only = true;
+  client_.start(std::move(call), [callback = std::move(callback)](net::HttpOutcome outcome) {
+    callback(outcome ? one_value(to_seconds(outcome->timings.connect)) : read_failure(outcome.error()));
+  });
+}
+
+void Prober::start(const CommandProbe& probe, Callback callback) {
+  auto on_end = [probe, callback](const net::ChildResult& result) {
+    if (!result.timed_out) return callback(one_value(result.exit_code));
+    callback(trouble(Kind::kTimedOut,
+                     fmt::format("{} did not end within {:.1f} s", probe.argv[0], to_seconds(probe.timeout))));
+  };
+  if (auto started = children_.start(probe.argv, probe.timeout, on_end); !started) {
+    // It never ran, so that it says nothing of the system.
+    Observation seen = trouble(Kind::kError, started.error().message());
+    seen.own_lack = seen.error;
+    callback(seen);
+  }
+}
+
+}  // namespace ordeal::watch
