@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 NAMED = re.compile(r"`([\w./-]+)`")
-OUTSIDE = re.compile(r"DESIGN §|DESIGN\.md|\bfacts[ /]§?|\.\./shared|\bthe brief\b")
+OUTSIDE = re.compile(r"DESIGN §|DESIGN\.md|\bfacts (?:§|say)|facts/\w+\.md|\.\./shared|\b[Tt]he brief\b")
 FOLDERS = ("src/", "tests/", "docs/", "scripts/", "bench/", "demo/", "include/", "schema/", "fuzz/")
 
 
