@@ -6,7 +6,7 @@
 #include <map>
 
 #include "base/random.h"
-#include "engine/loop.h"
+#include "engine/session.h"
 
 namespace ordeal {
 namespace {
@@ -54,34 +54,36 @@ engine::Setup setup_of(const SampleOptions& options) {
   return setup;
 }
 
-class SampleWorld : public engine::World {
+class SampleWorld : public Watcher, public Injector, public Actuator, public RecoveryWatcher {
  public:
   explicit SampleWorld(const SampleOptions& options) : options_(options) {
     at(kBoot + 6200ms, engine::Remarked{"error rate had no data for 1.8 s during the baseline"});
   }
 
-  BootTime now() override { return now_; }
-  void wait(BootTime until) override {
+  engine::World parts() {
+    return {*this, *this, *this, *this, [this] { return now_; }};
+  }
+  engine::Inbox inbox;
+  // Goes on to `until`, or to what comes before.
+  void wait(BootTime until) {
     if (!coming_.empty()) until = std::min(until, coming_.begin()->first);
     now_ = std::max(now_, until);
-  }
-  std::vector<engine::Event> collect() override {
-    std::vector<engine::Event> come;
     for (; !coming_.empty() && coming_.begin()->first <= now_; coming_.erase(coming_.begin()))
-      come.push_back(coming_.begin()->second);
-    return come;
+      inbox.push_back(coming_.begin()->second);
   }
-  void perform(const engine::Action& action) override {
-    std::visit([this](const auto& what) { perform(what); }, action);
-  }
+
+  void look(size_t expectation, BootTime) override { at(now_, engine::Seen{expectation, see(expectation)}); }
+  int descriptor() const override { return -1; }
+  void dispatch() override {}
+  void check(int, const Victim&, const Attack&) override {}
+  void inject(int impact, const Victim& victim, const Attack&) override;
+  void renew() override {}
+  void revert_all(const std::string&) override;
+  void act(const std::string&) override;
+  void look_for_return(int, BootTime) override {}
 
  private:
   void at(BootTime time, engine::Event event) { coming_.emplace(time, std::move(event)); }
-  void perform(const engine::Look& look) { at(now_, engine::Seen{look.expectation, see(look.expectation)}); }
-  void perform(const engine::Inject& inject);
-  void perform(const engine::RevertAll&);
-  void perform(const engine::Act&);
-  void perform(const auto&) {}
   engine::Reverted reverted(int impact, const char* why) const;
   Observation see(size_t expectation);
   double latency();
@@ -95,19 +97,19 @@ class SampleWorld : public engine::World {
   double latency_ = 0.21;
 };
 
-void SampleWorld::perform(const engine::Inject& inject) {
-  BootTime then = now_ + 12ms * (inject.impact + 1);
-  if (inject.impact == 3) return at(then, engine::ApplyFailed{3, Error{Errc::kNotInjected, "no queue is free"}});
-  in_force_[inject.impact] = then;
+void SampleWorld::inject(int impact, const Victim& victim, const Attack&) {
+  BootTime then = now_ + 12ms * (impact + 1);
+  if (impact == 3) return at(then, engine::ApplyFailed{3, Error{Errc::kNotInjected, "no queue is free"}});
+  in_force_[impact] = then;
   Step step;
-  step.victim = fmt::format("api-{}", inject.impact + 1);
+  step.victim = victim.name;
   step.action =
-      fmt::format("delay arriving TCP packets of port 8000 by 500 ms in network namespace 402653220{}", inject.impact);
+      fmt::format("delay arriving TCP packets of port 8000 by 500 ms in network namespace 402653220{}", impact);
   step.undo = "the kernel removes the table when the guard's socket closes";
   step.proof = "packets matched and their added delay";
-  step.claims = {fmt::format("netns:402653220{}/delay", inject.impact)};
-  at(then, engine::Applied{inject.impact, {step}, then});
-  if (!options_.troubled || inject.impact != 1) return;
+  step.claims = {fmt::format("netns:402653220{}/delay", impact)};
+  at(then, engine::Applied{impact, {step}, then});
+  if (!options_.troubled || impact != 1) return;
   at(then + 2s, engine::VictimGone{1, "its first process has ended"});
   at(then + 2s, reverted(1, "the victim is gone"));
 }
@@ -119,7 +121,7 @@ engine::Reverted SampleWorld::reverted(int impact, const char* why) const {
   return {impact, true, false, why, "", applied, now_, Nanos(6200us), proof};
 }
 
-void SampleWorld::perform(const engine::RevertAll&) {
+void SampleWorld::revert_all(const std::string&) {
   BootTime end = now_;
   for (const auto& [impact, applied] : in_force_) {
     if (options_.troubled && impact == 1) continue;
@@ -130,7 +132,7 @@ void SampleWorld::perform(const engine::RevertAll&) {
   at(end, engine::NothingInForce{});
 }
 
-void SampleWorld::perform(const engine::Act&) {
+void SampleWorld::act(const std::string&) {
   events::Action action;
   action.kind = "command";
   action.action = "run /usr/local/bin/rollback --to previous";
@@ -170,11 +172,16 @@ Observation SampleWorld::see(size_t expectation) {
 
 std::vector<RunEvent> sample_run(const SampleOptions& options) {
   std::vector<RunEvent> events;
-  engine::Machine machine(setup_of(options));
   SampleWorld world(options);
   WallOffset offset{kWall - kBoot.time_since_epoch()};
-  engine::run(machine, world, "r20261123t201504z-k3f9a", offset, options.interval,
-              [&](const RunEvent& event) { events.push_back(event); });
+  engine::Session session(setup_of(options), world.parts(), world.inbox,
+                          {"r20261123t201504z-k3f9a", offset, options.interval},
+                          [&](const RunEvent& event) { events.push_back(event); });
+  session.start();
+  while (!session.finished()) {
+    world.wait(session.next_wake());
+    session.dispatch();
+  }
   if (options.verdict) return events;
   auto ends = [](const RunEvent& event) {
     const auto* phase = as<events::PhaseBegun>(event);
