@@ -84,7 +84,7 @@ class SampleWorld : public Watcher, public Injector, public Actuator, public Rec
 
  private:
   void at(BootTime time, engine::Event event) { coming_.emplace(time, std::move(event)); }
-  engine::Reverted reverted(int impact, const char* why) const;
+  engine::Reverted reverted(int impact, BootTime when, const char* why) const;
   Observation see(size_t expectation);
   double latency();
   bool breaks() const { return options_.breach_after < options_.attack; }
@@ -111,14 +111,14 @@ void SampleWorld::inject(int impact, const Victim& victim, const Attack&) {
   at(then, engine::Applied{impact, {step}, then});
   if (!options_.troubled || impact != 1) return;
   at(then + 2s, engine::VictimGone{1, "its first process has ended"});
-  at(then + 2s, reverted(1, "the victim is gone"));
+  at(then + 2s, reverted(1, then + 2s, "the victim is gone"));
 }
 
-engine::Reverted SampleWorld::reverted(int impact, const char* why) const {
+engine::Reverted SampleWorld::reverted(int impact, BootTime when, const char* why) const {
   Proof proof{true, "4 127 packets delayed, median 500.3 ms added", "", 500, 500.3, "ms"};
   proof.coverage = {{"arrival", 4127, 0, "packets", ""}};
   BootTime applied = in_force_.at(impact);
-  return {impact, true, false, why, "", applied, now_, Nanos(6200us), proof};
+  return {impact, true, false, why, "", applied, when, Nanos(6200us), proof};
 }
 
 void SampleWorld::revert_all(const std::string&) {
@@ -126,7 +126,7 @@ void SampleWorld::revert_all(const std::string&) {
   for (const auto& [impact, applied] : in_force_) {
     if (options_.troubled && impact == 1) continue;
     end += 9ms;
-    at(end, reverted(impact, "its length is over"));
+    at(end, reverted(impact, end, "its length is over"));
   }
   in_force_.clear();
   at(end, engine::NothingInForce{});
