@@ -6,10 +6,10 @@
 
 #include "core/base/duration.h"
 #include "core/base/random.h"
+#include "core/stats/histogram.h"
 #include "flags.h"
 #include "platform/net/fetcher.h"
 #include "service.h"
-#include "core/stats/histogram.h"
 
 namespace {
 

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "fault/attacks/fault.h"
 #include "core/model/input/experiment.h"
 #include "core/model/input/inventory.h"
 #include "core/model/input/policy.h"
 #include "core/model/run/run_event.h"
+#include "fault/attacks/fault.h"
 #include "same_json.h"
 
 namespace {

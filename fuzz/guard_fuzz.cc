@@ -6,11 +6,11 @@
 #include <cstring>
 #include <string_view>
 
-#include "fault/guard/recovery/journal.h"
-#include "fault/guard/link/messages.h"
-#include "fault/guard/link/wire.h"
 #include "core/model/input/attack.h"
 #include "core/model/victim.h"
+#include "fault/guard/link/messages.h"
+#include "fault/guard/link/wire.h"
+#include "fault/guard/recovery/journal.h"
 #include "same_json.h"
 
 namespace {

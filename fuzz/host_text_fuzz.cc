@@ -4,10 +4,10 @@
 #include <string_view>
 
 #include "core/base/duration.h"
-#include "platform/sys/process/capability.h"
 #include "platform/sys/cgroup/cgroup_control.h"
 #include "platform/sys/cgroup/container.h"
 #include "platform/sys/network/packet.h"
+#include "platform/sys/process/capability.h"
 #include "platform/sys/process/process.h"
 
 namespace {

@@ -5,9 +5,9 @@
 
 #include "interop/dashboard/grafana.h"
 #include "interop/dashboard/rules.h"
-#include "prometheus/promql/syntax/parser.h"
 #include "interop/slo/budget.h"
 #include "interop/slo/expectations.h"
+#include "prometheus/promql/syntax/parser.h"
 
 namespace {
 

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "judge/dispersion.h"
 #include "core/base/random.h"
+#include "judge/dispersion.h"
 
 namespace ordeal::judge {
 namespace {

@@ -18,10 +18,10 @@
 #include <optional>
 #include <string>
 
+#include "core/model/seams.h"
 #include "judge/cusum.h"
 #include "judge/dispersion.h"
 #include "judge/trigger_design.h"
-#include "core/model/seams.h"
 
 namespace ordeal::judge {
 

@@ -14,12 +14,12 @@
 #include <optional>
 #include <string>
 
-#include "judge/trigger_design.h"
 #include "core/base/clock.h"
 #include "core/expr/condition.h"
 #include "core/model/input/experiment.h"
-#include "core/model/seams.h"
 #include "core/model/run/verdict.h"
+#include "core/model/seams.h"
+#include "judge/trigger_design.h"
 
 namespace ordeal::judge {
 

@@ -5,15 +5,15 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "judge/judge.h"
+#include "core/base/io/file.h"
+#include "core/model/input/experiment.h"
 #include "interop/argo/check/expectations.h"
 #include "interop/argo/check/lint.h"
-#include "core/base/io/file.h"
 #include "interop/dashboard/grafana.h"
 #include "interop/dashboard/rules.h"
-#include "core/model/input/experiment.h"
-#include "prometheus/promql/syntax/printer.h"
 #include "interop/slo/testing.h"
+#include "judge/judge.h"
+#include "prometheus/promql/syntax/printer.h"
 
 namespace ordeal {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/base/io/file.h"
 #include "conformance/check.h"
+#include "core/base/io/file.h"
 
 namespace {
 

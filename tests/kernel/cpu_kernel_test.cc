@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "proc_fixture.h"
 #include "platform/sys/cgroup/cgroup_control.h"
+#include "proc_fixture.h"
 
 namespace ordeal {
 namespace {

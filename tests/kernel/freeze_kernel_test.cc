@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 
 #include "fault/attacks/resource/burner.h"
-#include "proc_fixture.h"
 #include "platform/sys/cgroup/cgroup_control.h"
 #include "platform/sys/process/standstill.h"
+#include "proc_fixture.h"
 
 namespace ordeal {
 namespace {

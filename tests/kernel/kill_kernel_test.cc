@@ -3,9 +3,9 @@
 #include <signal.h>
 
 #include "fault/attacks/victim/scope.h"
-#include "proc_fixture.h"
-#include "platform/sys/cgroup/container.h"
 #include "fault/target/select.h"
+#include "platform/sys/cgroup/container.h"
+#include "proc_fixture.h"
 
 namespace ordeal {
 namespace {

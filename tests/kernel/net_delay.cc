@@ -11,8 +11,8 @@
 
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
-#include "platform/host/priority.h"
 #include "fault/packets/packet_delay.h"
+#include "platform/host/priority.h"
 
 namespace ordeal {
 namespace {

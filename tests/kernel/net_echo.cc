@@ -12,9 +12,9 @@
 #include <cstring>
 #include <vector>
 
+#include "core/base/io/unique_fd.h"
 #include "core/base/result.h"
 #include "core/base/text/text.h"
-#include "core/base/io/unique_fd.h"
 
 namespace ordeal {
 namespace {

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/io/unique_fd.h"
 #include "core/base/result.h"
 #include "core/base/text/text.h"
-#include "core/base/io/unique_fd.h"
 
 namespace ordeal {
 namespace {

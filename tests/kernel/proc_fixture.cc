@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "fault/attacks/resource/burner.h"
 #include "core/json/value.h"
+#include "fault/attacks/resource/burner.h"
 
 namespace ordeal {
 

@@ -64,6 +64,7 @@ class SampleWorld : public Watcher, public Injector, public Actuator, public Rec
     return {*this, *this, *this, *this, [this] { return now_; }};
   }
   engine::Inbox inbox;
+  // Goes on to `until`, or to what comes before.
   void wait(BootTime until) {
     if (!coming_.empty()) until = std::min(until, coming_.begin()->first);
     now_ = std::max(now_, until);
@@ -75,7 +76,7 @@ class SampleWorld : public Watcher, public Injector, public Actuator, public Rec
   int descriptor() const override { return -1; }
   void dispatch() override {}
   void check(int, const Victim&, const Attack&) override {}
-  void inject(int impact, const Victim&, const Attack&) override;
+  void inject(int impact, const Victim& victim, const Attack&) override;
   void renew() override {}
   void revert_all(const std::string&) override;
   void act(const std::string&) override;
@@ -83,7 +84,7 @@ class SampleWorld : public Watcher, public Injector, public Actuator, public Rec
 
  private:
   void at(BootTime time, engine::Event event) { coming_.emplace(time, std::move(event)); }
-  engine::Reverted reverted(int impact, const char* why) const;
+  engine::Reverted reverted(int impact, BootTime when, const char* why) const;
   Observation see(size_t expectation);
   double latency();
   bool breaks() const { return options_.breach_after < options_.attack; }
@@ -96,12 +97,12 @@ class SampleWorld : public Watcher, public Injector, public Actuator, public Rec
   double latency_ = 0.21;
 };
 
-void SampleWorld::inject(int impact, const Victim&, const Attack&) {
+void SampleWorld::inject(int impact, const Victim& victim, const Attack&) {
   BootTime then = now_ + 12ms * (impact + 1);
   if (impact == 3) return at(then, engine::ApplyFailed{3, Error{Errc::kNotInjected, "no queue is free"}});
   in_force_[impact] = then;
   Step step;
-  step.victim = fmt::format("api-{}", impact + 1);
+  step.victim = victim.name;
   step.action =
       fmt::format("delay arriving TCP packets of port 8000 by 500 ms in network namespace 402653220{}", impact);
   step.undo = "the kernel removes the table when the guard's socket closes";
@@ -110,14 +111,14 @@ void SampleWorld::inject(int impact, const Victim&, const Attack&) {
   at(then, engine::Applied{impact, {step}, then});
   if (!options_.troubled || impact != 1) return;
   at(then + 2s, engine::VictimGone{1, "its first process has ended"});
-  at(then + 2s, reverted(1, "the victim is gone"));
+  at(then + 2s, reverted(1, then + 2s, "the victim is gone"));
 }
 
-engine::Reverted SampleWorld::reverted(int impact, const char* why) const {
+engine::Reverted SampleWorld::reverted(int impact, BootTime when, const char* why) const {
   Proof proof{true, "4 127 packets delayed, median 500.3 ms added", "", 500, 500.3, "ms"};
   proof.coverage = {{"arrival", 4127, 0, "packets", ""}};
   BootTime applied = in_force_.at(impact);
-  return {impact, true, false, why, "", applied, now_, Nanos(6200us), proof};
+  return {impact, true, false, why, "", applied, when, Nanos(6200us), proof};
 }
 
 void SampleWorld::revert_all(const std::string&) {
@@ -125,7 +126,7 @@ void SampleWorld::revert_all(const std::string&) {
   for (const auto& [impact, applied] : in_force_) {
     if (options_.troubled && impact == 1) continue;
     end += 9ms;
-    at(end, reverted(impact, "its length is over"));
+    at(end, reverted(impact, end, "its length is over"));
   }
   in_force_.clear();
   at(end, engine::NothingInForce{});
@@ -177,7 +178,10 @@ std::vector<RunEvent> sample_run(const SampleOptions& options) {
                           {"r20261123t201504z-k3f9a", offset, options.interval},
                           [&](const RunEvent& event) { events.push_back(event); });
   session.start();
-  for (; !session.finished(); session.dispatch()) world.wait(session.next_wake());
+  while (!session.finished()) {
+    world.wait(session.next_wake());
+    session.dispatch();
+  }
   if (options.verdict) return events;
   auto ends = [](const RunEvent& event) {
     const auto* phase = as<events::PhaseBegun>(event);

@@ -2,10 +2,10 @@
 
 #include <map>
 
-#include "fault/attacks/fault.h"
 #include "core/model/input/experiment.h"
 #include "core/model/input/inventory.h"
 #include "core/model/input/policy.h"
+#include "fault/attacks/fault.h"
 
 namespace ordeal::schema {
 namespace {

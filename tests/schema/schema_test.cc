@@ -7,8 +7,8 @@
 #include "core/base/defer.h"
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
-#include "fault/guard/recovery/journal.h"
 #include "core/model/run/verdict.h"
+#include "fault/guard/recovery/journal.h"
 #include "schema/decoders.h"
 #include "schema/generate.h"
 

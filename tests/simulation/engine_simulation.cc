@@ -7,9 +7,9 @@
 #include <queue>
 
 #include "core/base/random.h"
-#include "run/engine/machine.h"
-#include "fault/guard/ledger.h"
 #include "core/model/input/policy.h"
+#include "fault/guard/ledger.h"
+#include "run/engine/machine.h"
 
 namespace ordeal {
 namespace {

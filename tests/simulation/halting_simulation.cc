@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "judge/fast_trigger.h"
 #include "core/base/random.h"
+#include "judge/fast_trigger.h"
 
 namespace ordeal::judge {
 namespace {

@@ -4,10 +4,10 @@
 #include <memory>
 #include <sstream>
 
+#include "app/cli/commands.h"
 #include "core/base/io/output.h"
 #include "core/base/text/secrets.h"
 #include "core/base/text/text.h"
-#include "app/cli/commands.h"
 #include "core/json/reader.h"
 
 namespace {

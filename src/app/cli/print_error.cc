@@ -1,5 +1,5 @@
-#include "core/base/io/output.h"
 #include "app/cli/commands.h"
+#include "core/base/io/output.h"
 #include "core/json/hide.h"
 
 namespace ordeal::cli {

@@ -1,8 +1,8 @@
 // The signals that end a command, as a descriptor to poll.
 #pragma once
 
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 
 namespace ordeal::cli {
 

@@ -10,11 +10,11 @@
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/base/result.h"
-#include "fault/attacks/victim/protection.h"
-#include "fault/attacks/victim/reach.h"
-#include "fault/attacks/undo.h"
 #include "core/model/input/attack.h"
 #include "core/model/victim.h"
+#include "fault/attacks/undo.h"
+#include "fault/attacks/victim/protection.h"
+#include "fault/attacks/victim/reach.h"
 #include "fault/packets/exemption.h"
 
 namespace ordeal::fault {

@@ -2,9 +2,9 @@
 
 #include <set>
 
-#include "fault/attacks/faults.h"
 #include "core/json/yaml.h"
 #include "core/model/input/experiment.h"
+#include "fault/attacks/faults.h"
 #include "platform/sys/nearest.h"
 
 namespace ordeal::fault {

@@ -14,13 +14,13 @@
 #include "core/base/io/failpoint.h"
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
+#include "core/json/reader.h"
+#include "fault/guard/link/wire.h"
 #include "fault/guard/recovery/dead_runs.h"
 #include "fault/guard/recovery/journal.h"
 #include "platform/host/latch.h"
 #include "platform/host/own_cgroup.h"
 #include "platform/host/priority.h"
-#include "fault/guard/link/wire.h"
-#include "core/json/reader.h"
 #include "platform/sys/process/process.h"
 #include "platform/sys/process/protected.h"
 
@@ -462,7 +462,7 @@ void Guard::revert_failed(const std::string& victim, const Error& error) {
   failed_ = true;
   Pulse::Step step = pulse_->step(kLatchBudget);
   (void)host::engage_latch(paths_, fmt::format("a revert failed on {}: {}", victim, error.message()), options_.run_id,
-                     wall_now());
+                           wall_now());
 }
 
 void Guard::end_all(const std::string& why) {

@@ -12,18 +12,18 @@
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/base/result.h"
+#include "core/model/run/exit_code.h"
 #include "fault/attacks/fault.h"
-#include "fault/guard/link/engine_inbox.h"
 #include "fault/guard/ledger.h"
+#include "fault/guard/link/engine_inbox.h"
 #include "fault/guard/link/messages.h"
-#include "fault/guard/newcomers.h"
-#include "platform/host/paths.h"
 #include "fault/guard/link/pulse.h"
+#include "fault/guard/newcomers.h"
 #include "fault/guard/recovery/reaper_link.h"
-#include "platform/host/registry.h"
 #include "fault/guard/standing_rules.h"
 #include "fault/guard/victim_watch.h"
-#include "core/model/run/exit_code.h"
+#include "platform/host/paths.h"
+#include "platform/host/registry.h"
 
 namespace ordeal::guard {
 
@@ -51,8 +51,8 @@ class Guard {
     BootTime applied;
   };
 
-  Guard(GuardOptions options, host::Paths paths, host::Registration registration, std::unique_ptr<Pulse> pulse, ReaperLink reaper,
-        StandingRules rules);
+  Guard(GuardOptions options, host::Paths paths, host::Registration registration, std::unique_ptr<Pulse> pulse,
+        ReaperLink reaper, StandingRules rules);
 
   void wait();
   void hear_engine();

@@ -9,15 +9,15 @@
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "fault/attacks/resource/burner.h"
-#include "fault/guard/recovery/dead_runs.h"
-#include "fault/guard/guard.h"
-#include "platform/host/latch.h"
-#include "fault/guard/link/messages.h"
-#include "fault/guard/recovery/reaper.h"
-#include "fault/guard/recovery/standby.h"
 #include "core/model/run/exit_code.h"
 #include "core/model/run/run_id.h"
+#include "fault/attacks/resource/burner.h"
+#include "fault/guard/guard.h"
+#include "fault/guard/link/messages.h"
+#include "fault/guard/recovery/dead_runs.h"
+#include "fault/guard/recovery/reaper.h"
+#include "fault/guard/recovery/standby.h"
+#include "platform/host/latch.h"
 
 namespace ordeal::guard {
 namespace {
@@ -92,7 +92,7 @@ Result<ExitCode> standby_command(const Flags& flags) {
 // What cannot be undone stops everything until a person has looked.
 void latch(const host::Paths& paths, const DeadRun& dead) {
   (void)host::engage_latch(paths, fmt::format("a revert failed in {}: {}", dead.run, dead.failed.front()), "replay",
-                     wall_now());
+                           wall_now());
 }
 
 Result<std::vector<DeadRun>> end_and_clean(const host::Paths& paths, const Flags& flags) {

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "core/base/clock.h"
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
+#include "core/model/victim.h"
 #include "fault/attacks/victim/protection.h"
 #include "fault/attacks/victim/reach.h"
-#include "core/model/victim.h"
 #include "platform/sys/cgroup/cgroup.h"
 
 namespace ordeal::guard {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/model/input/inventory.h"
 #include "fault/attacks/victim/protection.h"
 #include "platform/host/policy_file.h"
-#include "core/model/input/inventory.h"
 
 namespace ordeal::guard {
 

@@ -7,9 +7,9 @@
 
 #include "core/base/random.h"
 #include "core/base/text/text.h"
+#include "fault/target/candidates.h"
 #include "platform/sys/nearest.h"
 #include "platform/sys/process/protected.h"
-#include "fault/target/candidates.h"
 
 namespace ordeal::target {
 namespace {

@@ -3,13 +3,13 @@
 
 #include <set>
 
-#include "judge/trigger_design.h"
 #include "interop/dashboard/grafana.h"
 #include "interop/dashboard/rules.h"
+#include "interop/slo/expectations.h"
+#include "judge/trigger_design.h"
 #include "prometheus/promql/eval/eval.h"
 #include "prometheus/promql/store/series_store.h"
 #include "prometheus/promql/syntax/parser.h"
-#include "interop/slo/expectations.h"
 
 namespace ordeal::dashboard {
 namespace {

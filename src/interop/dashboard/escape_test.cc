@@ -7,9 +7,9 @@
 #include <regex>
 
 #include "core/base/text/text.h"
+#include "core/json/yaml.h"
 #include "interop/dashboard/grafana.h"
 #include "interop/dashboard/rules.h"
-#include "core/json/yaml.h"
 #include "prometheus/promql/syntax/parser.h"
 #include "prometheus/promql/syntax/printer.h"
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "interop/dashboard/panel.h"
 #include "core/json/value.h"
+#include "interop/dashboard/panel.h"
 
 namespace ordeal::dashboard {
 

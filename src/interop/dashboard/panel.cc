@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "interop/slo/budget.h"
+#include "interop/slo/query.h"
 #include "judge/trigger_design.h"
 #include "prometheus/promql/syntax/parser.h"
 #include "prometheus/promql/syntax/printer.h"
-#include "interop/slo/budget.h"
-#include "interop/slo/query.h"
 
 namespace ordeal::dashboard {
 namespace {

@@ -5,11 +5,11 @@
 #include <map>
 
 #include "core/base/duration.h"
-#include "interop/dashboard/escape.h"
 #include "core/expr/condition.h"
-#include "prometheus/promql/syntax/parser.h"
+#include "interop/dashboard/escape.h"
 #include "interop/slo/budget.h"
 #include "interop/slo/query.h"
+#include "prometheus/promql/syntax/parser.h"
 
 namespace ordeal::dashboard {
 namespace {

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "interop/slo/budget.h"
 #include "prometheus/promql/eval/eval.h"
 #include "prometheus/promql/store/series_store.h"
 #include "prometheus/promql/syntax/parser.h"
-#include "interop/slo/budget.h"
 
 namespace ordeal::slo::testing {
 

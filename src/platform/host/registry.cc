@@ -12,9 +12,9 @@
 
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
-#include "platform/host/own_cgroup.h"
 #include "core/json/fields.h"
 #include "core/model/claim.h"
+#include "platform/host/own_cgroup.h"
 #include "platform/sys/process/process.h"
 
 namespace ordeal::json {

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
-#include "platform/host/paths.h"
+#include "core/base/result.h"
 #include "core/model/input/policy.h"
 #include "core/model/victim.h"
+#include "platform/host/paths.h"
 
 namespace ordeal::host {
 

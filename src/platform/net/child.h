@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/base/clock.h"
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 
 namespace ordeal::net {
 

@@ -12,8 +12,8 @@
 #include <filesystem>
 
 #include "core/base/io/file.h"
-#include "core/base/text/text.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/text/text.h"
 
 namespace ordeal::sys {
 namespace {

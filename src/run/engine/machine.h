@@ -10,14 +10,14 @@
 #include <variant>
 #include <vector>
 
-#include "judge/counted_phase.h"
-#include "judge/fast_trigger.h"
-#include "judge/judge.h"
 #include "core/base/clock.h"
 #include "core/model/input/experiment.h"
 #include "core/model/run/run_event.h"
-#include "core/model/seams.h"
 #include "core/model/run/verdict.h"
+#include "core/model/seams.h"
+#include "judge/counted_phase.h"
+#include "judge/fast_trigger.h"
+#include "judge/judge.h"
 
 namespace ordeal::engine {
 
@@ -128,7 +128,7 @@ struct Setup {
   std::vector<Victim> victims;
   std::vector<judge::Judge> judges;                         // one per expectation
   std::vector<std::optional<judge::FastTrigger>> triggers;  // likewise, where something can be counted
-  std::vector<std::string> warnings;                           // what a reader of the record should know
+  std::vector<std::string> warnings;                        // what a reader of the record should know
   Nanos sample_every{0};  // how often the source takes samples, as far as that is known
   bool one_way = false;   // the attack cannot be undone: all victims are checked before the first is hit
 };

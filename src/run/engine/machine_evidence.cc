@@ -198,9 +198,8 @@ Verdict Machine::held_or_not() const {
             fmt::format("the impact is proven on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
                         needed(), reason),
             "the attack had no measured effect: check the port, address or process that it names"};
-  bool any = std::any_of(setup_.judges.begin(), setup_.judges.end(), [](const judge::Judge& judge) {
-    return judge.expectation().when.count(When::kDuring) > 0;
-  });
+  bool any = std::any_of(setup_.judges.begin(), setup_.judges.end(),
+                         [](const judge::Judge& judge) { return judge.expectation().when.count(When::kDuring) > 0; });
   if (!any)
     return {Outcome::kInconclusive, "no expectation says what must hold during the attack",
             "add `expect`, or --expect FILE"};

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include "run/report/html/markup.h"
-#include "run/report/report.h"
 #include "run/report/html/scale.h"
+#include "run/report/report.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {

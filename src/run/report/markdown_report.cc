@@ -2,8 +2,8 @@
 
 #include "core/base/text/printable.h"
 #include "run/report/html/markup.h"
-#include "run/report/report.h"
 #include "run/report/html/scale.h"
+#include "run/report/report.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {

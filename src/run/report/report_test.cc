@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "run/report/html/chart.h"
 #include "run/report/flags.h"
+#include "run/report/html/chart.h"
 #include "run/report/html/well_formed.h"
 #include "run/report/wording.h"
 #include "sample_run/sample_run.h"

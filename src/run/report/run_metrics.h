@@ -10,8 +10,8 @@
 // A pure projection of events; the registry must outlive it.
 #pragma once
 
-#include "prometheus/metrics/registry.h"
 #include "core/model/run/run_event.h"
+#include "prometheus/metrics/registry.h"
 
 namespace ordeal::report {
 

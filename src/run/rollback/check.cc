@@ -9,9 +9,9 @@
 #include "core/json/fields.h"
 #include "platform/net/child.h"
 #include "platform/net/http_client.h"
+#include "platform/sys/process/capability.h"
 #include "run/rollback/kubectl.h"
 #include "run/rollback/rollback.h"
-#include "platform/sys/process/capability.h"
 
 namespace ordeal::rollback {
 

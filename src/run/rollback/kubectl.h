@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "interop/argo/effect/patches.h"
 #include "core/model/input/rollback.h"
+#include "interop/argo/effect/patches.h"
 #include "platform/net/child.h"
 
 namespace ordeal::rollback {

@@ -5,8 +5,8 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
-#include "core/base/text/text.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/text/text.h"
 #include "run/session/prepare.h"
 
 namespace ordeal::session {

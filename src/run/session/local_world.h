@@ -8,10 +8,10 @@
 #include <string>
 
 #include "core/base/io/unique_fd.h"
-#include "run/engine/session.h"
 #include "fault/attacks/victim/incarnation.h"
 #include "fault/guard/link/client.h"
 #include "platform/host/paths.h"
+#include "run/engine/session.h"
 #include "run/rollback/rollback.h"
 #include "watch/sources/source_watcher.h"
 

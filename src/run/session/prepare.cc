@@ -5,23 +5,23 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "judge/judge.h"
-#include "interop/argo/objects/bundle.h"
 #include "core/base/duration.h"
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
 #include "core/base/text/secrets.h"
-#include "fault/guard/newcomers.h"
-#include "platform/host/policy_file.h"
-#include "platform/host/registry.h"
 #include "core/model/claim.h"
 #include "core/model/input/inventory.h"
+#include "fault/guard/newcomers.h"
+#include "interop/argo/objects/bundle.h"
+#include "interop/slo/expectations.h"
+#include "judge/judge.h"
+#include "platform/host/policy_file.h"
+#include "platform/host/registry.h"
 #include "run/rollback/rollback.h"
 #include "run/session/argo_expect.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
 #include "run/session/watching.h"
-#include "interop/slo/expectations.h"
 
 namespace ordeal::session {
 namespace {

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "fault/attacks/fault.h"
 #include "core/model/input/experiment.h"
 #include "core/model/input/policy.h"
+#include "fault/attacks/fault.h"
 #include "fault/packets/exemption.h"
+#include "fault/target/select.h"
 #include "run/session/budget.h"
 #include "run/session/run_options.h"
-#include "fault/target/select.h"
 
 namespace ordeal::session {
 

@@ -7,8 +7,8 @@
 #include <tuple>
 
 #include "core/base/text/text.h"
-#include "prometheus/metrics/exposition.h"
 #include "platform/net/local_host.h"
+#include "prometheus/metrics/exposition.h"
 
 namespace ordeal::watch {
 namespace {

@@ -17,8 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "judge/trigger_design.h"
 #include "core/model/seams.h"
+#include "judge/trigger_design.h"
 #include "prometheus/promql/store/labels.h"
 #include "prometheus/promql/store/storage.h"
 

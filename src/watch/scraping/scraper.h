@@ -9,9 +9,9 @@
 #include <optional>
 #include <unordered_set>
 
-#include "prometheus/metrics/exposition.h"
 #include "core/model/input/experiment.h"
 #include "platform/net/http_client.h"
+#include "prometheus/metrics/exposition.h"
 #include "prometheus/promapi/api.h"
 #include "prometheus/promql/store/series_store.h"
 

@@ -9,8 +9,8 @@
 #include "prometheus/promql/syntax/parser.h"
 #include "prometheus/promql/syntax/printer.h"
 #include "watch/evidence/observe.h"
-#include "watch/probes/prober.h"
 #include "watch/evidence/ratio.h"
+#include "watch/probes/prober.h"
 
 namespace ordeal::watch {
 

@@ -12,13 +12,13 @@
 #include "prometheus/promql/eval/eval.h"
 #include "prometheus/promql/syntax/parser.h"
 #include "prometheus/promql/syntax/printer.h"
-#include "watch/scraping/counter_tally.h"
 #include "watch/evidence/evidence.h"
 #include "watch/evidence/observe.h"
-#include "watch/probes/prober.h"
 #include "watch/evidence/ratio.h"
 #include "watch/evidence/unseen.h"
 #include "watch/evidence/vouch.h"
+#include "watch/probes/prober.h"
+#include "watch/scraping/counter_tally.h"
 
 namespace ordeal::watch {
 

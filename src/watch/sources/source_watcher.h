@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "prometheus/metrics/sample.h"
 #include "core/model/input/experiment.h"
 #include "core/model/seams.h"
 #include "platform/net/http_client.h"
-#include "watch/sources/prometheus_source.h"
+#include "prometheus/metrics/sample.h"
 #include "watch/scraping/scraper.h"
+#include "watch/sources/prometheus_source.h"
 
 namespace ordeal::watch {
 

@@ -8,15 +8,15 @@
 #include <cstdlib>
 #include <map>
 
-#include "interop/argo/objects/bundle.h"
-#include "interop/argo/run/analyses.h"
-#include "interop/argo/run/analysis_run.h"
-#include "core/base/io/file.h"
-#include "core/base/io/unique_fd.h"
 #include "app/cli/argo/analysis_output.h"
 #include "app/cli/commands.h"
 #include "app/cli/signals.h"
+#include "core/base/io/file.h"
+#include "core/base/io/unique_fd.h"
 #include "core/expr/condition.h"
+#include "interop/argo/objects/bundle.h"
+#include "interop/argo/run/analyses.h"
+#include "interop/argo/run/analysis_run.h"
 #include "prometheus/promql/syntax/parser.h"
 #include "run/session/argo_expect.h"
 #include "watch/sources/prometheus_source.h"

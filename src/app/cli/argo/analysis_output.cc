@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "interop/argo/check/lint_metric.h"
-#include "interop/argo/effect/rollout_effect.h"
+#include "app/cli/commands.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "app/cli/commands.h"
+#include "interop/argo/check/lint_metric.h"
+#include "interop/argo/effect/rollout_effect.h"
 
 namespace ordeal::cli {
 namespace {

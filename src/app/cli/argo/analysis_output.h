@@ -4,9 +4,9 @@
 #include <set>
 #include <string>
 
+#include "app/cli/options.h"
 #include "interop/argo/run/analyses.h"
 #include "interop/argo/run/analysis_run.h"
-#include "app/cli/options.h"
 
 namespace ordeal::cli {
 

@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include "interop/argo/objects/bundle.h"
+#include "app/cli/commands.h"
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "app/cli/commands.h"
+#include "interop/argo/objects/bundle.h"
 
 namespace ordeal::cli {
 namespace {

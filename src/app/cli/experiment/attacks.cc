@@ -1,10 +1,10 @@
 // attacks: the reference of every attack, made from its own description.
 #include <fmt/format.h>
 
+#include "app/cli/commands.h"
 #include "core/base/duration.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "app/cli/commands.h"
 #include "fault/attacks/fault.h"
 
 namespace ordeal::cli {

@@ -1,10 +1,10 @@
 // plan: everything that a run would do, in words, without doing any of it.
 #include <fmt/format.h>
 
-#include "judge/trigger_design.h"
+#include "app/cli/commands.h"
 #include "core/base/duration.h"
 #include "core/base/io/output.h"
-#include "app/cli/commands.h"
+#include "judge/trigger_design.h"
 #include "run/rollback/rollback.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/prepare.h"

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "core/base/io/output.h"
 #include "app/cli/commands.h"
+#include "core/base/io/output.h"
 
 namespace ordeal::cli {
 namespace {

@@ -6,25 +6,25 @@
 
 #include <cstring>
 
+#include "app/cli/commands.h"
+#include "app/cli/experiment/progress.h"
+#include "app/cli/experiment/run_events.h"
+#include "app/cli/record/write_report.h"
+#include "app/cli/safety/fingerprint.h"
+#include "app/cli/safety/replay.h"
+#include "app/cli/signals.h"
 #include "core/base/io/failpoint.h"
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
-#include "app/cli/commands.h"
-#include "app/cli/safety/fingerprint.h"
-#include "app/cli/experiment/progress.h"
-#include "app/cli/safety/replay.h"
-#include "app/cli/experiment/run_events.h"
-#include "app/cli/signals.h"
-#include "app/cli/record/write_report.h"
-#include "platform/host/latch.h"
 #include "core/json/hide.h"
 #include "core/model/run/run_id.h"
+#include "platform/host/latch.h"
+#include "platform/sys/process/capability.h"
 #include "run/report/run_metrics.h"
 #include "run/rollback/rollback.h"
 #include "run/session/live_api.h"
 #include "run/session/local_session.h"
 #include "run/store/store.h"
-#include "platform/sys/process/capability.h"
 
 namespace ordeal::cli {
 namespace {

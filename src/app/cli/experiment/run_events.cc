@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "app/cli/commands.h"
 #include "core/base/io/failpoint.h"
 #include "core/base/io/output.h"
-#include "app/cli/commands.h"
 #include "core/json/hide.h"
 
 namespace ordeal::cli {

@@ -6,17 +6,17 @@
 #include <filesystem>
 #include <map>
 
-#include "core/base/io/output.h"
-#include "core/base/text/text.h"
 #include "app/cli/commands.h"
 #include "app/cli/host/machine.h"
+#include "core/base/io/output.h"
+#include "core/base/text/text.h"
+#include "core/json/value.h"
 #include "fault/attacks/fault.h"
 #include "fault/guard/link/client.h"
 #include "fault/guard/recovery/journal.h"
 #include "platform/host/latch.h"
 #include "platform/host/paths.h"
 #include "platform/host/policy_file.h"
-#include "core/json/value.h"
 #include "run/store/store.h"
 
 namespace ordeal::cli {

@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "platform/host/own_cgroup.h"
-#include "platform/sys/process/capability.h"
 #include "platform/sys/network/nfqueue.h"
+#include "platform/sys/process/capability.h"
 #include "platform/sys/process/pidfd.h"
 
 namespace ordeal::cli {

@@ -1,10 +1,10 @@
 // budget: what is left of the error budgets of an OpenSLO file.
 #include "run/session/budget.h"
 
+#include "app/cli/commands.h"
 #include "core/base/duration.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "app/cli/commands.h"
 
 namespace ordeal::cli {
 namespace {

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <boost/crc.hpp>
 
+#include "app/cli/commands.h"
 #include "core/base/io/output.h"
 #include "core/base/io/output_file.h"
 #include "core/base/text/printable.h"
-#include "app/cli/commands.h"
 #include "interop/dashboard/grafana.h"
 #include "interop/dashboard/rules.h"
 #include "run/session/budget.h"

@@ -1,9 +1,9 @@
 // scrape: Ordeal's own scraper and PromQL as a service, for Grafana, promtool and `--prometheus`.
 #include <fmt/format.h>
 
+#include "app/cli/commands.h"
 #include "core/base/duration.h"
 #include "core/base/io/output.h"
-#include "app/cli/commands.h"
 #include "platform/net/fetcher.h"
 #include "run/session/live_api.h"
 #include "watch/scraping/api_server.h"

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "core/base/io/output.h"
-#include "core/base/io/output_file.h"
 #include "app/cli/commands.h"
 #include "app/cli/record/write_report.h"
-#include "platform/host/paths.h"
+#include "core/base/io/output.h"
+#include "core/base/io/output_file.h"
 #include "core/json/value.h"
 #include "core/model/run/run_id.h"
+#include "platform/host/paths.h"
 #include "run/store/store.h"
 
 namespace ordeal::cli {

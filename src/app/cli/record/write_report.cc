@@ -6,8 +6,8 @@
 
 #include "core/base/io/output.h"
 #include "core/json/hide.h"
-#include "run/report/report.h"
 #include "platform/sys/process/capability.h"
+#include "run/report/report.h"
 
 namespace ordeal::cli {
 namespace {

@@ -6,15 +6,15 @@
 #include <algorithm>
 #include <thread>
 
-#include "core/base/io/output.h"
 #include "app/cli/commands.h"
 #include "app/cli/safety/replay.h"
+#include "core/base/io/output.h"
+#include "core/json/value.h"
+#include "core/model/run/run_id.h"
 #include "fault/guard/link/heartbeat.h"
 #include "platform/host/latch.h"
 #include "platform/host/priority.h"
 #include "platform/host/registry.h"
-#include "core/json/value.h"
-#include "core/model/run/run_id.h"
 #include "platform/sys/process/process.h"
 
 namespace ordeal::cli {

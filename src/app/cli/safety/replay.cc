@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "app/cli/commands.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "app/cli/commands.h"
 #include "fault/guard/link/client.h"
 #include "fault/guard/link/messages.h"
 #include "platform/host/registry.h"

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "fault/guard/recovery/dead_runs.h"
 #include "core/model/run/exit_code.h"
+#include "fault/guard/recovery/dead_runs.h"
 
 namespace ordeal::cli {
 

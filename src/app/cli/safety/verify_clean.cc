@@ -4,13 +4,13 @@
 
 #include <filesystem>
 
-#include "core/base/io/file.h"
-#include "core/base/io/output.h"
 #include "app/cli/commands.h"
 #include "app/cli/safety/fingerprint.h"
 #include "app/cli/safety/replay.h"
-#include "platform/host/registry.h"
+#include "core/base/io/file.h"
+#include "core/base/io/output.h"
 #include "core/json/reader.h"
+#include "platform/host/registry.h"
 #include "platform/sys/cgroup/cgroup.h"
 #include "platform/sys/fingerprint.h"
 #include "platform/sys/process/process.h"

@@ -12,9 +12,9 @@
 
 #include "core/base/clock.h"
 #include "core/base/defer.h"
+#include "core/base/io/unique_fd.h"
 #include "core/base/random.h"
 #include "core/base/text/text.h"
-#include "core/base/io/unique_fd.h"
 
 namespace ordeal {
 namespace {

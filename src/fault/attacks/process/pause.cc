@@ -9,8 +9,8 @@
 
 #include "core/base/duration.h"
 #include "fault/attacks/faults.h"
-#include "fault/attacks/victim/live_victim.h"
 #include "fault/attacks/process/paused_time.h"
+#include "fault/attacks/victim/live_victim.h"
 #include "platform/sys/cgroup/cgroup_control.h"
 #include "platform/sys/process/pidfd.h"
 #include "platform/sys/process/standstill.h"

@@ -9,8 +9,8 @@
 #include "core/base/text/text.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
-#include "fault/attacks/victim/live_victim.h"
 #include "fault/attacks/process/process_match.h"
+#include "fault/attacks/victim/live_victim.h"
 #include "platform/sys/process/standstill.h"
 
 namespace ordeal::fault {

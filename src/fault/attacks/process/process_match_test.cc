@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "fault/attacks/faults.h"
 #include "core/json/value.h"
+#include "fault/attacks/faults.h"
 
 namespace ordeal::fault {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "core/base/duration.h"
-#include "fault/attacks/resource/burner.h"
 #include "fault/attacks/faults.h"
+#include "fault/attacks/resource/burner.h"
 #include "fault/attacks/victim/live_victim.h"
 #include "platform/sys/cgroup/cgroup_control.h"
 #include "platform/sys/process/standstill.h"

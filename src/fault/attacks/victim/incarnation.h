@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "core/base/clock.h"
-#include "fault/attacks/process/process_match.h"
 #include "core/model/input/attack.h"
 #include "core/model/victim.h"
+#include "fault/attacks/process/process_match.h"
 #include "platform/sys/process/process.h"
 
 namespace ordeal::fault {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "fault/attacks/victim/protection.h"
 #include "core/model/victim.h"
+#include "fault/attacks/victim/protection.h"
 #include "platform/sys/cgroup/cgroup.h"
 #include "platform/sys/process/process.h"
 

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "fault/attacks/process/process_match.h"
 #include "core/model/input/inventory.h"
 #include "core/model/input/policy.h"
+#include "fault/attacks/process/process_match.h"
 #include "platform/sys/process/process.h"
 #include "platform/sys/process/protected.h"
 

@@ -7,10 +7,10 @@
 #include <set>
 
 #include "fault/attacks/victim/live_victim.h"
-#include "platform/sys/network/address_translation.h"
 #include "platform/sys/cgroup/cgroup.h"
-#include "platform/sys/network/netns.h"
 #include "platform/sys/cgroup/socket_cgroups.h"
+#include "platform/sys/network/address_translation.h"
+#include "platform/sys/network/netns.h"
 
 namespace ordeal::fault {
 namespace {

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "core/base/result.h"
-#include "fault/attacks/victim/reach.h"
 #include "core/model/victim.h"
+#include "fault/attacks/victim/reach.h"
 #include "fault/packets/traffic.h"
 #include "platform/sys/network/netns.h"
 

@@ -6,9 +6,9 @@
 
 #include <filesystem>
 
-#include "fault/guard/recovery/dead_runs.h"
-#include "fault/guard/link/wire.h"
 #include "core/model/run/exit_code.h"
+#include "fault/guard/link/wire.h"
+#include "fault/guard/recovery/dead_runs.h"
 
 namespace ordeal::guard {
 namespace {

@@ -12,12 +12,12 @@
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
-#include "fault/guard/recovery/dead_runs.h"
-#include "fault/guard/link/heartbeat.h"
-#include "fault/guard/link/messages.h"
-#include "fault/guard/recovery/standby_link.h"
 #include "core/model/run/exit_code.h"
 #include "core/model/seams.h"
+#include "fault/guard/link/heartbeat.h"
+#include "fault/guard/link/messages.h"
+#include "fault/guard/recovery/dead_runs.h"
+#include "fault/guard/recovery/standby_link.h"
 #include "fault/packets/exemption.h"
 #include "platform/sys/process/spawn.h"
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/json/fields.h"
+#include "fault/guard/recovery/dead_run_fields.h"
 
 namespace ordeal::json {
 
@@ -23,8 +24,6 @@ template <>
 struct Codec<packets::Exemption> : Whole<packets::Exemption, packets::exemption_from_json> {};
 template <>
 struct Codec<fault::UndoRecord> : Whole<fault::UndoRecord, fault::undo_record_from_json> {};
-template <>
-struct Codec<DeadRun> : Whole<DeadRun, dead_run_from_json> {};
 
 struct HitFields {
   static constexpr auto kFields =

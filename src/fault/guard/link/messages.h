@@ -11,13 +11,13 @@
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
-#include "fault/attacks/undo.h"
-#include "fault/guard/recovery/dead_runs.h"
-#include "fault/guard/link/heartbeat.h"
 #include "core/json/value.h"
 #include "core/model/input/attack.h"
 #include "core/model/proof.h"
 #include "core/model/victim.h"
+#include "fault/attacks/undo.h"
+#include "fault/guard/link/heartbeat.h"
+#include "fault/guard/recovery/dead_runs.h"
 #include "fault/packets/exemption.h"
 
 namespace ordeal::guard {

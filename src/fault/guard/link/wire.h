@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "core/base/clock.h"
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 #include "core/json/value.h"
 
 namespace ordeal::guard {

@@ -10,23 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "fault/guard/recovery/dead_run_fields.h"
 #include "fault/guard/recovery/journal.h"
 #include "platform/host/own_cgroup.h"
 #include "platform/host/registry.h"
-#include "core/json/fields.h"
-
-namespace ordeal::json {
-
-using guard::DeadRun;
-
-template <>
-struct Shape<DeadRun> {
-  static constexpr auto kFields =
-      std::tuple{must("run", &DeadRun::run), must("undone", &DeadRun::undone), must("as_before", &DeadRun::as_before),
-                 must("other_boot", &DeadRun::other_boot), must("failed", &DeadRun::failed)};
-};
-
-}  // namespace ordeal::json
 
 namespace ordeal::guard {
 namespace {

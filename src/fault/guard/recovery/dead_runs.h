@@ -8,8 +8,8 @@
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
-#include "platform/host/paths.h"
 #include "core/json/value.h"
+#include "platform/host/paths.h"
 #include "platform/sys/process/pidfd.h"
 
 namespace ordeal::guard {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 #include "fault/attacks/undo.h"
 
 namespace ordeal::guard {

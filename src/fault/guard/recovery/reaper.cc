@@ -8,11 +8,11 @@
 #include <filesystem>
 
 #include "core/base/io/failpoint.h"
+#include "core/json/reader.h"
+#include "fault/guard/link/wire.h"
 #include "platform/host/latch.h"
 #include "platform/host/own_cgroup.h"
 #include "platform/host/priority.h"
-#include "fault/guard/link/wire.h"
-#include "core/json/reader.h"
 #include "platform/sys/process/process.h"
 
 namespace ordeal::guard {
@@ -165,8 +165,8 @@ void Reaper::leave() {
   failpoint("reaper.leaving");
   if (journal_ && !failed_) (void)journal_->remove();
   if (failed_)
-    (void)host::engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`", "reaper",
-                       wall_now());
+    (void)host::engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`",
+                             "reaper", wall_now());
   // Also after a goodbye: the guard removes it too, but may be killed before it does.
   // The folder goes last: by its name the next start finds a cgroup that stayed.
   if (!host::leave_own_cgroup(options_.run_id)) return;

@@ -11,13 +11,13 @@
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/model/run/exit_code.h"
 #include "fault/attacks/undo.h"
 #include "fault/guard/link/heartbeat.h"
-#include "fault/guard/recovery/journal.h"
 #include "fault/guard/link/messages.h"
-#include "platform/host/paths.h"
 #include "fault/guard/link/pulse.h"
-#include "core/model/run/exit_code.h"
+#include "fault/guard/recovery/journal.h"
+#include "platform/host/paths.h"
 #include "platform/sys/process/pidfd.h"
 
 namespace ordeal::guard {

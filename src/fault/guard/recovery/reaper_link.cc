@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "core/base/io/failpoint.h"
-#include "platform/host/registry.h"
 #include "fault/guard/link/wire.h"
+#include "platform/host/registry.h"
 #include "platform/sys/process/process.h"
 
 namespace ordeal::guard {

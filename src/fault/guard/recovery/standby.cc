@@ -5,10 +5,10 @@
 #include <signal.h>
 
 #include "core/base/io/failpoint.h"
+#include "fault/guard/link/wire.h"
 #include "platform/host/latch.h"
 #include "platform/host/own_cgroup.h"
 #include "platform/host/priority.h"
-#include "fault/guard/link/wire.h"
 
 namespace ordeal::guard {
 namespace {
@@ -72,7 +72,7 @@ Result<DeadRun> Standby::end(Nanos grace) {
   failed_ = true;
   std::string why = ended ? ended->failed.front() : ended.error().message();
   (void)host::engage_latch(options_.paths, fmt::format("a revert failed in {}: {}", options_.run_id, why), "standby",
-                     wall_now());
+                           wall_now());
   return ended;
 }
 

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "core/base/clock.h"
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
-#include "fault/guard/recovery/dead_runs.h"
-#include "fault/guard/link/messages.h"
-#include "platform/host/paths.h"
+#include "core/base/result.h"
 #include "core/model/run/exit_code.h"
+#include "fault/guard/link/messages.h"
+#include "fault/guard/recovery/dead_runs.h"
+#include "platform/host/paths.h"
 #include "platform/sys/process/pidfd.h"
 
 namespace ordeal::guard {

@@ -1,8 +1,8 @@
 #include "fault/guard/recovery/standby_link.h"
 
 #include "fault/guard/link/messages.h"
-#include "platform/host/own_cgroup.h"
 #include "fault/guard/link/wire.h"
+#include "platform/host/own_cgroup.h"
 
 namespace ordeal::guard {
 namespace {

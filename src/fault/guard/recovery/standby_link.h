@@ -6,8 +6,8 @@
 #include <string>
 
 #include "core/base/clock.h"
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 #include "fault/guard/recovery/dead_runs.h"
 #include "platform/sys/process/spawn.h"
 

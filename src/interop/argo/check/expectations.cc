@@ -6,13 +6,13 @@
 #include <limits>
 #include <set>
 
-#include "interop/argo/check/lint_metric.h"
-#include "interop/argo/run/analyses.h"
-#include "interop/argo/run/measurement.h"
-#include "interop/argo/check/validation.h"
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
 #include "core/expr/condition.h"
+#include "interop/argo/check/lint_metric.h"
+#include "interop/argo/check/validation.h"
+#include "interop/argo/run/analyses.h"
+#include "interop/argo/run/measurement.h"
 #include "prometheus/promql/syntax/parser.h"
 
 namespace ordeal::argo {

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "interop/argo/objects/manifest.h"
 #include "core/model/input/experiment.h"
+#include "interop/argo/objects/manifest.h"
 
 namespace ordeal::argo {
 

@@ -7,14 +7,14 @@
 #include <map>
 #include <tuple>
 
-#include "interop/argo/check/lint_metric.h"
-#include "interop/argo/check/query_traps.h"
-#include "interop/argo/objects/bundle.h"
-#include "interop/argo/run/analyses.h"
-#include "interop/argo/check/validation.h"
 #include "core/base/duration.h"
 #include "core/expr/condition.h"
 #include "core/model/input/experiment.h"
+#include "interop/argo/check/lint_metric.h"
+#include "interop/argo/check/query_traps.h"
+#include "interop/argo/check/validation.h"
+#include "interop/argo/objects/bundle.h"
+#include "interop/argo/run/analyses.h"
 #include "prometheus/promql/syntax/parser.h"
 
 namespace ordeal::argo {

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <limits>
 
-#include "interop/argo/check/condition_limits.h"
-#include "interop/argo/check/query_traps.h"
-#include "interop/argo/run/arguments.h"
-#include "interop/argo/run/assessment.h"
-#include "interop/argo/check/validation.h"
 #include "core/base/duration.h"
 #include "core/expr/condition.h"
+#include "interop/argo/check/condition_limits.h"
+#include "interop/argo/check/query_traps.h"
+#include "interop/argo/check/validation.h"
+#include "interop/argo/run/arguments.h"
+#include "interop/argo/run/assessment.h"
 #include "prometheus/promql/syntax/parser.h"
 
 namespace ordeal::argo {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "interop/argo/run/assessment.h"
 #include "core/base/duration.h"
+#include "interop/argo/run/assessment.h"
 #include "prometheus/promql/syntax/matcher.h"
 
 namespace ordeal::argo {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "interop/argo/run/schedule.h"
 #include "interop/argo/check/validation.h"
+#include "interop/argo/run/schedule.h"
 
 namespace ordeal::argo {
 

@@ -1,8 +1,8 @@
 // What Argo accepts, and where arguments get their values.
 #include "interop/argo/run/arguments.h"
 
-#include "interop/argo/run/analyses.h"
 #include "interop/argo/check/validation.h"
+#include "interop/argo/run/analyses.h"
 #include "interop/argo/testing.h"
 
 namespace ordeal::argo {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "interop/argo/objects/metric.h"
 #include "interop/argo/run/phase.h"
-#include "core/base/clock.h"
 #include "prometheus/promql/eval/result.h"
 
 namespace ordeal::argo {

@@ -3,9 +3,9 @@
 
 #include <optional>
 
+#include "core/base/clock.h"
 #include "interop/argo/objects/metric.h"
 #include "interop/argo/run/assessment.h"
-#include "core/base/clock.h"
 
 namespace ordeal::argo {
 

@@ -8,8 +8,8 @@
 #include <cerrno>
 
 #include "core/base/io/file.h"
-#include "core/base/text/text.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/text/text.h"
 
 namespace ordeal::net {
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 
 namespace ordeal::sys {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <type_traits>
 
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 
 namespace ordeal::sys {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 
 namespace ordeal::sys {
 

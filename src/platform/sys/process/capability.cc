@@ -14,8 +14,8 @@
 #include <charconv>
 
 #include "core/base/io/file.h"
-#include "core/base/text/text.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/text/text.h"
 
 namespace ordeal::sys {
 namespace {

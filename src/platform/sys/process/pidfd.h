@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "core/base/clock.h"
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 
 namespace ordeal::sys {
 

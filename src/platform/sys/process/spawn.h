@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/base/clock.h"
-#include "core/base/result.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/result.h"
 #include "platform/sys/process/pidfd.h"
 
 namespace ordeal::sys {

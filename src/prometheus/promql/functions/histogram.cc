@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "prometheus/promql/grouping/grouping.h"
 #include "prometheus/promql/functions/functions.h"
+#include "prometheus/promql/grouping/grouping.h"
 #include "prometheus/promql/syntax/literals.h"
 
 namespace ordeal::promql {

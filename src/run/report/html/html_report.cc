@@ -4,8 +4,8 @@
 #include "run/report/html/chart.h"
 #include "run/report/html/html_style.h"
 #include "run/report/html/markup.h"
-#include "run/report/report.h"
 #include "run/report/html/scale.h"
+#include "run/report/report.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {
