@@ -7,7 +7,7 @@
 #include "core/base/defer.h"
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
-#include "core/model/run/verdict.h"
+#include "core/model/run/run_event.h"
 #include "fault/guard/recovery/journal.h"
 #include "schema/decoders.h"
 #include "schema/generate.h"

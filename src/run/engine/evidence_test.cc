@@ -3,14 +3,10 @@
 
 #include "core/base/random.h"
 #include "run/engine/machine.h"
+#include "run/engine/testing.h"
 
 namespace ordeal::engine {
 namespace {
-
-const events::Note* note_of(const Action& action) {
-  auto* told = std::get_if<Tell>(&action);
-  return told ? std::get_if<events::Note>(&told->data) : nullptr;
-}
 
 constexpr Nanos kStep = 100ms;
 constexpr Nanos kBaseline = 2s, kLength = 4s;

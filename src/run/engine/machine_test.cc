@@ -1,4 +1,5 @@
 #include "run/engine/machine.h"
+#include "run/engine/testing.h"
 
 #include <gtest/gtest.h>
 
@@ -6,11 +7,6 @@
 
 namespace ordeal::engine {
 namespace {
-
-const events::Note* note_of(const Action& action) {
-  auto* told = std::get_if<Tell>(&action);
-  return told ? std::get_if<events::Note>(&told->data) : nullptr;
-}
 
 // Drives a machine by hand: every step is 200 ms later.
 struct Drive {

@@ -21,11 +21,11 @@ const std::vector<Prefix>& prefixes_of(std::string_view unit) {
                                           {1024.0, {1 / 1024.0, "KiB"}},
                                           {0, {1, "B"}}};
   static const std::vector<Prefix> kRatio{{0, {100, "%"}}};
-  static const std::vector<Prefix> kNone;
+  static const std::vector<Prefix> kNoPrefixes;
   if (unit == "s" || unit == "seconds") return kSeconds;
   if (unit == "bytes" || unit == "B") return kBytes;
   if (unit == "ratio") return kRatio;
-  return kNone;
+  return kNoPrefixes;
 }
 
 // Three significant digits, no exponent in the ordinary range, thousands apart by a narrow space.
