@@ -24,7 +24,7 @@ inline size_t allocated() {
 }
 
 // False when `done` has not come true after `within`.
-inline bool drive(HttpClient& client, const std::function<bool()>& done, Nanos within = 20s) {
+inline bool drive(HttpClient& client, const std::function<bool()>& done, Nanos within = 100s) {
   BootTime until = boot_now() + within;
   while (!done() && boot_now() < until) {
     pollfd wait{client.descriptor(), POLLIN, 0};
@@ -32,6 +32,18 @@ inline bool drive(HttpClient& client, const std::function<bool()>& done, Nanos w
     client.dispatch();
   }
   return done();
+}
+
+// What `count` has come to when it has not changed for half a second.
+inline size_t settled(HttpClient& client, const std::function<size_t()>& count) {
+  size_t before = count() + 1;
+  for (int i = 0; i < 60 && count() != before; ++i) {
+    before = count();
+    drive(
+        client, [] { return false; }, 500ms);
+  }
+  EXPECT_EQ(count(), before);
+  return before;
 }
 
 inline sockaddr_in loopback(uint16_t port) {
