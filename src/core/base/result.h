@@ -48,8 +48,7 @@ using Unexpected = tl::unexpected<Error>;
 }  // namespace ordeal
 
 // Evaluates to the value of a Result, or returns its error from the enclosing function. Not inside { } after another
-// member, nor in a lambda's captures: g++ 12 and clang 14 leak what is made already when the function returns there (of
-// a co_await in that place, g++ destroys it twice). scripts/check-layers refuses both.
+// member, nor in captures: g++ 12 and clang 14 leak what is made already; scripts/check-layers refuses it.
 #define TRY(expression) ORDEAL_TRY_NAMED(ORDEAL_TRY_NAME(__COUNTER__), expression)
 // The same for Result<void>.
 #define TRY_VOID(expression)                                                                     \
