@@ -12,7 +12,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import lab
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the lab
+
+import lab  # noqa: E402
 
 HERE = Path(__file__).parent
 HOST = "10.77.0.1"
@@ -26,6 +28,7 @@ REPLICA_RESTARTS_AFTER = 3  # seconds
 DATABASE_RESTARTS_AFTER = 1
 REPLICA_CPUS = 0.4
 RATE = 80  # requests per second
+HIERARCHIES = ("unified", "cpu", "cpuacct", "freezer", "pids")
 LABELS = {"app": "fastapi-backend", "environment": "staging", "chaos-enabled": "true"}
 
 
@@ -46,17 +49,17 @@ class Shop:
     def _cgroup(self, name):
         if not self.cgroup_root:
             return None
-        cgroup = lab.Cgroup(f"/{self.cgroup_root}/{name}")
+        cgroup = lab.Cgroup(f"/{self.cgroup_root}/{name}", HIERARCHIES, ("cpu", "pids"))
         if name in REPLICAS and not cgroup.limit_cpu(REPLICA_CPUS):
             raise RuntimeError("this machine's cgroups have no CPU limit (CONFIG_CFS_BANDWIDTH)")
         return cgroup
 
-    def _log(self, name):
-        return str(self.work / f"{name}.log")
+    def _start(self, argv, name, cgroups=(), netns=None):
+        return lab.start(argv, cgroups, netns, log=str(self.work / f"{name}.log"), start_new_session=True)
 
     def _folders(self, name):
         cgroup = self.cgroups[name]
-        return [str(folder) for folder in cgroup.folders] if cgroup else []
+        return cgroup.folders if cgroup else []
 
     def _supervisor(self, pause, netns, cgroups, argv):
         return [sys.executable, str(HERE / "supervise.py"), str(pause), netns, ",".join(cgroups) or "-", *argv]
@@ -74,7 +77,7 @@ class Shop:
         else:  # PostgreSQL refuses to run as root, and we are root in our user namespace
             known = pwd.getpwnam("postgres")
             user = ["unshare", "--user", f"--map-user={known.pw_uid}", f"--map-group={known.pw_gid}"]
-        lab.command(*user, str(programs / "initdb"), "-D", str(data), "-U", "shop", "-A", "trust", "-N", cwd="/")
+        lab.tool(*user, str(programs / "initdb"), "-D", str(data), "-U", "shop", "-A", "trust", "-N", cwd="/")
         with open(data / "pg_hba.conf", "a") as rules:
             rules.write("host all all samenet trust\n")
         settings = {
@@ -88,17 +91,17 @@ class Shop:
         container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         supervisor = self._supervisor(DATABASE_RESTARTS_AFTER, "-", [], postgres)
         self.others.append(
-            lab.spawn([*container, *supervisor], self.netns["database"], self._folders("database"), self._log("database"))
+            self._start([*container, *supervisor], "database", self._folders("database"), self.netns["database"])
         )
-        lab.wait_until("PostgreSQL listens", lambda: answers(DATABASE, 5432))
+        lab.must_become("PostgreSQL listens", lambda: answers(DATABASE, 5432))
         psql = ["psql", "-q", "-h", DATABASE, "-U", "shop", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]
-        lab.wait_until("PostgreSQL is ready", lambda: succeeds(*psql, "-c", "SELECT 1"))
-        lab.command(*psql, "-f", str(HERE / "shop.sql"))
+        lab.must_become("PostgreSQL is ready", lambda: succeeds(*psql, "-c", "SELECT 1"))
+        lab.tool(*psql, "-f", str(HERE / "shop.sql"))
 
     def start_payments(self):
         """The payment provider takes 300 ms, as in the brief."""
         argv = [str(self.programs / "payment_stub"), "--listen", f"{PAYMENTS}:8000", "--delay", "300ms"]
-        self.others.append(lab.spawn(argv, self.netns["payments"], log=self._log("payments")))
+        self.others.append(self._start(argv, "payments", netns=self.netns["payments"]))
 
     def start_replicas(self, payments):
         """`sync` waits for the payment provider inside the request, `queued` does not. Replaces running replicas."""
@@ -109,18 +112,18 @@ class Shop:
             argv += ["--postgres", f"host={DATABASE} user=shop dbname=postgres"]
             argv += ["--payments-url", f"http://{PAYMENTS}:8000/payments"]
             supervisor = self._supervisor(REPLICA_RESTARTS_AFTER, self.netns[name], self._folders(name), argv)
-            self.replicas[name] = lab.spawn(supervisor, log=self._log(name))
+            self.replicas[name] = self._start(supervisor, name)
         for name, address in REPLICAS.items():
-            lab.wait_until(f"{name} answers", lambda: healthy(f"http://{address}:8000/healthz"))
+            lab.must_become(f"{name} answers", lambda: healthy(f"http://{address}:8000/healthz"))
 
     def start_load_balancer(self):
-        self.others.append(lab.spawn(["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")], log=self._log("haproxy")))
-        lab.wait_until("HAProxy answers", lambda: healthy(f"http://{HOST}:8080/products"))
+        self.others.append(self._start(["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")], "haproxy"))
+        lab.must_become("HAProxy answers", lambda: healthy(f"http://{HOST}:8080/products"))
 
     def start_users(self):
         argv = [str(self.programs / "shop_load"), "--target", f"http://{HOST}:8080", "--rate", str(RATE)]
-        self.others.append(lab.spawn(argv, log=self._log("users")))
-        lab.wait_until("the users' metrics answer", lambda: healthy(USERS_METRICS))
+        self.others.append(self._start(argv, "users"))
+        lab.must_become("the users' metrics answer", lambda: healthy(USERS_METRICS))
 
     def settle(self):
         """Fills HAProxy's pool of connections, as hours of traffic would: a new one costs two delays."""
@@ -190,7 +193,7 @@ def answers(address, port):
 
 def succeeds(*argv):
     try:
-        lab.command(*argv)
+        lab.tool(*argv)
         return True
     except RuntimeError:
         return False

@@ -10,8 +10,7 @@ import sys
 import threading
 import time
 
-import traces
-from lab import PORT, Lab, Run, now, start, wait_until
+from lab import PORT, Lab, Run, now, start, traces, wait_until
 from prometheus import App, Prometheus
 
 BRIEF = """apiVersion: argoproj.io/v1alpha1
