@@ -173,7 +173,7 @@ class Demo:
             return
         self.use_payments(step.payments)
         experiment = self.shortened(step.experiment)
-        self.shop.settle()
+        self.shop.fill_connection_pool()
         before = {"users": self.shop.users(), "replicas": self.shop.replica_counters()}
         code = self.ordeal_run(step, experiment)
         after = {"users": self.shop.users(), "replicas": self.shop.replica_counters()}

@@ -28,6 +28,9 @@ REPLICA_RESTARTS_AFTER = 3  # seconds
 DATABASE_RESTARTS_AFTER = 1
 REPLICA_CPUS = 0.4
 RATE = 80  # requests per second
+# From the load balancer to each replica. 500 ms of delay keep 80 / 3 * 0.5 = 13 requests under way at a time, on average.
+CONNECTIONS = 60
+BODY = b"ok"
 HIERARCHIES = ("unified", "cpu", "cpuacct", "freezer", "pids")
 LABELS = {"app": "fastapi-backend", "environment": "staging", "chaos-enabled": "true"}
 
@@ -125,12 +128,17 @@ class Shop:
         self.others.append(self._start(argv, "users"))
         lab.must_become("the users' metrics answer", lambda: healthy(USERS_METRICS))
 
-    def settle(self):
-        """Fills HAProxy's pool of connections, as hours of traffic would: a new one costs two delays."""
-        request = "GET /products HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n".encode()
-        callers = [socket.create_connection(SHOP) for _ in range(180)]
+    def fill_connection_pool(self):
+        """HAProxy opens a connection only when a request needs one that is not there, and a new one costs two delays of
+        the latency experiment, which is more than the promise. So it gets CONNECTIONS to each replica beforehand, all
+        of them surely: a request whose body is not there yet keeps its own."""
+        request = f"POST /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        callers = [socket.create_connection(SHOP) for _ in range(CONNECTIONS * len(REPLICAS))]
         for caller in callers:
-            caller.sendall(request)
+            caller.sendall(request.encode())
+        lab.must_become("HAProxy has its connections", lambda: connections() >= len(callers))
+        for caller in callers:
+            caller.sendall(BODY)
         for caller in callers:
             while caller.recv(65536):
                 pass
@@ -162,6 +170,11 @@ class Shop:
             for series, value in scrape(f"http://{address}:8000/metrics").items():
                 total[series] = total.get(series, 0) + value
         return total
+
+
+def connections():
+    """From the load balancer to the replicas."""
+    return len(lab.tool("ss", "-Htn", "state", "established", "src", HOST, "dport", "=", ":8000").splitlines())
 
 
 def healthy(url):
