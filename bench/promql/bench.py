@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long the brief's queries take in Ordeal, in process, and in a real Prometheus 3 over its HTTP API.
+"""How long common queries take in Ordeal, in process, and in a real Prometheus 3 over its HTTP API.
 
     bench.py [--sizes 10,1000,100000] [--range-size 1000] [--repeat N] PROMQL_FILE
 

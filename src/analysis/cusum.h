@@ -5,7 +5,7 @@
 //
 // and an alarm when any S >= h = ln(N / alpha) + ln(designs * groups). At a true share of t or less, e^S is bounded by
 // a submartingale of mean N after N ticks, so by Doob's inequality a false alarm within N ticks has a probability of at
-// most alpha (facts §3.4). Two things only lower S, and keep the bound:
+// most alpha (Doob; Page 1954 for the test itself). Two things only lower S, and keep the bound:
 //   phi     the over-dispersion of the baseline, at least 1: events that come in bursts are weaker evidence;
 //   a cap   within kBurst of time at most kMostOfABurst * h is added, so that a shorter burst, however bad, is no alarm
 //           by itself. A look that is longer than kBurst (a Prometheus that scrapes slowly) is not capped.

@@ -23,7 +23,7 @@ TEST(Designs, AreMultiplesOfWhatIsAllowed) {
   }
 }
 
-// The figures of facts §3.4: 6000 ticks and 1e-3 make 15.6, with three designs 16.7.
+// ln(6000 ticks / 1e-3) is 15.6, and with ln(3 designs) 16.7.
 TEST(AlarmBound, GrowsWithTicksAndTests) {
   EXPECT_NEAR(alarm_bound(6000, 1), 15.6, 0.01);
   EXPECT_NEAR(alarm_bound(6000, 3), 16.7, 0.01);

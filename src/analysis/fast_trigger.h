@@ -6,7 +6,7 @@
 //            sum of the baseline;
 //   silence  events have ceased to come while all counters that had some are still read: none for
 //            ln(N / alpha) * phi / rate, and for at least `patience`, the `for`, and three times the longest pause of
-//            the baseline (facts §3.4 (d)). Only with at least kLeastTraffic events in the baseline, and only on
+//            the baseline. Only with at least kLeastTraffic events in the baseline, and only on
 //            scraped pages.
 //
 // The sums begin anew at each alarm of the cusum. With a `for`, it counts when another one comes at least so long after

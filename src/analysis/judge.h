@@ -6,7 +6,7 @@
 // A gauge (an expression without a range) without a `for` of its own must violate at two looks in a row, so that one
 // odd sample ends no run.
 // `no_data: pass` lets a phase go on without data, but a run needs one reading with data to count as held.
-// `no_data: hold` is undecided for at most 10 s, then a breach (DESIGN §9): a dead target must not look healthy.
+// `no_data: hold` is undecided for at most 10 s, then a breach: a dead target must not look healthy.
 // Where the data is missing for a lack of Ordeal's own (Observation::own_lack) it is never a breach: it is given up
 // after as long, also where it is missing for other reasons in between.
 #pragma once

@@ -7,7 +7,7 @@
 //   histogram_quantile(q, rate(X_bucket[W])) < t     an event is bad when it is above t; a share of 1 - q may be bad
 //   (all of them also by or without labels: each group is then counted for itself)
 //   an expression without a range             a gauge: it has no noise of sampling, and needs no window
-// Source of the two reductions: facts §3.4 (a), (b): p95 > L is the same as "more than 5 % take longer than L".
+// Of a quantile: p95 > L is the same as "more than 5 % take longer than L".
 #pragma once
 
 #include <optional>

@@ -16,7 +16,7 @@ TriggerDesign design(const std::string& query, const std::string& condition) {
 const char* kRatio = R"(sum(rate(http_requests_total{status=~"5.."}[1m])) / sum(rate(http_requests_total[1m])))";
 const char* kQuantile = "histogram_quantile(0.95, rate(http_request_duration_seconds_bucket[1m]))";
 
-TEST(TriggerDesign, TheBriefsErrorRateCountsRequests) {
+TEST(TriggerDesign, AnErrorRateCountsRequests) {
   TriggerDesign found = design(kRatio, "result < 0.01");
   ASSERT_EQ(found.kind, Kind::kCounts);
   EXPECT_DOUBLE_EQ(found.counts.allowed, 0.01);
@@ -26,7 +26,7 @@ TEST(TriggerDesign, TheBriefsErrorRateCountsRequests) {
   EXPECT_EQ(found.text, "of http_requests_total, more than 1 % are http_requests_total{status=~\"5..\"}");
 }
 
-TEST(TriggerDesign, TheBriefsQuantileCountsSlowRequests) {
+TEST(TriggerDesign, AQuantileCountsSlowRequests) {
   TriggerDesign found = design(kQuantile, "result < 1.0");
   ASSERT_EQ(found.kind, Kind::kCounts);
   EXPECT_DOUBLE_EQ(found.counts.allowed, 1 - 0.95);
@@ -34,7 +34,7 @@ TEST(TriggerDesign, TheBriefsQuantileCountsSlowRequests) {
   EXPECT_TRUE(found.counts.without) << "each series of buckets for itself";
 }
 
-TEST(TriggerDesign, TheBriefsBreakerAndPodsAreGauges) {
+TEST(TriggerDesign, ABreakersStateAndPodsAreGauges) {
   EXPECT_EQ(design("circuit_breaker_state{service=\"stripe\"}", "result == 0").kind, Kind::kGauge);
   EXPECT_EQ(design("count(kube_pod_status_phase{phase=\"Running\"})", "result >= 3").kind, Kind::kGauge);
 }

@@ -1,4 +1,4 @@
-// For the tests of src/argo: objects from short texts, and the brief's own file.
+// For the tests of src/argo: objects from short texts, and a whole Rollout with its analysis.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -45,8 +45,7 @@ inline Metric metric_of(const std::string& fields) {
   return metric ? *metric : Metric{};
 }
 
-// As it stands in the brief.
-constexpr const char* kBrief = R"(# rollback-on-high-error-rate.yaml
+constexpr const char* kExampleRollout = R"(# rollback-on-high-error-rate.yaml
 apiVersion: argoproj.io/v1alpha1
 kind: Rollout
 metadata:

@@ -14,11 +14,11 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "cli/analysis_output.h"
-#include "cli/argo_expect.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 #include "expr/condition.h"
 #include "promql/syntax/parser.h"
+#include "session/argo_expect.h"
 #include "watch/prometheus_source.h"
 
 namespace ordeal::cli {
@@ -202,7 +202,7 @@ Result<ExitCode> run_analysis(const AnalysisOptions& options) {
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
   argo::Manifest manifest = TRY(read_manifest(options.files));
   argo::Analysis analysis = TRY(choose(manifest, options.templates));
-  argo::RunSpec spec = TRY(argo::prepare_analysis(manifest, analysis, TRY(read_args(options.args))));
+  argo::RunSpec spec = TRY(argo::prepare_analysis(manifest, analysis, TRY(session::read_args(options.args))));
   auto created = create_run(spec, options.strict);
   if (!created) return tl::unexpected(argo::redact(created.error(), spec.secrets));
   AnalysisRun& run = *created;

@@ -7,11 +7,12 @@
 #include "cli/options.h"
 #include "json/value.h"
 #include "model/exit_code.h"
+#include "session/run_options.h"
 
 namespace ordeal::cli {
 
-ExitCode plan_command(const RunOptions& options);
-ExitCode run_command(const RunOptions& options);
+ExitCode plan_command(const session::RunOptions& options);
+ExitCode run_command(const session::RunOptions& options);
 // `run_id` "" engages the latch and ends everything; else it ends that run only. `wait` for what is in force to end.
 ExitCode halt_command(const std::string& state_dir, const std::string& run_id, const std::string& reason, bool json);
 ExitCode resume_command(const std::string& state_dir);

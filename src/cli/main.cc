@@ -26,7 +26,7 @@ void add_state_dir(CLI::App* command, std::string& state_dir) {
       ->type_name("DIR");
 }
 
-void add_experiment(CLI::App* command, RunOptions& options) {
+void add_experiment(CLI::App* command, session::RunOptions& options) {
   command->add_option("experiment", options.experiment, "The experiment, JSON or YAML; - is standard input")
       ->required()
       ->type_name("FILE");
@@ -58,12 +58,12 @@ void give(CLI::App* command, Choice& choice, std::shared_ptr<Options> options, E
 void add_run(CLI::App& app, Choice& choice) {
   CLI::App* plan =
       app.add_subcommand("plan", "Show the victims, the rules and each step with its undo. Touches nothing");
-  auto planned = std::make_shared<RunOptions>();
+  auto planned = std::make_shared<session::RunOptions>();
   add_experiment(plan, *planned);
   give(plan, choice, planned, plan_command);
 
   CLI::App* run = app.add_subcommand("run", "Baseline, inject, watch, revert, recover, verdict");
-  auto options = std::make_shared<RunOptions>();
+  auto options = std::make_shared<session::RunOptions>();
   add_experiment(run, *options);
   run->add_option("--report", options->reports,
                   "Write the report there too: .html, .json, .xml (JUnit) or .md; checked before the attack")

@@ -7,11 +7,11 @@
 #include "base/output.h"
 #include "base/output_file.h"
 #include "base/printable.h"
-#include "cli/budget.h"
 #include "cli/commands.h"
-#include "cli/prepare.h"
 #include "dashboard/grafana.h"
 #include "dashboard/rules.h"
+#include "session/budget.h"
+#include "session/prepare.h"
 
 namespace ordeal::cli {
 namespace {
@@ -23,17 +23,17 @@ struct Subject {
 
 Result<Subject> read_subject(const ObservabilityOptions& options) {
   Subject subject;
-  RunOptions files;
+  session::RunOptions files;
   files.experiment = options.experiment;
   files.expect = options.expect;
-  Prepared prepared;
+  session::Prepared prepared;
   if (!options.experiment.empty()) {
-    TRY_VOID(read_experiment(files, prepared));
+    TRY_VOID(session::read_experiment(files, prepared));
     subject.experiment = prepared.experiment;
   }
   std::string slo = options.slo;
   if (slo.empty() && subject.experiment && subject.experiment->budget) slo = subject.experiment->budget->slo;
-  if (!slo.empty()) subject.slos = TRY(read_openslo(slo));
+  if (!slo.empty()) subject.slos = TRY(session::read_openslo(slo));
   return subject;
 }
 

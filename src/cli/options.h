@@ -6,22 +6,6 @@
 
 namespace ordeal::cli {
 
-struct RunOptions {
-  std::string experiment;
-  std::string expect;
-  std::vector<std::string> args;  // NAME=VALUE, of an Argo file in `expect`
-  std::string inventory;
-  std::vector<std::string> policies;
-  std::string prometheus;
-  std::string state_dir;
-  std::string listen;                // ADDRESS:PORT; "" serves nothing
-  std::string token_file;            // of the bearer token that is asked for there
-  std::vector<std::string> reports;  // files; the ending says the format
-  bool no_rollback = false;
-  bool json = false;
-  bool quiet = false;
-};
-
 struct ObservabilityOptions {
   std::string experiment, expect, slo;  // files; "" is none
   std::string output;                   // a file; "" is the terminal

@@ -5,15 +5,15 @@
 #include "base/duration.h"
 #include "base/output.h"
 #include "cli/commands.h"
-#include "cli/evidence_plan.h"
-#include "cli/prepare.h"
 #include "rollback/rollback.h"
+#include "session/evidence_plan.h"
+#include "session/prepare.h"
 #include "watch/source_watcher.h"
 
 namespace ordeal::cli {
 namespace {
 
-void print_attack(const Prepared& prepared) {
+void print_attack(const session::Prepared& prepared) {
   const Attack& attack = prepared.experiment.attack;
   print("Attack      {} for {}\n", attack.type, format_duration(attack.length));
   for (const ArgumentInfo& info : prepared.fault->info().arguments) {
@@ -24,7 +24,7 @@ void print_attack(const Prepared& prepared) {
   }
 }
 
-void print_steps(const Victim& victim, const VictimPlan& plan) {
+void print_steps(const Victim& victim, const session::VictimPlan& plan) {
   print("  {} ({}{})\n", victim.name, to_text(victim.kind),
         victim.processes.empty() ? "" : fmt::format(", {} processes", victim.processes.size()));
   if (plan.refusal) print("    refused: {}\n", plan.refusal->message());
@@ -36,7 +36,7 @@ void print_steps(const Victim& victim, const VictimPlan& plan) {
 
 // What will prove that it held, or why nothing can.
 void print_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
-  EvidencePlan evidence = plan_evidence(experiment, expectation, sample_every);
+  session::EvidencePlan evidence = session::plan_evidence(experiment, expectation, sample_every);
   if (expectation.when.count(When::kDuring)) print("  evidence is {}\n", evidence.text);
   if (expectation.when == std::set{When::kAfter})
     print("  evidence is a reading of data from after the attack alone\n");
@@ -69,7 +69,7 @@ void print_rollback(const std::vector<RollbackAction>& actions) {
   }
 }
 
-void print_text(const Prepared& prepared) {
+void print_text(const session::Prepared& prepared) {
   const Experiment& experiment = prepared.experiment;
   print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
@@ -83,7 +83,7 @@ void print_text(const Prepared& prepared) {
   if (prepared.broken_cap) print("Refused     {}\n", *prepared.broken_cap);
   if (prepared.source_refusal) print("Refused     {}\n", prepared.source_refusal->message());
   if (prepared.evidence_refusal) print("Refused     {}\n", prepared.evidence_refusal->message());
-  for (const BudgetCheck& check : prepared.budgets) print("Budget      {}\n", in_words(check));
+  for (const session::BudgetCheck& check : prepared.budgets) print("Budget      {}\n", in_words(check));
   if (prepared.budget_refusal) print("Refused     {}\n", prepared.budget_refusal->message());
   for (const packets::Exemption& e : prepared.exemptions)
     print("Exempt      {} ({} from ports {}-{} to {} port {})\n", e.why, e.address, e.first_port, e.last_port, e.remote,
@@ -96,7 +96,7 @@ void print_text(const Prepared& prepared) {
   print("Nothing was touched.\n");
 }
 
-json::Array victims_json(const Prepared& prepared) {
+json::Array victims_json(const session::Prepared& prepared) {
   json::Array victims;
   for (size_t i = 0; i < prepared.plans.size(); ++i) {
     json::Array steps;
@@ -120,7 +120,7 @@ json::Array array_of(const Items& items, Make make) {
   return array;
 }
 
-json::Value to_json(const Prepared& prepared) {
+json::Value to_json(const session::Prepared& prepared) {
   auto text = [](const std::string& one) { return json::Value(one); };
   auto rule = [](const Refusal& r) { return json::Object{{"victim", r.victim}, {"rule", r.rule}}; };
   auto refusal = [](const std::optional<Error>& error) {
@@ -128,41 +128,43 @@ json::Value to_json(const Prepared& prepared) {
   };
   const Experiment& experiment = prepared.experiment;
   auto evidence = [&](const Expectation& e) {
-    return json::Object{{"expectation", e.name}, {"text", plan_evidence(experiment, e, prepared.sample_every).text}};
+    return json::Object{{"expectation", e.name},
+                        {"text", session::plan_evidence(experiment, e, prepared.sample_every).text}};
   };
   auto rollback = experiment.rollback.value_or(std::vector<RollbackAction>{});
-  return json::Object{{"experiment", ordeal::to_json(experiment)},
-                      {"when_frozen", prepared.fault->info().when_frozen},
-                      {"candidates", prepared.selection.candidates},
-                      {"victims", victims_json(prepared)},
-                      {"refused", array_of(prepared.selection.refused, rule)},
-                      {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
-                      {"triggers", array_of(experiment.expect, trigger_json)},
-                      {"budgets", array_of(prepared.budgets, [](const BudgetCheck& check) { return to_json(check); })},
-                      {"budget_refused", refusal(prepared.budget_refusal)},
-                      {"source_refused", refusal(prepared.source_refusal)},
-                      {"evidence", array_of(experiment.expect, evidence)},
-                      {"evidence_refused", refusal(prepared.evidence_refusal)},
-                      {"rollback", array_of(rollback, rollback::describe)},
-                      {"rollback_refused", refusal(prepared.rollback_refusal)},
-                      {"notes", array_of(prepared.notes, text)},
-                      {"warnings", array_of(prepared.warnings, text)}};
+  return json::Object{
+      {"experiment", ordeal::to_json(experiment)},
+      {"when_frozen", prepared.fault->info().when_frozen},
+      {"candidates", prepared.selection.candidates},
+      {"victims", victims_json(prepared)},
+      {"refused", array_of(prepared.selection.refused, rule)},
+      {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
+      {"triggers", array_of(experiment.expect, trigger_json)},
+      {"budgets", array_of(prepared.budgets, [](const session::BudgetCheck& check) { return to_json(check); })},
+      {"budget_refused", refusal(prepared.budget_refusal)},
+      {"source_refused", refusal(prepared.source_refusal)},
+      {"evidence", array_of(experiment.expect, evidence)},
+      {"evidence_refused", refusal(prepared.evidence_refusal)},
+      {"rollback", array_of(rollback, rollback::describe)},
+      {"rollback_refused", refusal(prepared.rollback_refusal)},
+      {"notes", array_of(prepared.notes, text)},
+      {"warnings", array_of(prepared.warnings, text)}};
 }
 
-ExitCode worst_of(const Prepared& prepared) {
+ExitCode worst_of(const session::Prepared& prepared) {
   ExitCode code = prepared.broken_cap ? ExitCode::kRefused : ExitCode::kHeld;
   for (const auto& refusal :
        {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
     if (refusal) code = stronger(code, exit_code_of(*refusal));
-  for (const VictimPlan& plan : prepared.plans)
+  for (const session::VictimPlan& plan : prepared.plans)
     if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
   return code;
 }
 
 }  // namespace
 
-ExitCode plan_command(const RunOptions& options) {
-  auto prepared = prepare(options);
+ExitCode plan_command(const session::RunOptions& options) {
+  auto prepared = session::prepare(options);
   if (!prepared) return print_error(prepared.error());
   if (options.json) {
     print_json(to_json(*prepared));

@@ -13,7 +13,7 @@ constexpr Nanos kRedrawEvery = 100ms;
 
 }  // namespace
 
-Progress::Progress(const RunOptions& options, const std::vector<std::string>& warnings) : options_(options) {
+Progress::Progress(const session::RunOptions& options, const std::vector<std::string>& warnings) : options_(options) {
   if (!options.json && !options.quiet) terminal_.emplace(report::terminal_options(STDOUT_FILENO));
   for (const std::string& text : warnings) warn(text);
 }

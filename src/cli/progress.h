@@ -5,22 +5,22 @@
 #include <string>
 #include <vector>
 
-#include "cli/options.h"
 #include "model/verdict.h"
 #include "report/live_terminal.h"
+#include "session/run_options.h"
 
 namespace ordeal::cli {
 
 class Progress {
  public:
-  Progress(const RunOptions& options, const std::vector<std::string>& warnings);
+  Progress(const session::RunOptions& options, const std::vector<std::string>& warnings);
   void show(const RunEvent& event);
   void warn(const std::string& text);
   void tell(const std::string& text);
   void finish(const std::string& run_id, const Verdict& verdict);
 
  private:
-  const RunOptions& options_;
+  const session::RunOptions& options_;
   std::optional<report::LiveTerminal> terminal_;  // for people
   BootTime updated_{};
 };

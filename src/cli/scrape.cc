@@ -4,8 +4,8 @@
 #include "base/duration.h"
 #include "base/output.h"
 #include "cli/commands.h"
-#include "cli/live_api.h"
 #include "net/fetcher.h"
+#include "session/live_api.h"
 #include "watch/api_server.h"
 #include "watch/scraper.h"
 
@@ -86,7 +86,7 @@ Result<> scrape(const ScrapeOptions& options) {
                 fmt::format("--keep {} at --interval {} is {} samples of each series, and {} are kept", options.keep,
                             options.interval, keep / interval, most),
                 "Give a longer --interval, or a shorter --keep.");
-  auto server_options = TRY(watch::api_server_options(options.listen, TRY(read_token(options.token_file))));
+  auto server_options = TRY(watch::api_server_options(options.listen, TRY(session::read_token(options.token_file))));
   WallOffset offset = WallOffset::measure();
   net::Loop loop;
   auto fetcher = TRY(net::Fetcher::create(loop));

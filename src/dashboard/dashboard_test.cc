@@ -50,7 +50,7 @@ slo::Slo objective() {
   return slo;
 }
 
-// Ten minutes of what the brief's services and Ordeal expose.
+// Ten minutes of what a shop's services and Ordeal expose.
 promql::SeriesStore fixture() {
   promql::SeriesStore store({.keep_ms = 96 * 3600 * 1000});
   auto add = [&](std::vector<promql::Labels::Pair> labels, double first, double step) {
@@ -97,7 +97,7 @@ TEST(Dashboard, EveryExpressionGivesDataOnTheFixture) {
   }
 }
 
-TEST(Dashboard, HasTheBriefsFourPanelsAndOneForEachExpectation) {
+TEST(Dashboard, HasFourPanelsAndOneForEachExpectation) {
   std::vector<std::string> titles;
   json::Value dashboard = made();
   for (const json::Value& panel : dashboard.at("panels").as_array()) titles.emplace_back(panel.at("title").as_string());

@@ -1,6 +1,6 @@
 // A Grafana dashboard (classic JSON, schemaVersion 41) from panels. Phases shade every panel: a Prometheus annotation
 // on ordeal_run_phase. The data source is a variable, so that file provisioning works as well as the import page.
-// Source: facts §4. Pure.
+// Pure.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Panels: what a dashboard about an experiment shows, before it becomes Grafana's JSON. The brief's four panels (error
+// Panels: what a dashboard about an experiment shows, before it becomes Grafana's JSON. Four standard panels (error
 // rate, p95 latency, circuit breaker state, active pods), one for each expectation, and what Ordeal says of itself
 // (report/run_metrics.h). Pure.
 #pragma once
@@ -39,7 +39,7 @@ struct Panel {
   std::vector<Mapping> mappings;
 };
 
-// The brief's panels come first, then the expectations that are no copy of one of them, then Ordeal's own.
+// The four standard panels come first, then the expectations that are no copy of one of them, then Ordeal's own.
 std::vector<Panel> panels_for(const std::optional<Experiment>& experiment, const std::vector<slo::Slo>& slos);
 
 }  // namespace ordeal::dashboard

@@ -1,4 +1,4 @@
-// The burner: a child process that uses an exact amount of CPU time, in a closed loop (facts: each thread works until
+// The burner: a child process that uses an exact amount of CPU time, in a closed loop (each thread works until
 // its own CPU clock has advanced load x period plus what it still owes, then sleeps to the period's end). It is the
 // guard's own executable, started again as `ordeal-guard --burn …`; the guard's main() calls burn_main() for it.
 // It dies with the guard's main thread. It starts to burn only when told, after the guard has moved it into the

@@ -1,5 +1,5 @@
 // latency: packets of the victim are held for a while. On arrival by default: the same round trip as on departure,
-// without starving bulk TCP (facts: a packet held on departure still belongs to its socket).
+// without starving bulk TCP (a packet held on departure still belongs to its socket).
 #include <fmt/format.h>
 #include <netinet/in.h>
 

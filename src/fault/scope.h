@@ -1,4 +1,4 @@
-// Scope: whether a victim is alone with what a fault would touch (DESIGN §4.9).
+// Scope: whether a victim is alone with what a fault would touch.
 #pragma once
 
 #include <optional>

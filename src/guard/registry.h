@@ -1,4 +1,4 @@
-// Registry: which run of this host holds which resource, so that two impacts never meet on one (DESIGN §4.7).
+// Registry: which run of this host holds which resource, so that two impacts never meet on one.
 // Each live run has a folder below Paths::run with a lock that its guard and its reaper hold; claims of a run whose
 // lock is free are an earlier death's and are removed. Every change is made under one host-wide lock.
 // The lock decides who lives. It names its holders too, since a killed process keeps its locks until it has exited.

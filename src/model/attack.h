@@ -57,7 +57,7 @@ struct ArgumentInfo {
   std::string expected() const;
 };
 
-// The undo guarantee of a change (DESIGN §2).
+// The undo guarantee of a change.
 enum class StepKind { kOwned, kJournalled, kOneWay };
 
 struct AttackInfo {

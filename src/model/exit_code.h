@@ -1,4 +1,4 @@
-// The exit codes of every command, and which wins when several apply (DESIGN §1).
+// The exit codes of every command, and which wins when several apply.
 #pragma once
 
 #include <string_view>

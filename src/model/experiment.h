@@ -1,5 +1,5 @@
 // Experiment: a hypothesis, a target, an attack and the expectations, decoded from one file
-// (docs/formats/experiment.md). The decoder takes the flat form of the brief and the form with apiVersion/kind/spec.
+// (docs/formats/experiment.md). The decoder takes the flat form and the form with apiVersion/kind/spec.
 // Unknown keys are errors.
 #pragma once
 

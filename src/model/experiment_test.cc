@@ -13,7 +13,7 @@ Result<Experiment> decode(std::string_view text) {
   return decode_experiment(document);
 }
 
-constexpr std::string_view kBriefPods = R"({
+constexpr std::string_view kTerminatePods = R"({
   "name": "Pod Termination - 50% Failure",
   "description": "Kill 50% of FastAPI pods to test resilience",
   "type": "attack",
@@ -21,22 +21,22 @@ constexpr std::string_view kBriefPods = R"({
   "attack": {"type": "shutdown", "args": {"delay": 5}}
 })";
 
-constexpr std::string_view kBriefDatabase = R"({
+constexpr std::string_view kExhaustDatabase = R"({
   "name": "Database Connection Exhaustion",
   "type": "attack",
   "target": {"type": "container", "namespace": "staging", "labels": {"app": "fastapi-backend"}},
   "attack": {"type": "process_killer", "args": {"process": "postgres", "interval": 1, "length": 60}}
 })";
 
-TEST(Experiment, TheBriefsFilesAreReadAsTheyStand) {
-  Experiment pods = *decode(kBriefPods);
+TEST(Experiment, TheFlatFormIsRead) {
+  Experiment pods = *decode(kTerminatePods);
   EXPECT_EQ(pods.name, "Pod Termination - 50% Failure");
   EXPECT_EQ(pods.target.type, TargetType::kKubernetes);
   EXPECT_EQ(pods.target.percentage, 50);
   EXPECT_EQ(pods.attack.type, "shutdown");
   EXPECT_EQ(pods.attack.length, 60s) << "the default length";
 
-  Experiment database = *decode(kBriefDatabase);
+  Experiment database = *decode(kExhaustDatabase);
   EXPECT_EQ(database.attack.length, 60s);
   EXPECT_FALSE(database.attack.args.contains("length")) << "the length is no argument of the attack itself";
 }
@@ -58,7 +58,7 @@ TEST(Experiment, TwoLengthsMustAgree) {
 }
 
 TEST(Experiment, ExpectationsComeFromTheSecondFile) {
-  Experiment experiment = *decode(kBriefPods);
+  Experiment experiment = *decode(kTerminatePods);
   json::Document expect = *json::parse_document(
       "hypothesis: it holds\nexpect:\n- {name: errors, query: up, condition: result < 0.01, when: [during, after], "
       "no_data: breach, for: 2s}\n- {probe: {http: {url: 'http://h/', result: 'json:status'}}, condition: result == "
@@ -74,7 +74,7 @@ TEST(Experiment, ExpectationsComeFromTheSecondFile) {
 }
 
 TEST(Experiment, WhatItWritesItReads) {
-  Experiment experiment = *decode(kBriefDatabase);
+  Experiment experiment = *decode(kExhaustDatabase);
   json::Document expect = *json::parse_document(
       "expect: [{name: a, probe: {tcp: 'h:1'}, condition: result < 1}, {name: b, probe: {command: [x, y]}, "
       "condition: result == 0}]\nsources: {prometheus: 'http://p', scrape: [{url: 'http://m', labels: {a: b}}]}\n"

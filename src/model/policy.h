@@ -1,4 +1,4 @@
-// Policy: blast radius, protection and caps, as the brief's ConfigMap states them (docs/formats/policy.md).
+// Policy: blast radius, protection and caps, also as a ConfigMap states them (docs/formats/policy.md).
 // In scope: the namespace AND all labels. Protected: the namespace OR any label; protection always wins.
 #pragma once
 

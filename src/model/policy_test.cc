@@ -9,7 +9,7 @@ namespace {
 
 std::string error_of(const auto& result) { return result ? "no error" : result.error().message(); }
 
-constexpr std::string_view kBrief = R"(
+constexpr std::string_view kExamplePolicy = R"(
 apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -31,7 +31,7 @@ data:
         chaos-enabled: "false"
 )";
 
-Policy brief() { return *decode_policy(*json::parse_document(kBrief), "policy.yaml"); }
+Policy example() { return *decode_policy(*json::parse_document(kExamplePolicy), "policy.yaml"); }
 
 Victim victim(std::string space, Labels labels) {
   Victim v;
@@ -46,13 +46,13 @@ std::string rule(const Policy& policy, const Victim& v) {
   return refusal ? refusal->rule : "allowed";
 }
 
-TEST(Policy, TheBriefsConfigMapIsReadAsItStands) {
+TEST(Policy, AConfigMapIsRead) {
   Labels good{{"environment", "staging"}, {"chaos-enabled", "true"}};
-  EXPECT_EQ(rule(brief(), victim("staging", good)), "allowed");
-  EXPECT_EQ(rule(brief(), victim("other", good)), "policy.yaml: blast_radius.namespaces does not list \"other\"");
-  EXPECT_EQ(rule(brief(), victim("staging", {{"environment", "staging"}})),
+  EXPECT_EQ(rule(example(), victim("staging", good)), "allowed");
+  EXPECT_EQ(rule(example(), victim("other", good)), "policy.yaml: blast_radius.namespaces does not list \"other\"");
+  EXPECT_EQ(rule(example(), victim("staging", {{"environment", "staging"}})),
             "policy.yaml: blast_radius.labels asks for chaos-enabled=true");
-  EXPECT_EQ(rule(brief(), victim("production", good)), "policy.yaml: protected.namespaces lists \"production\"");
+  EXPECT_EQ(rule(example(), victim("production", good)), "policy.yaml: protected.namespaces lists \"production\"");
 }
 
 TEST(Policy, ProtectionWinsOverScope) {

@@ -85,6 +85,14 @@ class Injector {
   virtual void revert_all(const std::string& why) = 0;
 };
 
+// Follows what becomes of a victim that was killed.
+class RecoveryWatcher {
+ public:
+  virtual ~RecoveryWatcher() = default;
+  // Whether it lives again, in a process that began after `since`; the answer comes as an event.
+  virtual void look_for_return(int impact, BootTime since) = 0;
+};
+
 // Acts on the deployment after a breach, once the fault is off.
 class Actuator {
  public:

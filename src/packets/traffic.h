@@ -1,5 +1,5 @@
 // Traffic: which packets of a network namespace an attack means, from its arguments, as nftables rules. Arguments keep
-// Gremlin's meaning: `ports` are remote, `source_ports` local, `^` excludes; `port` (the brief's) is either side.
+// Gremlin's meaning: `ports` are remote, `source_ports` local, `^` excludes; `port` is either side.
 // Pure but for the look-up of host names.
 #pragma once
 

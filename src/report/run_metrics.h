@@ -1,4 +1,4 @@
-// RunMetrics: the events of a run as metrics (DESIGN §9), for /metrics and the dashboards of `ordeal dashboard`:
+// RunMetrics: the events of a run as metrics, for /metrics and the dashboards of `ordeal dashboard`:
 //   ordeal_run_phase{experiment,phase}                   1 for the phase that the run is in, else 0
 //   ordeal_impacts_active{attack}                        impacts in force
 //   ordeal_reverts_total{result}                         clean, failed

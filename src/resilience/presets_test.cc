@@ -1,4 +1,4 @@
-// Boundary by boundary what opossum and pybreaker do with the configurations of the brief, and which of their traps are
+// Boundary by boundary what opossum and pybreaker do with common configurations, and which of their traps are
 // not here. Numbers: opossum 10.0.0 and pybreaker 1.4.1, measured.
 #include "ordeal/resilience/presets.h"
 
@@ -362,7 +362,7 @@ TEST_F(Pybreaker, ItsBadOptionsAreRefused) {
     EXPECT_NE(check(pybreaker_like({.reset_timeout = none})).find("open_for is 0 ns"), std::string::npos);
 }
 
-TEST(Presets, TheBriefsConfigurationsAreTakenAsTheyStand) {
+TEST(Presets, TheConfigurationsOfOtherLibrariesAreTaken) {
   auto stripe = opossum_like({.timeout = 3000,
                               .errorThresholdPercentage = 50,
                               .resetTimeout = 30000,

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/duration.h"
+#include "base/failpoint.h"
 #include "base/unique_fd.h"
 #include "net/child.h"
 #include "net/http_client.h"
@@ -242,6 +243,7 @@ Result<std::unique_ptr<Rollback>> Rollback::create(std::vector<RollbackAction> a
 }
 
 void Rollback::act(const std::string& why) {
+  failpoint("engine.before_action");
   if (impl_->actions.empty() || std::exchange(impl_->begun, true)) return;
   impl_->environment = {"ORDEAL_RUN=" + impl_->run_id, "ORDEAL_BREACH=" + why};
   impl_->begin();

@@ -7,7 +7,7 @@
 //     of events            rate * duration * blast          all that reach the victims fail, to the end
 //     of slices or points  ceil(duration / unit) + 1        one victim is enough to spoil each that the run touches
 //
-// Source: facts §5 (OpenSLO Occurrences and Timeslices; Google SRE workbook ch. 5 for burn rates). Pure: the queries
+// Sources: OpenSLO v1 (Occurrences, Timeslices); The Site Reliability Workbook, ch. 5 (burn rates). Pure: the queries
 // are asked by others. A calendar window is projected: its total so far, scaled to the whole period.
 #pragma once
 

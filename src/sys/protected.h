@@ -1,4 +1,4 @@
-// The processes that no experiment file can make a victim (DESIGN §4.11): the host's init, kernel threads, Ordeal
+// The processes that no experiment file can make a victim: the host's init, kernel threads, Ordeal
 // itself and everything it was started from, sshd, kubelet and the container runtimes. Known by program and by name,
 // so that a renamed copy is rather protected once too often.
 #pragma once

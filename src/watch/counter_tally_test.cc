@@ -45,7 +45,7 @@ TEST(CounterTally, ACounterThatBeginsAnewCountsWhole) {
   EXPECT_EQ(tally.counts().groups[0].total, 7);
 }
 
-// Trap P4 of the facts: rate() loses the first increment of a new series, and with it the first errors.
+// rate() loses the first increment of a new series, and with it the first errors.
 TEST(CounterTally, AnOlderReadingIsPassedOver) {
   CounterTally tally(ratio());
   tally.take(look({"r{code=\"200\"} 1000000"}));

@@ -1,8 +1,8 @@
 // A ratio of errors has no value while no error was ever counted: there is no numerator yet, and PromQL gives an empty
-// vector. Where the denominator has a value above 0, traffic flows and the ratio is 0 (facts: the brief's own error
-// rate is such a query). Only for a division of two vectors at the top of the query, and only while the numerator by
-// itself is empty because a value finds nothing: sides that merely do not match, x / 1000 without an x, series that
-// ended or a window that is too short stay without data. Pure.
+// vector. Where the denominator has a value above 0, traffic flows and the ratio is 0 (the usual error
+// rate of 5xx over all requests is such a query). Only for a division of two vectors at the top of the query, and only
+// while the numerator by itself is empty because a value finds nothing: sides that merely do not match, x / 1000
+// without an x, series that ended or a window that is too short stay without data. Pure.
 #pragma once
 
 #include <functional>

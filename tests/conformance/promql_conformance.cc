@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -15,10 +16,10 @@ using namespace ordeal;               // NOLINT
 using namespace ordeal::conformance;  // NOLINT
 
 constexpr const char* kUsage =
-    "usage: promql_conformance [--once] [--optional] FILE|FOLDER...\n"
+    "usage: promql_conformance [--once] FILE|FOLDER...\n"
     "Evaluates each .test script of Prometheus' promqltest and compares with what it expects.\n"
-    "  --once      each query in the form that is written, without its @ and range forms\n"
-    "  --optional  exits with 77 when a FILE or FOLDER is not there\n"
+    "  --once  each query in the form that is written, without its @ and range forms\n"
+    "Without a FILE or FOLDER: data/promql in the folder that ORDEAL_CONFORMANCE_DATA names; 77 when it names none.\n"
     "Exits with 0 when every applicable evaluation passes, 1 when one fails, 2 when a script cannot be read.\n";
 
 std::vector<std::string> scripts_in(const std::string& path) {
@@ -47,18 +48,20 @@ int stop(const std::string& what, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool multiplied = true, optional = false;
+  bool multiplied = true;
   std::vector<std::string> paths;
   for (std::string word : std::vector<std::string>(argv + 1, argv + argc)) {
     if (word == "--help") return fmt::print("{}", kUsage), 0;
     if (word == "--once") multiplied = false;
-    if (word == "--optional") optional = true;
     if (!word.starts_with("--")) paths.push_back(word);
   }
-  if (paths.empty()) return fmt::print(stderr, "{}", kUsage), 2;
+  const char* data = std::getenv("ORDEAL_CONFORMANCE_DATA");
+  if (paths.empty() && !data)
+    return stop("skipped: ORDEAL_CONFORMANCE_DATA names no folder with Prometheus' scripts", 77);
+  if (paths.empty()) paths.push_back(std::string(data) + "/data/promql");
   Report total;
   for (const std::string& path : paths) {
-    if (!std::filesystem::exists(path)) return stop(path + ": no such file or folder", optional ? 77 : 2);
+    if (!std::filesystem::exists(path)) return stop(path + ": no such file or folder", 2);
     for (const std::string& script : scripts_in(path)) {
       auto text = read_file(script);
       auto commands = text ? parse_script(*text) : tl::unexpected(text.error());

@@ -44,7 +44,12 @@ def one(lab, report, attack, who, limit):
 
 
 def reverted(run):
-    return [event["data"] for event in run.events() if event["type"] == "reverted"]
+    """What tells when the fault was off: of a guard that is lost, too, on a machine too busy for it, the verdict is."""
+    told = [event["data"] for event in run.events() if event["type"] == "reverted"]
+    injected, verdict = run.event("inject"), run.event("verdict")
+    if told or not injected or not verdict:
+        return told
+    return [{"applied_boot_ns": injected["boot_ns"], "reverted_boot_ns": verdict["boot_ns"]}]
 
 
 def hang(lab, report, name, experiment, failpoint, judge, expected):
@@ -89,7 +94,7 @@ def run_suite(lab, report, options):
     hangs(lab, report, options)
     for attack_type in (attacks.Latency, attacks.Pause):
         for who, limit in CASES:
-            # What is journalled has nobody to give it back while both are stopped: DESIGN 4.5 says so.
+            # What is journalled has nobody to give it back while both are stopped (docs/safety.md).
             if attack_type is attacks.Pause and len(who) > 1:
                 continue
             if options.only in f"{' and '.join(who)} stopped × {attack_type.type}":

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <thread>
 
 namespace ordeal::testing {
 
@@ -200,6 +201,21 @@ std::string ImpactHost::broken() {
   return broken_;
 }
 
+namespace {
+
+// A device takes packets only once the kernel's own thread has come to it: what is sent before is dropped in silence.
+bool comes_up(const sys::NetNs& where, const char* device) {
+  for (BootTime end = boot_now() + 10s; boot_now() < end; std::this_thread::sleep_for(5ms)) {
+    std::string said;
+    if (run_in(where, {"ip", "-o", "link", "show", "dev", device}, &said) == 0 &&
+        said.find("state UP") != std::string::npos)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<VethPair> make_pair_of_namespaces() {
   VethPair pair{std::make_unique<sys::NetNs>(TRY(make_namespace())),
                 std::make_unique<sys::NetNs>(TRY(make_namespace()))};
@@ -211,6 +227,8 @@ Result<VethPair> make_pair_of_namespaces() {
     run_in(*where, {"ip", "addr", "add", std::string("fd09::") + host + "/64", "dev", device, "nodad"});
     run_in(*where, {"ip", "link", "set", device, "up"});
   }
+  if (!comes_up(*pair.here, "v0") || !comes_up(*pair.there, "v1"))
+    return fail(Errc::kTimeout, "the veth pair did not come up within 10 s");
   return pair;
 }
 

@@ -35,6 +35,9 @@ class Lab:
         for namespace, address in ((self.victim_ns, VICTIM_ADDRESS), (self.client_ns, CLIENT_ADDRESS)):
             tool("ip", "-n", namespace, "address", "add", address + "/24", "dev", "eth0")
             tool("ip", "-n", namespace, "link", "set", "eth0", "up")
+        for namespace in (self.victim_ns, self.client_ns):  # what is sent before is dropped in silence
+            if wait_until(lambda: "state UP" in tool("ip", "-n", namespace, "-o", "link", "show", "dev", "eth0"), 10) is None:
+                raise RuntimeError(f"eth0 of {namespace} did not come up within 10 s")
 
     def inside(self, *argv, check=True):
         """A tool in the victim's network namespace; `ip netns exec` would mount another /sys."""

@@ -1,4 +1,4 @@
-"""Argo's analysis against a real Prometheus, with the brief's own template: strict, compat, and as the expectations of a
+"""Argo's analysis against a real Prometheus, with an example template: strict, compat, and as the expectations of a
 run whose rollback is a command."""
 import http.server
 import json
@@ -167,7 +167,7 @@ def expect(problems, what, found, wanted):
 
 
 def lint(suite):
-    """The brief's file has its traps, and none for which it would be refused."""
+    """The example has its traps, and none for which it would be refused."""
     problems = []
     done = suite.lab.command("lint", suite.write(BRIEF))
     expect(problems, "exit", done.returncode, 0)
@@ -178,7 +178,7 @@ def lint(suite):
     done = suite.lab.command("lint", suite.write(inline))
     expect(problems, "exit of an inline analysis without end", done.returncode, 2)
     problems += [] if "which runs indefinitely" in done.stdout else [done.stdout]
-    suite.report.case("lint of the brief's file", problems)
+    suite.report.case("lint of the example", problems)
 
 
 def strict_ended(suite, analysis):
@@ -243,7 +243,7 @@ def experiment(lab, marker):
 
 
 def as_expectations(suite, prometheus):
-    """The brief's file as it stands, watched by --prometheus: a breach halts, the fault goes, then the rollback."""
+    """The example as it stands, watched by --prometheus: a breach halts, the fault goes, then the rollback."""
     problems, lab = [], suite.lab
     marker = lab.folder + "/rolled-back"
     ready = lambda: prometheus.query("sum(rate(http_requests_total[1m]))")
@@ -263,7 +263,7 @@ def as_expectations(suite, prometheus):
     problems += [] if page and "exited with 1" in page.stdout else ["the report does not tell of the action that failed"]
     problems += run.text().splitlines()[-6:] if problems else []
     problems += traces.clean_within(lab, run)[1]
-    suite.report.case("a run with the brief's file breaches, halts and rolls back", problems, verdict and verdict["data"]["reason"])
+    suite.report.case("a run with the example breaches, halts and rolls back", problems, verdict and verdict["data"]["reason"])
     run.end()
     run.forget()
 

@@ -11,6 +11,7 @@ stretched: 15 % and a few milliseconds are allowed. Exit 0 passed, 1 failed, 77 
 import argparse
 import base64
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -109,11 +110,16 @@ def rtt(steps, name):
     return probe["rtt_min"], probe["rtt_p50"]
 
 
+def median_slack():
+    """Beside other load the virtual CPU has a share of the real one."""
+    return MEDIAN_SLACK_MS * max(1.0, os.getloadavg()[0] / os.cpu_count())
+
+
 def expect_delay(steps, name, bare, delay):
     """Round trips of step `name`, against those of the bare path."""
     (bare_min, bare_median), (shortest, median) = bare, rtt(steps, name)
     expect_near(f"shortest round trip, {name}", shortest - bare_min, delay, slack=SHORTEST_SLACK_MS)
-    expect_near(f"median round trip, {name}", median - bare_median, delay, slack=MEDIAN_SLACK_MS)
+    expect_near(f"median round trip, {name}", median - bare_median, delay, slack=median_slack())
     return f"round trip {shortest:.1f} ms (median {median:.1f})"
 
 

@@ -5,8 +5,8 @@
 
 namespace ordeal::resilience {
 
-// opossum 10 (Node), under its own names; milliseconds and percent. The defaults are the configuration of Ordeal's
-// brief.
+// opossum 10 (Node), under its own names; milliseconds and percent. The defaults are those of a payment client: they
+// are not opossum's own.
 struct OpossumOptions {
   uint32_t timeout = 3000;  // not the breaker's here: give it to a TimeLimit
   double errorThresholdPercentage = 50;

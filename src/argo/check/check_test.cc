@@ -19,8 +19,8 @@ std::string all_lines(const std::string& text, const std::string& name = "f.yaml
   return lines;
 }
 
-TEST(Lint, OfTheBriefsFile) {
-  auto findings = lint({{"rollback.yaml", kBrief}});
+TEST(Lint, OfTheExample) {
+  auto findings = lint({{"rollback.yaml", kExampleRollout}});
   std::vector<std::string> lines;
   for (const Finding& finding : findings) lines.push_back(line_of(finding));
   EXPECT_EQ(lines,
@@ -64,22 +64,22 @@ const Row kRows[] = {
     {"P18 with le", "all(result, # < 1)", "histogram_quantile(0.95, sum by (le, route) (rate(x_bucket[1m])))", "", ""},
     {"P18 without everything but le", "all(result, # < 1)", "histogram_quantile(0.95, sum without (pod) (rate(x_bucket[1m])))", "", ""},
     {"P18 without le", "all(result, # < 1)", "histogram_quantile(0.95, sum without (le) (rate(x_bucket[1m])))", "", "without sum by (le)"},
-    {"R11 no condition", "", "sum(x)", "", "warning f.yaml:6: spec.metrics[0]: the metric has neither a successCondition nor a failureCondition"},
-    {"R15 a condition that does not parse", "result <", "sum(x)", "", "error f.yaml:6: spec.metrics[0].successCondition: cannot read the condition \"result <\": column 9"},
-    {"R15 a condition cut off by YAML", "all(result,", "sum(x)", "", "put the condition in quotes"},
-    {"R15 a query that does not parse", "all(result, # < 1)", "sum(x", "", "warning f.yaml:6: spec.metrics[0].provider.prometheus.query: Ordeal cannot read the query: column 6"},
-    {"R16 a text", "true", "\"a\"", "", "error f.yaml:6: spec.metrics[0].provider.prometheus.query: the query gives a text"},
-    {"R20 default()", "default(result[0], 0) < 1", "sum(x)", "", "default() and isNil() look at the whole result"},
-    {"R8 below a second", "all(result, # < 1)", "sum(x)", ", interval: 200ms", "an interval of 200ms is shorter than a second"},
-    {"R45 what Argo refuses", "all(result, # < 1)", "sum(x)", ", count: 2", "error f.yaml:6: spec.metrics[0].count: interval must be specified when count > 1"},
-    {"R5 a limit that the count cannot exceed", "len(result) > 0 && result[0] < 0.05", "vector(0.5)", ", count: 1, failureLimit: 1", "warning f.yaml:6: spec.metrics[0].failureLimit: the metric can never be Failed: it is measured once and failureLimit of 1 lets as many pass"},
-    {"R5 the same without a count", "result[0] < 0.05", "vector(0.5)", ", failureLimit: 3", "failureLimit: 0, or a larger count"},
-    {"R5 of three", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: 3, failureLimit: 3", "failureLimit: 2, or a larger count"},
-    {"R5 of three, two may fail", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: 3, failureLimit: 2", ""},
-    {"R5 without end", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, failureLimit: 3", ""},
-    {"R5 inconclusive", "result[0] < 0.05", "vector(0.5)", ", failureCondition: 'result[0] > 0.1', interval: 1m, count: 2, inconclusiveLimit: 2", "the metric can never be Inconclusive: it is measured 2 times"},
-    {"R5 by texts", "result[0] < 0.05", "vector(0.5)", ", count: '1', failureLimit: '1'", "can never be Failed"},
-    {"R5 what an argument says is not known", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: '{{args.limit}}', failureLimit: 1", ""},
+    {"no condition", "", "sum(x)", "", "warning f.yaml:6: spec.metrics[0]: the metric has neither a successCondition nor a failureCondition"},
+    {"a condition that does not parse", "result <", "sum(x)", "", "error f.yaml:6: spec.metrics[0].successCondition: cannot read the condition \"result <\": column 9"},
+    {"a condition cut off by YAML", "all(result,", "sum(x)", "", "put the condition in quotes"},
+    {"a query that does not parse", "all(result, # < 1)", "sum(x", "", "warning f.yaml:6: spec.metrics[0].provider.prometheus.query: Ordeal cannot read the query: column 6"},
+    {"a text", "true", "\"a\"", "", "error f.yaml:6: spec.metrics[0].provider.prometheus.query: the query gives a text"},
+    {"default()", "default(result[0], 0) < 1", "sum(x)", "", "default() and isNil() look at the whole result"},
+    {"below a second", "all(result, # < 1)", "sum(x)", ", interval: 200ms", "an interval of 200ms is shorter than a second"},
+    {"what Argo refuses", "all(result, # < 1)", "sum(x)", ", count: 2", "error f.yaml:6: spec.metrics[0].count: interval must be specified when count > 1"},
+    {"a limit that the count cannot exceed", "len(result) > 0 && result[0] < 0.05", "vector(0.5)", ", count: 1, failureLimit: 1", "warning f.yaml:6: spec.metrics[0].failureLimit: the metric can never be Failed: it is measured once and failureLimit of 1 lets as many pass"},
+    {"the same without a count", "result[0] < 0.05", "vector(0.5)", ", failureLimit: 3", "failureLimit: 0, or a larger count"},
+    {"of three", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: 3, failureLimit: 3", "failureLimit: 2, or a larger count"},
+    {"of three, two may fail", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: 3, failureLimit: 2", ""},
+    {"without end", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, failureLimit: 3", ""},
+    {"inconclusive", "result[0] < 0.05", "vector(0.5)", ", failureCondition: 'result[0] > 0.1', interval: 1m, count: 2, inconclusiveLimit: 2", "the metric can never be Inconclusive: it is measured 2 times"},
+    {"by texts", "result[0] < 0.05", "vector(0.5)", ", count: '1', failureLimit: '1'", "can never be Failed"},
+    {"what an argument says is not known", "result[0] < 0.05", "vector(0.5)", ", interval: 1m, count: '{{args.limit}}', failureLimit: 1", ""},
     {"what Argo's language has beyond ours: fields", "result[0].value < 1", "vector(0.5)", "", "warning f.yaml:6: spec.metrics[0].successCondition: a limit of Ordeal's, not of Argo's: it cannot read the condition: its language has no fields (.value)"},
     {"beyond ours: functions", "reduce(result, #acc + #) < 1", "vector(0.5)", "", "its language has no function reduce()"},
     {"beyond ours: words", "let x = result[0]; x < 1", "vector(0.5)", "", "its language has no `let`"},
@@ -87,7 +87,7 @@ const Row kRows[] = {
     {"beyond ours: ??", "(result[0] ?? 1) < 1", "vector(0.5)", "", "its language has no operator ??"},
     {"beyond ours: slices", "len(result[0:1]) < 2", "vector(0.5)", "", "its language has no slices"},
     {"a comment does not swallow what closes", "result[0] < 1 // fine", "sum(x)", "", "len(result) == 0 || result[0] < 1 // fine"},
-    {"R48 a tag of no argument", "result[0] < {{args.nope}}", "sum(x)", "", "failed to resolve {{args.nope}}"},
+    {"a tag of no argument", "result[0] < {{args.nope}}", "sum(x)", "", "failed to resolve {{args.nope}}"},
     {"an argument without a value is no error", "all(result, # < {{args.limit}})", "sum(rate(x{app=\"{{args.app}}\"}[{{args.window}}]))", "", ""},
     {"an argument as a duration", "all(result, # < 1)", "sum(rate(x[1h{{args.window}}]))", "", ""},
 };
@@ -204,17 +204,17 @@ TEST(Lint, OfRollouts) {
       {"§0.4 inline and without end", rollout("canary: {steps: [{analysis: {templates: [{templateName: t}]}}]}") + kEndless, "error f.yaml:6: spec.strategy.canary.steps[0].analysis.templates: the step 0 analysis of the Rollout api must come to an end, and the metric \"m\" of t has an interval and no count"},
       {"§0.4 before promotion", rollout("blueGreen: {activeService: a, prePromotionAnalysis: {templates: [{templateName: t}]}}") + kEndless, "the pre-promotion analysis of the Rollout api must come to an end"},
       {"§0.4 after promotion", rollout("blueGreen: {activeService: a, postPromotionAnalysis: {templates: [{templateName: t}]}}") + kEndless, "the post-promotion analysis of the Rollout api must come to an end"},
-      {"R46 inline and with an end", rollout("canary: {steps: [{analysis: {templates: [{templateName: t}]}}]}") + kFinite, ""},
-      {"R46 in the background without end", rollout("canary: {analysis: {templates: [{templateName: t}]}, steps: [{pause: {}}]}") + kEndless, ""},
-      {"R47 an argument that nobody knows", rollout("canary: {analysis: {templates: [{templateName: t}], args: [{name: x, value: y}]}, steps: [{pause: {}}]}") + kEndless, "warning f.yaml:6: spec.strategy.canary.analysis.args: no template has an argument \"x\""},
-      {"R47 an argument without a value", rollout("canary: {analysis: {templates: [{templateName: t}]}, steps: [{pause: {}}]}") + kAsks, "error f.yaml:6: spec.strategy.canary.analysis.args: args.limit was not resolved"},
+      {"inline and with an end", rollout("canary: {steps: [{analysis: {templates: [{templateName: t}]}}]}") + kFinite, ""},
+      {"in the background without end", rollout("canary: {analysis: {templates: [{templateName: t}]}, steps: [{pause: {}}]}") + kEndless, ""},
+      {"an argument that nobody knows", rollout("canary: {analysis: {templates: [{templateName: t}], args: [{name: x, value: y}]}, steps: [{pause: {}}]}") + kEndless, "warning f.yaml:6: spec.strategy.canary.analysis.args: no template has an argument \"x\""},
+      {"an argument without a value", rollout("canary: {analysis: {templates: [{templateName: t}]}, steps: [{pause: {}}]}") + kAsks, "error f.yaml:6: spec.strategy.canary.analysis.args: args.limit was not resolved"},
       {"a template that is elsewhere", rollout("canary: {analysis: {templates: [{templateName: u}]}, steps: [{pause: {}}]}") + kEndless, "warning f.yaml:6: spec.strategy.canary.analysis.templates[0]: no AnalysisTemplate of the name \"u\" is in the given files"},
-      {"R52 a startingStep that is not there", rollout("canary: {analysis: {templates: [{templateName: t}], startingStep: 4}, steps: [{pause: {}}]}") + kEndless, "there is no such step"},
-      {"R54 half a second", rollout("canary: {steps: [{pause: {duration: 1500ms}}]}") + kEndless, "a pause counts whole seconds: 1500ms is 1s"},
-      {"R54 no duration", rollout("canary: {steps: [{pause: {duration: soon}}]}") + kEndless, "error f.yaml:6: spec.strategy.canary.steps[0].pause.duration: a pause lasts whole seconds"},
-      {"R55 a weight of 120", rollout("canary: {steps: [{setWeight: 120}]}") + kEndless, "error f.yaml:6: spec.strategy.canary.steps[0].setWeight: setWeight must be between 0 and 100, found 120"},
-      {"R41 a rule that matches nothing", kEndless + "  dryRun: [{metricName: x}]\n", "error f.yaml:7: spec.dryRun[0].metricName: the rule \"x\" of dryRun matches no metric"},
-      {"R45 no metric", "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec: {}\n", "error f.yaml:4: spec: no metrics specified"},
+      {"a startingStep that is not there", rollout("canary: {analysis: {templates: [{templateName: t}], startingStep: 4}, steps: [{pause: {}}]}") + kEndless, "there is no such step"},
+      {"half a second", rollout("canary: {steps: [{pause: {duration: 1500ms}}]}") + kEndless, "a pause counts whole seconds: 1500ms is 1s"},
+      {"no duration", rollout("canary: {steps: [{pause: {duration: soon}}]}") + kEndless, "error f.yaml:6: spec.strategy.canary.steps[0].pause.duration: a pause lasts whole seconds"},
+      {"a weight of 120", rollout("canary: {steps: [{setWeight: 120}]}") + kEndless, "error f.yaml:6: spec.strategy.canary.steps[0].setWeight: setWeight must be between 0 and 100, found 120"},
+      {"a rule that matches nothing", kEndless + "  dryRun: [{metricName: x}]\n", "error f.yaml:7: spec.dryRun[0].metricName: the rule \"x\" of dryRun matches no metric"},
+      {"no metric", "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec: {}\n", "error f.yaml:4: spec: no metrics specified"},
       {"an analysis of nothing", rollout("canary: {analysis: {templates: []}, steps: [{pause: {}}]}") + kEndless, "the analysis names no template"},
       {"a misspelled key", rollout("canary: {step: []}") + kEndless, "error f.yaml:6: spec.strategy.canary.step: unknown key \"step\"; did you mean \"steps\"?"},
       {"no YAML", "a: [", "error f.yaml:"},
@@ -303,8 +303,8 @@ Result<Derived> derive(const std::string& text, DeriveOptions options = {}) {
   return derive_expectations(kept.back(), options);
 }
 
-TEST(Expectations, OfTheBriefsFile) {
-  Derived derived = *derive(kBrief);
+TEST(Expectations, OfTheExample) {
+  Derived derived = *derive(kExampleRollout);
   ASSERT_EQ(derived.expect.size(), 1u);
   const Expectation& e = derived.expect[0];
   EXPECT_EQ(e.name, "error-rate");
@@ -321,8 +321,8 @@ TEST(Expectations, OfTheBriefsFile) {
   ASSERT_EQ(derived.warnings.size(), 1u);
   EXPECT_NE(derived.warnings[0].find("write successCondition: result[0] < 0.01"), std::string::npos)
       << derived.warnings[0];
-  EXPECT_EQ(derive(kBrief, {.own_source = true})->prometheus, "");
-  EXPECT_EQ(derive(kBrief, {.args = {{"error-rate-threshold", "0.2"}}})->expect[0].condition, "result < 0.2");
+  EXPECT_EQ(derive(kExampleRollout, {.own_source = true})->prometheus, "");
+  EXPECT_EQ(derive(kExampleRollout, {.args = {{"error-rate-threshold", "0.2"}}})->expect[0].condition, "result < 0.2");
 }
 
 struct MetricRow {

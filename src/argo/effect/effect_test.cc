@@ -1,4 +1,4 @@
-// R51, R56, R57 and the API patches: what a Rollout does, and what is sent to it.
+// What a Rollout does when an analysis ends, and what is sent to it.
 #include "argo/effect/patches.h"
 #include "argo/effect/rollout_effect.h"
 #include "argo/testing.h"
@@ -18,16 +18,16 @@ constexpr auto kBackground = AnalysisKind::kBackground, kStep = AnalysisKind::kS
 // clang-format off
 // clang-format off
 const Row kReactions[] = {
-    {"R51 background Failed", kBackground, Phase::kFailed, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
-    {"R51 background Error", kBackground, Phase::kError, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
-    {"R51 background Inconclusive", kBackground, Phase::kInconclusive, RolloutReaction::kPause, "InconclusiveAnalysisRun"},
-    {"R51 background Successful", kBackground, Phase::kSuccessful, RolloutReaction::kGoOn, ""},
-    {"R51 background Running", kBackground, Phase::kRunning, RolloutReaction::kGoOn, ""},
-    {"R51 step Failed", kStep, Phase::kFailed, RolloutReaction::kAbort, "Step-based analysis phase error/failed: why"},
-    {"R51 step Error", kStep, Phase::kError, RolloutReaction::kAbort, "Step-based analysis phase error/failed: why"},
-    {"R51 step Inconclusive", kStep, Phase::kInconclusive, RolloutReaction::kPause, "InconclusiveAnalysisRun"},
-    {"R51 before promotion", kPre, Phase::kFailed, RolloutReaction::kAbort, "Blue/green pre-promotion analysis phase error/failed: why"},
-    {"R51 after promotion", kPost, Phase::kError, RolloutReaction::kAbort, "Blue/green post-promotion analysis phase error/failed: why"},
+    {"background Failed", kBackground, Phase::kFailed, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
+    {"background Error", kBackground, Phase::kError, RolloutReaction::kAbort, "Background analysis phase error/failed: why"},
+    {"background Inconclusive", kBackground, Phase::kInconclusive, RolloutReaction::kPause, "InconclusiveAnalysisRun"},
+    {"background Successful", kBackground, Phase::kSuccessful, RolloutReaction::kGoOn, ""},
+    {"background Running", kBackground, Phase::kRunning, RolloutReaction::kGoOn, ""},
+    {"step Failed", kStep, Phase::kFailed, RolloutReaction::kAbort, "Step-based analysis phase error/failed: why"},
+    {"step Error", kStep, Phase::kError, RolloutReaction::kAbort, "Step-based analysis phase error/failed: why"},
+    {"step Inconclusive", kStep, Phase::kInconclusive, RolloutReaction::kPause, "InconclusiveAnalysisRun"},
+    {"before promotion", kPre, Phase::kFailed, RolloutReaction::kAbort, "Blue/green pre-promotion analysis phase error/failed: why"},
+    {"after promotion", kPost, Phase::kError, RolloutReaction::kAbort, "Blue/green post-promotion analysis phase error/failed: why"},
 };
 // clang-format on
 // clang-format on
@@ -69,7 +69,7 @@ TEST(Rollout, R56R57TellWhatAnAbortDoes) {
   EXPECT_FALSE(says(dynamic, "at once"));
   EXPECT_TRUE(says(dynamic, "goes down only as stable pods become available"));
   EXPECT_TRUE(says(plain, "stands at step 0"));
-  EXPECT_TRUE(says(plain, "spec.template still holds the new version, so the Rollout is Degraded")) << "R57";
+  EXPECT_TRUE(says(plain, "spec.template still holds the new version, so the Rollout is Degraded"));
 }
 
 TEST(Rollout, R56AnAbortKeepsThePreviewPods) {

@@ -1,4 +1,4 @@
-// RolloutEffect: what a Rollout does when an analysis ends, and when it aborts (R51, R56, R57). Pure.
+// RolloutEffect: what a Rollout does when an analysis ends, and when it aborts. Pure.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ struct Reaction {
 };
 Reaction reaction_to(AnalysisKind kind, Phase phase, std::string_view message);
 
-// What an abort does (R56, R57), one sentence each, in order.
+// What an abort does, one sentence each, in order.
 std::vector<std::string> abort_effect(const Rollout& rollout);
 
 }  // namespace ordeal::argo

@@ -44,7 +44,7 @@ Result<Argument> decode_argument(const Reader& reader) {
   return argument;
 }
 
-// When a cluster deletes a run that has ended (R44): no matter of ours.
+// When a cluster deletes a run that has ended: no matter of ours.
 Result<> check_ttl(const Reader& reader) {
   TRY_VOID(reader.only({"secondsAfterCompletion", "secondsAfterFailure", "secondsAfterSuccess"}));
   for (const auto& [key, field] : TRY(reader.fields())) TRY_VOID(field.integer(0, INT32_MAX));

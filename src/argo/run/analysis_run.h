@@ -3,7 +3,7 @@
 // next_wake(). Times are wall time since the Unix epoch and must not go back.
 //
 // All metrics that are due are measured side by side, and nothing is begun or judged before the last of them has
-// answered (R9). In strict the time of a measurement counts whole seconds, as Kubernetes keeps it (R8).
+// answered. In strict the time of a measurement counts whole seconds, as Kubernetes keeps it.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,7 @@ struct Measured {
   size_t metric;
   Measurement measurement;
 };
-struct Terminate {};  // spec.terminate (R40): what is under way is dropped
+struct Terminate {};  // spec.terminate: what is under way is dropped
 using RunEvent = std::variant<Wake, Measured, Terminate>;
 
 // What goes out.

@@ -215,8 +215,8 @@ TEST(AnalysisRun, RefusesWhatArgoRefuses) {
 }
 
 // §0.3, as measured on a real controller: a healthy canary is rolled back after some 40 s.
-TEST(AnalysisRun, TheBriefsTemplateOnAVectorIsAnErrorInStrictOnly) {
-  Manifest manifest = manifest_of(kBrief);
+TEST(AnalysisRun, TheExampleOnAVectorIsAnErrorInStrictOnly) {
+  Manifest manifest = manifest_of(kExampleRollout);
   Flattened spec = *flatten({&manifest.templates[0]});
   spec.args[0].value = "0.01";
   for (Mode mode : {Mode::kStrict, Mode::kCompat}) {

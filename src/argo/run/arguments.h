@@ -1,4 +1,4 @@
-// Arguments: how {{args.…}} get their values (R47 to R50): a Rollout's over a template's defaults, several templates
+// Arguments: how {{args.…}} get their values: a Rollout's over a template's defaults, several templates
 // made one, and the textual substitution in a metric.
 #pragma once
 

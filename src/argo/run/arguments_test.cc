@@ -1,4 +1,4 @@
-// R41, R43 and R45 to R50: what Argo accepts, and where arguments get their values.
+// What Argo accepts, and where arguments get their values.
 #include "argo/run/arguments.h"
 
 #include "argo/run/analyses.h"
@@ -15,22 +15,22 @@ struct Row {
 };
 // clang-format off
 const Row kRows[] = {
-    {"R45 nothing but a provider", "", ""},
-    {"R45 an interval is needed for more than one", "count: 2", "count: interval must be specified when count > 1"},
-    {"R45 but not for one", "count: 1", ""},
-    {"R45 failureLimit -1 needs a success limit", "failureLimit: -1", "failureLimit: failureLimit and consecutiveSuccessLimit cannot both be disabled"},
-    {"R45 and is fine with one", "interval: 1m\nfailureLimit: -1\nconsecutiveSuccessLimit: 2", ""},
-    {"R45 failureLimit below -1", "failureLimit: -2", "failureLimit: failureLimit must be >= 0, or -1 to be disabled"},
-    {"R45 consecutiveSuccessLimit", "consecutiveSuccessLimit: -1", "consecutiveSuccessLimit: consecutiveSuccessLimit must be >= 0"},
-    {"R45 inconclusiveLimit", "inconclusiveLimit: -1", "inconclusiveLimit: inconclusiveLimit must be >= 0"},
-    {"R45 consecutiveErrorLimit", "consecutiveErrorLimit: -1", "consecutiveErrorLimit: consecutiveErrorLimit must be >= 0"},
-    {"R45 the count covers both limits", "interval: 1m\ncount: 3\nfailureLimit: 2\nconsecutiveSuccessLimit: 2", "count: count (3) must be >= failureLimit + consecutiveSuccessLimit (2 + 2)"},
-    {"R45 and does", "interval: 1m\ncount: 4\nfailureLimit: 2\nconsecutiveSuccessLimit: 2", ""},
-    {"R45 without a failure limit, the successes", "interval: 1m\ncount: 3\nfailureLimit: -1\nconsecutiveSuccessLimit: 4", "count: count must be >= consecutiveSuccessLimit"},
-    {"R45 the count covers inconclusiveLimit", "interval: 1m\ncount: 3\ninconclusiveLimit: 4", "count: count must be >= inconclusiveLimit"},
-    {"R45 a limit alone needs no count", "interval: 1m\nfailureLimit: 9", ""},
-    {"R4 R45 the interval is a Go duration", "interval: 1d", "interval: invalid interval: \"1d\" is no duration such as 1m30s"},
-    {"R4 R45 so is the initial delay", "initialDelay: x", "initialDelay: invalid initialDelay: \"x\" is no duration such as 1m30s"},
+    {"nothing but a provider", "", ""},
+    {"an interval is needed for more than one", "count: 2", "count: interval must be specified when count > 1"},
+    {"but not for one", "count: 1", ""},
+    {"failureLimit -1 needs a success limit", "failureLimit: -1", "failureLimit: failureLimit and consecutiveSuccessLimit cannot both be disabled"},
+    {"and is fine with one", "interval: 1m\nfailureLimit: -1\nconsecutiveSuccessLimit: 2", ""},
+    {"failureLimit below -1", "failureLimit: -2", "failureLimit: failureLimit must be >= 0, or -1 to be disabled"},
+    {"consecutiveSuccessLimit", "consecutiveSuccessLimit: -1", "consecutiveSuccessLimit: consecutiveSuccessLimit must be >= 0"},
+    {"inconclusiveLimit", "inconclusiveLimit: -1", "inconclusiveLimit: inconclusiveLimit must be >= 0"},
+    {"consecutiveErrorLimit", "consecutiveErrorLimit: -1", "consecutiveErrorLimit: consecutiveErrorLimit must be >= 0"},
+    {"the count covers both limits", "interval: 1m\ncount: 3\nfailureLimit: 2\nconsecutiveSuccessLimit: 2", "count: count (3) must be >= failureLimit + consecutiveSuccessLimit (2 + 2)"},
+    {"and does", "interval: 1m\ncount: 4\nfailureLimit: 2\nconsecutiveSuccessLimit: 2", ""},
+    {"without a failure limit, the successes", "interval: 1m\ncount: 3\nfailureLimit: -1\nconsecutiveSuccessLimit: 4", "count: count must be >= consecutiveSuccessLimit"},
+    {"the count covers inconclusiveLimit", "interval: 1m\ncount: 3\ninconclusiveLimit: 4", "count: count must be >= inconclusiveLimit"},
+    {"a limit alone needs no count", "interval: 1m\nfailureLimit: 9", ""},
+    {"the interval is a Go duration", "interval: 1d", "interval: invalid interval: \"1d\" is no duration such as 1m30s"},
+    {"so is the initial delay", "initialDelay: x", "initialDelay: invalid initialDelay: \"x\" is no duration such as 1m30s"},
 };
 // clang-format on
 
@@ -92,15 +92,15 @@ struct StepRow {
 };
 // clang-format off
 const StepRow kSteps[] = {
-    {"R54 for ever", "{pause: {}}", ""},
-    {"R54 whole seconds", "{pause: {duration: 30}}", ""},
-    {"R54 as a text", "{pause: {duration: '30'}}", ""},
-    {"R54 a Go duration", "{pause: {duration: 1m30s}}", ""},
-    {"R54 no duration", "{pause: {duration: soon}}", "a pause lasts whole seconds or a duration such as 30s, found \"soon\""},
-    {"R54 before its begin", "{pause: {duration: -1}}", "a pause lasts whole seconds or a duration such as 30s, found -1"},
-    {"R55 100", "{setWeight: 100}", ""},
-    {"R55 101", "{setWeight: 101}", "setWeight must be between 0 and 100, found 101"},
-    {"R55 -1", "{setWeight: -1}", "setWeight must be between 0 and 100, found -1"},
+    {"for ever", "{pause: {}}", ""},
+    {"whole seconds", "{pause: {duration: 30}}", ""},
+    {"as a text", "{pause: {duration: '30'}}", ""},
+    {"a Go duration", "{pause: {duration: 1m30s}}", ""},
+    {"no duration", "{pause: {duration: soon}}", "a pause lasts whole seconds or a duration such as 30s, found \"soon\""},
+    {"before its begin", "{pause: {duration: -1}}", "a pause lasts whole seconds or a duration such as 30s, found -1"},
+    {"100", "{setWeight: 100}", ""},
+    {"101", "{setWeight: 101}", "setWeight must be between 0 and 100, found 101"},
+    {"-1", "{setWeight: -1}", "setWeight must be between 0 and 100, found -1"},
     {"a step is one thing", "{setWeight: 5, pause: {}}", "a step is one of setWeight, pause, experiment and analysis, not several"},
     {"and not nothing", "{}", "the step is empty"},
 };
@@ -133,9 +133,8 @@ TEST(Validation, OfSteps) {
         EXPECT_TRUE(kind == other || !taken(kind + ", " + one + ", " + other)) << kind << other << one;
     }
   }
-  EXPECT_EQ(*pause_length(rollout_with("{pause: {duration: 1500ms}}").steps[0]), 1s) << "R54 the fraction is cut off";
-  EXPECT_TRUE(validate_rollout(rollout_with("{setWeight: 500}", "trafficRouting: {maxTrafficWeight: 1000}, ")))
-      << "R55";
+  EXPECT_EQ(*pause_length(rollout_with("{pause: {duration: 1500ms}}").steps[0]), 1s) << "the fraction is cut off";
+  EXPECT_TRUE(validate_rollout(rollout_with("{setWeight: 500}", "trafficRouting: {maxTrafficWeight: 1000}, ")));
 }
 
 Argument value(const char* name, std::optional<std::string> text = {}) { return {name, std::move(text), {}, {}}; }
@@ -162,15 +161,15 @@ struct TextRow {
 };
 // clang-format off
 const TextRow kTexts[] = {
-    {"R48 anywhere", "result < {{args.x}}", "0.01", "result < 0.01"},
-    {"R48 with spaces", "result < {{args.x }}!", "0.01", "result < 0.01!"},
-    {"R48 twice", "{{args.x}}{{args.x}}", "a", "aa"},
-    {"R48 an unknown tag", "{{args.y}}", "a", "line 0: : failed to resolve {{args.y}}"},
-    {"R48 a tag without an end", "{{args.x", "a", "failed to resolve {{args.x"},
-    {"R48 quotes are escaped", "up{a={{args.x}}}", "\"b\"\n", "up{a=\"b\"\n}"},
-    {"R48 a backslash, too", "{{args.x}}", "\\d", "\\d"},
-    {"R48 what Go escapes and JSON cannot read", "{{args.x}}", "\a", "with its arguments filled in it is no JSON"},
-    {"R48 no tag, no change", "up{a=\"{}\"}", "", "up{a=\"{}\"}"},
+    {"anywhere", "result < {{args.x}}", "0.01", "result < 0.01"},
+    {"with spaces", "result < {{args.x }}!", "0.01", "result < 0.01!"},
+    {"twice", "{{args.x}}{{args.x}}", "a", "aa"},
+    {"an unknown tag", "{{args.y}}", "a", "line 0: : failed to resolve {{args.y}}"},
+    {"a tag without an end", "{{args.x", "a", "failed to resolve {{args.x"},
+    {"quotes are escaped", "up{a={{args.x}}}", "\"b\"\n", "up{a=\"b\"\n}"},
+    {"a backslash, too", "{{args.x}}", "\\d", "\\d"},
+    {"what Go escapes and JSON cannot read", "{{args.x}}", "\a", "with its arguments filled in it is no JSON"},
+    {"no tag, no change", "up{a=\"{}\"}", "", "up{a=\"{}\"}"},
 };
 // clang-format on
 TEST(Arguments, AreFilledInByTheRules) {
@@ -229,7 +228,7 @@ TEST(Arguments, R50TemplatesAreMadeOne) {
 }
 
 TEST(Analyses, AreFoundWithTheirArguments) {
-  Manifest manifest = manifest_of(kBrief);
+  Manifest manifest = manifest_of(kExampleRollout);
   auto all = analyses_of(manifest);
   ASSERT_EQ(all.size(), 1u) << "the template is the Rollout's";
   EXPECT_EQ(all[0].name, "the background analysis of the Rollout fastapi-backend");

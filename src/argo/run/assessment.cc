@@ -19,7 +19,7 @@ constexpr std::array<Counter, 4> kCounters{{{Phase::kSuccessful, &MetricResult::
                                             {Phase::kInconclusive, &MetricResult::inconclusive},
                                             {Phase::kError, &MetricResult::error}}};
 
-// The count is reached and no limit is violated (R35).
+// The count is reached and no limit is violated.
 Phase at_count(const Metric& metric) {
   bool success_limit = metric.consecutive_success_limit.value_or(0) > 0;
   if (!success_limit) return Phase::kSuccessful;

@@ -1,4 +1,4 @@
-// Assessment: when a metric, and with it the run, has ended, and how (R25 to R42). Pure functions of what was measured.
+// Assessment: when a metric, and with it the run, has ended, and how. Pure functions of what was measured.
 #pragma once
 
 #include <map>
@@ -21,17 +21,17 @@ struct MetricResult {
   int64_t consecutive_error = 0, consecutive_success = 0;
   bool dry_run = false;
   bool in_flight = false;                 // a measurement is under way
-  std::vector<Measurement> measurements;  // the last ones (R43)
-  std::string query;                      // its metadata ResolvedPrometheusQuery (R24)
+  std::vector<Measurement> measurements;  // the last ones
+  std::string query;                      // its metadata ResolvedPrometheusQuery
 };
 
-// Counts a measurement (R7, R33) and keeps at most `kept` of them.
+// Counts a measurement and keeps at most `kept` of them.
 void take_in(MetricResult& result, Measurement measurement, size_t kept);
 
-// Absent without a count: the metric is measured until something ends it (R1 to R3).
+// Absent without a count: the metric is measured until something ends it.
 std::optional<int64_t> effective_count(const Metric& metric);
 
-// The limits that are exceeded. The later of Failed, Inconclusive and Error counts (R28 to R32).
+// The limits that are exceeded. The later of Failed, Inconclusive and Error counts.
 struct Violation {
   Phase phase;
   std::string reason;  // "failed (1) > failureLimit (0)"
@@ -46,7 +46,7 @@ struct RunState {
   std::vector<MetricResult>& results;
   bool terminate = false;  // spec.terminate
 };
-// By the spec, or by a metric that ended badly and is no dry run (R39, R40).
+// By the spec, or by a metric that ended badly and is no dry run.
 bool is_terminating(const std::vector<MetricResult>& results, bool terminate);
 
 struct RunAssessment {

@@ -67,7 +67,7 @@ Result<Judged> judge_both(const Metric& metric, const expr::Value& result, Mode 
   return judged;
 }
 
-// Without a condition of the other kind, each is the other's opposite; failure wins (R11 to R14).
+// Without a condition of the other kind, each is the other's opposite; failure wins.
 Phase phase_of(const Judged& judged) {
   bool failure = judged.failure.value_or(judged.success && !*judged.success);
   bool success = judged.success.value_or(!failure);

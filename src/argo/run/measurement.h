@@ -1,4 +1,4 @@
-// Measurement: from what a query gave to a phase and a printed value (R11 to R20, R24). Pure.
+// Measurement: from what a query gave to a phase and a printed value. Pure.
 #pragma once
 
 #include <optional>
@@ -26,7 +26,7 @@ Measurement measure(const Metric& metric, const promql::QueryResult& answer, Mod
 // The provider could not be asked, or gave no answer.
 Measurement failed_measurement(std::string message);
 
-// How a query is asked (R21 to R23). The environment's address is used where the metric has none.
+// How a query is asked. The environment's address is used where the metric has none.
 struct Question {
   std::string address;
   std::string query;

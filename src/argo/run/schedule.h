@@ -1,4 +1,4 @@
-// Schedule: when a metric is measured next (R4 to R6, R8, R10). Times are wall time since the Unix epoch.
+// Schedule: when a metric is measured next. Times are wall time since the Unix epoch.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace ordeal::argo {
 
-constexpr Nanos kErrorRetry = 10s;  // whatever the interval (R6)
+constexpr Nanos kErrorRetry = 10s;  // whatever the interval
 
 struct ScheduleState {
   std::optional<Nanos> run_started;  // set at the end of the first reconciliation

@@ -1,4 +1,4 @@
-// Validation: what Argo refuses of metrics, of rules, and of analyses that must come to an end (R41, R45, R46). One
+// Validation: what Argo refuses of metrics, of rules, and of analyses that must come to an end. One
 // error at a time, in Argo's words, with line and field.
 #pragma once
 
@@ -19,13 +19,13 @@ Result<> validate_in_argo(const Metric& metric);
 // The names of the metrics that a rule matches, anywhere in the name; a rule that matches none is an error.
 Result<std::set<std::string>> matching(const std::vector<MetricRule>& rules, const std::vector<Metric>& metrics,
                                        std::string_view kind);
-// How many measurements are kept of each metric: 10, or what the last rule that matches it says (R43).
+// How many measurements are kept of each metric: 10, or what the last rule that matches it says.
 Result<std::vector<size_t>> retention_of(const std::vector<MetricRule>& rules, const std::vector<Metric>& metrics);
 
-// An inline, pre- or post-promotion analysis must be finite (R46).
+// An inline, pre- or post-promotion analysis must be finite.
 Result<> validate_finite(const Metric& metric, std::string_view template_name);
 
-// Steps, weights and pauses (R54, R55).
+// Steps, weights and pauses.
 Result<> validate_rollout(const Rollout& rollout);
 
 }  // namespace ordeal::argo

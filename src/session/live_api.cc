@@ -1,4 +1,4 @@
-#include "cli/live_api.h"
+#include "session/live_api.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "promql/store/series_store.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 namespace {
 
 struct Added {
@@ -102,4 +102,4 @@ Result<std::string> read_token(const std::string& file) {
   return token;
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

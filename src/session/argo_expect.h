@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/prepare.h"
 #include "json/yaml.h"
+#include "session/prepare.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 // Of --arg NAME=VALUE.
 Result<std::map<std::string, std::string>> read_args(const std::vector<std::string>& given);
@@ -18,4 +18,4 @@ bool is_argo_file(const std::vector<json::Document>& documents);
 // Errors begin with the file's name.
 Result<> expect_argo(const RunOptions& options, const std::vector<json::Document>& documents, Prepared& prepared);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

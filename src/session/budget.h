@@ -1,6 +1,7 @@
 // The error budgets of an OpenSLO file, as a Prometheus tells them, and what a run would take of them.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,7 +10,7 @@
 #include "model/experiment.h"
 #include "slo/budget.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 struct ObjectiveState {
   std::string name;  // "Payments succeed: three nines"
@@ -21,6 +22,10 @@ struct ObjectiveState {
 
 // kInvalidInput names file, line and field.
 Result<std::vector<slo::Slo>> read_openslo(const std::string& file);
+
+// Each objective's state as soon as it is known, or why it is not; kTimeout or kSystem where none can be asked for.
+Result<> ask_budgets(const std::vector<slo::Slo>& slos, const std::string& prometheus,
+                     const std::function<void(const Result<ObjectiveState>&)>& each);
 
 // What a run may take at worst, and whether it leaves the reserve.
 struct BudgetCheck {
@@ -40,4 +45,4 @@ json::Value to_json(const ObjectiveState& state);
 // "62.1 % left of 43 200 bad events (99.9 % over 30d)"
 std::string in_words(const ObjectiveState& state);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

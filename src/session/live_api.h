@@ -10,7 +10,7 @@
 #include "metrics/registry.h"
 #include "watch/api_server.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 class LiveApi {
  public:
@@ -40,4 +40,4 @@ class LiveApi {
 // The content of a token file, trimmed, which must not be empty; "" without a file.
 Result<std::string> read_token(const std::string& file);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

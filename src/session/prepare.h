@@ -6,15 +6,15 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cli/budget.h"
-#include "cli/options.h"
 #include "fault/fault.h"
 #include "model/experiment.h"
 #include "model/policy.h"
 #include "packets/exemption.h"
+#include "session/budget.h"
+#include "session/run_options.h"
 #include "target/select.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 struct VictimPlan {
   std::vector<Step> steps;
@@ -49,4 +49,4 @@ constexpr uint16_t kWatcherPorts = 200;
 Result<> read_experiment(const RunOptions& options, Prepared& prepared);
 Result<Prepared> prepare(const RunOptions& options);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

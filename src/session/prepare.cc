@@ -1,4 +1,4 @@
-#include "cli/prepare.h"
+#include "session/prepare.h"
 
 #include <fmt/format.h>
 
@@ -11,19 +11,19 @@
 #include "base/file.h"
 #include "base/output.h"
 #include "base/secrets.h"
-#include "cli/argo_expect.h"
-#include "cli/evidence_plan.h"
-#include "cli/exemptions.h"
-#include "cli/watching.h"
 #include "guard/newcomers.h"
 #include "guard/policy_file.h"
 #include "guard/registry.h"
 #include "model/claim.h"
 #include "model/inventory.h"
 #include "rollback/rollback.h"
+#include "session/argo_expect.h"
+#include "session/evidence_plan.h"
+#include "session/exemptions.h"
+#include "session/watching.h"
 #include "slo/expectations.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 namespace {
 
 // What is secret in it is known from now on, also where it stands without its name.
@@ -260,4 +260,4 @@ Result<Prepared> prepare(const RunOptions& options) {
   return prepared;
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

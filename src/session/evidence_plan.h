@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "model/experiment.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 struct EvidencePlan {
   std::string text;              // a sentence
@@ -20,4 +20,4 @@ EvidencePlan plan_evidence(const Experiment& experiment, const Expectation& expe
 // A `for` that the attack cannot outlast is bad input: nothing could ever breach the expectation in it.
 Result<> check_lasting(const Experiment& experiment);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

@@ -1,4 +1,4 @@
-#include "cli/watching.h"
+#include "session/watching.h"
 
 #include <fmt/format.h>
 
@@ -8,14 +8,14 @@
 #include <set>
 
 #include "base/duration.h"
-#include "cli/asking.h"
-#include "cli/prepare.h"
 #include "promql/syntax/parser.h"
 #include "promql/syntax/printer.h"
+#include "session/asking.h"
+#include "session/prepare.h"
 #include "watch/evidence.h"
 #include "watch/unseen.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 namespace {
 
 constexpr Nanos kAskAtMost = 2s;
@@ -152,4 +152,4 @@ Result<std::unique_ptr<watch::SourceWatcher>> make_watcher(const Experiment& exp
   return watch::SourceWatcher::create(experiment, options, std::move(callback));
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

@@ -1,4 +1,4 @@
-// The four queries of the brief, as they stand, on data whose answers are computed by hand.
+// Four common queries on data whose answers are computed by hand.
 #include <gtest/gtest.h>
 
 #include "promql/eval/testing.h"
@@ -16,7 +16,7 @@ constexpr std::string_view kP95 = "histogram_quantile(0.95, rate(http_request_du
 constexpr std::string_view kPods =
     "count(kube_pod_status_phase{namespace=\"staging\", pod=~\"fastapi.*\", phase=\"Running\"})";
 
-TEST(BriefQueries, ReadTheStateOfTheBreaker) {
+TEST(ExampleQueries, ReadTheStateOfTheBreaker) {
   SeriesStore store;
   fill(store, kSecond, "circuit_breaker_state{service=\"stripe\"} 0 0 1\ncircuit_breaker_state{service=\"mail\"} 0x5");
   EXPECT_EQ(ask(store, "circuit_breaker_state{service=\"stripe\"}", kSecond),
@@ -25,7 +25,7 @@ TEST(BriefQueries, ReadTheStateOfTheBreaker) {
             R"(circuit_breaker_state{service="stripe"} 1)");
 }
 
-TEST(BriefQueries, ComputeTheErrorRate) {
+TEST(ExampleQueries, ComputeTheErrorRate) {
   SeriesStore store;
   // A second each: 96 good and 4 bad requests, on two replicas: 4 of 100.
   fill(store, kSecond, R"(
@@ -36,7 +36,7 @@ TEST(BriefQueries, ComputeTheErrorRate) {
   EXPECT_EQ(ask(store, kErrorRate, 100 * kSecond), "{} 0.04");
 }
 
-TEST(BriefQueries, SayNothingWhenThereIsNoSuchSeriesAndNaNWhenThereIsNoTraffic) {
+TEST(ExampleQueries, SayNothingWhenThereIsNoSuchSeriesAndNaNWhenThereIsNoTraffic) {
   SeriesStore store;
   fill(store, kSecond, "http_requests_total{status=\"200\"} 7x100");
   EXPECT_EQ(ask(store, kErrorRate, 100 * kSecond), "no data") << "no 5xx series yet: empty, not 0";
@@ -44,7 +44,7 @@ TEST(BriefQueries, SayNothingWhenThereIsNoSuchSeriesAndNaNWhenThereIsNoTraffic) 
   EXPECT_EQ(ask(store, kErrorRate, 100 * kSecond), "{} NaN");
 }
 
-TEST(BriefQueries, ComputeTheP95OfEachSeries) {
+TEST(ExampleQueries, ComputeTheP95OfEachSeries) {
   SeriesStore store;
   // A second each on /pay: 80 below 0.1 s, 10 to 0.5 s, 10 to 1 s. Rank 95 of 100 is in the middle of (0.5, 1].
   // On /slow all are above the largest bound; /idle has no traffic.
@@ -61,7 +61,7 @@ TEST(BriefQueries, ComputeTheP95OfEachSeries) {
   EXPECT_EQ(ask(store, kP95, 90 * kSecond), R"({route="/idle"} NaN, {route="/pay"} 0.75, {route="/slow"} 2.5)");
 }
 
-TEST(BriefQueries, CountPodsInEveryPhaseAsWritten) {
+TEST(ExampleQueries, CountPodsInEveryPhaseAsWritten) {
   SeriesStore store;
   fill(store, kSecond, R"(
       kube_pod_status_phase{namespace="staging", pod="fastapi-1", phase="Running"} 1x10

@@ -1,4 +1,4 @@
-#include "cli/evidence_plan.h"
+#include "session/evidence_plan.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include "watch/evidence.h"
 #include "watch/source_watcher.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 namespace {
 
 Error cannot_hold(std::string what, std::string hint) {
@@ -74,4 +74,4 @@ Result<> check_lasting(const Experiment& experiment) {
   return {};
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

@@ -1,21 +1,18 @@
-#include "cli/local_world.h"
+#include "session/local_world.h"
 
-#include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <thread>
 
 #include "base/failpoint.h"
 #include "base/text.h"
-#include "cli/signals.h"
-#include "cli/watching.h"
 #include "guard/dead_runs.h"
 #include "guard/journal.h"
 #include "guard/registry.h"
+#include "session/watching.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 namespace {
 
 constexpr Nanos kReaperGrace = 400ms;  // for what a dead guard's reaper undoes
@@ -25,63 +22,52 @@ constexpr Nanos kListFor = 200ms;
 
 }  // namespace
 
-LocalWorld::LocalWorld(const Experiment& experiment, const std::vector<Victim>& victims, guard::GuardClient guard,
-                       guard::Paths paths, std::string run_id)
-    : experiment_(experiment),
-      victims_(victims),
-      guard_(std::move(guard)),
-      paths_(std::move(paths)),
-      run_id_(std::move(run_id)) {}
+LocalWorld::LocalWorld(guard::GuardClient guard, guard::Paths paths, std::string run_id)
+    : guard_(std::move(guard)), paths_(std::move(paths)), run_id_(std::move(run_id)) {}
 
 Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experiment, const std::vector<Victim>& victims,
                                                        guard::GuardClient guard, guard::Paths paths,
                                                        std::string run_id) {
-  std::unique_ptr<LocalWorld> world(
-      new LocalWorld(experiment, victims, std::move(guard), std::move(paths), std::move(run_id)));
+  std::unique_ptr<LocalWorld> world(new LocalWorld(std::move(guard), std::move(paths), std::move(run_id)));
   for (const Victim& victim : victims)
     world->incarnations_.push_back(fault::Incarnation::of(victim, experiment.attack));
-  world->signals_ = TRY(take_signals());
   world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
-    w->events_.push_back(engine::Seen{index, observation});
+    w->inbox_.push_back(engine::Seen{index, observation});
   }));
   world->rollback_ =
       TRY(rollback::Rollback::create(experiment.rollback.value_or(std::vector<RollbackAction>{}), world->run_id_,
                                      [w = world.get()](rollback::ActionDone done) {
-                                       w->events_.push_back(engine::Acted{std::move(done.data), done.took, done.last});
+                                       w->inbox_.push_back(engine::Acted{std::move(done.data), done.took, done.last});
                                      }));
+  TRY_VOID(world->poll_parts());
   return world;
 }
 
-void LocalWorld::wait(BootTime until) {
-  if (before_wait_) before_wait_();
-  if (auto again = guard_.look_again(); again && !guard_lost_) until = std::min(until, *again);
-  pollfd fds[5] = {{guard_lost_ ? -1 : guard_.fd(), POLLIN, 0},
-                   {signals_.get(), POLLIN, 0},
-                   {watcher_->descriptor(), POLLIN, 0},
-                   {rollback_->descriptor(), POLLIN, 0},
-                   {standby_lost_ ? -1 : guard_.standby_fd(), POLLIN, 0}};
-  Nanos left = events_.empty() ? std::max(Nanos(0), until - boot_now()) : Nanos(0);
-  timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
-  ::ppoll(fds, 5, &limit, nullptr);
-  if (fds[2].revents != 0) watcher_->dispatch();
-  if (fds[3].revents != 0) rollback_->dispatch();
+Result<> LocalWorld::poll_parts() {
+  epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_) return fail_errno("cannot make the run's descriptor");
+  for (int fd : {guard_.fd(), guard_.standby_fd(), watcher_->descriptor(), rollback_->descriptor()}) {
+    epoll_event event{EPOLLIN, {.fd = fd}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("cannot watch a part of the run");
+  }
+  return {};
 }
 
-std::vector<engine::Event> LocalWorld::collect() {
+void LocalWorld::stop_polling(int fd) const { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+void LocalWorld::dispatch() {
+  watcher_->dispatch();
+  rollback_->dispatch();
   collect_guard();
   collect_standby();
-  collect_signals();
   collect_remarks();
-  std::vector<engine::Event> events(events_.begin(), events_.end());
-  events_.clear();
-  return events;
 }
 
 void LocalWorld::collect_guard() {
   if (guard_lost_) return;
   for (const guard::GuardEvent& event : guard_.events()) {
     if (event.kind == guard::GuardEvent::Kind::kHalted) continue;  // kHalting has said it
-    events_.push_back(translate(event));
+    inbox_.push_back(translate(event));
   }
 }
 
@@ -89,7 +75,8 @@ void LocalWorld::collect_guard() {
 void LocalWorld::collect_standby() {
   if (standby_lost_ || guard_.standby_alive()) return;
   standby_lost_ = true;
-  if (!guard_lost_) events_.push_back(engine::HaltAsked{"error", "the standby reaper is gone"});
+  stop_polling(guard_.standby_fd());
+  if (!guard_lost_) inbox_.push_back(engine::HaltAsked{"error", "the standby reaper is gone"});
 }
 
 engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
@@ -124,6 +111,7 @@ engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
 // The standby sees to it that nothing of the run lives or is in force any more, after whatever happened.
 engine::GuardLost LocalWorld::end_run(const guard::GuardEvent& event) {
   guard_lost_ = true;
+  stop_polling(guard_.fd());
   auto dead = guard_.end_run(event.hung ? Nanos(0) : kReaperGrace);
   std::string how = event.hung ? "the guard hung (" + event.why + ") and was ended" : "the guard ended unexpectedly";
   if (!dead) return {standby_lost_ || !guard_.standby_alive() ? left_behind() : dead.error().message(), how};
@@ -155,7 +143,7 @@ void LocalWorld::remark(const std::string& of, const std::string& trouble) {
   if (trouble.empty() || told.size() >= kMostRemarks) return;
   if (std::find(told.begin(), told.end(), kind) != told.end()) return;
   told.push_back(std::move(kind));
-  events_.push_back(engine::Remarked{of + ": " + trouble});
+  inbox_.push_back(engine::Remarked{of + ": " + trouble});
 }
 
 void LocalWorld::collect_remarks() {
@@ -163,43 +151,41 @@ void LocalWorld::collect_remarks() {
   for (const std::string& loss : watcher_->store().losses()) remark("what is scraped", loss);
 }
 
-void LocalWorld::collect_signals() {
-  signalfd_siginfo info{};
-  while (::read(signals_.get(), &info, sizeof info) == sizeof info)
-    events_.push_back(engine::HaltAsked{"signal", strsignal(static_cast<int>(info.ssi_signo))});
-}
-
-void LocalWorld::look_for(const engine::LookForReturn& look) {
+void LocalWorld::look_for_return(int impact, BootTime since) {
   // One list for all victims that are looked for in one go.
   if (boot_now() - listed_ > kListFor) {
     processes_ = sys::list_processes().value_or(std::vector<sys::Process>{});
     listed_ = boot_now();
   }
-  auto began = incarnations_.at(look.impact).back(processes_, look.since);
-  events_.push_back(engine::Returned{look.impact, began.has_value(), began.value_or(look.since)});
+  auto began = incarnations_.at(impact).back(processes_, since);
+  inbox_.push_back(engine::Returned{impact, began.has_value(), began.value_or(since)});
 }
 
-void LocalWorld::perform(const engine::Action& action) {
-  if (auto* look = std::get_if<engine::Look>(&action)) watcher_->look(look->expectation, look->since);
-  if (auto* act = std::get_if<engine::Act>(&action)) {
-    failpoint("engine.before_action");
-    rollback_->act(act->why);
-  }
-  if (auto* look = std::get_if<engine::LookForReturn>(&action)) look_for(*look);
+void LocalWorld::check(int impact, const Victim& victim, const Attack& attack) {
+  if (!guard_lost_) guard_.check(impact, victim, attack);
+}
+
+void LocalWorld::inject(int impact, const Victim& victim, const Attack& attack) {
   if (guard_lost_) return;
-  if (auto* check = std::get_if<engine::Check>(&action))
-    guard_.check(check->impact, victims_.at(check->impact), experiment_.attack);
-  if (auto* inject = std::get_if<engine::Inject>(&action)) {
-    failpoint("engine.before_inject");
-    guard_.inject(inject->impact, victims_.at(inject->impact), experiment_.attack);
-    failpoint("engine.asked_to_inject");
-  }
-  if (std::holds_alternative<engine::Renew>(action)) guard_.renew();
-  if (auto* revert = std::get_if<engine::RevertAll>(&action)) {
-    failpoint("engine.before_revert");
-    guard_.revert_all(revert->why);
-    failpoint("engine.asked_to_revert");
-  }
+  failpoint("engine.before_inject");
+  guard_.inject(impact, victim, attack);
+  failpoint("engine.asked_to_inject");
 }
 
-}  // namespace ordeal::cli
+void LocalWorld::renew() {
+  if (!guard_lost_) guard_.renew();
+}
+
+void LocalWorld::revert_all(const std::string& why) {
+  if (guard_lost_) return;
+  failpoint("engine.before_revert");
+  guard_.revert_all(why);
+  failpoint("engine.asked_to_revert");
+}
+
+std::optional<Result<int>> LocalWorld::end_guard() {
+  if (guard_lost_) return std::nullopt;
+  return guard_.finish();
+}
+
+}  // namespace ordeal::session

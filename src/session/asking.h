@@ -8,7 +8,7 @@
 #include "net/http_client.h"
 #include "watch/prometheus_source.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 // Runs the client until `answer` is there; every question ends by its time-out.
 template <typename T>
@@ -21,4 +21,4 @@ T wait_for(net::HttpClient& client, std::optional<T>& answer) {
   return std::move(*answer);
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

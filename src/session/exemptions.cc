@@ -1,4 +1,4 @@
-#include "cli/exemptions.h"
+#include "session/exemptions.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -7,9 +7,9 @@
 
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "cli/prepare.h"
+#include "session/prepare.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 namespace {
 
 struct Place {
@@ -75,4 +75,4 @@ Result<std::vector<packets::Exemption>> exemptions_for(const Sources& sources) {
   return all;
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

@@ -1,4 +1,4 @@
-#include "cli/argo_expect.h"
+#include "session/argo_expect.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "argo/check/expectations.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 namespace {
 
 Result<argo::Manifest> read_manifest(const std::vector<json::Document>& documents) {
@@ -110,4 +110,4 @@ Result<> expect_argo(const RunOptions& options, const std::vector<json::Document
   return {};
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

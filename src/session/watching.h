@@ -10,7 +10,7 @@
 #include "model/seams.h"
 #include "watch/source_watcher.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 // Every query must parse and be evaluable; kInvalidInput names the expectation and the column.
 Result<> check_queries(const Experiment& experiment);
@@ -26,4 +26,4 @@ Result<SourceCheck> check_source(const Experiment& experiment);
 std::vector<std::string> half_filled_windows(const Experiment& experiment);
 Result<std::unique_ptr<watch::SourceWatcher>> make_watcher(const Experiment& experiment, Watcher::Callback callback);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

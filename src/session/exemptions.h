@@ -7,8 +7,8 @@
 #include "model/experiment.h"
 #include "packets/exemption.h"
 
-namespace ordeal::cli {
+namespace ordeal::session {
 
 Result<std::vector<packets::Exemption>> exemptions_for(const Sources& sources);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::session

@@ -1,0 +1,47 @@
+#include "engine/session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ordeal::engine {
+
+Session::Session(Setup setup, World world, Inbox& inbox, Options options, Sink sink)
+    : victims_(setup.victims),
+      attack_(setup.experiment.attack),
+      machine_(std::move(setup)),
+      world_(std::move(world)),
+      inbox_(inbox),
+      options_(std::move(options)),
+      sink_(std::move(sink)) {}
+
+void Session::start() {
+  carry_out(machine_.start(world_.now()));
+  next_tick_ = world_.now();
+}
+
+void Session::dispatch() {
+  // What is answered at once belongs to the next call: a world that always answers must not keep us here.
+  for (const Event& event : std::exchange(inbox_, {})) carry_out(machine_.handle(world_.now(), event));
+  if (finished() || world_.now() < next_tick_) return;
+  carry_out(machine_.handle(world_.now(), Tick{}));
+  next_tick_ = std::max(next_tick_ + options_.interval, world_.now());
+}
+
+void Session::halt(const std::string& by, const std::string& why) { inbox_.push_back(HaltAsked{by, why}); }
+
+void Session::carry_out(const Actions& actions) {
+  for (const Action& action : actions) std::visit([this](const auto& a) { perform(a); }, action);
+}
+
+void Session::perform(const Check& check) { world_.injector.check(check.impact, victims_.at(check.impact), attack_); }
+
+void Session::perform(const Inject& inject) {
+  world_.injector.inject(inject.impact, victims_.at(inject.impact), attack_);
+}
+
+void Session::perform(const Note& note) {
+  BootTime now = world_.now();
+  sink_(RunEvent{seq_++, options_.run_id, now, options_.offset.wall(now), note.type, note.data});
+}
+
+}  // namespace ordeal::engine

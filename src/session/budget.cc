@@ -1,0 +1,185 @@
+#include "session/budget.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/secrets.h"
+#include "base/text.h"
+#include "model/experiment.h"
+#include "session/asking.h"
+
+namespace ordeal::session {
+namespace {
+
+constexpr Nanos kAskFor = 30s;  // a window of a month takes a while
+constexpr Nanos kToEnd = 2s;    // from the attack's planned end until nothing fails any more
+
+// Ready for one question after the other.
+class Asker {
+ public:
+  static Result<Asker> create(const std::string& url) { return Asker(TRY(net::HttpClient::create()), url); }
+
+  // The one number of an answer; nullopt where there is no data, or NaN.
+  Result<std::optional<double>> number(const std::string& query) {
+    watch::PrometheusSource source(client_, url_, std::nullopt);
+    std::optional<Result<watch::QueryAnswer>> answer;
+    watch::PrometheusQuestion question{.query = query, .timeout = kAskFor};
+    source.ask(question, [&](Result<watch::QueryAnswer> seen) { answer = std::move(seen); });
+    auto known = wait_for(client_, answer);
+    if (!known) return wrap(known.error(), fmt::format("cannot ask {} for {}", without_password(url_), query));
+    std::vector<double> numbers = known->result.numbers();
+    if (numbers.size() > 1) return fail(Errc::kInvalidInput, fmt::format("expected one number of {}", query));
+    return numbers.empty() || std::isnan(numbers[0]) ? std::nullopt : std::optional(numbers[0]);
+  }
+
+ private:
+  Asker(net::HttpClient client, std::string url) : client_(std::move(client)), url_(std::move(url)) {}
+  net::HttpClient client_;
+  std::string url_;
+};
+
+Result<std::vector<slo::Burn>> ask_burns(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
+  std::vector<slo::Burn> burns;
+  for (Nanos window : slo::burn_windows()) {
+    if (objective.slice && window < *objective.slice) continue;
+    slo::BudgetQueries queries = slo::queries_of(slo, objective, window);
+    auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
+    if (bad && total && *total > 0) burns.push_back({window, *bad / *total / (1 - objective.target)});
+  }
+  return burns;
+}
+
+Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
+  slo::Span span = slo::span_of(slo.window, wall_now());
+  slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
+  auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
+  ObjectiveState state;
+  state.name = slo::full_name(slo, objective);
+  auto budget = slo::make_budget(objective, span, bad, total);
+  if (!budget) return wrap(budget.error(), fmt::format("\"{}\"", state.name));
+  state.budget = *budget;
+  state.unit = slo::unit_of(slo, objective);
+  state.counts = objective.slice ? "slices" : state.unit ? "minutes" : "events";
+  state.burns = TRY(ask_burns(asker, slo, objective));
+  return state;
+}
+
+Result<double> ask_rate(Asker& asker, const slo::Slo& slo) {
+  auto rate = TRY(asker.number(slo::rate_query(slo)));
+  if (!rate) return fail(Errc::kNotFound, "nothing was counted in the last five minutes: the traffic is not known");
+  return *rate;
+}
+
+// `cost` knows the run; what it may spoil is asked for.
+Result<BudgetCheck> check_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective,
+                                    slo::Cost cost) {
+  BudgetCheck check;
+  check.state = TRY(ask_objective(asker, slo, objective));
+  cost.unit = check.state.unit;
+  if (!cost.unit) cost.rate = TRY(ask_rate(asker, slo));
+  check.cost = cost.of(check.state.budget);
+  return check;
+}
+
+std::vector<std::pair<const slo::Slo*, const slo::Objective*>> objectives_of(const std::vector<slo::Slo>& slos) {
+  std::vector<std::pair<const slo::Slo*, const slo::Objective*>> all;
+  for (const slo::Slo& slo : slos)
+    for (const slo::Objective& objective : slo.objectives) all.emplace_back(&slo, &objective);
+  return all;
+}
+
+// Whether the other objectives may be asked for all the same.
+bool concerns_one(const Error& error) { return error.code != Errc::kTimeout && error.code != Errc::kSystem; }
+
+}  // namespace
+
+Result<std::vector<slo::Slo>> read_openslo(const std::string& file) {
+  auto text = read_input(file);
+  if (!text) return tl::unexpected(text.error());
+  auto documents = json::parse_documents(*text);
+  if (!documents) return wrap(documents.error(), file);
+  auto slos = slo::decode_openslo(*documents);
+  if (!slos) return wrap(slos.error(), file);
+  return slos;
+}
+
+Result<std::vector<BudgetCheck>> check_budget(const Experiment& experiment, double blast) {
+  const BudgetSpec& spec = *experiment.budget;
+  auto slos = TRY(read_openslo(spec.slo));
+  const std::string& prometheus = spec.prometheus.empty() ? experiment.sources.prometheus : spec.prometheus;
+  if (prometheus.empty())
+    return fail(Errc::kRefused, "the error budget is not known: there is no Prometheus to ask",
+                "Give --prometheus URL, or budget.prometheus: one that keeps the whole window.");
+  Asker asker = TRY(Asker::create(prometheus));
+  std::vector<BudgetCheck> checks;
+  for (const auto& [slo, objective] : objectives_of(slos)) {
+    auto check = check_objective(asker, *slo, *objective, {experiment.attack.total() + kToEnd, blast, 0, {}});
+    if (!check) {
+      Error error = wrap(check.error(), "the error budget is not known").value();
+      error.code = Errc::kRefused;
+      return tl::unexpected(std::move(error));
+    }
+    check->reserve = spec.reserve / 100;
+    checks.push_back(std::move(*check));
+  }
+  return checks;
+}
+
+Result<> ask_budgets(const std::vector<slo::Slo>& slos, const std::string& prometheus,
+                     const std::function<void(const Result<ObjectiveState>&)>& each) {
+  Asker asker = TRY(Asker::create(prometheus));
+  for (const auto& [slo, objective] : objectives_of(slos)) {
+    auto state = ask_objective(asker, *slo, *objective);
+    if (!state && !concerns_one(state.error())) return tl::unexpected(state.error());
+    each(state);
+  }
+  return {};
+}
+
+Result<> enforce(const std::vector<BudgetCheck>& checks) {
+  for (const BudgetCheck& check : checks)
+    if (!check.passes())
+      return fail(
+          Errc::kRefused, "the error budget does not allow it: " + in_words(check),
+          "Shorten the attack, hit fewer victims, lower budget.reserve, or wait until the budget has recovered.");
+  return {};
+}
+
+std::string in_words(const BudgetCheck& check) {
+  return fmt::format("{}: {}; this run may take {:.3g} % at worst, {:.3g} % must be left", check.state.name,
+                     in_words(check.state), check.cost * 100, check.reserve * 100);
+}
+
+json::Value to_json(const BudgetCheck& check) {
+  return json::Object{{"objective", to_json(check.state)},
+                      {"cost", check.cost},
+                      {"reserve", check.reserve},
+                      {"passes", check.passes()}};
+}
+
+json::Value to_json(const ObjectiveState& state) {
+  json::Array burns;
+  for (const slo::Burn& burn : state.burns)
+    burns.push_back(json::Object{{"window", format_duration(burn.window)}, {"rate", burn.rate}});
+  const slo::Budget& budget = state.budget;
+  return json::Object{{"name", state.name},
+                      {"target", budget.target},
+                      {"period", format_duration(budget.period)},
+                      {"counts", state.counts},
+                      {"bad", budget.bad},
+                      {"total", budget.total},
+                      {"allowed", budget.allowed()},
+                      {"remaining", budget.remaining()},
+                      {"burn", std::move(burns)}};
+}
+
+std::string in_words(const ObjectiveState& state) {
+  const slo::Budget& budget = state.budget;
+  return fmt::format("{:.1f} % left of {:.0f} bad {} ({:.6g} % over {})", budget.remaining() * 100, budget.allowed(),
+                     state.counts, budget.target * 100, format_duration(budget.period));
+}
+
+}  // namespace ordeal::session
