@@ -4,6 +4,7 @@ Started by demo/run. `main` is the part outside: it isolates and cleans up. `ins
 """
 import argparse
 import copy
+import glob
 import json
 import os
 import shutil
@@ -13,12 +14,15 @@ import sys
 import time
 from pathlib import Path
 
-import lab
-import results
-from measure import Run
-from shop import Shop
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the lab
+
+import lab  # noqa: E402
+import results  # noqa: E402
+from measure import Run  # noqa: E402
+from shop import HIERARCHIES, Shop  # noqa: E402
 
 HERE = Path(__file__).parent
+CGROUP_PREFIX = "shop-demo-"
 
 # What the demo shortens of the brief's files: (path in the file, value, why).
 SHORTER = {
@@ -84,21 +88,29 @@ def main():
     reports = Path(options.reports or HERE.parent / "build/demo" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     reports.mkdir(parents=True, exist_ok=True)
     as_root = os.geteuid() == 0
-    cgroup = f"{lab.CGROUP_PREFIX}{os.getpid()}" if as_root else ""
+    cgroup = f"{CGROUP_PREFIX}{os.getpid()}" if as_root else ""
     tell_what_is_left_out(as_root)
-    work = lab.work_folder()
+    work = lab.passable_folder("ordeal-demo-")
     only = [word for key in options.only or [] for word in ("--only", key)]
     argv = [sys.executable, __file__, "--inside", str(work), cgroup, "--reports", str(reports), *only]
     try:
         if as_root:
-            lab.remove_stale_cgroups()
+            remove_stale_cgroups()
         code = lab.isolated(argv, as_root)
     finally:
         if as_root:
-            lab.remove_cgroups(cgroup)
+            lab.remove_cgroups(cgroup, HIERARCHIES)
         shutil.rmtree(work)
     say(f"\nCleaned up. What is left: the reports in {reports}")
     sys.exit(code)
+
+
+def remove_stale_cgroups():
+    """Removes what a demo left that was killed: its name holds the id of its process."""
+    tops = {Path(top).name for mount in lab.hierarchies(HIERARCHIES) for top in glob.glob(f"{mount}/{CGROUP_PREFIX}*")}
+    for top in tops:
+        if not Path("/proc", top.removeprefix(CGROUP_PREFIX)).exists():
+            lab.remove_cgroups(top, HIERARCHIES)
 
 
 def tell_what_is_left_out(as_root):
@@ -161,7 +173,7 @@ class Demo:
             return
         self.use_payments(step.payments)
         experiment = self.shortened(step.experiment)
-        self.shop.settle()
+        self.shop.fill_connection_pool()
         before = {"users": self.shop.users(), "replicas": self.shop.replica_counters()}
         code = self.ordeal_run(step, experiment)
         after = {"users": self.shop.users(), "replicas": self.shop.replica_counters()}

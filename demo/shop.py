@@ -12,7 +12,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import lab
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the lab
+
+import lab  # noqa: E402
 
 HERE = Path(__file__).parent
 HOST = "10.77.0.1"
@@ -26,6 +28,10 @@ REPLICA_RESTARTS_AFTER = 3  # seconds
 DATABASE_RESTARTS_AFTER = 1
 REPLICA_CPUS = 0.4
 RATE = 80  # requests per second
+# From the load balancer to each replica. 500 ms of delay keep 80 / 3 * 0.5 = 13 requests under way at a time, on average.
+CONNECTIONS = 60
+BODY = b"ok"
+HIERARCHIES = ("unified", "cpu", "cpuacct", "freezer", "pids")
 LABELS = {"app": "fastapi-backend", "environment": "staging", "chaos-enabled": "true"}
 
 
@@ -46,17 +52,17 @@ class Shop:
     def _cgroup(self, name):
         if not self.cgroup_root:
             return None
-        cgroup = lab.Cgroup(f"/{self.cgroup_root}/{name}")
+        cgroup = lab.Cgroup(f"/{self.cgroup_root}/{name}", HIERARCHIES, ("cpu", "pids"))
         if name in REPLICAS and not cgroup.limit_cpu(REPLICA_CPUS):
             raise RuntimeError("this machine's cgroups have no CPU limit (CONFIG_CFS_BANDWIDTH)")
         return cgroup
 
-    def _log(self, name):
-        return str(self.work / f"{name}.log")
+    def _start(self, argv, name, cgroups=(), netns=None):
+        return lab.start(argv, cgroups, netns, log=str(self.work / f"{name}.log"), start_new_session=True)
 
     def _folders(self, name):
         cgroup = self.cgroups[name]
-        return [str(folder) for folder in cgroup.folders] if cgroup else []
+        return cgroup.folders if cgroup else []
 
     def _supervisor(self, pause, netns, cgroups, argv):
         return [sys.executable, str(HERE / "supervise.py"), str(pause), netns, ",".join(cgroups) or "-", *argv]
@@ -74,7 +80,7 @@ class Shop:
         else:  # PostgreSQL refuses to run as root, and we are root in our user namespace
             known = pwd.getpwnam("postgres")
             user = ["unshare", "--user", f"--map-user={known.pw_uid}", f"--map-group={known.pw_gid}"]
-        lab.command(*user, str(programs / "initdb"), "-D", str(data), "-U", "shop", "-A", "trust", "-N", cwd="/")
+        lab.tool(*user, str(programs / "initdb"), "-D", str(data), "-U", "shop", "-A", "trust", "-N", cwd="/")
         with open(data / "pg_hba.conf", "a") as rules:
             rules.write("host all all samenet trust\n")
         settings = {
@@ -88,17 +94,17 @@ class Shop:
         container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         supervisor = self._supervisor(DATABASE_RESTARTS_AFTER, "-", [], postgres)
         self.others.append(
-            lab.spawn([*container, *supervisor], self.netns["database"], self._folders("database"), self._log("database"))
+            self._start([*container, *supervisor], "database", self._folders("database"), self.netns["database"])
         )
-        lab.wait_until("PostgreSQL listens", lambda: answers(DATABASE, 5432))
+        lab.must_become("PostgreSQL listens", lambda: answers(DATABASE, 5432))
         psql = ["psql", "-q", "-h", DATABASE, "-U", "shop", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]
-        lab.wait_until("PostgreSQL is ready", lambda: succeeds(*psql, "-c", "SELECT 1"))
-        lab.command(*psql, "-f", str(HERE / "shop.sql"))
+        lab.must_become("PostgreSQL is ready", lambda: succeeds(*psql, "-c", "SELECT 1"))
+        lab.tool(*psql, "-f", str(HERE / "shop.sql"))
 
     def start_payments(self):
         """The payment provider takes 300 ms, as in the brief."""
         argv = [str(self.programs / "payment_stub"), "--listen", f"{PAYMENTS}:8000", "--delay", "300ms"]
-        self.others.append(lab.spawn(argv, self.netns["payments"], log=self._log("payments")))
+        self.others.append(self._start(argv, "payments", netns=self.netns["payments"]))
 
     def start_replicas(self, payments):
         """`sync` waits for the payment provider inside the request, `queued` does not. Replaces running replicas."""
@@ -109,25 +115,30 @@ class Shop:
             argv += ["--postgres", f"host={DATABASE} user=shop dbname=postgres"]
             argv += ["--payments-url", f"http://{PAYMENTS}:8000/payments"]
             supervisor = self._supervisor(REPLICA_RESTARTS_AFTER, self.netns[name], self._folders(name), argv)
-            self.replicas[name] = lab.spawn(supervisor, log=self._log(name))
+            self.replicas[name] = self._start(supervisor, name)
         for name, address in REPLICAS.items():
-            lab.wait_until(f"{name} answers", lambda: healthy(f"http://{address}:8000/healthz"))
+            lab.must_become(f"{name} answers", lambda: healthy(f"http://{address}:8000/healthz"))
 
     def start_load_balancer(self):
-        self.others.append(lab.spawn(["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")], log=self._log("haproxy")))
-        lab.wait_until("HAProxy answers", lambda: healthy(f"http://{HOST}:8080/products"))
+        self.others.append(self._start(["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")], "haproxy"))
+        lab.must_become("HAProxy answers", lambda: healthy(f"http://{HOST}:8080/products"))
 
     def start_users(self):
         argv = [str(self.programs / "shop_load"), "--target", f"http://{HOST}:8080", "--rate", str(RATE)]
-        self.others.append(lab.spawn(argv, log=self._log("users")))
-        lab.wait_until("the users' metrics answer", lambda: healthy(USERS_METRICS))
+        self.others.append(self._start(argv, "users"))
+        lab.must_become("the users' metrics answer", lambda: healthy(USERS_METRICS))
 
-    def settle(self):
-        """Fills HAProxy's pool of connections, as hours of traffic would: a new one costs two delays."""
-        request = "GET /products HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n".encode()
-        callers = [socket.create_connection(SHOP) for _ in range(180)]
+    def fill_connection_pool(self):
+        """HAProxy opens a connection only when a request needs one that is not there, and a new one costs two delays of
+        the latency experiment, which is more than the promise. So it gets CONNECTIONS to each replica beforehand, all
+        of them surely: a request whose body is not there yet keeps its own."""
+        request = f"POST /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        callers = [socket.create_connection(SHOP) for _ in range(CONNECTIONS * len(REPLICAS))]
         for caller in callers:
-            caller.sendall(request)
+            caller.sendall(request.encode())
+        lab.must_become("HAProxy has its connections", lambda: connections() >= len(callers))
+        for caller in callers:
+            caller.sendall(BODY)
         for caller in callers:
             while caller.recv(65536):
                 pass
@@ -161,6 +172,11 @@ class Shop:
         return total
 
 
+def connections():
+    """From the load balancer to the replicas."""
+    return len(lab.tool("ss", "-Htn", "state", "established", "src", HOST, "dport", "=", ":8000").splitlines())
+
+
 def healthy(url):
     try:
         return fetch(url) is not None
@@ -190,7 +206,7 @@ def answers(address, port):
 
 def succeeds(*argv):
     try:
-        lab.command(*argv)
+        lab.tool(*argv)
         return True
     except RuntimeError:
         return False

@@ -7,8 +7,11 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
-import lab
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the lab
+
+import lab  # noqa: E402
 
 
 def main():
@@ -25,7 +28,7 @@ def main():
 
     signal.signal(signal.SIGTERM, end)
     while not ending:
-        program = lab.spawn(argv, netns, cgroups, log=f"/proc/{os.getpid()}/fd/1")
+        program = lab.start(argv, cgroups, netns, log=f"/proc/{os.getpid()}/fd/1", start_new_session=True)
         status = None
         while status is None:
             time.sleep(0.05)

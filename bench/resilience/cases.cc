@@ -212,7 +212,7 @@ void add_others(std::vector<Case>& all) {
   all.push_back(failure("D", "failure, full window", 1, {150}));
   all.push_back(failure("D two", "failure, full window", 2, {}));
   all.push_back(by_one("I", "five policies, success", {60}, pipeline()));
-  all.push_back(by_two("I two", "five policies, success", {}, pipeline()));
+  all.push_back(by_two("I two", "five policies, success", {1.5, "I"}, pipeline()));
 }
 
 }  // namespace

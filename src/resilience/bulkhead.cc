@@ -13,31 +13,32 @@ std::string check(const BulkheadOptions& options) {
       .error();
 }
 
-Bulkhead::Bulkhead(BulkheadOptions options) : options_(std::move(options)) {
-  detail::require_valid("bulkhead " + options_.name, check(options_));
+namespace {
+
+BulkheadOptions checked(BulkheadOptions options) {
+  detail::require_valid("bulkhead " + options.name, check(options));
+  return options;
 }
+
+}  // namespace
+
+Bulkhead::Bulkhead(BulkheadOptions options) : options_(checked(std::move(options))), slots_(options_.limit) {}
+
+uint32_t Bulkhead::in_flight() const { return options_.limit - std::min(options_.limit, slots_.free()); }
 
 Bulkhead::Slot Bulkhead::try_acquire() {
   // Who waits already is served first.
-  if (waiting_.load() == 0 && take()) return Slot(this);
+  if (waiting_.load() == 0 && slots_.take()) return Slot(this);
   refused_.fetch_add(1, std::memory_order_relaxed);
   return Slot();
 }
 
 Bulkhead::Slot Bulkhead::acquire(TimePoint deadline) {
   if (options_.wait == Duration::zero()) return try_acquire();
-  if (waiting_.load() == 0 && take()) return Slot(this);
+  if (waiting_.load() == 0 && slots_.take()) return Slot(this);
   if (wait_for_slot(std::min(deadline, later(SteadyClock::now(), options_.wait)))) return Slot(this);
   refused_.fetch_add(1, std::memory_order_relaxed);
   return Slot();
-}
-
-bool Bulkhead::take() {
-  uint32_t now = in_flight_.load();
-  while (now < options_.limit) {
-    if (in_flight_.compare_exchange_weak(now, now + 1)) return true;
-  }
-  return false;
 }
 
 bool Bulkhead::wait_for_slot(TimePoint deadline) {
@@ -53,7 +54,7 @@ bool Bulkhead::wait_for_slot(TimePoint deadline) {
 }
 
 void Bulkhead::release() {
-  in_flight_.fetch_sub(1);
+  slots_.give();
   if (waiting_.load() == 0) return;
   std::lock_guard lock(mutex_);
   serve();
@@ -62,7 +63,7 @@ void Bulkhead::release() {
 void Bulkhead::serve() {
   for (Waiter* waiter : waiters_) {
     if (waiter->served) continue;
-    if (!take()) return;
+    if (!slots_.take()) return;
     waiter->served = true;
     waiting_.fetch_sub(1);
     waiter->ready.notify_one();

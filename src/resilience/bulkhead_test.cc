@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <mutex>
+#include <semaphore>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -96,6 +98,69 @@ TEST(Bulkhead, B68_TheLimitHoldsUnderStressWaitersTimeOutAndAreServedInOrder) {
   expect_limit_holds(three, 8, 500);
   expect_waiter_times_out(impatient, 20ms);
   EXPECT_EQ(order_of_service(queue, 5), (std::vector<uint32_t>{0, 1, 2, 3, 4}));
+}
+
+// Some only take and others only give back, so that every slot moves from shard to shard; the semaphore sees to it that
+// one is free for whoever asks.
+class Movers {
+ public:
+  void take(int calls) {
+    for (int i = 0; i < calls; ++i) {
+      free_.acquire();
+      auto slot = bulkhead_.try_acquire();
+      std::lock_guard lock(mutex_);
+      taken_.push_back(std::move(slot));
+    }
+  }
+  void give(int calls) {
+    while (calls > 0) {
+      std::vector<Bulkhead::Slot> mine;
+      {
+        std::lock_guard lock(mutex_);
+        std::swap(mine, taken_);
+      }
+      calls -= static_cast<int>(mine.size());
+      for (auto& slot : mine) {
+        slot = Bulkhead::Slot();
+        free_.release();
+      }
+      if (mine.empty()) std::this_thread::yield();
+    }
+  }
+  const Bulkhead& bulkhead() const { return bulkhead_; }
+
+ private:
+  Bulkhead bulkhead_{{.limit = 3}};
+  std::counting_semaphore<> free_{3};
+  std::mutex mutex_;
+  std::vector<Bulkhead::Slot> taken_;
+};
+
+TEST(Bulkhead, NobodyIsRefusedWhileASlotIsFree) {
+  constexpr int kCalls = 10'000;
+  Movers movers;
+  {
+    std::jthread giver([&] { movers.give(3 * kCalls); });
+    std::vector<std::jthread> takers;
+    for (int i = 0; i < 3; ++i) takers.emplace_back([&] { movers.take(kCalls); });
+  }
+  EXPECT_EQ(movers.bulkhead().refused(), 0u);
+  EXPECT_EQ(movers.bulkhead().in_flight(), 0u);
+}
+
+TEST(Bulkhead, OneThreadGetsAllSlotsAndNoMoreWhoeverGaveThemBack) {
+  for (uint32_t limit : {1u, 2u, 3u, 5u, 25u}) {
+    Bulkhead bulkhead({.limit = limit});
+    for (int round = 0; round < 5; ++round) {
+      std::vector<Bulkhead::Slot> slots;
+      for (uint32_t i = 0; i < limit; ++i) slots.push_back(bulkhead.try_acquire());
+      EXPECT_TRUE(std::all_of(slots.begin(), slots.end(), [](const auto& slot) { return static_cast<bool>(slot); }));
+      EXPECT_EQ(bulkhead.in_flight(), limit);
+      EXPECT_FALSE(bulkhead.try_acquire());
+      std::jthread([&] { slots.clear(); }).join();
+      EXPECT_EQ(bulkhead.in_flight(), 0u);
+    }
+  }
 }
 
 TEST(Bulkhead, TwoSlotsFreedAtOnceServeAWaiterAndANewcomer) {

@@ -3,7 +3,7 @@ and says when the effect was gone; later() looks at what may come after. Both sa
 import time
 
 from lab import DELAY, PORT, Respawner, now, wait_until
-from traces import burners
+from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
 

@@ -5,8 +5,7 @@ import signal
 import subprocess
 
 import attacks
-import traces
-from lab import Run, kill, now, read, wait_until
+from lab import Run, kill, now, read, traces, wait_until
 
 ALL = ("engine", "guard", "reaper", "standby")
 

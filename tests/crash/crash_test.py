@@ -7,9 +7,12 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
 
-from lab import Lab
-from report import Report
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
+
+from lab import Lab  # noqa: E402
+from lab.report import Report  # noqa: E402
 
 SUITES = ["kill", "failpoint", "replace", "reboot", "foreign", "stop", "frozen", "halt", "refuse", "protect", "rest", "slow",
           "process", "double", "claim", "many"]

@@ -5,10 +5,9 @@ import signal
 import time
 
 import attacks
-import traces
 from frozen_suite import join, set_frozen
-from lab import Cgroup, Run, kill, now, wait_until
-from report import millis
+from lab import Cgroup, Run, kill, now, traces, wait_until
+from lab.report import millis
 
 STOP, KILL = signal.SIGSTOP, signal.SIGKILL
 LIMIT = 1.0

@@ -8,8 +8,7 @@ import re
 import time
 
 import attacks
-import traces
-from lab import Run, kill, now
+from lab import Run, kill, now, traces
 
 # When the reaper dies on its way out everything is over: the verdict stands, and the guard removes what is left.
 EXPECTED = {"reaper.leaving": {4}, "standby.leaving": {4}}

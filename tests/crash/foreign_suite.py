@@ -5,8 +5,7 @@ import os
 
 import attacks
 import kill_suite
-import traces
-from lab import DELAY, PORT, VICTIM_ADDRESS, Run, tool
+from lab import DELAY, PORT, VICTIM_ADDRESS, Run, tool, traces
 
 MESH_PORT = PORT + 1  # redirected to PORT
 

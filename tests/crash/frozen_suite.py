@@ -4,8 +4,7 @@ kernel's lease ends; a pause is undone by the reaper, and the load killed by it.
 import time
 
 import attacks
-import traces
-from lab import Cgroup, Run, now, wait_until
+from lab import Cgroup, Run, now, traces, wait_until
 
 # The lease is 1 s, and was renewed at most 0.25 s before.
 LIMITS = {"latency": 1.1, "pause": 1.0, "cpu": 1.0}

@@ -1,8 +1,7 @@
 """Halt from a second terminal while latency is in force: from the start of `ordeal halt` until the guard has reverted."""
 import attacks
-import traces
-from lab import Run, now
-from report import quantile
+from lab import Run, now, traces
+from lab.report import quantile
 
 BAR = 0.5
 

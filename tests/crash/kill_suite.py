@@ -3,9 +3,8 @@ import random
 import time
 
 import attacks
-import traces
-from lab import Run, kill, now, wait_until
-from report import millis
+from lab import Run, kill, now, traces, wait_until
+from lab.report import millis
 
 KILLS = ["engine", "guard", "both", "cgroup"]
 LEAD = 0.45  # from the guard's start to its injection: mostly the baseline

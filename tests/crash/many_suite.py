@@ -8,7 +8,7 @@ import socket
 import tempfile
 
 from lab import Run, kill, now, read, start, wait_until
-from report import millis
+from lab.report import millis
 
 BAR = 0.5
 

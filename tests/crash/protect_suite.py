@@ -4,8 +4,7 @@ import os
 import time
 
 import attacks
-import traces
-from lab import PORT, VICTIM_ADDRESS, Cgroup, Run, kill, now, start, tool, wait_until
+from lab import PORT, VICTIM_ADDRESS, Cgroup, Run, kill, now, start, tool, traces, wait_until
 
 OPEN, CLOSED = "caps: {max_runs: 100}\n", "protected: {namespaces: [production]}\n"
 

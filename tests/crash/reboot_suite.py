@@ -9,8 +9,7 @@ import threading
 import time
 
 import attacks
-import traces
-from lab import Run, kill, read, wait_until
+from lab import Run, kill, read, traces, wait_until
 
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

@@ -3,8 +3,7 @@ import signal
 import time
 
 import attacks
-import traces
-from lab import PORT, Run, kill, now, start, wait_until
+from lab import PORT, Run, kill, now, start, traces, wait_until
 
 
 def latency(lab, **args):

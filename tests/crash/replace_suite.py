@@ -3,8 +3,7 @@ its place is not touched, and nothing is left."""
 import time
 
 import attacks
-import traces
-from lab import Cgroup, Run, kill, now, wait_until
+from lab import Cgroup, Run, kill, now, traces, wait_until
 
 
 def restart(lab):

@@ -3,8 +3,7 @@ paused already: the run goes on and ends as it would have. One that takes 8 s is
 the run ends with 7. One that is stopped (SIGSTOP) in the middle of its step is found as fast as anywhere else."""
 import signal
 
-import traces
-from lab import Run, kill, read, start, wait_until
+from lab import Run, kill, read, start, traces, wait_until
 
 STEPS = ["guard.before_apply", "reaper.before_journal", "reaper.before_undo"]
 SLOW, HUNG = [900, 3000], 8000

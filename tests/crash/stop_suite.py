@@ -4,8 +4,7 @@ import signal
 import time
 
 import attacks
-import traces
-from lab import Run, kill, now, start, wait_until
+from lab import Run, kill, now, start, traces, wait_until
 
 # who is stopped, and within what the effect must be gone: the lease is 5 s.
 CASES = [(("engine",), 6.0), (("guard",), 1.0), (("reaper",), 1.0), (("guard", "reaper"), 3.0)]

@@ -20,13 +20,13 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "crash"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
-import traces  # noqa: E402
-from lab import VICTIM_ADDRESS, Lab, Run, read, tool, wait_until  # noqa: E402
-from report import Report  # noqa: E402
+from lab import VICTIM_ADDRESS, Lab, Run, read, tool, traces, wait_until  # noqa: E402
+from lab.report import Report  # noqa: E402
 
 
 def round_trip(lab, protocol, port, least, most):

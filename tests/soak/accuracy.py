@@ -13,8 +13,9 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crash"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
 from lab import Lab, Run, read, start, wait_until  # noqa: E402
 

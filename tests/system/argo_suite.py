@@ -9,8 +9,7 @@ import subprocess
 import sys
 import threading
 
-import traces
-from lab import PORT, Lab, Run, now, start, wait_until
+from lab import PORT, Lab, Run, now, start, traces, wait_until
 from prometheus import App, Prometheus
 
 BRIEF = """apiVersion: argoproj.io/v1alpha1

@@ -9,8 +9,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
-import traces
-from lab import kill, read, wait_until
+from lab import kill, read, traces, wait_until
 
 DEMO = Path(__file__).parent.parent.parent / "demo/run"
 MARK = "ORDEAL_SYSTEM_TEST"  # in the environment of everything that the demo starts

@@ -6,8 +6,7 @@ import subprocess
 import sys
 import time
 
-import traces
-from lab import PORT, Lab, Run, now, start, wait_until
+from lab import PORT, Lab, Run, now, start, traces, wait_until
 from prometheus import App, Prometheus, free_port
 
 # Of the quick job alone: series of the slow one are needed too where they are meant.

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "crash"))  # its lab and its report serve here too
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
-from report import Report  # noqa: E402
+from lab.report import Report  # noqa: E402
 
 SUITES = ["argo", "demo", "evidence", "halting", "interrupt", "prometheus", "scrape"]
 

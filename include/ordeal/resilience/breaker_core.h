@@ -15,6 +15,7 @@
 
 #include "ordeal/resilience/breaker_options.h"
 #include "ordeal/resilience/random.h"
+#include "ordeal/resilience/shards.h"
 
 namespace ordeal::resilience {
 
@@ -43,15 +44,6 @@ struct BreakerSnapshot {
 };
 
 namespace detail {
-
-inline std::atomic<uint32_t> next_thread{0};
-inline constinit thread_local uint32_t this_thread = 0;
-inline uint32_t thread_number() {
-  if (this_thread == 0) this_thread = next_thread.fetch_add(1, std::memory_order_relaxed) + 1;
-  return this_thread;
-}
-
-inline void add(std::atomic<uint64_t>& count) { count.fetch_add(1, std::memory_order_relaxed); }
 
 struct alignas(64) Shard {
   std::atomic<uint64_t> succeeded{0}, failed{0}, slow{0}, started{0};

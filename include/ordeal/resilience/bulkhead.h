@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "ordeal/resilience/pipeline.h"
+#include "ordeal/resilience/shards.h"
 
 namespace ordeal::resilience {
 
@@ -33,7 +34,8 @@ class Bulkhead {
   // An empty slot is a refusal. Blocks for `wait` at most, by the real clock.
   Slot acquire(TimePoint deadline = TimePoint::max());
   Slot try_acquire();
-  uint32_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+  // Off by those that other threads take and give back at this moment, but never above the limit.
+  uint32_t in_flight() const;
   uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   uint32_t limit() const { return options_.limit; }
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
@@ -49,14 +51,13 @@ class Bulkhead {
     std::condition_variable ready;
     bool served = false;
   };
-  bool take();
   bool wait_for_slot(TimePoint deadline);
   void serve();
   void release();
 
   const BulkheadOptions options_;
-  std::atomic<uint32_t> in_flight_{0};
-  std::atomic<uint32_t> waiting_{0};  // and not served
+  std::atomic<uint32_t> waiting_{0};  // and not served; every call reads it
+  detail::Slots slots_;
   std::atomic<uint64_t> refused_{0};
   std::mutex mutex_;
   std::list<Waiter*> waiters_;

@@ -16,6 +16,7 @@
 
 #include "ordeal/resilience/pipeline.h"
 #include "ordeal/resilience/random.h"
+#include "ordeal/resilience/shards.h"
 
 namespace ordeal::resilience {
 
@@ -117,9 +118,11 @@ class Retry {
   const RetryOptions options_;
   [[no_unique_address]] C clock_;
   [[no_unique_address]] Sleep sleep_;
-  RetryBudget budget_;
+  // Of a budget that is full every call reads, and only failing ones write.
+  alignas(64) RetryBudget budget_;
   Random random_;
-  std::array<std::atomic<uint64_t>, 10> attempts_ = {};  // as RetryCounts::attempts
+  detail::ShardedCount calls_;
+  std::array<std::atomic<uint64_t>, 9> retries_ = {};  // as RetryCounts::attempts from the second on
   std::atomic<uint64_t> recovered_{0}, exhausted_{0}, over_budget_{0};
 };
 
@@ -166,7 +169,7 @@ R Retry<C, Sleep>::run_judged(Call& call, Next&& next, const Classifier& classif
 
 template <Clock C, class Sleep>
 void Retry<C, Sleep>::begin() {
-  attempts_[0].fetch_add(1, std::memory_order_relaxed);
+  calls_.add();
   if (budgeted()) budget_.earn();
 }
 
@@ -198,7 +201,7 @@ std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call&
     over_budget_.fetch_add(1, std::memory_order_relaxed);
     return std::nullopt;
   }
-  attempts_[std::min<size_t>(call.attempt, attempts_.size() - 1)].fetch_add(1, std::memory_order_relaxed);
+  retries_[std::min<size_t>(call.attempt, retries_.size()) - 1].fetch_add(1, std::memory_order_relaxed);
   return delay;
 }
 
@@ -206,8 +209,8 @@ template <Clock C, class Sleep>
 RetryCounts Retry<C, Sleep>::counts() const {
   auto read = [](const std::atomic<uint64_t>& count) { return count.load(std::memory_order_relaxed); };
   RetryCounts counts{0, 0, read(recovered_), read(exhausted_), read(over_budget_)};
-  std::transform(attempts_.begin(), attempts_.end(), counts.attempts.begin(), read);
-  counts.calls = counts.attempts[0];
+  std::transform(retries_.begin(), retries_.end(), counts.attempts.begin() + 1, read);
+  counts.attempts[0] = counts.calls = calls_.sum();
   counts.retries = std::accumulate(counts.attempts.begin() + 1, counts.attempts.end(), uint64_t{0});
   return counts;
 }

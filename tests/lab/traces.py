@@ -2,7 +2,8 @@
 import os
 import re
 
-from lab import CGROUPS, read, wait_until
+from .cgroups import CGROUPS
+from .processes import read, wait_until
 
 SETTINGS = ["freezer.state", "cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cgroup.freeze", "cpu.max",
             "cpu.weight", "cgroup.subtree_control"]
