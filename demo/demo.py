@@ -1,4 +1,4 @@
-"""The demo: the brief's four experiments on a small shop that lives in namespaces of its own.
+"""The demo: the four experiments of docs/case-study.md on a small shop that lives in namespaces of its own.
 
 Started by demo/run. `main` is the part outside: it isolates and cleans up. `inside` is the demo as a list of steps.
 """
@@ -24,20 +24,20 @@ from shop import HIERARCHIES, Shop  # noqa: E402
 HERE = Path(__file__).parent
 CGROUP_PREFIX = "shop-demo-"
 
-# What the demo shortens of the brief's files: (path in the file, value, why).
+# What the demo shortens of the case study's files: (path in the file, value, why).
 SHORTER = {
     "pod-termination": [
-        (("attack", "args", "delay"), "5s", "the brief's 5 is 5 minutes"),
+        (("attack", "args", "delay"), "5s", "the case study's 5 is 5 minutes"),
         (("attack", "args", "length"), "15s", "60 s when a file is silent"),
     ],
     "network-latency": [(("attack", "args", "length"), "20s", "60 s when a file is silent")],
-    "cpu-stress": [(("attack", "args", "length"), "20s", "300 s in the brief")],
-    "database-exhaustion": [(("attack", "args", "length"), "20s", "60 s in the brief")],
+    "cpu-stress": [(("attack", "args", "length"), "20s", "300 s in the case study")],
+    "database-exhaustion": [(("attack", "args", "length"), "20s", "60 s in the case study")],
 }
 
 
 class Step:
-    """One experiment with the outcome that shows what the brief says."""
+    """One experiment with the outcome that shows what the case study says."""
 
     def __init__(self, key, experiment, title, expected_exit, payments="queued", needs_cgroups=False):
         self.key, self.experiment, self.title = key, experiment, title
@@ -62,7 +62,7 @@ def headline(text):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="demo/run", description="The brief's four experiments on a small shop.")
+    parser = argparse.ArgumentParser(prog="demo/run", description="The case study's four experiments on a small shop.")
     parser.add_argument("--reports", help="folder for the reports (a new one below build/demo)")
     parser.add_argument("--only", choices=[step.key for step in STEPS], action="append", help="only this experiment")
     parser.add_argument("--inside", nargs=2, metavar=("WORK", "CGROUP"), help=argparse.SUPPRESS)
@@ -190,7 +190,7 @@ class Demo:
             time.sleep(2)  # the health checks take them back
 
     def shortened(self, name):
-        """A copy of the brief's file, with each difference told."""
+        """A copy of the case study's file, with each difference told."""
         original = json.loads((HERE / "experiments" / f"{name}.json").read_text())
         changed = copy.deepcopy(original)
         for path, value, why in SHORTER[name]:

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "prometheus/metrics/registry.h"
 #include "ordeal/resilience/circuit_breaker.h"
+#include "prometheus/metrics/registry.h"
 
 namespace ordeal::demo {
 

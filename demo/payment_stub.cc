@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   double fail_percent = 0;
   demo::Flags flags("The demo shop's payment provider");
   flags.text("--listen", listen, "ADDRESS:PORT");
-  flags.text("--delay", delay_text, "time to answer a payment (the brief's provider takes 300ms)");
+  flags.text("--delay", delay_text, "time to answer a payment (the case study's provider takes 300ms)");
   flags.number("--fail-percent", fail_percent, 0, 100, "share of payments answered with 500");
   if (auto code = flags.end_at(argc, argv)) return *code;
   auto delay = parse_duration(delay_text);

@@ -1,4 +1,4 @@
-"""The demo's last page: the brief's tables with what was measured, and "not measured" with the reason elsewhere."""
+"""The demo's last page: the case study's tables with what was measured, and "not measured" with the reason elsewhere."""
 import textwrap
 
 from measure import growth, share
@@ -91,7 +91,7 @@ def database(outcome):
 
 
 EXPERIMENTS = [
-    # key, what the brief reports, what we measured
+    # key, what the case study reports, what we measured
     ("pods", "0.2 % errors", pods),
     ("latency-sync", "p95 1.2 s, above 1 s", latency),
     ("latency-queued", "p95 600 ms", latency),
@@ -102,7 +102,7 @@ EXPERIMENTS = [
 NOT_MEASURED = [
     ("HPA scales 3 -> 5 pods", "not part of this demo: it has no autoscaler"),
     ("MTTR 45 min -> 8 min", "not measured: it is the time that people take"),
-    ("Incident response confidence", "not measured: the brief's figure is a survey"),
+    ("Incident response confidence", "not measured: the case study's figure is a survey"),
     ("Runbook coverage", "not measured: the demo has no runbooks"),
 ]
 
@@ -117,13 +117,13 @@ def measured(outcome, describe):
 
 
 def experiment_rows(outcomes):
-    for key, brief, describe in EXPERIMENTS:
+    for key, reported, describe in EXPERIMENTS:
         if key in outcomes:
-            yield outcomes[key].step.title.split(":")[0], brief, measured(outcomes[key], describe), outcomes[key].verdict()
+            yield outcomes[key].step.title.split(":")[0], reported, measured(outcomes[key], describe), outcomes[key].verdict()
 
 
 def impact_rows(outcomes):
-    """The brief's "Before vs After" table."""
+    """The case study's "Before vs After" table."""
     ran = [outcome for outcome in outcomes.values() if outcome.code is not None]
     found = [outcome.step.title.split(":")[0] for outcome in ran if outcome.code == 1]
     yield "Critical bugs found", "3", f"{len(found)} ({'; '.join(found)})" if found else "0"
@@ -139,8 +139,8 @@ def impact_rows(outcomes):
 
 
 def show(outcomes, say):
-    table(say, ("Experiment", "The brief", "Measured here", "Verdict"), list(experiment_rows(outcomes)))
-    table(say, ("Metric", "The brief", "Measured here"), list(impact_rows(outcomes)))
+    table(say, ("Experiment", "The case study", "Measured here", "Verdict"), list(experiment_rows(outcomes)))
+    table(say, ("Metric", "The case study", "Measured here"), list(impact_rows(outcomes)))
 
 
 def table(say, head, rows):

@@ -5,9 +5,9 @@
 #include <map>
 #include <string>
 
+#include "platform/net/http_server.h"
 #include "prometheus/metrics/exposition.h"
 #include "prometheus/metrics/registry.h"
-#include "platform/net/http_server.h"
 
 namespace ordeal::demo {
 

@@ -1,4 +1,4 @@
-"""The brief's shop in miniature: three API replicas behind HAProxy, PostgreSQL, a payment provider, and its users.
+"""The case study's shop in miniature: three API replicas behind HAProxy, PostgreSQL, a payment provider, and its users.
 
 The addresses stand also in haproxy.cfg and in expectations/*.yaml.
 """
@@ -102,7 +102,7 @@ class Shop:
         lab.tool(*psql, "-f", str(HERE / "shop.sql"))
 
     def start_payments(self):
-        """The payment provider takes 300 ms, as in the brief."""
+        """The payment provider takes 300 ms, as in the case study."""
         argv = [str(self.programs / "payment_stub"), "--listen", f"{PAYMENTS}:8000", "--delay", "300ms"]
         self.others.append(self._start(argv, "payments", netns=self.netns["payments"]))
 

@@ -93,7 +93,7 @@ class Cgroup:
 
     def remove(self):
         for folder in self.folders:
-            for root, folders, _ in os.walk(folder, topdown=False):
+            for root, _, _ in os.walk(folder, topdown=False):
                 try:
                     os.rmdir(root)
                 except OSError:

@@ -1,4 +1,4 @@
-"""The whole demo: the brief's four experiments end as the brief says, with reports, and nothing stays."""
+"""The whole demo: the case study's four experiments end as the case study says, with reports, and nothing stays."""
 import json
 from html.parser import HTMLParser
 

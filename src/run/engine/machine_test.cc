@@ -1,9 +1,10 @@
 #include "run/engine/machine.h"
-#include "run/engine/testing.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
+
+#include "run/engine/testing.h"
 
 namespace ordeal::engine {
 namespace {
