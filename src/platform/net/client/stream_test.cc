@@ -125,12 +125,7 @@ TEST_F(StreamTest, WhoPausesHoldsTheServerAndTakesNoMemory) {
     return Flow::kPause;
   };
   auto ticket = client_.stream(std::move(stream));
-  drive(
-      client_, [] { return false; }, 300ms);
-  size_t settled = written;
-  drive(
-      client_, [] { return false; }, 300ms);
-  EXPECT_EQ(written, settled);
+  EXPECT_LT(settled(client_, [&] { return written.load(); }), size_t{16} << 20);
   EXPECT_LT(allocated(), before + (size_t{2} << 20));
   EXPECT_LE(taken, size_t{512} << 10);
   client_.resume(ticket);
@@ -206,13 +201,7 @@ TEST_F(StreamTest, AServerThatDoesNotReadHoldsTheProducer) {
   };
   size_t before = allocated();
   client_.stream(std::move(stream));
-  drive(
-      client_, [] { return false; }, 300ms);
-  size_t settled = made;
-  drive(
-      client_, [] { return false; }, 200ms);
-  EXPECT_EQ(made, settled);
-  EXPECT_LT(settled, size_t{16} << 20);
+  EXPECT_LT(settled(client_, [&] { return made; }), size_t{16} << 20);
   EXPECT_LT(allocated(), before + (size_t{2} << 20));
   read = true;
   ASSERT_TRUE(until_end());
@@ -225,17 +214,17 @@ TEST_F(StreamTest, SilenceEndsItButNotWhileWePause) {
     read_all(fd);
   });
   HttpStream stream = listen_to(told_, server.url(), 100);
-  stream.idle_timeout = 100ms;
+  stream.idle_timeout = 1s;
   stream.on_data = [&](std::string_view) { return Flow::kPause; };
   auto ticket = client_.stream(std::move(stream));
   EXPECT_FALSE(drive(
-      client_, [&] { return told_.ended; }, 400ms));
+      client_, [&] { return told_.ended; }, 1500ms));
   client_.resume(ticket);
   BootTime resumed = boot_now();
   ASSERT_TRUE(until_end());
-  EXPECT_GE(boot_now() - resumed, 90ms);
+  EXPECT_GE(boot_now() - resumed, 900ms);
   EXPECT_EQ(told_.failure->kind, Kind::kTimeout);
-  EXPECT_NE(told_.why().find("nothing more within 100 ms"), std::string::npos) << told_.why();
+  EXPECT_NE(told_.why().find("nothing more within 1000 ms"), std::string::npos) << told_.why();
 }
 
 TEST_F(StreamTest, AHeadThatDripsEndsAtTheTimeForTheHead) {

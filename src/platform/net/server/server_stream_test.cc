@@ -98,11 +98,11 @@ TEST(ServerStream, AReaderThatStallsIsEndedAndTakesNoMemory) {
 
 TEST(ServerStream, ASlowHandlerIsNotHeldToTheTimeForARequest) {
   HttpServerOptions options;
-  options.request_timeout = options.idle_timeout = 30ms;
+  options.request_timeout = options.idle_timeout = 300ms;
   TestServer* self = nullptr;
   TestServer server(
       [&](const HttpRequest&) -> Task<HttpResponse> {
-        co_await self->loop().sleep(150ms);
+        co_await self->loop().sleep(700ms);
         co_return HttpResponse{200, "late"};
       },
       options);
@@ -116,7 +116,7 @@ HttpServerOptions body_options() {
   HttpServerOptions options;
   options.streams_body = [](const HttpRequest& request) { return request.path == "/stream"; };
   options.max_streamed_body = 100'000;
-  options.idle_timeout = 100ms;
+  options.idle_timeout = 1s;
   return options;
 }
 
@@ -279,7 +279,7 @@ TEST_F(HubTest, WhoMissedEventsIsToldHowMany) {
 
 TEST_F(HubTest, AReaderThatStallsHoldsNobodyUpAndIsEnded) {
   HttpServerOptions http;
-  http.write_timeout = 300ms;
+  http.write_timeout = 3s;
   begin({.most_bytes = 1 << 20}, http);
   UniqueFd stalled = connect_raw(server_->port());
   send_raw(stalled.get(), kGet);

@@ -106,7 +106,7 @@ TEST_F(TlsTest, PlainTextMeetsTlsAndIsEnded) {
 
 TEST_F(TlsTest, AHandshakeThatStallsIsEndedAndHoldsNobodyUp) {
   auto options = with_tls(authority_.issue("good", kNames));
-  options.request_timeout = 100ms;
+  options.request_timeout = 2s;
   TestServer server(hello, options);
   UniqueFd silent = connect_raw(server.port());
   UniqueFd half = connect_raw(server.port());
@@ -141,12 +141,7 @@ TEST_F(TlsTest, AStreamIsHeldByWhoPauses) {
   };
   size_t before = allocated();
   auto ticket = client_.stream(std::move(stream));
-  drive(
-      client_, [] { return false; }, 300ms);
-  size_t settled = written;
-  drive(
-      client_, [] { return false; }, 200ms);
-  EXPECT_EQ(written, settled);
+  EXPECT_LT(settled(client_, [&] { return written.load(); }), size_t{16} << 20);
   EXPECT_LT(allocated(), before + (size_t{2} << 20));
   ASSERT_TRUE(drive(client_, [&] {
     client_.resume(ticket);
