@@ -84,7 +84,7 @@ engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
   using Kind = guard::GuardEvent::Kind;
   bool of_an_impact = event.kind != Kind::kHalting && event.kind != Kind::kHalted &&
                       event.kind != Kind::kNothingInForce && event.kind != Kind::kGuardGone;
-  if (of_an_impact && (event.impact < 0 || static_cast<size_t>(event.impact) >= victims_.size()))
+  if (of_an_impact && (event.impact < 0 || static_cast<size_t>(event.impact) >= incarnations_.size()))
     return engine::HaltAsked{"error", fmt::format("the guard spoke of the impact {}, which is none", event.impact)};
   switch (event.kind) {
     case Kind::kChecked:
