@@ -83,7 +83,8 @@ class Writer {
 
 json::Value proof_json(const events::Proven& proven) {
   json::Object object{{"victim", proven.victim}};
-  for (const auto& [key, value] : to_json(proven.proof).as_object()) object[key] = value;
+  json::Value proof = to_json(proven.proof);
+  for (const auto& [key, value] : proof.as_object()) object[key] = value;
   return object;
 }
 
