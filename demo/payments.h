@@ -1,5 +1,5 @@
 // Payments: calls of the payment provider behind the opossum-like breaker. `sync` waits for the provider inside the
-// request, as the brief's service did; `queued` (its fix) answers at once and lets a background job call, with
+// request, as the case study's service did; `queued` (its fix) answers at once and lets a background job call, with
 // retries after 1, 2, 4 and 8 s with jitter.
 #pragma once
 
@@ -7,11 +7,11 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <deque>
 
-#include "metrics/registry.h"
-#include "net/fetcher.h"
-#include "net/http_server.h"
 #include "ordeal/resilience/fallback.h"
+#include "platform/net/fetcher.h"
+#include "platform/net/http_server.h"
 #include "policies.h"
+#include "prometheus/metrics/registry.h"
 
 namespace ordeal::demo {
 

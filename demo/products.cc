@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "base/text.h"
+#include "core/base/text/text.h"
 #include "ordeal/resilience/asio.h"
 #include "service.h"
 

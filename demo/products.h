@@ -3,11 +3,11 @@
 // The table is in demo/shop.sql.
 #pragma once
 
-#include "metrics/registry.h"
-#include "net/http_server.h"
-#include "net/loop.h"
 #include "ordeal/resilience/fallback.h"
+#include "platform/net/http_server.h"
+#include "platform/net/loop.h"
 #include "policies.h"
+#include "prometheus/metrics/registry.h"
 
 namespace ordeal::demo {
 

@@ -1,7 +1,7 @@
 // shop_api: one replica of the demo shop: GET /products from PostgreSQL, POST /payments through the payment provider.
 #include <CLI/CLI.hpp>
 
-#include "base/duration.h"
+#include "core/base/duration.h"
 #include "ordeal/resilience/presets.h"
 #include "payments.h"
 #include "products.h"

@@ -156,7 +156,7 @@ TEST(EveryReport, TellsOfTheRollback) {
 
 TEST(MarkdownReport, TellsTheVerdictAndATable) {
   std::string text = markdown_report(summary_of({}));
-  EXPECT_TRUE(has(text, "**✕ The hypothesis did not hold**: \"p95 latency\" was 1.03"));
+  EXPECT_TRUE(has(text, "**✕ The hypothesis did not hold**: &quot;p95 latency&quot; was 1.03"));
   EXPECT_TRUE(has(text, "| p95 latency | must stay below 1\u00a0s | ✓ "));
   EXPECT_TRUE(has(text, "| api-1 | ✓ 4 127 packets delayed"));
 }

@@ -64,7 +64,7 @@ TEST(TerminalView, PlainLinesTellEachThingOnceAndReadingsEveryFiveSeconds) {
   std::string text = joined(lines);
   EXPECT_LT(lines.size(), 60u) << text;
   for (const char* part : {"breach: p95 latency was 1.03", "halt: the breach ends the attack", "phase: recovery",
-                           "error rate has no data"})
+                           "error rate is undecided"})
     EXPECT_TRUE(shows(text, part)) << part << "\n" << text;
   size_t readings = 0;
   for (const std::string& line : lines) readings += shows(line, "replicas up 3 (holds)");
