@@ -3,42 +3,54 @@
 // retries after 1, 2, 4 and 8 s with jitter.
 #pragma once
 
+#include <array>
+#include <boost/asio/cancellation_signal.hpp>
 #include <deque>
 
-#include "base/random.h"
-#include "guarded.h"
+#include "metrics/registry.h"
 #include "net/fetcher.h"
 #include "net/http_server.h"
+#include "ordeal/resilience/fallback.h"
+#include "policies.h"
 
 namespace ordeal::demo {
+
+enum class Payment : uint8_t { kPaid, kFallback };
 
 class Payments {
  public:
   // All must outlive this. `timeout` is of a call to the provider.
-  Payments(net::Loop& loop, net::Fetcher& fetcher, Guarded& guard, metrics::Registry& registry, std::string url,
-           Nanos timeout);
+  Payments(net::Loop& loop, net::Fetcher& fetcher, PaymentPolicies& policies, resilience::Metrics& policy_metrics,
+           metrics::Registry& registry, std::string url, Nanos timeout);
 
   net::Task<net::HttpResponse> pay_now(const net::HttpRequest& request);
   net::Task<net::HttpResponse> pay_later(const net::HttpRequest& request);
-  // Background jobs end at their next step; what is still queued is lost.
-  void stop() { stopping_ = true; }
+  // Background jobs end at once or with the call that they are making; what is still queued is lost.
+  void stop();
 
  private:
-  net::Task<bool> call_provider(std::string body);
-  net::Task<> work();
-  net::Task<> pay_with_retries(std::string body);
+  using Paid = resilience::Result<Payment>;
+  struct Worker {
+    bool busy = false;
+    boost::asio::cancellation_signal end;
+  };
+
+  net::Task<Paid> call_provider(std::string body);
+  void start_a_worker();
+  net::Task<> work(Worker& worker);
   void count(const char* result);
 
   net::Loop& loop_;
   net::Fetcher& fetcher_;
-  Guarded& guard_;
+  PaymentPolicies& policies_;
   metrics::Registry& registry_;
   std::string url_;
   Nanos timeout_;
+  resilience::Fallback<Payment (*)(const resilience::Error&)> fallback_;
+  resilience::Metrics::Registration registered_;
   std::deque<std::string> queue_;
-  size_t workers_ = 0;
+  std::array<Worker, 16> workers_;
   bool stopping_ = false;
-  Random random_{Random::fresh_seed()};
 };
 
 }  // namespace ordeal::demo

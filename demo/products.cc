@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include "base/defer.h"
 #include "base/text.h"
+#include "ordeal/resilience/asio.h"
 #include "service.h"
 
 namespace ordeal::demo {
@@ -22,73 +22,55 @@ std::string page(const std::string& products, bool cached) {
 
 }  // namespace
 
-Products::Products(net::Loop& loop, Guarded& guard, metrics::Registry& registry, std::string conninfo, size_t pool_size,
-                   Nanos timeout)
+Products::Products(net::Loop& loop, DatabasePolicies& policies, resilience::Metrics& policy_metrics,
+                   metrics::Registry& registry, std::string conninfo, Nanos timeout)
     : loop_(loop),
-      guard_(guard),
+      policies_(policies),
       conninfo_(std::move(conninfo)),
       timeout_(timeout),
-      pool_(pool_size),
-      in_use_(registry.gauge("db_connections_in_use", "Connections of the pool that serve a request.")),
-      failures_(registry.counter("db_failures_total", "Failed connections and queries.")) {}
+      failures_(registry.counter("db_failures_total", "Failed connections and queries.")),
+      fallback_([this](const resilience::Error&) { return from_cache(); }, "postgres"),
+      registered_(policy_metrics.add(fallback_)) {}
 
 net::Task<net::HttpResponse> Products::list() {
-  auto permit = guard_.acquire();
-  if (!permit) co_return from_cache();
-  auto products = co_await fetch();
+  resilience::Pipeline pipeline{fallback_, policies_.breaker};
+  auto ask = [this] { return fetch(); };
+  Listed listed = co_await resilience::async_call(pipeline, ask);
+  if (listed) co_return json_response(200, page(listed->products, listed->cached));
+  co_return json_response(503, "{\"error\":\"the database does not answer and nothing is cached\"}\n");
+}
+
+Products::Listed Products::from_cache() const {
+  if (cache_.empty()) return failure();
+  return Page{cache_, true};
+}
+
+net::Task<Products::Listed> Products::fetch() {
+  auto lease = co_await resilience::async_acquire(policies_.pool);
+  if (!lease) co_return lease.error();
+  auto products = co_await fetch_with(*lease);
   if (!products) {
-    permit.failure();
+    // Whatever state a failed connection is in, the next request starts a new one.
+    lease.discard();
     failures_.add();
-    co_return from_cache();
+    co_return failure();
   }
-  permit.success();
   cache_ = *products;
-  co_return json_response(200, page(cache_, false));
+  co_return Page{*std::move(products), false};
 }
 
-net::HttpResponse Products::from_cache() {
-  if (cache_.empty()) return json_response(503, "{\"error\":\"the database does not answer and nothing is cached\"}\n");
-  guard_.count_fallback();
-  return json_response(200, page(cache_, true));
-}
-
-Products::Slot* Products::free_slot() {
-  for (auto& slot : pool_) {
-    if (!slot.busy) return &slot;
-  }
-  return nullptr;
-}
-
-net::Task<Result<std::string>> Products::fetch() {
-  Slot* slot = free_slot();
-  for (BootTime deadline = boot_now() + timeout_; !slot && boot_now() < deadline; slot = free_slot()) {
-    co_await loop_.sleep(5ms);
-  }
-  if (!slot) co_return fail(Errc::kTimeout, "no connection of the pool became free");
-  slot->busy = true;
-  in_use_.add(1);
-  Defer give_back([&] {
-    slot->busy = false;
-    in_use_.add(-1);
-  });
-  auto products = co_await fetch_with(*slot);
-  // Whatever state a failed connection is in, the next request starts a new one.
-  if (!products) slot->connection.reset();
-  co_return products;
-}
-
-net::Task<Result<std::string>> Products::fetch_with(Slot& slot) {
+net::Task<Result<std::string>> Products::fetch_with(DatabaseConnection& connection) {
   BootTime deadline = boot_now() + timeout_;
-  if (!slot.connection) {
-    auto connected = co_await connect(slot, deadline);
+  if (!connection) {
+    auto connected = co_await connect(connection, deadline);
     if (!connected) co_return tl::unexpected(connected.error());
   }
-  co_return co_await query(slot.connection.get(), deadline);
+  co_return co_await query(connection.get(), deadline);
 }
 
-net::Task<Result<>> Products::connect(Slot& slot, BootTime deadline) {
-  slot.connection.reset(PQconnectStart(conninfo_.c_str()));
-  PGconn* connection = slot.connection.get();
+net::Task<Result<>> Products::connect(DatabaseConnection& opened, BootTime deadline) {
+  opened.reset(PQconnectStart(conninfo_.c_str()));
+  PGconn* connection = opened.get();
   if (!connection || PQstatus(connection) == CONNECTION_BAD) co_return failed("cannot connect", connection);
   PQsetNoticeProcessor(
       connection, [](void*, const char*) {}, nullptr);

@@ -3,46 +3,44 @@
 // The table is in demo/shop.sql.
 #pragma once
 
-#include <libpq-fe.h>
-
-#include "guarded.h"
+#include "metrics/registry.h"
 #include "net/http_server.h"
 #include "net/loop.h"
+#include "ordeal/resilience/fallback.h"
+#include "policies.h"
 
 namespace ordeal::demo {
 
 class Products {
  public:
-  // `conninfo` as libpq takes it, of a numeric host or a unix socket (a name would be looked up blockingly).
-  Products(net::Loop& loop, Guarded& guard, metrics::Registry& registry, std::string conninfo, size_t pool_size,
-           Nanos timeout);
+  // `conninfo` as libpq takes it, of a numeric host or a unix socket (a name would be looked up blockingly). `timeout`
+  // is of connecting and asking. All must outlive this.
+  Products(net::Loop& loop, DatabasePolicies& policies, resilience::Metrics& policy_metrics,
+           metrics::Registry& registry, std::string conninfo, Nanos timeout);
 
   net::Task<net::HttpResponse> list();
 
  private:
-  struct Close {
-    void operator()(PGconn* connection) const { PQfinish(connection); }
+  struct Page {
+    std::string products;
+    bool cached = false;
   };
-  struct Slot {
-    std::unique_ptr<PGconn, Close> connection;
-    bool busy = false;
-  };
+  using Listed = resilience::Result<Page>;
 
-  Slot* free_slot();
-  net::Task<Result<std::string>> fetch();
-  net::Task<Result<std::string>> fetch_with(Slot& slot);
-  net::Task<Result<>> connect(Slot& slot, BootTime deadline);
+  Listed from_cache() const;
+  net::Task<Listed> fetch();
+  net::Task<Result<std::string>> fetch_with(DatabaseConnection& connection);
+  net::Task<Result<>> connect(DatabaseConnection& opened, BootTime deadline);
   net::Task<Result<std::string>> query(PGconn* connection, BootTime deadline);
-  net::HttpResponse from_cache();
 
   net::Loop& loop_;
-  Guarded& guard_;
+  DatabasePolicies& policies_;
   std::string conninfo_;
   Nanos timeout_;
-  std::vector<Slot> pool_;
-  metrics::Gauge& in_use_;
   metrics::Counter& failures_;
   std::string cache_;
+  resilience::Fallback<std::function<Listed(const resilience::Error&)>> fallback_;
+  resilience::Metrics::Registration registered_;
 };
 
 }  // namespace ordeal::demo

@@ -46,7 +46,7 @@ class Outcome:
 
     def fallback_success(self):
         """The share of the requests for products without a database that the cache answered."""
-        fallbacks = self.replicas_growth("fallbacks_total", 'service="postgres"')
+        fallbacks = self.replicas_growth("fallback_calls_total", 'name="postgres"', 'result="success"')
         failed = self.replicas_growth("http_requests_total", 'route="/products"', 'status="503"')
         return share(fallbacks, fallbacks + failed)
 

@@ -32,7 +32,7 @@ void Service::route(const std::string& method_and_path, net::Handler handler) {
 net::Task<net::HttpResponse> Service::answer(const net::HttpRequest& request) {
   if (request.path == "/healthz") co_return net::HttpResponse{200, "ok\n"};
   if (request.path == "/metrics") {
-    co_return net::HttpResponse{200, registry_.exposition(), std::string(metrics::kTextContentType), {}};
+    co_return net::HttpResponse{200, registry_.exposition() + more_(), std::string(metrics::kTextContentType), {}};
   }
   BootTime start = boot_now();
   auto found = routes_.find(request.method + " " + request.path);
@@ -51,6 +51,8 @@ int Service::run(const std::string& listen, std::function<void()> on_stop) {
   net::HttpServerOptions options;
   options.address = address->first;
   options.port = address->second;
+  // Longer than the load balancer keeps an idle one (demo/haproxy.cfg): else it sends a request to one that is closing.
+  options.idle_timeout = 10min;
   auto server = net::HttpServer::listen(loop_, options, [this](const net::HttpRequest& r) { return answer(r); });
   if (!server) return report(server.error());
   loop_.on_terminate([&] {

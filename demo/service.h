@@ -2,6 +2,7 @@
 // http_request_duration_seconds), /metrics and /healthz, and an orderly end at SIGTERM.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -23,6 +24,8 @@ class Service {
 
   // "GET /products"; the path is also the label `route`.
   void route(const std::string& method_and_path, net::Handler handler);
+  // What else /metrics says, in the same format.
+  void also_export(std::function<std::string()> text) { more_ = std::move(text); }
   // Listens on "ADDRESS:PORT" and runs until SIGTERM or SIGINT; `on_stop` is then called first. The exit code.
   int run(const std::string& listen, std::function<void()> on_stop = {});
 
@@ -32,6 +35,7 @@ class Service {
   net::Loop& loop_;
   metrics::Registry& registry_;
   std::map<std::string, net::Handler> routes_;
+  std::function<std::string()> more_ = [] { return std::string(); };
 };
 
 net::HttpResponse json_response(int status, std::string body);

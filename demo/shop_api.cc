@@ -16,32 +16,38 @@ struct Options {
   std::string postgres;
   std::string payments_url;
   std::string payments = "sync";
-  size_t pool = 4;
+  uint32_t pool = 4;
   std::string db_timeout = "1s";
   std::string open_for = "30s";
   uint64_t volume_threshold = 0;
 };
+
+resilience::CircuitBreakerOptions named(const char* dependency, Nanos open_for,
+                                        resilience::CircuitBreakerOptions options) {
+  options.name = options.service = dependency;
+  options.open_for = open_for;
+  return options;
+}
 
 int serve(const Options& options) {
   auto db_timeout = parse_duration(options.db_timeout);
   if (!db_timeout) return demo::report(db_timeout.error());
   auto open_for = parse_duration(options.open_for);
   if (!open_for) return demo::report(open_for.error());
-  // Breakers before the loop: permits in coroutines that the loop's end destroys still report to them.
   metrics::Registry registry;
+  resilience::Metrics policy_metrics;
   resilience::OpossumOptions opossum{.volumeThreshold = options.volume_threshold};
-  auto stripe_options = resilience::opossum_like(opossum);
-  stripe_options.open_for = *open_for;
-  demo::Guarded stripe(registry, "stripe", stripe_options);
-  auto postgres_options = resilience::pybreaker_like();
-  postgres_options.open_for = *open_for;
-  demo::Guarded postgres(registry, "postgres", postgres_options);
+  demo::PaymentPolicies stripe(policy_metrics, named("stripe", *open_for, resilience::opossum_like(opossum)));
+  demo::DatabasePolicies postgres(policy_metrics, named("postgres", *open_for, resilience::pybreaker_like()),
+                                  options.pool, *db_timeout);
   net::Loop loop;
   auto fetcher = net::Fetcher::create(loop);
   if (!fetcher) return demo::report(fetcher.error());
-  demo::Products products(loop, postgres, registry, options.postgres, options.pool, *db_timeout);
-  demo::Payments payments(loop, **fetcher, stripe, registry, options.payments_url, milliseconds(opossum.timeout));
+  demo::Products products(loop, postgres, policy_metrics, registry, options.postgres, *db_timeout);
+  demo::Payments payments(loop, **fetcher, stripe, policy_metrics, registry, options.payments_url,
+                          milliseconds(opossum.timeout));
   demo::Service service(loop, registry);
+  service.also_export([&] { return policy_metrics.write_prometheus(); });
   bool queued = options.payments == "queued";
   service.route("GET /products", [&](const net::HttpRequest&) { return products.list(); });
   service.route("POST /payments", [&](const net::HttpRequest& request) {

@@ -1,6 +1,7 @@
 #include "ordeal/resilience/bulkhead.h"
 
 #include <algorithm>
+#include <condition_variable>
 
 #include "range_check.h"
 
@@ -27,30 +28,40 @@ Bulkhead::Bulkhead(BulkheadOptions options) : options_(checked(std::move(options
 uint32_t Bulkhead::in_flight() const { return options_.limit - std::min(options_.limit, slots_.free()); }
 
 Bulkhead::Slot Bulkhead::try_acquire() {
+  Slot slot = take_at_once();
+  if (!slot) refused_.fetch_add(1, std::memory_order_relaxed);
+  return slot;
+}
+
+Bulkhead::Slot Bulkhead::take_at_once() {
   // Who waits already is served first.
-  if (waiting_.load() == 0 && slots_.take()) return Slot(this);
-  refused_.fetch_add(1, std::memory_order_relaxed);
-  return Slot();
+  return waiting_.load() == 0 && slots_.take() ? Slot(this) : Slot();
 }
 
 Bulkhead::Slot Bulkhead::acquire(TimePoint deadline) {
   if (options_.wait == Duration::zero()) return try_acquire();
-  if (waiting_.load() == 0 && slots_.take()) return Slot(this);
-  if (wait_for_slot(std::min(deadline, later(SteadyClock::now(), options_.wait)))) return Slot(this);
-  refused_.fetch_add(1, std::memory_order_relaxed);
-  return Slot();
+  if (Slot slot = take_at_once()) return slot;
+  std::condition_variable ready;
+  std::unique_lock lock(mutex_);
+  auto waiter = join([&] { ready.notify_one(); });
+  ready.wait_until(lock, std::min(deadline, later(SteadyClock::now(), options_.wait)), [&] { return waiter->served; });
+  return leave(waiter);
 }
 
-bool Bulkhead::wait_for_slot(TimePoint deadline) {
-  std::unique_lock lock(mutex_);
-  Waiter self;
-  auto place = waiters_.insert(waiters_.end(), &self);
+Bulkhead::Line::iterator Bulkhead::join(std::function<void()> wake) {
+  auto waiter = waiters_.insert(waiters_.end(), Waiter{std::move(wake)});
   waiting_.fetch_add(1);
   serve();  // with a slot that was freed before we were seen to wait
-  self.ready.wait_until(lock, deadline, [&] { return self.served; });
-  waiters_.erase(place);
-  if (!self.served) waiting_.fetch_sub(1);
-  return self.served;
+  return waiter;
+}
+
+Bulkhead::Slot Bulkhead::leave(Line::iterator waiter) {
+  bool served = waiter->served;
+  waiters_.erase(waiter);
+  if (served) return Slot(this);
+  waiting_.fetch_sub(1);
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  return Slot();
 }
 
 void Bulkhead::release() {
@@ -61,13 +72,30 @@ void Bulkhead::release() {
 }
 
 void Bulkhead::serve() {
-  for (Waiter* waiter : waiters_) {
-    if (waiter->served) continue;
+  for (Waiter& waiter : waiters_) {
+    if (waiter.served) continue;
     if (!slots_.take()) return;
-    waiter->served = true;
+    waiter.served = true;
     waiting_.fetch_sub(1);
-    waiter->ready.notify_one();
+    waiter.wake();
   }
+}
+
+Bulkhead::Place::Place(Bulkhead& bulkhead, std::function<void()> wake) : bulkhead_(&bulkhead) {
+  std::lock_guard lock(bulkhead.mutex_);
+  waiter_ = bulkhead.join(std::move(wake));
+}
+
+bool Bulkhead::Place::served() const {
+  std::lock_guard lock(bulkhead_->mutex_);
+  return waiter_->served;
+}
+
+Bulkhead::Slot Bulkhead::Place::leave() {
+  Bulkhead* bulkhead = std::exchange(bulkhead_, nullptr);
+  if (bulkhead == nullptr) return Slot();
+  std::lock_guard lock(bulkhead->mutex_);
+  return bulkhead->leave(waiter_);
 }
 
 }  // namespace ordeal::resilience

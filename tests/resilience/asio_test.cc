@@ -135,6 +135,58 @@ TEST_F(AsyncCall, ASlotIsFreeOnlyWhenTheWorkHasEnded) {
   EXPECT_EQ(breaker_.snapshot().timed_out, 1u);
 }
 
+awaitable<int> seven() { co_return 7; }
+
+TEST_F(AsyncCall, AFullBulkheadIsWaitedForWithoutBlocking) {
+  Bulkhead bulkhead({.limit = 1, .wait = 20s});
+  auto slot = bulkhead.try_acquire();
+  after(20ms, [&] {
+    EXPECT_EQ(bulkhead.waiting(), 1u);
+    slot = Bulkhead::Slot();
+  });
+  EXPECT_EQ(run(async_call(bulkhead, seven)).value_or(0), 7);
+  EXPECT_GE(elapsed(), 20ms);
+  EXPECT_LT(elapsed(), 10s);
+  EXPECT_EQ(bulkhead.refused() + bulkhead.in_flight() + bulkhead.waiting(), 0u);
+}
+
+TEST_F(AsyncCall, TheWaitForABulkheadEndsInTimeAndByCancellation) {
+  Bulkhead impatient({.name = "reports", .limit = 1, .wait = 20ms}), patient({.limit = 1, .wait = 20s});
+  auto one = impatient.try_acquire(), other = patient.try_acquire();
+  EXPECT_EQ(to_text(run(async_call(impatient, seven)).error()), "reports is full");
+  EXPECT_GE(elapsed(), 20ms);
+  std::optional<Result<int>> result;
+  start(async_call(patient, seven), result);
+  after(10ms, [&] { signal_.emit(asio::cancellation_type::terminal); });
+  loop_.run();
+  EXPECT_EQ(result.value().error().kind, Error::Kind::kCancelled);
+  EXPECT_LT(elapsed(), 10s);
+  EXPECT_EQ(impatient.waiting() + patient.waiting(), 0u);
+}
+
+TEST_F(AsyncCall, AThreadThatFreesASlotWakesACoroutine) {
+  Bulkhead bulkhead({.limit = 1, .wait = 20s});
+  for (int round = 0; round < 300; ++round) {
+    auto slot = bulkhead.try_acquire();
+    std::jthread thread([&] { slot = Bulkhead::Slot(); });
+    EXPECT_EQ(run(async_call(bulkhead, seven)).value_or(0), 7);
+  }
+  EXPECT_LT(elapsed(), 10s);
+}
+
+TEST_F(AsyncCall, AConnectionOfAPoolIsWaitedForWithoutBlocking) {
+  int opened = 0;
+  Pool<int> pool({.limit = 1, .wait = 30ms}, [&]() -> std::optional<int> { return ++opened; });
+  auto first = run(async_acquire(pool));
+  EXPECT_EQ(*first, 1);
+  after(5ms, [&] { first.release(); });
+  auto second = run(async_acquire(pool));
+  EXPECT_EQ(*second, 1);
+  EXPECT_EQ(run(async_acquire(pool)).error().refusal.reason, Refusal::Reason::kPoolExhausted);
+  EXPECT_EQ(pool.refused(), 1u);
+  EXPECT_EQ(opened, 1);
+}
+
 TEST_F(AsyncCall, AFullBulkheadRefusesAtOnceAndIsNotRetried) {
   Retry retry(steady_retry(5, 10ms));
   auto slot = bulkhead_.try_acquire();

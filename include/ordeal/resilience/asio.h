@@ -9,12 +9,15 @@
 // Pipeline::call, but that
 //  - a time limit cancels the operation by its cancellation slot and waits until it has ended: slots and permits are
 //    held until then, and an operation that does not heed cancellation is waited for;
-//  - a retry waits on a timer; a bulkhead does not wait (BulkheadOptions::wait is for threads);
+//  - a retry and a bulkhead wait on timers;
 //  - a fallback's function may return an awaitable;
 //  - a call that is cancelled from outside counts as Outcome::kIgnored and comes to Error::Kind::kCancelled; one that a
 //    time limit further out cancels counts as a time-out; operation_aborted where nobody cancelled is a failure.
 // A policy of your own takes part by  template <class R, class E, class Next>
 //   boost::asio::awaitable<R, E> async_run(Call& call, Next next);   co_await next(call) makes the call
+//
+// async_acquire(pool) is Pool::acquire that waits on a timer; what opens the connection should not block either: give
+// one that is not open yet.
 //
 // Where several threads run the io_context, the coroutine belongs in a strand: cancelling is not thread-safe in Asio.
 // Needs exceptions. With ORDEAL_RESILIENCE_STANDALONE_ASIO it is for the Asio without Boost.
@@ -27,6 +30,7 @@
 #include <asio/deferred.hpp>
 #include <asio/error.hpp>
 #include <asio/experimental/parallel_group.hpp>
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/system_error.hpp>
@@ -39,6 +43,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -49,6 +54,7 @@
 #include <algorithm>
 #include <concepts>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -56,6 +62,7 @@
 #include "ordeal/resilience/bulkhead.h"
 #include "ordeal/resilience/circuit_breaker.h"
 #include "ordeal/resilience/fallback.h"
+#include "ordeal/resilience/pool.h"
 #include "ordeal/resilience/retry.h"
 #include "ordeal/resilience/time_limit.h"
 
@@ -190,10 +197,29 @@ asio::awaitable<R, E> async_run(CircuitBreaker<C>& breaker, Call& call, Next nex
   std::rethrow_exception(thrown);
 }
 
+// Woken by posting, so that it is this coroutine's executor that cancels the timer.
+template <class E>
+asio::awaitable<Bulkhead::Slot, E> async_slot(Bulkhead& bulkhead, TimePoint deadline) {
+  if (bulkhead.wait() == Duration::zero()) co_return bulkhead.try_acquire();
+  Bulkhead::Slot slot = bulkhead.take_at_once();
+  if (slot) co_return slot;
+  auto executor = co_await asio::this_coro::executor;
+  TimePoint until = std::min(deadline, later(SteadyClock::now(), bulkhead.wait()));
+  auto timer = std::make_shared<asio::steady_timer>(executor, until);
+  Bulkhead::Place place(bulkhead, [executor, timer] { asio::post(executor, [timer] { timer->cancel(); }); });
+  AsioErrorCode error;
+  if (!place.served()) co_await timer->async_wait(asio::redirect_error(asio::use_awaitable_t<E>(), error));
+  co_return place.leave();
+}
+
 template <class R, class E, class Next, class Classifier>
 asio::awaitable<R, E> async_run(Bulkhead& bulkhead, Call& call, Next next, const Classifier&) {
-  auto slot = bulkhead.try_acquire();
-  if (!slot) co_return refuse<R>({Refusal::Reason::kBulkheadFull, bulkhead.name().c_str(), Duration::zero()});
+  auto slot = co_await async_slot<E>(bulkhead, call.deadline);
+  if (!slot) {
+    auto state = co_await asio::this_coro::cancellation_state;
+    if (was_cancelled(state)) co_return ResultTraits<R>::make(cancelled(call));
+    co_return refuse<R>({Refusal::Reason::kBulkheadFull, bulkhead.name().c_str(), Duration::zero()});
+  }
   co_return co_await next(call);
 }
 
@@ -334,6 +360,14 @@ template <class Policy, detail::AsyncOperation Op>
 requires requires { Policy::kKind; }
 detail::AsyncCallOf<Op> async_call(Policy& policy, Op op) {
   return async_call(Pipeline<Policy&>(policy), std::move(op));
+}
+
+template <class Connection, Clock C>
+detail::asio::awaitable<typename Pool<Connection, C>::Lease> async_acquire(
+    Pool<Connection, C>& pool, TimePoint deadline = TimePoint::max(),
+    SourceLocation where = SourceLocation::current()) {
+  auto slot = co_await detail::async_slot<detail::asio::any_io_executor>(pool.slots(), deadline);
+  co_return pool.lease_with(std::move(slot), where);
 }
 
 #ifndef ORDEAL_RESILIENCE_STANDALONE_ASIO

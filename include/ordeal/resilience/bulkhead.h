@@ -3,7 +3,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -25,6 +25,7 @@ std::string check(const BulkheadOptions& options);
 class Bulkhead {
  public:
   class Slot;
+  class Place;
 
   // Options out of range: as CircuitBreaker's constructor.
   explicit Bulkhead(BulkheadOptions options);
@@ -34,10 +35,13 @@ class Bulkhead {
   // An empty slot is a refusal. Blocks for `wait` at most, by the real clock.
   Slot acquire(TimePoint deadline = TimePoint::max());
   Slot try_acquire();
+  // The same, but a refusal is not counted: for who then waits in a Place.
+  Slot take_at_once();
   // Off by those that other threads take and give back at this moment, but never above the limit.
   uint32_t in_flight() const;
   uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   uint32_t limit() const { return options_.limit; }
+  Duration wait() const { return options_.wait; }
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
   const std::string& name() const { return options_.name; }
 
@@ -48,10 +52,12 @@ class Bulkhead {
 
  private:
   struct Waiter {
-    std::condition_variable ready;
+    std::function<void()> wake;
     bool served = false;
   };
-  bool wait_for_slot(TimePoint deadline);
+  using Line = std::list<Waiter>;
+  Line::iterator join(std::function<void()> wake);
+  Slot leave(Line::iterator waiter);
   void serve();
   void release();
 
@@ -60,7 +66,7 @@ class Bulkhead {
   detail::Slots slots_;
   std::atomic<uint64_t> refused_{0};
   std::mutex mutex_;
-  std::list<Waiter*> waiters_;
+  Line waiters_;
 };
 
 class [[nodiscard]] Bulkhead::Slot {
@@ -83,6 +89,24 @@ class [[nodiscard]] Bulkhead::Slot {
     if (Bulkhead* bulkhead = std::exchange(bulkhead_, nullptr)) bulkhead->release();
   }
   Bulkhead* bulkhead_ = nullptr;
+};
+
+// In line for a slot, for who waits in another way than by blocking (asio.h). `wake` is called at most once, by whoever
+// frees the slot and under the bulkhead's lock: it must not call the bulkhead. A slot that came is given back by the
+// destructor.
+class Bulkhead::Place {
+ public:
+  Place(Bulkhead& bulkhead, std::function<void()> wake);
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { (void)leave(); }
+  bool served() const;
+  // The slot, if it has come; else this counts as refused.
+  Slot leave();
+
+ private:
+  Bulkhead* bulkhead_;
+  Line::iterator waiter_;
 };
 
 template <class R, class Next>

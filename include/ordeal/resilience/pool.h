@@ -76,7 +76,12 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // An empty lease says why by error(): none came free in time, or connect() gave none.
-  Lease acquire(TimePoint deadline = TimePoint::max(), SourceLocation where = SourceLocation::current());
+  Lease acquire(TimePoint deadline = TimePoint::max(), SourceLocation where = SourceLocation::current()) {
+    return lease_with(slots_.acquire(deadline), where);
+  }
+  // For who waits in another way than by blocking (async_acquire of asio.h): a slot of slots(), or a refused one.
+  Lease lease_with(Bulkhead::Slot slot, SourceLocation where);
+  Bulkhead& slots() { return slots_; }
 
   uint32_t leased() const { return slots_.in_flight(); }
   size_t idle() const;
@@ -154,8 +159,7 @@ Pool<Connection, C>::Pool(PoolOptions options, Connect connect, C clock)
       slots_(detail::slots_of(std::move(options))) {}
 
 template <class Connection, Clock C>
-auto Pool<Connection, C>::acquire(TimePoint deadline, SourceLocation where) -> Lease {
-  Bulkhead::Slot slot = slots_.acquire(deadline);
+auto Pool<Connection, C>::lease_with(Bulkhead::Slot slot, SourceLocation where) -> Lease {
   Refusal none_free{Refusal::Reason::kPoolExhausted, name().c_str(), Duration::zero()};
   if (!slot) return Lease(Error{Error::Kind::kRefused, none_free, nullptr});
   std::list<Held> taken = take_idle();
