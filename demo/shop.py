@@ -47,7 +47,9 @@ class Shop:
         self.netns = {name: self.network.add(name, address) for name, address in REPLICAS.items()}
         self.netns["database"] = self.network.add("database", DATABASE)
         self.netns["payments"] = self.network.add("payments", PAYMENTS)
-        self.cgroups = {name: self._cgroup(name) for name in [*REPLICAS, "database"]}
+        self.cgroups = {name: self._cgroup(name) for name in [*REPLICAS, "database", "edge"]}
+        if self.cgroup_root:
+            self.cgroups["edge"].favour()  # the users measure the shop, not what else this machine does
 
     def _cgroup(self, name):
         if not self.cgroup_root:
@@ -120,12 +122,12 @@ class Shop:
             lab.must_become(f"{name} answers", lambda: healthy(f"http://{address}:8000/healthz"))
 
     def start_load_balancer(self):
-        self.others.append(self._start(["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")], "haproxy"))
+        self.others.append(self._start(["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")], "haproxy", self._folders("edge")))
         lab.must_become("HAProxy answers", lambda: healthy(f"http://{HOST}:8080/products"))
 
     def start_users(self):
         argv = [str(self.programs / "shop_load"), "--target", f"http://{HOST}:8080", "--rate", str(RATE)]
-        self.others.append(self._start(argv, "users"))
+        self.others.append(self._start(argv, "users", self._folders("edge")))
         lab.must_become("the users' metrics answer", lambda: healthy(USERS_METRICS))
 
     def fill_connection_pool(self):
