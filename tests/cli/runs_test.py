@@ -113,6 +113,12 @@ class Runs(Case):
             self.assertEqual(log.count(f"fault off: api-{i}: clean"), 1, log)
             self.assertFree(victim)
 
+    def test_a_run_without_expectations_shows_its_impact_while_it_lasts(self):
+        victim = self.process("quiet")
+        _, text = self.on_terminal(*self.experiment(victim.pid, "quiet", expect=[], length="2s"))
+        shown = re.sub(MOVES, "", text).replace("\r", "")
+        self.assertGreater(shown.count("1 impact in force: quiet"), 5, shown[-2000:])
+
     def test_hostile_names_on_a_terminal(self):
         """Movement, erasing and colour are Ordeal's own there, and nothing else."""
         victim = self.process(EVIL, EVIL)

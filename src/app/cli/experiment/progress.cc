@@ -23,11 +23,14 @@ void Progress::show(const RunEvent& event) {
     print_json(to_json(event));
     push_output();
   }
-  if (!terminal_) return;
-  terminal_->apply(event);
-  if (event.boot - updated_ < kRedrawEvery) return;
-  updated_ = event.boot;
-  terminal_->update(event.boot);
+  if (terminal_) terminal_->apply(event);
+  refresh(event.boot);
+}
+
+void Progress::refresh(BootTime now) {
+  if (!terminal_ || now - updated_ < kRedrawEvery) return;
+  updated_ = now;
+  terminal_->update(now);
 }
 
 void Progress::warn(const std::string& text) {

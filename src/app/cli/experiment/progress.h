@@ -15,6 +15,8 @@ class Progress {
  public:
   Progress(const session::RunOptions& options, const std::vector<std::string>& warnings);
   void show(const RunEvent& event);
+  // Shows what has come since it was drawn last; to be called now and then, also when nothing comes.
+  void refresh(BootTime now);
   void warn(const std::string& text);
   void tell(const std::string& text);
   void finish(const std::string& run_id, const Verdict& verdict);

@@ -125,7 +125,10 @@ Result<Verdict> run_recorded(const Hosted& run) {
                                                    std::move(sink)));
   LiveFeed feed(run.live, run.registry, session->watcher());  // whoever may ask sees it live
   if (run.live) run.progress.tell("PromQL and /metrics are answered at " + run.live->url());
-  host(*session, signals.get(), [&] { feed.add(run.events); });
+  host(*session, signals.get(), [&] {
+    feed.add(run.events);
+    run.progress.refresh(boot_now());
+  });
   return session->end();  // the guard has ended; nothing is in force
 }
 
