@@ -8,6 +8,8 @@
 namespace ordeal::net {
 namespace {
 
+using namespace std::string_literals;
+
 std::vector<std::string> pieces_of(const std::string& text, Random& random, size_t most) {
   std::vector<std::string> pieces;
   for (size_t at = 0; at < text.size(); at += pieces.back().size())
@@ -52,7 +54,7 @@ TEST(EventParser, TakesEveryLineEndAndAByteOrderMark) {
 }
 
 TEST(EventParser, IgnoresWhatTheSpecificationIgnores) {
-  EXPECT_EQ(events_of(std::string("id: 7\n\nid: a\0b\nfoo: x\ndata : y\nevent: none\n\ndata: z\n\n", 56)),
+  EXPECT_EQ(events_of("id: 7\n\nid: a\0b\nfoo: x\ndata : y\nevent: none\n\ndata: z\n\n"s),
             (Shown{"message|z|7", "last id 7"}));
   EventParser parser;
   parser.feed("retry: 12x\n");
