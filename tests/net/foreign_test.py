@@ -197,6 +197,8 @@ class Foreign(unittest.TestCase):
                     self.assertIn(b'{"line": 2}', answer)
 
     def test_readers_that_stall_take_a_bounded_amount_of_memory(self):
+        if b"__asan_init" in Path(PROBE).read_bytes():
+            self.skipTest("AddressSanitizer keeps what was freed")
         with Served(*self.files) as server:
             run(PROBE, "get", f"https://127.0.0.1:{server.port}/bytes?50", "--ca", self.authority.ca)
             before = server.resident_kib()
