@@ -49,7 +49,7 @@ class Shop:
         self.netns["payments"] = self.network.add("payments", PAYMENTS)
         self.cgroups = {name: self._cgroup(name) for name in [*REPLICAS, "database", "edge"]}
         if self.cgroup_root:
-            self.cgroups["edge"].favour()  # the users measure the shop, not what else this machine does
+            self.cgroups["edge"].prefer()  # the users measure the shop, not what else this machine does
 
     def _cgroup(self, name):
         if not self.cgroup_root:

@@ -58,14 +58,8 @@ class Cgroup:
         quota = str(int(cpus * 100_000))
         limits = {"cpu.cfs_quota_us": quota, "cpu.max": f"{quota} 100000"}
         limited = [folder for folder in self.folders if write_where_it_is(folder, limits)]
-        self.favour()
+        self.prefer()
         return bool(limited)
-
-    def favour(self):
-        """It and the cgroup above get CPUs before what else this machine does, but not before each other."""
-        for folder in self.folders:
-            for each in (folder, os.path.dirname(folder)):
-                write_where_it_is(each, {"cpu.shares": "16384", "cpu.weight": "1600"})
 
     def procs(self):
         return sorted({int(pid) for folder in self.folders for pid in read(folder + "/cgroup.procs").split()})
