@@ -59,6 +59,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Experiment bare;
   (void)merge_expectations(bare, *document);
   (void)decode_inventory(*document);
-  if (auto policy = decode_policy(*document, "policy.yaml")) (void)judge(*policy, Victim{});
+  if (auto policy = decode_policy(*document, "policy.yaml")) (void)refusal_of(*policy, Victim{});
   return 0;
 }
