@@ -20,9 +20,9 @@ using O = CircuitBreakerOptions;
 using Cause = Event::Cause;
 using Told = std::tuple<State, State, Cause>;
 
-class Dice {
+class Rng {
  public:
-  explicit Dice(uint64_t seed) : random_(seed) {}
+  explicit Rng(uint64_t seed) : random_(seed) {}
   int up_to(int most) { return static_cast<int>(random_() % static_cast<uint64_t>(most + 1)); }
   int from(int least, int most) { return least + up_to(most - least); }
   bool one_in(int chances) { return up_to(chances - 1) == 0; }
@@ -31,24 +31,24 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-O random_options(Dice& dice) {
+O random_options(Rng& rng) {
   O options;
-  options.kind = dice.one_in(3) ? O::Window::kCalls : O::Window::kTime;
+  options.kind = rng.one_in(3) ? O::Window::kCalls : O::Window::kTime;
   options.window = 10ms;
-  options.buckets = static_cast<uint32_t>(dice.from(1, 5));
-  options.last_calls = static_cast<uint32_t>(dice.from(4, 8));
-  options.failure_percent = dice.from(20, 100);
-  options.minimum_calls = static_cast<uint64_t>(dice.from(0, 4));
-  options.failures_in_a_row = static_cast<uint64_t>(dice.from(0, 3));
-  options.open_for = std::chrono::milliseconds(dice.from(1, 4));
-  options.open_growth = dice.from(1, 2);
+  options.buckets = static_cast<uint32_t>(rng.from(1, 5));
+  options.last_calls = static_cast<uint32_t>(rng.from(4, 8));
+  options.failure_percent = rng.from(20, 100);
+  options.minimum_calls = static_cast<uint64_t>(rng.from(0, 4));
+  options.failures_in_a_row = static_cast<uint64_t>(rng.from(0, 3));
+  options.open_for = std::chrono::milliseconds(rng.from(1, 4));
+  options.open_growth = rng.from(1, 2);
   options.open_longest = 8ms;
   options.open_jitter = 0;
-  options.half_open_rule = dice.one_in(3) ? O::HalfOpenRule::kRate : O::HalfOpenRule::kFirstFailure;
-  options.probes = static_cast<uint32_t>(dice.from(1, 3));
-  options.successes = static_cast<uint32_t>(dice.from(0, 4));
-  options.probe_wait = std::chrono::milliseconds(dice.from(2, 6));
-  options.after_probe_wait = dice.one_in(3) ? State::kClosed : State::kOpen;
+  options.half_open_rule = rng.one_in(3) ? O::HalfOpenRule::kRate : O::HalfOpenRule::kFirstFailure;
+  options.probes = static_cast<uint32_t>(rng.from(1, 3));
+  options.successes = static_cast<uint32_t>(rng.from(0, 4));
+  options.probe_wait = std::chrono::milliseconds(rng.from(2, 6));
+  options.after_probe_wait = rng.one_in(3) ? State::kClosed : State::kOpen;
   return options;
 }
 
@@ -171,12 +171,12 @@ class Interleaving : public BreakerTest {
     uint64_t generation;
   };
   // One step of one of three callers; each holds what it was given until a later step of it.
-  void step(Dice& dice, Model& model, std::vector<Held> (&held)[3]) {
-    auto& mine = held[dice.up_to(2)];
+  void step(Rng& rng, Model& model, std::vector<Held> (&held)[3]) {
+    auto& mine = held[rng.up_to(2)];
     TimePoint now = clock_.now();
-    switch (dice.up_to(5)) {
+    switch (rng.up_to(5)) {
       case 0:
-        return clock_.advance(std::chrono::microseconds(dice.up_to(2500)));
+        return clock_.advance(std::chrono::microseconds(rng.up_to(2500)));
       case 1:
         return model.settle(now), breaker_->poll();
       case 2:
@@ -188,16 +188,16 @@ class Interleaving : public BreakerTest {
         return;
       }
       default:
-        return report_one(dice, model, mine);
+        return report_one(rng, model, mine);
     }
   }
-  void report_one(Dice& dice, Model& model, std::vector<Held>& mine) {
+  void report_one(Rng& rng, Model& model, std::vector<Held>& mine) {
     if (mine.empty()) return;
-    std::swap(mine[static_cast<size_t>(dice.up_to(static_cast<int>(mine.size()) - 1))], mine.back());
+    std::swap(mine[static_cast<size_t>(rng.up_to(static_cast<int>(mine.size()) - 1))], mine.back());
     constexpr Outcome kOutcomes[] = {Outcome::kSuccess, Outcome::kFailure, Outcome::kSuccess, Outcome::kIgnored};
-    Outcome outcome = kOutcomes[dice.up_to(3)];
+    Outcome outcome = kOutcomes[rng.up_to(3)];
     model.report(mine.back().generation, outcome, clock_.now());
-    bool dropped = outcome == Outcome::kIgnored && dice.one_in(2);
+    bool dropped = outcome == Outcome::kIgnored && rng.one_in(2);
     if (!dropped) mine.back().permit.record(outcome);
     mine.pop_back();
   }
@@ -222,14 +222,14 @@ TEST_F(Interleaving, EveryStepOfThreeCallersIsAsTheModelSays) {
   size_t transitions_seen = 0;
   for (uint64_t seed = 1; seed <= 4000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    Dice dice(seed);
+    Rng rng(seed);
     events_.clear();
-    O options = random_options(dice);
+    O options = random_options(rng);
     make(options);
     Model model(options);
     std::vector<Held> held[3];
     for (int i = 0; i < 120; ++i) {
-      step(dice, model, held);
+      step(rng, model, held);
       compare(model);
       if (HasFatalFailure()) return;
     }
@@ -248,8 +248,8 @@ class Round {
   static constexpr int kThreads = 3, kSteps = 12;
 
   explicit Round(uint64_t seed) : seed_(seed) {
-    Dice dice(seed);
-    O options = random_options(dice);
+    Rng rng(seed);
+    O options = random_options(rng);
     options.on_event = [this](const Event& event) {
       std::lock_guard lock(mutex_);
       if (event.kind == Event::Kind::kTransition) events_.push_back(event);
@@ -259,14 +259,14 @@ class Round {
   }
 
   void play(int thread) {
-    Dice dice(seed_ * kThreads + static_cast<uint64_t>(thread));
+    Rng rng(seed_ * kThreads + static_cast<uint64_t>(thread));
     std::vector<uint64_t> held;
     for (int i = 0; i < kSteps; ++i) {
-      for (int spins = dice.up_to(60); spins > 0; --spins) std::atomic_signal_fence(std::memory_order_seq_cst);
-      if (dice.one_in(8)) std::this_thread::yield();
-      step(dice, held);
+      for (int spins = rng.up_to(60); spins > 0; --spins) std::atomic_signal_fence(std::memory_order_seq_cst);
+      if (rng.one_in(8)) std::this_thread::yield();
+      step(rng, held);
     }
-    for (; !held.empty(); held.pop_back()) end_of(held.back(), dice);
+    for (; !held.empty(); held.pop_back()) end_of(held.back(), rng);
   }
 
   void check() {
@@ -279,21 +279,21 @@ class Round {
   size_t transitions() const { return events_.size(); }
 
  private:
-  void step(Dice& dice, std::vector<uint64_t>& held) {
-    int choice = dice.up_to(19);
+  void step(Rng& rng, std::vector<uint64_t>& held) {
+    int choice = rng.up_to(19);
     if (choice < 9) {
       acquire(held);
     } else if (choice < 15 && !held.empty()) {
-      end_of(held.back(), dice);
+      end_of(held.back(), rng);
       held.pop_back();
     } else if (choice < 17) {
-      clock_.advance(std::chrono::microseconds(dice.up_to(3000)));
+      clock_.advance(std::chrono::microseconds(rng.up_to(3000)));
     } else if (choice == 17) {
       core_->poll(clock_.now());
-    } else if (choice == 18 && dice.one_in(4)) {
-      move_by_hand(dice);
-    } else if (choice == 19 && dice.one_in(4)) {
-      options_changed(dice);
+    } else if (choice == 18 && rng.one_in(4)) {
+      move_by_hand(rng);
+    } else if (choice == 19 && rng.one_in(4)) {
+      options_changed(rng);
     }
   }
   void acquire(std::vector<uint64_t>& held) {
@@ -305,26 +305,26 @@ class Round {
     while (now > most && !probes.most.compare_exchange_weak(most, now)) {
     }
   }
-  void end_of(uint64_t generation, Dice& dice) {
+  void end_of(uint64_t generation, Rng& rng) {
     constexpr Outcome kOutcomes[] = {Outcome::kSuccess, Outcome::kFailure, Outcome::kSuccess, Outcome::kTimeout,
                                      Outcome::kIgnored};
     --probes_[generation % kKept].out;
     ++reports_;
     TimePoint now = clock_.now();
-    if (dice.one_in(8)) return core_->abandon(generation, now, now);
-    Outcome outcome = kOutcomes[dice.up_to(4)];
+    if (rng.one_in(8)) return core_->abandon(generation, now, now);
+    Outcome outcome = kOutcomes[rng.up_to(4)];
     auto reported = [&] { return now; };
     if (outcome == Outcome::kSuccess && core_->record_success_fast(generation, now, now, reported)) return;
     core_->record(generation, outcome, now, now, now);
   }
-  void move_by_hand(Dice& dice) {
+  void move_by_hand(Rng& rng) {
     constexpr State kTargets[] = {State::kClosed, State::kHalfOpen, State::kOpen, State::kForcedOpen,
                                   State::kMetricsOnly};
-    if (dice.one_in(3)) return core_->reset(clock_.now());
-    core_->move(kTargets[dice.up_to(4)], clock_.now(), std::nullopt);
+    if (rng.one_in(3)) return core_->reset(clock_.now());
+    core_->move(kTargets[rng.up_to(4)], clock_.now(), std::nullopt);
   }
-  void options_changed(Dice& dice) {
-    O changed = random_options(dice);
+  void options_changed(Rng& rng) {
+    O changed = random_options(rng);
     changed.probes = options_.probes;  // the bound that check_probes() knows
     EXPECT_EQ(core_->change(changed, clock_.now()), "");
   }

@@ -18,7 +18,7 @@ namespace ordeal {
 namespace {
 
 using packets::DelayOptions;
-using packets::DelayWay;
+using packets::Direction;
 using packets::PacketDelay;
 
 constexpr Nanos kRenewEvery = 200ms;
@@ -36,13 +36,13 @@ std::optional<Plan> parse(int argc, char** argv) {
   auto jitter = argc > 5 ? parse_duration(argv[5]) : Nanos(0);
   if (!port || !delay || !jitter) return std::nullopt;
   Plan plan{argv[1], {}, *port};
-  plan.options.way = std::string(argv[2]) == "departure" ? DelayWay::kDeparture : DelayWay::kArrival;
+  plan.options.direction = std::string(argv[2]) == "departure" ? Direction::kDeparture : Direction::kArrival;
   plan.options.shape = {*delay, *jitter, argc > 6 ? packets::JitterKind::kNormal : packets::JitterKind::kUniform};
   return plan;
 }
 
 std::vector<sys::Chain> chains(const Plan& plan, uint16_t queue) {
-  bool arrival = plan.options.way == DelayWay::kArrival;
+  bool arrival = plan.options.direction == Direction::kArrival;
   sys::Chain chain{.name = "delay", .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   if (!arrival) chain.rules.push_back(packets::resent_rule(plan.options));
   for (int protocol : {IPPROTO_TCP, IPPROTO_UDP}) {

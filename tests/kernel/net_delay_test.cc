@@ -9,10 +9,10 @@ namespace ordeal::testing {
 namespace {
 
 using packets::DelayOptions;
-using packets::DelayWay;
+using packets::Direction;
 
 struct Case {
-  DelayWay way;
+  Direction direction;
   const char* address;
 };
 
@@ -27,7 +27,7 @@ class Delay : public ::testing::TestWithParam<Case> {
     to_ = *udp_socket(*where_, target_);
   }
 
-  DelayOptions options(Nanos delay) { return {.way = GetParam().way, .shape = {.delay = delay}}; }
+  DelayOptions options(Nanos delay) { return {.direction = GetParam().direction, .shape = {.delay = delay}}; }
   std::vector<Trip> send(uint32_t count, Nanos gap, Nanos patience) {
     return send_one_way(from_.get(), to_.get(), target_, count, gap, patience);
   }
@@ -101,7 +101,7 @@ TEST_P(Delay, JitterSpreadsThePackets) {
 }
 
 TEST_P(Delay, AKilledOwnerLeavesNothingAndTrafficFlowsAtOnce) {
-  NetDelayOwner owner(*where_, GetParam().way, kPort, "200ms");
+  NetDelayOwner owner(*where_, GetParam().direction, kPort, "200ms");
   ASSERT_TRUE(owner.ready());
   EXPECT_GE(median(send(5, 1ms, 1s)), 200ms);
   owner.kill();
@@ -115,7 +115,7 @@ TEST_P(Delay, AKilledOwnerLeavesNothingAndTrafficFlowsAtOnce) {
 }
 
 TEST_P(Delay, AFrozenOwnerIsNoFaultAfterASecond) {
-  NetDelayOwner owner(*where_, GetParam().way, kPort, "200ms");
+  NetDelayOwner owner(*where_, GetParam().direction, kPort, "200ms");
   ASSERT_TRUE(owner.ready());
   owner.freeze();
   EXPECT_TRUE(send(1, 1ms, 300ms).empty());
@@ -126,11 +126,12 @@ TEST_P(Delay, AFrozenOwnerIsNoFaultAfterASecond) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Delay,
-                         ::testing::Values(Case{DelayWay::kArrival, "127.0.0.1"}, Case{DelayWay::kArrival, "::1"},
-                                           Case{DelayWay::kDeparture, "127.0.0.1"}, Case{DelayWay::kDeparture, "::1"}),
+                         ::testing::Values(Case{Direction::kArrival, "127.0.0.1"}, Case{Direction::kArrival, "::1"},
+                                           Case{Direction::kDeparture, "127.0.0.1"},
+                                           Case{Direction::kDeparture, "::1"}),
                          [](const auto& tested) {
                            bool v4 = std::string(tested.param.address) == "127.0.0.1";
-                           return std::string(tested.param.way == DelayWay::kArrival ? "Arrival" : "Departure") +
+                           return std::string(tested.param.direction == Direction::kArrival ? "Arrival" : "Departure") +
                                   (v4 ? "V4" : "V6");
                          });
 
@@ -174,7 +175,8 @@ TEST_P(Departure, WhatIsLongerThanTheDeviceAllowsIsHeldInstead) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Departure,
-                         ::testing::Values(Case{DelayWay::kDeparture, "127.0.0.1"}, Case{DelayWay::kDeparture, "::1"}),
+                         ::testing::Values(Case{Direction::kDeparture, "127.0.0.1"},
+                                           Case{Direction::kDeparture, "::1"}),
                          [](const auto& tested) { return std::string(tested.param.address) == "::1" ? "V6" : "V4"; });
 
 }  // namespace

@@ -234,7 +234,7 @@ Result<VethPair> make_pair_of_namespaces() {
 }
 
 sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint16_t queue) {
-  bool arrival = options.way == packets::DelayWay::kArrival;
+  bool arrival = options.direction == packets::Direction::kArrival;
   sys::Chain chain{.name = "delay", .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   if (!arrival) chain.rules.push_back(packets::resent_rule(options));
   sys::Rule rule("delay");

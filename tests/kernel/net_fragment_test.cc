@@ -7,8 +7,8 @@ namespace ordeal::testing {
 namespace {
 
 using packets::DelayOptions;
+using packets::Direction;
 using packets::Traffic;
-using packets::Way;
 
 constexpr size_t kBytes = 9000;
 constexpr Nanos kDelay = 150ms;
@@ -17,7 +17,7 @@ constexpr Nanos kGap = 4ms;  // 250 a second
 struct FragmentCase {
   const char* name;
   bool v4;
-  Way way;
+  Direction direction;
   Traffic::Ports ports;
   Nanos jitter{0};
 };
@@ -28,7 +28,7 @@ class Fragments : public ::testing::TestWithParam<FragmentCase> {
     auto made = make_pair_of_namespaces();
     if (!made) GTEST_SKIP() << made.error().message();
     pair_ = std::move(*made);
-    bool v4 = GetParam().v4, arrival = GetParam().way == Way::kArrival;
+    bool v4 = GetParam().v4, arrival = GetParam().direction == Direction::kArrival;
     Endpoint here{v4 ? "10.9.0.1" : "fd09::1", kPort}, there{v4 ? "10.9.0.2" : "fd09::2", kPort};
     target_ = arrival ? here : there;
     to_ = *udp_socket(arrival ? *pair_.here : *pair_.there, target_);
@@ -40,7 +40,7 @@ class Fragments : public ::testing::TestWithParam<FragmentCase> {
   std::unique_ptr<fault::Impact> start() {
     fault::LatencyArguments arguments;
     arguments.shape = {.delay = kDelay, .jitter = GetParam().jitter};
-    arguments.ways = {GetParam().way};
+    arguments.directions = {GetParam().direction};
     arguments.mark = 0x400000;
     arguments.min_events = 10;
     arguments.traffic.ports = {GetParam().ports};
@@ -82,12 +82,12 @@ TEST_P(Fragments, AreDelayedAsAWholeAndNoneIsLostThenOrLater) {
 constexpr Traffic::Ports kMeant{Traffic::Ports::Side::kEither, kPort, kPort, false};
 constexpr Traffic::Ports kAnotherExcluded{Traffic::Ports::Side::kEither, 53, 53, true};
 INSTANTIATE_TEST_SUITE_P(Kinds, Fragments,
-                         ::testing::Values(FragmentCase{"ArrivalV4", true, Way::kArrival, kMeant},
-                                           FragmentCase{"ArrivalV6", false, Way::kArrival, kMeant},
-                                           FragmentCase{"DepartureV4", true, Way::kDeparture, kMeant},
-                                           FragmentCase{"DepartureV6", false, Way::kDeparture, kMeant},
-                                           FragmentCase{"ArrivalV4Jitter", true, Way::kArrival, kMeant, 50ms},
-                                           FragmentCase{"ArrivalV4OtherExcluded", true, Way::kArrival,
+                         ::testing::Values(FragmentCase{"ArrivalV4", true, Direction::kArrival, kMeant},
+                                           FragmentCase{"ArrivalV6", false, Direction::kArrival, kMeant},
+                                           FragmentCase{"DepartureV4", true, Direction::kDeparture, kMeant},
+                                           FragmentCase{"DepartureV6", false, Direction::kDeparture, kMeant},
+                                           FragmentCase{"ArrivalV4Jitter", true, Direction::kArrival, kMeant, 50ms},
+                                           FragmentCase{"ArrivalV4OtherExcluded", true, Direction::kArrival,
                                                         kAnotherExcluded}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
@@ -106,8 +106,8 @@ TEST_P(LeftAlone, WhatIsExcludedIsNeitherDelayedNorLost) {
 
 constexpr Traffic::Ports kExcluded{Traffic::Ports::Side::kEither, kPort, kPort, true};
 INSTANTIATE_TEST_SUITE_P(Kinds, LeftAlone,
-                         ::testing::Values(FragmentCase{"ArrivalV4", true, Way::kArrival, kExcluded},
-                                           FragmentCase{"ArrivalV6", false, Way::kArrival, kExcluded}),
+                         ::testing::Values(FragmentCase{"ArrivalV4", true, Direction::kArrival, kExcluded},
+                                           FragmentCase{"ArrivalV6", false, Direction::kArrival, kExcluded}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 // As on a kernel that cannot put fragments together: they pass, and the tally has them.
@@ -118,8 +118,8 @@ TEST_P(LeftAlone, WhereTheyCannotBePutTogetherTheyPassAndAreCounted) {
   DelayOptions options{.shape = {.delay = kDelay}};
   auto chains = [&](uint16_t queue) {
     sys::Chain chain{.name = "arrival", .hook = sys::Hook::kPrerouting};
-    chain.rules = packets::traffic_rules(traffic, Way::kArrival, {}, queue);
-    chain.witness = packets::witness_rules(traffic, Way::kArrival, {});
+    chain.rules = packets::traffic_rules(traffic, Direction::kArrival, {}, queue);
+    chain.witness = packets::witness_rules(traffic, Direction::kArrival, {});
     return std::vector{chain};
   };
   auto delay = packets::PacketDelay::start(*pair_.here, "ordeal_parts", options, chains, random_, false);

@@ -9,11 +9,12 @@
 
 namespace ordeal::testing {
 
-NetDelayOwner::NetDelayOwner(const sys::NetNs& where, packets::DelayWay way, uint16_t port, const std::string& delay) {
+NetDelayOwner::NetDelayOwner(const sys::NetNs& where, packets::Direction direction, uint16_t port,
+                             const std::string& delay) {
   std::string program = std::filesystem::canonical("/proc/self/exe").parent_path() / "net_delay";
   std::string netns = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(where.fd());
   std::string number = std::to_string(port);
-  const char* direction = way == packets::DelayWay::kArrival ? "arrival" : "departure";
+  const char* name = direction == packets::Direction::kArrival ? "arrival" : "departure";
   int ready[2], input[2];
   if ((::pipe2(ready, O_CLOEXEC) | ::pipe2(input, O_CLOEXEC)) != 0) return;
   UniqueFd ready_write(ready[1]), ready_read(ready[0]), input_read(input[0]);
@@ -22,7 +23,7 @@ NetDelayOwner::NetDelayOwner(const sys::NetNs& where, packets::DelayWay way, uin
   if (pid_ == 0) {
     ::dup2(input[0], 0);
     ::dup2(ready[1], 1);
-    ::execl(program.c_str(), program.c_str(), netns.c_str(), direction, number.c_str(), delay.c_str(), nullptr);
+    ::execl(program.c_str(), program.c_str(), netns.c_str(), name, number.c_str(), delay.c_str(), nullptr);
     ::_exit(127);
   }
   ready_write.reset();

@@ -10,7 +10,7 @@ namespace ordeal::testing {
 
 class NetDelayOwner {
  public:
-  NetDelayOwner(const sys::NetNs& where, packets::DelayWay way, uint16_t port, const std::string& delay);
+  NetDelayOwner(const sys::NetNs& where, packets::Direction direction, uint16_t port, const std::string& delay);
   NetDelayOwner(const NetDelayOwner&) = delete;
   ~NetDelayOwner() { kill(); }
 

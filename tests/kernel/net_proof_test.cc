@@ -14,8 +14,8 @@
 namespace ordeal::testing {
 namespace {
 
+using packets::Direction;
 using packets::Traffic;
-using packets::Way;
 
 constexpr uint32_t kMark = 0x400000;
 
@@ -28,7 +28,7 @@ class NetProof : public ::testing::Test {
     here_ = *udp_socket(*pair_.here, kHere);
     there_ = *udp_socket(*pair_.there, kThere);
     arguments_.shape = {.delay = 50ms};
-    arguments_.ways = {Way::kArrival};
+    arguments_.directions = {Direction::kArrival};
     arguments_.mark = kMark;
     arguments_.min_events = 10;
     arguments_.traffic.ports = {{Traffic::Ports::Side::kEither, kPort, kPort, false}};
@@ -63,7 +63,7 @@ class NetProof : public ::testing::Test {
 };
 
 TEST_F(NetProof, AllThatWasMeantWasHitBothWays) {
-  arguments_.ways = {Way::kArrival, Way::kDeparture};
+  arguments_.directions = {Direction::kArrival, Direction::kDeparture};
   start();
   EXPECT_EQ(arrive(100).size(), 100u);
   EXPECT_EQ(depart(60).size(), 60u);
@@ -84,7 +84,7 @@ TEST_F(NetProof, TwoPacketsProveNothing) {
 }
 
 TEST_F(NetProof, ADirectionWithoutTrafficIsNotHiddenByTheOther) {
-  arguments_.ways = {Way::kArrival, Way::kDeparture};
+  arguments_.directions = {Direction::kArrival, Direction::kDeparture};
   start();
   EXPECT_EQ(arrive(100).size(), 100u);
   Proof proof = host_->revert();
@@ -135,7 +135,7 @@ TEST_F(NetProof, WhatIsHeldWhenTheInterfaceGoesIsLostAndCounts) {
 TEST_F(NetProof, PacketsThatCarryOurMarkAlreadyAreHitToo) {
   int mark = kMark;
   ASSERT_EQ(::setsockopt(here_.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), 0);
-  arguments_.ways = {Way::kDeparture};
+  arguments_.directions = {Direction::kDeparture};
   start();
   auto trips = depart(100);
   EXPECT_EQ(trips.size(), 100u);
@@ -149,7 +149,7 @@ TEST_F(NetProof, WhatIsSentAgainByIpv6IsToldByItsSocketToo) {
   Endpoint to{"fd09::2", kPort};
   UniqueFd from = *udp_socket(*pair_.here, {"fd09::1", kPort}), receiver = *udp_socket(*pair_.there, to);
   ASSERT_EQ(send_one_way(from.get(), receiver.get(), to, 1, 1ms, 3s).size(), 1u);
-  arguments_.ways = {Way::kDeparture};
+  arguments_.directions = {Direction::kDeparture};
   start();
   auto trips = send_one_way(from.get(), receiver.get(), to, 100, 2ms, 300ms);
   EXPECT_EQ(trips.size(), 100u);
@@ -164,11 +164,11 @@ TEST_F(NetProof, WhatIsSentAgainByIpv6IsToldByItsSocketToo) {
 TEST_F(NetProof, WithoutAGroupPacketsWithOurMarkPassAndAreCounted) {
   int mark = kMark;
   ASSERT_EQ(::setsockopt(here_.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), 0);
-  packets::DelayOptions options{.way = packets::DelayWay::kDeparture, .shape = {.delay = 50ms}};
+  packets::DelayOptions options{.direction = packets::Direction::kDeparture, .shape = {.delay = 50ms}};
   auto chains = [&](uint16_t queue) {
     sys::Chain chain = delay_chain(options, kPort, queue);
     chain.witness = {packets::resent_rule(options, true)};
-    for (sys::Rule& rule : packets::witness_rules(arguments_.traffic, Way::kDeparture, {}))
+    for (sys::Rule& rule : packets::witness_rules(arguments_.traffic, Direction::kDeparture, {}))
       chain.witness.push_back(rule);
     return std::vector{chain};
   };
@@ -237,7 +237,7 @@ TEST_P(DroppedResends, CountAsMissed) {
   std::string hook = GetParam();
   nft_here("add table inet foreign; add chain inet foreign c { type filter hook " + hook +
            " priority 50; }; add rule inet foreign c meta mark & 0x400000 != 0 drop");
-  arguments_.ways = {Way::kDeparture};
+  arguments_.directions = {Direction::kDeparture};
   start();
   EXPECT_EQ(depart(100).size(), 0u);
   Proof proof = host_->revert();

@@ -13,7 +13,7 @@ namespace ordeal::testing {
 namespace {
 
 using packets::DelayOptions;
-using packets::DelayWay;
+using packets::Direction;
 
 // A cgroup v2 of the test's own, at level 1; where version 2 is mounted differs between machines.
 class TestCgroup {
@@ -138,8 +138,8 @@ TEST_P(Scope, AnExemptPortRangePassesUndelayed) {
   UniqueFd receiver = *udp_socket(*where_, target);
   UniqueFd exempt = *udp_socket(*where_, {GetParam(), 40005});
   UniqueFd ordinary = *udp_socket(*where_, {GetParam(), 39999});
-  for (DelayWay way : {DelayWay::kArrival, DelayWay::kDeparture}) {
-    DelayOptions options{.way = way, .shape = {.delay = 50ms}};
+  for (Direction direction : {Direction::kArrival, Direction::kDeparture}) {
+    DelayOptions options{.direction = direction, .shape = {.delay = 50ms}};
     auto chains = [&](uint16_t queue) {
       sys::Chain chain = delay_chain(options, kPort, queue);
       sys::Rule watcher("the watcher");
@@ -199,10 +199,10 @@ class Pair : public ::testing::Test {
 
 // With a delay that is longer than the patience of neighbour discovery, nothing would ever arrive.
 TEST_F(Pair, NeighbourDiscoveryIsNotDelayed) {
-  for (DelayWay way : {DelayWay::kArrival, DelayWay::kDeparture}) {
-    DelayOptions options{.way = way, .shape = {.delay = 1500ms}};
+  for (Direction direction : {Direction::kArrival, Direction::kDeparture}) {
+    DelayOptions options{.direction = direction, .shape = {.delay = 1500ms}};
     auto chains = [&](uint16_t queue) {
-      bool arrival = way == DelayWay::kArrival;
+      bool arrival = direction == Direction::kArrival;
       sys::Chain chain{"all", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, -300, {}};
       if (!arrival) chain.rules.push_back(packets::resent_rule(options));
       for (sys::Rule& rule : packets::control_message_rules()) chain.rules.push_back(rule);
@@ -221,7 +221,7 @@ TEST_F(Pair, NeighbourDiscoveryIsNotDelayed) {
     UniqueFd back = *udp_socket(*there_, {"fd09::2", kPort});
     UniqueFd from = *udp_socket(*here_, {"fd09::1", 0});
     std::vector<Trip> trips;
-    if (way == DelayWay::kArrival)
+    if (direction == Direction::kArrival)
       trips = send_one_way(sender.get(), receiver.get(), {"fd09::1", kPort}, 1, 1ms, 3s);
     else
       trips = send_one_way(from.get(), back.get(), {"fd09::2", kPort}, 1, 1ms, 3s);
@@ -236,7 +236,7 @@ TEST_F(Pair, NeighbourDiscoveryIsNotDelayed) {
 TEST_F(Pair, DepartureKeepsTheDeviceOfLinkLocalPackets) {
   run_in(*here_, {"ip", "addr", "add", "fe80::1/64", "dev", "v0", "nodad"});
   run_in(*there_, {"ip", "addr", "add", "fe80::2/64", "dev", "v1", "nodad"});
-  DelayOptions options{.way = DelayWay::kDeparture, .shape = {.delay = 50ms}};
+  DelayOptions options{.direction = Direction::kDeparture, .shape = {.delay = 50ms}};
   auto delay = start_delay(*here_, options, kPort);
   ASSERT_TRUE(delay) << delay.error().message();
   DelayHost host(std::move(*delay));

@@ -8,7 +8,7 @@ namespace ordeal::testing {
 namespace {
 
 using packets::DelayOptions;
-using packets::DelayWay;
+using packets::Direction;
 
 constexpr uint16_t kOtherPort = 7001;
 constexpr uint32_t kCount = 200;
@@ -23,8 +23,8 @@ class SharedNamespace : public ::testing::Test {
     to_ = *udp_socket(*where_, target_);
   }
 
-  static DelayOptions options(Nanos delay, DelayWay way = DelayWay::kArrival) {
-    return {.way = way, .shape = {.delay = delay}};
+  static DelayOptions options(Nanos delay, Direction direction = Direction::kArrival) {
+    return {.direction = direction, .shape = {.delay = delay}};
   }
   std::unique_ptr<DelayHost> delay(uint16_t port, const DelayOptions& options) {
     auto made = start_delay(*where_, options, port);
@@ -56,7 +56,7 @@ class SharedNamespace : public ::testing::Test {
   UniqueFd from_, to_;
 };
 
-class SharedBy : public SharedNamespace, public ::testing::WithParamInterface<DelayWay> {};
+class SharedBy : public SharedNamespace, public ::testing::WithParamInterface<Direction> {};
 
 TEST_P(SharedBy, TheEndOfOneDelayNeitherDropsNorHastensWhatTheOtherHolds) {
   auto held = delay(kPort, options(500ms));
@@ -80,9 +80,9 @@ TEST_P(SharedBy, TheStartOfAnotherDelayNeitherDropsNorDelaysTwice) {
   EXPECT_LT(range(trips).second, 600ms);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, SharedBy, ::testing::Values(DelayWay::kArrival, DelayWay::kDeparture),
+INSTANTIATE_TEST_SUITE_P(Ways, SharedBy, ::testing::Values(Direction::kArrival, Direction::kDeparture),
                          [](const auto& tested) {
-                           return tested.param == DelayWay::kArrival ? "Arrival" : "Departure";
+                           return tested.param == Direction::kArrival ? "Arrival" : "Departure";
                          });
 
 TEST_F(SharedNamespace, ManyDelaysThatEndUnderLoadLoseNothing) {
@@ -130,7 +130,7 @@ TEST_F(SharedNamespace, OnDepartureNothingIsHeldInTheKernelAndNothingIsLost) {
   ASSERT_EQ(
       run_in(*where_, {"nft", "add table ip foreign; add chain ip foreign c { type filter hook input priority 0; }"}),
       0);
-  auto held = delay(kPort, options(500ms, DelayWay::kDeparture));
+  auto held = delay(kPort, options(500ms, Direction::kDeparture));
   auto trips = send_while([&] { EXPECT_EQ(run_in(*where_, {"nft", "delete", "table", "ip", "foreign"}), 0); });
   EXPECT_EQ(trips.size(), kCount);
   EXPECT_TRUE(held->stop());
@@ -140,7 +140,7 @@ TEST_F(SharedNamespace, OnDepartureNothingIsHeldInTheKernelAndNothingIsLost) {
 // Why the registry lets one run at a time delay packets in a namespace.
 TEST_F(SharedNamespace, TheCleanEndOfAnotherProcessLosesWhatIsHeldHere) {
   auto held = delay(kPort, options(500ms));
-  NetDelayOwner other(*where_, DelayWay::kArrival, kOtherPort, "500ms");
+  NetDelayOwner other(*where_, Direction::kArrival, kOtherPort, "500ms");
   ASSERT_TRUE(other.ready());
   EXPECT_EQ(send_while([&] { other.stop(); }).size(), 0u);
   EXPECT_TRUE(held->stop());
@@ -151,8 +151,8 @@ TEST_F(SharedNamespace, AfterTheDeathOfTheOwnerOfSeveralAllTrafficIsUntouched) {
   Endpoint other_target{"127.0.0.1", kOtherPort};
   UniqueFd other_to = *udp_socket(*where_, other_target);
   {
-    NetDelayOwner owner(*where_, DelayWay::kArrival, kPort, "500ms");
-    NetDelayOwner other(*where_, DelayWay::kArrival, kOtherPort, "500ms");
+    NetDelayOwner owner(*where_, Direction::kArrival, kPort, "500ms");
+    NetDelayOwner other(*where_, Direction::kArrival, kOtherPort, "500ms");
     ASSERT_TRUE(owner.ready() && other.ready());
     EXPECT_LE(send_while([&] { owner.kill(), other.kill(); }, 300ms).size(), kCount);
   }
@@ -166,7 +166,7 @@ TEST_F(SharedNamespace, AfterTheDeathOfTheOwnerOfSeveralAllTrafficIsUntouched) {
 
 TEST_F(SharedNamespace, ASuddenDeathBesideALivingDelayLeavesTheLivingOneInForce) {
   auto held = delay(kPort, options(200ms));
-  NetDelayOwner other(*where_, DelayWay::kArrival, kOtherPort, "200ms");
+  NetDelayOwner other(*where_, Direction::kArrival, kOtherPort, "200ms");
   ASSERT_TRUE(other.ready());
   other.kill();
   std::this_thread::sleep_for(100ms);

@@ -57,7 +57,7 @@ engine::Setup setup_of(const SampleOptions& options) {
 class SampleWorld : public Watcher, public Injector, public Actuator, public RecoveryWatcher {
  public:
   explicit SampleWorld(const SampleOptions& options) : options_(options) {
-    at(kBoot + 6200ms, engine::Remarked{"error rate had no data for 1.8 s during the baseline"});
+    at(kBoot + 6200ms, engine::Warning{"error rate had no data for 1.8 s during the baseline"});
   }
 
   engine::World parts() {
@@ -72,7 +72,7 @@ class SampleWorld : public Watcher, public Injector, public Actuator, public Rec
       inbox.push_back(coming_.begin()->second);
   }
 
-  void look(size_t expectation, BootTime) override { at(now_, engine::Seen{expectation, see(expectation)}); }
+  void look(size_t expectation, BootTime) override { at(now_, engine::Observed{expectation, see(expectation)}); }
   int descriptor() const override { return -1; }
   void dispatch() override {}
   void check(int, const Victim&, const Attack&) override {}

@@ -8,7 +8,7 @@
 
 #include "core/base/random.h"
 #include "core/model/input/policy.h"
-#include "fault/guard/ledger.h"
+#include "fault/guard/lease_table.h"
 #include "run/engine/machine.h"
 
 namespace ordeal {
@@ -21,7 +21,7 @@ constexpr Nanos kLease = 5s;
 constexpr Nanos kTick = 200ms;
 
 // What may go wrong in one schedule.
-struct Weather {
+struct FaultSchedule {
   double lose = 0;       // share of messages between engine and guard that vanish
   double repeat = 0;     // share that come twice
   double dead_look = 0;  // share of looks that never answer
@@ -34,29 +34,29 @@ struct Weather {
   bool leaves = false;   // when guard and reaper are gone together, the standby cannot undo everything
 };
 
-Weather draw_weather(Random& random) {
+FaultSchedule draw_schedule(Random& random) {
   auto sometimes = [&](double chance) -> std::optional<BootTime> {
     BootTime at{Nanos(random.below(20'000)) * 1'000'000};
     return random.uniform() < chance ? std::optional(at) : std::nullopt;
   };
-  Weather weather;
-  if (random.below(3) == 0) weather.lose = random.uniform() * 0.5;
-  if (random.below(3) == 0) weather.repeat = random.uniform() * 0.5;
-  if (random.below(4) == 0) weather.dead_look = random.uniform();
-  if (random.below(2) == 0) weather.slow_look = Nanos(random.below(6'000)) * 1'000'000;
-  weather.engine_dies = sometimes(0.2);
-  weather.guard_dies = sometimes(0.1);
-  weather.both_stop = sometimes(0.1);
-  weather.leaves = random.below(4) == 0;
-  weather.halt = sometimes(0.2);
-  weather.breach_from = sometimes(0.4);
-  weather.gone_at = sometimes(0.15);
-  weather.breaks_at = sometimes(0.15);
-  weather.proven = random.below(8) != 0;
-  weather.unclean = random.below(12) == 0;
-  weather.hung = random.below(12) == 0;
-  if (random.below(4) == 0) weather.unfit = random.uniform() * 0.5;
-  return weather;
+  FaultSchedule schedule;
+  if (random.below(3) == 0) schedule.lose = random.uniform() * 0.5;
+  if (random.below(3) == 0) schedule.repeat = random.uniform() * 0.5;
+  if (random.below(4) == 0) schedule.dead_look = random.uniform();
+  if (random.below(2) == 0) schedule.slow_look = Nanos(random.below(6'000)) * 1'000'000;
+  schedule.engine_dies = sometimes(0.2);
+  schedule.guard_dies = sometimes(0.1);
+  schedule.both_stop = sometimes(0.1);
+  schedule.leaves = random.below(4) == 0;
+  schedule.halt = sometimes(0.2);
+  schedule.breach_from = sometimes(0.4);
+  schedule.gone_at = sometimes(0.15);
+  schedule.breaks_at = sometimes(0.15);
+  schedule.proven = random.below(8) != 0;
+  schedule.unclean = random.below(12) == 0;
+  schedule.hung = random.below(12) == 0;
+  if (random.below(4) == 0) schedule.unfit = random.uniform() * 0.5;
+  return schedule;
 }
 
 // The claims that impacts of all runs hold now.
@@ -65,23 +65,23 @@ using Claims = std::map<std::string, int>;
 class SimulatedRun {
  public:
   SimulatedRun(uint64_t seed, int number, Claims& claims)
-      : random_(seed), number_(number), claims_(claims), weather_(draw_weather(random_)), machine_(make_setup()) {
+      : random_(seed), number_(number), claims_(claims), schedule_(draw_schedule(random_)), machine_(make_setup()) {
     policy_.origin = "policy";
     policy_.protected_labels = {{"keep", "yes"}};
     carry_out(machine_.start(now_));
     at(now_, [this] { tick(); });
-    if (weather_.engine_dies) at(*weather_.engine_dies, [this] { engine_dies(); });
-    if (weather_.guard_dies) at(*weather_.guard_dies, [this] { guard_dies(); });
-    if (weather_.both_stop) at(*weather_.both_stop, [this] { guard_and_reaper_stop(); });
-    if (weather_.halt) at(*weather_.halt, [this] { guard_halts("person", "enough"); });
-    if (weather_.gone_at) at(*weather_.gone_at, [this] { a_victim_goes(); });
-    if (weather_.breaks_at) at(*weather_.breaks_at, [this] { a_fault_breaks(); });
+    if (schedule_.engine_dies) at(*schedule_.engine_dies, [this] { engine_dies(); });
+    if (schedule_.guard_dies) at(*schedule_.guard_dies, [this] { guard_dies(); });
+    if (schedule_.both_stop) at(*schedule_.both_stop, [this] { guard_and_reaper_stop(); });
+    if (schedule_.halt) at(*schedule_.halt, [this] { guard_halts("person", "enough"); });
+    if (schedule_.gone_at) at(*schedule_.gone_at, [this] { a_victim_goes(); });
+    if (schedule_.breaks_at) at(*schedule_.breaks_at, [this] { a_fault_breaks(); });
   }
 
-  bool idle() const { return queue_.empty() && !ledger_.next(); }
+  bool idle() const { return queue_.empty() && !leases_.next(); }
   BootTime next() const {
     BootTime next = queue_.empty() ? BootTime::max() : queue_.top().time;
-    if (auto due = ledger_.next(); due && guard_alive_) next = std::min(next, *due);
+    if (auto due = leases_.next(); due && guard_alive_) next = std::min(next, *due);
     return next;
   }
   void step() {
@@ -101,14 +101,14 @@ class SimulatedRun {
     bool waits = acting_ && verdict_->outcome == Outcome::kDeviated;
     EXPECT_EQ(waits ? acted_at_the_end_ : actions_, actions_) << "it did not wait for the rollback";
     if (stopped_in_force_ && !finished_before_stop_) {
-      ExitCode least = weather_.leaves ? ExitCode::kRevertFailed : ExitCode::kInternal;
+      ExitCode least = schedule_.leaves ? ExitCode::kRevertFailed : ExitCode::kInternal;
       EXPECT_EQ(stronger(exit_code_of(verdict_->outcome), least), exit_code_of(verdict_->outcome))
           << "guard and reaper were lost, and the verdict is " << to_text(verdict_->outcome);
     }
     EXPECT_FALSE(one_way_ && !hit_.empty() && verdict_->outcome == Outcome::kNotInjected)
         << "what was killed is called not injected: " << verdict_->reason;
     if (verdict_->outcome != Outcome::kHeld) return;
-    EXPECT_TRUE(weather_.proven) << "held without proof";
+    EXPECT_TRUE(schedule_.proven) << "held without proof";
     EXPECT_GE(hit_.size() * (all_needed_ ? 1 : 2), victims_.size()) << "held although too few victims were hit";
     EXPECT_FALSE(broke_ && (all_needed_ || victims_.size() == 1)) << "held although a fault broke";
     EXPECT_TRUE(good_look_during_) << "held although nothing was seen while the fault was in force";
@@ -163,7 +163,7 @@ class SimulatedRun {
 
   // A message may be lost, late or doubled.
   void send(std::function<void()> work) {
-    int copies = random_.uniform() < weather_.lose ? 0 : random_.uniform() < weather_.repeat ? 2 : 1;
+    int copies = random_.uniform() < schedule_.lose ? 0 : random_.uniform() < schedule_.repeat ? 2 : 1;
     for (int i = 0; i < copies; ++i) at(now_ + Nanos(random_.below(50'000'000)), work);
   }
   void to_engine(engine::Event event) {
@@ -186,18 +186,18 @@ class SimulatedRun {
   void carry_out(const Actions& actions) {
     for (const auto& action : actions) std::visit([this](const auto& a) { perform(a); }, action);
   }
-  void perform(const engine::Look& action) {
+  void perform(const engine::Observe& action) {
     if (looking_) return;
     looking_ = true;
-    if (random_.uniform() < weather_.dead_look) return;  // a source that never answers again
-    Nanos late = weather_.slow_look > Nanos(0) ? Nanos(random_.below(weather_.slow_look.count())) : 1ms;
+    if (random_.uniform() < schedule_.dead_look) return;  // a source that never answers again
+    Nanos late = schedule_.slow_look > Nanos(0) ? Nanos(random_.below(schedule_.slow_look.count())) : 1ms;
     at(now_ + late, [this, action, asked = now_] { answer(action.expectation, asked); });
   }
   // Of data that was taken at some time between the question and the answer, over a window that may be longer; and
   // some of it nobody knows the age of, or is not whole.
   void answer(size_t expectation, BootTime asked) {
     looking_ = false;
-    bool breached = weather_.breach_from && now_ >= *weather_.breach_from;
+    bool breached = schedule_.breach_from && now_ >= *schedule_.breach_from;
     Observation observation{Observation::Kind::kValues, true, {{"", breached ? 0.5 : 0.001}}, "", 1ms};
     BootTime until = now_ - Nanos(random_.below(static_cast<uint64_t>((now_ - asked).count()) + 1));
     BootTime from = random_.below(4) ? asked : asked - Nanos(random_.below(3'000'000'000));
@@ -209,7 +209,7 @@ class SimulatedRun {
       good_look_during_ |= in_force_between(from, until) && in_force_between(back_to, until);
       good_look_after_ |= back_to >= ended_ && !hit_.empty() && in_force_.empty();
     }
-    feed(engine::Seen{expectation, observation});
+    feed(engine::Observed{expectation, observation});
   }
   bool in_force_between(BootTime from, BootTime until) const {
     size_t least = 0;
@@ -231,7 +231,7 @@ class SimulatedRun {
   }
   void perform(const engine::Renew&) {
     send([this] {
-      if (guard_alive_) ledger_.renew(now_), renewed_ = now_;
+      if (guard_alive_) leases_.renew(now_), renewed_ = now_;
     });
   }
   void perform(const engine::RevertAll& action) {
@@ -240,14 +240,14 @@ class SimulatedRun {
       reverting_ = true;
       let_go_of_checked();
       end_all(why);
-      if (!weather_.hung) to_engine(engine::NothingInForce{});
+      if (!schedule_.hung) to_engine(engine::NothingInForce{});
     });
   }
   void perform(const engine::Act&) {
     EXPECT_TRUE(in_force_.empty()) << "the rollback began while the fault was in force";
     EXPECT_FALSE(acting_) << "the rollback began twice";
     EXPECT_FALSE(told_unclean_) << "the rollback began although a fault could not be removed";
-    EXPECT_FALSE(weather_.hung && guard_alive_ && !hit_.empty())
+    EXPECT_FALSE(schedule_.hung && guard_alive_ && !hit_.empty())
         << "the rollback began although nobody knows whether the fault is off";
     acting_ = true;
     BootTime end = now_;
@@ -292,7 +292,7 @@ class SimulatedRun {
     auto held = claims_.find(victim.name);
     bool free = held == claims_.end() || held->second == number_;
     Error error{Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "", nullptr};
-    if (!refusal && random_.uniform() < weather_.unfit) error.code = Errc::kNotInjected, free = false;
+    if (!refusal && random_.uniform() < schedule_.unfit) error.code = Errc::kNotInjected, free = false;
     if (refusal || !free) return to_engine(engine::CheckFailed{impact, error});
     claims_[victim.name] = number_;
     passed_.insert(impact);
@@ -310,7 +310,7 @@ class SimulatedRun {
     const Victim& victim = victims_.at(impact);
     std::string claim = victim.name;
     auto refusal = refusal_of(policy_, victim);
-    bool unfit = one_way_ && random_.uniform() < weather_.unfit;  // it changed since it was checked
+    bool unfit = one_way_ && random_.uniform() < schedule_.unfit;  // it changed since it was checked
     auto held = claims_.find(claim);
     if (refusal || unfit || (held != claims_.end() && !(one_way_ && held->second == number_))) {
       Error error{unfit ? Errc::kNotInjected : Errc::kRefused, refusal ? refusal->rule : "held by another run", 0, "",
@@ -321,7 +321,7 @@ class SimulatedRun {
       in_force_[impact] = {now_, claim};
       hit_.insert(impact);
       if (in_force_.size() == 1) renewed_ = now_;
-      ledger_.applied(impact, now_, length_);
+      leases_.applied(impact, now_, length_);
       answered_.emplace(impact, engine::Applied{impact, {}, now_});
     }
     to_engine(answered_.at(impact));
@@ -330,13 +330,13 @@ class SimulatedRun {
     auto found = in_force_.find(impact);
     if (found == in_force_.end()) return;
     claims_.erase(found->second.claim);
-    Proof proof{weather_.proven, "", "no", 0, 0, ""};
+    Proof proof{schedule_.proven, "", "no", 0, 0, ""};
     if (one_way_) proof.lasting = "a process was killed";
-    bool clean = !weather_.unclean;
+    bool clean = !schedule_.unclean;
     engine::Reverted event{impact, clean, broken, why, clean ? "" : "busy", found->second.applied, now_, 1ms, proof};
     in_force_.erase(found);
-    ledger_.ended(impact);
-    if (!weather_.hung) to_engine(event);
+    leases_.ended(impact);
+    if (!schedule_.hung) to_engine(event);
   }
   void end_all(const std::string& why) {
     if (!guard_alive_) return;
@@ -344,8 +344,8 @@ class SimulatedRun {
   }
   void end_what_is_due() {
     if (!guard_alive_) return;
-    for (const auto& due : ledger_.due(now_))
-      end(due.impact, due.why == guard::Ledger::Why::kLease ? "lease" : "length");
+    for (const auto& due : leases_.due(now_))
+      end(due.impact, due.why == guard::LeaseTable::Why::kLease ? "lease" : "length");
   }
   void guard_halts(const std::string& by, const std::string& why) {
     if (!guard_alive_ || guard_done_) return;
@@ -360,10 +360,10 @@ class SimulatedRun {
     stopped_in_force_ = true;
     finished_before_stop_ = machine_.finished();
     at(now_ + 700ms, [this] {
-      for (const auto& [impact, state] : in_force_) claims_.erase(state.claim), ledger_.ended(impact);
+      for (const auto& [impact, state] : in_force_) claims_.erase(state.claim), leases_.ended(impact);
       in_force_.clear();
-      engine::GuardLost lost{weather_.leaves ? "a frozen cgroup" : "", "the guard hung and was ended"};
-      told_unclean_ |= weather_.leaves;
+      engine::GuardLost lost{schedule_.leaves ? "a frozen cgroup" : "", "the guard hung and was ended"};
+      told_unclean_ |= schedule_.leaves;
       feed(lost);
     });
   }
@@ -377,7 +377,7 @@ class SimulatedRun {
     while (!in_force_.empty()) {
       auto it = in_force_.begin();
       claims_.erase(it->second.claim);
-      ledger_.ended(it->first);
+      leases_.ended(it->first);
       in_force_.erase(it);
     }
     forget_claims();
@@ -404,7 +404,7 @@ class SimulatedRun {
 
   void check_in_force() {
     if (stopped_in_force_) {
-      ASSERT_TRUE(in_force_.empty() || now_ <= *weather_.both_stop + 700ms) << "nobody ended what was in force";
+      ASSERT_TRUE(in_force_.empty() || now_ <= *schedule_.both_stop + 700ms) << "nobody ended what was in force";
       return;
     }
     if (forces_.empty() || forces_.back().second != in_force_.size()) forces_.emplace_back(now_, in_force_.size());
@@ -420,7 +420,7 @@ class SimulatedRun {
   Random random_;
   int number_;
   Claims& claims_;
-  Weather weather_;
+  FaultSchedule schedule_;
   Policy policy_;
   std::vector<Victim> victims_;
   NoData no_data_{};
@@ -428,7 +428,7 @@ class SimulatedRun {
   bool all_needed_ = true, one_way_ = false;
   size_t actions_ = 0;  // of the rollback
   Machine machine_;
-  guard::Ledger ledger_{kLease};
+  guard::LeaseTable leases_{kLease};
   std::priority_queue<Work> queue_;
   int64_t order_ = 0;
   BootTime now_{};

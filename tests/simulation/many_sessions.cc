@@ -46,7 +46,7 @@ class SimulatedWorld : public Watcher, public Injector, public Actuator, public 
   }
 
   void look(size_t expectation, BootTime) override {
-    answer([=, asked = boot_now()] { return engine::Seen{expectation, good_look(asked)}; });
+    answer([=, asked = boot_now()] { return engine::Observed{expectation, good_look(asked)}; });
   }
   int descriptor() const override { return -1; }
   void dispatch() override {}

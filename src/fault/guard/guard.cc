@@ -73,7 +73,7 @@ Guard::Guard(GuardOptions options, host::Paths paths, host::Registration registr
       pulse_(std::move(pulse)),
       reaper_(std::move(reaper)),
       rules_(std::move(rules)),
-      ledger_(options_.lease),
+      leases_(options_.lease),
       random_(Random::fresh_seed()) {}
 
 Result<Guard> Guard::start(GuardOptions options) {
@@ -100,9 +100,9 @@ Result<Guard> Guard::start(GuardOptions options) {
 ExitCode Guard::run() {
   while (!done_) {
     wait();                 // something is ready, or something is due
-    hear_engine();          // its requests; its end is ours
-    hear_reaper();          // without a reaper nothing may be in force
-    hear_halt();            // the latch, or this run's own halt
+    receive_from_engine();  // its requests; its end is ours
+    receive_from_reaper();  // without a reaper nothing may be in force
+    receive_halt();         // the latch, or this run's own halt
     end_what_is_due();      // length and lease, before more is done: it may have stood still for long
     work_impacts();         // held packets, kill rounds, burners
     watch_victims();        // who is gone is hit no more
@@ -120,12 +120,12 @@ void Guard::wait() {
                           {inotify_.get(), POLLIN, 0},
                           {newcomers_.fd(), POLLIN, 0}};
   BootTime now = boot_now();
-  BootTime until = now + beat_interval(!held_.empty());
-  if (!held_.empty()) until = std::min(until, now + kWatchVictimsEvery);
-  if (auto due = ledger_.next()) until = std::min(until, *due);
-  for (const auto& [id, held] : held_) {
-    for (int fd : held.impact->descriptors()) fds.push_back({fd, POLLIN, 0});
-    if (auto next = held.impact->next_work()) until = std::min(until, *next);
+  BootTime until = now + beat_interval(!active_.empty());
+  if (!active_.empty()) until = std::min(until, now + kWatchVictimsEvery);
+  if (auto due = leases_.next()) until = std::min(until, *due);
+  for (const auto& [id, active] : active_) {
+    for (int fd : active.impact->descriptors()) fds.push_back({fd, POLLIN, 0});
+    if (auto next = active.impact->next_work()) until = std::min(until, *next);
   }
   if (!inbox_.empty()) until = now;
   Nanos left = std::max(Nanos(0), until - now);
@@ -134,7 +134,7 @@ void Guard::wait() {
   overslept_ = overslept(boot_now() - now, left);
 }
 
-void Guard::hear_engine() {
+void Guard::receive_from_engine() {
   // A hundred requests must not keep a halt waiting, nor one that takes long the engine's renewal.
   for (BootTime until = boot_now() + kHearAtMost; !done_ && boot_now() < until;) {
     auto listening = inbox_.fill(options_.engine.get());
@@ -147,7 +147,7 @@ void Guard::hear_engine() {
 }
 
 void Guard::answer(const messages::Renew&) {
-  ledger_.renew(boot_now());
+  leases_.renew(boot_now());
   admitted_until_ = boot_now() + options_.lease;
 }
 
@@ -167,16 +167,16 @@ void Guard::answer(const messages::Check& request) {
   int id = request.impact;
   if (!admitted_.count(id) && !answers_.count(id)) {
     Pulse::Step checking = pulse_->step(kApplyBudget);
-    auto held = admit(request);
-    if (!held) return tell(messages::CheckFailed{failure(id, held.error())});
-    admitted_.insert_or_assign(id, std::move(*held));
+    auto active = admit(request);
+    if (!active) return tell(messages::CheckFailed{failure(id, active.error())});
+    admitted_.insert_or_assign(id, std::move(*active));
     admitted_until_ = boot_now() + options_.lease;
   }
   tell(messages::Checked{id});
 }
 
 void Guard::answer(const messages::Apply& request) {
-  hear_halt();  // many applies may have been asked for before it
+  receive_halt();  // many applies may have been asked for before it
   if (done_) return;
   int id = request.impact;
   if (!answers_.count(id)) {
@@ -191,29 +191,29 @@ void Guard::dismiss_admitted() {
   if (admitted_.empty()) return;
   Pulse::Step dismissing = pulse_->step(kRevertBudget);
   std::vector<std::string> claims;
-  for (const auto& [id, held] : admitted_)
-    for (std::string& claim : claims_of(held)) claims.push_back(std::move(claim));
+  for (const auto& [id, active] : admitted_)
+    for (std::string& claim : claims_of(active)) claims.push_back(std::move(claim));
   (void)registration_.release(claims, static_cast<int64_t>(admitted_.size()));
   admitted_.clear();
 }
 
 Result<messages::Applied> Guard::apply(const messages::Apply& request) {
   int id = request.impact;
-  if (held_.empty()) reaper_.expect_beats(boot_now());
+  if (active_.empty()) reaper_.expect_beats(boot_now());
   Pulse::Step applying = pulse_->step(kApplyBudget);
   auto admitted = admitted_.extract(id);
   bool fresh = admitted.empty();
-  Held held = fresh ? TRY(admit(request)) : std::move(admitted.mapped());
+  ActiveImpact active = fresh ? TRY(admit(request)) : std::move(admitted.mapped());
   // The world may have gone on since it was admitted.
-  auto made = fresh ? Result<>{} : judge_now(held);
-  if (made) made = make_impact(held, request);
+  auto made = fresh ? Result<>{} : judge_now(active);
+  if (made) made = make_impact(active, request);
   if (!made) {
-    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(held), 1);
+    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(active), 1);
     return tl::unexpected(made.error());
   }
-  messages::Applied reply{id, held.victim.name, held.steps, held.applied};
-  ledger_.applied(id, held.applied, held.attack.total());
-  held_.insert_or_assign(id, std::move(held));
+  messages::Applied reply{id, active.victim.name, active.steps, active.applied};
+  leases_.applied(id, active.applied, active.attack.total());
+  active_.insert_or_assign(id, std::move(active));
   failpoint("guard.applied");
   return reply;
 }
@@ -227,53 +227,53 @@ Result<> Guard::refuse_when_halted() const {
   return {};
 }
 
-Result<> Guard::judge_now(Held& held) {
+Result<> Guard::judge_now(ActiveImpact& active) {
   TRY_VOID(refuse_when_halted());
   TRY_VOID(rules_.refresh());
-  TRY_VOID(check_victim(held.victim));
-  const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
-  std::vector<Step> steps = TRY(fault->plan(held.victim, held.attack, rules_.protection()));
-  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
+  TRY_VOID(check_victim(active.victim));
+  const fault::Fault* fault = TRY(fault::find_fault(active.attack.type));
+  std::vector<Step> steps = TRY(fault->plan(active.victim, active.attack, rules_.protection()));
+  fault::Reach reach = TRY(fault->reach(active.victim, active.attack));
   if (auto allowed = fault::refuse_protected_in(reach, rules_.protection()); !allowed)
-    return wrap(allowed.error(), held.victim.name + " is refused");
-  if (held.steps.empty()) held.steps = std::move(steps);  // afterwards it holds what these claim
-  auto may = fault->may_apply(held.victim, held.attack, rules_.protection());
+    return wrap(allowed.error(), active.victim.name + " is refused");
+  if (active.steps.empty()) active.steps = std::move(steps);  // afterwards it holds what these claim
+  auto may = fault->may_apply(active.victim, active.attack, rules_.protection());
   return may ? Result<>{} : explain(std::move(may).error(), fault->info());
 }
 
-Result<Guard::Held> Guard::admit(const messages::Hit& request) {
-  Held held;
-  held.victim = request.victim;
-  held.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
-  TRY_VOID(judge_now(held));
-  TRY_VOID(VictimWatch().add(0, held.victim));  // it is who was chosen
-  TRY_VOID(registration_.claim(claims_of(held), rules_.policies(), 1, request.candidates));
-  return held;
+Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
+  ActiveImpact active;
+  active.victim = request.victim;
+  active.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
+  TRY_VOID(judge_now(active));
+  TRY_VOID(VictimWatch().add(0, active.victim));  // it is who was chosen
+  TRY_VOID(registration_.claim(claims_of(active), rules_.policies(), 1, request.candidates));
+  return active;
 }
 
-Result<> Guard::make_impact(Held& held, const messages::Apply& request) {
+Result<> Guard::make_impact(ActiveImpact& active, const messages::Apply& request) {
   int id = request.impact;
-  const fault::Fault* fault = TRY(fault::find_fault(held.attack.type));
-  fault::Reach reach = TRY(fault->reach(held.victim, held.attack));
-  TRY_VOID(victim_watch_.add(id, held.victim));
+  const fault::Fault* fault = TRY(fault::find_fault(active.attack.type));
+  fault::Reach reach = TRY(fault->reach(active.victim, active.attack));
+  TRY_VOID(victim_watch_.add(id, active.victim));
   Defer watch_no_more([&] { victim_watch_.remove(id); });
   failpoint("guard.before_apply");
-  fault::Context context{boot_now(), held.attack.total(), &random_, &reaper_, request.exemptions};
+  fault::Context context{boot_now(), active.attack.total(), &random_, &reaper_, request.exemptions};
   context.protection = [this]() -> Result<const fault::Protection*> {
     TRY_VOID(refuse_when_halted());
     TRY_VOID(rules_.refresh());
     return &rules_.protection();
   };
-  newcomers_.add(id, held.victim, reach);
+  newcomers_.add(id, active.victim, reach);
   Defer look_no_more([&] { newcomers_.remove(id); });
   // The claims are taken by now: whoever halts either sees them, or is seen here.
   TRY_VOID(refuse_when_halted());
-  auto impact = fault->apply(held.victim, held.attack, context);
-  if (!impact && impact.error().code == Errc::kRevertFailed) revert_failed(held.victim.name, impact.error());
+  auto impact = fault->apply(active.victim, active.attack, context);
+  if (!impact && impact.error().code == Errc::kRevertFailed) revert_failed(active.victim.name, impact.error());
   if (!impact) return explain(std::move(impact).error(), fault->info());
-  held.impact = std::move(*impact);
-  held.applied = boot_now();
-  if (held.impact->outlives_victim()) newcomers_.let_leave(id);
+  active.impact = std::move(*impact);
+  active.applied = boot_now();
+  if (active.impact->outlives_victim()) newcomers_.let_leave(id);
   look_no_more.cancel();
   watch_no_more.cancel();
   return {};
@@ -294,26 +294,26 @@ Result<> Guard::check_victim(const Victim& victim) const {
   return {};
 }
 
-std::vector<std::string> Guard::claims_of(const Held& held) const {
+std::vector<std::string> Guard::claims_of(const ActiveImpact& active) const {
   std::vector<std::string> claims;
-  for (const Step& step : held.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
+  for (const Step& step : active.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
   return claims;
 }
 
-void Guard::hear_reaper() {
+void Guard::receive_from_reaper() {
   BootTime now = boot_now();
   if (overslept_ > Nanos(0)) reaper_.forgive(overslept_);
   // What cannot be undone does not wait for silence.
   bool hurry =
-      std::any_of(held_.begin(), held_.end(), [](auto& item) { return item.second.impact->outlives_victim(); });
-  bool alive = reaper_.hear(now) && (held_.empty() || !(reaper_.hangs(now) || (hurry && reaper_.stopped())));
+      std::any_of(active_.begin(), active_.end(), [](auto& item) { return item.second.impact->outlives_victim(); });
+  bool alive = reaper_.hear(now) && (active_.empty() || !(reaper_.hangs(now) || (hurry && reaper_.stopped())));
   if (alive || reaper_lost_) return;
   reaper_lost_ = true;
   reaper_.kill();  // from now on undoing is ours alone
   end_by("error", "the reaper is gone or hung");
 }
 
-void Guard::hear_halt() {
+void Guard::receive_halt() {
   char buffer[4096];
   bool changed = false;
   while (::read(inotify_.get(), buffer, sizeof buffer) > 0) changed = true;
@@ -332,10 +332,10 @@ void Guard::work_impacts() {
   BootTime now = boot_now();
   // Announced once, and each impact that is worked on is progress: a thousand of them would drown the listeners.
   std::optional<Pulse::Step> round;
-  if (std::any_of(held_.begin(), held_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
+  if (std::any_of(active_.begin(), active_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
     round.emplace(*pulse_, kWorkBudget);
-  for (auto& [id, held] : held_) {
-    if (auto worked = held.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
+  for (auto& [id, active] : active_) {
+    if (auto worked = active.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
     beat();
   }
   round.reset();
@@ -344,8 +344,8 @@ void Guard::work_impacts() {
 
 void Guard::watch_victims() {
   for (const auto& [id, why] : victim_watch_.gone()) {
-    auto found = held_.find(id);
-    if (found == held_.end() || found->second.impact->outlives_victim()) {
+    auto found = active_.find(id);
+    if (found == active_.end() || found->second.impact->outlives_victim()) {
       victim_watch_.remove(id);
       continue;
     }
@@ -356,7 +356,7 @@ void Guard::watch_victims() {
 
 void Guard::watch_rules() {
   BootTime now = boot_now();
-  if (held_.empty() || now - rules_checked_ < kReadRulesEvery) return;
+  if (active_.empty() || now - rules_checked_ < kReadRulesEvery) return;
   rules_checked_ = now;
   int before = rules_.version();
   std::vector<std::pair<int, std::string>> forbidden;
@@ -364,17 +364,17 @@ void Guard::watch_rules() {
   auto known = rules_.refresh();
   if (known && rules_.version() == before) return;
   newcomers_.forget();
-  for (const auto& [id, held] : held_) {
-    auto allowed = known ? check_victim(held.victim) : known;
-    if (allowed && held.victim.kind == VictimKind::kProcess && !held.impact->outlives_victim())
-      allowed = fault::refuse_protected_in(fault::whole_victim(held.victim), rules_.protection());
+  for (const auto& [id, active] : active_) {
+    auto allowed = known ? check_victim(active.victim) : known;
+    if (allowed && active.victim.kind == VictimKind::kProcess && !active.impact->outlives_victim())
+      allowed = fault::refuse_protected_in(fault::whole_victim(active.victim), rules_.protection());
     if (!allowed) forbidden.emplace_back(id, allowed.error().message());
   }
   for (const auto& [id, why] : forbidden) end({id}, why, true);
 }
 
 void Guard::watch_newcomers() {
-  if (held_.empty()) return;
+  if (active_.empty()) return;
   BootTime now = boot_now();
   std::vector<std::pair<int, std::string>> joined;
   {
@@ -388,8 +388,8 @@ void Guard::watch_newcomers() {
 void Guard::end_what_is_due() {
   if (!admitted_.empty() && boot_now() >= admitted_until_) dismiss_admitted();
   std::vector<int> over;
-  for (const Ledger::Due& due : ledger_.due(boot_now())) {
-    if (due.why == Ledger::Why::kLease) return end_by("lease", "the engine did not renew its lease");
+  for (const LeaseTable::Due& due : leases_.due(boot_now())) {
+    if (due.why == LeaseTable::Why::kLease) return end_by("lease", "the engine did not renew its lease");
     over.push_back(due.impact);
   }
   end(over, "its length is over");
@@ -397,24 +397,24 @@ void Guard::end_what_is_due() {
 
 void Guard::renew_kernel_leases() {
   BootTime now = boot_now();
-  if (held_.empty() || now - renewed_ < kRenewEvery) return;
+  if (active_.empty() || now - renewed_ < kRenewEvery) return;
   renewed_ = now;
   std::vector<std::pair<int, std::string>> broken;
-  for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, held] : held_) {
-    if (auto renewed = held.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
+  for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, active] : active_) {
+    if (auto renewed = active.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
     beat();
   }
   for (const auto& [id, why] : broken) end({id}, why, true);
 }
 
-void Guard::beat() { pulse_->beat(boot_now(), !held_.empty()); }
+void Guard::beat() { pulse_->beat(boot_now(), !active_.empty()); }
 
 // First everything is reverted, then it is told: a thousand victims wait for no report.
 void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
   std::vector<Ended> all;
   std::vector<std::string> claims;
   for (int id : impacts)
-    if (held_.count(id)) all.push_back(revert(id));
+    if (active_.count(id)) all.push_back(revert(id));
   if (all.empty()) return;
   Pulse::Step telling = pulse_->step(kRevertBudget);
   int64_t given_back = 0;
@@ -422,19 +422,19 @@ void Guard::end(const std::vector<int>& impacts, const std::string& why, bool br
     tell_reverted(ended, why, broken);
     if (!ended.result) continue;  // what stays in force stays claimed
     ++given_back;
-    for (std::string& claim : claims_of(ended.held)) claims.push_back(std::move(claim));
+    for (std::string& claim : claims_of(ended.active)) claims.push_back(std::move(claim));
   }
   if (given_back > 0) (void)registration_.release(claims, given_back);
 }
 
 Guard::Ended Guard::revert(int id) {
   Pulse::Step step = pulse_->step(kRevertBudget);
-  Ended ended{id, std::move(held_.extract(id).mapped()), {}, {}, {}};
-  ledger_.ended(id);
+  Ended ended{id, std::move(active_.extract(id).mapped()), {}, {}, {}};
+  leases_.ended(id);
   victim_watch_.remove(id);
   newcomers_.remove(id);
   BootTime start = boot_now();
-  ended.result = ended.held.impact->revert();
+  ended.result = ended.active.impact->revert();
   ended.reverted = boot_now();
   ended.took = ended.reverted - start;
   failpoint("guard.reverted");
@@ -442,18 +442,18 @@ Guard::Ended Guard::revert(int id) {
 }
 
 void Guard::tell_reverted(const Ended& ended, const std::string& why, bool broken) {
-  const std::string& victim = ended.held.victim.name;
+  const std::string& victim = ended.active.victim.name;
   std::string error = ended.result ? "" : ended.result.error().message();
   messages::Reverted told{ended.id,
                           victim,
                           why,
-                          ended.held.applied,
+                          ended.active.applied,
                           ended.reverted,
                           ended.took,
                           broken,
                           ended.result.has_value(),
                           error,
-                          ended.held.impact->proof(ended.reverted)};
+                          ended.active.impact->proof(ended.reverted)};
   if (!ended.result) revert_failed(victim, ended.result.error());
   tell(told);
 }
@@ -467,7 +467,7 @@ void Guard::revert_failed(const std::string& victim, const Error& error) {
 
 void Guard::end_all(const std::string& why) {
   std::vector<int> ids;
-  for (const auto& [id, held] : held_) ids.push_back(id);
+  for (const auto& [id, active] : active_) ids.push_back(id);
   end(ids, why);
 }
 
@@ -487,12 +487,12 @@ void Guard::tell(const FromGuard& message) {
 ExitCode Guard::leave() {
   using Goodbye = ReaperLink::Goodbye;
   Pulse::Step leaving = pulse_->step(kMostBudget);
-  Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.say_goodbye();
+  Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.shut_down();
   if (goodbye == Goodbye::kFailed) failed_ = true;
   if (goodbye == Goodbye::kLost) {
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
     // What stays is found by its folder, which then stays too, by the next start.
-    if (!host::leave_own_cgroup(options_.run_id, host::Role::kReaper, kDeathPatience)) return ExitCode::kRevertFailed;
+    if (!host::leave_own_cgroup(options_.run_id, host::Role::kReaper, kExitTimeout)) return ExitCode::kRevertFailed;
   }
   registration_.leave();
   return failed_ ? ExitCode::kRevertFailed : ExitCode::kHeld;

@@ -14,7 +14,7 @@
 #include "core/base/result.h"
 #include "core/model/run/exit_code.h"
 #include "fault/attacks/fault.h"
-#include "fault/guard/ledger.h"
+#include "fault/guard/lease_table.h"
 #include "fault/guard/link/engine_inbox.h"
 #include "fault/guard/link/messages.h"
 #include "fault/guard/link/pulse.h"
@@ -43,7 +43,7 @@ class Guard {
   ExitCode run();
 
  private:
-  struct Held {
+  struct ActiveImpact {
     Victim victim;
     Attack attack;
     std::vector<Step> steps;
@@ -55,7 +55,7 @@ class Guard {
         ReaperLink reaper, StandingRules rules);
 
   void wait();
-  void hear_engine();
+  void receive_from_engine();
   void answer(const messages::Check& request);
   void answer(const messages::Apply& request);
   void answer(const messages::Renew&);
@@ -66,13 +66,13 @@ class Guard {
   // By the latch, by this run's own halt, or because it is ending.
   Result<> refuse_when_halted() const;
   // Latch, policy, protection, steps and rights, as of now.
-  Result<> judge_now(Held& held);
+  Result<> judge_now(ActiveImpact& active);
   // Judged, and its claims are taken.
-  Result<Held> admit(const messages::Hit& request);
-  Result<> make_impact(Held& held, const messages::Apply& request);
+  Result<ActiveImpact> admit(const messages::Hit& request);
+  Result<> make_impact(ActiveImpact& active, const messages::Apply& request);
   void dismiss_admitted();
-  void hear_reaper();
-  void hear_halt();
+  void receive_from_reaper();
+  void receive_halt();
   void work_impacts();
   void watch_victims();
   void watch_rules();
@@ -83,7 +83,7 @@ class Guard {
 
   struct Ended {
     int id = 0;
-    Held held;
+    ActiveImpact active;
     BootTime reverted;
     Nanos took;
     Result<> result;
@@ -96,7 +96,7 @@ class Guard {
   void end_all(const std::string& why);
   void end_by(const std::string& by, const std::string& why);
   void tell(const FromGuard& message);
-  std::vector<std::string> claims_of(const Held& held) const;
+  std::vector<std::string> claims_of(const ActiveImpact& active) const;
   ExitCode leave();
 
   GuardOptions options_;
@@ -106,15 +106,15 @@ class Guard {
   ReaperLink reaper_;
   EngineInbox inbox_;
   StandingRules rules_;
-  Ledger ledger_;
+  LeaseTable leases_;
   VictimWatch victim_watch_;
   Newcomers newcomers_;
   Random random_;
   UniqueFd inotify_;
-  std::map<int, Held> held_;
-  std::map<int, Held> admitted_;      // checked and not applied yet: claims, and no impact
-  std::map<int, FromGuard> answers_;  // of apply requests, so that a repeated one is not done twice
-  BootTime admitted_until_{};         // the lease of what is admitted
+  std::map<int, ActiveImpact> active_;
+  std::map<int, ActiveImpact> admitted_;  // checked and not applied yet: claims, and no impact
+  std::map<int, FromGuard> answers_;      // of apply requests, so that a repeated one is not done twice
+  BootTime admitted_until_{};             // the lease of what is admitted
   Nanos overslept_{0};
   BootTime renewed_{};
   BootTime latch_checked_{};

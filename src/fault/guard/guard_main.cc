@@ -104,7 +104,7 @@ Result<std::vector<DeadRun>> end_and_clean(const host::Paths& paths, const Flags
   }
   std::string only = text_flag(flags, "run");
   if (!only.empty()) TRY_VOID(parse_run_id(only));
-  for (DeadRun& dead : TRY(clean_dead_runs(paths, kDeathPatience, only))) all.push_back(std::move(dead));
+  for (DeadRun& dead : TRY(clean_dead_runs(paths, kExitTimeout, only))) all.push_back(std::move(dead));
   return all;
 }
 

@@ -11,9 +11,9 @@ constexpr int kBatchesAtTheEnd = 1024;
 constexpr Nanos kOldestStamp = 1s;
 constexpr uint32_t kWholePacket = 0xffff;
 
-sys::QueueOptions queue_options(DelayWay way) {
+sys::QueueOptions queue_options(Direction direction) {
   sys::QueueOptions options;
-  if (way == DelayWay::kDeparture) {
+  if (direction == Direction::kDeparture) {
     options.copy_bytes = kWholePacket;
     options.whole_segments = false;
   }
@@ -41,10 +41,10 @@ BootTime arrival_of(const sys::QueuePacket& packet) {
 }  // namespace
 
 Result<DelayQueue> DelayQueue::open(const DelayOptions& options, Random& random) {
-  sys::NfQueue queue = TRY(sys::NfQueue::open(queue_options(options.way), random));
+  sys::NfQueue queue = TRY(sys::NfQueue::open(queue_options(options.direction), random));
   std::optional<sys::RawSocket> raw;
-  if (options.way == DelayWay::kDeparture) raw = TRY(sys::RawSocket::open(options.group));
-  UniqueFd stamps = options.way == DelayWay::kArrival ? ask_for_stamps() : UniqueFd();
+  if (options.direction == Direction::kDeparture) raw = TRY(sys::RawSocket::open(options.group));
+  UniqueFd stamps = options.direction == Direction::kArrival ? ask_for_stamps() : UniqueFd();
   return DelayQueue(options, std::move(queue), std::move(raw), std::move(stamps), Random(random.next()));
 }
 
@@ -99,7 +99,7 @@ void DelayQueue::take(const sys::QueuePacket& packet) {
 }
 
 bool DelayQueue::can_resend(const sys::QueuePacket& packet) {
-  return options_.way == DelayWay::kDeparture && packet.copied.size() == packet.length &&
+  return options_.direction == Direction::kDeparture && packet.copied.size() == packet.length &&
          packet.length <= mtu_of(packet.out_device);
 }
 

@@ -12,15 +12,14 @@
 #include <vector>
 
 #include "fault/packets/delay_line.h"
+#include "fault/packets/direction.h"
 #include "platform/sys/network/nfqueue.h"
 #include "platform/sys/network/raw_socket.h"
 
 namespace ordeal::packets {
 
-enum class DelayWay { kArrival, kDeparture };
-
 struct DelayOptions {
-  DelayWay way = DelayWay::kArrival;
+  Direction direction = Direction::kArrival;
   DelayShape shape;
   HoldBound bound;
   uint32_t mark_bit = 0x00400000;  // on what we send again

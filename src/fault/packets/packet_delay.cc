@@ -96,7 +96,7 @@ DelayTally PacketDelay::tally() const {
   tally.stats = queue_.stats();
   tally.meant = counted(kMeantRule);
   tally.fragments = counted(kFragmentRule);
-  if (options_.way == DelayWay::kArrival) return tally;
+  if (options_.direction == Direction::kArrival) return tally;
   if (options_.group == 0)
     tally.foreign = beyond(counted(kResentRule), resent_then_);
   else

@@ -69,17 +69,17 @@ Result<> read_remotes(const std::vector<std::string>& given, Traffic& traffic) {
 using sys::Rule;
 
 // On arrival the remote end is the source, on departure the destination.
-void match_address(Rule& rule, Way way, bool remote, const sys::Prefix& prefix) {
-  bool source = (way == Way::kArrival) == remote;
+void match_address(Rule& rule, Direction direction, bool remote, const sys::Prefix& prefix) {
+  bool source = (direction == Direction::kArrival) == remote;
   source ? rule.source(prefix) : rule.destination(prefix);
 }
-void match_port(Rule& rule, Way way, bool remote, uint16_t first, uint16_t last) {
-  bool source = (way == Way::kArrival) == remote;
+void match_port(Rule& rule, Direction direction, bool remote, uint16_t first, uint16_t last) {
+  bool source = (direction == Direction::kArrival) == remote;
   source ? rule.source_port(first, last) : rule.destination_port(first, last);
 }
 
 // Every combination of protocol and side that a port range means.
-std::vector<Rule> port_rules(const Ports& ports, const std::vector<uint8_t>& protocols, Way way,
+std::vector<Rule> port_rules(const Ports& ports, const std::vector<uint8_t>& protocols, Direction direction,
                              const std::string& comment) {
   std::vector<Rule> rules;
   for (uint8_t protocol : protocols)
@@ -88,7 +88,7 @@ std::vector<Rule> port_rules(const Ports& ports, const std::vector<uint8_t>& pro
       if (!meant || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)) continue;
       Rule rule(comment);
       rule.protocol(protocol);
-      match_port(rule, way, remote, ports.first, ports.last);
+      match_port(rule, direction, remote, ports.first, ports.last);
       rules.push_back(std::move(rule));
     }
   return rules;
@@ -100,29 +100,29 @@ std::vector<uint8_t> with_ports(const Traffic& traffic) {
 }
 
 // `here`: the watcher itself lives in the victim's namespace, so it is the local end; else what it watches is.
-Rule exemption_rule(const Exemption& exemption, Way way, bool here) {
+Rule exemption_rule(const Exemption& exemption, Direction direction, bool here) {
   Rule rule("exempt");
   rule.protocol(IPPROTO_TCP);
-  if (auto watcher = sys::Prefix::parse(exemption.address)) match_address(rule, way, !here, *watcher);
-  if (auto watched = sys::Prefix::parse(exemption.remote)) match_address(rule, way, here, *watched);
-  if (exemption.first_port) match_port(rule, way, !here, exemption.first_port, exemption.last_port);
-  if (exemption.remote_port) match_port(rule, way, here, exemption.remote_port, exemption.remote_port);
+  if (auto watcher = sys::Prefix::parse(exemption.address)) match_address(rule, direction, !here, *watcher);
+  if (auto watched = sys::Prefix::parse(exemption.remote)) match_address(rule, direction, here, *watched);
+  if (exemption.first_port) match_port(rule, direction, !here, exemption.first_port, exemption.last_port);
+  if (exemption.remote_port) match_port(rule, direction, here, exemption.remote_port, exemption.remote_port);
   rule.leave();
   return rule;
 }
 
-void add_excluded_hosts(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
+void add_excluded_hosts(const Traffic& traffic, Direction direction, std::vector<Rule>& rules) {
   for (const sys::Prefix& prefix : traffic.excluded_remotes) {
     Rule rule("excluded host");
-    match_address(rule, way, true, prefix);
+    match_address(rule, direction, true, prefix);
     rules.push_back(std::move(rule.leave()));
   }
 }
 
-void add_excluded_ports(const Traffic& traffic, Way way, std::vector<Rule>& rules) {
+void add_excluded_ports(const Traffic& traffic, Direction direction, std::vector<Rule>& rules) {
   for (const Ports& ports : traffic.ports)
     if (ports.excluded)
-      for (Rule& rule : port_rules(ports, with_ports(traffic), way, "excluded port"))
+      for (Rule& rule : port_rules(ports, with_ports(traffic), direction, "excluded port"))
         rules.push_back(std::move(rule.leave()));
 }
 
@@ -138,13 +138,13 @@ std::vector<Rule> by_protocol(const Traffic& traffic, const char* comment) {
 }
 
 // Whole packets to or from a socket of the victim's, or anybody's where there is no scope.
-std::vector<Rule> chosen(const Traffic& traffic, Way way, const char* comment) {
+std::vector<Rule> chosen(const Traffic& traffic, Direction direction, const char* comment) {
   std::vector<Rule> rules;
   bool any_port = false;
   for (const Ports& ports : traffic.ports) {
     if (ports.excluded) continue;
     any_port = true;
-    for (Rule& rule : port_rules(ports, with_ports(traffic), way, comment)) rules.push_back(std::move(rule));
+    for (Rule& rule : port_rules(ports, with_ports(traffic), direction, comment)) rules.push_back(std::move(rule));
   }
   if (!any_port) rules = by_protocol(traffic, comment);
   if (traffic.scope)
@@ -158,19 +158,19 @@ std::vector<Rule> chosen(const Traffic& traffic, Way way, const char* comment) {
 }
 
 // Each rule with each of the remotes.
-std::vector<Rule> with_remotes(const std::vector<Rule>& rules, const Traffic& traffic, Way way) {
+std::vector<Rule> with_remotes(const std::vector<Rule>& rules, const Traffic& traffic, Direction direction) {
   if (traffic.remotes.empty()) return rules;
   std::vector<Rule> all;
   for (const Rule& rule : rules)
     for (const sys::Prefix& prefix : traffic.remotes) {
       all.push_back(rule);
-      match_address(all.back(), way, true, prefix);
+      match_address(all.back(), direction, true, prefix);
     }
   return all;
 }
 
-Rule other_devices(const Traffic& traffic, Way way) {
-  bool arrival = way == Way::kArrival;
+Rule other_devices(const Traffic& traffic, Direction direction) {
+  bool arrival = direction == Direction::kArrival;
   Rule rule("other devices");
   if (traffic.device.empty())
     arrival ? rule.in_loopback() : rule.out_loopback();
@@ -181,8 +181,8 @@ Rule other_devices(const Traffic& traffic, Way way) {
   return std::move(rule.leave());
 }
 
-void add_fragments(const Traffic& traffic, Way way, bool counted, std::vector<Rule>& rules) {
-  for (const Rule& meant : with_remotes(by_protocol(traffic, kFragmentRule), traffic, way))
+void add_fragments(const Traffic& traffic, Direction direction, bool counted, std::vector<Rule>& rules) {
+  for (const Rule& meant : with_remotes(by_protocol(traffic, kFragmentRule), traffic, direction))
     for (int family : {AF_INET, AF_INET6}) {
       Rule rule = meant;
       rule.fragment(family);
@@ -192,15 +192,15 @@ void add_fragments(const Traffic& traffic, Way way, bool counted, std::vector<Ru
 }
 
 // What is left alone, and after it what is meant. Without a queue it is only counted.
-std::vector<Rule> rules_of(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
+std::vector<Rule> rules_of(const Traffic& traffic, Direction direction, const std::vector<Exemption>& exemptions,
                            std::optional<uint16_t> queue) {
-  std::vector<Rule> rules{other_devices(traffic, way)};
+  std::vector<Rule> rules{other_devices(traffic, direction)};
   for (const Exemption& exemption : exemptions)
-    for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, way, here));
-  add_excluded_hosts(traffic, way, rules);
-  if (traffic.whole_packets) add_fragments(traffic, way, !queue, rules);
-  add_excluded_ports(traffic, way, rules);
-  for (Rule& rule : with_remotes(chosen(traffic, way, queue ? kDelayRule : kMeantRule), traffic, way)) {
+    for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, direction, here));
+  add_excluded_hosts(traffic, direction, rules);
+  if (traffic.whole_packets) add_fragments(traffic, direction, !queue, rules);
+  add_excluded_ports(traffic, direction, rules);
+  for (Rule& rule : with_remotes(chosen(traffic, direction, queue ? kDelayRule : kMeantRule), traffic, direction)) {
     rule.counter();
     queue ? rule.queue(*queue) : rule.leave();
     rules.push_back(std::move(rule));
@@ -265,13 +265,13 @@ std::string describe(const Traffic& traffic) {
   return join(parts, ", ");
 }
 
-std::vector<Rule> traffic_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
+std::vector<Rule> traffic_rules(const Traffic& traffic, Direction direction, const std::vector<Exemption>& exemptions,
                                 uint16_t number) {
-  return rules_of(traffic, way, exemptions, number);
+  return rules_of(traffic, direction, exemptions, number);
 }
 
-std::vector<Rule> witness_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions) {
-  return rules_of(traffic, way, exemptions, std::nullopt);
+std::vector<Rule> witness_rules(const Traffic& traffic, Direction direction, const std::vector<Exemption>& exemptions) {
+  return rules_of(traffic, direction, exemptions, std::nullopt);
 }
 
 }  // namespace ordeal::packets

@@ -8,12 +8,11 @@
 #include <vector>
 
 #include "core/model/input/attack.h"
+#include "fault/packets/direction.h"
 #include "fault/packets/exemption.h"
 #include "platform/sys/network/nft.h"
 
 namespace ordeal::packets {
-
-enum class Way { kArrival, kDeparture };
 
 // A cgroup v2 that the sockets must belong to.
 struct SocketScope {
@@ -58,9 +57,10 @@ Result<Traffic> read_traffic(const Attack& attack);
 std::string describe(const Traffic& traffic);
 
 // The rules of one chain: what is left alone first, then what is handed to `number`. Every packet matches once.
-std::vector<sys::Rule> traffic_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions,
-                                     uint16_t number);
+std::vector<sys::Rule> traffic_rules(const Traffic& traffic, Direction direction,
+                                     const std::vector<Exemption>& exemptions, uint16_t number);
 // The same packets, only counted.
-std::vector<sys::Rule> witness_rules(const Traffic& traffic, Way way, const std::vector<Exemption>& exemptions);
+std::vector<sys::Rule> witness_rules(const Traffic& traffic, Direction direction,
+                                     const std::vector<Exemption>& exemptions);
 
 }  // namespace ordeal::packets

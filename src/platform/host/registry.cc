@@ -234,12 +234,12 @@ Result<std::vector<ActiveRun>> active_runs(const Paths& paths) {
   return read_active(paths, "");
 }
 
-Result<Life> life_of(const Paths& paths, const std::string& run_id) {
+Result<RunLiveness> liveness_of(const Paths& paths, const std::string& run_id) {
   std::string folder = paths.run_folder(run_id);
-  if (!fs::exists(folder)) return Life::kDead;
+  if (!fs::exists(folder)) return RunLiveness::kDead;
   UniqueFd registry = TRY(lock_registry(paths));
-  if (is_dead(folder)) return Life::kDead;
-  return holders_are_dying(folder) ? Life::kDying : Life::kLive;
+  if (is_dead(folder)) return RunLiveness::kDead;
+  return holders_are_dying(folder) ? RunLiveness::kDying : RunLiveness::kLive;
 }
 
 Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id) {

@@ -60,12 +60,12 @@ struct ActiveRun {
 // The live runs; cgroups and folders of dead ones are removed on the way where that needs no waiting.
 Result<std::vector<ActiveRun>> active_runs(const Paths& paths);
 
-enum class Life {
+enum class RunLiveness {
   kLive,   // somebody holds the run's lock and runs
   kDying,  // whoever holds it is exiting: it will be free within milliseconds
   kDead,
 };
-Result<Life> life_of(const Paths& paths, const std::string& run_id);
+Result<RunLiveness> liveness_of(const Paths& paths, const std::string& run_id);
 // Removes the cgroup and the folder of a dead run, if they are there. False: it is not dead (yet). An error says what
 // cannot be removed.
 Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id);

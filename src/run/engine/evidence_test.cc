@@ -31,7 +31,7 @@ class Played {
       bool off = ending != BootTime{} && reverted == BootTime{} && now_ - ending > kStep;
       if (off) feed(Reverted{0, true, false, "", "", applied, reverted = now_, 1ms, Proof{true, "", "", 1, 1, ""}});
       std::optional<Observation> observation = see(now_);
-      if (observation) feed(Seen{0, *observation});
+      if (observation) feed(Observed{0, *observation});
     }
     return verdict_.value_or(Verdict{Outcome::kError, "no verdict", ""});
   }

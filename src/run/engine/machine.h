@@ -23,7 +23,7 @@ namespace ordeal::engine {
 
 // What comes in.
 struct Tick {};
-struct Seen {
+struct Observed {
   size_t expectation;
   Observation observation;
 };
@@ -83,14 +83,14 @@ struct Returned {
   BootTime began;
 };
 // Something that a person should know of watching, and that decides nothing.
-struct Remarked {
+struct Warning {
   std::string text;
 };
-using Event = std::variant<Tick, Remarked, Seen, Checked, CheckFailed, Applied, ApplyFailed, VictimGone, Reverted,
+using Event = std::variant<Tick, Warning, Observed, Checked, CheckFailed, Applied, ApplyFailed, VictimGone, Reverted,
                            NothingInForce, HaltAsked, GuardLost, Acted, Returned>;
 
 // What goes out. Every request may be repeated without harm.
-struct Look {
+struct Observe {
   size_t expectation;
   BootTime since;  // when what it looks at began: the watching, the fault in force, or its end
 };
@@ -120,7 +120,7 @@ struct Tell {
 struct Finish {
   Verdict verdict;
 };
-using Action = std::variant<Look, Check, Inject, Renew, RevertAll, Act, LookForReturn, Tell, Finish>;
+using Action = std::variant<Observe, Check, Inject, Renew, RevertAll, Act, LookForReturn, Tell, Finish>;
 using Actions = std::vector<Action>;
 
 struct Setup {
@@ -193,8 +193,8 @@ class Machine {
   };
 
   void on(const Tick&);
-  void on(const Seen& event);
-  void on(const Remarked& event);
+  void on(const Observed& event);
+  void on(const Warning& event);
   void on(const Checked& event);
   void on(const CheckFailed& event);
   void on(const Applied& event);

@@ -19,7 +19,7 @@ When when_of(Phase phase) {
 // A look that does not come back is a look without data; the lease is for real answers only.
 void Machine::look_again() {
   for (size_t i = 0; i < looks_.size() && !finished(); ++i) {
-    out_.emplace_back(Look{i, since()});
+    out_.emplace_back(Observe{i, since()});
     Nanos at_most = answer_at_most(setup_.judges[i].expectation());
     if (now_ - looks_[i].waiting_since <= at_most) continue;
     looks_[i].waiting_since = now_;
@@ -28,9 +28,9 @@ void Machine::look_again() {
   }
 }
 
-void Machine::on(const Remarked& event) { note(events::Level::kWarning, event.text); }
+void Machine::on(const Warning& event) { note(events::Level::kWarning, event.text); }
 
-void Machine::on(const Seen& event) {
+void Machine::on(const Observed& event) {
   if (event.expectation >= looks_.size()) return;
   looks_[event.expectation].last_answer = now_;
   looks_[event.expectation].waiting_since = now_;

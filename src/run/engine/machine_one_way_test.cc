@@ -53,7 +53,7 @@ struct Killer {
     feed(Tick{});
     Observation seen{Observation::Kind::kValues, true, {{"", 0}}, "", 1ms};
     seen.taken = DataTimes{now, now, now, now};  // just now
-    feed(Seen{0, seen});
+    feed(Observed{0, seen});
   }
   void pass(int impact) { feed(Checked{impact}); }
   void refuse(int impact, Errc code, const std::string& why) {

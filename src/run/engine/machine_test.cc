@@ -38,7 +38,7 @@ struct Drive {
     for (int i = 0; i < count && !machine.finished(); ++i) {
       now += 200ms;
       feed(Tick{});
-      if (answers) feed(Seen{0, seen_now(value)});
+      if (answers) feed(Observed{0, seen_now(value)});
     }
   }
   // Of data that was taken just now.
@@ -230,7 +230,7 @@ struct CountingDrive : Drive {
       seen.taken->back_to -= 1min;
       seen.counts = counts;
       seen.counts->read_since = now;
-      feed(Seen{0, seen});
+      feed(Observed{0, seen});
     }
   }
 };
@@ -269,7 +269,7 @@ TEST(Machine, WhyNothingIsCountedIsSaidOnce) {
       run.ticks(1);
       Observation seen = run.seen_now(0.001);
       seen.counts = run.counts;
-      run.feed(Seen{0, seen});
+      run.feed(Observed{0, seen});
       if (run.last_note.find("errors") != std::string::npos) said.insert(run.last_note);
     }
     ASSERT_EQ(run.machine.phase(), Phase::kInject);
@@ -318,7 +318,7 @@ Verdict blind_at_the_end(Nanos length, Nanos seeing, NoData no_data) {
   run.answers = false;
   for (int i = 0; i < 100 && run.machine.phase() == Phase::kDuring; ++i) {
     run.ticks(1);
-    run.feed(Seen{0, {Observation::Kind::kError, false, {}, "connection refused", 1ms}});
+    run.feed(Observed{0, {Observation::Kind::kError, false, {}, "connection refused", 1ms}});
   }
   run.reverted(0);
   run.until(Phase::kDone);

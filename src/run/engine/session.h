@@ -49,7 +49,7 @@ class Session {
 
  private:
   void carry_out(const Actions& actions);
-  void perform(const Look& look) { world_.watcher.look(look.expectation, look.since); }
+  void perform(const Observe& look) { world_.watcher.look(look.expectation, look.since); }
   void perform(const Check& check);
   void perform(const Inject& inject);
   void perform(const Renew&) { world_.injector.renew(); }

@@ -20,12 +20,10 @@ struct Case {
 Case expectation_case(const RunSummary& summary, const ExpectationSummary& expectation, const WhenSummary& when) {
   static constexpr CaseResult kResults[] = {CaseResult::kSkipped, CaseResult::kPassed, CaseResult::kFailure,
                                             CaseResult::kError};
-  Case result{fmt::format("{} ({})", expectation.name, to_text(when.when)),
-              kResults[static_cast<size_t>(when.standing)],
-              "",
-              {}};
+  Case result{
+      fmt::format("{} ({})", expectation.name, to_text(when.when)), kResults[static_cast<size_t>(when.status)], "", {}};
   std::string value = when.value ? format_value(*when.value, unit_of(expectation)) : "no data";
-  result.message = fmt::format("{}: {} was {}; it {}", name_of(when.standing), name_of_value(when), value,
+  result.message = fmt::format("{}: {} was {}; it {}", name_of(when.status), name_of_value(when), value,
                                condition_in_words(expectation));
   for (const PhaseSpan& span : summary.phases)
     if (std::string_view(to_text(when.when)) == to_text(span.phase)) result.took += span.end - span.begin;

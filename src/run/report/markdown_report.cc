@@ -28,7 +28,7 @@ std::string code(std::string text) {
 std::string when_cell(const ExpectationSummary& expectation, When time) {
   for (const WhenSummary& when : expectation.when)
     if (when.when == time)
-      return fmt::format("{} {}", mark_of(when.standing),
+      return fmt::format("{} {}", mark_of(when.status),
                          plain(when.value ? format_value(*when.value, unit_of(expectation)) : "no data"));
   return "";
 }

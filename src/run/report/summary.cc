@@ -51,7 +51,7 @@ class Projection {
   void on(const events::Ended& ended, const RunEvent& event);
   void on(const events::Unknown& unknown, const RunEvent&) { ++unknown_[unknown.type]; }
   void finish();
-  Standing standing(const ExpectationSummary& expectation, size_t index, When when) const;
+  ExpectationStatus status(const ExpectationSummary& expectation, size_t index, When when) const;
   ImpactSummary* impact(int id);
 
   RunSummary summary_;
@@ -67,7 +67,7 @@ void Projection::apply(const RunEvent& event) {
   }
   summary_.end = std::max(summary_.end, event.boot);
   std::visit([&](const auto& data) { on(data, event); }, event.data);
-  if (!as<events::Look>(event) && !as<events::Unknown>(event)) summary_.story.push_back(event);
+  if (!as<events::Look>(event) && !as<events::Unknown>(event)) summary_.timeline.push_back(event);
 }
 
 void Projection::on(const events::Run& run, const RunEvent&) {
@@ -97,7 +97,7 @@ void Projection::on(const events::Look& look, const RunEvent& event) {
     // That an expectation holds from the start is no news.
     Reading before =
         std::exchange(last_judged_.try_emplace(look.expectation, Reading::kHolds).first->second, sample.reading);
-    if (before != sample.reading) summary_.story.push_back(event);
+    if (before != sample.reading) summary_.timeline.push_back(event);
   }
   for (WhenSummary& when : expectation.when) {
     if (when.when != when_of(sample.phase)) continue;
@@ -167,20 +167,21 @@ void Projection::on(const events::Ended& ended, const RunEvent&) {
                                     verdict.reason, verdict.hint};
 }
 
-Standing Projection::standing(const ExpectationSummary& expectation, size_t index, When when) const {
+ExpectationStatus Projection::status(const ExpectationSummary& expectation, size_t index, When when) const {
   for (const BreachSummary& breach : summary_.breaches)
-    if (breach.expectation == index && when == when_of(breach.phase)) return Standing::kBreached;
-  Standing last = Standing::kNotReached;
+    if (breach.expectation == index && when == when_of(breach.phase)) return ExpectationStatus::kBreached;
+  ExpectationStatus last = ExpectationStatus::kNotReached;
   for (const PhaseSpan& span : summary_.phases)
-    if (when == when_of(span.phase)) last = Standing::kUndecided;
+    if (when == when_of(span.phase)) last = ExpectationStatus::kUndecided;
   for (const Sample& sample : expectation.samples) {
     if (when != when_of(sample.phase)) continue;
-    if (sample.reading == Reading::kHolds) last = Standing::kHeld;
+    if (sample.reading == Reading::kHolds) last = ExpectationStatus::kHeld;
     // A value past the limit is not yet a breach (`for`), except when the recovery ended with it.
-    if (sample.reading == Reading::kBreached) last = when == When::kAfter ? Standing::kBreached : Standing::kUndecided;
+    if (sample.reading == Reading::kBreached)
+      last = when == When::kAfter ? ExpectationStatus::kBreached : ExpectationStatus::kUndecided;
   }
   bool held = summary_.verdict && summary_.verdict->exit == 0;
-  return held && last == Standing::kUndecided ? Standing::kHeld : last;
+  return held && last == ExpectationStatus::kUndecided ? ExpectationStatus::kHeld : last;
 }
 
 void Projection::finish() {
@@ -190,20 +191,23 @@ void Projection::finish() {
   if (!summary_.phases.empty()) summary_.phases.back().end = summary_.end;
   for (size_t i = 0; i < summary_.expectations.size(); ++i)
     for (WhenSummary& when : summary_.expectations[i].when)
-      when.standing = standing(summary_.expectations[i], i, when.when);
+      when.status = status(summary_.expectations[i], i, when.when);
 }
 
 }  // namespace
 
 RunSummary summarize(const std::vector<RunEvent>& events) { return Projection().take(events); }
 
-Standing ExpectationSummary::standing() const {
-  Standing worst = Standing::kNotReached;
-  auto rank = [](Standing s) {
-    return s == Standing::kBreached ? 3 : s == Standing::kUndecided ? 2 : s == Standing::kHeld ? 1 : 0;
+ExpectationStatus ExpectationSummary::status() const {
+  ExpectationStatus worst = ExpectationStatus::kNotReached;
+  auto rank = [](ExpectationStatus s) {
+    return s == ExpectationStatus::kBreached    ? 3
+           : s == ExpectationStatus::kUndecided ? 2
+           : s == ExpectationStatus::kHeld      ? 1
+                                                : 0;
   };
   for (const WhenSummary& item : when)
-    if (rank(item.standing) > rank(worst)) worst = item.standing;
+    if (rank(item.status) > rank(worst)) worst = item.status;
   return worst;
 }
 

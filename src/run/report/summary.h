@@ -32,11 +32,11 @@ struct Sample {
 using events::Threshold;
 
 // How an expectation ended in one of its times (before, during, after).
-enum class Standing { kNotReached, kHeld, kBreached, kUndecided };
+enum class ExpectationStatus { kNotReached, kHeld, kBreached, kUndecided };
 
 struct WhenSummary {
   When when = When::kDuring;
-  Standing standing = Standing::kNotReached;
+  ExpectationStatus status = ExpectationStatus::kNotReached;
   size_t looks = 0;
   size_t without_data = 0;
   // The one farthest on the wrong side; of `after`, and where no side is wrong, the last one.
@@ -51,7 +51,7 @@ struct ExpectationSummary {
   std::vector<WhenSummary> when;  // only those that the expectation names
   std::vector<Sample> samples;
 
-  Standing standing() const;  // breached, then undecided, then held, then not reached
+  ExpectationStatus status() const;  // breached, then undecided, then held, then not reached
   // Whether what is read in this phase is judged at all; one that names only `after` is just shown during the attack.
   bool counts_in(Phase phase) const;
 };
@@ -123,7 +123,7 @@ struct RunSummary {
   std::vector<std::string> notes;  // warnings of the run, in its order
   std::optional<HaltSummary> halt;
   std::optional<VerdictSummary> verdict;  // absent for an interrupted run
-  std::vector<RunEvent> story;            // every event but the readings, with those where an expectation changed
+  std::vector<RunEvent> timeline;         // every event but the readings, with those where an expectation changed
 
   std::string wall(BootTime at) const { return rfc3339(at.time_since_epoch() + wall_offset); }
   // From the first impact in force to the last one reverted (the end of the run while one is in force).

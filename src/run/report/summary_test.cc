@@ -36,7 +36,7 @@ TEST(Summary, TheStoryLeavesOutReadingsThatDoNotCount) {
   std::vector<RunEvent> events = sample_run();
   std::get<events::Run>(events[0].data).expectations[0].when = {When::kBefore};
   auto told = [](const RunSummary& summary) {
-    return std::count_if(summary.story.begin(), summary.story.end(), [](const RunEvent& event) {
+    return std::count_if(summary.timeline.begin(), summary.timeline.end(), [](const RunEvent& event) {
       const auto* look = as<events::Look>(event);
       return look && look->expectation == 0;
     });
@@ -48,10 +48,10 @@ TEST(Summary, TheStoryLeavesOutReadingsThatDoNotCount) {
 TEST(Summary, JudgesEachTimeOfAnExpectation) {
   RunSummary summary = summarize(sample_run());
   const ExpectationSummary& latency = summary.expectations[0];
-  EXPECT_EQ(latency.when[0].standing, Standing::kHeld);
-  EXPECT_EQ(latency.when[1].standing, Standing::kBreached);
-  EXPECT_EQ(latency.when[2].standing, Standing::kHeld);
-  EXPECT_EQ(latency.standing(), Standing::kBreached);
+  EXPECT_EQ(latency.when[0].status, ExpectationStatus::kHeld);
+  EXPECT_EQ(latency.when[1].status, ExpectationStatus::kBreached);
+  EXPECT_EQ(latency.when[2].status, ExpectationStatus::kHeld);
+  EXPECT_EQ(latency.status(), ExpectationStatus::kBreached);
   EXPECT_GT(*latency.when[1].value, 1.0);
   EXPECT_LT(*latency.when[2].value, 0.5) << "of the recovery, the end counts";
   EXPECT_GT(summary.expectations[1].when[0].without_data, 5u);
@@ -66,7 +66,7 @@ TEST(Summary, OfAnInterruptedRunLeavesImpactsOpen) {
   EXPECT_FALSE(summary.all_reverted_clean());
   EXPECT_FALSE(summary.halt_to_reverted());
   EXPECT_EQ(summary.attack_end(), summary.end);
-  EXPECT_EQ(summary.expectations[0].when[2].standing, Standing::kNotReached);
+  EXPECT_EQ(summary.expectations[0].when[2].status, ExpectationStatus::kNotReached);
 }
 
 TEST(Summary, TellsEachOfThreeVictimsByItsNumber) {
@@ -92,14 +92,14 @@ TEST(Summary, TellsWhoWentAndWhoCouldNotBeHit) {
 
 TEST(Summary, SaysWhatANewerOrdealWroteThatIsLeftOut) {
   std::vector<RunEvent> events = sample_run();
-  size_t told = summarize(events).story.size();
+  size_t told = summarize(events).timeline.size();
   for (int i = 0; i < 2; ++i) {
     events.push_back(events.back());
     events.back().data = events::Unknown{"weather", {{"sky", "grey"}}};
   }
   RunSummary summary = summarize(events);
   EXPECT_EQ(summary.notes.back(), "2 events of the type \"weather\" are left out: a newer Ordeal wrote this record");
-  EXPECT_EQ(summary.story.size(), told);
+  EXPECT_EQ(summary.timeline.size(), told);
 }
 
 TEST(Summary, AReadingOfNoExpectationBelongsToNone) {

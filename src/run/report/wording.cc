@@ -87,15 +87,15 @@ std::string value_in_words(const std::optional<double>& value, size_t index, con
   return format_value(*value, index < expectations.size() ? unit_of(expectations[index]) : "");
 }
 
-Telling tell(const events::Run& run, const Expectations&) { return {Tone::kNeutral, "start", run.name, {}}; }
+EventText describe(const events::Run& run, const Expectations&) { return {Tone::kNeutral, "start", run.name, {}}; }
 
-Telling tell(const events::PhaseBegun& phase, const Expectations&) {
+EventText describe(const events::PhaseBegun& phase, const Expectations&) {
   std::string text = name_of(phase.phase);
   if (phase.length > 0s) text += ", at most " + format_latency(phase.length);
   return {Tone::kNeutral, "phase", phase.why.empty() ? text : text + ": " + phase.why, {}};
 }
 
-Telling tell(const events::Look& look, const Expectations& expectations) {
+EventText describe(const events::Look& look, const Expectations& expectations) {
   static constexpr std::array<std::pair<Tone, const char*>, 4> kWords{{{Tone::kGood, "holds"},
                                                                        {Tone::kBad, "is beyond its limit"},
                                                                        {Tone::kNeutral, "is undecided"},
@@ -107,7 +107,7 @@ Telling tell(const events::Look& look, const Expectations& expectations) {
   return {tone, "reading", text, look.detail};
 }
 
-Telling tell(const events::Breach& breach, const Expectations& expectations) {
+EventText describe(const events::Breach& breach, const Expectations& expectations) {
   if (breach.trigger != "expression") return {Tone::kBad, "breach", breach.text, {}};
   std::string text = fmt::format("{} was {}; the condition is {}", breach.name,
                                  value_in_words(breach.value, breach.expectation, expectations), breach.condition);
@@ -115,26 +115,26 @@ Telling tell(const events::Breach& breach, const Expectations& expectations) {
   return {Tone::kBad, "breach", text, {}};
 }
 
-Telling tell(const events::Injected& injected, const Expectations&) {
+EventText describe(const events::Injected& injected, const Expectations&) {
   std::vector<std::string> steps;
   for (const Step& step : injected.steps) steps.push_back(step.action);
   return {Tone::kNeutral, "fault on", injected.victim, join(steps, "; ")};
 }
 
-Telling tell(const events::InjectFailed& failed, const Expectations&) {
+EventText describe(const events::InjectFailed& failed, const Expectations&) {
   return {Tone::kBad, "not injected", fmt::format("{}: {}", failed.victim, failed.error), failed.hint};
 }
 
-Telling tell(const events::VictimGone& gone, const Expectations&) {
+EventText describe(const events::VictimGone& gone, const Expectations&) {
   return {Tone::kNeutral, "victim gone", fmt::format("{}: {}", gone.victim, gone.why), {}};
 }
 
-Telling tell(const events::Halt& halt, const Expectations&) {
+EventText describe(const events::Halt& halt, const Expectations&) {
   if (halt.by == "breach") return {Tone::kBad, "halt", "the breach ends the attack", {}};
   return {Tone::kBad, "halt", fmt::format("by {}: {}", halt.by, halt.why), {}};
 }
 
-Telling tell(const events::Reverted& reverted, const Expectations&) {
+EventText describe(const events::Reverted& reverted, const Expectations&) {
   bool failed = reverted.result == events::RevertResult::kFailed;
   return {
       failed ? Tone::kAlarm : Tone::kNeutral, "fault off",
@@ -142,13 +142,13 @@ Telling tell(const events::Reverted& reverted, const Expectations&) {
       reverted.error};
 }
 
-Telling tell(const events::Proven& proven, const Expectations&) {
+EventText describe(const events::Proven& proven, const Expectations&) {
   bool good = proven.proof.proven;
   return {good ? Tone::kGood : Tone::kBad, good ? "proven" : "not proven",
           fmt::format("{}: {}", proven.victim, proven.proof.measured), proven.proof.reason};
 }
 
-Telling tell(const events::Action& action, const Expectations&) {
+EventText describe(const events::Action& action, const Expectations&) {
   std::string took = format_latency(action.took);
   std::string end =
       action.ok ? fmt::format("done after {}", took) : fmt::format("FAILED after {}: {}", took, action.result);
@@ -156,17 +156,19 @@ Telling tell(const events::Action& action, const Expectations&) {
           action.output};
 }
 
-Telling tell(const events::Note& note, const Expectations&) {
+EventText describe(const events::Note& note, const Expectations&) {
   bool warning = note.level == events::Level::kWarning;
   return {warning ? Tone::kBad : Tone::kNeutral, warning ? "warning" : "note", note.text, {}};
 }
 
-Telling tell(const events::Ended& ended, const Expectations&) {
+EventText describe(const events::Ended& ended, const Expectations&) {
   std::string outcome = to_text(ended.verdict.outcome);
   return {headline_of(outcome).tone, "verdict", outcome + ": " + ended.verdict.reason, ended.verdict.hint};
 }
 
-Telling tell(const events::Unknown& unknown, const Expectations&) { return {Tone::kNeutral, unknown.type, {}, {}}; }
+EventText describe(const events::Unknown& unknown, const Expectations&) {
+  return {Tone::kNeutral, unknown.type, {}, {}};
+}
 
 void put_once(std::vector<std::string>& list, const std::string& text) {
   if (!text.empty() && std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
@@ -185,14 +187,14 @@ const char* name_of(Phase phase) {
   return kNames[static_cast<size_t>(phase)];
 }
 
-const char* name_of(Standing standing) {
+const char* name_of(ExpectationStatus status) {
   static constexpr std::array kNames{"not reached", "held", "breached", "undecided"};
-  return kNames[static_cast<size_t>(standing)];
+  return kNames[static_cast<size_t>(status)];
 }
 
-const char* mark_of(Standing standing) {
+const char* mark_of(ExpectationStatus status) {
   static constexpr std::array kMarks{"–", "✓", "✕", "?"};
-  return kMarks[static_cast<size_t>(standing)];
+  return kMarks[static_cast<size_t>(status)];
 }
 
 const char* name_of_value(const WhenSummary& when) { return when.when == When::kAfter ? "at the end" : "worst"; }
@@ -237,8 +239,8 @@ std::string attack_in_words(const Attack& attack, const std::vector<std::string>
   return fmt::format("{} on {} victim{}: {}", text, count, count == 1 ? "" : "s", join(shown, ", "));
 }
 
-Telling tell(const RunEvent& event, const std::vector<ExpectationSummary>& expectations) {
-  return std::visit([&](const auto& data) { return tell(data, expectations); }, event.data);
+EventText describe(const RunEvent& event, const std::vector<ExpectationSummary>& expectations) {
+  return std::visit([&](const auto& data) { return describe(data, expectations); }, event.data);
 }
 
 std::vector<std::string> next_steps(const RunSummary& summary) {

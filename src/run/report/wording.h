@@ -22,8 +22,8 @@ Headline headline_of(const std::string& outcome);
 Headline headline_of(const RunSummary& summary);
 
 const char* name_of(Phase phase);  // "baseline", "attack", "recovery"
-const char* name_of(Standing standing);
-const char* mark_of(Standing standing);
+const char* name_of(ExpectationStatus status);
+const char* mark_of(ExpectationStatus status);
 
 const char* name_of_value(const WhenSummary& when);    // what its value is: "worst", "at the end"
 std::string date_in_words(const RunSummary& summary);  // "2026-11-23 20:15:04 UTC"
@@ -36,14 +36,14 @@ std::string limit_in_words(const ExpectationSummary& expectation);  // "limit 1 
 // "latency (delay 500ms, port 8000) for 1 min on 3 victims: api-1, api-2, api-3"
 std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims);
 
-// One line of the run's story.
-struct Telling {
+// One line of the run's timeline.
+struct EventText {
   Tone tone = Tone::kNeutral;
   std::string kind;    // "breach"
   std::string text;    // "p95 latency was 1.24 s, condition result < 1"
   std::string detail;  // steps, error, output; may be empty
 };
-Telling tell(const RunEvent& event, const std::vector<ExpectationSummary>& expectations);
+EventText describe(const RunEvent& event, const std::vector<ExpectationSummary>& expectations);
 
 std::vector<std::string> next_steps(const RunSummary& summary);
 

@@ -18,9 +18,11 @@ constexpr Nanos kAskFor = 30s;  // a window of a month takes a while
 constexpr Nanos kToEnd = 2s;    // from the attack's planned end until nothing fails any more
 
 // Ready for one question after the other.
-class Asker {
+class PrometheusQuerier {
  public:
-  static Result<Asker> create(const std::string& url) { return Asker(TRY(net::HttpClient::create()), url); }
+  static Result<PrometheusQuerier> create(const std::string& url) {
+    return PrometheusQuerier(TRY(net::HttpClient::create()), url);
+  }
 
   // The one number of an answer; nullopt where there is no data, or NaN.
   Result<std::optional<double>> number(const std::string& query) {
@@ -36,26 +38,27 @@ class Asker {
   }
 
  private:
-  Asker(net::HttpClient client, std::string url) : client_(std::move(client)), url_(std::move(url)) {}
+  PrometheusQuerier(net::HttpClient client, std::string url) : client_(std::move(client)), url_(std::move(url)) {}
   net::HttpClient client_;
   std::string url_;
 };
 
-Result<std::vector<slo::Burn>> ask_burns(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
+Result<std::vector<slo::Burn>> ask_burns(PrometheusQuerier& querier, const slo::Slo& slo,
+                                         const slo::Objective& objective) {
   std::vector<slo::Burn> burns;
   for (Nanos window : slo::burn_windows()) {
     if (objective.slice && window < *objective.slice) continue;
     slo::BudgetQueries queries = slo::queries_of(slo, objective, window);
-    auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
+    auto bad = TRY(querier.number(queries.bad)), total = TRY(querier.number(queries.total));
     if (bad && total && *total > 0) burns.push_back({window, *bad / *total / (1 - objective.target)});
   }
   return burns;
 }
 
-Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective) {
+Result<ObjectiveState> ask_objective(PrometheusQuerier& querier, const slo::Slo& slo, const slo::Objective& objective) {
   slo::Span span = slo::span_of(slo.window, wall_now());
   slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
-  auto bad = TRY(asker.number(queries.bad)), total = TRY(asker.number(queries.total));
+  auto bad = TRY(querier.number(queries.bad)), total = TRY(querier.number(queries.total));
   ObjectiveState state;
   state.name = slo::full_name(slo, objective);
   auto budget = slo::make_budget(objective, span, bad, total);
@@ -63,23 +66,23 @@ Result<ObjectiveState> ask_objective(Asker& asker, const slo::Slo& slo, const sl
   state.budget = *budget;
   state.unit = slo::unit_of(slo, objective);
   state.counts = objective.slice ? "slices" : state.unit ? "minutes" : "events";
-  state.burns = TRY(ask_burns(asker, slo, objective));
+  state.burns = TRY(ask_burns(querier, slo, objective));
   return state;
 }
 
-Result<double> ask_rate(Asker& asker, const slo::Slo& slo) {
-  auto rate = TRY(asker.number(slo::rate_query(slo)));
+Result<double> ask_rate(PrometheusQuerier& querier, const slo::Slo& slo) {
+  auto rate = TRY(querier.number(slo::rate_query(slo)));
   if (!rate) return fail(Errc::kNotFound, "nothing was counted in the last five minutes: the traffic is not known");
   return *rate;
 }
 
 // `cost` knows the run; what it may spoil is asked for.
-Result<BudgetCheck> check_objective(Asker& asker, const slo::Slo& slo, const slo::Objective& objective,
+Result<BudgetCheck> check_objective(PrometheusQuerier& querier, const slo::Slo& slo, const slo::Objective& objective,
                                     slo::Cost cost) {
   BudgetCheck check;
-  check.state = TRY(ask_objective(asker, slo, objective));
+  check.state = TRY(ask_objective(querier, slo, objective));
   cost.unit = check.state.unit;
-  if (!cost.unit) cost.rate = TRY(ask_rate(asker, slo));
+  if (!cost.unit) cost.rate = TRY(ask_rate(querier, slo));
   check.cost = cost.of(check.state.budget);
   return check;
 }
@@ -113,10 +116,10 @@ Result<std::vector<BudgetCheck>> check_budget(const Experiment& experiment, doub
   if (prometheus.empty())
     return fail(Errc::kRefused, "the error budget is not known: there is no Prometheus to ask",
                 "Give --prometheus URL, or budget.prometheus: one that keeps the whole window.");
-  Asker asker = TRY(Asker::create(prometheus));
+  PrometheusQuerier querier = TRY(PrometheusQuerier::create(prometheus));
   std::vector<BudgetCheck> checks;
   for (const auto& [slo, objective] : objectives_of(slos)) {
-    auto check = check_objective(asker, *slo, *objective, {experiment.attack.total() + kToEnd, blast, 0, {}});
+    auto check = check_objective(querier, *slo, *objective, {experiment.attack.total() + kToEnd, blast, 0, {}});
     if (!check) {
       Error error = wrap(check.error(), "the error budget is not known").value();
       error.code = Errc::kRefused;
@@ -130,9 +133,9 @@ Result<std::vector<BudgetCheck>> check_budget(const Experiment& experiment, doub
 
 Result<> ask_budgets(const std::vector<slo::Slo>& slos, const std::string& prometheus,
                      const std::function<void(const Result<ObjectiveState>&)>& each) {
-  Asker asker = TRY(Asker::create(prometheus));
+  PrometheusQuerier querier = TRY(PrometheusQuerier::create(prometheus));
   for (const auto& [slo, objective] : objectives_of(slos)) {
-    auto state = ask_objective(asker, *slo, *objective);
+    auto state = ask_objective(querier, *slo, *objective);
     if (!state && !concerns_one(state.error())) return tl::unexpected(state.error());
     each(state);
   }

@@ -33,7 +33,7 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
   for (const Victim& victim : victims)
     world->incarnations_.push_back(fault::Incarnation::of(victim, experiment.attack));
   world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
-    w->inbox_.push_back(engine::Seen{index, observation});
+    w->inbox_.push_back(engine::Observed{index, observation});
   }));
   world->rollback_ =
       TRY(rollback::Rollback::create(experiment.rollback.value_or(std::vector<RollbackAction>{}), world->run_id_,
@@ -136,7 +136,7 @@ std::string LocalWorld::left_behind() const {
     std::this_thread::sleep_for(10ms);
   }
   // Its cgroup and folder too, also where guard and reaper died before they could.
-  auto buried = guard::bury_run(paths_, run_id_, kReaperLimit);
+  auto buried = guard::remove_run(paths_, run_id_, kReaperLimit);
   return buried ? "" : buried.error().message();
 }
 
@@ -148,7 +148,7 @@ void LocalWorld::remark(const std::string& of, const std::string& trouble) {
   if (trouble.empty() || told.size() >= kMostRemarks) return;
   if (std::find(told.begin(), told.end(), kind) != told.end()) return;
   told.push_back(std::move(kind));
-  inbox_.push_back(engine::Remarked{of + ": " + trouble});
+  inbox_.push_back(engine::Warning{of + ": " + trouble});
 }
 
 void LocalWorld::collect_remarks() {

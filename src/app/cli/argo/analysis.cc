@@ -105,10 +105,10 @@ void warn_of_queries(const AnalysisRun& run, const AnalysisOutput& output) {
 }
 
 // Asks what the run wants to know, and tells it the answers, the time and a signal.
-class Conductor {
+class AnalysisDriver {
  public:
-  Conductor(AnalysisRun& run, const AnalysisOptions& options, AnalysisOutput& output, net::HttpClient client,
-            UniqueFd signals)
+  AnalysisDriver(AnalysisRun& run, const AnalysisOptions& options, AnalysisOutput& output, net::HttpClient client,
+                 UniqueFd signals)
       : run_(run), options_(options), output_(output), client_(std::move(client)), signals_(std::move(signals)) {
     if (const char* address = std::getenv("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS")) environment_ = address;
   }
@@ -210,7 +210,7 @@ Result<ExitCode> run_analysis(const AnalysisOptions& options) {
   AnalysisOutput output(options, analysis, spec);
   output.begin(run);
   if (!options.strict) warn_of_queries(run, output);
-  Conductor(run, options, output, TRY(net::HttpClient::create()), std::move(signals)).play(spec.terminated);
+  AnalysisDriver(run, options, output, TRY(net::HttpClient::create()), std::move(signals)).play(spec.terminated);
   output.end(run);
   return exit_code(run);
 }

@@ -12,8 +12,8 @@
 namespace ordeal::fault {
 namespace {
 
+using packets::Direction;
 using packets::JitterKind;
-using packets::Way;
 
 AttackInfo describe_attack() {
   using Kind = ArgumentKind;
@@ -79,10 +79,10 @@ const AttackInfo& latency_info() {
   return info;
 }
 
-Result<std::vector<Way>> read_direction(const std::string& word) {
-  if (word == "arrival") return std::vector{Way::kArrival};
-  if (word == "departure") return std::vector{Way::kDeparture};
-  if (word == "both") return std::vector{Way::kArrival, Way::kDeparture};
+Result<std::vector<Direction>> read_direction(const std::string& word) {
+  if (word == "arrival") return std::vector{Direction::kArrival};
+  if (word == "departure") return std::vector{Direction::kDeparture};
+  if (word == "both") return std::vector{Direction::kArrival, Direction::kDeparture};
   return fail(Errc::kInvalidInput,
               fmt::format("attack.args.direction: expected arrival, departure or both, found \"{}\"", word));
 }
@@ -99,7 +99,7 @@ Result<LatencyArguments> read_arguments(const Attack& attack) {
   arguments.shape.delay = duration_argument(attack, "delay");
   arguments.shape.jitter = duration_argument(attack, "jitter");
   arguments.shape.kind = TRY(read_distribution(text_argument(attack, "distribution")));
-  arguments.ways = TRY(read_direction(text_argument(attack, "direction")));
+  arguments.directions = TRY(read_direction(text_argument(attack, "direction")));
   arguments.mark = static_cast<uint32_t>(number_argument(attack, "mark"));
   arguments.min_events = attack.min_events;
   arguments.traffic = TRY(packets::read_traffic(attack));
@@ -144,7 +144,7 @@ class LatencyFault : public Fault {
     LatencyArguments arguments = TRY(read_arguments(attack));
     LatencyPlace place = TRY(place_of(victim, arguments.traffic));
     std::vector<Step> steps;
-    for (Way way : arguments.ways) steps.push_back(step_for(victim, arguments, place, way));
+    for (Direction direction : arguments.directions) steps.push_back(step_for(victim, arguments, place, direction));
     return steps;
   }
 
@@ -166,8 +166,9 @@ class LatencyFault : public Fault {
   }
 
  private:
-  static Step step_for(const Victim& victim, const LatencyArguments& arguments, const LatencyPlace& place, Way way) {
-    const char* name = way == Way::kArrival ? "arrival" : "departure";
+  static Step step_for(const Victim& victim, const LatencyArguments& arguments, const LatencyPlace& place,
+                       Direction direction) {
+    const char* name = direction == Direction::kArrival ? "arrival" : "departure";
     Step step;
     step.kind = StepKind::kOwned;
     step.victim = victim.name;
@@ -192,7 +193,7 @@ class LatencyFault : public Fault {
     if (arguments.traffic.reads_ports() || arguments.shape.jitter > Nanos(0))
       step.notes.push_back(
           "fragments are put together in the namespace before they are held, as connection tracking does it");
-    if (way == Way::kArrival) {
+    if (direction == Direction::kArrival) {
       step.notes.push_back("Gremlin delays on departure; the round trip is the same");
       step.notes.push_back(
           "if somebody else removes a netfilter chain in the namespace meanwhile, the kernel drops what is held "

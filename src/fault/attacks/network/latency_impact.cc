@@ -11,9 +11,8 @@ namespace ordeal::fault {
 namespace {
 
 using packets::DelayOptions;
-using packets::DelayWay;
+using packets::Direction;
 using packets::PacketDelay;
-using packets::Way;
 
 constexpr Nanos kLook = 200ms;
 // A lease that ran out is taken up again when the machine was merely slow (the proof counts what passed meanwhile).
@@ -54,20 +53,20 @@ Result<> LatencyImpact::start(const LatencyPlace& place, const Context& context)
   traffic.whole_packets = traffic.reads_ports() || arguments_.shape.jitter > Nanos(0);
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
-  for (Way way : arguments_.ways) TRY_VOID(start_one(way, place, context));
+  for (Direction direction : arguments_.directions) TRY_VOID(start_one(direction, place, context));
   renewed_ = boot_now();
   next_look_ = renewed_ + kLook;
   return {};
 }
 
-Result<> LatencyImpact::start_one(Way way, const LatencyPlace& place, const Context& context) {
+Result<> LatencyImpact::start_one(Direction direction, const LatencyPlace& place, const Context& context) {
   DelayOptions options;
-  options.way = way == Way::kArrival ? DelayWay::kArrival : DelayWay::kDeparture;
+  options.direction = direction;
   options.shape = arguments_.shape;
   options.mark_bit = arguments_.mark;
-  if (way == Way::kDeparture) options.group = group_for(place, *context.random);
+  if (direction == Direction::kDeparture) options.group = group_for(place, *context.random);
   auto start = [&] {
-    auto chains = [&](uint16_t number) { return chains_for(way, options, context, number); };
+    auto chains = [&](uint16_t number) { return chains_for(direction, options, context, number); };
     return PacketDelay::start(place.netns, table_name(), options, chains, *context.random,
                               arguments_.traffic.whole_packets);
   };
@@ -78,9 +77,9 @@ Result<> LatencyImpact::start_one(Way way, const LatencyPlace& place, const Cont
   return {};
 }
 
-std::vector<sys::Chain> LatencyImpact::chains_for(Way way, const DelayOptions& options, const Context& context,
-                                                  uint16_t number) const {
-  bool arrival = way == Way::kArrival;
+std::vector<sys::Chain> LatencyImpact::chains_for(Direction direction, const DelayOptions& options,
+                                                  const Context& context, uint16_t number) const {
+  bool arrival = direction == Direction::kArrival;
   sys::Chain chain{.name = arrival ? "arrival" : "departure",
                    .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   auto add = [](std::vector<sys::Rule>& to, std::vector<sys::Rule> rules) {
@@ -89,8 +88,8 @@ std::vector<sys::Chain> LatencyImpact::chains_for(Way way, const DelayOptions& o
   if (!arrival) chain.rules.push_back(packets::resent_rule(options));
   if (!arrival) chain.witness.push_back(packets::resent_rule(options, true));
   for (auto* rules : {&chain.rules, &chain.witness}) add(*rules, packets::control_message_rules());
-  add(chain.rules, packets::traffic_rules(arguments_.traffic, way, context.exemptions, number));
-  add(chain.witness, packets::witness_rules(arguments_.traffic, way, context.exemptions));
+  add(chain.rules, packets::traffic_rules(arguments_.traffic, direction, context.exemptions, number));
+  add(chain.witness, packets::witness_rules(arguments_.traffic, direction, context.exemptions));
   std::vector<sys::Chain> chains{std::move(chain)};
   if (options.group != 0) chains.push_back(packets::delivery_chain(options));
   return chains;
@@ -168,7 +167,7 @@ Result<> LatencyImpact::revert() {
 Proof LatencyImpact::proof(BootTime) const {
   std::vector<LatencySeen> seen;
   for (size_t i = 0; i < delays_.size(); ++i)
-    seen.push_back({arguments_.ways[i], delays_[i].tally(), delays_[i].queue_style()});
+    seen.push_back({arguments_.directions[i], delays_[i].tally(), delays_[i].queue_style()});
   return prove_latency(
       {arguments_.shape, describe(arguments_.traffic), arguments_.min_events, arguments_.mark, lapses_}, seen);
 }

@@ -17,7 +17,7 @@ namespace ordeal::fault {
 
 struct LatencyArguments {
   packets::DelayShape shape;
-  std::vector<packets::Way> ways;
+  std::vector<packets::Direction> directions;
   uint32_t mark = 0;
   int64_t min_events = 0;
   packets::Traffic traffic;
@@ -45,9 +45,9 @@ class LatencyImpact : public Impact {
   Proof proof(BootTime now) const override;
 
  private:
-  Result<> start_one(packets::Way way, const LatencyPlace& place, const Context& context);
-  std::vector<sys::Chain> chains_for(packets::Way way, const packets::DelayOptions& options, const Context& context,
-                                     uint16_t number) const;
+  Result<> start_one(packets::Direction direction, const LatencyPlace& place, const Context& context);
+  std::vector<sys::Chain> chains_for(packets::Direction direction, const packets::DelayOptions& options,
+                                     const Context& context, uint16_t number) const;
   Result<> confirm();
   Result<> confirm_device() const;
   Result<> confirm_victim() const;

@@ -11,7 +11,9 @@ namespace {
 
 using packets::DelayTally;
 
-const char* name_of(packets::Way way) { return way == packets::Way::kArrival ? "arrival" : "departure"; }
+const char* name_of(packets::Direction direction) {
+  return direction == packets::Direction::kArrival ? "arrival" : "departure";
+}
 
 // What became of the packets that were meant and were not delayed and delivered, a cause each.
 struct Cause {
@@ -23,7 +25,7 @@ std::vector<Cause> causes_of(const LatencyAsked& asked, const LatencySeen& seen)
   const DelayTally& tally = seen.tally;
   std::string lapsed = "passed undelayed while the rule was not in force or the queue was full";
   if (asked.lapses > 0) lapsed += fmt::format(" (the kernel's lease ran out {} times: a busy machine)", asked.lapses);
-  std::string lost = seen.way == packets::Way::kArrival
+  std::string lost = seen.direction == packets::Direction::kArrival
                          ? "were held and lost (their network device was removed, or somebody else removed a netfilter "
                            "chain in the namespace)"
                          : "were lost when they were sent again (dropped by somebody's rule, perhaps on our mark, or "
@@ -42,7 +44,7 @@ std::vector<Cause> causes_of(const LatencyAsked& asked, const LatencySeen& seen)
 }
 
 Coverage coverage_of(const LatencyAsked& asked, const LatencySeen& seen) {
-  Coverage coverage{name_of(seen.way), 0, 0, "packets", {}};
+  Coverage coverage{name_of(seen.direction), 0, 0, "packets", {}};
   std::vector<std::string> missing;
   for (const Cause& cause : causes_of(asked, seen)) {
     coverage.missed += static_cast<double>(cause.packets);
@@ -63,7 +65,8 @@ std::string measured(const LatencySeen& seen, const Coverage& coverage) {
   if (uint64_t early = seen.tally.stats.released_early; early > 0) text += fmt::format(", {} let go at the end", early);
   text += seen.style == sys::QueueStyle::kXtTarget ? ", by the xt target NFQUEUE" : ", by the nftables queue";
   if (!coverage.missing.empty()) text += "; " + coverage.missing;
-  bool blind = seen.way == packets::Way::kDeparture && !seen.tally.undelivered && seen.tally.stats.resent > 0;
+  bool blind =
+      seen.direction == packets::Direction::kDeparture && !seen.tally.undelivered && seen.tally.stats.resent > 0;
   if (blind) text += "; whether what was sent again left the namespace cannot be seen here";
   return text;
 }

@@ -20,7 +20,7 @@ struct LatencyAsked {
 };
 
 struct LatencySeen {
-  packets::Way way;
+  packets::Direction direction;
   packets::DelayTally tally;
   sys::QueueStyle style = sys::QueueStyle::kNative;
 };

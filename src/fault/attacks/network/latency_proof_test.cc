@@ -7,15 +7,15 @@
 namespace ordeal::fault {
 namespace {
 
-using packets::Way;
+using packets::Direction;
 using Tally = packets::DelayTally;
 
 // 1 000 packets, all delayed as asked and delivered.
-LatencySeen all_well(Way way = Way::kArrival) {
-  LatencySeen seen{way, {}, sys::QueueStyle::kNative};
+LatencySeen all_well(Direction direction = Direction::kArrival) {
+  LatencySeen seen{direction, {}, sys::QueueStyle::kNative};
   seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.delayed = 1000;
   for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(100'200us);
-  if (way == Way::kDeparture) seen.tally.stats.resent = 1000, seen.tally.undelivered = 0;
+  if (direction == Direction::kDeparture) seen.tally.stats.resent = 1000, seen.tally.undelivered = 0;
   return seen;
 }
 
@@ -24,8 +24,8 @@ const LatencyAsked kAsked{{.delay = 100ms}, "udp, port 7000", 10, 0x400000, 0};
 Proof prove(const std::vector<LatencySeen>& seen) { return prove_latency(kAsked, seen); }
 
 TEST(LatencyProof, AllThatWasMeantAndHitIsProven) {
-  for (Way way : {Way::kArrival, Way::kDeparture}) {
-    Proof proof = prove({all_well(way)});
+  for (Direction direction : {Direction::kArrival, Direction::kDeparture}) {
+    Proof proof = prove({all_well(direction)});
     EXPECT_TRUE(proof.proven) << proof.reason;
     EXPECT_NEAR(proof.got, 100.2, 0.1);
     ASSERT_EQ(proof.coverage.size(), 1u);
@@ -37,7 +37,7 @@ TEST(LatencyProof, AllThatWasMeantAndHitIsProven) {
 // Every way to be missed: 4 % of it is told and tolerated, 6 % is no proof, whichever it is.
 struct Leak {
   const char* name;
-  Way way;
+  Direction direction;
   std::function<void(packets::DelayTally&, uint64_t)> leak;
   const char* words;
 };
@@ -45,7 +45,7 @@ struct Leak {
 class LatencyLeak : public ::testing::TestWithParam<Leak> {
  protected:
   static Proof leaking(uint64_t packets) {
-    LatencySeen seen = all_well(GetParam().way);
+    LatencySeen seen = all_well(GetParam().direction);
     GetParam().leak(seen.tally, packets);
     return prove({seen});
   }
@@ -65,24 +65,25 @@ TEST_P(LatencyLeak, CountsAndIsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     Ways, LatencyLeak,
     ::testing::Values(
-        Leak{"PastTheRule", Way::kArrival, [](Tally& tally, uint64_t n) { tally.meant += n; }, "not in force"},
-        Leak{"BeyondTheBound", Way::kArrival,
+        Leak{"PastTheRule", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.meant += n; }, "not in force"},
+        Leak{"BeyondTheBound", Direction::kArrival,
              [](Tally& tally, uint64_t n) {
                tally.meant += n, tally.stats.matched += n, tally.stats.passed_over_bound = n;
              },
              "64 MiB"},
-        Leak{"Fragments", Way::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "larger packets"},
-        Leak{"Lost", Way::kArrival, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
+        Leak{"Fragments", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "larger packets"},
+        Leak{"Lost", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
              "held and lost"},
-        Leak{"NotSentAgain", Way::kDeparture, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
+        Leak{"NotSentAgain", Direction::kDeparture, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
              "lost when they were sent again"},
-        Leak{"Undelivered", Way::kDeparture, [](Tally& tally, uint64_t n) { tally.undelivered = n; }, "did not leave"},
-        Leak{"OurMark", Way::kDeparture, [](Tally& tally, uint64_t n) { tally.undelivered.reset(), tally.foreign = n; },
-             "0x400000"}),
+        Leak{"Undelivered", Direction::kDeparture, [](Tally& tally, uint64_t n) { tally.undelivered = n; },
+             "did not leave"},
+        Leak{"OurMark", Direction::kDeparture,
+             [](Tally& tally, uint64_t n) { tally.undelivered.reset(), tally.foreign = n; }, "0x400000"}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(LatencyProof, EachDirectionIsJudgedByItself) {
-  LatencySeen nothing{Way::kDeparture, {}, sys::QueueStyle::kNative};
+  LatencySeen nothing{Direction::kDeparture, {}, sys::QueueStyle::kNative};
   nothing.tally.undelivered = 0;
   Proof proof = prove({all_well(), nothing});
   EXPECT_FALSE(proof.proven);
@@ -91,7 +92,7 @@ TEST(LatencyProof, EachDirectionIsJudgedByItself) {
 }
 
 TEST(LatencyProof, TooFewPacketsProveNothing) {
-  LatencySeen few{Way::kArrival, {}, sys::QueueStyle::kNative};
+  LatencySeen few{Direction::kArrival, {}, sys::QueueStyle::kNative};
   for (int i = 0; i < 9; ++i) few.tally.stats.added.add(100ms);
   few.tally.meant = few.tally.stats.matched = few.tally.stats.delayed = 9;
   Proof proof = prove({few});
@@ -103,7 +104,7 @@ TEST(LatencyProof, TooFewPacketsProveNothing) {
 }
 
 TEST(LatencyProof, AnAttackShorterThanItsDelayProvesNothing) {
-  LatencySeen seen{Way::kArrival, {}, sys::QueueStyle::kNative};
+  LatencySeen seen{Direction::kArrival, {}, sys::QueueStyle::kNative};
   seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.released_early = 50;
   EXPECT_NE(prove({seen}).reason.find("shorter than its delay"), std::string::npos);
 }
@@ -116,7 +117,7 @@ TEST(LatencyProof, AnotherDelayThanAskedIsNone) {
 }
 
 TEST(LatencyProof, BlindnessIsSaid) {
-  LatencySeen seen = all_well(Way::kDeparture);
+  LatencySeen seen = all_well(Direction::kDeparture);
   seen.tally.undelivered.reset();
   Proof proof = prove({seen});
   EXPECT_TRUE(proof.proven);

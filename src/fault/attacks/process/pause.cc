@@ -81,24 +81,24 @@ Unexpected refuse_still(const std::string& why) {
 }
 
 // A freezer leaves a stopped process stopped; SIGCONT would not.
-Result<> refuse_still_ones(const PauseWay& way) {
-  if (way.freezer && TRY(sys::freezer_state(*way.freezer)) != sys::FreezerState::kThawed)
-    return refuse_still(fmt::format("the cgroup {} is frozen", way.freezer->path()));
-  for (const sys::Still& still : way.still)
-    if (still.frozen || !way.freezer) return refuse_still(still.why);
-  if (way.still.size() == way.live.processes.size()) return refuse_still(way.still.front().why);
+Result<> refuse_still_ones(const PauseWay& method) {
+  if (method.freezer && TRY(sys::freezer_state(*method.freezer)) != sys::FreezerState::kThawed)
+    return refuse_still(fmt::format("the cgroup {} is frozen", method.freezer->path()));
+  for (const sys::Still& still : method.still)
+    if (still.frozen || !method.freezer) return refuse_still(still.why);
+  if (method.still.size() == method.live.processes.size()) return refuse_still(method.still.front().why);
   return {};
 }
 
-Result<PauseWay> way_for(const Victim& victim) {
+Result<PauseWay> method_for(const Victim& victim) {
   if (victim.kind == VictimKind::kHost) return fail(Errc::kRefused, "a whole host cannot be paused: Ordeal is in it");
   LiveVictim live = TRY(look_at(victim));
-  PauseWay way{std::nullopt, std::move(live), {}};
-  TRY_VOID(refuse_protected(way.live));
-  way.freezer = freezer_for(victim, way.live);
-  way.still = sys::standing_still(way.live.tree, way.live.processes);
-  TRY_VOID(refuse_still_ones(way));
-  return way;
+  PauseWay method{std::nullopt, std::move(live), {}};
+  TRY_VOID(refuse_protected(method.live));
+  method.freezer = freezer_for(victim, method.live);
+  method.still = sys::standing_still(method.live.tree, method.live.processes);
+  TRY_VOID(refuse_still_ones(method));
+  return method;
 }
 
 class PauseImpact : public Impact {
@@ -331,31 +331,33 @@ class PauseFault : public Fault {
   const AttackInfo& info() const override { return pause_info(); }
 
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
-    PauseWay way = TRY(way_for(victim));
+    PauseWay method = TRY(method_for(victim));
     Step step;
     step.kind = StepKind::kJournalled;
     step.victim = victim.name;
-    step.action = fmt::format("{} {} processes for {}: {}",
-                              way.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
-                              way.live.processes.size(), format_duration(attack.length), name_some(way.live.processes));
-    step.undo = way.freezer ? "thaw it, unless somebody else did"
-                            : "SIGCONT to each of them, whether it has stopped by then or not";
+    step.action =
+        fmt::format("{} {} processes for {}: {}",
+                    method.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
+                    method.live.processes.size(), format_duration(attack.length), name_some(method.live.processes));
+    step.undo = method.freezer ? "thaw it, unless somebody else did"
+                               : "SIGCONT to each of them, whether it has stopped by then or not";
     step.proof = info().proof;
-    step.claims = claims_on(victim, way.live, "running");
-    for (const sys::Still& still : way.still) step.notes.push_back(still.why + " by somebody else, and stays so");
-    if (!way.freezer && !victim.cgroup.empty())
+    step.claims = claims_on(victim, method.live, "running");
+    for (const sys::Still& still : method.still) step.notes.push_back(still.why + " by somebody else, and stays so");
+    if (!method.freezer && !victim.cgroup.empty())
       step.notes.push_back(
           "the cgroup has no freezer that holds just this victim, so its processes are stopped one by one");
-    if (way.freezer && way.freezer->version() == 1)
+    if (method.freezer && method.freezer->version() == 1)
       step.notes.push_back("cgroup version 1: what is killed while it is frozen dies when it is thawed");
     return std::vector<Step>{std::move(step)};
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack&, const Context& context) const override {
     if (!context.undo) return fail(Errc::kRefused, "pause needs a reaper that holds its undo, and there is none");
-    PauseWay way = TRY(way_for(victim));
+    PauseWay method = TRY(method_for(victim));
     auto impact = std::make_unique<PauseImpact>(victim, *context.undo);
-    auto done = way.freezer ? impact->freeze(*way.freezer, std::move(way.still)) : impact->stop(way.live.processes);
+    auto done =
+        method.freezer ? impact->freeze(*method.freezer, std::move(method.still)) : impact->stop(method.live.processes);
     if (!done) {
       auto reverted = impact->revert();
       if (!reverted) return fail(Errc::kRevertFailed, reverted.error().message());

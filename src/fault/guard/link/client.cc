@@ -179,7 +179,7 @@ Unexpected GuardClient::no_start(const GuardStart& options, const Error& cause) 
   if (exit == ExitCode::kRefused) code = Errc::kRefused;
   std::string what = "the guard did not start: " + cause.message();
   auto paths = host::Paths::find(options.state_dir);
-  auto buried = paths ? bury_run(*paths, options.run_id, kEndLimit) : Result<>{};
+  auto buried = paths ? remove_run(*paths, options.run_id, kEndLimit) : Result<>{};
   if (!buried) return fail(Errc::kRevertFailed, what + "; and " + buried.error().message(), "run `ordeal revert`");
   return fail(code, what);
 }

@@ -39,10 +39,10 @@ Result<std::set<std::string>> known_runs(const host::Paths& paths) {
   return runs;
 }
 
-Result<host::Life> await_death(const host::Paths& paths, const std::string& run, BootTime until) {
+Result<host::RunLiveness> await_death(const host::Paths& paths, const std::string& run, BootTime until) {
   for (;;) {
-    host::Life life = TRY(host::life_of(paths, run));
-    if (life != host::Life::kDying || boot_now() >= until) return life;
+    host::RunLiveness life = TRY(host::liveness_of(paths, run));
+    if (life != host::RunLiveness::kDying || boot_now() >= until) return life;
     std::this_thread::sleep_for(kLookSoon);
   }
 }
@@ -93,12 +93,13 @@ Result<bool> remove_patiently(const host::Paths& paths, const std::string& run, 
 
 // Of a run that no process of ours keeps alive. Whoever still exits of it acts no more, so its journal is replayed as
 // soon as its lock is free.
-Result<> clean(const host::Paths& paths, const std::string& run, host::Life life, BootTime until, DeadRun& dead) {
+Result<> clean(const host::Paths& paths, const std::string& run, host::RunLiveness life, BootTime until,
+               DeadRun& dead) {
   dead.run = run;
   auto replayed = replay_journal(paths.journal(run), dead, until);
   if (!replayed && may_not(replayed.error())) return replayed;
   if (!replayed) dead.failed.push_back(replayed.error().message());
-  if (life == host::Life::kDying) {
+  if (life == host::RunLiveness::kDying) {
     dead.failed.push_back("its processes are exiting and still hold " + paths.run_folder(run) + "/lock");
     return {};
   }
@@ -138,7 +139,7 @@ Result<std::vector<DeadRun>> clean_dead_runs(const host::Paths& paths, Nanos pat
     auto life = await_death(paths, run, until);
     if (!life && may_not(life.error())) return no_right(std::move(life).error());
     if (!life) return tl::unexpected(std::move(life).error());
-    if (*life == host::Life::kLive || !stands(paths, run)) continue;
+    if (*life == host::RunLiveness::kLive || !stands(paths, run)) continue;
     DeadRun dead;
     if (auto cleaned = clean(paths, run, *life, until, dead); !cleaned) return no_right(std::move(cleaned).error());
     all.push_back(std::move(dead));
@@ -171,13 +172,13 @@ Result<DeadRun> end_run(const host::Paths& paths, const std::string& run_id, con
   dead.run = run_id;
   if (!stands(paths, run_id)) return dead;
   // Its holders were ended: the journal is replayed also when the registry cannot be asked.
-  host::Life life = await_death(paths, run_id, until).value_or(host::Life::kDying);
-  if (life == host::Life::kLive) return fail(Errc::kRevertFailed, fmt::format("the run {} still lives", run_id));
-  TRY_VOID(clean(paths, run_id, life, std::max(until, boot_now() + kDeathPatience), dead));
+  host::RunLiveness life = await_death(paths, run_id, until).value_or(host::RunLiveness::kDying);
+  if (life == host::RunLiveness::kLive) return fail(Errc::kRevertFailed, fmt::format("the run {} still lives", run_id));
+  TRY_VOID(clean(paths, run_id, life, std::max(until, boot_now() + kExitTimeout), dead));
   return dead;
 }
 
-Result<> bury_run(const host::Paths& paths, const std::string& run_id, Nanos patience) {
+Result<> remove_run(const host::Paths& paths, const std::string& run_id, Nanos patience) {
   bool removed = TRY(remove_patiently(paths, run_id, boot_now() + patience));
   if (!removed) return fail(Errc::kTimeout, fmt::format("the run {} still lives", run_id));
   return {};

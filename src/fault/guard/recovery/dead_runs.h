@@ -15,7 +15,7 @@
 namespace ordeal::guard {
 
 // How long the exit of killed processes may take before that is an error.
-constexpr Nanos kDeathPatience = 1s;
+constexpr Nanos kExitTimeout = 1s;
 
 struct DeadRun {
   std::string run;
@@ -31,7 +31,7 @@ Result<DeadRun> dead_run_from_json(const json::Value& value);
 // Undoes the journals, last change first, and removes journals, cgroups and folders. What is left stands in `failed`.
 // A killed process holds its locks and its cgroup until it has exited: waits for that, `patience` over all runs.
 // `only`: that run alone. kRefused: this process may not, and so nobody knows.
-Result<std::vector<DeadRun>> clean_dead_runs(const host::Paths& paths, Nanos patience = kDeathPatience,
+Result<std::vector<DeadRun>> clean_dead_runs(const host::Paths& paths, Nanos patience = kExitTimeout,
                                              const std::string& only = "");
 
 // Ends a run whose guard and reaper may be stopped or hung: gives `holders` that long to end by themselves, kills what
@@ -43,6 +43,6 @@ Result<std::vector<sys::PidFd>> open_holders(const host::Paths& paths, const std
 
 // For an engine whose guard is dead: waits until that run's reaper has left too, and removes its cgroup and folder
 // where nobody did. Touches no journal. kTimeout when the run still lives after `patience`.
-Result<> bury_run(const host::Paths& paths, const std::string& run_id, Nanos patience);
+Result<> remove_run(const host::Paths& paths, const std::string& run_id, Nanos patience);
 
 }  // namespace ordeal::guard

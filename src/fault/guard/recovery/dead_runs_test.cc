@@ -208,12 +208,12 @@ TEST(DeadRun, TravelsWhole) {
 }
 
 TEST_F(DeadRuns, AnEngineBuriesItsOwnRunOnlyOnceItIsDead) {
-  EXPECT_TRUE(bury_run(paths, "r1", 0s)) << "nothing is there";
+  EXPECT_TRUE(remove_run(paths, "r1", 0s)) << "nothing is there";
   {
     auto live = host::Registration::enter(paths, "r1");
-    EXPECT_EQ(bury_run(paths, "r1", 10ms).error().code, Errc::kTimeout);
+    EXPECT_EQ(remove_run(paths, "r1", 10ms).error().code, Errc::kTimeout);
   }
-  EXPECT_TRUE(bury_run(paths, "r1", 0s));
+  EXPECT_TRUE(remove_run(paths, "r1", 0s));
   EXPECT_FALSE(folder_stands());
 }
 

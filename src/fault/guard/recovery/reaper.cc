@@ -59,7 +59,7 @@ ExitCode Reaper::run() {
   while (!goodbye_ && !guard_gone_) {
     wait();
     BootTime now = boot_now();  // of before: what comes while this process waits for a CPU is in time
-    hear_guard();
+    receive_from_guard();
     pulse_->beat(now, heard_.active());
     if (guard_hangs(now)) kill_guard();
   }
@@ -77,7 +77,7 @@ void Reaper::wait() {
   if (fds[1].revents != 0) guard_gone_ = true;
 }
 
-void Reaper::hear_guard() {
+void Reaper::receive_from_guard() {
   for (;;) {
     auto received = receive_message(options_.guard.get());
     if (!received || received->closed) guard_gone_ = true;

@@ -40,7 +40,7 @@ class Reaper {
   Reaper(ReaperOptions options, sys::PidFd guard);
 
   void wait();
-  void hear_guard();
+  void receive_from_guard();
   void answer(const Beat& beat);
   void answer(const messages::Record& request);
   void answer(const messages::Undo& request);

@@ -144,7 +144,7 @@ bool ReaperLink::wait_goodbye() const {
   return true;
 }
 
-ReaperLink::Goodbye ReaperLink::say_goodbye() {
+ReaperLink::Goodbye ReaperLink::shut_down() {
   (void)send_message(socket_.get(), to_message<ToReaper>(messages::Bye{}));
   if (!wait_goodbye()) {
     kill();

@@ -44,7 +44,7 @@ class ReaperLink : public fault::UndoLog {
   // its cgroup, and its journal if there is one, are the guard's to remove.
   enum class Goodbye { kClean, kFailed, kLost };
   // Ends the reaper's watch in good order and waits for it, at most 3 s.
-  Goodbye say_goodbye();
+  Goodbye shut_down();
   // After the reaper was found dead or silent: ends it, so that its journal is free.
   void kill();
 

@@ -33,7 +33,7 @@ ExitCode Standby::run() {
   while (!done_) {
     pollfd engine{options_.engine.get(), POLLIN, 0};
     ::poll(&engine, 1, -1);
-    hear_engine();
+    receive_from_engine();
   }
   failpoint("standby.leaving");
   (void)host::leave_own_cgroup(options_.run_id, host::Role::kStandby);
@@ -41,7 +41,7 @@ ExitCode Standby::run() {
 }
 
 // An engine that is gone, or says what cannot be read: both end the run.
-void Standby::hear_engine() {
+void Standby::receive_from_engine() {
   while (!done_) {
     auto received = receive_message(options_.engine.get());
     bool nothing = received && !received->closed && !received->unreadable && !received->message;

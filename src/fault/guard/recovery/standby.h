@@ -35,7 +35,7 @@ class Standby {
   Standby(StandbyOptions options, std::vector<sys::PidFd> holders)
       : options_(std::move(options)), holders_(std::move(holders)) {}
 
-  void hear_engine();
+  void receive_from_engine();
   void answer(const messages::EndRun& request);
   void answer(const messages::Bye&) { done_ = true; }
   Result<DeadRun> end(Nanos grace);

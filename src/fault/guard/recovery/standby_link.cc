@@ -53,7 +53,7 @@ StandbyLink::~StandbyLink() {
   if (!process_) return;
   socket_.reset();
   // Where it died before it could.
-  if (process_->wait(kStandbyEndLimit)) (void)host::leave_own_cgroup(run_id_, host::Role::kStandby, kDeathPatience);
+  if (process_->wait(kStandbyEndLimit)) (void)host::leave_own_cgroup(run_id_, host::Role::kStandby, kExitTimeout);
 }
 
 }  // namespace ordeal::guard

@@ -23,7 +23,7 @@ json::Array array_of(const std::vector<Item>& items, Writer writer) {
 
 json::Value when_json(const WhenSummary& when) {
   return json::Object{
-      {"when", to_text(when.when)},        {"standing", name_of(when.standing)},   {"looks", when.looks},
+      {"when", to_text(when.when)},        {"standing", name_of(when.status)},     {"looks", when.looks},
       {"without_data", when.without_data}, {"value", optional_number(when.value)}, {"value_is", name_of_value(when)}};
 }
 
@@ -33,7 +33,7 @@ json::Value expectation_json(const ExpectationSummary& expectation) {
                       {"condition", expectation.condition},
                       {"unit", unit_of(expectation)},
                       {"halts", expectation.halts},
-                      {"standing", name_of(expectation.standing())},
+                      {"standing", name_of(expectation.status())},
                       {"when", array_of(expectation.when, when_json)}};
   if (expectation.threshold)
     object["threshold"] = {{"op", expectation.threshold->op}, {"value", expectation.threshold->value}};

@@ -124,7 +124,7 @@ std::string Chart::description() const {
                                  condition_in_words(expectation_));
   for (const WhenSummary& when : expectation_.when)
     text += fmt::format(
-        " {}: {}{}.", to_text(when.when), name_of(when.standing),
+        " {}: {}{}.", to_text(when.when), name_of(when.status),
         when.value ? ", " + std::string(name_of_value(when)) + " " + format_value(*when.value, unit_of(expectation_))
                    : "");
   return text;

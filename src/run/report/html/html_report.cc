@@ -16,9 +16,9 @@ const char* class_of(Tone tone) {
   return kClasses[static_cast<size_t>(tone)];
 }
 
-const char* class_of(Standing standing) {
+const char* class_of(ExpectationStatus status) {
   static constexpr const char* kClasses[] = {"neutral", "good", "bad", "neutral"};
-  return kClasses[static_cast<size_t>(standing)];
+  return kClasses[static_cast<size_t>(status)];
 }
 
 class Page {
@@ -94,10 +94,10 @@ void Page::put_top() {
 }
 
 std::string Page::last_words() const {
-  if (summary_.story.empty()) return "Nothing was recorded.";
-  Telling telling = tell(summary_.story.back(), summary_.expectations);
+  if (summary_.timeline.empty()) return "Nothing was recorded.";
+  EventText text = describe(summary_.timeline.back(), summary_.expectations);
   return fmt::format("The last thing recorded, after {}, was {}: {}", format_latency(summary_.end - summary_.begin),
-                     telling.kind, telling.text);
+                     text.kind, text.text);
 }
 
 const char* Page::left_behind() const {
@@ -145,21 +145,21 @@ void Page::put_expectations() {
 
 void Page::put_expectation(size_t index) {
   const ExpectationSummary& expectation = summary_.expectations[index];
-  Standing standing = expectation.standing();
+  ExpectationStatus status = expectation.status();
   html_.open("section", {{"class", "card"}}).open("header");
   html_.element("h3", {}, expectation.name);
-  html_.element("span", {{"class", std::string("badge ") + class_of(standing)}},
-                std::string(mark_of(standing)) + " " + name_of(standing));
+  html_.element("span", {{"class", std::string("badge ") + class_of(status)}},
+                std::string(mark_of(status)) + " " + name_of(status));
   html_.close();
   html_.element("p", {{"class", "must"}}, condition_in_words(expectation));
   html_.open("ul", {{"class", "whens"}});
   for (const WhenSummary& when : expectation.when) {
-    bool reached = when.standing != Standing::kNotReached;
+    bool reached = when.status != ExpectationStatus::kNotReached;
     std::string label = reached ? fmt::format("{}, {} ", to_text(when.when), name_of_value(when)) : to_text(when.when);
     html_.open("li").element("span", {}, label);
     if (reached) html_.element("b", {}, when.value ? format_value(*when.value, unit_of(expectation)) : "no data");
-    html_.element("span", {{"class", std::string("standing ") + class_of(when.standing)}},
-                  fmt::format(" {} {}", mark_of(when.standing), name_of(when.standing)));
+    html_.element("span", {{"class", std::string("standing ") + class_of(when.status)}},
+                  fmt::format(" {} {}", mark_of(when.status), name_of(when.status)));
     html_.close();
   }
   html_.close();
@@ -226,15 +226,15 @@ void Page::put_story() {
   html_.open("thead").open("tr").element("th", {{"scope", "col"}, {"class", "number"}}, "At");
   html_.element("th", {{"scope", "col"}}, "Event").element("th", {{"scope", "col"}}, "What happened").close().close();
   html_.open("tbody");
-  size_t skipped = summary_.story.size() > kMost ? summary_.story.size() - kMost : 0;
-  for (size_t i = 0; i < summary_.story.size(); ++i) {
+  size_t skipped = summary_.timeline.size() > kMost ? summary_.timeline.size() - kMost : 0;
+  for (size_t i = 0; i < summary_.timeline.size(); ++i) {
     if (i >= kMost / 2 && i < kMost / 2 + skipped) continue;
-    const RunEvent& event = summary_.story[i];
-    Telling telling = tell(event, summary_.expectations);
-    html_.open("tr", {{"class", class_of(telling.tone)}});
+    const RunEvent& event = summary_.timeline[i];
+    EventText text = describe(event, summary_.expectations);
+    html_.open("tr", {{"class", class_of(text.tone)}});
     html_.element("td", {{"class", "number"}}, fmt::format("{:.1f} s", to_seconds(event.boot - summary_.begin)));
-    html_.element("td", {{"class", "kind"}}, telling.kind).open("td").text(telling.text);
-    if (!telling.detail.empty()) html_.element("small", {}, telling.detail.substr(0, 2000));
+    html_.element("td", {{"class", "kind"}}, text.kind).open("td").text(text.text);
+    if (!text.detail.empty()) html_.element("small", {}, text.detail.substr(0, 2000));
     html_.close().close();
   }
   html_.close().close();

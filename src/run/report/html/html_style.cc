@@ -34,7 +34,7 @@ dl.facts dd{margin:0;overflow-wrap:anywhere}
 code,pre{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
 .query{display:block;color:var(--soft);margin:2px 0 8px;overflow-wrap:anywhere}
 .whens{display:flex;flex-wrap:wrap;gap:4px 32px;margin:0 0 14px;padding:0;list-style:none;font-size:14px}
-.whens b{font-weight:600}.whens .standing{color:var(--tone)}.whens span{color:var(--soft)}
+.whens b{font-weight:600}.whens .status{color:var(--tone)}.whens span{color:var(--soft)}
 .chart{display:block;width:100%;height:auto;overflow:visible;font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif}
 .chart text{fill:var(--soft)}
 .chart .y,.chart .leftward{text-anchor:end}.chart .x{text-anchor:middle}

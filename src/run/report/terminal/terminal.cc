@@ -64,7 +64,7 @@ void TerminalView::on(const events::Look& look, const RunEvent& event) {
   if (row.judged) {
     Reading before = std::exchange(row.reading, look.reading);
     if (row.seen && before != row.reading)
-      due_.push_back(stamped(event.boot, printable(tell(event, expectations_).text)));
+      due_.push_back(stamped(event.boot, printable(describe(event, expectations_).text)));
   }
   row.seen = readings_fresh_ = true;
   row.value = look.value;
@@ -89,11 +89,11 @@ void TerminalView::apply(const RunEvent& event) {
   if (const auto* look = as<events::Look>(event)) return on(*look, event);
   if (as<events::Unknown>(event)) return;
   take(event);
-  Telling telling = tell(event, expectations_);
-  std::string text = printable(telling.kind + ": " + telling.text);
-  if (!telling.detail.empty()) text += " (" + printable(telling.detail) + ")";
-  if (!as<events::Ended>(event)) due_.push_back(stamped(event.boot, text));
-  if (!as<events::PhaseBegun>(event)) last_ = {telling.tone, telling.kind, text, {}};
+  EventText text = describe(event, expectations_);
+  std::string line = printable(text.kind + ": " + text.text);
+  if (!text.detail.empty()) line += " (" + printable(text.detail) + ")";
+  if (!as<events::Ended>(event)) due_.push_back(stamped(event.boot, line));
+  if (!as<events::PhaseBegun>(event)) last_ = {text.tone, text.kind, line, {}};
 }
 
 std::string TerminalView::stamped(BootTime at, const std::string& text) const {

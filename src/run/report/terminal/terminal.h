@@ -57,7 +57,7 @@ class TerminalView {
   std::vector<ExpectationSummary> expectations_;  // without samples
   std::vector<Row> rows_;
   std::map<int, std::string> in_force_;  // impact to victim
-  Telling last_;
+  EventText last_;
   std::optional<Verdict> verdict_;
   std::vector<std::string> due_;
   BootTime readings_shown_;

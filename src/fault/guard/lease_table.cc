@@ -1,17 +1,17 @@
-#include "fault/guard/ledger.h"
+#include "fault/guard/lease_table.h"
 
 #include <algorithm>
 
 namespace ordeal::guard {
 
-void Ledger::applied(int impact, BootTime now, Nanos length) {
+void LeaseTable::applied(int impact, BootTime now, Nanos length) {
   if (ends_.empty()) lease_until_ = now + lease_;
   ends_[impact] = now + length;
 }
 
-void Ledger::renew(BootTime now) { lease_until_ = std::max(lease_until_, now + lease_); }
+void LeaseTable::renew(BootTime now) { lease_until_ = std::max(lease_until_, now + lease_); }
 
-std::vector<Ledger::Due> Ledger::due(BootTime now) const {
+std::vector<LeaseTable::Due> LeaseTable::due(BootTime now) const {
   std::vector<Due> due;
   for (const auto& [impact, end] : ends_) {
     if (now >= end) {
@@ -23,7 +23,7 @@ std::vector<Ledger::Due> Ledger::due(BootTime now) const {
   return due;
 }
 
-std::optional<BootTime> Ledger::next() const {
+std::optional<BootTime> LeaseTable::next() const {
   if (ends_.empty()) return std::nullopt;
   BootTime first = lease_until_;
   for (const auto& [impact, end] : ends_) first = std::min(first, end);

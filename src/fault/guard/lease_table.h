@@ -1,5 +1,5 @@
-// Ledger: which impacts are in force and until when. Pure arithmetic on BootTime: the guard asks it what is due, and
-// the simulation runs the same code. An impact ends at its length or when the lease runs out, whichever is first.
+// LeaseTable: which impacts are in force and until when. Pure arithmetic on BootTime: the guard asks it what is due,
+// and the simulation runs the same code. An impact ends at its length or when the lease runs out, whichever is first.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 
 namespace ordeal::guard {
 
-class Ledger {
+class LeaseTable {
  public:
   enum class Why { kLength, kLease };
   struct Due {
@@ -19,7 +19,7 @@ class Ledger {
     Why why;
   };
 
-  explicit Ledger(Nanos lease) : lease_(lease) {}
+  explicit LeaseTable(Nanos lease) : lease_(lease) {}
 
   // The first impact starts the lease; a later one does not extend it.
   void applied(int impact, BootTime now, Nanos length);
