@@ -22,6 +22,7 @@ class Lab:
         self.make_network()
         self.victim_cgroup = Cgroup(f"/{name}/victim", ["unified", "freezer", "cpu", "cpuacct"])
         self.victim_cgroup.prefer()
+        self.stream_cgroup = Cgroup(f"/{name}/stream", ["unified", "cpu", "cpuacct"])  # it measures the victim, not the host
         self.engine_cgroup = Cgroup(f"/{name}/engine", ["unified", "systemd"])
         self.victim = Victim(self, self.victim_cgroup)
         self.stream = None
@@ -85,7 +86,7 @@ class Lab:
     def close(self):
         self.close_stream()
         self.victim.stop()
-        for cgroup in (self.victim_cgroup, self.engine_cgroup):
+        for cgroup in (self.victim_cgroup, self.stream_cgroup, self.engine_cgroup):
             for pid in cgroup.procs():
                 kill(pid)
             wait_until(lambda: not cgroup.procs(), 2)

@@ -78,7 +78,7 @@ class Stream:
 
     def __init__(self, lab):
         self.answers = {}
-        self.process = start([lab.probe, VICTIM_ADDRESS, str(PORT), str(self.RATE)], [], lab.client_ns,
+        self.process = start([lab.probe, VICTIM_ADDRESS, str(PORT), str(self.RATE)], [lab.stream_cgroup], lab.client_ns,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.begin = int(self.process.stdout.readline().split()[1]) / 1e9
         self.thread = threading.Thread(target=self.work)
