@@ -101,6 +101,16 @@ class Arrows(unittest.TestCase):
         used["src/fault/c.cc"] = '#include "run/stats/s.h"'
         self.refuses(used, "src/fault/c.cc:1: stats is in the room run, which is not below fault")
 
+    def test_a_folder_that_nobody_can_survey(self):
+        files = {f"src/core/json/f{i}.cc": "" for i in range(20)}
+        self.refuses(files, "src/core/json: 21 files in one folder")
+
+    def test_a_type_that_is_written_in_two_ways(self):
+        files = {"src/core/json/x.cc": "template <>\nstruct Codec<Dead> : Whole<Dead> {};",
+                 "src/fault/c.cc": "template <>\nstruct Shape<Dead> {};"}
+        self.refuses(files, "Dead has a Codec or a Shape in 2 files")
+        self.assertEqual(check({"src/core/json/x.cc": "struct Codec<Dead> {};\nstruct Shape<Dead> {};"}), "")
+
     def test_the_engine_never_uses_a_fault(self):
         self.refuses({"src/run/parts/engine/d.cc": '#include "fault/c.h"'}, "engine never uses attacks")
         self.refuses({"src/run/parts/engine/CMakeLists.txt": "ordeal_library(engine USES json base attacks)"},

@@ -251,10 +251,6 @@ std::optional<Nanos> RunSummary::halt_to_reverted() const {
   return *attack_end() - halt->requested;
 }
 
-bool RunSummary::all_proven() const {
-  return !proofs.empty() && std::all_of(proofs.begin(), proofs.end(), [](auto& one) { return one.proof.proven; });
-}
-
 bool RunSummary::all_reverted_clean() const {
   return std::all_of(impacts.begin(), impacts.end(),
                      [](auto& impact) { return impact.result == events::RevertResult::kClean; });

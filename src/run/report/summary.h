@@ -133,7 +133,6 @@ struct RunSummary {
   std::optional<Nanos> detection() const;
   std::optional<Nanos> breach_to_halt() const;
   std::optional<Nanos> halt_to_reverted() const;
-  bool all_proven() const;          // at least one proof, and none failed
   bool all_reverted_clean() const;  // true when nothing was injected
 };
 

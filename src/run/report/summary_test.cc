@@ -22,7 +22,8 @@ TEST(Summary, FindsPhasesImpactsBreachAndLatencies) {
   ASSERT_EQ(summary.phases.size(), 6u);
   for (size_t i = 1; i < summary.phases.size(); ++i) EXPECT_EQ(summary.phases[i - 1].end, summary.phases[i].begin);
   ASSERT_EQ(summary.impacts.size(), 3u);
-  EXPECT_TRUE(summary.all_proven());
+  ASSERT_EQ(summary.proofs.size(), 3u);
+  for (const events::Proven& one : summary.proofs) EXPECT_TRUE(one.proof.proven) << one.victim;
   EXPECT_TRUE(summary.all_reverted_clean());
   ASSERT_EQ(summary.breaches.size(), 1u);
   EXPECT_EQ(summary.breach_to_halt(), Nanos(0));

@@ -6,7 +6,7 @@
 
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
-#include "core/json/fields.h"
+#include "core/model/fields.h"
 #include "platform/net/child.h"
 #include "platform/net/http_client.h"
 #include "platform/sys/process/capability.h"
@@ -31,8 +31,6 @@ namespace ordeal::json {
 
 using namespace ordeal::rollback;
 
-template <>
-struct Codec<Errc> : Numbers<Errc, Errc::kInternal> {};
 template <>
 struct Shape<Sendable> {
   static constexpr auto kFields = std::tuple{must("notes", &Sendable::notes), must("warnings", &Sendable::warnings)};

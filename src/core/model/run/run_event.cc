@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "core/json/fields.h"
+#include "core/model/fields.h"
 
 namespace ordeal::json {
 
@@ -20,10 +20,6 @@ template <>
 struct Codec<Level> : Words<Level, 2> {};
 template <>
 struct Codec<Outcome> : Words<Outcome, 8> {};
-template <>
-struct Codec<Step> : Whole<Step, step_from_json> {};
-template <>
-struct Codec<Attack> : Whole<Attack, attack_from_json> {};
 
 template <>
 struct Shape<Threshold> {

@@ -157,7 +157,6 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   if (!is_ready) return fail(Errc::kInternal, "the guard did not say that it is ready");
   client.heard_.set_limit(std::max<Nanos>(is_ready->silence, 500ms) + kEngineGrace);
   client.heard_.expect(boot_now());
-  client.journalled_ = is_ready->journalled;
   TRY_VOID(client.start_standby(options));
   return client;
 }

@@ -60,27 +60,27 @@ struct GuardStart {
   Nanos lease = 5s;
 };
 
-class GuardClient : public Injector {
+class GuardClient {
  public:
   static Result<GuardClient> start(const GuardStart& options);
   // Speaks to whoever is at the other end of the socket; no process belongs to it. For tests.
   explicit GuardClient(UniqueFd socket) : socket_(std::move(socket)) {}
   GuardClient(GuardClient&&) = default;
-  ~GuardClient() override;
+  ~GuardClient();
 
   int fd() const { return socket_.get(); }
   int standby_fd() const { return standby_->fd(); }
   bool standby_alive() const { return standby_->alive(); }
   pid_t pid() const { return process_->pid(); }
-  // True when faults that must be undone are possible (the reaper has its own cgroup).
-  bool journalled() const { return journalled_; }
   void set_exemptions(std::vector<packets::Exemption> exemptions) { exemptions_ = std::move(exemptions); }
   void set_candidates(int64_t candidates) { candidates_ = candidates; }
 
-  void check(int impact, const Victim& victim, const Attack& attack) override;
-  void inject(int impact, const Victim& victim, const Attack& attack) override;
-  void renew() override;
-  void revert_all(const std::string& why) override;
+  // Requests go out, and what becomes of them comes as events; the same again is no harm (core/model/seams.h,
+  // Injector).
+  void check(int impact, const Victim& victim, const Attack& attack);
+  void inject(int impact, const Victim& victim, const Attack& attack);
+  void renew();
+  void revert_all(const std::string& why);
   // What has come since the last call; never blocks.
   std::vector<GuardEvent> events();
   // When events() is to be called even though nothing came: the guard may hang.
@@ -116,7 +116,6 @@ class GuardClient : public Injector {
   std::vector<GuardEvent> unsent_;  // what the guard will never answer
   std::vector<packets::Exemption> exemptions_;
   int64_t candidates_ = 1;
-  bool journalled_ = false;
   bool revert_asked_ = false;
   bool ended_ = false;  // and nothing is left of it
   bool gone_ = false;

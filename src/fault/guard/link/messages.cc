@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/json/fields.h"
+#include "core/model/fields.h"
 #include "fault/guard/recovery/dead_run_fields.h"
 
 namespace ordeal::json {
@@ -10,16 +10,6 @@ namespace ordeal::json {
 using namespace ordeal::guard;
 using namespace ordeal::guard::messages;
 
-template <>
-struct Codec<Errc> : Numbers<Errc, Errc::kInternal> {};
-template <>
-struct Codec<Step> : Whole<Step, step_from_json> {};
-template <>
-struct Codec<Attack> : Whole<Attack, attack_from_json> {};
-template <>
-struct Codec<Victim> : Whole<Victim, victim_from_json> {};
-template <>
-struct Codec<Proof> : Whole<Proof, proof_from_json> {};
 template <>
 struct Codec<packets::Exemption> : Whole<packets::Exemption, packets::exemption_from_json> {};
 template <>
