@@ -250,7 +250,7 @@ def budget(problems, suite, target, length, code):
     file = suite.lab.folder + "/slo.yaml"
     with open(file, "w") as out:
         out.write(SLO.format(target=target))
-    experiment = dict(suite.experiment(UNNOTICED, length, when=("before", "during")), budget={"slo": file, "reserve": 10})
+    experiment = dict(suite.experiment(UNNOTICED, length), budget={"slo": file, "reserve": 10})
     shown = suite.lab.command("budget", file, "--prometheus", suite.prometheus.url)
     if shown.returncode not in (0, 1) or "burn rate" not in shown.stdout:
         problems.append(f"ordeal budget: exit {shown.returncode}: {shown.stdout}{shown.stderr}")

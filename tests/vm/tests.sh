@@ -83,9 +83,9 @@ kill_both() {
 }
 
 # NAME [SECONDS [PORT]]
-probe() { step "$1" $CLIENT net_probe tcp 10.9.0.2 "${3:-7000}" 50 "${2:-2}"; }
-# NAME: twice, since the machine around may be busy; the first second, in which TCP grows, is not counted
-bulk() { for round in 1 2; do step "$1$round" $CLIENT iperf3 -c 10.9.0.2 -t 2 -O 1 -J; done; }
+probe() { step "$1" $CLIENT net_probe tcp 10.9.0.2 "${3:-7000}" 50 "${2:-3}"; }
+# NAME: twice, since the machine around may be busy
+bulk() { for round in 1 2; do step "$1$round" $CLIENT iperf3 -c 10.9.0.2 -t 3 -O 2 -J; done; }
 
 listening() { $SERVER grep -qi ":$(printf %04x $1) 0*:0000" /proc/net/tcp /proc/net/tcp6; }
 
