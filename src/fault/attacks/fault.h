@@ -13,9 +13,11 @@
 #include "core/model/input/attack.h"
 #include "core/model/victim.h"
 #include "fault/attacks/undo.h"
+#include "fault/attacks/usability.h"
 #include "fault/attacks/victim/protection.h"
 #include "fault/attacks/victim/reach.h"
 #include "fault/packets/exemption.h"
+#include "platform/host/features.h"
 
 namespace ordeal::fault {
 
@@ -55,6 +57,8 @@ class Fault {
  public:
   virtual ~Fault() = default;
   virtual const AttackInfo& info() const = 0;
+  // Whether a machine of these features can have it, and by which mechanism. Looks at nothing else.
+  virtual Usability usability(const host::Features& features) const = 0;
   // What the resolved arguments must be besides what info() says of each alone. Looks at no victim.
   virtual Result<> check_arguments(const Attack& /*attack*/) const { return {}; }
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
@@ -74,7 +78,7 @@ class Fault {
                                                 const Context& context) const = 0;
 };
 
-// The explicit table of all faults; see registry.cc.
+// The explicit table of all faults; see faults.h.
 const std::vector<const Fault*>& all_faults();
 // kInvalidInput with the nearest name when there is none.
 Result<const Fault*> find_fault(const std::string& type);

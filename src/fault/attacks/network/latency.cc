@@ -140,6 +140,19 @@ class LatencyFault : public Fault {
  public:
   const AttackInfo& info() const override { return latency_info(); }
 
+  Usability usability(const host::Features& features) const override {
+    if (!features.queue)
+      return {false, features.queue.error().message(), "",
+              features.can("CAP_NET_ADMIN") && features.can("CAP_SYS_ADMIN")
+                  ? "load the kernel's modules nf_tables, nfnetlink_queue and nft_queue or xt_NFQUEUE"
+                  : "run Ordeal as root, or give it CAP_NET_ADMIN and CAP_SYS_ADMIN"};
+    if (!features.owned_tables)
+      return {false, "nftables has no owned tables here, so a rule could outlive us", "", "use Linux 5.12 or newer"};
+    Usability use{true, info().mechanisms[*features.queue == sys::QueueStyle::kNative ? 0 : 1], "", ""};
+    if (!features.can("CAP_NET_RAW")) use.limits = "only direction: arrival (no CAP_NET_RAW)";
+    return use;
+  }
+
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LatencyArguments arguments = TRY(read_arguments(attack));
     LatencyPlace place = TRY(place_of(victim, arguments.traffic));

@@ -228,6 +228,10 @@ class ProcessKillerFault : public Fault {
  public:
   const AttackInfo& info() const override { return killer_info(); }
 
+  Usability usability(const host::Features& features) const override {
+    return usability_of_signals(features, info().mechanisms[0]);
+  }
+
   Result<> check_arguments(const Attack& attack) const override {
     TRY_VOID(ProcessMatch::from(attack));
     return {};

@@ -229,6 +229,13 @@ class ShutdownFault : public Fault {
  public:
   const AttackInfo& info() const override { return shutdown_info(); }
 
+  Usability usability(const host::Features& features) const override {
+    bool whole_cgroups = features.cgroup_kill && features.cgroups_writable;
+    Usability use = usability_of_signals(features, info().mechanisms[whole_cgroups ? 0 : 1]);
+    if (use.usable && use.limits.empty() && !features.can("CAP_SYS_BOOT")) use.limits = "no host (no CAP_SYS_BOOT)";
+    return use;
+  }
+
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live;
     TRY_VOID(check(victim, attack, live));

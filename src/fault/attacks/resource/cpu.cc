@@ -299,6 +299,17 @@ class CpuFault : public Fault {
  public:
   const AttackInfo& info() const override { return cpu_info(); }
 
+  Usability usability(const host::Features& features) const override {
+    Usability use{true, info().mechanisms[0], "", ""};
+    if (!features.cgroups_writable) {
+      use.limits = "only targets whose cgroup we are in already: others' cannot be joined";
+      use.advice = "run Ordeal as root";
+    } else if (!features.can("CAP_SYS_NICE")) {
+      use.limits = "less exact on a busy machine (no CAP_SYS_NICE)";
+    }
+    return use;
+  }
+
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live = TRY(look_at(victim));
     Load load = TRY(load_for(victim, attack, live));

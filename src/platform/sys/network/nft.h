@@ -42,6 +42,8 @@ class Rule {
   Rule& cgroup(uint32_t level, uint64_t id);
   // The sending socket was opened by a thread whose file system group was `group`. Only where the packet has one.
   Rule& sender_group(uint32_t group);
+  // A share (0 to below 1) of the packets, drawn by the kernel for each anew.
+  Rule& random(double share);
   // A part of a larger packet of that family, the first part included.
   Rule& fragment(int family);
 

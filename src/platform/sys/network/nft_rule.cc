@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "platform/sys/network/nft.h"
@@ -209,6 +210,12 @@ Rule& Rule::cgroup(uint32_t level, uint64_t id) {
     });
   });
   return compare(NFT_CMP_EQ, raw_bytes(id));
+}
+
+Rule& Rule::random(double share) {
+  // The kernel compares bytes in the order of memory, and random ones are as random in any order.
+  auto below = static_cast<uint32_t>(std::lround(share * 0x1p32 - 0.5));
+  return meta(NFT_META_PRANDOM).compare(NFT_CMP_LT, raw_bytes(htonl(below)));
 }
 
 Rule& Rule::in_lease() {
