@@ -49,6 +49,9 @@ class Impact {
   virtual Result<> revert() = 0;
   // What was measured so far. After revert(): of the whole impact.
   virtual Proof proof(BootTime now) const = 0;
+  // Somebody who is not the victim's has come into reach. True when the impact has taken back what reaches them and
+  // goes on, from then on with whole_victim() as its reach; false when it must end.
+  virtual Result<bool> leave_others_alone() { return false; }
   // True for attacks whose effect is that the victim goes (kill, shutdown); then a gone victim is no end.
   virtual bool outlives_victim() const { return false; }
 };

@@ -8,6 +8,7 @@
 #define ORDEAL_EACH_FAULT(FAULT) \
   FAULT(cpu)                     \
   FAULT(latency)                 \
+  FAULT(packet_loss)             \
   FAULT(pause)                   \
   FAULT(process_killer)          \
   FAULT(shutdown)

@@ -218,14 +218,16 @@ Rule& Rule::random(double share) {
   return meta(NFT_META_PRANDOM).compare(NFT_CMP_LT, raw_bytes(htonl(below)));
 }
 
-Rule& Rule::in_lease() {
-  return meta(NFT_META_NFPROTO).add([](MessageBatch& batch, QueueStyle) {
+Rule& Rule::in_set(const char* set) {
+  return meta(NFT_META_NFPROTO).add([set](MessageBatch& batch, QueueStyle) {
     expression(batch, "lookup", [&] {
-      batch.put_text(NFTA_LOOKUP_SET, "lease");
+      batch.put_text(NFTA_LOOKUP_SET, set);
       batch.put_be32(NFTA_LOOKUP_SREG, NFT_REG_1);
     });
   });
 }
+
+Rule& Rule::withdrawable() { return in_set(kWithdrawableSet); }
 
 Rule& Rule::whole_packets() {
   return add([](MessageBatch& batch, QueueStyle) {
