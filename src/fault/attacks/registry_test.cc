@@ -16,6 +16,7 @@ TEST(Registry, EveryFaultDescribesItselfWhole) {
     const AttackInfo& info = fault->info();
     EXPECT_TRUE(types.insert(info.type).second) << info.type;
     EXPECT_FALSE(info.summary.empty() || info.mechanisms.empty() || info.capabilities.empty() || info.proof.empty());
+    EXPECT_FALSE(info.judged.empty() || info.when_frozen.empty()) << info.type;
     for (const ArgumentInfo& argument : info.arguments) {
       EXPECT_FALSE(argument.help.empty()) << info.type << "." << argument.name;
       EXPECT_LT(argument.least, argument.most);

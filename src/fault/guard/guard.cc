@@ -387,9 +387,9 @@ void Guard::watch_newcomers() {
 }
 
 bool Guard::gives_way(int id) {
-  ActiveImpact& active = active_.at(id);
-  if (!active.impact->leave_others_alone().value_or(false)) return false;
-  newcomers_.add(id, active.victim, fault::whole_victim(active.victim));
+  auto found = active_.find(id);
+  if (found == active_.end() || !found->second.impact->leave_others_alone().value_or(false)) return false;
+  newcomers_.add(id, found->second.victim, fault::whole_victim(found->second.victim));
   return true;
 }
 

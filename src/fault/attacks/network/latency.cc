@@ -49,6 +49,7 @@ AttackInfo describe_attack() {
   info.proof =
       "of the packets that were meant, counted beside the rule, how many were delayed and went on, for each direction "
       "(95 % and min_events are needed), and the delay that was added";
+  info.judged = judged_packets();
   info.when_frozen =
       "packets that are meant are held back for up to 1 s, until the kernel's lease ends, and then pass; what is held "
       "by then stays held until Ordeal goes on or is killed";
@@ -95,8 +96,8 @@ class LatencyFault : public PacketFault {
 
  protected:
   Result<PacketVerdict> verdict_of(const Attack& attack) const override {
-    DelayShape shape{duration_argument(attack, "delay"), duration_argument(attack, "jitter"),
-                     TRY(read_distribution(text_argument(attack, "distribution")))};
+    JitterKind kind = TRY(read_distribution(text_argument(attack, "distribution")));
+    DelayShape shape{duration_argument(attack, "delay"), duration_argument(attack, "jitter"), kind};
     return PacketVerdict{packets::Hold{shape}};
   }
 

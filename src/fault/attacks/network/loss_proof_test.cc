@@ -16,12 +16,12 @@ PacketsSeen seen_with(uint64_t dropped, Direction direction = Direction::kArriva
   return seen;
 }
 
-Proof prove(const std::vector<PacketsSeen>& seen, double share = 0.1, int64_t min_events = 10) {
+Proof loss_proof(const std::vector<PacketsSeen>& seen, double share = 0.1, int64_t min_events = 10) {
   return prove_loss({packets::PacketVerdict{packets::Drop{}, share}, "udp, port 7000", min_events, 0, 0}, seen);
 }
 
 TEST(LossProof, TheShareThatWasAskedIsProven) {
-  Proof proof = prove({seen_with(1010)});
+  Proof proof = loss_proof({seen_with(1010)});
   EXPECT_TRUE(proof.proven) << proof.reason;
   EXPECT_NEAR(proof.got, 10.1, 1e-9);
   EXPECT_EQ(proof.asked, 10);
@@ -32,15 +32,15 @@ TEST(LossProof, TheShareThatWasAskedIsProven) {
 
 // One standard deviation is 30 packets.
 TEST(LossProof, AShareThatChanceDoesNotExplainIsNone) {
-  EXPECT_TRUE(prove({seen_with(1110)}).proven);
-  EXPECT_TRUE(prove({seen_with(890)}).proven);
-  EXPECT_EQ(prove({seen_with(1130)}).reason, "11.30 % of the packets on arrival were dropped, 10 % were asked");
-  EXPECT_FALSE(prove({seen_with(870)}).proven);
+  EXPECT_TRUE(loss_proof({seen_with(1110)}).proven);
+  EXPECT_TRUE(loss_proof({seen_with(890)}).proven);
+  EXPECT_EQ(loss_proof({seen_with(1130)}).reason, "11.30 % of the packets on arrival were dropped, 10 % were asked");
+  EXPECT_FALSE(loss_proof({seen_with(870)}).proven);
 }
 
 TEST(LossProof, AllMeansAll) {
-  EXPECT_TRUE(prove({seen_with(10'000)}, 1).proven);
-  EXPECT_FALSE(prove({seen_with(9'999)}, 1).proven);
+  EXPECT_TRUE(loss_proof({seen_with(10'000)}, 1).proven);
+  EXPECT_FALSE(loss_proof({seen_with(9'999)}, 1).proven);
 }
 
 // 600 of 10 600 packets that passed beside the rule would have lost 60 of 1 060.
@@ -48,16 +48,17 @@ TEST(LossProof, WhatPassedBesideTheRuleCountsByTheLossesItShouldHaveHad) {
   PacketsSeen little = seen_with(1000), much = seen_with(1000);
   little.tally.meant += 400;
   much.tally.meant += 600;
-  EXPECT_TRUE(prove({little}).proven) << prove({little}).reason;
-  EXPECT_NE(prove({little}).measured.find("400 passed while the rule was not in force"), std::string::npos);
-  EXPECT_FALSE(prove({much}).proven);
-  EXPECT_NEAR(prove({much}).coverage.at(0).missed, 60, 1e-9);
+  EXPECT_TRUE(loss_proof({little}).proven) << loss_proof({little}).reason;
+  EXPECT_NE(loss_proof({little}).measured.find("400 passed while the rule was not in force"), std::string::npos);
+  EXPECT_FALSE(loss_proof({much}).proven);
+  EXPECT_NEAR(loss_proof({much}).coverage.at(0).missed, 60, 1e-9);
 }
 
 TEST(LossProof, FragmentsThatPassCountTheSame) {
   PacketsSeen seen = seen_with(1000);
   seen.tally.fragments = 600;
-  EXPECT_NE(prove({seen}).reason.find("600 are parts of larger packets"), std::string::npos) << prove({seen}).reason;
+  EXPECT_NE(loss_proof({seen}).reason.find("600 are parts of larger packets"), std::string::npos)
+      << loss_proof({seen}).reason;
 }
 
 TEST(LossProof, TooFewLossesProveNothing) {
@@ -65,17 +66,18 @@ TEST(LossProof, TooFewLossesProveNothing) {
   few.tally.meant = 90;
   few.tally.stats.matched = few.tally.stats.dropped = 9;
   few.tally.spared = 81;
-  EXPECT_NE(prove({few}).reason.find("only 9 of 90 packets were dropped on arrival, 10 are needed"), std::string::npos)
-      << prove({few}).reason;
-  EXPECT_TRUE(prove({few}, 0.1, 0).proven);
+  EXPECT_NE(loss_proof({few}).reason.find("only 9 of 90 packets were dropped on arrival, 10 are needed"),
+            std::string::npos)
+      << loss_proof({few}).reason;
+  EXPECT_TRUE(loss_proof({few}, 0.1, 0).proven);
   few.tally.stats = {};
   few.tally.spared = few.tally.meant = 5;
-  EXPECT_FALSE(prove({few}, 0.1, 0).proven);
+  EXPECT_FALSE(loss_proof({few}, 0.1, 0).proven);
 }
 
 TEST(LossProof, EachDirectionIsJudgedByItself) {
   PacketsSeen nothing{Direction::kDeparture, {}, sys::QueueStyle::kNative};
-  Proof proof = prove({seen_with(1000), nothing});
+  Proof proof = loss_proof({seen_with(1000), nothing});
   EXPECT_FALSE(proof.proven);
   EXPECT_EQ(proof.reason,
             "no packet matched on departure (udp, port 7000): check the port, the hosts and the protocol");

@@ -51,6 +51,13 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
 
 }  // namespace
 
+std::string judged_packets() {
+  return "all sockets of the victim's cgroup, and where the rule is for its whole network namespace all that live in "
+         "it; "
+         "with the target host the whole host, by the policies alone. Somebody protected there: refused (3). Who joins "
+         "later: it ends; where only ICMP is of the whole namespace, ICMP is left alone from then on";
+}
+
 ArgumentInfo direction_argument(std::string gremlin) {
   return {.name = "direction",
           .kind = ArgumentKind::kWord,

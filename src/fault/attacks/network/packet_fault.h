@@ -36,6 +36,8 @@ class PacketFault : public Fault {
                 packets::Direction direction) const;
 };
 
+// Whom protection is judged on, for the description of an attack.
+std::string judged_packets();
 // `direction`; `gremlin` says where ours differs.
 ArgumentInfo direction_argument(std::string gremlin);
 

@@ -42,6 +42,7 @@ AttackInfo describe_loss() {
   info.proof =
       "of the packets that were meant, counted beside the rule, how many were dropped, for each direction: the share "
       "that was asked within 4 standard deviations, and min_events of them";
+  info.judged = judged_packets();
   info.when_frozen = "the loss goes on for up to 1 s, until the kernel's lease ends, and then all packets pass";
   info.limits = {
       "one run at a time attacks packets in a network namespace, a second one is refused",

@@ -41,6 +41,9 @@ AttackInfo describe_pause() {
       "the frozen or stopped state of every process, looked at every 100 ms, of those that join later too (95 % of "
       "their "
       "time is needed), and no CPU time used by them";
+  info.judged =
+      "all in the victim's cgroup, in whatever is nested in it, or in its list of processes. Somebody protected there: "
+      "refused (3). Who joins later: it ends";
   info.when_frozen =
       "the reaper, which has a cgroup of its own, undoes it within 1 s; with that one frozen too the victim stays "
       "paused "

@@ -56,6 +56,9 @@ AttackInfo describe() {
       "  type: shutdown\n"
       "  args: {delay: 5s}\n"
       "  length: 1m\n";
+  info.judged =
+      "all in the victim's cgroup, in whatever is nested in it, or in its list of processes. Somebody protected there: "
+      "refused (3). Who joins later: judged again before the kill";
   info.when_frozen =
       "nothing is ended; when Ordeal goes on within its lease (5 s) a shutdown whose time has come is done then, later "
       "it is cancelled";

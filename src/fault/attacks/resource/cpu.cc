@@ -61,6 +61,9 @@ AttackInfo describe_cpu() {
   info.proof =
       "CPU time that the burner really used in the victim's cgroup over the time that passed, within 2 points; "
       "throttling by the quota is told apart";
+  info.judged =
+      "all that share the quota of the cgroup that is loaded; in the root cgroup and with the target host the whole "
+      "host, by the policies alone. Somebody protected there: refused (3). Who joins later: it ends";
   info.when_frozen =
       "the reaper, whose cgroup is another, ends the load within 1 s; should it be frozen too, the load goes on until "
       "Ordeal "
