@@ -129,8 +129,9 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   } else {
     print_runs(ended->runs);
   }
-  if (!json && off) print_halted(*ended, took, run_id.empty());
-  if (auto others = check_root_runs(state_dir, run_id); off && !others) return print_error(others.error());
+  Result<> others = check_root_runs(state_dir, run_id);
+  if (!json && off && others) print_halted(*ended, took, run_id.empty());
+  if (off && !others) return print_error(others.error());
   if (off) return ExitCode::kHeld;
   std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
                                              : "still in force: what the run " + ended->still_there.front() + " holds";
