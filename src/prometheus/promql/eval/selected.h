@@ -28,23 +28,64 @@ class SelectedSeries {
       prefetch(i + kAhead);
       std::span<const Sample> samples = series_[i].samples;
       size_t end = first_after(samples, to_ms, end_);
-      if (end > 0 && samples[end - 1].ms > from_ms) visit(first_ + static_cast<LabelsId>(i), samples[end - 1]);
+      if (end > 0 && samples[end - 1].ms > from_ms) visit(labels_of(i), samples[end - 1]);
     }
   }
 
-  // visit(labels, samples) with those in (from_ms, to_ms] of each series that has some.
+  // Gives each series' samples to each of the windows, whose times never decrease, and visit(place of the series,
+  // window) where there are some. A series is read once for all windows.
   template <typename Visit>
-  void each_window(int64_t from_ms, int64_t to_ms, Visit visit) {
+  void each_window(std::span<Window> windows, Visit visit) {
+    size_t last_start = start_, last_end = end_;
     for (size_t i = 0; i < series_.size(); ++i) {
       prefetch(i + kAhead);
       std::span<const Sample> samples = series_[i].samples;
-      size_t end = first_after(samples, to_ms, end_);
-      size_t start = first_after(samples, from_ms, start_);
-      if (start < end) visit(first_ + static_cast<LabelsId>(i), samples.subspan(start, end - start));
+      size_t end = first_after(samples, windows.front().to_ms, end_);
+      size_t start = first_after(samples, windows.front().from_ms, start_);
+      Scan scan(samples);
+      for (Window& window : windows) {
+        end = near(samples, window.to_ms, end);
+        start = near(samples, window.from_ms, start);
+        if (start >= end) continue;
+        scan.to(start, end);
+        window.samples = samples.subspan(start, end - start);
+        window.stale = scan.stale_from(start);
+        window.falls = scan.falls_from(start);
+        visit(i, window);
+      }
+      last_start = samples.size() - start;
+      last_end = samples.size() - end;
     }
+    start_ = last_start;
+    end_ = last_end;
   }
 
+  LabelsId labels_of(size_t place) const { return first_ + static_cast<LabelsId>(place); }
+
  private:
+  // Where the last stale marker and the last fall were among the samples that windows have had.
+  class Scan {
+   public:
+    explicit Scan(std::span<const Sample> samples) : samples_(samples) {}
+
+    void to(size_t start, size_t end) {
+      for (at_ = std::max(at_, start); at_ < end; ++at_) {
+        double value = samples_[at_].value;
+        if (is_stale(value)) stale_ = at_ + 1;
+        if (at_ > start && !(value >= samples_[at_ - 1].value)) fall_ = at_;
+      }
+    }
+    bool stale_from(size_t start) const { return stale_ > start; }
+    // From the sample after `start` on.
+    bool falls_from(size_t start) const { return fall_ > start; }
+
+   private:
+    std::span<const Sample> samples_;
+    size_t at_ = 0;     // samples before it were looked at
+    size_t stale_ = 0;  // behind the last marker
+    size_t fall_ = 0;   // the last that is not at least the one before
+  };
+
   // Series before the one that is read, so that memory has the samples by then.
   static constexpr size_t kAhead = 16;
 
