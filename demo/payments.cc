@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kMostQueued = 10'000;
 
 resilience::Error failure_of(const net::HttpOutcome& outcome) {
-  bool late = !outcome && outcome.error().kind == net::HttpFailure::Kind::kTimeout;
+  bool late = !outcome && outcome.error().kind == net::HttpFailure::Cause::kTimeout;
   return failure(late ? resilience::Error::Kind::kTimeLimit : resilience::Error::Kind::kFailed);
 }
 

@@ -67,7 +67,7 @@ class Users {
     int status = 503;
     if (fetcher_.client().under_way() < kMostUnderWay) {
       auto outcome = co_await fetcher_.fetch(std::move(call));
-      status = outcome ? outcome->status : outcome.error().kind == net::HttpFailure::Kind::kTimeout ? 504 : 503;
+      status = outcome ? outcome->status : outcome.error().kind == net::HttpFailure::Cause::kTimeout ? 504 : 503;
     }
     Nanos took = boot_now() - due;
     latency_.record(to_seconds(took));

@@ -50,8 +50,8 @@ void check_protocol(const json::Object& message) {
   auto said = guard::from_message<Messages>(message);
   if (!said) return;
   std::string again = json::write(guard::to_message(*said));
-  auto heard = guard::from_message<Messages>(*guard::parse_message(again));
-  if (!heard || json::write(guard::to_message(*heard)) != again) __builtin_trap();
+  auto received = guard::from_message<Messages>(*guard::parse_message(again));
+  if (!received || json::write(guard::to_message(*received)) != again) __builtin_trap();
 }
 
 void check_message(std::string_view text) {

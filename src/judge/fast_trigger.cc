@@ -32,11 +32,11 @@ Nanos patience_for(const Experiment& experiment, const CountDesign& counts) {
 
 }  // namespace
 
-const char* to_text(FastAlarm::Kind kind) { return kind == FastAlarm::Kind::kCusum ? "cusum" : "silence"; }
+const char* to_text(FastAlarm::Rule kind) { return kind == FastAlarm::Rule::kCusum ? "cusum" : "silence"; }
 
 std::optional<FastTrigger> FastTrigger::create(const Experiment& experiment, const Expectation& expectation) {
   TriggerDesign design = design_trigger(expectation);
-  if (design.kind != TriggerDesign::Kind::kCounts) return std::nullopt;
+  if (design.kind != TriggerDesign::Signal::kCounts) return std::nullopt;
   FastOptions options;
   options.allowed = design.counts.allowed;
   options.ticks = experiment.attack.total() / experiment.sources.interval + 1;
@@ -143,13 +143,13 @@ FastAlarm FastTrigger::too_many(const Group& group, BootTime now) const {
   double bad = group.alarms->bad, total = group.alarms->total, share = bad / total;
   std::string text = fmt::format("{:.0f} of {:.0f} events were bad ({:.3g} %) within {}, {:.3g} % is allowed", bad,
                                  total, share * 100, rounded(now - group.alarms->since), options_.allowed * 100);
-  return {FastAlarm::Kind::kCusum, group.last.name, std::move(text)};
+  return {FastAlarm::Rule::kCusum, group.last.name, std::move(text)};
 }
 
 std::optional<FastAlarm> FastTrigger::look_for_silence() const {
   int64_t silent_ms = read_until_ms_ - last_event_ms_;
   if (silent_after_ms_ == 0 || silent_ms < silent_after_ms_) return std::nullopt;
-  return FastAlarm{FastAlarm::Kind::kSilence, "",
+  return FastAlarm{FastAlarm::Rule::kSilence, "",
                    fmt::format("no event for {}, {:.3g} a second before the attack", rounded(milliseconds(silent_ms)),
                                traffic_.rate())};
 }

@@ -37,12 +37,12 @@ struct FastOptions {
 };
 
 struct FastAlarm {
-  enum class Kind { kCusum, kSilence };
-  Kind kind = Kind::kCusum;
+  enum class Rule { kCusum, kSilence };
+  Rule kind = Rule::kCusum;
   std::string group;  // which one, when the query has several
   std::string text;   // "57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed"
 };
-const char* to_text(FastAlarm::Kind kind);
+const char* to_text(FastAlarm::Rule kind);
 
 class FastTrigger {
  public:

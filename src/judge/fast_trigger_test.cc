@@ -54,7 +54,7 @@ TEST(FastTrigger, ABreachOfFourTimesTheThresholdIsSeenInASecond) {
   int looks = 0;
   while (!alarm && ++looks < 100) alarm = traffic.look(4, 20);
   ASSERT_TRUE(alarm);
-  EXPECT_EQ(alarm->kind, FastAlarm::Kind::kCusum);
+  EXPECT_EQ(alarm->kind, FastAlarm::Rule::kCusum);
   EXPECT_LE(looks, 8) << "200 a second, 20 % bad";
   EXPECT_NE(alarm->text.find("events were bad (20 %) within 700ms"), std::string::npos) << alarm->text;
   EXPECT_NE(alarm->text.find("5 % is allowed"), std::string::npos) << alarm->text;
@@ -145,7 +145,7 @@ TEST(FastTrigger, TrafficThatCeasesIsSilence) {
   std::optional<FastAlarm> alarm;
   while (!alarm && ++looks < 100) alarm = traffic.look(0, 0);
   ASSERT_TRUE(alarm);
-  EXPECT_EQ(alarm->kind, FastAlarm::Kind::kSilence);
+  EXPECT_EQ(alarm->kind, FastAlarm::Rule::kSilence);
   EXPECT_EQ(looks, 10) << "78 ms would be enough at 200 a second; the least patience is 1 s";
   EXPECT_NE(alarm->text.find("no event for 1s, 200 a second before"), std::string::npos) << alarm->text;
 }

@@ -7,7 +7,7 @@ namespace ordeal::judge {
 namespace {
 
 bool is_data(const Observation& observation) {
-  return observation.kind == Observation::Kind::kValues && !observation.values.empty();
+  return observation.kind == Observation::Outcome::kValues && !observation.values.empty();
 }
 
 // The larger excess over the threshold is the worse one; without a threshold the larger value.
@@ -27,7 +27,7 @@ std::string reason_for(const Observation& observation) {
 
 Judge::Judge(Expectation expectation, expr::Condition condition)
     : expectation_(std::move(expectation)), condition_(std::move(condition)), design_(design_trigger(expectation_)) {
-  bool gauge = design_.kind == TriggerDesign::Kind::kGauge;
+  bool gauge = design_.kind == TriggerDesign::Signal::kGauge;
   if (gauge && !expectation_.for_) looks_needed_ = kGaugeLooks;
 }
 

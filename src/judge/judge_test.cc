@@ -18,11 +18,13 @@ Judge judge_for(const std::string& condition, NoData no_data = NoData::kHold, Na
   return *Judge::create(expectation);
 }
 
-Observation scalar(double value) { return {Observation::Kind::kValues, true, {{"", value}}, "", 1ms}; }
+Observation scalar(double value) { return {Observation::Outcome::kValues, true, {{"", value}}, "", 1ms}; }
 Observation vector(std::vector<std::pair<std::string, double>> values) {
-  return {Observation::Kind::kValues, false, std::move(values), "", 1ms};
+  return {Observation::Outcome::kValues, false, std::move(values), "", 1ms};
 }
-Observation nothing(Observation::Kind kind = Observation::Kind::kNoSuchSeries) { return {kind, false, {}, "", 1ms}; }
+Observation nothing(Observation::Outcome kind = Observation::Outcome::kNoSuchSeries) {
+  return {kind, false, {}, "", 1ms};
+}
 
 TEST(Judge, ComparesAScalar) {
   Judge judge = judge_for("result < 0.01");
@@ -67,7 +69,7 @@ TEST(Judge, ABreachMustLast) {
 TEST(Judge, HoldIsUndecidedForTenSecondsAtMost) {
   Judge judge = judge_for("result < 1");
   EXPECT_EQ(judge.observe(nothing(), at(0)).reading, Reading::kUndecided);
-  EXPECT_EQ(judge.observe(nothing(Observation::Kind::kTimedOut), at(9.9)).reading, Reading::kUndecided);
+  EXPECT_EQ(judge.observe(nothing(Observation::Outcome::kTimedOut), at(9.9)).reading, Reading::kUndecided);
   EXPECT_TRUE(judge.observe(nothing(), at(10)).breach);
   EXPECT_EQ(judge.observe(scalar(0), at(11)).reading, Reading::kHolds);
   EXPECT_EQ(judge.observe(nothing(), at(12)).reading, Reading::kUndecided) << "data came in between";

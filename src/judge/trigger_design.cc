@@ -139,12 +139,12 @@ bool same_shape(const Increases& a, const Increases& b) {
 
 std::string list(const std::vector<std::string>& texts) { return fmt::format("{}", fmt::join(texts, " and ")); }
 
-TriggerDesign only_expression(std::string why) { return {TriggerDesign::Kind::kExpression, {}, std::move(why)}; }
+TriggerDesign only_expression(std::string why) { return {TriggerDesign::Signal::kExpression, {}, std::move(why)}; }
 
 TriggerDesign counting(CountDesign counts, std::string text) {
   if (!(counts.allowed > 0 && counts.allowed < 1))
     return only_expression(fmt::format("a share of {:g} bad events is always or never reached", counts.allowed));
-  return {TriggerDesign::Kind::kCounts, std::move(counts), std::move(text)};
+  return {TriggerDesign::Signal::kCounts, std::move(counts), std::move(text)};
 }
 
 bool wants_less(expr::Comparison comparison) {
@@ -219,14 +219,14 @@ bool needs_window(const Expr& expr) {
 
 }  // namespace
 
-const char* to_text(TriggerDesign::Kind kind) {
+const char* to_text(TriggerDesign::Signal kind) {
   constexpr const char* kTexts[] = {"counts", "gauge", "expression"};
   return kTexts[static_cast<size_t>(kind)];
 }
 
 TriggerDesign design_trigger(const Expr& query, const expr::Condition& condition) {
   if (!needs_window(query))
-    return {TriggerDesign::Kind::kGauge, {}, "it has no window: what is seen at two looks in a row is so"};
+    return {TriggerDesign::Signal::kGauge, {}, "it has no window: what is seen at two looks in a row is so"};
   auto threshold = condition.threshold();
   if (!threshold || !(wants_less(threshold->comparison) || wants_more(threshold->comparison)))
     return only_expression("the condition is no comparison with a number by <, <=, > or >=");

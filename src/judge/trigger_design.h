@@ -39,15 +39,15 @@ struct CountDesign {
 };
 
 struct TriggerDesign {
-  enum class Kind { kCounts, kGauge, kExpression };
-  Kind kind = Kind::kExpression;
+  enum class Signal { kCounts, kGauge, kExpression };
+  Signal kind = Signal::kExpression;
   CountDesign counts;  // of kCounts
   // For a person: what is counted, or why nothing is. "more than 1 % of http_requests_total are
   // http_requests_total{status=~"5.."}"
   std::string text;
 };
 
-const char* to_text(TriggerDesign::Kind kind);  // "counts", "gauge", "expression"
+const char* to_text(TriggerDesign::Signal kind);  // "counts", "gauge", "expression"
 
 TriggerDesign design_trigger(const promql::Expr& query, const expr::Condition& condition);
 // kExpression for a probe, with `fast: false`, and for a query that only a real Prometheus knows.

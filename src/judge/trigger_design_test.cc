@@ -7,7 +7,7 @@
 namespace ordeal::judge {
 namespace {
 
-using Kind = TriggerDesign::Kind;
+using Signal = TriggerDesign::Signal;
 
 TriggerDesign design(const std::string& query, const std::string& condition) {
   return design_trigger(**promql::parse(query), *expr::Condition::parse(condition));
@@ -18,7 +18,7 @@ const char* kQuantile = "histogram_quantile(0.95, rate(http_request_duration_sec
 
 TEST(TriggerDesign, AnErrorRateCountsRequests) {
   TriggerDesign found = design(kRatio, "result < 0.01");
-  ASSERT_EQ(found.kind, Kind::kCounts);
+  ASSERT_EQ(found.kind, Signal::kCounts);
   EXPECT_DOUBLE_EQ(found.counts.allowed, 0.01);
   ASSERT_EQ(found.counts.bad.size(), 1u);
   EXPECT_EQ(found.counts.bad[0].matchers.size(), 2u);
@@ -28,15 +28,15 @@ TEST(TriggerDesign, AnErrorRateCountsRequests) {
 
 TEST(TriggerDesign, AQuantileCountsSlowRequests) {
   TriggerDesign found = design(kQuantile, "result < 1.0");
-  ASSERT_EQ(found.kind, Kind::kCounts);
+  ASSERT_EQ(found.kind, Signal::kCounts);
   EXPECT_DOUBLE_EQ(found.counts.allowed, 1 - 0.95);
   EXPECT_EQ(found.counts.latency, 1.0);
   EXPECT_TRUE(found.counts.without) << "each series of buckets for itself";
 }
 
 TEST(TriggerDesign, ABreakersStateAndPodsAreGauges) {
-  EXPECT_EQ(design("circuit_breaker_state{service=\"stripe\"}", "result == 0").kind, Kind::kGauge);
-  EXPECT_EQ(design("count(kube_pod_status_phase{phase=\"Running\"})", "result >= 3").kind, Kind::kGauge);
+  EXPECT_EQ(design("circuit_breaker_state{service=\"stripe\"}", "result == 0").kind, Signal::kGauge);
+  EXPECT_EQ(design("count(kube_pod_status_phase{phase=\"Running\"})", "result >= 3").kind, Signal::kGauge);
 }
 
 struct Case {
@@ -67,7 +67,7 @@ TEST(TriggerDesign, ScaledAndTurnedRatios) {
   };
   for (const Case& one : cases) {
     TriggerDesign found = design(one.query, one.condition);
-    EXPECT_EQ(found.kind, Kind::kCounts) << one.query << ": " << found.text;
+    EXPECT_EQ(found.kind, Signal::kCounts) << one.query << ": " << found.text;
     EXPECT_NEAR(found.counts.allowed, one.allowed, 1e-12) << one.query;
     EXPECT_EQ(found.counts.bad.size(), one.bad_terms) << one.query;
   }
@@ -83,7 +83,7 @@ TEST(TriggerDesign, AGoodShareTakesTheGoodFromAll) {
 
 TEST(TriggerDesign, QuantilesKeepTheirGroups) {
   TriggerDesign found = design("1000 * histogram_quantile(0.9, sum by (le, pod) (rate(x_bucket[1m])))", "result < 250");
-  ASSERT_EQ(found.kind, Kind::kCounts);
+  ASSERT_EQ(found.kind, Signal::kCounts);
   EXPECT_DOUBLE_EQ(*found.counts.latency, 0.25);
   EXPECT_EQ(found.counts.labels, (std::vector<std::string>{"pod"}));
 }
@@ -112,7 +112,7 @@ TEST(TriggerDesign, WhatIsNotExactlyOneOfTheShapesIsJudgedAsWritten) {
   };
   for (const auto& [query, condition] : cases) {
     TriggerDesign found = design(query, condition);
-    EXPECT_EQ(found.kind, Kind::kExpression) << query << " " << condition;
+    EXPECT_EQ(found.kind, Signal::kExpression) << query << " " << condition;
     EXPECT_FALSE(found.text.empty());
   }
 }
@@ -121,9 +121,9 @@ TEST(TriggerDesign, AnExpectationMaySayNo) {
   Expectation expectation;
   expectation.query = kRatio;
   expectation.condition = "result < 0.01";
-  EXPECT_EQ(design_trigger(expectation).kind, Kind::kCounts);
+  EXPECT_EQ(design_trigger(expectation).kind, Signal::kCounts);
   expectation.fast = false;
-  EXPECT_EQ(design_trigger(expectation).kind, Kind::kExpression);
+  EXPECT_EQ(design_trigger(expectation).kind, Signal::kExpression);
 }
 
 }  // namespace

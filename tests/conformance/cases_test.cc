@@ -122,7 +122,7 @@ TEST_F(Cases, AStepWithModifiersIsValid) {
 
 // However an author writes the condition: a look without data is no evidence for it, and no violation at once.
 TEST(ArgoExpectations, AreNeitherHeldNorViolatedByNaNOrNothing) {
-  using Kind = Observation::Kind;
+  using Outcome = Observation::Outcome;
   for (const char* fields : {"successCondition: 'result[0] < 0.05'", "failureCondition: 'result[0] > 0.05'",
                              "successCondition: 'result[0] < 0.05', failureCondition: 'result[0] >= 0.05 // both'",
                              "successCondition: 'len(result) == 0 || isNaN(result[0]) || result[0] < 0.05'",
@@ -137,7 +137,7 @@ TEST(ArgoExpectations, AreNeitherHeldNorViolatedByNaNOrNothing) {
     ASSERT_TRUE(argo::add_document(manifest, documents->at(0))) << fields;
     auto derived = argo::derive_expectations(manifest, {});
     ASSERT_TRUE(derived) << fields << derived.error().message();
-    for (Kind kind : {Kind::kNaN, Kind::kNoSuchSeries}) {
+    for (Outcome kind : {Outcome::kNaN, Outcome::kNoSuchSeries}) {
       auto judge = judge::Judge::create(derived->expect.at(0));
       ASSERT_TRUE(judge) << fields;
       Observation observation;

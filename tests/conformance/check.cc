@@ -38,8 +38,8 @@ class ScriptStorage : public Storage {
     for (const NotedSeries& series : load.series) {
       int64_t at = 0;
       for (const NotedSeries::Step& step : series.steps) {
-        if (step.kind == NotedSeries::Step::Kind::kFloat) floats_.append(series.labels, at, step.value);
-        if (step.kind == NotedSeries::Step::Kind::kNative) mark(series.labels, "native histograms");
+        if (step.kind == NotedSeries::Step::Form::kFloat) floats_.append(series.labels, at, step.value);
+        if (step.kind == NotedSeries::Step::Form::kNative) mark(series.labels, "native histograms");
         at += load.step_ms;
       }
       if (load.start_times) mark(series.labels, "start timestamps");
@@ -109,7 +109,7 @@ std::string compare_vector(const Eval& eval, const std::vector<VectorElement>& a
 std::string compare_series(const Eval& eval, const NotedSeries& expected, const std::vector<Sample>& actual) {
   size_t next = 0;
   for (size_t i = 0; i < expected.steps.size(); ++i) {
-    if (expected.steps[i].kind == NotedSeries::Step::Kind::kOmitted) continue;
+    if (expected.steps[i].kind == NotedSeries::Step::Form::kOmitted) continue;
     int64_t at = eval.from_ms + static_cast<int64_t>(i) * eval.step_ms;
     if (next == actual.size() || actual[next].ms != at || !almost_equal(expected.steps[i].value, actual[next].value)) {
       std::string found = next == actual.size()
@@ -175,7 +175,7 @@ std::string compare(const Eval& eval, const QueryResult& actual) {
 bool expects_native(const Eval& eval) {
   for (const NotedSeries& series : eval.series)
     for (const NotedSeries::Step& step : series.steps)
-      if (step.kind == NotedSeries::Step::Kind::kNative) return true;
+      if (step.kind == NotedSeries::Step::Form::kNative) return true;
   return false;
 }
 

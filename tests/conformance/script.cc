@@ -63,9 +63,9 @@ Result<> parse_expect(std::string_view line, size_t index, Eval& eval) {
   std::string kind, how, text;
   if (!re2::RE2::FullMatch(re2::StringPiece(line.data(), line.size()), kExpect, &kind, &how, &text))
     return bad(index, fmt::format("unknown expectation '{}'", line));
-  Wording wording{how.empty()    ? Wording::Kind::kAny
-                  : how == "msg" ? Wording::Kind::kExact
-                                 : Wording::Kind::kRegex,
+  Wording wording{how.empty()    ? Wording::Match::kAny
+                  : how == "msg" ? Wording::Match::kExact
+                                 : Wording::Match::kRegex,
                   text};
   if (kind == "ordered") eval.ordered = true;
   if (kind == "fail") eval.fails = wording;
@@ -124,9 +124,9 @@ Result<Eval> parse_eval(const std::vector<std::string_view>& lines, size_t& i) {
   for (; i + 1 < lines.size() && !lines[i + 1].empty(); ++i) {
     std::string_view line = lines[i + 1];
     if (line.starts_with("expected_fail_message")) {
-      eval.fails = Wording{Wording::Kind::kExact, std::string(trim(line.substr(21)))};
+      eval.fails = Wording{Wording::Match::kExact, std::string(trim(line.substr(21)))};
     } else if (line.starts_with("expected_fail_regexp")) {
-      eval.fails = Wording{Wording::Kind::kRegex, std::string(trim(line.substr(20)))};
+      eval.fails = Wording{Wording::Match::kRegex, std::string(trim(line.substr(20)))};
     } else if (line.starts_with("expect ")) {
       TRY_VOID(parse_expect(line, i + 1, eval));
     } else if (auto number = number_of(line)) {
@@ -141,8 +141,8 @@ Result<Eval> parse_eval(const std::vector<std::string_view>& lines, size_t& i) {
 }  // namespace
 
 bool Wording::matches(const std::string& actual) const {
-  if (kind == Kind::kAny) return true;
-  return kind == Kind::kExact ? actual == text : re2::RE2::PartialMatch(actual, text);
+  if (kind == Match::kAny) return true;
+  return kind == Match::kExact ? actual == text : re2::RE2::PartialMatch(actual, text);
 }
 
 Result<std::vector<Command>> parse_script(std::string_view text) {

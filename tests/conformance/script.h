@@ -24,8 +24,8 @@ struct Clear {};
 
 // The text of an annotation or error: any, this one, or one that the expression finds.
 struct Wording {
-  enum class Kind { kAny, kExact, kRegex };
-  Kind kind = Kind::kAny;
+  enum class Match { kAny, kExact, kRegex };
+  Match kind = Match::kAny;
   std::string text;
   bool matches(const std::string& actual) const;
 };

@@ -201,7 +201,7 @@ TEST_F(KillKernelTest, ANetworkNamespaceSharedWithOthersIsRefused) {
     target.cgroup = path("victim");
     return target::select(target, std::nullopt, {}, 1);
   };
-  auto world = target::World::look();
+  auto snapshot = target::Snapshot::look();
   ASSERT_TRUE(eventually([&] {
     auto found = resolve();
     return found && found->chosen[0].netns != sys::read_process(1)->netns;

@@ -154,7 +154,7 @@ double SampleWorld::latency() {
 }
 
 Observation SampleWorld::see(size_t expectation) {
-  Observation seen{Observation::Kind::kValues, true, {{"", 3}}, "", Nanos(1300us)};
+  Observation seen{Observation::Outcome::kValues, true, {{"", 3}}, "", Nanos(1300us)};
   seen.taken = DataTimes{now_, now_, now_, now_};
   if (expectation == 0) seen.values[0].second = latency();
   if (expectation != 1) return seen;
@@ -162,7 +162,7 @@ Observation SampleWorld::see(size_t expectation) {
   seen.values[0].second = std::max(0.0, 0.002 + (faulty ? 0.003 : 0) + 0.0006 * random_.normal());
   auto since = now_ - kBoot;
   if (since <= 4s || since >= 6s) return seen;
-  seen.kind = Observation::Kind::kStale;
+  seen.kind = Observation::Outcome::kStale;
   seen.values.clear();
   seen.error = "http_requests_total";
   return seen;

@@ -198,7 +198,7 @@ class SimulatedRun {
   void answer(size_t expectation, BootTime asked) {
     looking_ = false;
     bool breached = schedule_.breach_from && now_ >= *schedule_.breach_from;
-    Observation observation{Observation::Kind::kValues, true, {{"", breached ? 0.5 : 0.001}}, "", 1ms};
+    Observation observation{Observation::Outcome::kValues, true, {{"", breached ? 0.5 : 0.001}}, "", 1ms};
     BootTime until = now_ - Nanos(random_.below(static_cast<uint64_t>((now_ - asked).count()) + 1));
     BootTime from = random_.below(4) ? asked : asked - Nanos(random_.below(3'000'000'000));
     BootTime back_to = random_.below(2) ? from : from - Nanos(random_.below(3'000'000'000));
@@ -263,10 +263,10 @@ class SimulatedRun {
       });
     }
   }
-  void perform(const engine::Tell& told) {
+  void perform(const engine::Emit& emitted) {
     if (std::getenv("ORDEAL_SEED"))
-      fmt::print("{:.3f} run {}: {} {}\n", to_seconds(now_.time_since_epoch()), number_, events::type_of(told.data),
-                 json::write(events::to_json(told.data)));
+      fmt::print("{:.3f} run {}: {} {}\n", to_seconds(now_.time_since_epoch()), number_, events::type_of(emitted.data),
+                 json::write(events::to_json(emitted.data)));
   }
   void perform(const engine::Finish& action) {
     verdict_ = action.verdict;

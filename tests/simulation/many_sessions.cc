@@ -17,7 +17,7 @@ constexpr Nanos kTick = 200ms;
 constexpr Nanos kLength = 3s;
 
 Observation good_look(BootTime asked) {
-  Observation seen{Observation::Kind::kValues, true, {{"", 0.001}}, "", 1ms};
+  Observation seen{Observation::Outcome::kValues, true, {{"", 0.001}}, "", 1ms};
   BootTime now = boot_now();
   seen.taken = DataTimes{asked, now, now, asked};
   return seen;

@@ -1,8 +1,8 @@
 #include "core/base/clock.h"
 
 #include <fmt/format.h>
-#include <time.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -19,6 +19,11 @@ Nanos read(clockid_t id) {
 
 BootTime boot_now() { return BootTime(read(CLOCK_BOOTTIME)); }
 Nanos wall_now() { return read(CLOCK_REALTIME); }
+
+timespec to_timespec(Nanos d) {
+  d = std::max(d, Nanos(0));
+  return {static_cast<time_t>(d / 1s), static_cast<long>((d % 1s).count())};
+}
 
 WallOffset WallOffset::measure() { return {wall_now() - boot_now().time_since_epoch()}; }
 

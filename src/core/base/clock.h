@@ -3,6 +3,8 @@
 // Pure code never calls now(): it gets the time as a parameter.
 #pragma once
 
+#include <time.h>
+
 #include <chrono>
 #include <string>
 
@@ -31,6 +33,8 @@ Nanos wall_now();
 
 inline double to_seconds(Nanos d) { return std::chrono::duration<double>(d).count(); }
 inline double to_millis(Nanos d) { return std::chrono::duration<double, std::milli>(d).count(); }
+// 0 for what is below it.
+timespec to_timespec(Nanos d);
 inline Nanos from_seconds(double s) { return Nanos(static_cast<Nanos::rep>(s * 1e9)); }
 
 // Adds to a BootTime to get wall time; taken once a run so that all its times agree.

@@ -72,7 +72,7 @@ Result<Token> Lexer::quoted(Token token, std::string_view rest) {
     ++i;
   }
   if (i >= rest.size()) return fail_at(token.column, "the text has no closing quote");
-  token.kind = Kind::kText;
+  token.kind = TokenType::kText;
   token.text = rest.substr(0, i + 1);
   at_ += i + 1;
   return token;
@@ -81,19 +81,19 @@ Result<Token> Lexer::quoted(Token token, std::string_view rest) {
 Result<Token> Lexer::next() {
   TRY_VOID(skip_space());
   std::string_view rest = text_.substr(at_);
-  Token token{Kind::kEnd, {}, at_ + 1, {}};
+  Token token{TokenType::kEnd, {}, at_ + 1, {}};
   if (rest.empty()) return token;
   if (std::string_view("\"'`").find(rest[0]) != std::string_view::npos) return quoted(std::move(token), rest);
   bool fraction = rest[0] == '.' && rest.size() > 1 && kDigits.find(rest[1]) != std::string_view::npos;
   size_t length = 1;
   if (kLetters.find(rest[0]) != std::string_view::npos) {
-    token.kind = Kind::kName;
+    token.kind = TokenType::kName;
     length = span_of(rest, kWord);
   } else if (kDigits.find(rest[0]) != std::string_view::npos || fraction) {
-    token.kind = Kind::kNumber;
+    token.kind = TokenType::kNumber;
     length = number_length(rest);
   } else {
-    token.kind = Kind::kSymbol;
+    token.kind = TokenType::kSymbol;
     length = rest.size() > 1 && operator_of(rest.substr(0, 2)) ? 2 : 1;
     if (length == 1 && kSymbols.find(rest[0]) == std::string_view::npos) {
       std::string_view hint = rest[0] == '=' ? " (equality is ==)" : "";

@@ -8,10 +8,10 @@
 
 namespace ordeal::expr {
 
-enum class Kind { kEnd, kNumber, kName, kText, kSymbol };
+enum class TokenType { kEnd, kNumber, kName, kText, kSymbol };
 
 struct Token {
-  Kind kind = Kind::kEnd;
+  TokenType kind = TokenType::kEnd;
   std::string_view text;  // as it is written
   size_t column = 1;
   std::string value;  // of a text, without quotes and escapes

@@ -25,13 +25,13 @@ class Parser {
   Result<NodePtr> parse() {
     TRY_VOID(advance());
     NodePtr root = TRY(parse_expression());
-    if (token_.kind != Kind::kEnd) return unexpected("an operator or the end");
+    if (token_.kind != TokenType::kEnd) return unexpected("an operator or the end");
     return root;
   }
 
  private:
   Unexpected unexpected(std::string_view wanted) const {
-    std::string found = token_.kind == Kind::kEnd ? "the end" : fmt::format("\"{}\"", token_.text);
+    std::string found = token_.kind == TokenType::kEnd ? "the end" : fmt::format("\"{}\"", token_.text);
     return fail_at(token_.column, fmt::format("expected {}, found {}", wanted, found));
   }
 
@@ -40,8 +40,8 @@ class Parser {
     return {};
   }
 
-  bool at(Kind kind, std::string_view text) const { return token_.kind == kind && token_.text == text; }
-  bool at_symbol(std::string_view symbol) const { return at(Kind::kSymbol, symbol); }
+  bool at(TokenType kind, std::string_view text) const { return token_.kind == kind && token_.text == text; }
+  bool at_symbol(std::string_view symbol) const { return at(TokenType::kSymbol, symbol); }
 
   Result<> take(std::string_view symbol) {
     if (!at_symbol(symbol)) return unexpected(fmt::format("'{}'", symbol));
@@ -90,7 +90,7 @@ class Parser {
   }
 
   const BinaryOperator* at_operator() const {
-    bool may_be = token_.kind == Kind::kSymbol || token_.kind == Kind::kName;
+    bool may_be = token_.kind == TokenType::kSymbol || token_.kind == TokenType::kName;
     return may_be ? operator_of(token_.text) : nullptr;
   }
 
@@ -113,10 +113,10 @@ class Parser {
 
   // `not` before `in`.
   Result<bool> take_not_in() {
-    if (!at(Kind::kName, "not")) return false;
+    if (!at(TokenType::kName, "not")) return false;
     Lexer ahead = lexer_;
     Token after = TRY(ahead.next());
-    if (after.kind != Kind::kName || after.text != "in") return unexpected("an operator or the end");
+    if (after.kind != TokenType::kName || after.text != "in") return unexpected("an operator or the end");
     TRY_VOID(advance());
     return true;
   }
@@ -179,7 +179,7 @@ class Parser {
                                     {"-", Op::kNegate, kNegateBinding},
                                     {"+", Op::kPlus, kNegateBinding}};
     for (const Prefix& prefix : kPrefixes) {
-      if (token_.kind == Kind::kText || token_.text != prefix.symbol) continue;
+      if (token_.kind == TokenType::kText || token_.text != prefix.symbol) continue;
       NodePtr made = TRY(node(prefix.op, token_.column));
       TRY_VOID(advance());
       TRY_VOID(add_child(*made, TRY(parse_binary(prefix.binding))));
@@ -202,10 +202,10 @@ class Parser {
   }
 
   Result<NodePtr> parse_primary() {
-    if (token_.kind == Kind::kNumber) return parse_number_literal();
-    if (token_.kind == Kind::kName) return parse_name();
+    if (token_.kind == TokenType::kNumber) return parse_number_literal();
+    if (token_.kind == TokenType::kName) return parse_name();
     size_t column = token_.column;
-    if (token_.kind == Kind::kText) {
+    if (token_.kind == TokenType::kText) {
       NodePtr text = TRY(literal(Value(std::move(token_.value)), column));
       TRY_VOID(advance());
       return text;

@@ -1,9 +1,11 @@
 // The JSON value of the project is boost::json's; this header names it and adds what it lacks.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.h"
 
@@ -12,6 +14,8 @@ namespace ordeal::json {
 using Value = boost::json::value;
 using Object = boost::json::object;
 using Array = boost::json::array;
+
+inline Array texts(const std::vector<std::string>& items) { return Array(items.begin(), items.end()); }
 
 // Errors name line and column. Depth at most 32.
 Result<Value> parse(std::string_view text);

@@ -10,7 +10,7 @@
 namespace ordeal::json {
 namespace {
 
-using Kind = YamlNode::Kind;
+using NodeType = YamlNode::NodeType;
 
 Value typed(const std::string& text) {
   if (text == "true" || text == "True" || text == "TRUE") return Value(true);
@@ -39,24 +39,24 @@ struct Converter {
 
   Result<Value> convert(size_t index, const std::string& path, size_t depth) {
     const YamlNode& node = tree.nodes[index];
-    if (node.kind == Kind::kAlias) return convert(node.children[0], path, depth);
+    if (node.kind == NodeType::kAlias) return convert(node.children[0], path, depth);
     if (++values > kMaxValues)
       return refuse_at(node, fmt::format("more than {} values once aliases are expanded", kMaxValues));
     if (depth > kMaxDepth)
       return refuse_at(node, fmt::format("nested deeper than {} levels once aliases are expanded", kMaxDepth));
     TRY_VOID(spend(node, path.size() + node.text.size()));
     lines[path] = node.line;
-    if (node.kind == Kind::kMap) return convert_map(node, path, depth);
-    if (node.kind == Kind::kSequence) return convert_sequence(node, path, depth);
-    if (node.kind == Kind::kNull) return Value(nullptr);
-    return node.kind == Kind::kPlain ? typed(node.text) : Value(node.text);
+    if (node.kind == NodeType::kMap) return convert_map(node, path, depth);
+    if (node.kind == NodeType::kSequence) return convert_sequence(node, path, depth);
+    if (node.kind == NodeType::kNull) return Value(nullptr);
+    return node.kind == NodeType::kPlain ? typed(node.text) : Value(node.text);
   }
 
   Result<Value> convert_map(const YamlNode& node, const std::string& path, size_t depth) {
     Object object;
     for (size_t i = 0; i + 1 < node.children.size(); i += 2) {
       const YamlNode& written = tree.nodes[node.children[i]];
-      const YamlNode& key = written.kind == Kind::kAlias ? tree.nodes[written.children[0]] : written;
+      const YamlNode& key = written.kind == NodeType::kAlias ? tree.nodes[written.children[0]] : written;
       if (!key.scalar()) return refuse_at(written, "expected a plain key");
       if (object.contains(key.text)) return refuse_at(written, fmt::format("the key \"{}\" stands twice", key.text));
       TRY_VOID(spend(written, key.text.size()));

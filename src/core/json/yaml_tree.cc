@@ -12,7 +12,7 @@
 namespace ordeal::json {
 namespace {
 
-using Kind = YamlNode::Kind;
+using NodeType = YamlNode::NodeType;
 
 bool indented_by_tab(std::string_view text, int line) {
   for (; line > 0 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
@@ -31,31 +31,31 @@ class Builder : public YAML::EventHandler {
     anchors_.clear();
     // At a document that begins with a comma yaml-cpp 0.7 stays for ever and makes an empty document each time.
     if (mark.pos == document_)
-      stop({Kind::kNull, mark.line + 1, mark.column + 1, {}, {}}, "not YAML: no value begins like this");
+      stop({NodeType::kNull, mark.line + 1, mark.column + 1, {}, {}}, "not YAML: no value begins like this");
     document_ = mark.pos;
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(mark, anchor, Kind::kNull); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(mark, anchor, NodeType::kNull); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     size_t target = anchors_[anchor];
-    size_t alias = add(mark, 0, Kind::kAlias);
+    size_t alias = add(mark, 0, NodeType::kAlias);
     for (size_t open : open_)
       if (open == target) stop(tree.nodes[alias], "an alias stands inside of what it names");
     tree.nodes[alias].children.push_back(target);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    size_t node = add(mark, anchor, tag == "?" ? Kind::kPlain : Kind::kQuoted);
+    size_t node = add(mark, anchor, tag == "?" ? NodeType::kPlain : NodeType::kQuoted);
     tree.nodes[node].text = value;
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    open(add(mark, anchor, Kind::kSequence));
+    open(add(mark, anchor, NodeType::kSequence));
   }
   void OnSequenceEnd() override { open_.pop_back(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    open(add(mark, anchor, Kind::kMap));
+    open(add(mark, anchor, NodeType::kMap));
   }
   void OnMapEnd() override { open_.pop_back(); }
 
@@ -66,17 +66,17 @@ class Builder : public YAML::EventHandler {
     throw Stop{refuse_at(node, what).value()};
   }
 
-  size_t add(const YAML::Mark& mark, YAML::anchor_t anchor, Kind kind) {
+  size_t add(const YAML::Mark& mark, YAML::anchor_t anchor, NodeType kind) {
     size_t index = tree.nodes.size();
     tree.nodes.push_back({kind, mark.line + 1, mark.column + 1, {}, {}});
     // A map's key comes with its value and is not counted.
-    bool is_key = !open_.empty() && tree.nodes[open_.back()].kind == Kind::kMap &&
+    bool is_key = !open_.empty() && tree.nodes[open_.back()].kind == NodeType::kMap &&
                   tree.nodes[open_.back()].children.size() % 2 == 0;
     if (!is_key && ++values_ > kMaxValues) stop(tree.nodes[index], fmt::format("more than {} values", kMaxValues));
     if (anchor != 0) anchors_[anchor] = index;
     if (!open_.empty())
       tree.nodes[open_.back()].children.push_back(index);
-    else if (kind != Kind::kNull)
+    else if (kind != NodeType::kNull)
       tree.documents.push_back(index);
     return index;
   }

@@ -16,14 +16,14 @@ constexpr size_t kMaxValues = 100'000;
 constexpr size_t kMaxDepth = 32;
 
 struct YamlNode {
-  enum class Kind { kNull, kPlain, kQuoted, kSequence, kMap, kAlias };
-  Kind kind = Kind::kNull;
+  enum class NodeType { kNull, kPlain, kQuoted, kSequence, kMap, kAlias };
+  NodeType kind = NodeType::kNull;
   int line = 1;
   int column = 1;
   std::string text;              // of a scalar
   std::vector<size_t> children;  // map: key, value, key, value …; alias: the node that it names, which ends before it
 
-  bool scalar() const { return kind == Kind::kPlain || kind == Kind::kQuoted; }
+  bool scalar() const { return kind == NodeType::kPlain || kind == NodeType::kQuoted; }
 };
 
 struct YamlTree {

@@ -4,7 +4,7 @@
 
 namespace ordeal {
 
-const char* to_text(Observation::Kind kind) {
+const char* to_text(Observation::Outcome kind) {
   constexpr std::array kTexts{"values",          "no such series",    "only NaN",
                               "only stale data", "no answer in time", "an error"};
   return kTexts[static_cast<size_t>(kind)];

@@ -41,8 +41,8 @@ struct DataTimes {
 
 // What one look at one expectation gave. `values` are the numbers behind it, labelled for a person ("route=/pay").
 struct Observation {
-  enum class Kind { kValues, kNoSuchSeries, kNaN, kStale, kTimedOut, kError };
-  Kind kind = Kind::kError;
+  enum class Outcome { kValues, kNoSuchSeries, kNaN, kStale, kTimedOut, kError };
+  Outcome kind = Outcome::kError;
   bool scalar = false;
   std::vector<std::pair<std::string, double>> values;
   std::string error;  // for kTimedOut and kError, and which series is NaN or stale
@@ -55,9 +55,9 @@ struct Observation {
   // Why there is no data, where that is a lack of Ordeal's own or of a clock, and never the system's doing. "" is not.
   std::string own_lack;
   std::string unseen;  // the metric, label or job of the query that was never seen, and what is near it; "" is none
-  std::string remark;  // how it was read, for a person; told once
+  std::string caveat;  // how it was read, for a person; said once
 };
-const char* to_text(Observation::Kind kind);
+const char* to_text(Observation::Outcome kind);
 
 // Looks at expectations. One look per expectation may be under way; a second request for it is ignored.
 class Watcher {

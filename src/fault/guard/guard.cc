@@ -93,7 +93,7 @@ Result<Guard> Guard::start(GuardOptions options) {
   guard.inotify_ = std::move(inotify);
   Nanos silence_limit = host::raise_priority();
   guard.reaper_.limit_silence(silence_limit);
-  guard.tell(messages::Ready{guard.reaper_.own_cgroup(), silence_limit});
+  guard.send(messages::Ready{guard.reaper_.own_cgroup(), silence_limit});
   return guard;
 }
 
@@ -129,7 +129,7 @@ void Guard::wait() {
   }
   if (!inbox_.empty()) until = now;
   Nanos left = std::max(Nanos(0), until - now);
-  timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
+  timespec limit = to_timespec(left);
   ::ppoll(fds.data(), fds.size(), &limit, nullptr);
   overslept_ = overslept(boot_now() - now, left);
 }
@@ -155,7 +155,7 @@ void Guard::answer(const messages::Revert& request) {
   reverting_ = true;
   dismiss_admitted();
   end_all(request.why);
-  tell(messages::NothingInForce{});
+  send(messages::NothingInForce{});
 }
 
 void Guard::answer(const messages::Bye&) {
@@ -168,11 +168,11 @@ void Guard::answer(const messages::Check& request) {
   if (!admitted_.count(id) && !answers_.count(id)) {
     Pulse::Step checking = pulse_->step(kApplyBudget);
     auto active = admit(request);
-    if (!active) return tell(messages::CheckFailed{failure(id, active.error())});
+    if (!active) return send(messages::CheckFailed{failure(id, active.error())});
     admitted_.insert_or_assign(id, std::move(*active));
     admitted_until_ = boot_now() + options_.lease;
   }
-  tell(messages::Checked{id});
+  send(messages::Checked{id});
 }
 
 void Guard::answer(const messages::Apply& request) {
@@ -183,7 +183,7 @@ void Guard::answer(const messages::Apply& request) {
     auto reply = apply(request);
     answers_[id] = reply ? FromGuard(std::move(*reply)) : messages::ApplyFailed{failure(id, reply.error())};
   }
-  tell(answers_[id]);
+  send(answers_[id]);
 }
 
 // Their claims are free again.
@@ -306,7 +306,7 @@ void Guard::receive_from_reaper() {
   // What cannot be undone does not wait for silence.
   bool hurry =
       std::any_of(active_.begin(), active_.end(), [](auto& item) { return item.second.impact->outlives_victim(); });
-  bool alive = reaper_.hear(now) && (active_.empty() || !(reaper_.hangs(now) || (hurry && reaper_.stopped())));
+  bool alive = reaper_.receive(now) && (active_.empty() || !(reaper_.hangs(now) || (hurry && reaper_.stopped())));
   if (alive || reaper_lost_) return;
   reaper_lost_ = true;
   reaper_.kill();  // from now on undoing is ours alone
@@ -349,7 +349,7 @@ void Guard::watch_victims() {
       victim_watch_.remove(id);
       continue;
     }
-    tell(messages::VictimGone{id, found->second.victim.name, why});
+    send(messages::VictimGone{id, found->second.victim.name, why});
     end({id}, "the victim is gone: " + why);
   }
 }
@@ -409,7 +409,7 @@ void Guard::renew_kernel_leases() {
 
 void Guard::beat() { pulse_->beat(boot_now(), !active_.empty()); }
 
-// First everything is reverted, then it is told: a thousand victims wait for no report.
+// First everything is reverted, then it is reported: a thousand victims wait for no report.
 void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
   std::vector<Ended> all;
   std::vector<std::string> claims;
@@ -419,7 +419,7 @@ void Guard::end(const std::vector<int>& impacts, const std::string& why, bool br
   Pulse::Step telling = pulse_->step(kRevertBudget);
   int64_t given_back = 0;
   for (const Ended& ended : all) {
-    tell_reverted(ended, why, broken);
+    send_reverted(ended, why, broken);
     if (!ended.result) continue;  // what stays in force stays claimed
     ++given_back;
     for (std::string& claim : claims_of(ended.active)) claims.push_back(std::move(claim));
@@ -441,21 +441,21 @@ Guard::Ended Guard::revert(int id) {
   return ended;
 }
 
-void Guard::tell_reverted(const Ended& ended, const std::string& why, bool broken) {
+void Guard::send_reverted(const Ended& ended, const std::string& why, bool broken) {
   const std::string& victim = ended.active.victim.name;
   std::string error = ended.result ? "" : ended.result.error().message();
-  messages::Reverted told{ended.id,
-                          victim,
-                          why,
-                          ended.active.applied,
-                          ended.reverted,
-                          ended.took,
-                          broken,
-                          ended.result.has_value(),
-                          error,
-                          ended.active.impact->proof(ended.reverted)};
+  messages::Reverted message{ended.id,
+                             victim,
+                             why,
+                             ended.active.applied,
+                             ended.reverted,
+                             ended.took,
+                             broken,
+                             ended.result.has_value(),
+                             error,
+                             ended.active.impact->proof(ended.reverted)};
   if (!ended.result) revert_failed(victim, ended.result.error());
-  tell(told);
+  send(message);
 }
 
 void Guard::revert_failed(const std::string& victim, const Error& error) {
@@ -473,23 +473,23 @@ void Guard::end_all(const std::string& why) {
 
 void Guard::end_by(const std::string& by, const std::string& why) {
   if (done_) return;
-  tell(messages::Halting{{by, why}});
+  send(messages::Halting{{by, why}});
   end_all(why);
-  tell(messages::Halted{{by, why}});
+  send(messages::Halted{{by, why}});
   done_ = true;
 }
 
-void Guard::tell(const FromGuard& message) {
+void Guard::send(const FromGuard& message) {
   // An engine that does not read is hung; its lease will end the run.
   (void)send_message(options_.engine.get(), to_message(message));
 }
 
 ExitCode Guard::leave() {
-  using Goodbye = ReaperLink::Goodbye;
+  using Shutdown = ReaperLink::Shutdown;
   Pulse::Step leaving = pulse_->step(kMostBudget);
-  Goodbye goodbye = reaper_lost_ ? Goodbye::kLost : reaper_.shut_down();
-  if (goodbye == Goodbye::kFailed) failed_ = true;
-  if (goodbye == Goodbye::kLost) {
+  Shutdown shutdown = reaper_lost_ ? Shutdown::kLost : reaper_.shut_down();
+  if (shutdown == Shutdown::kFailed) failed_ = true;
+  if (shutdown == Shutdown::kLost) {
     if (!failed_) ::unlink(paths_.journal(options_.run_id).c_str());
     // What stays is found by its folder, which then stays too, by the next start.
     if (!host::leave_own_cgroup(options_.run_id, host::Role::kReaper, kExitTimeout)) return ExitCode::kRevertFailed;

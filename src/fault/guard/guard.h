@@ -92,17 +92,17 @@ class Guard {
   void end(const std::vector<int>& impacts, const std::string& why, bool broken = false);
   void revert_failed(const std::string& victim, const Error& error);
   Ended revert(int impact);
-  void tell_reverted(const Ended& ended, const std::string& why, bool broken);
+  void send_reverted(const Ended& ended, const std::string& why, bool broken);
   void end_all(const std::string& why);
   void end_by(const std::string& by, const std::string& why);
-  void tell(const FromGuard& message);
+  void send(const FromGuard& message);
   std::vector<std::string> claims_of(const ActiveImpact& active) const;
   ExitCode leave();
 
   GuardOptions options_;
   host::Paths paths_;
   host::Registration registration_;
-  std::unique_ptr<Pulse> pulse_;  // heard by the reaper and the engine
+  std::unique_ptr<Pulse> pulse_;  // watched by the reaper and the engine
   ReaperLink reaper_;
   EngineInbox inbox_;
   StandingRules rules_;

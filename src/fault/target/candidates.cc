@@ -40,8 +40,8 @@ Result<std::shared_ptr<re2::RE2>> compile(const std::string& text, const std::st
 }
 
 // A command line of Ordeal itself often holds the words that a pattern looks for.
-bool may_match(const World& world, const sys::Process& process) {
-  return process.alive() && !process.kernel_thread() && !world.own.count(process.pid);
+bool may_match(const Snapshot& snapshot, const sys::Process& process) {
+  return process.alive() && !process.kernel_thread() && !snapshot.own.count(process.pid);
 }
 
 // The victim that these processes are. Processes in different network namespaces leave `netns` unknown.
@@ -57,21 +57,21 @@ Victim victim_of(VictimKind kind, std::string name, const Processes& processes) 
   return victim;
 }
 
-Processes in_cgroup(const World& world, const std::string& path) {
+Processes in_cgroup(const Snapshot& snapshot, const std::string& path) {
   Processes found;
-  for (const sys::Process& process : world.processes)
+  for (const sys::Process& process : snapshot.processes)
     if (process.alive() && sys::in_cgroup(process, path)) found.push_back(&process);
   return found;
 }
 
-Processes family(const World& world, const Processes& heads) {
+Processes family(const Snapshot& snapshot, const Processes& heads) {
   std::set<pid_t> pids;
   for (const sys::Process* head : heads) {
-    auto all = sys::with_descendants(world.processes, head->pid);
+    auto all = sys::with_descendants(snapshot.processes, head->pid);
     pids.insert(all.begin(), all.end());
   }
   Processes found;
-  for (const sys::Process& process : world.processes)
+  for (const sys::Process& process : snapshot.processes)
     if (process.alive() && pids.count(process.pid)) found.push_back(&process);
   return found;
 }
@@ -81,24 +81,24 @@ std::string tidy(std::string path) {
   return path;
 }
 
-void place(Victim& victim, const World& world, const std::string& cgroup) {
+void place(Victim& victim, const Snapshot& snapshot, const std::string& cgroup) {
   victim.cgroup = tidy(cgroup);
-  auto found = world.cgroups.find_all(victim.cgroup);
+  auto found = snapshot.cgroups.find_all(victim.cgroup);
   if (!found.empty()) victim.cgroup_inode = found.front().inode().value_or(0);
 }
 
 // A pod or container of the inventory is its processes with all that they have started.
-Result<Processes> processes_of(const InventoryEntry& entry, const World& world) {
-  if (!entry.cgroup.empty()) return in_cgroup(world, entry.cgroup);
+Result<Processes> processes_of(const InventoryEntry& entry, const Snapshot& snapshot) {
+  if (!entry.cgroup.empty()) return in_cgroup(snapshot, entry.cgroup);
   Processes heads;
   std::shared_ptr<re2::RE2> match;
   if (!entry.match.empty()) match = TRY(compile(entry.match, fmt::format("inventory: {}: match", entry.name)));
-  for (const sys::Process& process : world.processes) {
-    bool meant = match ? may_match(world, process) && re2::RE2::PartialMatch(process.command_line(), *match)
+  for (const sys::Process& process : snapshot.processes) {
+    bool meant = match ? may_match(snapshot, process) && re2::RE2::PartialMatch(process.command_line(), *match)
                        : process.alive() && process.pid == entry.pid;
     if (meant) heads.push_back(&process);
   }
-  return entry.kind == VictimKind::kProcess ? heads : family(world, heads);
+  return entry.kind == VictimKind::kProcess ? heads : family(snapshot, heads);
 }
 
 struct Known {
@@ -106,14 +106,14 @@ struct Known {
   Victim victim;
 };
 
-Result<std::vector<Known>> resolve(const std::vector<InventoryEntry>& inventory, const World& world) {
+Result<std::vector<Known>> resolve(const std::vector<InventoryEntry>& inventory, const Snapshot& snapshot) {
   std::vector<Known> known;
   for (const InventoryEntry& entry : inventory) {
-    Victim victim = victim_of(entry.kind, entry.name, TRY(processes_of(entry, world)));
+    Victim victim = victim_of(entry.kind, entry.name, TRY(processes_of(entry, snapshot)));
     victim.namespace_ = entry.namespace_;
     victim.labels = entry.labels;
     victim.zone = entry.zone;
-    if (!entry.cgroup.empty()) place(victim, world, entry.cgroup);
+    if (!entry.cgroup.empty()) place(victim, snapshot, entry.cgroup);
     known.push_back({&entry, std::move(victim)});
   }
   return known;
@@ -159,25 +159,25 @@ void add_known(Candidates& candidates, const Target& target, const std::vector<K
   }
 }
 
-Result<Candidates> hosts(const Target& target, const std::vector<Known>&, const World& world) {
-  if (!target.names.empty() && !lists(target.names, world.host))
-    return fail(Errc::kNotInjected, fmt::format("this host is {}, not {}", world.host, join(target.names, ", ")));
+Result<Candidates> hosts(const Target& target, const std::vector<Known>&, const Snapshot& snapshot) {
+  if (!target.names.empty() && !lists(target.names, snapshot.host))
+    return fail(Errc::kNotInjected, fmt::format("this host is {}, not {}", snapshot.host, join(target.names, ", ")));
   Victim victim;
   victim.kind = VictimKind::kHost;
-  victim.name = world.host;
-  for (const sys::Process& process : world.processes)
+  victim.name = snapshot.host;
+  for (const sys::Process& process : snapshot.processes)
     if (process.pid == 1) victim.netns = process.netns;
   return Candidates{{victim}, {{}}, {}};
 }
 
-Result<Candidates> processes(const Target& target, const std::vector<Known>& known, const World& world) {
+Result<Candidates> processes(const Target& target, const std::vector<Known>& known, const Snapshot& snapshot) {
   std::shared_ptr<re2::RE2> pattern;
   if (!target.pattern.empty()) pattern = TRY(compile(target.pattern, "target.pattern"));
   std::optional<uid_t> user;
   if (!target.user.empty()) user = TRY(sys::find_user(target.user));
   Candidates candidates;
-  for (const sys::Process& process : world.processes) {
-    bool chosen = may_match(world, process) && (!user || process.uid == *user) &&
+  for (const sys::Process& process : snapshot.processes) {
+    bool chosen = may_match(snapshot, process) && (!user || process.uid == *user) &&
                   (target.names.empty() || lists(target.names, sys::program_name(process))) &&
                   (target.cgroup.empty() || sys::in_cgroup(process, target.cgroup)) &&
                   (!pattern || re2::RE2::PartialMatch(process.command_line(), *pattern));
@@ -195,48 +195,48 @@ bool is_named(const std::vector<std::string>& names, const std::string& id) {
 }
 
 // Containers that show in the cgroups of the processes, by their cgroup.
-std::map<std::string, sys::ContainerPath> visible_containers(const World& world) {
+std::map<std::string, sys::ContainerPath> visible_containers(const Snapshot& snapshot) {
   std::map<std::string, sys::ContainerPath> found;
-  for (const sys::Process& process : world.processes)
+  for (const sys::Process& process : snapshot.processes)
     for (const sys::CgroupMembership& membership : process.cgroups)
       if (auto container = sys::container_of_cgroup(membership.path)) found.emplace(container->cgroup, *container);
   return found;
 }
 
-Result<Candidates> containers(const Target& target, const std::vector<Known>& known, const World& world) {
+Result<Candidates> containers(const Target& target, const std::vector<Known>& known, const Snapshot& snapshot) {
   Candidates candidates;
   add_known(candidates, target, known, VictimKind::kContainer);
   auto taken = [&](const std::string& cgroup) {
     return std::any_of(candidates.victims.begin(), candidates.victims.end(),
                        [&](const Victim& victim) { return victim.cgroup == cgroup; });
   };
-  for (const auto& [cgroup, container] : visible_containers(world)) {
+  for (const auto& [cgroup, container] : visible_containers(snapshot)) {
     bool by_path = !target.cgroup.empty() && tidy(target.cgroup) == cgroup;
     if ((!by_path && !is_named(target.names, container.id)) || taken(cgroup)) continue;
-    Victim victim = victim_of(VictimKind::kContainer, container.id.substr(0, kShortId), in_cgroup(world, cgroup));
-    place(victim, world, cgroup);
+    Victim victim = victim_of(VictimKind::kContainer, container.id.substr(0, kShortId), in_cgroup(snapshot, cgroup));
+    place(victim, snapshot, cgroup);
     if (!victim.processes.empty()) add(candidates, target, known, std::move(victim));
   }
   std::string path = tidy(target.cgroup);
   if (path.empty() || path == "/" || taken(path) || !target.names.empty()) return candidates;
-  Victim plain = victim_of(VictimKind::kContainer, path, in_cgroup(world, path));
-  place(plain, world, path);
+  Victim plain = victim_of(VictimKind::kContainer, path, in_cgroup(snapshot, path));
+  place(plain, snapshot, path);
   if (!plain.processes.empty()) add(candidates, target, known, std::move(plain));
   return candidates;
 }
 
-Result<Candidates> pods(const Target& target, const std::vector<Known>& known, const World&) {
+Result<Candidates> pods(const Target& target, const std::vector<Known>& known, const Snapshot&) {
   Candidates candidates;
   add_known(candidates, target, known, VictimKind::kPod);
   return candidates;
 }
 
-using Finder = Result<Candidates> (*)(const Target&, const std::vector<Known>&, const World&);
+using Finder = Result<Candidates> (*)(const Target&, const std::vector<Known>&, const Snapshot&);
 constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods};
 
 }  // namespace
 
-Result<Candidates> find_candidates(const Target& target, const Inventory& inventory, const World& world) {
+Result<Candidates> find_candidates(const Target& target, const Inventory& inventory, const Snapshot& snapshot) {
   bool empty = target.namespace_.empty() && target.labels.empty() && target.names.empty() && target.pattern.empty() &&
                target.user.empty() && target.cgroup.empty();
   if (empty && target.type != TargetType::kHost)
@@ -246,8 +246,8 @@ Result<Candidates> find_candidates(const Target& target, const Inventory& invent
     return fail(Errc::kNotFound, "the target kubernetes needs a cluster or an inventory, and there is neither",
                 "name the processes that stand for the pods: --inventory FILE");
   std::vector<Known> known;
-  if (inventory) known = TRY(resolve(*inventory, world));
-  return kFinders[static_cast<size_t>(target.type)](target, known, world);
+  if (inventory) known = TRY(resolve(*inventory, snapshot));
+  return kFinders[static_cast<size_t>(target.type)](target, known, snapshot);
 }
 
 }  // namespace ordeal::target

@@ -8,7 +8,7 @@
 #include "core/base/result.h"
 #include "core/model/input/experiment.h"
 #include "core/model/input/inventory.h"
-#include "fault/target/world.h"
+#include "fault/target/snapshot.h"
 
 namespace ordeal::target {
 
@@ -22,6 +22,6 @@ struct Candidates {
   std::vector<std::string> notes;
 };
 
-Result<Candidates> find_candidates(const Target& target, const Inventory& inventory, const World& world);
+Result<Candidates> find_candidates(const Target& target, const Inventory& inventory, const Snapshot& snapshot);
 
 }  // namespace ordeal::target

@@ -16,7 +16,7 @@ namespace {
 
 // The first rule that forbids the victim: a policy's, or that a process of it is always protected.
 std::optional<Refusal> refusal_of(const Victim& victim, const std::vector<Victim>& also,
-                                  const std::vector<Policy>& policies, const World& world) {
+                                  const std::vector<Policy>& policies, const Snapshot& snapshot) {
   for (const Policy& policy : policies) {
     if (auto refusal = refusal_of(policy, victim)) return refusal;
     // What the same processes are called elsewhere in the inventory protects them as well.
@@ -27,12 +27,12 @@ std::optional<Refusal> refusal_of(const Victim& victim, const std::vector<Victim
         return Refusal{victim.name, fmt::format("{} (it is {} in the inventory)", refusal->rule, other.name)};
   }
   if (victim.kind == VictimKind::kHost) return std::nullopt;
-  for (const sys::Process& process : world.processes) {
+  for (const sys::Process& process : snapshot.processes) {
     bool inside = std::any_of(victim.processes.begin(), victim.processes.end(), [&](const ProcessId& id) {
       return id.pid == process.pid && id.start_ticks == process.start_ticks;
     });
     if (!inside) continue;
-    if (auto rule = sys::always_protected(process, world.own))
+    if (auto rule = sys::always_protected(process, snapshot.own))
       return Refusal{victim.name, fmt::format("{} (pid {})", *rule, process.pid)};
   }
   return std::nullopt;
@@ -51,23 +51,24 @@ std::string described(const Target& target) {
   return fmt::format("{} {}", kThings[static_cast<size_t>(target.type)], join(parts, ", "));
 }
 
-std::string nearest_to(const std::string& name, const Target& target, const Inventory& inventory, const World& world) {
+std::string nearest_to(const std::string& name, const Target& target, const Inventory& inventory,
+                       const Snapshot& snapshot) {
   std::vector<std::string> names;
   if (target.type == TargetType::kProcess)
-    for (const sys::Process& process : world.processes) names.push_back(sys::program_name(process));
+    for (const sys::Process& process : snapshot.processes) names.push_back(sys::program_name(process));
   else
     for (const InventoryEntry& entry : inventory.value_or(std::vector<InventoryEntry>{})) names.push_back(entry.name);
   return sys::nearest_name(name, names);
 }
 
-Unexpected nothing_matched(const Target& target, const Inventory& inventory, const World& world,
+Unexpected nothing_matched(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
                            const std::vector<std::string>& notes) {
   bool from_inventory = target.type == TargetType::kKubernetes || target.type == TargetType::kContainer;
-  std::string text = fmt::format("no {}; {} processes are visible", described(target), world.processes.size());
+  std::string text = fmt::format("no {}; {} processes are visible", described(target), snapshot.processes.size());
   if (from_inventory)
     text += inventory ? fmt::format(" and the inventory lists {} entries", inventory->size()) : ", and no inventory";
   if (!notes.empty()) text += "; " + join(notes, "; ");
-  std::string near = target.names.empty() ? "" : nearest_to(target.names.front(), target, inventory, world);
+  std::string near = target.names.empty() ? "" : nearest_to(target.names.front(), target, inventory, snapshot);
   return fail(Errc::kNotInjected, text, near.empty() ? "" : fmt::format("the nearest name is {}", near));
 }
 
@@ -78,14 +79,14 @@ bool answers_to(const Victim& victim, const std::string& name) {
 }
 
 Result<> all_names_found(const Target& target, const std::vector<Victim>& victims, const Inventory& inventory,
-                         const World& world) {
+                         const Snapshot& snapshot) {
   for (const std::string& name : target.names) {
     bool found = std::any_of(victims.begin(), victims.end(), [&](auto& victim) { return answers_to(victim, name); });
     if (found) continue;
-    std::string near = nearest_to(name, target, inventory, world);
+    std::string near = nearest_to(name, target, inventory, snapshot);
     return fail(Errc::kNotInjected,
                 fmt::format("no {} named {}; {} processes are visible", kThings[static_cast<size_t>(target.type)], name,
-                            world.processes.size()),
+                            snapshot.processes.size()),
                 near.empty() ? "" : fmt::format("the nearest name is {}", near));
   }
   return {};
@@ -130,18 +131,18 @@ std::vector<Victim> choose(std::vector<Victim> allowed, int64_t number, uint64_t
 
 }  // namespace
 
-Result<Selection> select(const Target& target, const Inventory& inventory, const World& world,
+Result<Selection> select(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
                          const std::vector<Policy>& policies, uint64_t seed) {
-  Candidates candidates = TRY(find_candidates(target, inventory, world));
-  if (candidates.victims.empty()) return nothing_matched(target, inventory, world, candidates.notes);
-  if (target.type != TargetType::kHost) TRY_VOID(all_names_found(target, candidates.victims, inventory, world));
+  Candidates candidates = TRY(find_candidates(target, inventory, snapshot));
+  if (candidates.victims.empty()) return nothing_matched(target, inventory, snapshot, candidates.notes);
+  if (target.type != TargetType::kHost) TRY_VOID(all_names_found(target, candidates.victims, inventory, snapshot));
   Selection selection;
   selection.candidates = static_cast<int64_t>(candidates.victims.size());
   selection.notes = std::move(candidates.notes);
   std::vector<Victim> allowed;
   for (size_t i = 0; i < candidates.victims.size(); ++i) {
     Victim& victim = candidates.victims[i];
-    if (auto refusal = refusal_of(victim, candidates.also[i], policies, world))
+    if (auto refusal = refusal_of(victim, candidates.also[i], policies, snapshot))
       selection.refused.push_back(std::move(*refusal));
     else
       allowed.push_back(std::move(victim));
@@ -155,8 +156,8 @@ Result<Selection> select(const Target& target, const Inventory& inventory, const
 
 Result<Selection> select(const Target& target, const Inventory& inventory, const std::vector<Policy>& policies,
                          uint64_t seed) {
-  World world = TRY(World::look());
-  return select(target, inventory, world, policies, seed);
+  Snapshot snapshot = TRY(Snapshot::look());
+  return select(target, inventory, snapshot, policies, seed);
 }
 
 }  // namespace ordeal::target

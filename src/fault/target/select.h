@@ -11,7 +11,7 @@
 #include "core/model/input/experiment.h"
 #include "core/model/input/policy.h"
 #include "fault/target/candidates.h"
-#include "fault/target/world.h"
+#include "fault/target/snapshot.h"
 
 namespace ordeal::target {
 
@@ -25,7 +25,7 @@ struct Selection {
 // kNotInjected: nothing matches, or fewer than asked. kRefused: the rules leave nothing, or forbid a victim that is
 // named; the selector is empty; the percentage rounds down to nothing. kNotFound: a cluster or an inventory is needed.
 // Every policy must allow a victim.
-Result<Selection> select(const Target& target, const Inventory& inventory, const World& world,
+Result<Selection> select(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
                          const std::vector<Policy>& policies, uint64_t seed);
 // On this host as it is now.
 Result<Selection> select(const Target& target, const Inventory& inventory, const std::vector<Policy>& policies,

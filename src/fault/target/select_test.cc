@@ -26,23 +26,23 @@ sys::Process make(pid_t pid, const std::string& comm, const std::string& cgroup 
 
 const std::string kId(64, 'a');
 
-World shop() {
-  World world;
-  world.host = "shop-host";
-  world.processes = {make(1, "systemd"),
-                     make(10, "sshd"),
-                     make(20, "nginx"),
-                     make(21, "nginx", "/", 20),
-                     make(30, "api", "/shop/api-1"),
-                     make(31, "api", "/shop/api-2"),
-                     make(32, "api", "/shop/api-3"),
-                     make(33, "api", "/shop/api-4"),
-                     make(40, "postgres", "/shop/db"),
-                     make(41, "postgres", "/shop/db", 40),
-                     make(50, "redis-server", "/docker/" + kId),
-                     make(60, "ordeal")};
-  world.own = {60};
-  return world;
+Snapshot shop() {
+  Snapshot snapshot;
+  snapshot.host = "shop-host";
+  snapshot.processes = {make(1, "systemd"),
+                        make(10, "sshd"),
+                        make(20, "nginx"),
+                        make(21, "nginx", "/", 20),
+                        make(30, "api", "/shop/api-1"),
+                        make(31, "api", "/shop/api-2"),
+                        make(32, "api", "/shop/api-3"),
+                        make(33, "api", "/shop/api-4"),
+                        make(40, "postgres", "/shop/db"),
+                        make(41, "postgres", "/shop/db", 40),
+                        make(50, "redis-server", "/docker/" + kId),
+                        make(60, "ordeal")};
+  snapshot.own = {60};
+  return snapshot;
 }
 
 InventoryEntry entry(const std::string& name, VictimKind kind, const std::string& cgroup, const std::string& space,
@@ -286,12 +286,12 @@ TEST(Select, NoPercentageEverTakesMoreThanItsShareOrAProtectedVictim) {
   policy.protected_labels = {{"spare", "yes"}};
   Random random(20261123);
   for (int n = 0; n <= 1000; ++n) {
-    World world;
+    Snapshot snapshot;
     std::vector<InventoryEntry> entries;
     int protected_number = 0;
     for (int i = 0; i < n; ++i) {
       std::string name = "v" + std::to_string(i);
-      world.processes.push_back(make(100 + i, "api"));
+      snapshot.processes.push_back(make(100 + i, "api"));
       bool spare = random.below(4) == 0;
       protected_number += spare;
       InventoryEntry item = entry(name, VictimKind::kPod, "", "s", {{"spare", spare ? "yes" : "no"}});
@@ -307,7 +307,7 @@ TEST(Select, NoPercentageEverTakesMoreThanItsShareOrAProtectedVictim) {
       target.type = TargetType::kKubernetes;
       target.namespace_ = "s";
       target.percentage = p;
-      auto selection = select(target, entries, world, {policy}, random.next());
+      auto selection = select(target, entries, snapshot, {policy}, random.next());
       int expected = allowed * p / 100;
       ASSERT_EQ(selection.has_value(), expected > 0) << n << " " << p;
       if (!selection) continue;

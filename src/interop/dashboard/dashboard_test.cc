@@ -44,7 +44,7 @@ Experiment experiment() {
 slo::Slo objective() {
   slo::Slo slo;
   slo.name = "requests succeed";
-  slo.indicator = {slo::Indicator::Kind::kBadOfTotal, "http_requests_total{status=~\"5..\"}", "http_requests_total"};
+  slo.indicator = {slo::Indicator::Method::kBadOfTotal, "http_requests_total{status=~\"5..\"}", "http_requests_total"};
   slo.objectives.resize(1);
   slo.objectives[0].target = 0.99;
   return slo;
@@ -137,7 +137,7 @@ TEST(Dashboard, IsWellFormed) {
 
 TEST(Objectives, AreCountedByTheFastTrigger) {
   auto design = judge::design_trigger(slo::expectations_of({objective()}).front());
-  EXPECT_EQ(design.kind, judge::TriggerDesign::Kind::kCounts) << design.text;
+  EXPECT_EQ(design.kind, judge::TriggerDesign::Signal::kCounts) << design.text;
   EXPECT_NEAR(design.counts.allowed, 0.01, 1e-12);
 }
 

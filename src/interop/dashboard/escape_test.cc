@@ -125,7 +125,7 @@ Experiment random_experiment(Random& random) {
 std::vector<slo::Slo> random_objectives(Random& random) {
   slo::Slo slo;
   slo.name = random.text();
-  slo.indicator = {slo::Indicator::Kind::kThreshold, random.query(), ""};
+  slo.indicator = {slo::Indicator::Method::kThreshold, random.query(), ""};
   slo.objectives.resize(1);
   slo.objectives[0].name = random.text();
   slo.objectives[0].target = 0.99;

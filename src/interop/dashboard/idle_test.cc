@@ -13,8 +13,8 @@ namespace {
 using slo::testing::kMinute;
 using slo::testing::kNow;
 using slo::testing::Shop;
-using slo::testing::World;
-using Kind = slo::Indicator::Kind;
+using slo::testing::Traffic;
+using Method = slo::Indicator::Method;
 
 constexpr const char* kErrors = "sum(rate(requests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))";
 constexpr const char* kSuccesses = "sum(rate(requests_total{code=\"200\"}[5m])) / sum(rate(requests_total[5m])) # good";
@@ -41,11 +41,11 @@ Experiment idle_experiment() {
 std::vector<slo::Slo> objectives() {
   std::vector<slo::Slo> all;
   for (const slo::Indicator& indicator : {
-           slo::Indicator{Kind::kBadOfTotal, "requests_total{code=~\"5..\"}", "requests_total"},
-           slo::Indicator{Kind::kGoodOfTotal, "requests_total{code=\"200\"}", "requests_total"},
-           slo::Indicator{Kind::kSuccessRatio, kSuccesses, ""},
-           slo::Indicator{Kind::kFailureRatio, kErrors, ""},
-           slo::Indicator{Kind::kThreshold, kSlow, ""},
+           slo::Indicator{Method::kBadOfTotal, "requests_total{code=~\"5..\"}", "requests_total"},
+           slo::Indicator{Method::kGoodOfTotal, "requests_total{code=\"200\"}", "requests_total"},
+           slo::Indicator{Method::kSuccessRatio, kSuccesses, ""},
+           slo::Indicator{Method::kFailureRatio, kErrors, ""},
+           slo::Indicator{Method::kThreshold, kSlow, ""},
        }) {
     slo::Slo slo;
     slo.name = fmt::format("indicator {}", all.size());
@@ -62,7 +62,7 @@ std::vector<slo::Slo> objectives() {
 enum class Alerts { kSilent, kFiring };
 
 struct Row {
-  World world;
+  Traffic world;
   int64_t at_ms;
   Alerts right;
 };

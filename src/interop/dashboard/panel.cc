@@ -77,7 +77,7 @@ Panel pods(const std::optional<Experiment>& experiment) {
 }
 
 std::string unit_of(const Expectation& expectation, const judge::TriggerDesign& design) {
-  if (design.kind != judge::TriggerDesign::Kind::kCounts)
+  if (design.kind != judge::TriggerDesign::Signal::kCounts)
     return expectation.query.find("_seconds") != std::string::npos ? "s" : "short";
   return design.counts.latency ? "s" : "percentunit";
 }
@@ -95,7 +95,7 @@ std::optional<Panel> panel_of(const Expectation& expectation) {
   Panel panel;
   panel.title = expectation.name;
   panel.description = fmt::format("Must hold: {}.", expectation.condition);
-  if (design.kind == judge::TriggerDesign::Kind::kCounts)
+  if (design.kind == judge::TriggerDesign::Signal::kCounts)
     panel.description += fmt::format(" Also watched: {}.", design.text);
   panel.unit = unit_of(expectation, design);
   panel.queries = {{slo::printed(expectation.query), ""}};

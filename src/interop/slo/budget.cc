@@ -10,7 +10,7 @@
 namespace ordeal::slo {
 namespace {
 
-using Kind = Indicator::Kind;
+using Method = Indicator::Method;
 
 constexpr Nanos kPoint = 1min;        // between two looks at a value over a window
 constexpr Nanos kRateWindow = 5min;   // of the traffic that is there now
@@ -26,13 +26,13 @@ std::string increase(const std::string& counter, Nanos window) {
 }
 
 bool counts_events(const Slo& slo) {
-  return slo.indicator.kind == Kind::kGoodOfTotal || slo.indicator.kind == Kind::kBadOfTotal;
+  return slo.indicator.kind == Method::kGoodOfTotal || slo.indicator.kind == Method::kBadOfTotal;
 }
 
 // Bad events of counters. A status that never occurred has no series, and is no bad event.
 std::string bad_increase(const Slo& slo, Nanos window) {
   std::string part = or_zero(increase(slo.indicator.part, window));
-  if (slo.indicator.kind == Kind::kBadOfTotal) return part;
+  if (slo.indicator.kind == Method::kBadOfTotal) return part;
   // Two extrapolations may differ by a little more than there is.
   return fmt::format("clamp_min({} - {}, 0)", increase(slo.indicator.total, window), part);
 }
@@ -41,8 +41,8 @@ std::string bad_increase(const Slo& slo, Nanos window) {
 // traffic a ratio and a quantile are NaN, of which a sum is NaN, and which no comparison holds of.
 std::string bad_share(const Slo& slo, const Objective& objective) {
   std::string value = operand(with_zeros(slo.indicator.part));
-  if (slo.indicator.kind == Kind::kFailureRatio) return without_nan(fmt::format("clamp({}, 0, 1)", value));
-  if (slo.indicator.kind == Kind::kSuccessRatio) return without_nan(fmt::format("clamp(1 - {}, 0, 1)", value));
+  if (slo.indicator.kind == Method::kFailureRatio) return without_nan(fmt::format("clamp({}, 0, 1)", value));
+  if (slo.indicator.kind == Method::kSuccessRatio) return without_nan(fmt::format("clamp(1 - {}, 0, 1)", value));
   return fmt::format("(1 - ({} {} bool {}))", without_nan(value), objective.op, objective.threshold);
 }
 

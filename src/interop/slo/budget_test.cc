@@ -46,7 +46,7 @@ class Day {
 
 Slo ratio() {
   Slo slo;
-  slo.indicator = {Indicator::Kind::kBadOfTotal, "r{code=\"500\"}", "sum(r)"};
+  slo.indicator = {Indicator::Method::kBadOfTotal, "r{code=\"500\"}", "sum(r)"};
   return slo;
 }
 
@@ -66,7 +66,7 @@ TEST(Budget, OfEvents) {
 TEST(Budget, OfGoodEvents) {
   Day day(0.002);
   Slo slo = ratio();
-  slo.indicator = {Indicator::Kind::kGoodOfTotal, "r{code=\"200\"}", "r"};
+  slo.indicator = {Indicator::Method::kGoodOfTotal, "r{code=\"200\"}", "r"};
   EXPECT_NEAR(day.ask(queries_of(slo, objective(0.99), 24h).bad), 1728, 5);
 }
 
@@ -80,7 +80,7 @@ TEST(Budget, AStatusThatNeverOccurredIsNoBadEvent) {
 TEST(Budget, OfAValueThatIsComparedMinuteByMinute) {
   Day day(0);
   Slo slo;
-  slo.indicator = {Indicator::Kind::kThreshold, "latency", ""};
+  slo.indicator = {Indicator::Method::kThreshold, "latency", ""};
   Objective one = objective(0.8);
   one.op = "<";
   one.threshold = 1;
@@ -92,10 +92,10 @@ TEST(Budget, OfAValueThatIsComparedMinuteByMinute) {
 TEST(Budget, OfRatiosThatAreComputedAlready) {
   Day day(0.25);
   Slo slo;
-  slo.indicator = {Indicator::Kind::kFailureRatio, "sum(rate(r{code=\"500\"}[5m])) / sum(rate(r[5m]))", ""};
+  slo.indicator = {Indicator::Method::kFailureRatio, "sum(rate(r{code=\"500\"}[5m])) / sum(rate(r[5m]))", ""};
   BudgetQueries queries = queries_of(slo, objective(0.5), 10h);
   EXPECT_NEAR(day.ask(queries.bad) / day.ask(queries.total), 0.25, 1e-9);
-  slo.indicator.kind = Indicator::Kind::kSuccessRatio;
+  slo.indicator.kind = Indicator::Method::kSuccessRatio;
   queries = queries_of(slo, objective(0.5), 10h);
   EXPECT_NEAR(day.ask(queries.bad) / day.ask(queries.total), 0.75, 1e-9);
 }
@@ -135,7 +135,7 @@ TEST(Cost, OfSlicesIsEachThatTheRunTouches) {
   EXPECT_NEAR((Cost{61s, 0.01, 0, 1min}.of(budget)), 0.3, 1e-12) << "0:59 to 2:00";
   EXPECT_NEAR((Cost{1s, 1, 0, 10min}.of(budget)), 0.2, 1e-12);
   Slo slo;
-  slo.indicator = {Indicator::Kind::kThreshold, "latency", ""};
+  slo.indicator = {Indicator::Method::kThreshold, "latency", ""};
   EXPECT_EQ(unit_of(slo, objective(0.9)), 1min);
   EXPECT_FALSE(unit_of(ratio(), objective(0.9)));
 }

@@ -7,21 +7,21 @@
 namespace ordeal::slo {
 namespace {
 
-using Kind = Indicator::Kind;
+using Method = Indicator::Method;
 
 std::string rate_of(const std::string& counter) { return fmt::format("sum(rate({}[1m]))", selector_of(counter)); }
 
 Expectation expectation_of(const Slo& slo, const Objective& objective) {
   const Indicator& indicator = slo.indicator;
   double target = objective.slice ? objective.slice_target : objective.target;
-  bool counted = indicator.kind == Kind::kGoodOfTotal || indicator.kind == Kind::kBadOfTotal;
-  bool good = indicator.kind == Kind::kGoodOfTotal || indicator.kind == Kind::kSuccessRatio;
+  bool counted = indicator.kind == Method::kGoodOfTotal || indicator.kind == Method::kBadOfTotal;
+  bool good = indicator.kind == Method::kGoodOfTotal || indicator.kind == Method::kSuccessRatio;
   Expectation expectation;
   expectation.name = full_name(slo, objective);
   expectation.query = counted ? rate_of(indicator.part) + " / " + rate_of(indicator.total) : indicator.part;
   expectation.condition =
       good ? fmt::format("result >= {:.12g}", target) : fmt::format("result <= {:.12g}", 1 - target);
-  if (indicator.kind == Kind::kThreshold)
+  if (indicator.kind == Method::kThreshold)
     expectation.condition = fmt::format("result {} {:.12g}", objective.op, objective.threshold);
   return expectation;
 }

@@ -11,24 +11,25 @@ namespace ordeal::slo {
 namespace {
 
 using testing::Shop;
-using testing::World;
-using Kind = Indicator::Kind;
+using testing::Traffic;
+using Method = Indicator::Method;
 
 const Indicator kIndicators[] = {
-    {Kind::kBadOfTotal, "requests_total{code=~\"5..\"}", "requests_total"},
-    {Kind::kGoodOfTotal, "requests_total{code!~\"5..\"}", "sum(requests_total)"},
-    {Kind::kGoodOfTotal, "requests_total{code=\"200\"}", "sum(requests_total)"},
-    {Kind::kSuccessRatio, "sum(rate(requests_total{code!~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
-    {Kind::kSuccessRatio, "1 - sum(rate(requests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
-    {Kind::kFailureRatio, "sum(rate(requests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m])) # of all", ""},
-    {Kind::kFailureRatio,
+    {Method::kBadOfTotal, "requests_total{code=~\"5..\"}", "requests_total"},
+    {Method::kGoodOfTotal, "requests_total{code!~\"5..\"}", "sum(requests_total)"},
+    {Method::kGoodOfTotal, "requests_total{code=\"200\"}", "sum(requests_total)"},
+    {Method::kSuccessRatio, "sum(rate(requests_total{code!~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
+    {Method::kSuccessRatio, "1 - sum(rate(requests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
+    {Method::kFailureRatio, "sum(rate(requests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m])) # of all",
+     ""},
+    {Method::kFailureRatio,
      "sum by (job) (rate(requests_total{code=\"500\"}[5m])) / on (job) sum by (job) (rate(requests_total[5m]))", ""},
-    {Kind::kThreshold, "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))", ""},
-    {Kind::kThreshold, "sum(rate(requests_total{code=\"500\"}[5m])) / sum(rate(requests_total[5m]))", ""},
+    {Method::kThreshold, "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))", ""},
+    {Method::kThreshold, "sum(rate(requests_total{code=\"500\"}[5m])) / sum(rate(requests_total[5m]))", ""},
 };
 
 // What is left of 1 %, whatever the indicator.
-const std::pair<World, std::optional<double>> kWorlds[] = {
+const std::pair<Traffic, std::optional<double>> kTraffics[] = {
     {{"busy and healthy", testing::always, 0}, 1},
     {{"idle half of the day and healthy", testing::by_day, 0}, 1},
     {{"all fail", testing::always, 1}, -99},
@@ -40,7 +41,7 @@ const std::pair<World, std::optional<double>> kWorlds[] = {
 Objective of(const Indicator& indicator) {
   Objective objective;
   objective.target = 0.99;
-  if (indicator.kind != Kind::kThreshold) return objective;
+  if (indicator.kind != Method::kThreshold) return objective;
   objective.op = "<=";
   objective.threshold = 0.5;
   return objective;
@@ -62,14 +63,14 @@ void expect_left(const Shop& shop, const Indicator& indicator, const Objective& 
 }
 
 TEST(IdleBudget, IsThatOfTheTimesAtWhichSomethingWasMeasured) {
-  for (const auto& [world, right] : kWorlds) {
+  for (const auto& [world, right] : kTraffics) {
     Shop shop(world);
     for (const Indicator& indicator : kIndicators) expect_left(shop, indicator, of(indicator), right, world.name);
   }
 }
 
 TEST(IdleBudget, OfSlicesTooCountsNoIdleSlice) {
-  for (const auto& [world, right] : kWorlds) {
+  for (const auto& [world, right] : kTraffics) {
     Shop shop(world);
     for (const Indicator& indicator : kIndicators) {
       Objective slices = of(indicator);
@@ -84,7 +85,7 @@ TEST(IdleBudget, OfSlicesTooCountsNoIdleSlice) {
 TEST(IdleBudget, IsInProportion) {
   Shop shop({"a quarter fails", [](int64_t minute) { return minute % 10 < 6; }, 0.25});
   for (const Indicator& indicator : kIndicators)
-    if (indicator.kind != Kind::kThreshold)
+    if (indicator.kind != Method::kThreshold)
       expect_left(shop, indicator, of(indicator), 1 - 0.25 / 0.01, "a quarter fails");
 }
 
@@ -92,16 +93,16 @@ TEST(IdleBudget, IsInProportion) {
 TEST(IdleBudget, OfWhatWasNeverSeenIsNotKnown) {
   Shop shop({"busy and healthy", testing::always, 0});
   const Indicator kMisspelt[] = {
-      {Kind::kBadOfTotal, "reqests_total{code=~\"5..\"}", "requests_total"},
-      {Kind::kBadOfTotal, "requests_total{status=~\"5..\"}", "requests_total"},
-      {Kind::kBadOfTotal, "requests_total{job=\"shopp\",code=~\"5..\"}", "requests_total"},
-      {Kind::kGoodOfTotal, "reqests_total{code!~\"5..\"}", "requests_total"},
-      {Kind::kGoodOfTotal, "requests_total{status=\"200\"}", "requests_total"},
-      {Kind::kBadOfTotal, "requests_total{code=~\"5..\"}", "reqests_total"},
-      {Kind::kFailureRatio, "sum(rate(reqests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
-      {Kind::kFailureRatio, "sum(rate(requests_total{status=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
-      {Kind::kSuccessRatio, "sum(rate(requests_total{status=\"200\"}[5m])) / sum(rate(requests_total[5m]))", ""},
-      {Kind::kThreshold, "histogram_quantile(0.99, sum by (le) (rate(latncy_seconds_bucket[5m])))", ""},
+      {Method::kBadOfTotal, "reqests_total{code=~\"5..\"}", "requests_total"},
+      {Method::kBadOfTotal, "requests_total{status=~\"5..\"}", "requests_total"},
+      {Method::kBadOfTotal, "requests_total{job=\"shopp\",code=~\"5..\"}", "requests_total"},
+      {Method::kGoodOfTotal, "reqests_total{code!~\"5..\"}", "requests_total"},
+      {Method::kGoodOfTotal, "requests_total{status=\"200\"}", "requests_total"},
+      {Method::kBadOfTotal, "requests_total{code=~\"5..\"}", "reqests_total"},
+      {Method::kFailureRatio, "sum(rate(reqests_total{code=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
+      {Method::kFailureRatio, "sum(rate(requests_total{status=~\"5..\"}[5m])) / sum(rate(requests_total[5m]))", ""},
+      {Method::kSuccessRatio, "sum(rate(requests_total{status=\"200\"}[5m])) / sum(rate(requests_total[5m]))", ""},
+      {Method::kThreshold, "histogram_quantile(0.99, sum by (le) (rate(latncy_seconds_bucket[5m])))", ""},
   };
   for (const Indicator& indicator : kMisspelt) expect_left(shop, indicator, of(indicator), std::nullopt, "misspelt");
 }

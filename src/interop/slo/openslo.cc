@@ -13,7 +13,7 @@ namespace ordeal::slo {
 namespace {
 
 using json::Reader;
-using Kind = Indicator::Kind;
+using Method = Indicator::Method;
 
 constexpr std::string_view kVersion = "openslo/v1";
 
@@ -78,7 +78,7 @@ Result<Indicator> decode_ratio(const Reader& reader) {
   if (auto raw = TRY(reader.find("raw"))) {
     std::string type = TRY(TRY(reader.at("rawType")).word({"success", "failure"}));
     std::string source = TRY(decode_source(*raw));
-    return Indicator{type == "success" ? Kind::kSuccessRatio : Kind::kFailureRatio, std::move(source), ""};
+    return Indicator{type == "success" ? Method::kSuccessRatio : Method::kFailureRatio, std::move(source), ""};
   }
   auto good = TRY(reader.find("good")), bad = TRY(reader.find("bad"));
   if (good.has_value() == bad.has_value()) return reader.refuse("expected good or bad, and not both");
@@ -86,7 +86,7 @@ Result<Indicator> decode_ratio(const Reader& reader) {
   if (!counter || !TRY(counter->boolean()))
     return reader.refuse("counter must be true: numbers that go up and down cannot be added up to a budget");
   Indicator indicator;
-  indicator.kind = good ? Kind::kGoodOfTotal : Kind::kBadOfTotal;
+  indicator.kind = good ? Method::kGoodOfTotal : Method::kBadOfTotal;
   indicator.part = TRY(decode_counter(good ? *good : *bad));
   indicator.total = TRY(decode_counter(TRY(reader.at("total"))));
   return indicator;
@@ -99,7 +99,7 @@ Result<Indicator> decode_sli(const Reader& spec) {
     return spec.refuse("expected ratioMetric or thresholdMetric, and not both");
   if (ratio) return decode_ratio(*ratio);
   std::string source = TRY(decode_source(*threshold));
-  return Indicator{Kind::kThreshold, std::move(source), ""};
+  return Indicator{Method::kThreshold, std::move(source), ""};
 }
 
 Result<Nanos> decode_start(const Reader& calendar) {
@@ -168,7 +168,7 @@ Result<Objective> decode_objective(const Reader& reader, const Indicator& indica
   for (std::string_view key : {"timeSliceTarget", "timeSliceWindow"})
     if (auto field = TRY(reader.find(key)); field && !slices)
       return field->refuse("has a meaning only with budgetingMethod: Timeslices");
-  if (indicator.kind == Kind::kThreshold) TRY_VOID(decode_comparison(reader, objective));
+  if (indicator.kind == Method::kThreshold) TRY_VOID(decode_comparison(reader, objective));
   return objective;
 }
 

@@ -15,14 +15,14 @@ namespace ordeal::slo {
 
 // What is measured, in PromQL. Counters are given as they are, without rate().
 struct Indicator {
-  enum class Kind {
+  enum class Method {
     kGoodOfTotal,  // counters of good events and of all
     kBadOfTotal,   // counters of bad events and of all
     kSuccessRatio,
     kFailureRatio,  // a ratio that is computed already
     kThreshold,     // a value that is compared
   };
-  Kind kind = Kind::kBadOfTotal;
+  Method kind = Method::kBadOfTotal;
   std::string part;   // good, bad, the ratio or the value
   std::string total;  // of kGoodOfTotal and kBadOfTotal
 };

@@ -43,7 +43,7 @@ TEST(OpenSlo, ReadsARatioOfCounters) {
   ASSERT_TRUE(slos) << slos.error().message();
   const Slo& slo = slos->front();
   EXPECT_EQ(slo.name, "Payments succeed");
-  EXPECT_EQ(slo.indicator.kind, Indicator::Kind::kBadOfTotal);
+  EXPECT_EQ(slo.indicator.kind, Indicator::Method::kBadOfTotal);
   EXPECT_EQ(slo.indicator.total, "sum(http_requests_total)");
   EXPECT_EQ(slo.window.period.rolling_length(), 720h);
   EXPECT_FALSE(slo.window.calendar_start);
@@ -76,7 +76,7 @@ spec: {thresholdMetric: {metricSource: {type: Prometheus, spec: {query: latency_
   auto slos = decode(text);
   ASSERT_TRUE(slos) << slos.error().message();
   const Objective& objective = slos->front().objectives.front();
-  EXPECT_EQ(slos->front().indicator.kind, Indicator::Kind::kThreshold);
+  EXPECT_EQ(slos->front().indicator.kind, Indicator::Method::kThreshold);
   EXPECT_EQ(objective.op, "<=");
   EXPECT_EQ(objective.threshold, 0.5);
   EXPECT_EQ(objective.target, 0.99);

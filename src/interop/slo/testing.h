@@ -15,7 +15,7 @@ namespace ordeal::slo::testing {
 
 constexpr int64_t kNow = 1'800'000'000'000, kMinute = 60'000;
 
-struct World {
+struct Traffic {
   const char* name;
   std::function<bool(int64_t minute)> busy;  // counted from the begin
   double bad = 0;                            // the share of the requests that fail, and are slow
@@ -27,7 +27,7 @@ inline bool by_day(int64_t minute) { return (minute - 1) % 1440 < 720; }  // idl
 inline bool but_ten(int64_t minute) { return minute < 700 || minute >= 710; }
 
 // requests_total{job="shop", code}, http_request_duration_seconds_bucket{le}: 60 requests in a busy minute.
-inline void fill(promql::SeriesStore& store, const World& world, int64_t minutes) {
+inline void fill(promql::SeriesStore& store, const Traffic& world, int64_t minutes) {
   double good = 0, bad = 0;
   bool seen = false;
   for (int64_t minute = -30; minute <= minutes; ++minute) {
@@ -45,7 +45,7 @@ inline void fill(promql::SeriesStore& store, const World& world, int64_t minutes
 
 class Shop {
  public:
-  explicit Shop(const World& world, Nanos length = 24h) : length_(length) { fill(store_, world, length / 1min); }
+  explicit Shop(const Traffic& world, Nanos length = 24h) : length_(length) { fill(store_, world, length / 1min); }
 
   Result<promql::QueryResult> evaluate(const std::string& query, int64_t at_ms = kNow) const {
     auto parsed = TRY(promql::parse(query));

@@ -37,7 +37,7 @@ int select_mask(uint32_t events) {
 bool is_ready(const Streaming& s) { return !s.paused && !s.inbox.empty(); }
 
 // Whole lines as long as they are wanted.
-void tell_lines(Transfer& transfer) {
+void deliver_lines(Transfer& transfer) {
   Streaming& s = *transfer.streaming;
   while (!transfer.gone && !s.paused) {
     auto line = s.lines.next();
@@ -45,7 +45,7 @@ void tell_lines(Transfer& transfer) {
       s.paused = s.wish.on_data(*line) == Flow::kPause;
     } else if (s.lines.too_long()) {
       s.inbox.clear();
-      return transfer.fail_with(HttpFailure::Kind::kTooLarge,
+      return transfer.fail_with(HttpFailure::Cause::kTooLarge,
                                 fmt::format("a line is longer than {} bytes", s.wish.max_line));
     } else if (s.inbox.empty()) {
       return;
@@ -56,9 +56,9 @@ void tell_lines(Transfer& transfer) {
   }
 }
 
-void tell_data(Transfer& transfer) {
+void deliver_data(Transfer& transfer) {
   Streaming& s = *transfer.streaming;
-  if (s.wish.max_line > 0) return tell_lines(transfer);
+  if (s.wish.max_line > 0) return deliver_lines(transfer);
   if (!is_ready(s)) return;
   std::string piece = std::exchange(s.inbox, {});
   s.paused = s.wish.on_data(piece) == Flow::kPause;
@@ -75,7 +75,7 @@ void ask_for_body(Streaming& s) {
   s.head_since = boot_now();
 }
 
-void tell_last_line(Transfer& transfer) {
+void deliver_last_line(Transfer& transfer) {
   Streaming& s = *transfer.streaming;
   if (s.wish.max_line == 0 || transfer.failure) return;
   std::string rest = s.lines.take_rest();
@@ -88,10 +88,10 @@ struct HttpClient::Impl {
   UniqueFd epoll;
   UniqueFd timer;     // curl's
   UniqueFd deadline;  // of the streams
-  UniqueFd wake;      // something was stirred outside of dispatch()
+  UniqueFd wake;      // something was pending outside of dispatch()
   CURLM* multi = nullptr;
   std::map<Ticket, Shared> transfers;
-  std::vector<Ticket> stirred;
+  std::vector<Ticket> pending;
   Ticket last_ticket = 0;
 
   ~Impl() {
@@ -116,7 +116,7 @@ struct HttpClient::Impl {
   static int on_timer(CURLM*, long millis, void* context) {
     itimerspec spec{};
     if (millis == 0) spec.it_value.tv_nsec = 1;
-    if (millis > 0) spec.it_value = {millis / 1000, (millis % 1000) * 1'000'000};
+    if (millis > 0) spec.it_value = to_timespec(milliseconds(millis));
     timerfd_settime(static_cast<Impl*>(context)->timer.get(), 0, &spec, nullptr);
     return 0;
   }
@@ -129,7 +129,7 @@ struct HttpClient::Impl {
 
   void stir(Ticket ticket) {
     uint64_t one = 1;
-    stirred.push_back(ticket);
+    pending.push_back(ticket);
     [[maybe_unused]] ssize_t wrote = write(wake.get(), &one, sizeof one);
   }
 
@@ -144,7 +144,7 @@ struct HttpClient::Impl {
 
   Ticket add(Shared transfer) {
     Ticket ticket = transfer->ticket = ++last_ticket;
-    transfer->stirred = [this](Ticket t) { stir(t); };
+    transfer->pending = [this](Ticket t) { stir(t); };
     transfers.emplace(ticket, transfer);
     auto prepared = transfer->prepare();
     if (!prepared) {
@@ -188,13 +188,13 @@ struct HttpClient::Impl {
       leave_multi(transfer);
       done.push_back(transfer.ticket);
     }
-    for (Ticket ticket : done) tell(ticket);
+    for (Ticket ticket : done) deliver(ticket);
   }
 
-  void tell(Ticket ticket) {
+  void deliver(Ticket ticket) {
     Shared transfer = find(ticket);
     if (!transfer) return;
-    if (transfer->streaming) return tell_stream(*transfer);
+    if (transfer->streaming) return deliver_stream(*transfer);
     if (transfer->in_multi) return;
     forget(*transfer);
     auto outcome = transfer->failure ? HttpOutcome(tl::unexpected(std::move(*transfer->failure)))
@@ -202,30 +202,30 @@ struct HttpClient::Impl {
     transfer->callback(std::move(outcome));
   }
 
-  void tell_stream(Transfer& transfer) {
+  void deliver_stream(Transfer& transfer) {
     Streaming& s = *transfer.streaming;
     if (s.head_whole && !std::exchange(s.head_told, true) && s.wish.on_head)
       s.wish.on_head({transfer.reply.status, transfer.reply.headers});
-    if (!transfer.gone) tell_data(transfer);
+    if (!transfer.gone) deliver_data(transfer);
     if (!transfer.gone && !s.ended) ask_for_body(s);
     if (transfer.gone) return;
-    if (s.ended && !s.paused && s.inbox.empty()) return tell_end(transfer);
+    if (s.ended && !s.paused && s.inbox.empty()) return deliver_end(transfer);
     transfer.go_on();
   }
 
-  void tell_end(Transfer& transfer) {
-    tell_last_line(transfer);
+  void deliver_end(Transfer& transfer) {
+    deliver_last_line(transfer);
     if (transfer.gone) return;
     forget(transfer);
     if (transfer.streaming->wish.on_end) transfer.streaming->wish.on_end(transfer.failure);
   }
 
-  void tell_stirred() {
+  void deliver_pending() {
     std::vector<Ticket> now;
-    now.swap(stirred);
+    now.swap(pending);
     std::sort(now.begin(), now.end());
     now.erase(std::unique(now.begin(), now.end()), now.end());
-    for (Ticket ticket : now) tell(ticket);
+    for (Ticket ticket : now) deliver(ticket);
   }
 
   void end_overdue() {
@@ -239,10 +239,10 @@ struct HttpClient::Impl {
       if (!transfer) continue;
       bool head = transfer->streaming->head_whole;
       auto millis = to_millis(head ? transfer->streaming->wish.idle_timeout : transfer->call.timeout);
-      transfer->fail_with(HttpFailure::Kind::kTimeout,
+      transfer->fail_with(HttpFailure::Cause::kTimeout,
                           fmt::format("{} within {:.0f} ms", head ? "nothing more" : "no answer", millis));
       leave_multi(*transfer);
-      tell(ticket);
+      deliver(ticket);
     }
   }
 
@@ -251,10 +251,7 @@ struct HttpClient::Impl {
     for (auto& [ticket, transfer] : transfers)
       if (transfer->streaming) first = std::min(first, transfer->streaming->deadline(transfer->call.timeout));
     itimerspec spec{};
-    if (first != BootTime::max()) {
-      auto nanos = std::max<int64_t>(first.time_since_epoch().count(), 1);
-      spec.it_value = {nanos / 1'000'000'000, nanos % 1'000'000'000};
-    }
+    if (first != BootTime::max()) spec.it_value = to_timespec(std::max(first.time_since_epoch(), Nanos(1)));
     timerfd_settime(deadline.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
   }
 };
@@ -316,7 +313,7 @@ void HttpClient::dispatch() {
   int count = epoll_wait(impl_->epoll.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) impl_->act(events[i].data.fd, events[i].events);
   impl_->take_done();
-  impl_->tell_stirred();
+  impl_->deliver_pending();
   impl_->end_overdue();
   impl_->set_deadline();
 }

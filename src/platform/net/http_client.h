@@ -66,8 +66,8 @@ struct HttpReply {
 
 // kOwnLack is a want of this machine's own: descriptors, memory, threads, local ports, the file of a token.
 struct HttpFailure {
-  enum class Kind { kTimeout, kRefused, kUnreachable, kDns, kTls, kTooLarge, kBadUrl, kBroken, kOwnLack };
-  Kind kind = Kind::kBroken;
+  enum class Cause { kTimeout, kRefused, kUnreachable, kDns, kTls, kTooLarge, kBadUrl, kBroken, kOwnLack };
+  Cause kind = Cause::kBroken;
   Error error;
 };
 using HttpOutcome = tl::expected<HttpReply, HttpFailure>;

@@ -14,7 +14,7 @@
 namespace ordeal::net {
 namespace {
 
-using Kind = HttpFailure::Kind;
+using Cause = HttpFailure::Cause;
 
 HttpOutcome run(HttpClient& client, HttpCall call) {
   std::optional<HttpOutcome> outcome;
@@ -84,18 +84,18 @@ TEST_F(HttpTest, SlowAnswerTimesOutWithoutBlocking) {
   c.timeout = 50ms;
   auto outcome = run(client_, c);
   ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().kind, Kind::kTimeout);
+  EXPECT_EQ(outcome.error().kind, Cause::kTimeout);
   EXPECT_EQ(outcome.error().error.code, Errc::kTimeout);
 }
 
 TEST_F(HttpTest, FailuresAreToldApart) {
   uint16_t closed_port = TestServer(echo).port();
-  EXPECT_EQ(run(client_, call("http://127.0.0.1:" + std::to_string(closed_port))).error().kind, Kind::kRefused);
-  EXPECT_EQ(run(client_, call("http://no-such-host.invalid/")).error().kind, Kind::kDns);
-  EXPECT_EQ(run(client_, call("ftp://127.0.0.1/")).error().kind, Kind::kBadUrl);
-  EXPECT_EQ(run(client_, call("not a url")).error().kind, Kind::kBadUrl);
+  EXPECT_EQ(run(client_, call("http://127.0.0.1:" + std::to_string(closed_port))).error().kind, Cause::kRefused);
+  EXPECT_EQ(run(client_, call("http://no-such-host.invalid/")).error().kind, Cause::kDns);
+  EXPECT_EQ(run(client_, call("ftp://127.0.0.1/")).error().kind, Cause::kBadUrl);
+  EXPECT_EQ(run(client_, call("not a url")).error().kind, Cause::kBadUrl);
   TestServer server(echo);
-  EXPECT_EQ(run(client_, call("https://127.0.0.1:" + std::to_string(server.port()))).error().kind, Kind::kTls);
+  EXPECT_EQ(run(client_, call("https://127.0.0.1:" + std::to_string(server.port()))).error().kind, Cause::kTls);
 }
 
 TEST_F(HttpTest, AnswerLargerThanTheLimitIsRefused) {
@@ -104,7 +104,7 @@ TEST_F(HttpTest, AnswerLargerThanTheLimitIsRefused) {
   });
   auto c = call(server.url());
   c.max_body = 4999;
-  EXPECT_EQ(run(client_, c).error().kind, Kind::kTooLarge);
+  EXPECT_EQ(run(client_, c).error().kind, Cause::kTooLarge);
   c.max_body = 5000;
   EXPECT_TRUE(run(client_, c));
 }

@@ -11,7 +11,7 @@
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
 #include "platform/sys/cgroup/cgroup.h"
-#include "platform/sys/process/spawn.h"
+#include "platform/sys/process/child_runner.h"
 
 namespace ordeal::sys {
 namespace {
@@ -28,12 +28,12 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 std::vector<std::string> tool(std::vector<std::string> argv) {
   std::string name = argv.front();
-  SpawnOptions options;
-  options.argv = std::move(argv);
-  auto finished = run(options, kToolLimit, size_t{1} << 20);
-  if (!finished) return {name + " is not installed"};
-  if (!finished->status.ok()) return {name + " " + finished->status.text()};
-  return lines_of(finished->output);
+  Command command{std::move(argv), kToolLimit};
+  command.most_out = size_t{1} << 20;
+  auto ended = run(command);
+  if (!ended) return {name + " is not installed"};
+  if (ended->exit_code != 0) return {name + " " + to_text(*ended)};
+  return lines_of(ended->out);
 }
 
 void drop_comments(std::vector<std::string>& lines) {

@@ -22,7 +22,7 @@ events::Expectation describe_expectation(const judge::Judge& judge) {
   const Expectation& expectation = judge.expectation();
   events::Expectation described{expectation.name, looked_at(expectation), expectation.condition, {}, expectation.halt};
   described.when.assign(expectation.when.begin(), expectation.when.end());
-  if (judge.design().kind == judge::TriggerDesign::Kind::kCounts) described.trigger = judge.design().text;
+  if (judge.design().kind == judge::TriggerDesign::Signal::kCounts) described.trigger = judge.design().text;
   if (expectation.http && expectation.http->latency) described.unit = "s";
   if (auto threshold = judge.condition().threshold())
     described.threshold = {std::string(expr::symbol(threshold->comparison)), threshold->value};

@@ -77,7 +77,7 @@ Expectation expectation_of(const std::string& query) {
 }
 
 Observation seen(double value, BootTime from, BootTime until, BootTime back_to) {
-  Observation observation{Observation::Kind::kValues, true, {{"", value}}, "", 1ms};
+  Observation observation{Observation::Outcome::kValues, true, {{"", value}}, "", 1ms};
   observation.taken = DataTimes{from, until, until, back_to};
   return observation;
 }
@@ -128,7 +128,7 @@ TEST(Evidence, IsWhatWasTakenWithinThePhase) {
 TEST(Evidence, NobodyKnowsHowOldIsNone) {
   Played run(setup_for(expectation_of("x")));
   Verdict verdict = run.play([](BootTime) {
-    return Observation{Observation::Kind::kValues, true, {{"", 0}}, "", 1ms};
+    return Observation{Observation::Outcome::kValues, true, {{"", 0}}, "", 1ms};
   });
   EXPECT_EQ(verdict.outcome, Outcome::kInconclusive);
   EXPECT_EQ(verdict.reason, "\"errors\" gave no evidence during the attack: when its data was taken is not known");
@@ -230,7 +230,7 @@ TEST(Evidence, AnOwnLackIsNeverTheSystemsBreach) {
     Played run(std::move(setup));
     Verdict verdict = run.play([&](BootTime now) {
       if (run.applied == BootTime{}) return seen(0, now, now, now);
-      Observation blind{Observation::Kind::kError, false, {}, "", 1ms};
+      Observation blind{Observation::Outcome::kError, false, {}, "", 1ms};
       blind.own_lack = "cannot start check: Resource temporarily unavailable";
       return blind;
     });
@@ -245,7 +245,7 @@ TEST(Evidence, RemarksAreToldOnce) {
   Played run(setup_for(expectation_of("x")));
   run.play([](BootTime now) {
     Observation observation = seen(0, now, now, now);
-    observation.remark = "taken for 0";
+    observation.caveat = "taken for 0";
     return observation;
   });
   EXPECT_EQ(std::count(run.notes.begin(), run.notes.end(), "\"errors\": taken for 0"), 1);

@@ -23,7 +23,7 @@ constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
 Actions Machine::start(BootTime now) {
   now_ = watching_since_ = now;
   for (LookState& look : looks_) look.waiting_since = now;
-  tell(describe_run(setup_));
+  emit(describe_run(setup_));
   for (const std::string& warning : setup_.warnings) note(events::Level::kWarning, warning);
   enter(Phase::kBefore, "");
   return std::exchange(out_, {});
@@ -38,7 +38,7 @@ Actions Machine::handle(BootTime now, const Event& event) {
 void Machine::enter(Phase phase, const std::string& why) {
   phase_ = phase;
   entered_ = now_;
-  tell(events::PhaseBegun{phase, planned_length(setup_.experiment, phase), why});
+  emit(events::PhaseBegun{phase, planned_length(setup_.experiment, phase), why});
   for (LookState& look : looks_) {
     look.holds_since.reset();
     if (phase != Phase::kRevert) look.breach_told = false;
@@ -145,7 +145,7 @@ void Machine::on(const Applied& event) {
   impact.state = ImpactState::kInForce;
   impact.applied = event.at;
   impact.hit = event.at;
-  tell(events::Injected{setup_.victims[event.impact].name, event.impact, event.steps});
+  emit(events::Injected{setup_.victims[event.impact].name, event.impact, event.steps});
   if (more_to_inject()) return inject_next();
   if (phase_ == Phase::kInject && count(ImpactState::kAsked) == 0) check_enough_victims();
 }
@@ -165,7 +165,7 @@ void Machine::fail_victim(int index, const Error& error) {
   impact.state = ImpactState::kFailed;
   impact.proof.reason = error.what;
   const std::string& victim = setup_.victims[index].name;
-  tell(events::InjectFailed{victim, error.what, error.hint});
+  emit(events::InjectFailed{victim, error.what, error.hint});
   if (error.code == Errc::kRefused) fail_with(Outcome::kRefused, error.what, error.hint);
   if (error.code == Errc::kInternal) fail_with(Outcome::kError, error.what, error.hint);
   if (error.code == Errc::kRevertFailed)
@@ -189,7 +189,7 @@ void Machine::check_enough_victims() {
 }
 
 void Machine::on(const VictimGone& event) {
-  tell(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why});
+  emit(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why});
   lose(event.impact, "went away", event.why, "what replaces a victim is a new incarnation and is not hit");
 }
 
@@ -213,9 +213,9 @@ void Machine::on(const Reverted& event) {
   impact.reverted = event.reverted;
   const std::string& victim = setup_.victims[event.impact].name;
   auto result = event.clean ? events::RevertResult::kClean : events::RevertResult::kFailed;
-  tell(events::Reverted{event.impact, victim, event.applied, event.reverted, event.took, result, event.why,
+  emit(events::Reverted{event.impact, victim, event.applied, event.reverted, event.took, result, event.why,
                         event.error});
-  tell(events::Proven{victim, event.proof});
+  emit(events::Proven{victim, event.proof});
   if (!event.clean)
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
               kAfterFailedRevert);
@@ -234,7 +234,7 @@ void Machine::on(const NothingInForce&) {
 }
 
 void Machine::on(const HaltAsked& event) {
-  tell(events::Halt{event.why, event.by, now_});
+  emit(events::Halt{event.why, event.by, now_});
   if (event.by == "error") {
     fail_with(Outcome::kError, event.why);
   } else {
@@ -248,7 +248,7 @@ void Machine::on(const HaltAsked& event) {
 }
 
 void Machine::on(const GuardLost& event) {
-  tell(events::Halt{event.how, "error", now_});
+  emit(events::Halt{event.how, "error", now_});
   if (event.left.empty()) {
     fail_with(Outcome::kError, event.how + "; everything is reverted");
   } else {
@@ -262,7 +262,7 @@ void Machine::on(const GuardLost& event) {
 }
 
 void Machine::on(const Acted& event) {
-  tell(event.action);
+  emit(event.action);
   acting_ = !event.last;
 }
 
@@ -308,7 +308,7 @@ void Machine::finish() {
   // A deviation on an attack that had no effect is still what the system did; but held needs proof.
   Verdict verdict = with_lasting(verdict_ ? *verdict_ : held_or_not());
   enter(Phase::kDone, "");
-  tell(events::Ended{verdict});
+  emit(events::Ended{verdict});
   out_.emplace_back(Finish{std::move(verdict)});
 }
 

@@ -114,13 +114,13 @@ struct Act {
   std::string why;
 };
 // A line of the run's history.
-struct Tell {
+struct Emit {
   events::Data data;
 };
 struct Finish {
   Verdict verdict;
 };
-using Action = std::variant<Observe, Check, Inject, Renew, RevertAll, Act, LookForReturn, Tell, Finish>;
+using Action = std::variant<Observe, Check, Inject, Renew, RevertAll, Act, LookForReturn, Emit, Finish>;
 using Actions = std::vector<Action>;
 
 struct Setup {
@@ -234,7 +234,7 @@ class Machine {
   void give_up(size_t index, const std::string& lack);
   // What was counted while the fault was in force speaks against an expectation, whatever its query said.
   void judge_counts();
-  void remark_once(size_t index, const std::string& text);
+  void warn_once(size_t index, const std::string& text);
   void arm_triggers();
   void note_reading(size_t index, const judge::Judgement& judgement, Nanos took);
   void on_breach(size_t index, const Breach& breach);
@@ -274,8 +274,8 @@ class Machine {
   int count(ImpactState state) const;
   int needed() const;
   Nanos in_phase() const { return now_ - entered_; }
-  void tell(events::Data data) { out_.emplace_back(Tell{std::move(data)}); }
-  void note(events::Level level, std::string text) { tell(events::Note{level, std::move(text)}); }
+  void emit(events::Data data) { out_.emplace_back(Emit{std::move(data)}); }
+  void note(events::Level level, std::string text) { emit(events::Note{level, std::move(text)}); }
 
   Setup setup_;
   std::vector<LookState> looks_;

@@ -23,7 +23,7 @@ void Machine::look_again() {
     Nanos at_most = answer_at_most(setup_.judges[i].expectation());
     if (now_ - looks_[i].waiting_since <= at_most) continue;
     looks_[i].waiting_since = now_;
-    Observation silence{Observation::Kind::kTimedOut, false, {}, "the watcher does not answer", at_most};
+    Observation silence{Observation::Outcome::kTimedOut, false, {}, "the watcher does not answer", at_most};
     judge(i, silence);
   }
 }
@@ -45,7 +45,7 @@ void Machine::judge(size_t index, const Observation& observation) {
   if (!goes_on(index)) look.holds_since.reset();
   if (goes_on(index) && !look.holds_since) look.holds_since = now_;
   note_reading(index, judgement, observation.took);
-  remark_once(index, observation.remark);
+  warn_once(index, observation.caveat);
   take_evidence(index, observation, judgement);
   // Once the fault is being taken off, a look speaks of it only if all of its data is from before.
   bool speaks = counts_in_phase(index) && (phase_ != Phase::kRevert || taken_in_force(observation));
@@ -56,7 +56,7 @@ void Machine::judge(size_t index, const Observation& observation) {
   if (observation.counts && setup_.triggers[index] && !finished()) on_counts(index, observation, judgement);
 }
 
-void Machine::remark_once(size_t index, const std::string& text) {
+void Machine::warn_once(size_t index, const std::string& text) {
   std::string whole = fmt::format("\"{}\": {}", setup_.judges[index].expectation().name, text);
   if (!text.empty() && remarked_.insert(whole).second) note(events::Level::kInfo, whole);
 }
@@ -88,7 +88,7 @@ void Machine::on_counts(size_t index, const Observation& observation, const judg
                       "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
 }
 
-// From here on a trigger speaks: what the baseline taught it is told once.
+// From here on a trigger speaks: what the baseline taught it is said once.
 void Machine::arm_triggers() {
   for (size_t i = 0; i < setup_.triggers.size(); ++i) {
     if (!setup_.triggers[i]) continue;
@@ -118,7 +118,7 @@ void Machine::note_reading(size_t index, const judge::Judgement& judgement, Nano
                     judgement.detail,
                     {}};
   if (setup_.triggers[index]) look.closeness = setup_.triggers[index]->closeness();
-  tell(std::move(look));
+  emit(std::move(look));
 }
 
 void Machine::on_breach(size_t index, const Breach& breach) {
@@ -126,7 +126,7 @@ void Machine::on_breach(size_t index, const Breach& breach) {
   // After the attack a breach is only slow recovery, and the recovery limit decides.
   if (phase_ == Phase::kAfter || looks_[index].breach_told) return;
   looks_[index].breach_told = true;
-  tell(events::Breach{index, expectation.name, breach.value, expectation.condition, phase_, breach.trigger, breach.text,
+  emit(events::Breach{index, expectation.name, breach.value, expectation.condition, phase_, breach.trigger, breach.text,
                       breach.since});
   if (phase_ == Phase::kBefore) {
     fail_with(Outcome::kNotInjected, "before the attack: " + breach.text,
@@ -137,7 +137,7 @@ void Machine::on_breach(size_t index, const Breach& breach) {
   if (!expectation.halt) return;
   breach_ = breach.text;
   if (phase_ == Phase::kRevert) return;
-  tell(events::Halt{breach.text, "breach", now_});
+  emit(events::Halt{breach.text, "breach", now_});
   begin_revert(fmt::format("\"{}\" is breached", expectation.name));
 }
 

@@ -51,7 +51,7 @@ struct Killer {
   void tick() {
     now += 200ms;
     feed(Tick{});
-    Observation seen{Observation::Kind::kValues, true, {{"", 0}}, "", 1ms};
+    Observation seen{Observation::Outcome::kValues, true, {{"", 0}}, "", 1ms};
     seen.taken = DataTimes{now, now, now, now};  // just now
     feed(Observed{0, seen});
   }

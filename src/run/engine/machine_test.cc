@@ -13,7 +13,7 @@ namespace {
 struct Drive {
   Machine machine;
   BootTime now{};
-  std::vector<std::string> told;  // types of requests, in order
+  std::vector<std::string> emitted;  // types of requests, in order
   std::string last_note;
   std::optional<Verdict> verdict;
   double value = 0;  // what the one expectation sees
@@ -23,12 +23,12 @@ struct Drive {
 
   void take(const Actions& actions) {
     for (const Action& action : actions) {
-      if (std::get_if<Inject>(&action)) told.push_back("inject");
-      if (std::get_if<Check>(&action)) told.push_back("check");
-      if (std::get_if<LookForReturn>(&action)) told.push_back("look for return");
-      if (std::get_if<RevertAll>(&action)) told.push_back("revert");
-      if (std::get_if<Renew>(&action)) told.push_back("renew");
-      if (std::get_if<Act>(&action)) told.push_back("act");
+      if (std::get_if<Inject>(&action)) emitted.push_back("inject");
+      if (std::get_if<Check>(&action)) emitted.push_back("check");
+      if (std::get_if<LookForReturn>(&action)) emitted.push_back("look for return");
+      if (std::get_if<RevertAll>(&action)) emitted.push_back("revert");
+      if (std::get_if<Renew>(&action)) emitted.push_back("renew");
+      if (std::get_if<Act>(&action)) emitted.push_back("act");
       if (auto* note = note_of(action)) last_note = note->text;
       if (auto* finish = std::get_if<Finish>(&action)) verdict = finish->verdict;
     }
@@ -43,14 +43,16 @@ struct Drive {
   }
   // Of data that was taken just now.
   Observation seen_now(double number) const {
-    Observation seen{Observation::Kind::kValues, true, {{"", number}}, "", 1ms};
+    Observation seen{Observation::Outcome::kValues, true, {{"", number}}, "", 1ms};
     seen.taken = DataTimes{now, now, now, now};
     return seen;
   }
   void until(Phase phase) {
     for (int i = 0; i < 500 && machine.phase() != phase && !machine.finished(); ++i) ticks(1);
   }
-  int told_times(const std::string& what) const { return static_cast<int>(std::count(told.begin(), told.end(), what)); }
+  int told_times(const std::string& what) const {
+    return static_cast<int>(std::count(emitted.begin(), emitted.end(), what));
+  }
   void applied(int impact) { feed(Applied{impact, {}, now}); }
   void reverted(int impact, bool proven = true, bool clean = true) {
     feed(Reverted{impact, clean, false, "why", clean ? "" : "stuck", now, now, 1ms, Proof{proven, "m", "r", 1, 1, ""}});
@@ -106,10 +108,10 @@ TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   run.applied(0);
   run.value = 5;
   run.ticks(1);
-  EXPECT_EQ(run.told.back(), "revert");
+  EXPECT_EQ(run.emitted.back(), "revert");
   EXPECT_EQ(run.told_times("act"), 0) << "not while the fault is in force";
   run.reverted(0);
-  EXPECT_EQ(run.told.back(), "act");
+  EXPECT_EQ(run.emitted.back(), "act");
   run.value = 0;
   run.ticks(20);
   EXPECT_FALSE(run.verdict) << "it waits for the action";
@@ -137,7 +139,7 @@ Drive breached_run() {
 Drive acting_run() {
   Drive run = breached_run();
   run.reverted(0);
-  EXPECT_EQ(run.told.back(), "act");
+  EXPECT_EQ(run.emitted.back(), "act");
   return run;
 }
 
@@ -163,7 +165,7 @@ TEST(Machine, WhoeverInsistsEndsARollback) {
 TEST(Machine, ALostGuardKeepsNobodyFromRollingBack) {
   Drive run = breached_run();
   run.feed(GuardLost{""});
-  EXPECT_EQ(run.told.back(), "act");
+  EXPECT_EQ(run.emitted.back(), "act");
   run.feed(Acted{{}, true});
   run.ticks(1);
   ASSERT_TRUE(run.verdict);
@@ -244,7 +246,7 @@ TEST(Machine, WhatIsCountedHaltsBeforeTheQueryCrosses) {
   EXPECT_EQ(run.told_times("revert"), 0);
   run.bad = 20;
   run.looks(3);
-  EXPECT_EQ(run.told.back(), "revert");
+  EXPECT_EQ(run.emitted.back(), "revert");
   run.bad = 0;
   run.reverted(0);
   run.looks(10);
@@ -274,8 +276,8 @@ TEST(Machine, WhyNothingIsCountedIsSaidOnce) {
     }
     ASSERT_EQ(run.machine.phase(), Phase::kInject);
     ASSERT_EQ(said.size(), 1u) << *said.rbegin();
-    bool told = said.begin()->find("judged by its query alone") != std::string::npos;
-    EXPECT_EQ(told, *trouble == '\0') << *said.begin();
+    bool emitted = said.begin()->find("judged by its query alone") != std::string::npos;
+    EXPECT_EQ(emitted, *trouble == '\0') << *said.begin();
   }
 }
 
@@ -318,7 +320,7 @@ Verdict blind_at_the_end(Nanos length, Nanos seeing, NoData no_data) {
   run.answers = false;
   for (int i = 0; i < 100 && run.machine.phase() == Phase::kDuring; ++i) {
     run.ticks(1);
-    run.feed(Observed{0, {Observation::Kind::kError, false, {}, "connection refused", 1ms}});
+    run.feed(Observed{0, {Observation::Outcome::kError, false, {}, "connection refused", 1ms}});
   }
   run.reverted(0);
   run.until(Phase::kDone);
@@ -359,7 +361,7 @@ TEST(Machine, FewerVictimsThanAskedRevertsAll) {
   run.until(Phase::kInject);
   run.applied(0);
   run.feed(ApplyFailed{1, Error{Errc::kUnsupported, "no queue", 0, "", nullptr}});
-  EXPECT_EQ(run.told.back(), "revert");
+  EXPECT_EQ(run.emitted.back(), "revert");
   run.reverted(0);
   run.until(Phase::kDone);
   EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
@@ -372,7 +374,7 @@ TEST(Machine, VictimsThatGoEndTheRunAsNotInjected) {
   run.applied(0);
   run.applied(1);
   run.feed(VictimGone{1, "its first process has ended"});
-  EXPECT_EQ(run.told.back(), "revert");
+  EXPECT_EQ(run.emitted.back(), "revert");
 }
 
 TEST(Machine, AFaultThatBreaksIsNoAttack) {

@@ -39,9 +39,9 @@ void Session::perform(const Inject& inject) {
   world_.injector.inject(inject.impact, victims_.at(inject.impact), attack_);
 }
 
-void Session::perform(const Tell& told) {
+void Session::perform(const Emit& emitted) {
   BootTime now = world_.now();
-  sink_(RunEvent{seq_++, options_.run_id, now, options_.offset.wall(now), told.data});
+  sink_(RunEvent{seq_++, options_.run_id, now, options_.offset.wall(now), emitted.data});
 }
 
 }  // namespace ordeal::engine

@@ -56,7 +56,7 @@ class Session {
   void perform(const RevertAll& revert) { world_.injector.revert_all(revert.why); }
   void perform(const Act& act) { world_.actuator.act(act.why); }
   void perform(const LookForReturn& look) { world_.recovery.look_for_return(look.impact, look.since); }
-  void perform(const Tell& told);
+  void perform(const Emit& emitted);
   void perform(const Finish& finish) { verdict_ = finish.verdict; }
 
   const std::vector<Victim> victims_;

@@ -6,8 +6,8 @@
 namespace ordeal::engine {
 
 inline const events::Note* note_of(const Action& action) {
-  auto* told = std::get_if<Tell>(&action);
-  return told ? std::get_if<events::Note>(&told->data) : nullptr;
+  auto* emitted = std::get_if<Emit>(&action);
+  return emitted ? std::get_if<events::Note>(&emitted->data) : nullptr;
 }
 
 }  // namespace ordeal::engine

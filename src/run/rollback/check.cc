@@ -1,15 +1,15 @@
 // Whether a rollback could be sent, asked before anything is injected.
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <optional>
 
 #include "core/base/io/file.h"
+#include "core/base/io/wait.h"
 #include "core/base/text/text.h"
 #include "core/model/fields.h"
-#include "platform/net/child.h"
 #include "platform/net/http_client.h"
 #include "platform/sys/process/capability.h"
+#include "platform/sys/process/child_runner.h"
 #include "run/rollback/kubectl.h"
 #include "run/rollback/rollback.h"
 
@@ -66,35 +66,23 @@ Result<> check_http(const RollbackAction& action, const HttpAction& http) {
   call.connect_only = true;
   std::optional<net::HttpOutcome> outcome;
   client.start(std::move(call), [&](net::HttpOutcome seen) { outcome = std::move(seen); });
-  while (!outcome) {
-    pollfd wait{client.descriptor(), POLLIN, 0};
-    ::poll(&wait, 1, -1);
-    client.dispatch();
-  }
-  if (*outcome) return {};
-  const Error& error = outcome->error().error;
+  net::HttpOutcome ended = wait_for(client, outcome);
+  if (ended) return {};
+  const Error& error = ended.error().error;
   return refuse(action, error.cause ? error.cause->message() : "the server does not answer", "see that it answers");
 }
 
 constexpr const char* kClusterHint =
     "see that kubectl reaches the cluster, that the object is there, and that it may be patched";
 
-Result<net::ChildResult> run(const Argv& argv) {
-  net::ChildRunner runner = TRY(net::ChildRunner::create());
-  std::optional<net::ChildResult> ended;
-  net::Command command{argv, 2 * kCheckTimeout};
+Result<sys::ChildResult> ask(const Argv& argv) {
+  sys::Command command{argv, 2 * kCheckTimeout};
   command.most_out = kMostAnswer;
-  TRY_VOID(runner.start(command, [&](const net::ChildResult& result) { ended = result; }));
-  while (!ended) {
-    pollfd wait{runner.descriptor(), POLLIN, 0};
-    ::poll(&wait, 1, -1);
-    runner.dispatch();
-  }
-  return std::move(*ended);
+  return sys::run(command);
 }
 
 // What it means stands in kubectl's last line, the log of its attempts before.
-Unexpected refuse(const RollbackAction& action, const Argv& argv, const net::ChildResult& ended) {
+Unexpected refuse(const RollbackAction& action, const Argv& argv, const sys::ChildResult& ended) {
   std::string_view said = trim(ended.output);
   said = said.substr(said.rfind('\n') + 1);
   std::string why = ended.timed_out ? "it does not answer" : said.empty() ? result_of(ended) : std::string(said);
@@ -103,7 +91,7 @@ Unexpected refuse(const RollbackAction& action, const Argv& argv, const net::Chi
 
 // kubectl says "no" where it is not allowed, and more where it could not ask.
 Result<> check_may(const RollbackAction& action, const argo::ApiCall& call) {
-  net::ChildResult ended = TRY(run(kubectl_may(call)));
+  sys::ChildResult ended = TRY(ask(kubectl_may(call)));
   if (succeeded(ended)) return {};
   if (trim(ended.out).starts_with("no"))
     return refuse(action, fmt::format("kubectl's user may not patch {}", target_of(call)),
@@ -112,7 +100,7 @@ Result<> check_may(const RollbackAction& action, const argo::ApiCall& call) {
 }
 
 Result<json::Value> ask(const RollbackAction& action, const Argv& argv) {
-  net::ChildResult ended = TRY(run(argv));
+  sys::ChildResult ended = TRY(ask(argv));
   if (!succeeded(ended)) return refuse(action, argv, ended);
   auto value = answer_of(ended);
   if (!value) return refuse(action, fmt::format("`{}`: {}", join(argv, " "), value.error().what), kClusterHint);
@@ -120,7 +108,7 @@ Result<json::Value> ask(const RollbackAction& action, const Argv& argv) {
 }
 
 Result<> check_help(const RollbackAction& action) {
-  net::ChildResult ended = TRY(run(kubectl_help()));
+  sys::ChildResult ended = TRY(ask(kubectl_help()));
   if (succeeded(ended) && ended.out.find("--subresource") != std::string::npos) return {};
   return refuse(action, kTooOld, "install a newer kubectl");
 }

@@ -29,10 +29,10 @@ argo::ApiCall planned(const RolloutAction& action) {
 }
 
 // /apis/GROUP/VERSION/namespaces/NAMESPACE/RESOURCE/NAME[/SUBRESOURCE]
-struct Place {
+struct ObjectPath {
   std::string group, namespace_, resource, name, subresource;
 };
-Place place_of(const std::string& path) {
+ObjectPath object_path(const std::string& path) {
   std::vector<std::string_view> parts = split_words(path, "/");
   auto part = [&](size_t i) { return i < parts.size() ? std::string(parts[i]) : std::string(); };
   return {part(1), part(4), part(5), part(6), part(7)};
@@ -48,9 +48,9 @@ std::vector<argo::ApiCall> planned_calls(const RollbackAction& action) {
 }
 
 Argv kubectl_patch(const argo::ApiCall& call) {
-  Place place = place_of(call.path);
-  Argv argv{"kubectl", "patch", place.resource + "." + place.group, place.name, "-n", place.namespace_};
-  if (!place.subresource.empty()) argv.insert(argv.end(), {"--subresource", place.subresource});
+  ObjectPath object = object_path(call.path);
+  Argv argv{"kubectl", "patch", object.resource + "." + object.group, object.name, "-n", object.namespace_};
+  if (!object.subresource.empty()) argv.insert(argv.end(), {"--subresource", object.subresource});
   bool merge = call.content_type == "application/merge-patch+json";
   argv.insert(argv.end(), {"--type", merge ? "merge" : "json", "-p", json::write(call.body)});
   return argv;
@@ -82,33 +82,39 @@ Argv kubectl_undo_deployment(const DeploymentAction& action) {
 }
 
 Argv kubectl_may(const argo::ApiCall& call) {
-  Place place = place_of(call.path);
-  Argv argv{"kubectl", "auth",           "can-i",        "patch", place.resource + "." + place.group + "/" + place.name,
-            "-n",      place.namespace_, kRequestTimeout};
-  if (!place.subresource.empty()) argv.push_back("--subresource=" + place.subresource);
+  ObjectPath object = object_path(call.path);
+  Argv argv{"kubectl",
+            "auth",
+            "can-i",
+            "patch",
+            object.resource + "." + object.group + "/" + object.name,
+            "-n",
+            object.namespace_,
+            kRequestTimeout};
+  if (!object.subresource.empty()) argv.push_back("--subresource=" + object.subresource);
   return argv;
 }
 
 Argv kubectl_help() { return {"kubectl", "patch", "--help"}; }
 
 std::string target_of(const argo::ApiCall& call) {
-  Place place = place_of(call.path);
-  return fmt::format("{}{}.{}/{} in {}", place.subresource.empty() ? "" : "the " + place.subresource + " of ",
-                     place.resource, place.group, place.name, place.namespace_);
+  ObjectPath object = object_path(call.path);
+  return fmt::format("{}{}.{}/{} in {}", object.subresource.empty() ? "" : "the " + object.subresource + " of ",
+                     object.resource, object.group, object.name, object.namespace_);
 }
 
 bool is_no_subresource(std::string_view output) {
   return output.find("the server could not find the requested resource") != std::string_view::npos;
 }
 
-std::string result_of(const net::ChildResult& ended) {
+std::string result_of(const sys::ChildResult& ended) {
   bool old = ended.output.find("unknown flag: --subresource") != std::string::npos;
-  return old ? kTooOld : net::to_text(ended);
+  return old ? kTooOld : sys::to_text(ended);
 }
 
-bool succeeded(const net::ChildResult& ended) { return !ended.timed_out && ended.exit_code == 0; }
+bool succeeded(const sys::ChildResult& ended) { return !ended.timed_out && ended.exit_code == 0; }
 
-Result<json::Value> answer_of(const net::ChildResult& ended) {
+Result<json::Value> answer_of(const sys::ChildResult& ended) {
   if (ended.cut) return fail(Errc::kSystem, fmt::format("kubectl's answer is longer than {} MiB", kMostAnswer >> 20));
   auto value = json::parse(ended.out);
   if (!value) return fail(Errc::kSystem, "kubectl's answer cannot be read: " + value.error().what);

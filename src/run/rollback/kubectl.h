@@ -6,7 +6,7 @@
 
 #include "core/model/input/rollback.h"
 #include "interop/argo/effect/patches.h"
-#include "platform/net/child.h"
+#include "platform/sys/process/child_runner.h"
 
 namespace ordeal::rollback {
 
@@ -35,10 +35,10 @@ std::string target_of(const argo::ApiCall& call);
 bool is_no_subresource(std::string_view output);
 
 // How a program ended: kTooOld, else "exited with 1".
-std::string result_of(const net::ChildResult& ended);
-bool succeeded(const net::ChildResult& ended);
+std::string result_of(const sys::ChildResult& ended);
+bool succeeded(const sys::ChildResult& ended);
 // The JSON that kubectl answered, of at most kMostAnswer bytes.
 constexpr size_t kMostAnswer = size_t{8} << 20;
-Result<json::Value> answer_of(const net::ChildResult& ended);
+Result<json::Value> answer_of(const sys::ChildResult& ended);
 
 }  // namespace ordeal::rollback

@@ -8,8 +8,8 @@
 #include "core/base/duration.h"
 #include "core/base/io/failpoint.h"
 #include "core/base/io/unique_fd.h"
-#include "platform/net/child.h"
 #include "platform/net/http_client.h"
+#include "platform/sys/process/child_runner.h"
 #include "run/rollback/kubectl.h"
 
 namespace ordeal::rollback {
@@ -60,7 +60,7 @@ json::Object describe(const RollbackAction& action) {
 }
 
 struct Rollback::Impl {
-  Impl(std::vector<RollbackAction> list, std::string run, Callback callback, net::ChildRunner runner,
+  Impl(std::vector<RollbackAction> list, std::string run, Callback callback, sys::ChildRunner runner,
        net::HttpClient http)
       : actions(std::move(list)),
         run_id(std::move(run)),
@@ -68,12 +68,12 @@ struct Rollback::Impl {
         programs(std::move(runner)),
         client(std::move(http)) {}
 
-  using Next = net::ChildRunner::Callback;
+  using Next = sys::ChildRunner::Callback;
 
   std::vector<RollbackAction> actions;
   std::string run_id;
   Callback done;
-  net::ChildRunner programs;
+  sys::ChildRunner programs;
   net::HttpClient client;
   UniqueFd epoll;
   std::vector<std::string> environment;
@@ -84,7 +84,7 @@ struct Rollback::Impl {
 
   void begin();
   void end(bool ok, std::string result, std::string output);
-  void end(const net::ChildResult& ended) { end(succeeded(ended), result_of(ended), ended.output); }
+  void end(const sys::ChildResult& ended) { end(succeeded(ended), result_of(ended), ended.output); }
   void run(const Argv& argv, Next next);
   void run_last(const Argv& argv);
   void patch_or(const argo::ApiCall& status, const argo::ApiCall& without_subresource, const Next& next);
@@ -96,7 +96,7 @@ struct Rollback::Impl {
   void perform(const RolloutAction& action);
   void perform(const DeploymentAction& action) { run_last(kubectl_undo_deployment(action)); }
   void abort(const argo::ApiCall& call);
-  void end_abort(const net::ChildResult& ended);
+  void end_abort(const sys::ChildResult& ended);
   void undo(const RolloutAction& action);
   void undo(const RolloutAction& action, const json::Value& rollout, const json::Value& sets);
   void promote(const RolloutAction& action);
@@ -124,7 +124,7 @@ void Rollback::Impl::end(bool ok, std::string result, std::string output) {
 
 // What is left of the action's time goes to each of its programs.
 void Rollback::Impl::run(const Argv& argv, Next next) {
-  net::Command command{argv, std::max<Nanos>(actions[present].timeout - (boot_now() - began), 1ms), environment};
+  sys::Command command{argv, std::max<Nanos>(actions[present].timeout - (boot_now() - began), 1ms), environment};
   command.most_out = kMostAnswer;
   command.outlives_us = true;
   auto started = programs.start(command, std::move(next));
@@ -132,7 +132,7 @@ void Rollback::Impl::run(const Argv& argv, Next next) {
 }
 
 void Rollback::Impl::run_last(const Argv& argv) {
-  run(argv, [this](const net::ChildResult& ended) { end(ended); });
+  run(argv, [this](const sys::ChildResult& ended) { end(ended); });
 }
 
 void Rollback::Impl::perform(const HttpAction& action) {
@@ -154,12 +154,12 @@ void Rollback::Impl::perform(const RolloutAction& action) {
   if (action.action.starts_with("promote")) return promote(action);
   argo::ApiCall call = planned_calls(actions[present])[0];
   if (action.action == "abort") return abort(call);
-  patch_or(call, argo::on_main_resource(call), [this](const net::ChildResult& ended) { end(ended); });
+  patch_or(call, argo::on_main_resource(call), [this](const sys::ChildResult& ended) { end(ended); });
 }
 
 // Argo Rollouts before 0.10 has no status subresource.
 void Rollback::Impl::patch_or(const argo::ApiCall& status, const argo::ApiCall& without_subresource, const Next& next) {
-  run(kubectl_patch(status), [this, without_subresource, next](const net::ChildResult& ended) {
+  run(kubectl_patch(status), [this, without_subresource, next](const sys::ChildResult& ended) {
     if (succeeded(ended) || !is_no_subresource(ended.output)) return next(ended);
     show({without_subresource});
     run_last(kubectl_patch(without_subresource));
@@ -168,22 +168,22 @@ void Rollback::Impl::patch_or(const argo::ApiCall& status, const argo::ApiCall& 
 
 // The one patch comes first, since it must be fast; what it answers says whether there was anything to abort.
 void Rollback::Impl::abort(const argo::ApiCall& call) {
-  run(kubectl_abort(call), [this, call](const net::ChildResult& ended) {
+  run(kubectl_abort(call), [this, call](const sys::ChildResult& ended) {
     if (succeeded(ended) || !is_no_subresource(ended.output)) return end_abort(ended);
     argo::ApiCall main = argo::on_main_resource(call);
     show({main});
-    run(kubectl_abort(main), [this](const net::ChildResult& again) { end_abort(again); });
+    run(kubectl_abort(main), [this](const sys::ChildResult& again) { end_abort(again); });
   });
 }
 
-void Rollback::Impl::end_abort(const net::ChildResult& ended) {
+void Rollback::Impl::end_abort(const sys::ChildResult& ended) {
   if (succeeded(ended) && is_nothing_to_abort(ended.out))
     return end(false, "nothing to abort: the Rollout is fully promoted", ended.output);
   end(ended);
 }
 
 void Rollback::Impl::get(const Argv& argv, std::function<void(json::Value)> next) {
-  run(argv, [this, next = std::move(next)](const net::ChildResult& ended) {
+  run(argv, [this, next = std::move(next)](const sys::ChildResult& ended) {
     if (!succeeded(ended)) return end(ended);
     auto value = answer_of(ended);
     if (!value) return end(false, value.error().message(), "");
@@ -222,7 +222,7 @@ void Rollback::Impl::promote(const argo::Promotion& promotion) {
     if (call) calls.push_back(*call);
   show(calls);
   if (!promotion.status) return run_last(kubectl_patch(*promotion.spec));
-  patch_or(*promotion.status, promotion.unified, [this, spec = promotion.spec](const net::ChildResult& ended) {
+  patch_or(*promotion.status, promotion.unified, [this, spec = promotion.spec](const sys::ChildResult& ended) {
     if (!spec || !succeeded(ended)) return end(ended);
     run_last(kubectl_patch(*spec));
   });
@@ -234,7 +234,7 @@ Rollback::~Rollback() = default;
 Result<std::unique_ptr<Rollback>> Rollback::create(std::vector<RollbackAction> actions, std::string run_id,
                                                    Callback done) {
   auto impl = std::make_unique<Impl>(std::move(actions), std::move(run_id), std::move(done),
-                                     TRY(net::ChildRunner::create()), TRY(net::HttpClient::create()));
+                                     TRY(sys::ChildRunner::create()), TRY(net::HttpClient::create()));
   impl->epoll = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!impl->epoll) return fail_errno("cannot make the rollback's descriptor");
   for (int fd : {impl->programs.descriptor(), impl->client.descriptor()}) {

@@ -6,10 +6,12 @@
 
 #include "core/base/duration.h"
 #include "core/base/io/file.h"
+#include "core/base/io/wait.h"
 #include "core/base/text/secrets.h"
 #include "core/base/text/text.h"
 #include "core/model/input/experiment.h"
-#include "run/session/asking.h"
+#include "platform/net/http_client.h"
+#include "watch/sources/prometheus_source.h"
 
 namespace ordeal::session {
 namespace {

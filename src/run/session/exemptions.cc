@@ -7,29 +7,11 @@
 
 #include "core/base/io/unique_fd.h"
 #include "core/base/text/text.h"
+#include "core/base/text/url.h"
 #include "run/session/prepare.h"
 
 namespace ordeal::session {
 namespace {
-
-struct Place {
-  std::string host, port;
-};
-
-// "http://[fe80::1]:8000/metrics" to its host and port.
-Place place_of(const std::string& url) {
-  size_t start = url.find("://");
-  bool tls = url.starts_with("https");
-  std::string rest = url.substr(start == std::string::npos ? 0 : start + 3);
-  rest = rest.substr(0, rest.find('/'));
-  size_t colon = rest.rfind(':');
-  if (colon == std::string::npos || rest.ends_with(']')) return {rest, tls ? "443" : "80"};
-  return {rest.substr(0, colon), rest.substr(colon + 1)};
-}
-
-std::string bare(const std::string& host) {
-  return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
-}
 
 std::string text_of(const sockaddr* address, socklen_t length) {
   char host[NI_MAXHOST] = {};
@@ -48,18 +30,20 @@ std::string source_towards(const addrinfo& there) {
 }
 
 Result<> add(const std::string& url, const std::string& why, std::vector<packets::Exemption>& all) {
-  Place place = place_of(url);
+  auto parts = parse_url(url);
+  if (!parts) return fail(Errc::kInvalidInput, fmt::format("{} is no URL", without_password(url)));
+  std::string host(parts->host);
+  uint16_t port = port_of(*parts);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  int error = ::getaddrinfo(bare(place.host).c_str(), place.port.c_str(), &hints, &found);
+  int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   if (error != 0)
     return fail(Errc::kInvalidInput,
-                fmt::format("cannot look up {} of {}: {}", place.host, without_password(url), ::gai_strerror(error)));
+                fmt::format("cannot look up {} of {}: {}", host, without_password(url), ::gai_strerror(error)));
   for (const addrinfo* a = found; a; a = a->ai_next)
     all.push_back({source_towards(*a), text_of(a->ai_addr, a->ai_addrlen), kWatcherFirstPort,
-                   static_cast<uint16_t>(kWatcherFirstPort + kWatcherPorts - 1),
-                   static_cast<uint16_t>(std::stoi(place.port)), why});
+                   static_cast<uint16_t>(kWatcherFirstPort + kWatcherPorts - 1), port, why});
   ::freeaddrinfo(found);
   return {};
 }

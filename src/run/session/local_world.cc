@@ -61,13 +61,13 @@ void LocalWorld::dispatch() {
   rollback_->dispatch();
   collect_guard();
   collect_standby();
-  collect_remarks();
+  collect_warnings();
 }
 
 void LocalWorld::collect_guard() {
   if (guard_lost_) return;
   for (const guard::GuardEvent& event : guard_.events()) {
-    if (event.kind == guard::GuardEvent::Kind::kHalted) continue;  // kHalting has said it
+    if (event.kind == guard::GuardEvent::Type::kHalted) continue;  // kHalting has said it
     inbox_.push_back(translate(event));
   }
 }
@@ -81,33 +81,33 @@ void LocalWorld::collect_standby() {
 }
 
 engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
-  using Kind = guard::GuardEvent::Kind;
-  bool of_an_impact = event.kind != Kind::kHalting && event.kind != Kind::kHalted &&
-                      event.kind != Kind::kNothingInForce && event.kind != Kind::kGuardGone;
+  using Type = guard::GuardEvent::Type;
+  bool of_an_impact = event.kind != Type::kHalting && event.kind != Type::kHalted &&
+                      event.kind != Type::kNothingInForce && event.kind != Type::kGuardGone;
   if (of_an_impact && (event.impact < 0 || static_cast<size_t>(event.impact) >= incarnations_.size()))
     return engine::HaltAsked{"error", fmt::format("the guard spoke of the impact {}, which is none", event.impact)};
   switch (event.kind) {
-    case Kind::kChecked:
+    case Type::kChecked:
       return engine::Checked{event.impact};
-    case Kind::kCheckFailed:
+    case Type::kCheckFailed:
       return engine::CheckFailed{event.impact, event.error};
-    case Kind::kApplied:
+    case Type::kApplied:
       failpoint("engine.injected");
       return engine::Applied{event.impact, event.steps, event.applied};
-    case Kind::kApplyFailed:
+    case Type::kApplyFailed:
       return engine::ApplyFailed{event.impact, event.error};
-    case Kind::kVictimGone:
+    case Type::kVictimGone:
       return engine::VictimGone{event.impact, event.why};
-    case Kind::kReverted:
+    case Type::kReverted:
       failpoint("engine.reverted");
       return engine::Reverted{event.impact,  event.clean,    event.broken, event.why,  event.error.what,
                               event.applied, event.reverted, event.took,   event.proof};
-    case Kind::kNothingInForce:
+    case Type::kNothingInForce:
       return engine::NothingInForce{};
-    case Kind::kHalting:
-    case Kind::kHalted:
+    case Type::kHalting:
+    case Type::kHalted:
       return engine::HaltAsked{event.by, event.why};
-    case Kind::kGuardGone:
+    case Type::kGuardGone:
       break;
   }
   return end_run(event);
@@ -141,7 +141,7 @@ std::string LocalWorld::left_behind() const {
 }
 
 // Each trouble of a scraped page once, whatever its numbers, and of one page not more than a few.
-void LocalWorld::remark(const std::string& of, const std::string& trouble) {
+void LocalWorld::warn(const std::string& of, const std::string& trouble) {
   auto& told = remarked_[of];
   std::string kind = trouble;
   std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
@@ -151,9 +151,9 @@ void LocalWorld::remark(const std::string& of, const std::string& trouble) {
   inbox_.push_back(engine::Warning{of + ": " + trouble});
 }
 
-void LocalWorld::collect_remarks() {
-  for (const auto& status : watcher_->scrapes()) remark(status.url, status.trouble);
-  for (const std::string& loss : watcher_->store().losses()) remark("what is scraped", loss);
+void LocalWorld::collect_warnings() {
+  for (const auto& status : watcher_->scrapes()) warn(status.url, status.trouble);
+  for (const std::string& loss : watcher_->store().losses()) warn("what is scraped", loss);
 }
 
 void LocalWorld::look_for_return(int impact, BootTime since) {

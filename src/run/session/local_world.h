@@ -49,8 +49,8 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   void stop_polling(int fd) const;
   void collect_guard();
   void collect_standby();
-  void collect_remarks();
-  void remark(const std::string& of, const std::string& trouble);
+  void collect_warnings();
+  void warn(const std::string& of, const std::string& trouble);
   engine::Event translate(const guard::GuardEvent& event);
   engine::GuardLost end_run(const guard::GuardEvent& event);
   std::string left_behind() const;

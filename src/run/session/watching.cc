@@ -8,9 +8,9 @@
 #include <set>
 
 #include "core/base/duration.h"
+#include "core/base/io/wait.h"
 #include "prometheus/promql/syntax/parser.h"
 #include "prometheus/promql/syntax/printer.h"
-#include "run/session/asking.h"
 #include "run/session/prepare.h"
 #include "watch/evidence/evidence.h"
 #include "watch/evidence/unseen.h"

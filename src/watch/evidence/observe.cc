@@ -8,7 +8,7 @@ namespace ordeal::watch {
 
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 constexpr int64_t kLookbackMs = 5 * 60 * 1000;
 constexpr size_t kMostNamed = 5;
 
@@ -20,9 +20,9 @@ std::string name_some(const std::vector<std::string>& names) {
 }
 
 Observation observe_vector(const std::vector<promql::VectorElement>& vector) {
-  if (vector.empty()) return trouble(Kind::kNoSuchSeries, "the query gives no series");
+  if (vector.empty()) return trouble(Outcome::kNoSuchSeries, "the query gives no series");
   Observation seen;
-  seen.kind = Kind::kValues;
+  seen.kind = Outcome::kValues;
   std::vector<std::string> not_numbers;
   for (const auto& element : vector) {
     if (std::isnan(element.value)) {
@@ -31,7 +31,7 @@ Observation observe_vector(const std::vector<promql::VectorElement>& vector) {
       seen.values.emplace_back(element_name(element.labels), element.value);
     }
   }
-  if (seen.values.empty()) seen.kind = Kind::kNaN;
+  if (seen.values.empty()) seen.kind = Outcome::kNaN;
   if (!not_numbers.empty()) seen.error = "NaN: " + name_some(not_numbers);
   return seen;
 }
@@ -79,12 +79,12 @@ std::string element_name(const promql::Labels& labels) {
 Observation one_value(double value) {
   Observation seen;
   seen.scalar = true;
-  seen.kind = std::isnan(value) ? Kind::kNaN : Kind::kValues;
-  if (seen.kind == Kind::kValues) seen.values.emplace_back("", value);
+  seen.kind = std::isnan(value) ? Outcome::kNaN : Outcome::kValues;
+  if (seen.kind == Outcome::kValues) seen.values.emplace_back("", value);
   return seen;
 }
 
-Observation trouble(Kind kind, std::string error) {
+Observation trouble(Outcome kind, std::string error) {
   Observation seen;
   seen.kind = kind;
   seen.error = std::move(error);
@@ -98,8 +98,8 @@ Observation observe(const promql::QueryResult& result) {
     case promql::ValueKind::kVector:
       return observe_vector(result.vector);
     default:
-      return trouble(Kind::kError, fmt::format("the query gives a {}, which cannot be compared with anything",
-                                               promql::kind_name(result.kind)));
+      return trouble(Outcome::kError, fmt::format("the query gives a {}, which cannot be compared with anything",
+                                                  promql::kind_name(result.kind)));
   }
 }
 
@@ -112,9 +112,9 @@ Observation explain_empty(const promql::Expr& query, const promql::Storage& stor
     if (found == Presence::kNone) missing.push_back(selector_text(*selector));
     if (found == Presence::kEnded) ended.push_back(selector_text(*selector));
   }
-  if (!missing.empty()) return trouble(Kind::kNoSuchSeries, "no series: " + name_some(missing));
-  if (!ended.empty()) return trouble(Kind::kStale, "ended: " + name_some(ended));
-  return trouble(Kind::kNoSuchSeries, "the query gives no series");
+  if (!missing.empty()) return trouble(Outcome::kNoSuchSeries, "no series: " + name_some(missing));
+  if (!ended.empty()) return trouble(Outcome::kStale, "ended: " + name_some(ended));
+  return trouble(Outcome::kNoSuchSeries, "the query gives no series");
 }
 
 }  // namespace ordeal::watch

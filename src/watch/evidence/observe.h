@@ -18,6 +18,6 @@ Observation explain_empty(const promql::Expr& query, const promql::Storage& stor
 std::string element_name(const promql::Labels& labels);
 
 Observation one_value(double value);
-Observation trouble(Observation::Kind kind, std::string error);
+Observation trouble(Observation::Outcome kind, std::string error);
 
 }  // namespace ordeal::watch

@@ -17,9 +17,9 @@ namespace ordeal::watch {
 
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 
-bool failed(const Observation& seen) { return seen.kind == Kind::kError || seen.kind == Kind::kTimedOut; }
+bool failed(const Observation& seen) { return seen.kind == Outcome::kError || seen.kind == Outcome::kTimedOut; }
 
 Observation side_failed(const char* side, const Observation& seen) {
   return trouble(seen.kind, std::string("the ratio is empty, and its ") + side + ": " + seen.error);
@@ -27,7 +27,7 @@ Observation side_failed(const char* side, const Observation& seen) {
 
 using Matchers = std::vector<promql::Matcher>;
 
-Observation no_zero(Kind kind, const std::string& why) {
+Observation no_zero(Outcome kind, const std::string& why) {
   return trouble(kind, "the ratio is empty, and its numerator is no 0: " + why);
 }
 
@@ -84,10 +84,10 @@ std::optional<Observation> selects_something(const promql::Expr& numerator, cons
   for (const promql::VectorSelector& selector : selectors_of(numerator)) {
     SeriesLife life = life_of(selector.matchers, store.storage, store.at_ms);
     if (life.alive)
-      return no_zero(Kind::kNoSuchSeries, text_of(selector) +
-                                              " has series that give no value now (fewer than two samples in its "
-                                              "window, another time, or a comparison or match that leaves none)");
-    if (life.lost) return no_zero(Kind::kStale, "ended: " + text_of(selector));
+      return no_zero(Outcome::kNoSuchSeries, text_of(selector) +
+                                                 " has series that give no value now (fewer than two samples in its "
+                                                 "window, another time, or a comparison or match that leaves none)");
+    if (life.lost) return no_zero(Outcome::kStale, "ended: " + text_of(selector));
   }
   return std::nullopt;
 }
@@ -110,7 +110,7 @@ std::optional<Observation> gives_nothing_anyway(const promql::Expr& numerator, c
     promql::ExprPtr wider =
         with_selectors(numerator, [&](Matchers& matchers) { matchers = that_find(matchers, first, store); });
     auto result = promql::eval_instant(*wider, store.storage, store.at_ms);
-    if (!result) return no_zero(Kind::kError, result.error().message());
+    if (!result) return no_zero(Outcome::kError, result.error().message());
     if (!result->vector.empty()) continue;
     Observation why = explain_empty(*wider, store.storage, store.at_ms);
     return no_zero(why.kind, promql::print(*wider) + " has no value either (" + why.error + ")");
@@ -145,12 +145,12 @@ std::string selected_query(const promql::Expr& numerator, Nanos ago) {
 std::optional<Observation> why_no_zero(const Observation& wider, const Observation& selected) {
   if (failed(wider)) return side_failed("numerator", wider);
   if (failed(selected)) return side_failed("numerator", selected);
-  if (selected.kind != Kind::kNoSuchSeries)
-    return no_zero(Kind::kNoSuchSeries,
+  if (selected.kind != Outcome::kNoSuchSeries)
+    return no_zero(Outcome::kNoSuchSeries,
                    "it selects series, and they ended with their target or give no value now (fewer than two samples "
                    "in its window, another time, or a comparison or match that leaves none)");
-  if (wider.kind == Kind::kNoSuchSeries)
-    return no_zero(Kind::kNoSuchSeries, "without the values that it asks for it has no value either");
+  if (wider.kind == Outcome::kNoSuchSeries)
+    return no_zero(Outcome::kNoSuchSeries, "without the values that it asks for it has no value either");
   return std::nullopt;
 }
 
@@ -158,8 +158,8 @@ std::optional<Observation> why_no_zero(const promql::Expr& numerator, const Nume
   if (auto something = selects_something(numerator, store)) return something;
   if (all_to_come(numerator, store)) return std::nullopt;
   auto seen = look_up(numerator, known_to(store.storage, store.announced));
-  if (!seen) return no_zero(Kind::kError, seen.error().message());
-  if (!seen->unseen.empty() && store.expect_series) return no_zero(Kind::kNoSuchSeries, seen->unseen);
+  if (!seen) return no_zero(Outcome::kError, seen.error().message());
+  if (!seen->unseen.empty() && store.expect_series) return no_zero(Outcome::kNoSuchSeries, seen->unseen);
   return gives_nothing_anyway(numerator, store);
 }
 
@@ -175,10 +175,10 @@ std::optional<RatioSides> ratio_sides(const promql::Expr& query) {
 Observation judge_empty_ratio(const Observation& empty, const Observation& numerator, const Observation& denominator) {
   if (failed(numerator)) return side_failed("numerator", numerator);
   if (failed(denominator)) return side_failed("denominator", denominator);
-  bool counted = numerator.kind == Kind::kValues || numerator.kind == Kind::kNaN;
-  bool there = denominator.kind == Kind::kValues || denominator.kind == Kind::kNaN;
+  bool counted = numerator.kind == Outcome::kValues || numerator.kind == Outcome::kNaN;
+  bool there = denominator.kind == Outcome::kValues || denominator.kind == Outcome::kNaN;
   if (counted && there)
-    return trouble(Kind::kNoSuchSeries, "both sides of the division have series, and none of them match");
+    return trouble(Outcome::kNoSuchSeries, "both sides of the division have series, and none of them match");
   bool flows = std::any_of(denominator.values.begin(), denominator.values.end(),
                            [](const auto& element) { return element.second > 0; });
   if (counted || !flows) return empty;

@@ -8,7 +8,7 @@
 namespace ordeal::watch {
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 
 Observation vector_of(double value) {
   Observation seen = one_value(value);
@@ -34,23 +34,23 @@ TEST(Ratio, ADivisionByANumberIsNone) {
 }
 
 TEST(Ratio, IsZeroOnlyWhileTrafficFlows) {
-  Observation empty = trouble(Kind::kNoSuchSeries, "bad");
+  Observation empty = trouble(Outcome::kNoSuchSeries, "bad");
   EXPECT_EQ(judge_empty_ratio(empty, empty, vector_of(12)).values.front().second, 0);
-  EXPECT_EQ(judge_empty_ratio(empty, empty, vector_of(0)).kind, Kind::kNoSuchSeries);
-  EXPECT_EQ(judge_empty_ratio(empty, empty, empty).kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(judge_empty_ratio(empty, empty, vector_of(0)).kind, Outcome::kNoSuchSeries);
+  EXPECT_EQ(judge_empty_ratio(empty, empty, empty).kind, Outcome::kNoSuchSeries);
 }
 
 TEST(Ratio, IsNotZeroWhileErrorsAreCountedThatMatchNothing) {
-  Observation empty = trouble(Kind::kNoSuchSeries, "empty");
+  Observation empty = trouble(Outcome::kNoSuchSeries, "empty");
   auto seen = judge_empty_ratio(empty, vector_of(3), vector_of(12));
-  EXPECT_EQ(seen.kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(seen.kind, Outcome::kNoSuchSeries);
   EXPECT_NE(seen.error.find("none of them match"), std::string::npos) << seen.error;
 }
 
 TEST(Ratio, ASideThatCannotBeSeenLeavesItWithoutData) {
-  Observation empty = trouble(Kind::kNoSuchSeries, "empty"), late = trouble(Kind::kTimedOut, "late");
-  EXPECT_EQ(judge_empty_ratio(empty, late, vector_of(12)).kind, Kind::kTimedOut);
-  EXPECT_EQ(judge_empty_ratio(empty, empty, late).kind, Kind::kTimedOut);
+  Observation empty = trouble(Outcome::kNoSuchSeries, "empty"), late = trouble(Outcome::kTimedOut, "late");
+  EXPECT_EQ(judge_empty_ratio(empty, late, vector_of(12)).kind, Outcome::kTimedOut);
+  EXPECT_EQ(judge_empty_ratio(empty, empty, late).kind, Outcome::kTimedOut);
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ void Voucher::vouch(const Look& look, Observation& seen) {
 }
 
 void Voucher::look_at_page(const Look& look, const Scraper::Status& page, bool read, Observation& seen) const {
-  bool no_data = seen.kind != Observation::Kind::kValues;
+  bool no_data = seen.kind != Observation::Outcome::kValues;
   auto say = [&](std::string& into, const std::string& text) {
     if (into.empty()) into = page.url + ": " + text;
   };
@@ -134,8 +134,8 @@ void Voucher::look_at_names(const Look& look, Observation& seen) {
   all_seen_ = found->unseen.empty() && found->empty.empty();
   seen.unseen = found->unseen;
   if (!seen.unseen.empty()) seen.unseen += pages_that_never_came(look);
-  if (seen.unseen.empty() && !found->empty.empty() && seen.kind == Observation::Kind::kValues)
-    seen.remark = join(found->empty, ", ") + " finds no series yet, and counts for nothing";
+  if (seen.unseen.empty() && !found->empty.empty() && seen.kind == Observation::Outcome::kValues)
+    seen.caveat = join(found->empty, ", ") + " finds no series yet, and counts for nothing";
 }
 
 // What has ended with its page is counted by nobody, whatever the query puts in its place.
@@ -150,7 +150,7 @@ void Voucher::look_at_ends(const Look& look, Observation& seen) {
 // Once the attack is over: a counter that never moved may be the wrong one.
 void Voucher::look_at_rest(const Look& look, Observation& seen) {
   constexpr int kAfter = 3;
-  if (phase_ != kAfter || !seen.remark.empty()) return;
+  if (phase_ != kAfter || !seen.caveat.empty()) return;
   auto pages = look.scraper.status();
   bool others = std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
     return concerns(look.needs, page.labels) && page.counted_ms > 0 &&
@@ -158,7 +158,7 @@ void Voucher::look_at_rest(const Look& look, Observation& seen) {
   });
   for (const Need& need : look.needs.of) {
     if (!others || !need.range || !stands_still(need.selector, look.store)) continue;
-    seen.remark = text_of(need.selector) + " has not moved since watching began, while other counters of its page have";
+    seen.caveat = text_of(need.selector) + " has not moved since watching began, while other counters of its page have";
     return;
   }
 }

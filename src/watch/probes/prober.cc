@@ -10,22 +10,22 @@ namespace ordeal::watch {
 
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 
 Observation read_failure(const net::HttpFailure& failure) {
-  bool late = failure.kind == net::HttpFailure::Kind::kTimeout;
-  Observation seen = trouble(late ? Kind::kTimedOut : Kind::kError, failure.error.message());
+  bool late = failure.kind == net::HttpFailure::Cause::kTimeout;
+  Observation seen = trouble(late ? Outcome::kTimedOut : Outcome::kError, failure.error.message());
   if (is_own_lack(failure)) seen.own_lack = seen.error;
   return seen;
 }
 
 Observation read(const HttpProbe& probe, const net::HttpReply& reply) {
   // How fast an error came says nothing about how fast the service is.
-  if (probe.latency && reply.status >= 400) return trouble(Kind::kError, fmt::format("HTTP {}", reply.status));
+  if (probe.latency && reply.status >= 400) return trouble(Outcome::kError, fmt::format("HTTP {}", reply.status));
   if (probe.latency) return one_value(to_seconds(reply.timings.total));
   if (probe.json_field.empty()) return one_value(reply.status);
   Observation seen = json_field(reply.body, probe.json_field);
-  if (reply.status >= 400 && seen.kind != Kind::kValues) seen.error += fmt::format(" (HTTP {})", reply.status);
+  if (reply.status >= 400 && seen.kind != Outcome::kValues) seen.error += fmt::format(" (HTTP {})", reply.status);
   return seen;
 }
 
@@ -46,19 +46,19 @@ std::optional<double> as_number(const json::Value& value) {
 }  // namespace
 
 bool is_own_lack(const net::HttpFailure& failure) {
-  return failure.kind == net::HttpFailure::Kind::kOwnLack || failure.kind == net::HttpFailure::Kind::kDns;
+  return failure.kind == net::HttpFailure::Cause::kOwnLack || failure.kind == net::HttpFailure::Cause::kDns;
 }
 
 Observation json_field(std::string_view body, std::string_view path) {
   auto document = json::parse(body);
-  if (!document) return trouble(Kind::kError, "the answer is no JSON: " + document.error().message());
+  if (!document) return trouble(Outcome::kError, "the answer is no JSON: " + document.error().message());
   const json::Value* value = &*document;
   for (std::string_view name : split(path, '.')) {
     value = step(*value, name);
-    if (!value) return trouble(Kind::kNoSuchSeries, fmt::format("the answer has no field {}", path));
+    if (!value) return trouble(Outcome::kNoSuchSeries, fmt::format("the answer has no field {}", path));
   }
   auto number = as_number(*value);
-  if (!number) return trouble(Kind::kError, fmt::format("field {} of the answer is no number", path));
+  if (!number) return trouble(Outcome::kError, fmt::format("field {} of the answer is no number", path));
   return one_value(*number);
 }
 
@@ -83,14 +83,14 @@ void Prober::start(const TcpProbe& probe, Callback callback) {
 }
 
 void Prober::start(const CommandProbe& probe, Callback callback) {
-  auto on_end = [probe, callback](const net::ChildResult& result) {
+  auto on_end = [probe, callback](const sys::ChildResult& result) {
     if (!result.timed_out) return callback(one_value(result.exit_code));
-    callback(trouble(Kind::kTimedOut,
+    callback(trouble(Outcome::kTimedOut,
                      fmt::format("{} did not end within {:.1f} s", probe.argv[0], to_seconds(probe.timeout))));
   };
   if (auto started = children_.start(probe.argv, probe.timeout, on_end); !started) {
     // It never ran, so that it says nothing of the system.
-    Observation seen = trouble(Kind::kError, started.error().message());
+    Observation seen = trouble(Outcome::kError, started.error().message());
     seen.own_lack = seen.error;
     callback(seen);
   }

@@ -7,8 +7,8 @@
 
 #include "core/model/input/experiment.h"
 #include "core/model/seams.h"
-#include "platform/net/child.h"
 #include "platform/net/http_client.h"
+#include "platform/sys/process/child_runner.h"
 
 namespace ordeal::watch {
 
@@ -17,7 +17,7 @@ class Prober {
   using Callback = std::function<void(Observation)>;
 
   // Both must outlive the prober.
-  Prober(net::HttpClient& client, net::ChildRunner& children) : client_(client), children_(children) {}
+  Prober(net::HttpClient& client, sys::ChildRunner& children) : client_(client), children_(children) {}
 
   // Called back from inside a dispatch() of the two, or at once when the probe cannot even start.
   void start(const HttpProbe& probe, Callback callback);
@@ -26,7 +26,7 @@ class Prober {
 
  private:
   net::HttpClient& client_;
-  net::ChildRunner& children_;
+  sys::ChildRunner& children_;
 };
 
 // A want of Ordeal's own, or of a name server that it asks: nothing that the system did.

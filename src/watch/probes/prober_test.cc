@@ -8,7 +8,7 @@
 namespace ordeal::watch {
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 
 class ProberTest : public testing::Test {
  protected:
@@ -34,7 +34,7 @@ class ProberTest : public testing::Test {
 
   net::TestServer server_{[this](const net::HttpRequest& request) { return answer(request); }};
   net::HttpClient client_ = std::move(*net::HttpClient::create());
-  net::ChildRunner children_ = std::move(*net::ChildRunner::create());
+  sys::ChildRunner children_ = std::move(*sys::ChildRunner::create());
 };
 
 TEST_F(ProberTest, HttpGivesTheStatusWhateverItIs) {
@@ -46,7 +46,7 @@ TEST_F(ProberTest, HttpLatencyIsInSeconds) {
   auto probe = http("/slow");
   probe.latency = true;
   auto seen = run(probe);
-  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  ASSERT_EQ(seen.kind, Outcome::kValues) << seen.error;
   EXPECT_GE(seen.values[0].second, 0.2);
   EXPECT_LT(seen.values[0].second, 1.0);
 }
@@ -55,7 +55,7 @@ TEST_F(ProberTest, HowFastAnErrorCameIsNoLatency) {
   auto probe = http("/bad");
   probe.latency = true;
   auto seen = run(probe);
-  EXPECT_EQ(seen.kind, Kind::kError);
+  EXPECT_EQ(seen.kind, Outcome::kError);
   EXPECT_EQ(seen.error, "HTTP 503");
 }
 
@@ -68,24 +68,24 @@ TEST_F(ProberTest, HttpJsonFieldIsRead) {
 TEST_F(ProberTest, SlowAndRefusedAreToldApart) {
   auto slow = http("/slow");
   slow.timeout = 50ms;
-  EXPECT_EQ(run(slow).kind, Kind::kTimedOut);
+  EXPECT_EQ(run(slow).kind, Outcome::kTimedOut);
   HttpProbe refused;
   refused.url = "http://127.0.0.1:1/";
-  EXPECT_EQ(run(refused).kind, Kind::kError);
+  EXPECT_EQ(run(refused).kind, Outcome::kError);
 }
 
 TEST_F(ProberTest, TcpConnectGivesItsTime) {
   auto seen = run(TcpProbe{"127.0.0.1:" + std::to_string(server_.port()), 1s});
-  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  ASSERT_EQ(seen.kind, Outcome::kValues) << seen.error;
   EXPECT_GT(seen.values[0].second, 0);
   EXPECT_LT(seen.values[0].second, 0.5);
-  EXPECT_EQ(run(TcpProbe{"127.0.0.1:1", 1s}).kind, Kind::kError);
+  EXPECT_EQ(run(TcpProbe{"127.0.0.1:1", 1s}).kind, Outcome::kError);
 }
 
 TEST_F(ProberTest, CommandGivesItsExitCode) {
   EXPECT_EQ(run(CommandProbe{{"sh", "-c", "exit 4"}, 1s}).values.at(0).second, 4);
-  EXPECT_EQ(run(CommandProbe{{"sleep", "5"}, 50ms}).kind, Kind::kTimedOut);
-  EXPECT_EQ(run(CommandProbe{{"/no/such"}, 1s}).kind, Kind::kError);
+  EXPECT_EQ(run(CommandProbe{{"sleep", "5"}, 50ms}).kind, Outcome::kTimedOut);
+  EXPECT_EQ(run(CommandProbe{{"/no/such"}, 1s}).kind, Outcome::kError);
 }
 
 TEST(JsonField, EveryCaseHasItsAnswer) {
@@ -93,11 +93,11 @@ TEST(JsonField, EveryCaseHasItsAnswer) {
   EXPECT_EQ(json_field(text, "a.b.0.c").values.at(0).second, 3);
   EXPECT_EQ(json_field(text, "a.b.2").values.at(0).second, 1);
   EXPECT_EQ(json_field(text, "a.b.3").values.at(0).second, 1000);
-  EXPECT_EQ(json_field(text, "a.b.4").kind, Kind::kError);
-  EXPECT_EQ(json_field(text, "a.b.1").kind, Kind::kError);
-  EXPECT_EQ(json_field(text, "a.b.9").kind, Kind::kNoSuchSeries);
-  EXPECT_EQ(json_field(text, "a.z").kind, Kind::kNoSuchSeries);
-  EXPECT_EQ(json_field("{", "a").kind, Kind::kError);
+  EXPECT_EQ(json_field(text, "a.b.4").kind, Outcome::kError);
+  EXPECT_EQ(json_field(text, "a.b.1").kind, Outcome::kError);
+  EXPECT_EQ(json_field(text, "a.b.9").kind, Outcome::kNoSuchSeries);
+  EXPECT_EQ(json_field(text, "a.z").kind, Outcome::kNoSuchSeries);
+  EXPECT_EQ(json_field("{", "a").kind, Outcome::kError);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/text/text.h"
+#include "core/base/text/url.h"
 #include "watch/probes/prober.h"
 
 namespace ordeal::watch {
@@ -88,13 +89,9 @@ bool is_of(promql::LabelsView series, const promql::Labels& page) {
 }
 
 std::string instance_of(std::string_view url) {
-  bool tls = url.substr(0, 8) == "https://";
-  if (size_t scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
-  url = url.substr(0, url.find_first_of("/?#"));
-  if (size_t user = url.rfind('@'); user != std::string_view::npos) url.remove_prefix(user + 1);
-  size_t colon = url.rfind(':');
-  bool has_port = colon != std::string_view::npos && url.find(']', colon) == std::string_view::npos;
-  return std::string(url) + (has_port ? "" : tls ? ":443" : ":80");
+  auto parts = parse_url(url);
+  if (!parts) return std::string(url);
+  return std::string(parts->place) + (parts->port ? "" : fmt::format(":{}", port_of(*parts)));
 }
 
 Scraper::Scraper(net::HttpClient& client, promql::SeriesStore& store, const std::vector<ScrapeTarget>& targets,

@@ -16,7 +16,7 @@ namespace ordeal::watch {
 
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 constexpr Nanos kCheckTimeout = 5s;
 constexpr Nanos kShortestQuestion = 1ms;
 
@@ -45,7 +45,7 @@ Observation read(const net::HttpOutcome& outcome) {
   auto answer = parse_reply(outcome, parse_query_answer);
   if (!answer) {
     bool late = answer.error().code == Errc::kTimeout;
-    Observation seen = trouble(late ? Kind::kTimedOut : Kind::kError, answer.error().message());
+    Observation seen = trouble(late ? Outcome::kTimedOut : Outcome::kError, answer.error().message());
     if (!outcome && is_own_lack(outcome.error())) seen.own_lack = seen.error;
     return seen;
   }
@@ -70,10 +70,10 @@ struct Sides {
   std::optional<Observation> numerator, denominator, wider, selected;
   PrometheusSource::Callback callback;
 
-  void tell() const {
+  void call_back() const {
     if (!numerator || !denominator || !wider || !selected) return;
     Observation ratio = judge_empty_ratio(empty, *numerator, *denominator);
-    callback(ratio.kind == Kind::kValues ? why_no_zero(*wider, *selected).value_or(ratio) : ratio);
+    callback(ratio.kind == Outcome::kValues ? why_no_zero(*wider, *selected).value_or(ratio) : ratio);
   }
 };
 
@@ -138,12 +138,12 @@ void PrometheusSource::query_ratio(const RatioText& ratio, Nanos timeout, Callba
   BootTime end = boot_now() + timeout;
   query(ratio.whole, timeout, [this, ratio, end, callback = std::move(callback)](Observation whole) {
     Nanos left = end - boot_now();
-    if (whole.kind != Kind::kNoSuchSeries || left < kShortestQuestion) return callback(std::move(whole));
+    if (whole.kind != Outcome::kNoSuchSeries || left < kShortestQuestion) return callback(std::move(whole));
     auto sides = std::make_shared<Sides>(Sides{std::move(whole), {}, {}, {}, {}, callback});
     auto ask = [&](const std::string& text, std::optional<Observation> Sides::*side) {
       query(text, left, [sides, side](Observation seen) {
         (*sides).*side = std::move(seen);
-        sides->tell();
+        sides->call_back();
       });
     };
     ask(ratio.numerator, &Sides::numerator);

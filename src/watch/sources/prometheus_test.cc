@@ -8,7 +8,7 @@
 namespace ordeal::watch {
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 
 TEST(PrometheusApi, ReadsEveryKindOfResult) {
   auto vector = parse_query_answer(R"({"status":"success","data":{"resultType":"vector","result":[
@@ -111,24 +111,24 @@ TEST_F(PrometheusSourceTest, PostsTheQueryAsAFormWithoutATime) {
   auto seen = ask("sum(rate(x{a=~\"5..\"}[1m]))");
   EXPECT_EQ(method_, "POST");
   EXPECT_EQ(form_, "query=sum%28rate%28x%7Ba%3D~%225..%22%7D%5B1m%5D%29%29&timeout=1.000");
-  EXPECT_EQ(seen.kind, Kind::kValues);
+  EXPECT_EQ(seen.kind, Outcome::kValues);
   EXPECT_EQ(seen.values, (std::vector<std::pair<std::string, double>>{{"route=/", 0.5}}));
   EXPECT_EQ(seen.error, "NaN: {route=/idle}");
 }
 
 TEST_F(PrometheusSourceTest, KindsOfNoDataAreToldApart) {
   body_ = R"({"status":"success","data":{"resultType":"vector","result":[]}})";
-  EXPECT_EQ(ask("x").kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(ask("x").kind, Outcome::kNoSuchSeries);
   body_ = R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"NaN"]}]}})";
-  EXPECT_EQ(ask("x").kind, Kind::kNaN);
+  EXPECT_EQ(ask("x").kind, Outcome::kNaN);
   body_ = R"({"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}})";
-  EXPECT_EQ(ask("x").kind, Kind::kNaN);
+  EXPECT_EQ(ask("x").kind, Outcome::kNaN);
   body_ = R"({"status":"error","errorType":"timeout","error":"query timed out"})";
   status_ = 503;
-  EXPECT_EQ(ask("x").kind, Kind::kTimedOut);
+  EXPECT_EQ(ask("x").kind, Outcome::kTimedOut);
   body_ = R"({"status":"error","errorType":"bad_data","error":"parse error"})";
   status_ = 400;
-  EXPECT_EQ(ask("x").kind, Kind::kError);
+  EXPECT_EQ(ask("x").kind, Outcome::kError);
 }
 
 TEST_F(PrometheusSourceTest, CheckQueryRefusesOnlyWhatWillNeverBeAnswered) {
@@ -153,7 +153,7 @@ TEST_F(PrometheusSourceTest, CheckQueryRefusesOnlyWhatWillNeverBeAnswered) {
 
 TEST_F(PrometheusSourceTest, SlowAnswerTimesOut) {
   delay_ = 300ms;
-  EXPECT_EQ(ask("x", 50ms).kind, Kind::kTimedOut);
+  EXPECT_EQ(ask("x", 50ms).kind, Outcome::kTimedOut);
 }
 
 TEST_F(PrometheusSourceTest, CheckWarnsOfASlowScrape) {

@@ -11,7 +11,7 @@
 namespace ordeal::watch {
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 
 // What this thread has worked: other programs on the machine do not count.
 Nanos cpu_now() {
@@ -76,35 +76,35 @@ class PrometheusTroubleTest : public testing::Test {
 TEST_F(PrometheusTroubleTest, OneThatIsSlowTimesOut) {
   slow_ = "x";
   auto seen = ask(vector(""), 50ms);
-  EXPECT_EQ(seen.kind, Kind::kTimedOut);
+  EXPECT_EQ(seen.kind, Outcome::kTimedOut);
   EXPECT_EQ(seen.error, about("no answer within 50 ms"));
   EXPECT_LT(longest_, 40ms);
 }
 
 TEST_F(PrometheusTroubleTest, OneThatIsNotReadyIsToldApartFromItsTimeLimit) {
   auto starting = ask({503, "Service Unavailable", "text/plain"});
-  EXPECT_EQ(starting.kind, Kind::kError);
+  EXPECT_EQ(starting.kind, Outcome::kError);
   EXPECT_EQ(starting.error, "the answer is not Prometheus': it is no JSON (HTTP 503 Service Unavailable, text/plain)");
   auto limit = ask({503, R"({"status":"error","errorType":"timeout","error":"query timed out"})", "application/json"});
-  EXPECT_EQ(limit.kind, Kind::kTimedOut);
+  EXPECT_EQ(limit.kind, Outcome::kTimedOut);
   EXPECT_EQ(limit.error, "Prometheus says timeout: query timed out (HTTP 503 Service Unavailable)");
 }
 
 TEST_F(PrometheusTroubleTest, APageIsNoAnswer) {
   auto seen = ask({200, "<html><body>Log in</body></html>", "text/html"});
-  EXPECT_EQ(seen.kind, Kind::kError);
+  EXPECT_EQ(seen.kind, Outcome::kError);
   EXPECT_EQ(seen.error, "the answer is not Prometheus': it is no JSON (HTTP 200 OK, text/html)");
 }
 
 TEST_F(PrometheusTroubleTest, ARedirectIsNamedAndNotFollowed) {
   auto seen = ask({302, "", "text/html", {{"Location", "https://elsewhere/api/v1/query"}}});
-  EXPECT_EQ(seen.kind, Kind::kError);
+  EXPECT_EQ(seen.kind, Outcome::kError);
   EXPECT_EQ(seen.error, "it redirects to https://elsewhere/api/v1/query (HTTP 302)");
 }
 
 TEST_F(PrometheusTroubleTest, AHugeAnswerIsCutOff) {
   auto seen = ask({200, std::string(100'000'000, ' '), "application/json"}, 4s);
-  EXPECT_EQ(seen.kind, Kind::kError);
+  EXPECT_EQ(seen.kind, Outcome::kError);
   EXPECT_EQ(seen.error, about("the answer is larger than 1048576 bytes"));
   EXPECT_LT(most_work_, 200ms);
 }
@@ -114,7 +114,7 @@ TEST_F(PrometheusTroubleTest, TheLargestAnswerIsReadInTime) {
   for (int i = 0; elements.size() < kMostAnswer - 300; ++i)
     elements += (i ? "," : "") + (R"({"metric":{"pod":"p)" + std::to_string(i) + R"("},"value":[1700000000,"0.5"]})");
   auto seen = ask(vector(elements));
-  EXPECT_EQ(seen.kind, Kind::kValues) << seen.error;
+  EXPECT_EQ(seen.kind, Outcome::kValues) << seen.error;
   EXPECT_LT(most_work_, 2s);  // some 20 ms without sanitizers, 500 ms with the slowest
 }
 
@@ -122,21 +122,21 @@ TEST_F(PrometheusTroubleTest, ARatioWithoutErrorsIsZeroWhileTrafficFlows) {
   const auto some = vector(R"({"metric":{},"value":[1,"12"]})");
   answers_ = {{"bad / all", vector("")}, {"bad", vector("")}, {"all", some}, {"wider", some}, {"selected", vector("")}};
   auto seen = ask_ratio();
-  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  ASSERT_EQ(seen.kind, Outcome::kValues) << seen.error;
   EXPECT_EQ(seen.values.front().second, 0);
   answers_["selected"] = some;
   EXPECT_NE(ask_ratio().error.find("they ended with their target or give no value now"), std::string::npos);
   answers_["selected"] = answers_["wider"] = vector("");
   EXPECT_NE(ask_ratio().error.find("it has no value either"), std::string::npos);
   answers_["selected"] = {500, "no", "text/plain"};
-  EXPECT_EQ(ask_ratio().kind, Kind::kError);
+  EXPECT_EQ(ask_ratio().kind, Outcome::kError);
   answers_["selected"] = vector("");
   answers_["wider"] = some;
-  EXPECT_EQ(ask_ratio().kind, Kind::kValues);
+  EXPECT_EQ(ask_ratio().kind, Outcome::kValues);
   answers_["all"] = vector(R"({"metric":{},"value":[1,"0"]})");
-  EXPECT_EQ(ask_ratio().kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(ask_ratio().kind, Outcome::kNoSuchSeries);
   answers_["all"] = vector("");
-  EXPECT_EQ(ask_ratio().kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(ask_ratio().kind, Outcome::kNoSuchSeries);
 }
 
 TEST(RatioText, AsksWhetherItsNumeratorHasOrHadSeries) {
@@ -153,7 +153,7 @@ TEST(RatioText, AsksWhetherItsNumeratorHasOrHadSeries) {
 TEST_F(PrometheusTroubleTest, ARatioWithAValueAsksForNothingElse) {
   answers_ = {{"bad / all", vector(R"({"metric":{},"value":[1,"0.25"]})")}};
   auto seen = ask_ratio();
-  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  ASSERT_EQ(seen.kind, Outcome::kValues) << seen.error;
   EXPECT_EQ(seen.values.front().second, 0.25);
 }
 
@@ -166,7 +166,7 @@ TEST_F(PrometheusTroubleTest, ARatioWhoseSidesAreSlowEndsInTime) {
   slow_ = "all";
   BootTime begin = boot_now();
   auto seen = ask_ratio(100ms);
-  EXPECT_EQ(seen.kind, Kind::kTimedOut);
+  EXPECT_EQ(seen.kind, Outcome::kTimedOut);
   EXPECT_NE(seen.error.find("denominator: cannot POST"), std::string::npos) << seen.error;
   EXPECT_LT(boot_now() - begin, 250ms);
 }

@@ -8,7 +8,7 @@
 
 #include "core/base/duration.h"
 #include "core/base/io/unique_fd.h"
-#include "platform/net/child.h"
+#include "platform/sys/process/child_runner.h"
 #include "prometheus/promql/eval/eval.h"
 #include "prometheus/promql/syntax/parser.h"
 #include "prometheus/promql/syntax/printer.h"
@@ -24,7 +24,7 @@ namespace ordeal::watch {
 
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 constexpr Nanos kCountersEvery = 250ms;  // a Prometheus is asked for raw counters no more often
 constexpr Nanos kSamplesEvery = 250ms;   // nor for the age of its samples
 
@@ -55,7 +55,7 @@ Unexpected about_query(size_t index, const Expectation& expectation, Error error
 
 std::string counted_from(const Expectation& expectation, const Sources& sources) {
   auto design = judge::design_trigger(expectation);
-  if (design.kind != judge::TriggerDesign::Kind::kCounts) return "";
+  if (design.kind != judge::TriggerDesign::Signal::kCounts) return "";
   if (!sources.scrape.empty()) return "the scraped pages";
   return counters_query(design.counts, {}) ? "the Prometheus" : "";
 }
@@ -79,7 +79,7 @@ Result<> validate(const Experiment& experiment) {
 }
 
 struct SourceWatcher::Impl {
-  Impl(net::HttpClient quiet_client, net::HttpClient probe_client, net::ChildRunner runner)
+  Impl(net::HttpClient quiet_client, net::HttpClient probe_client, sys::ChildRunner runner)
       : quiet(std::move(quiet_client)), plain(std::move(probe_client)), children(std::move(runner)) {}
 
   // What is counted beside the query, for the fast trigger.
@@ -115,14 +115,14 @@ struct SourceWatcher::Impl {
   };
 
   WatchOptions options;
-  Callback tell;
+  Callback callback;
   std::vector<Look> looks;
   BootTime began = boot_now();
   promql::SeriesStore store;
   // Two clients, because a kept connection does not say which local ports it may use.
   net::HttpClient quiet;
   net::HttpClient plain;
-  net::ChildRunner children;
+  sys::ChildRunner children;
   std::optional<Scraper> scraper;
   Nanos scrape_patience{0};
   bool fetching = false;
@@ -182,7 +182,7 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
 std::optional<SourceWatcher::Impl::Counting> SourceWatcher::Impl::counting_for(const Expectation& expectation,
                                                                                const Sources& sources) const {
   auto design = judge::design_trigger(expectation);
-  if (design.kind != judge::TriggerDesign::Kind::kCounts) return std::nullopt;
+  if (design.kind != judge::TriggerDesign::Signal::kCounts) return std::nullopt;
   std::vector<promql::Labels> pages;
   for (const ScrapeTarget& target : sources.scrape) pages.push_back(labels_of(target));
   Counting counting{design.counts, CounterTally(design.counts, std::move(pages))};
@@ -268,7 +268,7 @@ void SourceWatcher::Impl::date(const Look& look, Observation& seen) const {
         fmt::format("the Prometheus has too few samples from that time: the newest of one series is {} old", age);
   }
   bool too_old = look.needs->window > Nanos(0) && known.oldest > look.needs->window;
-  if (seen.kind == Kind::kNoSuchSeries && too_old)
+  if (seen.kind == Outcome::kNoSuchSeries && too_old)
     seen.own_lack = fmt::format(
         "the newest sample is {} old by the clock of the Prometheus, and the query looks back over {}: its "
         "targets date their samples themselves, or it scrapes too rarely",
@@ -279,7 +279,7 @@ void SourceWatcher::Impl::date(const Look& look, Observation& seen) const {
 // longer than half an interval.
 void SourceWatcher::Impl::fetch_pages() {
   if (!scraper || std::exchange(fetching, true)) return;
-  itimerspec limit{{0, 0}, {scrape_patience / 1s, (scrape_patience % 1s).count()}};
+  itimerspec limit{{0, 0}, to_timespec(scrape_patience)};
   timerfd_settime(timer.get(), 0, &limit, nullptr);
   scraper->scrape_all([this] { read_pages(); });
 }
@@ -293,14 +293,14 @@ void SourceWatcher::Impl::read_pages() {
 Observation SourceWatcher::Impl::evaluate(const promql::Expr& query, bool expect_series) {
   int64_t now = now_ms();
   auto result = promql::eval_instant(query, store, now);
-  if (!result) return trouble(Kind::kError, result.error().message());
+  if (!result) return trouble(Outcome::kError, result.error().message());
   if (result->kind != promql::ValueKind::kVector || !result->vector.empty()) return observe(*result);
   Observation empty = explain_empty(query, store, now);
   auto sides = ratio_sides(query);
   if (!sides) return empty;
   Observation ratio = judge_empty_ratio(empty, evaluate(*sides->numerator, expect_series),
                                         evaluate(*sides->denominator, expect_series));
-  if (ratio.kind != Kind::kValues) return ratio;
+  if (ratio.kind != Outcome::kValues) return ratio;
   auto announced = [this](const std::string& metric) { return scraper->announces(metric, true); };
   return why_no_zero(*sides->numerator, {store, now, announced, expect_series}).value_or(ratio);
 }
@@ -337,7 +337,7 @@ void SourceWatcher::Impl::answer(size_t index, Observation seen) {
     bool some = sampled.some_at && *sampled.some_at <= counting->read_from;
     if (!counting->query.empty() && some) seen.counts->read_since = sampled.since;
   }
-  tell(index, seen);
+  callback(index, seen);
 }
 
 void SourceWatcher::Impl::act(int fd) {
@@ -360,9 +360,9 @@ Result<std::unique_ptr<SourceWatcher>> SourceWatcher::create(const Experiment& e
                                                              Callback callback) {
   TRY_VOID(validate(experiment));
   auto impl = std::make_unique<Impl>(TRY(net::HttpClient::create()), TRY(net::HttpClient::create()),
-                                     TRY(net::ChildRunner::create()));
+                                     TRY(sys::ChildRunner::create()));
   impl->options = options;
-  impl->tell = std::move(callback);
+  impl->callback = std::move(callback);
   TRY_VOID(impl->set_up(experiment));
   return std::unique_ptr<SourceWatcher>(new SourceWatcher(std::move(impl)));
 }
@@ -394,7 +394,7 @@ void SourceWatcher::look(size_t index, BootTime since) {
   } else if (expectation.command) {
     impl_->prober->start(*expectation.command, answer);
   } else {
-    answer(trouble(Kind::kError, "the expectation has neither a query nor a probe"));
+    answer(trouble(Outcome::kError, "the expectation has neither a query nor a probe"));
   }
 }
 

@@ -10,7 +10,7 @@
 namespace ordeal::watch {
 namespace {
 
-using Kind = Observation::Kind;
+using Outcome = Observation::Outcome;
 
 Expectation query(std::string text) {
   Expectation expectation;
@@ -96,27 +96,27 @@ TEST_F(SourceWatcherTest, KindsOfDataAreToldApart) {
   make({query("sum(requests_total)"), query("nothing_of_this_name"), query("bad"), query("ratio"),
         query("requests_total > 100"), query("scalar(bad)")});
   auto sum = look(0);
-  ASSERT_EQ(sum.kind, Kind::kValues) << sum.error;
+  ASSERT_EQ(sum.kind, Outcome::kValues) << sum.error;
   EXPECT_EQ(sum.values[0].second, 5);
   auto missing = look(1);
-  EXPECT_EQ(missing.kind, Kind::kNoSuchSeries);
+  EXPECT_EQ(missing.kind, Outcome::kNoSuchSeries);
   EXPECT_EQ(missing.error, "no series: nothing_of_this_name");
-  EXPECT_EQ(look(2).kind, Kind::kNaN);
+  EXPECT_EQ(look(2).kind, Outcome::kNaN);
   auto ratio = look(3);
-  EXPECT_EQ(ratio.kind, Kind::kValues);
+  EXPECT_EQ(ratio.kind, Outcome::kValues);
   ASSERT_EQ(ratio.values.size(), 1u);
   EXPECT_NE(ratio.values[0].first.find("r=a"), std::string::npos);
   EXPECT_NE(ratio.error.find("r=b"), std::string::npos);
-  EXPECT_EQ(look(4).kind, Kind::kNoSuchSeries);
-  EXPECT_EQ(look(5).kind, Kind::kNaN);
+  EXPECT_EQ(look(4).kind, Outcome::kNoSuchSeries);
+  EXPECT_EQ(look(5).kind, Outcome::kNaN);
 }
 
 TEST_F(SourceWatcherTest, SeriesOfADeadTargetIsStale) {
   make({query("requests_total"), query("up")});
-  EXPECT_EQ(look().kind, Kind::kValues);
+  EXPECT_EQ(look().kind, Outcome::kValues);
   broken_ = true;
   auto seen = look();
-  EXPECT_EQ(seen.kind, Kind::kStale);
+  EXPECT_EQ(seen.kind, Outcome::kStale);
   EXPECT_EQ(seen.error, "ended: requests_total");
   EXPECT_EQ(look(1).values.at(0).second, 0);
 }
@@ -125,7 +125,7 @@ TEST_F(SourceWatcherTest, RateIsComputedFromItsOwnScrapes) {
   make({query("rate(requests_total[1m])")});
   look();
   auto seen = look();
-  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  ASSERT_EQ(seen.kind, Outcome::kValues) << seen.error;
   EXPECT_EQ(seen.values[0].second, 0);
 }
 
@@ -173,7 +173,7 @@ TEST_F(SourceWatcherTest, SlowPrometheusTimesOutAndBlocksNoProbe) {
   EXPECT_EQ(look(1).values.at(0).second, 200);
   EXPECT_LT(boot_now() - start, 100ms);
   ASSERT_TRUE(poll_until(*watcher_, [&] { return seen_.count(0) > 0; }));
-  EXPECT_EQ(seen_[0].kind, Kind::kTimedOut);
+  EXPECT_EQ(seen_[0].kind, Outcome::kTimedOut);
   EXPECT_GE(seen_[0].took, 90ms);
 }
 
@@ -193,7 +193,7 @@ TEST_F(SourceWatcherTest, SecondLookAtTheSameExpectationIsIgnored) {
 TEST_F(SourceWatcherTest, FailingQueryIsAnErrorWithItsReason) {
   make({query("ratio + on() ratio")});
   auto seen = look();
-  EXPECT_EQ(seen.kind, Kind::kError);
+  EXPECT_EQ(seen.kind, Outcome::kError);
   EXPECT_NE(seen.error.find("matching"), std::string::npos) << seen.error;
 }
 
@@ -253,7 +253,7 @@ TEST_F(SourceWatcherTest, APageThatIsNotWholeIsDoubted) {
     page_ = c.page;
     make({query("requests_total")});
     auto seen = look();
-    EXPECT_EQ(seen.kind, Kind::kValues) << c.page;
+    EXPECT_EQ(seen.kind, Outcome::kValues) << c.page;
     EXPECT_EQ(seen.doubt.empty(), *c.doubt == '\0') << c.page << seen.doubt;
     EXPECT_NE(seen.doubt.find(c.doubt), std::string::npos) << seen.doubt;
   }
@@ -270,7 +270,7 @@ TEST_F(SourceWatcherTest, AClockThatIsOffIsNotTheSystemsFault) {
     page_ = dated(ahead);
     make({query("rate(requests_total[5s])")});
     auto seen = look();
-    EXPECT_NE(seen.kind, Kind::kValues);
+    EXPECT_NE(seen.kind, Outcome::kValues);
     EXPECT_NE(seen.own_lack.find(ahead > 0s ? "ahead of this machine's clock" : "behind this machine's clock"),
               std::string::npos)
         << seen.own_lack;
@@ -366,7 +366,7 @@ TEST_F(SourceWatcherTest, WhatWasNeverSeenIsNamed) {
   EXPECT_EQ(look(0).unseen, "there is no metric request_total; the nearest is requests_total");
   auto value = look(1);
   EXPECT_EQ(value.unseen, "");
-  EXPECT_EQ(value.remark, "requests_total{status=\"500\"} finds no series yet, and counts for nothing");
+  EXPECT_EQ(value.caveat, "requests_total{status=\"500\"} finds no series yet, and counts for nothing");
 }
 
 TEST_F(SourceWatcherTest, NothingIsSaidOfNamesBeforeAPageCame) {
@@ -383,27 +383,28 @@ TEST_F(SourceWatcherTest, AnEmptyNumeratorIsZeroOnlyWhileAValueIsMissing) {
   const std::string all = " / sum(rate(requests_total[1m]))";
   struct Case {
     const char* numerator;
-    Kind kind;
+    Outcome kind;
     const char* error;
   };
   const std::vector<Case> cases{
-      {"sum(rate(requests_total{status=~\"5..\"}[1m]))", Kind::kValues, ""},
-      {"sum(rate(requests_total{job=\"api\",code=\"x\",status=~\"5..\"}[1m]))", Kind::kNoSuchSeries, "no label code"},
-      {"sum(rate(requests_total{status=~\"5..\"}[1ms]))", Kind::kNoSuchSeries, "has no value either"},
-      {"sum(rate(requests_total{status=\"200\"}[1ms]))", Kind::kNoSuchSeries, "fewer than two samples"},
-      {"sum(rate(requests_total{status=~\"5..\"}[1m] offset 1h))", Kind::kNoSuchSeries, "has no value either"},
-      {"sum(rate(requests_total{status=\"200\"}[1m] offset 1h))", Kind::kNoSuchSeries, "another time"},
-      {"(sum(rate(requests_total{status=~\"5..\"}[1m])) + sum(rate(requests_total[1m])))", Kind::kNoSuchSeries,
+      {"sum(rate(requests_total{status=~\"5..\"}[1m]))", Outcome::kValues, ""},
+      {"sum(rate(requests_total{job=\"api\",code=\"x\",status=~\"5..\"}[1m]))", Outcome::kNoSuchSeries,
+       "no label code"},
+      {"sum(rate(requests_total{status=~\"5..\"}[1ms]))", Outcome::kNoSuchSeries, "has no value either"},
+      {"sum(rate(requests_total{status=\"200\"}[1ms]))", Outcome::kNoSuchSeries, "fewer than two samples"},
+      {"sum(rate(requests_total{status=~\"5..\"}[1m] offset 1h))", Outcome::kNoSuchSeries, "has no value either"},
+      {"sum(rate(requests_total{status=\"200\"}[1m] offset 1h))", Outcome::kNoSuchSeries, "another time"},
+      {"(sum(rate(requests_total{status=~\"5..\"}[1m])) + sum(rate(requests_total[1m])))", Outcome::kNoSuchSeries,
        "give no value now"},
-      {"sum(rate(reqests_total{status=~\"5..\"}[1m]))", Kind::kNoSuchSeries, "no metric reqests_total"},
-      {"sum(rate(requests_total{job=\"ap\",status=~\"5..\"}[1m]))", Kind::kNoSuchSeries, "no job ap"},
-      {"sum(rate(ghost_total{kind=\"a\"}[1m]))", Kind::kValues, ""},  // announced
-      {"sum(rate(took{kind=\"a\"}[1m]))", Kind::kNoSuchSeries, "no metric took"},
-      {"sum(rate(took_count{kind=\"x\"}[1m]))", Kind::kValues, ""},
-      {"sum(rate(gw_errors_total[1s]))", Kind::kStale, "ended: gw_errors_total"},
-      {"sum(rate(gw_errors_total{kind=\"x\"}[1s]))", Kind::kStale, "ended: gw_errors_total"},
-      {"sum(rate(requests_total{part=\"gw\",status=~\"5..\"}[1s]))", Kind::kStale, "ended: requests_total"},
-      {"sum(rate(requests_total{status=~\"5..\",part=\"gw\"}[1s]))", Kind::kStale, "ended: requests_total"},
+      {"sum(rate(reqests_total{status=~\"5..\"}[1m]))", Outcome::kNoSuchSeries, "no metric reqests_total"},
+      {"sum(rate(requests_total{job=\"ap\",status=~\"5..\"}[1m]))", Outcome::kNoSuchSeries, "no job ap"},
+      {"sum(rate(ghost_total{kind=\"a\"}[1m]))", Outcome::kValues, ""},  // announced
+      {"sum(rate(took{kind=\"a\"}[1m]))", Outcome::kNoSuchSeries, "no metric took"},
+      {"sum(rate(took_count{kind=\"x\"}[1m]))", Outcome::kValues, ""},
+      {"sum(rate(gw_errors_total[1s]))", Outcome::kStale, "ended: gw_errors_total"},
+      {"sum(rate(gw_errors_total{kind=\"x\"}[1s]))", Outcome::kStale, "ended: gw_errors_total"},
+      {"sum(rate(requests_total{part=\"gw\",status=~\"5..\"}[1s]))", Outcome::kStale, "ended: requests_total"},
+      {"sum(rate(requests_total{status=~\"5..\",part=\"gw\"}[1s]))", Outcome::kStale, "ended: requests_total"},
   };
   std::vector<Expectation> queries;
   for (const Case& c : cases) queries.push_back(query(c.numerator + all));
@@ -440,7 +441,7 @@ TEST_F(SourceWatcherTest, ANumeratorMayLoseSomeOfItsSeries) {
   page_ = gw_page_ = "requests_total{status=\"200\"} 5\n";
   look();
   page_ = gw_page_ = "requests_total{status=\"200\"} 6\n";
-  EXPECT_EQ(look().kind, Kind::kValues);
+  EXPECT_EQ(look().kind, Outcome::kValues);
   gw_broken_ = true;
   for (const char* page : {"requests_total{status=\"200\"} 7\nrequests_total{status=\"500\"} 1\n",
                            "requests_total{status=\"200\"} 8\nrequests_total{status=\"500\"} 1\n"}) {
@@ -456,7 +457,7 @@ TEST_F(SourceWatcherTest, ANumeratorMayLoseSomeOfItsSeries) {
     look();
   }
   auto seen = look();
-  ASSERT_EQ(seen.kind, Kind::kValues) << seen.error;
+  ASSERT_EQ(seen.kind, Outcome::kValues) << seen.error;
   EXPECT_EQ(seen.values.at(0).second, 0);
   EXPECT_EQ(seen.doubt, "");
 }

@@ -1,6 +1,5 @@
 // analysis: an AnalysisTemplate as an AnalysisRun against a real Prometheus, with Argo's schedule and Argo's judgement.
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "app/cli/signals.h"
 #include "core/base/io/file.h"
 #include "core/base/io/unique_fd.h"
+#include "core/base/io/wait.h"
 #include "core/expr/condition.h"
 #include "interop/argo/objects/bundle.h"
 #include "interop/argo/run/analyses.h"
@@ -120,7 +120,7 @@ class AnalysisDriver {
       signalfd_siginfo info{};
       if (::read(signals_.get(), &info, sizeof info) == sizeof info) perform(run_.handle(now(), argo::Terminate{}));
       client_.dispatch();
-      tell_answers();
+      deliver_answers();
       auto wake = run_.next_wake();
       if (wake && *wake <= now()) perform(run_.handle(now(), argo::Wake{}));
     }
@@ -131,11 +131,8 @@ class AnalysisDriver {
   Nanos now() const { return offset_.wall(boot_now()); }
 
   void wait() {
-    pollfd fds[2] = {{signals_.get(), POLLIN, 0}, {client_.descriptor(), POLLIN, 0}};
     Nanos left = answers_.empty() ? run_.next_wake().value_or(now() + 1h) - now() : Nanos(0);
-    left = std::clamp<Nanos>(left, Nanos(0), 1h);
-    timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
-    ::ppoll(fds, 2, &limit, nullptr);
+    wait_readable({signals_.get(), client_.descriptor()}, left);
   }
 
   void perform(const argo::RunActions& actions) {
@@ -143,7 +140,7 @@ class AnalysisDriver {
       if (const auto* measure = std::get_if<argo::Measure>(&action)) ask(measure->metric);
   }
 
-  void tell_answers() {
+  void deliver_answers() {
     for (auto& [index, measurement] : std::exchange(answers_, {})) {
       if (run_.finished()) return;
       output_.measured(run_, index, measurement, now());

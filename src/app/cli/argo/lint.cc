@@ -33,7 +33,7 @@ void print_line(const Finding& finding) {
 }
 
 // Beside the findings, where these are for a program.
-void tell_ignored(const std::vector<std::string>& ignored, bool json) {
+void print_ignored(const std::vector<std::string>& ignored, bool json) {
   constexpr size_t kMostNamed = 5;
   if (ignored.empty()) return;
   bool more = ignored.size() > kMostNamed;
@@ -61,7 +61,7 @@ ExitCode lint_command(const std::vector<std::string>& files, bool json) {
     json ? print_line(finding) : print_text(finding);
   }
   if (!json && findings.empty()) print("Nothing to say.\n");
-  tell_ignored(ignored, json);
+  print_ignored(ignored, json);
   return errors > 0 ? ExitCode::kBadInput : ExitCode::kHeld;
 }
 

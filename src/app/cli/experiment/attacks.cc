@@ -36,12 +36,6 @@ void print_full(const AttackInfo& info) {
   for (std::string_view line : split_words(info.example, "\n")) print("  {}\n", line);
 }
 
-json::Array texts(const std::vector<std::string>& list) {
-  json::Array array;
-  for (const std::string& text : list) array.push_back(json::Value(text));
-  return array;
-}
-
 json::Value to_json(const ArgumentInfo& a) {
   json::Object object{{"name", a.name}, {"kind", to_text(a.kind)}, {"expected", a.expected()}};
   object["required"] = a.required();
@@ -55,7 +49,7 @@ json::Value to_json(const ArgumentInfo& a) {
     object["least"] = a.least;
     object["most"] = a.most;
   }
-  if (!a.choices.empty()) object["choices"] = texts(a.choices);
+  if (!a.choices.empty()) object["choices"] = json::texts(a.choices);
   object["help"] = a.help;
   object["gremlin"] = a.gremlin;
   return object;
@@ -67,10 +61,10 @@ json::Value to_json(const AttackInfo& info) {
   return json::Object{{"type", info.type},
                       {"summary", info.summary},
                       {"undo", to_text(info.step)},
-                      {"mechanisms", texts(info.mechanisms)},
-                      {"capabilities", texts(info.capabilities)},
+                      {"mechanisms", json::texts(info.mechanisms)},
+                      {"capabilities", json::texts(info.capabilities)},
                       {"proof", info.proof},
-                      {"limits", texts(info.limits)},
+                      {"limits", json::texts(info.limits)},
                       {"when_frozen", info.when_frozen},
                       {"lead_in", info.lead_in.empty() ? json::Value() : json::Value(info.lead_in)},
                       {"arguments", std::move(arguments)},

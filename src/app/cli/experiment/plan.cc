@@ -45,12 +45,12 @@ void print_evidence(const Experiment& experiment, const Expectation& expectation
 void print_expectation(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
   print("Expect      {}: {}{}\n", expectation.name, expectation.condition, expectation.halt ? ", a breach halts" : "");
   judge::TriggerDesign design = judge::design_trigger(expectation);
-  using Kind = judge::TriggerDesign::Kind;
-  if (design.kind == Kind::kExpression) print("  judged by the query as written ({})\n", design.text);
-  if (design.kind == Kind::kGauge) print("  judged by the query as written: {}\n", design.text);
+  using Signal = judge::TriggerDesign::Signal;
+  if (design.kind == Signal::kExpression) print("  judged by the query as written ({})\n", design.text);
+  if (design.kind == Signal::kGauge) print("  judged by the query as written: {}\n", design.text);
   print_evidence(experiment, expectation, sample_every);
   std::string from = watch::counted_from(expectation, experiment.sources);
-  if (design.kind == Kind::kCounts && from.empty())
+  if (design.kind == Signal::kCounts && from.empty())
     print("  judged by the query as written (a counter without a name cannot be asked for)\n");
   if (!from.empty())
     print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n", design.text,

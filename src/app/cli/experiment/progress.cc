@@ -37,7 +37,7 @@ void Progress::warn(const std::string& text) {
   if (!options_.quiet) print_to_error("ordeal: warning: {}\n", text);
 }
 
-void Progress::tell(const std::string& text) {
+void Progress::show(const std::string& text) {
   if (!options_.quiet) print_to_error("ordeal: {}\n", text);
 }
 

@@ -18,7 +18,7 @@ class Progress {
   // Shows what has come since it was drawn last; to be called now and then, also when nothing comes.
   void refresh(BootTime now);
   void warn(const std::string& text);
-  void tell(const std::string& text);
+  void show(const std::string& text);
   void finish(const std::string& run_id, const Verdict& verdict);
 
  private:

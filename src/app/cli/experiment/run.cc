@@ -1,6 +1,5 @@
 // run: the whole way of an experiment. run_experiment() reads as the list of its steps.
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "core/base/io/failpoint.h"
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
+#include "core/base/io/wait.h"
 #include "core/json/hide.h"
 #include "core/model/run/run_id.h"
 #include "platform/host/latch.h"
@@ -67,13 +67,6 @@ class LiveFeed {
   watch::SourceWatcher& watcher_;
 };
 
-void wait_for_any(int one, int other, BootTime until) {
-  pollfd fds[2] = {{one, POLLIN, 0}, {other, POLLIN, 0}};
-  Nanos left = std::max(Nanos(0), until - boot_now());
-  timespec limit{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
-  ::ppoll(fds, 2, &limit, nullptr);
-}
-
 // What is recorded, reported and shown holds none.
 json::Value without_secrets(const json::Value& value) { return json::without_secrets(value, hidden_in_output()); }
 
@@ -106,7 +99,7 @@ void host(session::LocalSession& session, int signals, const std::function<void(
   session.start();
   while (!session.finished()) {
     before_each_wait();
-    wait_for_any(session.descriptor(), signals, session.next_wake());
+    wait_readable({session.descriptor(), signals}, session.next_wake() - boot_now());
     signalfd_siginfo info{};
     while (::read(signals, &info, sizeof info) == sizeof info)
       session.halt("signal", strsignal(static_cast<int>(info.ssi_signo)));
@@ -124,7 +117,7 @@ Result<Verdict> run_recorded(const Hosted& run) {
   auto session = TRY(session::LocalSession::create(run.prepared, std::move(guard), run.paths, run.run_id, run.offset,
                                                    std::move(sink)));
   LiveFeed feed(run.live, run.registry, session->watcher());  // whoever may ask sees it live
-  if (run.live) run.progress.tell("PromQL and /metrics are answered at " + run.live->url());
+  if (run.live) run.progress.show("PromQL and /metrics are answered at " + run.live->url());
   host(*session, signals.get(), [&] {
     feed.add(run.events);
     run.progress.refresh(boot_now());

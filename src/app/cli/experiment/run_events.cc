@@ -40,7 +40,7 @@ void RunEvents::publish(const RunEvent& said) {
     progress_.warn(stored.error().message());
 }
 
-void RunEvents::tell(const Verdict& verdict) {
+void RunEvents::show(const Verdict& verdict) {
   RunEvent event;
   event.seq = events_.empty() ? 0 : events_.back().seq + 1;
   event.run = run_;
@@ -59,7 +59,7 @@ Verdict RunEvents::settle(Verdict verdict, const Result<>& done) {
   Verdict corrected{Outcome::kError,
                     fmt::format("{}; the run itself: {}: {}", why, to_text(verdict.outcome), verdict.reason),
                     done.error().advice()};
-  tell(corrected);
+  show(corrected);
   return corrected;
 }
 
@@ -70,7 +70,7 @@ Verdict RunEvents::settle_output(Verdict verdict) {
 }
 
 Verdict RunEvents::close(Verdict verdict, std::vector<ReportFile>& reports) {
-  tell(verdict);
+  show(verdict);
   verdict = settle(std::move(verdict), store_.flush());
   verdict = settle_output(std::move(verdict));
   size_t reported = events_.size();

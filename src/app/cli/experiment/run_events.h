@@ -28,7 +28,7 @@ class RunEvents {
 
  private:
   void publish(const RunEvent& said);
-  void tell(const Verdict& verdict);
+  void show(const Verdict& verdict);
   Verdict settle(Verdict verdict, const Result<>& done);
   Verdict settle_output(Verdict verdict);
   void correct(std::vector<ReportFile>& reports);

@@ -54,7 +54,7 @@ Result<std::vector<ReportFile>> prepare_reports(const std::vector<std::string>& 
     std::string format = TRY(format_of(file));
     auto in_the_end = [&] { return std::string(OutputFile::prepare(file) ? "can be written" : ""); };
     bool later = !TRY(sys::without_capabilities(in_the_end)).empty();
-    auto way = later ? OutputFile::Way::kReplace : OutputFile::Way::kInPlace;
+    auto way = later ? OutputFile::Mode::kReplace : OutputFile::Mode::kInPlace;
     OutputFile prepared = TRY(OutputFile::prepare(file, way));
     reports.push_back({std::move(format), std::move(prepared)});
   }

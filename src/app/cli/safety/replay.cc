@@ -11,15 +11,16 @@
 #include "fault/guard/link/client.h"
 #include "fault/guard/link/messages.h"
 #include "platform/host/registry.h"
-#include "platform/sys/process/spawn.h"
+#include "platform/sys/process/child_runner.h"
 
 namespace ordeal::cli {
 namespace {
 
 constexpr Nanos kReplayLimit = 30s;
+constexpr size_t kMostAnswer = size_t{16} << 20;  // each step of every dead run has a line in it
 
-Unexpected refused(const guard::ReplayAnswer& answer, const sys::ExitStatus& status) {
-  auto exit = exit_code_from(status.code);
+Unexpected refused(const guard::ReplayAnswer& answer, int ended) {
+  auto exit = exit_code_from(ended);
   Errc code = exit == ExitCode::kRefused        ? Errc::kRefused
               : exit == ExitCode::kRevertFailed ? Errc::kRevertFailed
                                                 : Errc::kInternal;
@@ -29,19 +30,20 @@ Unexpected refused(const guard::ReplayAnswer& answer, const sys::ExitStatus& sta
 }  // namespace
 
 Result<std::vector<guard::DeadRun>> replay(const ReplayOptions& options) {
-  sys::SpawnOptions spawn;
-  spawn.program = TRY(guard::find_guard());
-  spawn.argv = {"ordeal-guard", "--replay"};
-  if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", options.state_dir});
-  if (!options.only.empty()) spawn.argv.insert(spawn.argv.end(), {"--run", options.only});
-  for (const std::string& run : options.take_over) spawn.argv.insert(spawn.argv.end(), {"--take-over", run});
-  sys::Finished finished = TRY(sys::run(spawn, kReplayLimit));
-  if (finished.timed_out) return fail(Errc::kRevertFailed, "ordeal-guard --replay did not end within 30 s");
-  auto said = json::parse(finished.output);
-  if (!said) return fail(Errc::kInternal, "ordeal-guard --replay: " + finished.output);
+  sys::Command command{{TRY(guard::find_guard()), "--replay"}, kReplayLimit};
+  command.most_out = kMostAnswer;
+  command.outlives_us = true;
+  std::vector<std::string>& argv = command.argv;
+  if (!options.state_dir.empty()) argv.insert(argv.end(), {"--state-dir", options.state_dir});
+  if (!options.only.empty()) argv.insert(argv.end(), {"--run", options.only});
+  for (const std::string& run : options.take_over) argv.insert(argv.end(), {"--take-over", run});
+  sys::ChildResult ended = TRY(sys::run(command));
+  if (ended.timed_out) return fail(Errc::kRevertFailed, "ordeal-guard --replay did not end within 30 s");
+  auto said = json::parse(ended.out);
+  if (!said) return fail(Errc::kInternal, "ordeal-guard --replay: " + ended.output);
   auto answer = guard::replay_answer_from_json(*said);
   if (!answer) return wrap(std::move(answer).error(), "ordeal-guard --replay");
-  if (!answer->error.empty()) return refused(*answer, finished.status);
+  if (!answer->error.empty()) return refused(*answer, ended.exit_code);
   return std::move(answer->runs);
 }
 

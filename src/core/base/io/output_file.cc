@@ -33,7 +33,7 @@ std::optional<int> own_descriptor(std::string_view path) {
 }
 
 // Where a path ends, after every link on the way.
-struct Place {
+struct Destination {
   UniqueFd folder;  // O_PATH; not valid where it is a descriptor of ours
   std::string name;
   std::optional<struct stat> is;  // nothing has the name yet without
@@ -46,8 +46,8 @@ class Walk {
  public:
   explicit Walk(const std::string& path) : path_(path) { prepend(path); }
 
-  Result<Place> to_the_end() {
-    if (auto own = own_descriptor(path_)) return Place{{}, {}, {}, {}, own};
+  Result<Destination> to_the_end() {
+    if (auto own = own_descriptor(path_)) return Destination{{}, {}, {}, {}, own};
     if (path_.empty() || path_.ends_with('/')) return wrong(EISDIR);
     while (!parts_.empty()) {
       std::string part = std::move(parts_.front());
@@ -73,19 +73,19 @@ class Walk {
   }
   static int open_start(const char* folder) { return ::open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC); }
 
-  Result<std::optional<Place>> step(const std::string& part) {
+  Result<std::optional<Destination>> step(const std::string& part) {
     UniqueFd node(::openat(here_.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    if (!node && errno == ENOENT && parts_.empty()) return Place{std::move(here_), part, {}, {}, {}};
+    if (!node && errno == ENOENT && parts_.empty()) return Destination{std::move(here_), part, {}, {}, {}};
     struct stat is {};
     if (!node || ::fstat(node.get(), &is) < 0) return wrong(errno);
     if (S_ISLNK(is.st_mode)) return follow(node.get(), is);
-    if (parts_.empty()) return Place{std::move(here_), part, is, std::move(node), {}};
+    if (parts_.empty()) return Destination{std::move(here_), part, is, std::move(node), {}};
     if (!S_ISDIR(is.st_mode)) return wrong(ENOTDIR);
     here_ = std::move(node);
     return std::nullopt;
   }
 
-  Result<std::optional<Place>> follow(int link, const struct stat& is) {
+  Result<std::optional<Destination>> follow(int link, const struct stat& is) {
     if (is.st_uid != 0 && is.st_uid != ::geteuid())
       return fail(Errc::kInvalidInput,
                   fmt::format("cannot write {}: a link on the way belongs to the user {}, who could point it anywhere",
@@ -96,7 +96,7 @@ class Walk {
     if (size < 0) return wrong(errno);
     if (++links_ > kMostLinks) return wrong(ELOOP);
     std::string_view to(target.data(), static_cast<size_t>(size));
-    if (auto own = own_descriptor(to); own && parts_.empty()) return Place{{}, {}, {}, {}, own};
+    if (auto own = own_descriptor(to); own && parts_.empty()) return Destination{{}, {}, {}, {}, own};
     prepend(to);
     return std::nullopt;
   }
@@ -135,25 +135,25 @@ Result<OutputFile> OutputFile::in_place(const std::string& path, int folder, con
   if (is.st_nlink > 1)
     return fail(Errc::kInvalidInput, fmt::format("cannot write {}: the file has other names too", path),
                 "give another name");
-  return OutputFile(path, Kind::kInPlace, std::move(fd), name);
+  return OutputFile(path, Writes::kInPlace, std::move(fd), name);
 }
 
-Result<OutputFile> OutputFile::prepare(const std::string& path, Way way) {
-  Place place = TRY(Walk(path).to_the_end());
+Result<OutputFile> OutputFile::prepare(const std::string& path, Mode mode) {
+  Destination place = TRY(Walk(path).to_the_end());
   if (place.own) {
     UniqueFd fd(::fcntl(*place.own, F_DUPFD_CLOEXEC, 3));
     if (!fd) return fail(Errc::kInvalidInput, fmt::format("cannot write {}: the descriptor is not open", path));
-    return OutputFile(path, Kind::kStream, std::move(fd), "");
+    return OutputFile(path, Writes::kStream, std::move(fd), "");
   }
   if (place.is && (S_ISFIFO(place.is->st_mode) || S_ISCHR(place.is->st_mode)))
-    return OutputFile(path, Kind::kStream, std::move(place.node), "");
+    return OutputFile(path, Writes::kStream, std::move(place.node), "");
   if (place.is && !S_ISREG(place.is->st_mode)) return refuse(path, place.is->st_mode);
-  if (way == Way::kInPlace) return in_place(path, place.folder.get(), place.name);
+  if (mode == Mode::kInPlace) return in_place(path, place.folder.get(), place.name);
   // A folder that is O_PATH only can be synced by nobody.
   UniqueFd folder(::openat(place.folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   auto made = folder ? try_folder(folder.get()) : Result<>(fail_errno("its folder cannot be opened"));
   if (made) {
-    OutputFile file(path, Kind::kReplaced, std::move(folder), place.name);
+    OutputFile file(path, Writes::kReplaced, std::move(folder), place.name);
     if (place.is) file.mode_ = place.is->st_mode & 0777;
     return file;
   }
@@ -163,8 +163,8 @@ Result<OutputFile> OutputFile::prepare(const std::string& path, Way way) {
 }
 
 Result<> OutputFile::write(std::string_view text) {
-  if (kind_ == Kind::kStream) return write_stream(text);
-  if (kind_ == Kind::kReplaced) {
+  if (kind_ == Writes::kStream) return write_stream(text);
+  if (kind_ == Writes::kReplaced) {
     auto replaced = replace_in(fd_.get(), name_, text, mode_, Sync::kYes);
     if (replaced) return {};
     return wrap(replaced.error(), "cannot write " + path_);

@@ -20,25 +20,25 @@ namespace ordeal {
 
 class OutputFile {
  public:
-  enum class Way {
+  enum class Mode {
     kReplace,
     kInPlace,  // opened now: for those who give up the right to write there meanwhile
   };
   // Changes nothing, except that kInPlace makes a file that is missing. kInvalidInput where the path cannot be.
-  static Result<OutputFile> prepare(const std::string& path, Way way = Way::kReplace);
+  static Result<OutputFile> prepare(const std::string& path, Mode mode = Mode::kReplace);
   Result<> write(std::string_view text);
   // What was written through is gone.
-  bool can_be_rewritten() const { return kind_ != Kind::kStream; }
+  bool can_be_rewritten() const { return kind_ != Writes::kStream; }
 
  private:
-  enum class Kind { kReplaced, kInPlace, kStream };
-  OutputFile(std::string path, Kind kind, UniqueFd fd, std::string name)
+  enum class Writes { kReplaced, kInPlace, kStream };
+  OutputFile(std::string path, Writes kind, UniqueFd fd, std::string name)
       : path_(std::move(path)), kind_(kind), fd_(std::move(fd)), name_(std::move(name)) {}
   static Result<OutputFile> in_place(const std::string& path, int folder, const std::string& name);
   Result<> write_stream(std::string_view text) const;
 
   std::string path_;
-  Kind kind_;
+  Writes kind_;
   UniqueFd fd_;                   // the folder; the file; what is written through
   std::string name_;              // in the folder
   std::optional<unsigned> mode_;  // of the file that is replaced: it keeps it

@@ -38,7 +38,7 @@ TEST_F(OutputFolder, AFileIsReplacedAsAWhole) {
 }
 
 TEST_F(OutputFolder, AFileCanBeRewrittenAsAWhole) {
-  for (auto way : {OutputFile::Way::kReplace, OutputFile::Way::kInPlace}) {
+  for (auto way : {OutputFile::Mode::kReplace, OutputFile::Mode::kInPlace}) {
     OutputFile file = *OutputFile::prepare(path + "/x", way);
     EXPECT_TRUE(file.can_be_rewritten());
     ASSERT_TRUE(file.write("a long text"));
@@ -120,13 +120,13 @@ TEST_F(OutputFolder, PreparingChangesNothing) {
 
 TEST_F(OutputFolder, InPlaceNothingOfAnotherNameIsWritten) {
   ASSERT_TRUE(write_output(path + "/x", "a longer text"));
-  auto file = OutputFile::prepare(path + "/x", OutputFile::Way::kInPlace);
+  auto file = OutputFile::prepare(path + "/x", OutputFile::Mode::kInPlace);
   ASSERT_TRUE(file);
   EXPECT_EQ(*read_file(path + "/x"), "a longer text") << "not before it is written";
   ASSERT_TRUE(file->write("short"));
   EXPECT_EQ(*read_file(path + "/x"), "short");
   ::link((path + "/x").c_str(), (path + "/other").c_str());
-  EXPECT_FALSE(OutputFile::prepare(path + "/x", OutputFile::Way::kInPlace));
+  EXPECT_FALSE(OutputFile::prepare(path + "/x", OutputFile::Mode::kInPlace));
 }
 
 TEST_F(OutputFolder, APipeIsWrittenToItsReader) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text/text.h"
+#include "core/base/text/url.h"
 #include "core/expr/condition.h"
 #include "core/json/reader.h"
 
@@ -261,14 +262,8 @@ Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_na
 }  // namespace
 
 bool is_http_url(std::string_view url) {
-  size_t start = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
-  if (start == 0) return false;
-  std::string_view place = url.substr(start, url.find_first_of("/?#", start) - start);
-  place.remove_prefix(place.rfind('@') + 1);  // user and password
-  size_t colon = place.rfind(':');
-  if (colon == std::string_view::npos || place.ends_with(']')) return !place.empty();
-  auto port = parse_number<uint16_t>(place.substr(colon + 1));
-  return colon > 0 && port && *port > 0;
+  auto parts = parse_url(url);
+  return parts && (parts->scheme == "http" || parts->scheme == "https");
 }
 
 Result<Experiment> decode_experiment(const json::Document& document) {

@@ -7,6 +7,7 @@
 #include "core/base/duration.h"
 #include "core/base/text/secrets.h"
 #include "core/base/text/text.h"
+#include "core/base/text/url.h"
 #include "core/model/input/experiment.h"
 
 namespace ordeal {
@@ -65,11 +66,9 @@ Result<std::string> decode_object_name(const Reader& reader) {
 
 // Its path and query may hold a token, as a web hook's do.
 std::string server_of(const std::string& url) {
-  size_t start = url.find("://") + 3, end = url.find_first_of("/?#", start);
-  size_t user = url.rfind('@', end);
-  std::string place = url.substr(user == std::string::npos || user < start ? start : user + 1);
-  std::string_view rest = end == std::string::npos ? "" : "/***";
-  return url.substr(0, start) + place.substr(0, place.find_first_of("/?#")) + std::string(rest);
+  auto parts = parse_url(url);
+  if (!parts) return "***";
+  return fmt::format("{}://{}{}", parts->scheme, parts->place, parts->rest.empty() ? "" : "/***");
 }
 
 Result<RolloutAction> decode_rollout(const Reader& reader) {

@@ -20,12 +20,12 @@ constexpr Nanos kStoppedLimit = 500ms;
 constexpr Nanos kLookAgain = 50ms;
 constexpr int kMostUnanswered = 16;  // apply requests
 
-bool answers_a_request(GuardEvent::Kind kind) {
-  using Kind = GuardEvent::Kind;
-  return kind == Kind::kChecked || kind == Kind::kCheckFailed || kind == Kind::kApplied || kind == Kind::kApplyFailed;
+bool answers_a_request(GuardEvent::Type kind) {
+  using Type = GuardEvent::Type;
+  return kind == Type::kChecked || kind == Type::kCheckFailed || kind == Type::kApplied || kind == Type::kApplyFailed;
 }
 
-GuardEvent event_of(GuardEvent::Kind kind, int impact, const std::string& victim = "") {
+GuardEvent event_of(GuardEvent::Type kind, int impact, const std::string& victim = "") {
   GuardEvent event;
   event.kind = kind;
   event.impact = impact;
@@ -33,41 +33,41 @@ GuardEvent event_of(GuardEvent::Kind kind, int impact, const std::string& victim
   return event;
 }
 
-GuardEvent failed(GuardEvent::Kind kind, const messages::Failure& said) {
+GuardEvent failed(GuardEvent::Type kind, const messages::Failure& said) {
   GuardEvent event = event_of(kind, said.impact);
   event.error = {said.code, said.error, 0, said.hint, nullptr};
   return event;
 }
 
-GuardEvent ending(GuardEvent::Kind kind, const messages::End& said) {
+GuardEvent ending(GuardEvent::Type kind, const messages::End& said) {
   GuardEvent event = event_of(kind, -1);
   event.by = said.by;
   event.why = said.why;
   return event;
 }
 
-GuardEvent translate(const messages::Checked& said) { return event_of(GuardEvent::Kind::kChecked, said.impact); }
-GuardEvent translate(const messages::CheckFailed& said) { return failed(GuardEvent::Kind::kCheckFailed, said); }
-GuardEvent translate(const messages::ApplyFailed& said) { return failed(GuardEvent::Kind::kApplyFailed, said); }
-GuardEvent translate(const messages::Halting& said) { return ending(GuardEvent::Kind::kHalting, said); }
-GuardEvent translate(const messages::Halted& said) { return ending(GuardEvent::Kind::kHalted, said); }
-GuardEvent translate(const messages::NothingInForce&) { return event_of(GuardEvent::Kind::kNothingInForce, -1); }
+GuardEvent translate(const messages::Checked& said) { return event_of(GuardEvent::Type::kChecked, said.impact); }
+GuardEvent translate(const messages::CheckFailed& said) { return failed(GuardEvent::Type::kCheckFailed, said); }
+GuardEvent translate(const messages::ApplyFailed& said) { return failed(GuardEvent::Type::kApplyFailed, said); }
+GuardEvent translate(const messages::Halting& said) { return ending(GuardEvent::Type::kHalting, said); }
+GuardEvent translate(const messages::Halted& said) { return ending(GuardEvent::Type::kHalted, said); }
+GuardEvent translate(const messages::NothingInForce&) { return event_of(GuardEvent::Type::kNothingInForce, -1); }
 
 GuardEvent translate(const messages::Applied& said) {
-  GuardEvent event = event_of(GuardEvent::Kind::kApplied, said.impact, said.victim);
+  GuardEvent event = event_of(GuardEvent::Type::kApplied, said.impact, said.victim);
   event.steps = said.steps;
   event.applied = said.applied;
   return event;
 }
 
 GuardEvent translate(const messages::VictimGone& said) {
-  GuardEvent event = event_of(GuardEvent::Kind::kVictimGone, said.impact, said.victim);
+  GuardEvent event = event_of(GuardEvent::Type::kVictimGone, said.impact, said.victim);
   event.why = said.why;
   return event;
 }
 
 GuardEvent translate(const messages::Reverted& said) {
-  GuardEvent event = event_of(GuardEvent::Kind::kReverted, said.impact, said.victim);
+  GuardEvent event = event_of(GuardEvent::Type::kReverted, said.impact, said.victim);
   event.why = said.why;
   event.applied = said.applied;
   event.reverted = said.reverted;
@@ -88,7 +88,7 @@ const messages::Hit& hit_of(const ToGuard& request) {
 // Nothing that the guard says may be lost: the run ends as an error.
 GuardEvent not_understood(const Error& error) {
   GuardEvent event;
-  event.kind = GuardEvent::Kind::kHalting;
+  event.kind = GuardEvent::Type::kHalting;
   event.by = "error";
   event.why = "the guard said what this program does not understand: " + error.message();
   return event;
@@ -103,7 +103,7 @@ GuardEvent hung(double seconds) {
 
 GuardEvent not_asked(const ToGuard& request, const Error& error) {
   const messages::Hit& hit = hit_of(request);
-  auto kind = is_check(request) ? GuardEvent::Kind::kCheckFailed : GuardEvent::Kind::kApplyFailed;
+  auto kind = is_check(request) ? GuardEvent::Type::kCheckFailed : GuardEvent::Type::kApplyFailed;
   GuardEvent event = event_of(kind, hit.impact, hit.victim.name);
   event.error = wrap(error, "cannot ask the guard to hit " + hit.victim.name).value();
   return event;
@@ -155,8 +155,8 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   FromGuard said = TRY(from_message<FromGuard>(*ready));
   const auto* is_ready = std::get_if<messages::Ready>(&said);
   if (!is_ready) return fail(Errc::kInternal, "the guard did not say that it is ready");
-  client.heard_.set_limit(std::max<Nanos>(is_ready->silence, 500ms) + kEngineGrace);
-  client.heard_.expect(boot_now());
+  client.peer_pulse_.set_limit(std::max<Nanos>(is_ready->silence, 500ms) + kEngineGrace);
+  client.peer_pulse_.expect(boot_now());
   TRY_VOID(client.start_standby(options));
   return client;
 }
@@ -187,7 +187,7 @@ GuardClient::~GuardClient() {
   if (!process_) return;
   socket_.reset();
   process_->wait(kEndLimit);
-  if (standby_ && ended_) standby_->goodbye();
+  if (standby_ && ended_) standby_->shut_down();
 }
 
 // A guard that does not read is dealt with by its reaper, and then its socket closes.
@@ -212,7 +212,7 @@ void GuardClient::ask(ToGuard request) {
 
 void GuardClient::send_waiting() {
   for (; !waiting_.empty() && unanswered_ < kMostUnanswered; waiting_.pop_front()) {
-    if (!awaits_answer()) heard_.expect(boot_now());
+    if (!awaits_answer()) peer_pulse_.expect(boot_now());
     if (auto sent = send(waiting_.front())) {
       ++unanswered_;
     } else {
@@ -228,20 +228,20 @@ void GuardClient::revert_all(const std::string& why) {
   for (const ToGuard& request : waiting_)
     if (!is_check(request)) unsent_.push_back(not_asked(request, ending));
   waiting_.clear();
-  if (!awaits_answer()) heard_.expect(boot_now());
+  if (!awaits_answer()) peer_pulse_.expect(boot_now());
   revert_asked_ = true;
   (void)send(messages::Revert{why});
 }
 
 // Any message is a sign of life; nothing comes of one that is nothing else.
-Result<std::optional<GuardEvent>> GuardClient::hear(BootTime now, const json::Object& message) {
+Result<std::optional<GuardEvent>> GuardClient::receive(BootTime now, const json::Object& message) {
   auto said = from_message<FromGuard>(message);
   const auto* beat = said ? std::get_if<Beat>(&*said) : nullptr;
   if (beat) {
-    heard_.heard(now, *beat);
+    peer_pulse_.received(now, *beat);
     return std::nullopt;
   }
-  heard_.heard(now);
+  peer_pulse_.received(now);
   if (!said) return tl::unexpected(std::move(said).error());
   auto to_event = [](const auto& what) -> Result<std::optional<GuardEvent>> {
     using Said = std::decay_t<decltype(what)>;
@@ -262,15 +262,15 @@ std::vector<GuardEvent> GuardClient::events() {
     gone_ = !received || received->closed;
     if (gone_) events.push_back(GuardEvent{});
     if (gone_ || (!received->message && !received->unreadable)) break;
-    auto event = received->message ? hear(now, *received->message) : fail(Errc::kInternal, *received->unreadable);
+    auto event = received->message ? receive(now, *received->message) : fail(Errc::kInternal, *received->unreadable);
     if (event && !*event) continue;
     events.push_back(event ? std::move(**event) : not_understood(event.error()));
     if (answers_a_request(events.back().kind)) --unanswered_;
-    if (events.back().kind == GuardEvent::Kind::kNothingInForce) revert_asked_ = false;
+    if (events.back().kind == GuardEvent::Type::kNothingInForce) revert_asked_ = false;
   }
   if (!gone_ && hangs(now)) {
     gone_ = true;
-    events.push_back(hung(to_seconds(now - heard_.last())));
+    events.push_back(hung(to_seconds(now - peer_pulse_.last())));
   }
   send_waiting();
   return events;
@@ -279,13 +279,13 @@ std::vector<GuardEvent> GuardClient::events() {
 bool GuardClient::awaits_answer() const { return unanswered_ > 0 || revert_asked_; }
 
 bool GuardClient::hangs(BootTime now) const {
-  if (!heard_.active() && !awaits_answer()) return false;
-  return heard_.hangs(now) || (heard_.silent(now) && is_stopped(process_->pid()));
+  if (!peer_pulse_.active() && !awaits_answer()) return false;
+  return peer_pulse_.hangs(now) || (peer_pulse_.silent(now) && is_stopped(process_->pid()));
 }
 
 std::optional<BootTime> GuardClient::look_again() const {
-  if (gone_ || (!heard_.active() && !awaits_answer())) return std::nullopt;
-  return std::max(heard_.silent_from(), boot_now()) + kLookAgain;
+  if (gone_ || (!peer_pulse_.active() && !awaits_answer())) return std::nullopt;
+  return std::max(peer_pulse_.silent_from(), boot_now()) + kLookAgain;
 }
 
 Result<DeadRun> GuardClient::end_run(Nanos grace) {

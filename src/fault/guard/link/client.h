@@ -24,7 +24,7 @@
 namespace ordeal::guard {
 
 struct GuardEvent {
-  enum class Kind {
+  enum class Type {
     kChecked,
     kCheckFailed,
     kApplied,
@@ -36,7 +36,7 @@ struct GuardEvent {
     kNothingInForce,
     kGuardGone
   };
-  Kind kind = Kind::kGuardGone;
+  Type kind = Type::kGuardGone;
   int impact = -1;
   std::string victim;
   std::string why;
@@ -104,13 +104,13 @@ class GuardClient {
   bool awaits_answer() const;
   bool hangs(BootTime now) const;
   Unexpected lost_at_the_end(const std::string& how);
-  Result<std::optional<GuardEvent>> hear(BootTime now, const json::Object& message);
+  Result<std::optional<GuardEvent>> receive(BootTime now, const json::Object& message);
   Unexpected no_start(const GuardStart& options, const Error& cause);
 
   UniqueFd socket_;
   std::unique_ptr<sys::Child> process_;
   std::unique_ptr<StandbyLink> standby_;
-  PeerPulse heard_;                 // of the guard
+  PeerPulse peer_pulse_;            // of the guard
   std::deque<ToGuard> waiting_;     // apply and check, not sent yet: a revert goes before them
   int unanswered_ = 0;              // sent
   std::vector<GuardEvent> unsent_;  // what the guard will never answer

@@ -12,17 +12,17 @@ Nanos overslept(Nanos took, Nanos asked) {
   return late > kOrdinary ? late : Nanos(0);
 }
 
-void PeerPulse::heard(BootTime now) { heard_ = std::max(heard_, now); }
+void PeerPulse::received(BootTime now) { last_ = std::max(last_, now); }
 
-void PeerPulse::heard(BootTime now, const Beat& beat) {
+void PeerPulse::received(BootTime now, const Beat& beat) {
   if (beat.progress <= progress_) return;
   progress_ = beat.progress;
   budget_ = std::clamp(beat.budget, Nanos(0), kMostBudget);
   active_ = beat.active;
-  heard(now);
+  received(now);
 }
 
-void PeerPulse::expect(BootTime now) { heard(now); }
+void PeerPulse::expect(BootTime now) { received(now); }
 
 bool is_stopped(pid_t pid) {
   auto stat = sys::read_stat(pid);

@@ -1,6 +1,7 @@
 // Heartbeats: how engine, guard and reaper know of each other that they get on. Each is one thread, and beats from its
 // main loop, never from beside it. Before a step that may take long it announces how long at most: a slow machine is
-// no hung one. PeerPulse judges what is heard of a peer; it is pure arithmetic, and the peer's pulse (pulse.h) beats.
+// no hung one. PeerPulse judges what is received of a peer; it is pure arithmetic, and the peer's pulse (pulse.h)
+// beats.
 #pragma once
 
 #include <cstdint>
@@ -33,26 +34,26 @@ class PeerPulse {
   // How long a peer that has announced nothing may be silent.
   void set_limit(Nanos limit) { limit_ = limit; }
   // Any message but a beat: the peer got on, and its budget begins anew.
-  void heard(BootTime now);
+  void received(BootTime now);
   // Counts only when the peer got on since its last beat.
-  void heard(BootTime now, const Beat& beat);
-  // From now on it has the usual time to be heard; for when it need not have beaten before.
+  void received(BootTime now, const Beat& beat);
+  // From now on it has the usual time to be heard from; for when it need not have beaten before.
   void expect(BootTime now);
   // The listener itself stood still for so long (a machine that was stopped): that was not the peer's silence.
-  void forgive(Nanos stall) { heard_ += stall; }
+  void forgive(Nanos stall) { last_ += stall; }
 
   bool active() const { return active_; }
-  BootTime last() const { return heard_; }
-  BootTime silent_from() const { return heard_ + limit_; }
+  BootTime last() const { return last_; }
+  BootTime silent_from() const { return last_ + limit_; }
   // Beyond the usual limit. Then a peer that is stopped (state T) hangs already: it is not slow.
-  bool silent(BootTime now) const { return now - heard_ > limit_; }
+  bool silent(BootTime now) const { return now - last_ > limit_; }
   // Beyond what it has announced, too.
-  bool hangs(BootTime now) const { return now - heard_ > std::max(limit_, budget_); }
+  bool hangs(BootTime now) const { return now - last_ > std::max(limit_, budget_); }
 
  private:
   Nanos limit_;
   Nanos budget_{0};
-  BootTime heard_{};
+  BootTime last_{};
   int64_t progress_ = -1;
   bool active_ = false;
 };

@@ -27,7 +27,7 @@ TEST(PeerPulse, SilenceBeyondTheLimitOrWhatWasAnnouncedIsAHang) {
   };
   for (const Row& row : rows) {
     PeerPulse pulse(500ms);
-    pulse.heard(at(0s), Beat{true, 1, row.announced});
+    pulse.received(at(0s), Beat{true, 1, row.announced});
     EXPECT_EQ(pulse.silent(at(row.passed)), row.silent) << row.announced / 1ms << " " << row.passed / 1ms;
     EXPECT_EQ(pulse.hangs(at(row.passed)), row.hangs) << row.announced / 1ms << " " << row.passed / 1ms;
   }
@@ -35,26 +35,26 @@ TEST(PeerPulse, SilenceBeyondTheLimitOrWhatWasAnnouncedIsAHang) {
 
 TEST(PeerPulse, ABeatWithoutProgressIsNoSignOfLife) {
   PeerPulse pulse(500ms);
-  pulse.heard(at(0s), Beat{true, 7, 0s});
-  for (Nanos time = 100ms; time <= 600ms; time += 100ms) pulse.heard(at(time), Beat{true, 7, 5s});
+  pulse.received(at(0s), Beat{true, 7, 0s});
+  for (Nanos time = 100ms; time <= 600ms; time += 100ms) pulse.received(at(time), Beat{true, 7, 5s});
   EXPECT_TRUE(pulse.hangs(at(600ms))) << "something beats beside a loop that is stuck";
-  pulse.heard(at(600ms), Beat{true, 8, 0s});
+  pulse.received(at(600ms), Beat{true, 8, 0s});
   EXPECT_FALSE(pulse.hangs(at(700ms)));
 }
 
 TEST(PeerPulse, TheEndOfAStepEndsItsBudget) {
   PeerPulse pulse(500ms);
-  pulse.heard(at(0s), Beat{true, 1, 5s});
-  pulse.heard(at(1s), Beat{true, 2, 0s});
+  pulse.received(at(0s), Beat{true, 1, 5s});
+  pulse.received(at(1s), Beat{true, 2, 0s});
   EXPECT_TRUE(pulse.hangs(at(1501ms)));
 }
 
 TEST(PeerPulse, NobodyAnnouncesMoreThanFiveSeconds) {
   PeerPulse peer(500ms);
-  peer.heard(at(0s), Beat{true, 3, 60s});
+  peer.received(at(0s), Beat{true, 3, 60s});
   EXPECT_FALSE(peer.hangs(at(kMostBudget)));
   EXPECT_TRUE(peer.hangs(at(kMostBudget + 1ms)));
-  peer.heard(at(10s), Beat{true, 4, -5s});
+  peer.received(at(10s), Beat{true, 4, -5s});
   EXPECT_TRUE(peer.hangs(at(10s + 501ms)));
 }
 
@@ -107,15 +107,15 @@ TEST(Pulse, AStepInAStepGivesBackTheOuterBudget) {
 TEST(Pulse, InAStepOfManyThingsEachThatIsDoneBeginsTheBudgetAnew) {
   Ears ears;
   Pulse pulse({ears.mouth()});
-  PeerPulse heard(500ms);
+  PeerPulse peer(500ms);
   Pulse::Step step = pulse.step(1s);
   for (Nanos time = 0s; time <= 3s; time += 50ms) {
     pulse.beat(at(time), true);
-    for (const Beat& beat : ears.beats()) heard.heard(at(time), beat);
-    ASSERT_FALSE(heard.silent(at(time)));
+    for (const Beat& beat : ears.beats()) peer.received(at(time), beat);
+    ASSERT_FALSE(peer.silent(at(time)));
   }
-  EXPECT_FALSE(heard.hangs(at(3900ms)));
-  EXPECT_TRUE(heard.hangs(at(4001ms)));
+  EXPECT_FALSE(peer.hangs(at(3900ms)));
+  EXPECT_TRUE(peer.hangs(at(4001ms)));
 }
 
 TEST(Pulse, OfAListenerThatIsGoneTheOthersHearAllTheSame) {

@@ -47,10 +47,10 @@ template <typename Messages>
 void expect_read_back(const std::vector<Messages>& all) {
   for (const Messages& message : all) {
     json::Object said = to_message(message);
-    auto heard = from_message<Messages>(*parse_message(json::write(said)));
-    ASSERT_TRUE(heard) << heard.error().message();
-    EXPECT_EQ(heard->index(), message.index());
-    EXPECT_EQ(json::write(to_message(*heard)), json::write(said));
+    auto received = from_message<Messages>(*parse_message(json::write(said)));
+    ASSERT_TRUE(received) << received.error().message();
+    EXPECT_EQ(received->index(), message.index());
+    EXPECT_EQ(json::write(to_message(*received)), json::write(said));
   }
 }
 
@@ -87,9 +87,9 @@ TEST(Messages, EachFieldIsNeededAndOfItsType) {
 }
 
 TEST(Messages, AnUnknownOperationIsAnError) {
-  auto heard = from_message<ToGuard>({{"v", 1}, {"op", "dance"}});
-  ASSERT_FALSE(heard);
-  EXPECT_EQ(heard.error().message(), "\"dance\" is no operation that is known here");
+  auto received = from_message<ToGuard>({{"v", 1}, {"op", "dance"}});
+  ASSERT_FALSE(received);
+  EXPECT_EQ(received.error().message(), "\"dance\" is no operation that is known here");
   EXPECT_FALSE(from_message<ToReaper>(to_message<ToGuard>(Renew{}))) << "it is the guard's";
   EXPECT_FALSE(from_message<ToGuard>({{"v", 1}}));
 }

@@ -47,8 +47,8 @@ Result<Reaper> Reaper::start(ReaperOptions options) {
   Reaper reaper(std::move(options), std::move(handle));
   reaper.own_cgroup_ = host::enter_own_cgroup(reaper.options_.run_id);
   failpoint("reaper.in_cgroup");
-  reaper.heard_.set_limit(host::raise_priority());
-  reaper.heard_.expect(boot_now());
+  reaper.peer_pulse_.set_limit(host::raise_priority());
+  reaper.peer_pulse_.expect(boot_now());
   // A guard that died meanwhile is found out by the loop, which leaves in good order.
   (void)send_message(reaper.options_.guard.get(),
                      to_message<FromReaper>(messages::ReaperReady{reaper.own_cgroup_, ::getpid()}));
@@ -60,7 +60,7 @@ ExitCode Reaper::run() {
     wait();
     BootTime now = boot_now();  // of before: what comes while this process waits for a CPU is in time
     receive_from_guard();
-    pulse_->beat(now, heard_.active());
+    pulse_->beat(now, peer_pulse_.active());
     if (guard_hangs(now)) kill_guard();
   }
   undo_everything();
@@ -70,10 +70,10 @@ ExitCode Reaper::run() {
 
 void Reaper::wait() {
   pollfd fds[2] = {{options_.guard.get(), POLLIN, 0}, {guard_.fd(), POLLIN, 0}};
-  Nanos pause = beat_interval(heard_.active());
+  Nanos pause = beat_interval(peer_pulse_.active());
   BootTime before = boot_now();
   ::poll(fds, 2, static_cast<int>(to_millis(pause)));
-  heard_.forgive(overslept(boot_now() - before, pause));
+  peer_pulse_.forgive(overslept(boot_now() - before, pause));
   if (fds[1].revents != 0) guard_gone_ = true;
 }
 
@@ -90,7 +90,7 @@ void Reaper::receive_from_guard() {
   }
 }
 
-void Reaper::answer(const Beat& beat) { heard_.heard(boot_now(), beat); }
+void Reaper::answer(const Beat& beat) { peer_pulse_.received(boot_now(), beat); }
 
 void Reaper::answer(const messages::Record& request) {
   Pulse::Step step = pulse_->step(kStepBudget);
@@ -110,7 +110,7 @@ void Reaper::done(int number, const Result<>& result) {
   }
   // A reply that cannot be sent means that the guard is hung or gone; both are found out by the loop.
   (void)send_message(options_.guard.get(), to_message<FromReaper>(reply));
-  heard_.heard(boot_now());  // a guard that waited for our answer was not silent
+  peer_pulse_.received(boot_now());  // a guard that waited for our answer was not silent
 }
 
 Result<> Reaper::record(const messages::Record& request) {
@@ -143,8 +143,8 @@ Result<> Reaper::undo(int number) {
 }
 
 bool Reaper::guard_hangs(BootTime now) const {
-  if (!heard_.active()) return false;
-  return heard_.hangs(now) || (heard_.silent(now) && is_stopped(guard_.pid()));
+  if (!peer_pulse_.active()) return false;
+  return peer_pulse_.hangs(now) || (peer_pulse_.silent(now) && is_stopped(guard_.pid()));
 }
 
 void Reaper::kill_guard() {

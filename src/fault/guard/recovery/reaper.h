@@ -56,7 +56,7 @@ class Reaper {
   ReaperOptions options_;
   sys::PidFd guard_;
   std::unique_ptr<Pulse> pulse_;
-  PeerPulse heard_;  // of the guard
+  PeerPulse peer_pulse_;  // of the guard
   bool own_cgroup_ = false;
   std::optional<Journal> journal_;
   std::map<int, std::unique_ptr<fault::PreparedUndo>> prepared_;

@@ -60,7 +60,7 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const std::strin
   const auto* is_ready = std::get_if<messages::ReaperReady>(&said);
   if (!is_ready) return fail(Errc::kInternal, "the reaper did not say that it is ready");
   link.own_cgroup_ = is_ready->own_cgroup;
-  link.heard_.expect(boot_now());
+  link.peer_pulse_.expect(boot_now());
   return link;
 }
 
@@ -73,7 +73,7 @@ Unexpected ReaperLink::lost(const std::string& what, const Error& cause) {
 Result<> ReaperLink::ask(const ToReaper& request, int number) {
   auto sent = send_message(socket_.get(), to_message(request));
   if (!sent) return lost("the reaper does not listen", sent.error());
-  heard_.expect(boot_now());
+  peer_pulse_.expect(boot_now());
   Pulse::Step waiting = pulse_->step(kMostBudget);
   for (;;) {
     auto received = await_sign();
@@ -95,12 +95,12 @@ Result<json::Object> ReaperLink::await_sign() {
 }
 
 void ReaperLink::take(BootTime now, const FromReaper& message) {
-  if (const auto* beat = std::get_if<Beat>(&message)) return heard_.heard(now, *beat);
-  heard_.heard(now);
+  if (const auto* beat = std::get_if<Beat>(&message)) return peer_pulse_.received(now, *beat);
+  peer_pulse_.received(now);
 }
 
 bool ReaperLink::hangs(BootTime now) const {
-  return heard_.hangs(now) || (heard_.silent(now) && is_stopped(process_.pid()));
+  return peer_pulse_.hangs(now) || (peer_pulse_.silent(now) && is_stopped(process_.pid()));
 }
 
 Result<int> ReaperLink::record(const fault::UndoRecord& undo) {
@@ -123,7 +123,7 @@ Result<> ReaperLink::undo(int number) {
   return {};
 }
 
-bool ReaperLink::hear(BootTime now) {
+bool ReaperLink::receive(BootTime now) {
   for (;;) {
     auto received = receive_message(socket_.get());
     if (!received || received->closed || received->unreadable) gone_ = true;
@@ -135,7 +135,7 @@ bool ReaperLink::hear(BootTime now) {
 }
 
 // False: it hangs on its way out.
-bool ReaperLink::wait_goodbye() const {
+bool ReaperLink::wait_for_end() const {
   BootTime begin = boot_now();
   while (!process_.wait_death(kReaperLookAgain)) {
     Nanos waited = boot_now() - begin;
@@ -144,16 +144,16 @@ bool ReaperLink::wait_goodbye() const {
   return true;
 }
 
-ReaperLink::Goodbye ReaperLink::shut_down() {
+ReaperLink::Shutdown ReaperLink::shut_down() {
   (void)send_message(socket_.get(), to_message<ToReaper>(messages::Bye{}));
-  if (!wait_goodbye()) {
+  if (!wait_for_end()) {
     kill();
-    return Goodbye::kLost;
+    return Shutdown::kLost;
   }
   int status = 0;
   ::waitpid(process_.pid(), &status, 0);
-  if (!WIFEXITED(status)) return Goodbye::kLost;
-  return WEXITSTATUS(status) == 0 ? Goodbye::kClean : Goodbye::kFailed;
+  if (!WIFEXITED(status)) return Shutdown::kLost;
+  return WEXITSTATUS(status) == 0 ? Shutdown::kClean : Shutdown::kFailed;
 }
 
 void ReaperLink::kill() {

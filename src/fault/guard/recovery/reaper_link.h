@@ -30,21 +30,21 @@ class ReaperLink : public fault::UndoLog {
   bool own_cgroup() const { return own_cgroup_; }
   pid_t pid() const { return process_.pid(); }
   // How long the reaper may be silent, where it has announced nothing, before it counts as hung.
-  void limit_silence(Nanos limit) { heard_.set_limit(limit); }
+  void limit_silence(Nanos limit) { peer_pulse_.set_limit(limit); }
   // Reads what has come. False once the reaper is gone.
-  bool hear(BootTime now);
+  bool receive(BootTime now);
   // From now on the reaper beats quickly: an impact comes into force.
-  void expect_beats(BootTime now) { heard_.expect(now); }
-  void forgive(Nanos stall) { heard_.forgive(stall); }
+  void expect_beats(BootTime now) { peer_pulse_.expect(now); }
+  void forgive(Nanos stall) { peer_pulse_.forgive(stall); }
   // Of a reaper that is to beat quickly.
   bool hangs(BootTime now) const;
   // Found at once, where hangs() waits for silence: for what cannot be undone.
   bool stopped() const { return is_stopped(process_.pid()); }
   // kClean: it undid and removed everything. kFailed: something stayed behind. kLost: it died or hung, and is dead now;
   // its cgroup, and its journal if there is one, are the guard's to remove.
-  enum class Goodbye { kClean, kFailed, kLost };
+  enum class Shutdown { kClean, kFailed, kLost };
   // Ends the reaper's watch in good order and waits for it, at most 3 s.
-  Goodbye shut_down();
+  Shutdown shut_down();
   // After the reaper was found dead or silent: ends it, so that its journal is free.
   void kill();
 
@@ -53,14 +53,14 @@ class ReaperLink : public fault::UndoLog {
       : socket_(std::move(socket)), process_(std::move(process)), pulse_(&pulse) {}
   Result<> ask(const ToReaper& request, int number);
   Result<json::Object> await_sign();
-  bool wait_goodbye() const;
+  bool wait_for_end() const;
   void take(BootTime now, const FromReaper& message);
   Unexpected lost(const std::string& what, const Error& cause);
 
   UniqueFd socket_;
   sys::PidFd process_;
   Pulse* pulse_;
-  PeerPulse heard_;
+  PeerPulse peer_pulse_;
   bool own_cgroup_ = false;
   bool gone_ = false;
   std::map<int, fault::UndoRecord> records_;

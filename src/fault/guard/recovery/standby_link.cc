@@ -47,7 +47,7 @@ Result<DeadRun> StandbyLink::end_run(Nanos grace) {
   return *ended->run;
 }
 
-void StandbyLink::goodbye() { (void)send_message(socket_.get(), to_message<ToStandby>(messages::Bye{})); }
+void StandbyLink::shut_down() { (void)send_message(socket_.get(), to_message<ToStandby>(messages::Bye{})); }
 
 StandbyLink::~StandbyLink() {
   if (!process_) return;

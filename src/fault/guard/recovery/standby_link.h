@@ -1,5 +1,5 @@
 // StandbyLink: the engine's end of the socket to its standby (standby.h). Destroying it waits for the standby, which
-// without goodbye() ends the run first.
+// without shut_down() ends the run first.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@ class StandbyLink {
   // be undone stands in `failed`. An error: nobody knows what became of the run.
   Result<DeadRun> end_run(Nanos grace);
   // The run has left in good order: the standby has nothing to do, and ends.
-  void goodbye();
+  void shut_down();
 
  private:
   StandbyLink(UniqueFd socket, sys::Child process, std::string run_id)

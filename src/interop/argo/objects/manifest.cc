@@ -8,7 +8,7 @@
 namespace ordeal::argo {
 namespace {
 
-using Kind = Template::Kind;
+using Scope = Template::Scope;
 
 std::string text_at(const json::Value& value, std::string_view key) {
   const json::Object* object = value.if_object();
@@ -23,7 +23,7 @@ bool is_template_kind(std::string_view kind) {
 Result<> add_template(Manifest& manifest, const json::Document& document, const std::string& file) {
   Template made = TRY(decode_template(document));
   made.file = file;
-  std::vector<Template>& all = made.kind == Kind::kRun ? manifest.runs : manifest.templates;
+  std::vector<Template>& all = made.kind == Scope::kRun ? manifest.runs : manifest.templates;
   auto [first, last] = manifest.by_name.equal_range({made.kind, made.name});
   for (auto other = first; other != last; ++other)
     if (all[other->second].namespace_ == made.namespace_)
@@ -86,7 +86,7 @@ std::map<std::string, int> lines_below(const std::map<std::string, int>& lines, 
 }  // namespace
 
 const Template* Manifest::find(const TemplateRef& ref) const {
-  Kind kind = ref.cluster ? Kind::kClusterTemplate : Kind::kTemplate;
+  Scope kind = ref.cluster ? Scope::kClusterTemplate : Scope::kTemplate;
   auto found = by_name.find({kind, ref.name});
   return found == by_name.end() ? nullptr : &templates[found->second];
 }

@@ -19,7 +19,7 @@ struct Manifest {
   std::vector<std::string> ignored;  // "Service payments"
 
   // Where templates and runs stand in their lists.
-  std::multimap<std::pair<Template::Kind, std::string>, size_t> by_name;
+  std::multimap<std::pair<Template::Scope, std::string>, size_t> by_name;
 
   // Null when there is none.
   const Template* find(const TemplateRef& ref) const;

@@ -6,7 +6,7 @@ namespace ordeal::argo {
 namespace {
 
 using json::Reader;
-using Kind = Template::Kind;
+using Scope = Template::Scope;
 
 constexpr std::array kKinds{"AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"};
 
@@ -57,15 +57,15 @@ Result<> decode_run(const Reader& spec, Template& into) {
   return {};
 }
 
-Result<Kind> decode_kind(const Reader& root) {
+Result<Scope> decode_kind(const Reader& root) {
   Reader field = TRY(root.at("kind"));
   std::string word = TRY(field.word({kKinds.begin(), kKinds.end()}));
-  return static_cast<Kind>(std::find(kKinds.begin(), kKinds.end(), word) - kKinds.begin());
+  return static_cast<Scope>(std::find(kKinds.begin(), kKinds.end(), word) - kKinds.begin());
 }
 
 }  // namespace
 
-const char* to_text(Kind kind) { return kKinds[static_cast<size_t>(kind)]; }
+const char* to_text(Scope kind) { return kKinds[static_cast<size_t>(kind)]; }
 
 Result<ObjectName> decode_name(const Reader& root) {
   ObjectName found;
@@ -126,7 +126,7 @@ Result<Template> decode_template(const json::Document& document) {
   made.namespace_ = name.namespace_;
   made.origin = root.origin();
   Reader spec = TRY(root.at("spec"));
-  bool is_run = made.kind == Kind::kRun;
+  bool is_run = made.kind == Scope::kRun;
   if (is_run) TRY_VOID(spec.only({"metrics", "args", "dryRun", "measurementRetention", "terminate", "ttlStrategy"}));
   if (!is_run) TRY_VOID(spec.only({"metrics", "args", "dryRun", "measurementRetention", "templates"}));
   if (auto field = TRY(spec.find("args"))) made.args = TRY(decode_arguments(*field));

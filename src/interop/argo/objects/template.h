@@ -37,8 +37,8 @@ struct TemplateRef {
 };
 
 struct Template {
-  enum class Kind { kTemplate, kClusterTemplate, kRun };
-  Kind kind = Kind::kTemplate;
+  enum class Scope { kTemplate, kClusterTemplate, kRun };
+  Scope kind = Scope::kTemplate;
   std::string name;
   std::string namespace_;
   std::vector<Argument> args;
@@ -49,7 +49,7 @@ struct Template {
   std::string file;                    // that it stands in, for findings
   json::Origin origin;
 };
-const char* to_text(Template::Kind kind);
+const char* to_text(Template::Scope kind);
 
 Result<Template> decode_template(const json::Document& document);
 

@@ -120,9 +120,9 @@ std::vector<Analysis> analyses_of(const Manifest& manifest) {
       if (used.count(&made)) continue;
       Analysis analysis;
       analysis.name = fmt::format("the {} {}", to_text(made.kind), made.name);
-      bool is_run = made.kind == Template::Kind::kRun;
+      bool is_run = made.kind == Template::Scope::kRun;
       if (is_run) analysis.run = &made;
-      if (!is_run) analysis.refs = {{made.name, made.kind == Template::Kind::kClusterTemplate, made.origin}};
+      if (!is_run) analysis.refs = {{made.name, made.kind == Template::Scope::kClusterTemplate, made.origin}};
       all.push_back(std::move(analysis));
     }
   return all;

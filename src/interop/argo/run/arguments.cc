@@ -9,7 +9,7 @@
 namespace ordeal::argo {
 namespace {
 
-using Kind = Template::Kind;
+using Scope = Template::Scope;
 
 Unexpected refuse_at(const json::Origin& origin, std::string_view field, const std::string& why) {
   return fail(Errc::kInvalidInput, fmt::format("line {}: {}: {}", line_in(origin, field), path_in(origin, field), why));
@@ -105,7 +105,7 @@ Result<Flattened> flatten(const std::vector<const Template*>& templates) {
   Flattened all;
   for (bool cluster : {false, true}) {
     for (const Template* made : templates) {
-      if ((made->kind == Kind::kClusterTemplate) != cluster) continue;
+      if ((made->kind == Scope::kClusterTemplate) != cluster) continue;
       for (const MetricTemplate& metric : made->metrics) TRY_VOID(add_metric(all.metrics, metric));
       for (const Argument& argument : made->args) TRY_VOID(add_argument(all.args, argument));
       TRY_VOID(add_rules(all.dry_run, made->dry_run, "dryRun"));

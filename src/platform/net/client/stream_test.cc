@@ -9,7 +9,7 @@
 namespace ordeal::net {
 namespace {
 
-using Kind = HttpFailure::Kind;
+using Cause = HttpFailure::Cause;
 constexpr std::string_view kChunkedHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 // A handler whose answer `write` makes.
@@ -38,11 +38,11 @@ class StreamTest : public testing::Test {
   bool until_end() {
     return drive(client_, [this] { return told_.ended; });
   }
-  Kind kind_of_failure(HttpStream stream) {
+  Cause kind_of_failure(HttpStream stream) {
     client_.stream(std::move(stream));
     EXPECT_TRUE(until_end());
     EXPECT_TRUE(told_.failure);
-    return told_.failure ? told_.failure->kind : Kind::kBadUrl;
+    return told_.failure ? told_.failure->kind : Cause::kBadUrl;
   }
 };
 
@@ -223,7 +223,7 @@ TEST_F(StreamTest, SilenceEndsItButNotWhileWePause) {
   BootTime resumed = boot_now();
   ASSERT_TRUE(until_end());
   EXPECT_GE(boot_now() - resumed, 900ms);
-  EXPECT_EQ(told_.failure->kind, Kind::kTimeout);
+  EXPECT_EQ(told_.failure->kind, Cause::kTimeout);
   EXPECT_NE(told_.why().find("nothing more within 1000 ms"), std::string::npos) << told_.why();
 }
 
@@ -238,7 +238,7 @@ TEST_F(StreamTest, AHeadThatDripsEndsAtTheTimeForTheHead) {
   HttpStream stream = listen_to(told_, server.url());
   stream.call.timeout = 200ms;
   BootTime begun = boot_now();
-  EXPECT_EQ(kind_of_failure(std::move(stream)), Kind::kTimeout);
+  EXPECT_EQ(kind_of_failure(std::move(stream)), Cause::kTimeout);
   EXPECT_LT(boot_now() - begun, 5s);
   EXPECT_FALSE(told_.head);
 }
@@ -250,7 +250,7 @@ TEST_F(StreamTest, EndlessHeadersAndEndlessLinesAreTooLarge) {
     block += "\r\n";
     while (send_raw(fd, block)) continue;
   });
-  EXPECT_EQ(kind_of_failure(listen_to(told_, headers.url())), Kind::kTooLarge);
+  EXPECT_EQ(kind_of_failure(listen_to(told_, headers.url())), Cause::kTooLarge);
   EXPECT_NE(told_.why().find("headers are larger than"), std::string::npos) << told_.why();
 
   RawServer line([](int fd) {
@@ -260,7 +260,7 @@ TEST_F(StreamTest, EndlessHeadersAndEndlessLinesAreTooLarge) {
   });
   size_t before = allocated();
   told_ = {};
-  EXPECT_EQ(kind_of_failure(listen_to(told_, line.url(), 1'000'000)), Kind::kTooLarge);
+  EXPECT_EQ(kind_of_failure(listen_to(told_, line.url(), 1'000'000)), Cause::kTooLarge);
   EXPECT_NE(told_.why().find("a line is longer than 1000000 bytes"), std::string::npos) << told_.why();
   EXPECT_LT(allocated(), before + (size_t{4} << 20));
   EXPECT_EQ(client_.under_way(), 0u);
@@ -277,12 +277,12 @@ TEST_F(StreamTest, EndlessHeadersAreTooLargeForAPlainCallToo) {
   client_.start(call, [&](HttpOutcome o) { outcome = std::move(o); });
   ASSERT_TRUE(drive(client_, [&] { return outcome.has_value(); }));
   ASSERT_FALSE(*outcome);
-  EXPECT_EQ(outcome->error().kind, Kind::kTooLarge);
+  EXPECT_EQ(outcome->error().kind, Cause::kTooLarge);
 }
 
 TEST_F(StreamTest, APieceOfALineIsALineOnlyWhenTheBodyIsComplete) {
   RawServer cut([](int fd) { send_raw(fd, std::string(kChunkedHead) + "7\r\none\ntwo\r\n"); });
-  EXPECT_EQ(kind_of_failure(listen_to(told_, cut.url(), 100)), Kind::kBroken);
+  EXPECT_EQ(kind_of_failure(listen_to(told_, cut.url(), 100)), Cause::kBroken);
   EXPECT_EQ(told_.lines, std::vector<std::string>{"one"});
   RawServer whole([](int fd) { send_raw(fd, std::string(kChunkedHead) + "7\r\none\ntwo\r\n0\r\n\r\n"); });
   told_ = {};
@@ -308,7 +308,7 @@ TEST_F(StreamTest, WhatCameBeforeABreakIsToldEvenAfterAPause) {
     return told_.ended;
   }));
   EXPECT_EQ(told_.lines.size(), 2u);
-  EXPECT_EQ(told_.failure->kind, Kind::kBroken);
+  EXPECT_EQ(told_.failure->kind, Cause::kBroken);
 }
 
 TEST_F(StreamTest, CallbacksMayCancelAndStartOthers) {
@@ -340,7 +340,7 @@ TEST_F(StreamTest, AnAnswerThatFailsInItsMiddleIsNoWholeOne) {
     co_await out.write(text);
     throw std::runtime_error("boom");
   }));
-  EXPECT_EQ(kind_of_failure(listen_to(told_, server.url())), Kind::kBroken);
+  EXPECT_EQ(kind_of_failure(listen_to(told_, server.url())), Cause::kBroken);
   EXPECT_EQ(told_.data, "half");
 }
 
@@ -363,13 +363,13 @@ TEST_F(StreamTest, ATokenFileIsReadForEachCall) {
     told_ = {};
     HttpStream stream = listen_to(told_, server.url());
     stream.call.token_file = path;
-    EXPECT_EQ(kind_of_failure(std::move(stream)), Kind::kOwnLack);
+    EXPECT_EQ(kind_of_failure(std::move(stream)), Cause::kOwnLack);
   }
   unlink(path.c_str());
   told_ = {};
   HttpStream stream = listen_to(told_, server.url());
   stream.call.token_file = path;
-  EXPECT_EQ(kind_of_failure(std::move(stream)), Kind::kOwnLack);
+  EXPECT_EQ(kind_of_failure(std::move(stream)), Cause::kOwnLack);
   EXPECT_NE(told_.why().find("No such file"), std::string::npos) << told_.why();
 }
 
@@ -378,7 +378,7 @@ TEST_F(StreamTest, AHeaderWithALineBreakIsNotSent) {
     told_ = {};
     HttpStream stream = listen_to(told_, "http://127.0.0.1:1/");
     stream.call.headers = {{"X-Name", bad}};
-    EXPECT_EQ(kind_of_failure(std::move(stream)), Kind::kBadUrl);
+    EXPECT_EQ(kind_of_failure(std::move(stream)), Cause::kBadUrl);
   }
 }
 

@@ -15,14 +15,14 @@ namespace ordeal::net {
 
 namespace {
 
-using Kind = HttpFailure::Kind;
+using Cause = HttpFailure::Cause;
 static_assert(CURL_ERROR_SIZE <= sizeof Transfer::message);
 constexpr size_t kMostToken = size_t{64} << 10;
 constexpr Nanos kConnectTimeout = 30s;  // of a stream whose head has more time
 
 size_t take_stream(Transfer& transfer, std::string_view bytes) {
   auto& streaming = *transfer.streaming;
-  transfer.stirred(transfer.ticket);
+  transfer.pending(transfer.ticket);
   if (streaming.inbox.size() >= kMostInbox) {
     streaming.receiving_stops = true;
     return CURL_WRITEFUNC_PAUSE;
@@ -50,7 +50,7 @@ void head_is_whole(Transfer& transfer) {
   if (!transfer.streaming || status < 200) return;
   transfer.reply.status = static_cast<int>(status);
   transfer.streaming->head_whole = true;
-  transfer.stirred(transfer.ticket);
+  transfer.pending(transfer.ticket);
 }
 
 size_t on_header(char* data, size_t size, size_t count, void* context) {
@@ -79,7 +79,7 @@ size_t on_upload(char* into, size_t size, size_t count, void* context) {
     streaming.head_since = boot_now();
     return 0;
   }
-  transfer.stirred(transfer.ticket);
+  transfer.pending(transfer.ticket);
   if (rest.empty()) {
     streaming.sending_stops = true;
     return CURL_READFUNC_PAUSE;
@@ -124,38 +124,38 @@ bool is_alert(const Transfer& transfer) {
   return std::string_view(transfer.message.data()).find(" alert ") != std::string_view::npos;
 }
 
-Kind classify(CURLcode code, const Transfer& transfer) {
-  static constexpr std::pair<CURLcode, Kind> kKinds[] = {
-      {CURLE_OPERATION_TIMEDOUT, Kind::kTimeout}, {CURLE_COULDNT_RESOLVE_HOST, Kind::kDns},
-      {CURLE_SSL_CONNECT_ERROR, Kind::kTls},      {CURLE_PEER_FAILED_VERIFICATION, Kind::kTls},
-      {CURLE_SSL_CERTPROBLEM, Kind::kTls},        {CURLE_SSL_CACERT_BADFILE, Kind::kTls},
-      {CURLE_URL_MALFORMAT, Kind::kBadUrl},       {CURLE_UNSUPPORTED_PROTOCOL, Kind::kBadUrl},
+Cause classify(CURLcode code, const Transfer& transfer) {
+  static constexpr std::pair<CURLcode, Cause> kKinds[] = {
+      {CURLE_OPERATION_TIMEDOUT, Cause::kTimeout}, {CURLE_COULDNT_RESOLVE_HOST, Cause::kDns},
+      {CURLE_SSL_CONNECT_ERROR, Cause::kTls},      {CURLE_PEER_FAILED_VERIFICATION, Cause::kTls},
+      {CURLE_SSL_CERTPROBLEM, Cause::kTls},        {CURLE_SSL_CACERT_BADFILE, Cause::kTls},
+      {CURLE_URL_MALFORMAT, Cause::kBadUrl},       {CURLE_UNSUPPORTED_PROTOCOL, Cause::kBadUrl},
   };
-  if (transfer.too_large || transfer.head_bytes > kMostHead) return Kind::kTooLarge;
-  if (lacks_something(code, transfer.easy)) return Kind::kOwnLack;
+  if (transfer.too_large || transfer.head_bytes > kMostHead) return Cause::kTooLarge;
+  if (lacks_something(code, transfer.easy)) return Cause::kOwnLack;
   if (code == CURLE_COULDNT_CONNECT) {
     long number = 0;
     curl_easy_getinfo(transfer.easy, CURLINFO_OS_ERRNO, &number);
-    return number == ECONNREFUSED ? Kind::kRefused : Kind::kUnreachable;
+    return number == ECONNREFUSED ? Cause::kRefused : Cause::kUnreachable;
   }
-  if ((code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) && is_alert(transfer)) return Kind::kTls;
+  if ((code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) && is_alert(transfer)) return Cause::kTls;
   for (const auto& [known, kind] : kKinds) {
     if (code == known) return kind;
   }
-  return Kind::kBroken;
+  return Cause::kBroken;
 }
 
-HttpFailure failure_of(const HttpCall& call, Kind kind, std::string what) {
+HttpFailure failure_of(const HttpCall& call, Cause kind, std::string what) {
   Error cause;
-  cause.code = kind == Kind::kTimeout ? Errc::kTimeout : kind == Kind::kBadUrl ? Errc::kInvalidInput : Errc::kSystem;
+  cause.code = kind == Cause::kTimeout ? Errc::kTimeout : kind == Cause::kBadUrl ? Errc::kInvalidInput : Errc::kSystem;
   cause.what = std::move(what);
   return {kind, wrap(std::move(cause), fmt::format("cannot {} {}", call.method, without_password(call.url))).value()};
 }
 
-std::string words_of(CURLcode code, Kind kind, const Transfer& transfer) {
+std::string words_of(CURLcode code, Cause kind, const Transfer& transfer) {
   if (transfer.head_bytes > kMostHead) return fmt::format("the answer's headers are larger than {} bytes", kMostHead);
   if (transfer.too_large) return fmt::format("the answer is larger than {} bytes", transfer.call.max_body);
-  if (kind == Kind::kTimeout) return fmt::format("no answer within {:.0f} ms", to_millis(transfer.call.timeout));
+  if (kind == Cause::kTimeout) return fmt::format("no answer within {:.0f} ms", to_millis(transfer.call.timeout));
   return transfer.message[0] ? std::string(transfer.message.data()) : std::string(curl_easy_strerror(code));
 }
 
@@ -266,19 +266,20 @@ void add_header(Transfer& transfer, std::string_view name, std::string_view valu
 
 tl::expected<void, HttpFailure> set_headers(Transfer& transfer) {
   const HttpCall& call = transfer.call;
-  if (has_line_break(call.method)) return tl::unexpected(failure_of(call, Kind::kBadUrl, "a line break in the method"));
+  if (has_line_break(call.method))
+    return tl::unexpected(failure_of(call, Cause::kBadUrl, "a line break in the method"));
   // An "Expect: 100-continue" would cost a round trip, or a second with a server that ignores it.
   transfer.headers = curl_slist_append(transfer.headers, "Expect:");
   for (const auto& [name, value] : call.headers) {
     if (has_line_break(name) || has_line_break(value))
-      return tl::unexpected(failure_of(call, Kind::kBadUrl, "a line break in the header " + valid_text(trim(name))));
+      return tl::unexpected(failure_of(call, Cause::kBadUrl, "a line break in the header " + valid_text(trim(name))));
     add_header(transfer, name, value);
   }
   if (!call.token_file.empty()) {
     auto token = read_file(call.token_file, kMostToken);
-    if (!token) return tl::unexpected(failure_of(call, Kind::kOwnLack, token.error().message()));
+    if (!token) return tl::unexpected(failure_of(call, Cause::kOwnLack, token.error().message()));
     if (trim(*token).empty() || has_line_break(trim(*token)))
-      return tl::unexpected(failure_of(call, Kind::kOwnLack, fmt::format("{} holds no token", call.token_file)));
+      return tl::unexpected(failure_of(call, Cause::kOwnLack, fmt::format("{} holds no token", call.token_file)));
     add_header(transfer, "Authorization", fmt::format("Bearer {}", trim(*token)));
   }
   curl_easy_setopt(transfer.easy, CURLOPT_HTTPHEADER, transfer.headers);
@@ -305,7 +306,7 @@ Transfer::~Transfer() {
 
 tl::expected<void, HttpFailure> Transfer::prepare() {
   easy = curl_easy_init();
-  if (!easy) return tl::unexpected(failure_of(call, Kind::kOwnLack, "no memory for the request"));
+  if (!easy) return tl::unexpected(failure_of(call, Cause::kOwnLack, "no memory for the request"));
   if (streaming) streaming->moved = streaming->head_since = boot_now();
   if (streaming) streaming->upload_ended = !streaming->wish.produce;
   set_callbacks(*this);
@@ -324,11 +325,11 @@ void Transfer::end(int number) {
   reply.timings = read_timings(easy);
   if (streaming) streaming->ended = true;
   if (code == CURLE_OK || failure) return;
-  Kind kind = classify(code, *this);
+  Cause kind = classify(code, *this);
   failure = failure_of(call, kind, words_of(code, kind, *this));
 }
 
-void Transfer::fail_with(Kind kind, std::string what) {
+void Transfer::fail_with(Cause kind, std::string what) {
   failure = failure_of(call, kind, std::move(what));
   if (streaming) streaming->ended = true;
 }

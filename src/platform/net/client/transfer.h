@@ -43,7 +43,7 @@ struct Transfer {
   HttpCall call;
   HttpClient::Callback callback;
   std::unique_ptr<Streaming> streaming;             // else callback
-  std::function<void(HttpClient::Ticket)> stirred;  // there is something to tell
+  std::function<void(HttpClient::Ticket)> pending;  // called when there is something to deliver
 
   HttpReply reply;
   std::optional<HttpFailure> failure;
@@ -64,7 +64,7 @@ struct Transfer {
   tl::expected<void, HttpFailure> prepare();
   // Of curl's code at the end; 0 is none.
   void end(int code);
-  void fail_with(HttpFailure::Kind kind, std::string what);
+  void fail_with(HttpFailure::Cause kind, std::string what);
   // Lets curl go on where the buffers allow it.
   void go_on();
 };

@@ -28,24 +28,24 @@ Unexpected refuse(const std::string& path, std::string why, std::string hint = {
   return wrap(fail(Errc::kInvalidInput, std::move(why), std::move(hint)).value(), fmt::format("cannot use {}", path));
 }
 
-enum class Kind { kCertificate, kKey };
+enum class PemBlock { kCertificate, kKey };
 
 // Judged on the open file, so that what is read is what was looked at.
-Result<> check_owner(const std::string& path, const struct stat& status, Kind kind) {
+Result<> check_owner(const std::string& path, const struct stat& status, PemBlock kind) {
   mode_t mode = status.st_mode & 07777;
   if (status.st_uid != 0 && status.st_uid != geteuid())
     return refuse(path, fmt::format("it belongs to the user {}, expected root or the own user {}",
                                     static_cast<unsigned>(status.st_uid), static_cast<unsigned>(geteuid())));
-  mode_t most = kind == Kind::kCertificate ? 0755 : status.st_uid == 0 ? 0740 : 0700;
+  mode_t most = kind == PemBlock::kCertificate ? 0755 : status.st_uid == 0 ? 0740 : 0700;
   if ((mode & ~most) != 0)
     return refuse(
         path,
-        fmt::format("its mode is {:04o}, others could {} it", mode, kind == Kind::kKey ? "read or write" : "write"),
+        fmt::format("its mode is {:04o}, others could {} it", mode, kind == PemBlock::kKey ? "read or write" : "write"),
         fmt::format("chmod {:04o}; in a pod, set defaultMode of the secret's volume.", most & 0666));
   return {};
 }
 
-Result<std::string> read_checked(const std::string& path, Kind kind) {
+Result<std::string> read_checked(const std::string& path, PemBlock kind) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status {};
   if (!fd || fstat(fd.get(), &status) != 0) {
@@ -74,7 +74,7 @@ int no_password(char*, int, int, void*) { return 0; }
 Certificate next_certificate(BIO* bio) { return {PEM_read_bio_X509(bio, nullptr, no_password, nullptr), X509_free}; }
 
 Result<> use_chain(SSL_CTX* context, const std::string& path) {
-  std::string text = TRY(read_checked(path, Kind::kCertificate));
+  std::string text = TRY(read_checked(path, PemBlock::kCertificate));
   Bio bio = bio_of(text);
   Certificate own = next_certificate(bio.get());
   if (!own || SSL_CTX_use_certificate(context, own.get()) != 1)
@@ -86,7 +86,7 @@ Result<> use_chain(SSL_CTX* context, const std::string& path) {
 }
 
 Result<> use_key(SSL_CTX* context, const TlsFiles& files) {
-  std::string text = TRY(read_checked(files.key, Kind::kKey));
+  std::string text = TRY(read_checked(files.key, PemBlock::kKey));
   Bio bio = bio_of(text);
   Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr), EVP_PKEY_free);
   OPENSSL_cleanse(text.data(), text.size());

@@ -8,7 +8,7 @@
 namespace ordeal::net {
 namespace {
 
-using Kind = HttpFailure::Kind;
+using Cause = HttpFailure::Cause;
 constexpr const char* kNames = "DNS:localhost,IP:127.0.0.1";
 
 Task<HttpResponse> hello(const HttpRequest&) { co_return HttpResponse{200, "hello"}; }
@@ -40,7 +40,7 @@ class TlsTest : public testing::Test {
   std::string refusal(HttpCall call) {
     auto outcome = ask(std::move(call));
     if (outcome) return "no refusal";
-    EXPECT_EQ(outcome.error().kind, Kind::kTls) << outcome.error().error.message();
+    EXPECT_EQ(outcome.error().kind, Cause::kTls) << outcome.error().error.message();
     return outcome.error().error.message();
   }
   std::string file_refusal(TlsFiles files) {

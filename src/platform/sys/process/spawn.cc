@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/close_range.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -118,7 +117,7 @@ Result<Child> Child::start(const SpawnOptions& options) {
   Prepared prepared;
   const std::string& name = options.program.empty() ? options.argv[0] : options.program;
   auto program = find_program(name);
-  if (!program) return fail_errno("cannot start " + name);
+  if (!program) return fail_errno("cannot run " + name);
   prepared.program = std::move(*program);
   prepared.argv = pointers(options.argv);
   if (options.environment) {
@@ -152,7 +151,7 @@ Result<Child> Child::start(const SpawnOptions& options) {
     if (!handle) ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
     if (!handle) return tl::unexpected(std::move(handle).error());
-    return fail_errno("cannot start " + prepared.program, number);
+    return fail_errno("cannot run " + name, number);
   }
   Child child(std::move(*handle));
   child.in_ = std::move(ours[0]);
@@ -187,6 +186,11 @@ void Child::end() {
   wait(10s);
 }
 
+void Child::detach() {
+  wait(Nanos(0));
+  handle_.reset();
+}
+
 Child::~Child() { end(); }
 
 Child::Child(Child&& other) noexcept
@@ -207,55 +211,6 @@ Child& Child::operator=(Child&& other) noexcept {
   out_ = std::move(other.out_);
   err_ = std::move(other.err_);
   return *this;
-}
-
-namespace {
-
-// Reads what is there; false at the end of the stream.
-bool drain(int fd, Finished& finished, size_t bound) {
-  char buffer[16384];
-  ssize_t n = ::read(fd, buffer, sizeof buffer);
-  if (n < 0) return errno == EINTR || errno == EAGAIN;
-  if (n == 0) return false;
-  size_t take = std::min(static_cast<size_t>(n), bound - finished.output.size());
-  finished.output.append(buffer, take);
-  finished.cut = finished.cut || take < static_cast<size_t>(n);
-  return true;
-}
-
-}  // namespace
-
-Result<Finished> run(SpawnOptions options, Nanos limit, size_t bound) {
-  options.out = options.err = Stream::kPipe;
-  BootTime end = boot_now() + limit;
-  Child child = TRY(Child::start(options));
-  child.close_in();
-  Finished finished;
-  std::array<pollfd, 3> polls{{{child.out(), POLLIN, 0}, {child.err(), POLLIN, 0}, {child.fd(), POLLIN, 0}}};
-  // Output that a grandchild holds open does not keep us: the program's own end is what counts.
-  while (polls[2].revents == 0) {
-    Nanos left = end - boot_now();
-    if (left <= Nanos(0)) {
-      finished.timed_out = true;
-      break;
-    }
-    int n = ::poll(polls.data(), polls.size(), static_cast<int>(std::chrono::ceil<milliseconds>(left).count()));
-    if (n < 0 && errno != EINTR) return fail_errno("cannot wait for " + options.argv[0]);
-    for (int i = 0; i < 2 && n > 0; ++i)
-      if (polls[i].revents && !drain(polls[i].fd, finished, bound)) polls[i].fd = -1;
-  }
-  child.kill_group(SIGKILL);
-  for (int i = 0; i < 2; ++i) {
-    if (polls[i].fd < 0) continue;
-    ::fcntl(polls[i].fd, F_SETFL, O_NONBLOCK);
-    // What was written before the end is still in the pipe: at most its capacity.
-    for (int round = 0; round < 8 && drain(polls[i].fd, finished, bound); ++round) {
-    }
-  }
-  auto status = child.wait(5s);
-  if (!status) return fail(Errc::kTimeout, options.argv[0] + " does not end after SIGKILL");
-  finished.status = *status;
-  return finished;
 }
 
 }  // namespace ordeal::sys

@@ -54,11 +54,17 @@ class Child {
   int out() const { return out_.get(); }
   int err() const { return err_.get(); }
   void close_in() { in_.reset(); }
+  UniqueFd take_out() { return std::move(out_); }
+  UniqueFd take_err() { return std::move(err_); }
+
+  bool ended() const { return handle_->dead(); }  // also before it was waited for
 
   // Nothing when it still runs after `limit`. Once it has ended, the same answer each time.
   std::optional<ExitStatus> wait(Nanos limit);
   // To the whole group; a group that is gone is fine.
   void kill_group(int signal) const;
+  // Gives it up without waiting: when it still runs, it goes on, and init or our own end takes it.
+  void detach();
 
  private:
   explicit Child(PidFd handle) : handle_(std::move(handle)) {}
@@ -68,15 +74,5 @@ class Child {
   std::optional<ExitStatus> status_;
   UniqueFd in_, out_, err_;
 };
-
-struct Finished {
-  ExitStatus status;
-  bool timed_out = false;  // it was killed at the limit, with its whole group
-  std::string output;      // standard output and error as they came, at most `bound` bytes
-  bool cut = false;        // there was more; it was read and thrown away
-};
-
-// Runs a program to its end or to the limit. `options.out` and `err` are replaced by pipes.
-Result<Finished> run(SpawnOptions options, Nanos limit, size_t bound = 64 << 10);
 
 }  // namespace ordeal::sys

@@ -20,7 +20,7 @@ void fill(SeriesStore& store, int64_t step_ms, std::string_view lines) {
     ASSERT_TRUE(series) << series.error().message();
     int64_t at = 0;
     for (const NotedSeries::Step& step : series->steps) {
-      if (step.kind == NotedSeries::Step::Kind::kFloat) store.append(series->labels, at, step.value);
+      if (step.kind == NotedSeries::Step::Form::kFloat) store.append(series->labels, at, step.value);
       at += step_ms;
     }
   }

@@ -68,7 +68,7 @@ Result<> append_run(std::string_view word, std::vector<Step>& steps) {
     rest = rest.substr(0, x);
   }
   if (rest == "_") {
-    steps.insert(steps.end(), static_cast<size_t>(std::max<int64_t>(more, 1)), {Step::Kind::kOmitted});
+    steps.insert(steps.end(), static_cast<size_t>(std::max<int64_t>(more, 1)), {Step::Form::kOmitted});
     return {};
   }
   double rise = 0;
@@ -83,11 +83,11 @@ Result<> append_run(std::string_view word, std::vector<Step>& steps) {
   }
   auto value = value_of(rest);
   if (!value) return no_value(word);
-  steps.push_back({Step::Kind::kFloat, *value});
+  steps.push_back({Step::Form::kFloat, *value});
   for (int64_t i = 0; i < more; ++i) {
     // Repeated addition, as Prometheus does: the last digits of long runs depend on it. It would spoil a stale marker.
     if (rise != 0) *value += rise;
-    steps.push_back({Step::Kind::kFloat, *value});
+    steps.push_back({Step::Form::kFloat, *value});
   }
   return {};
 }
@@ -101,7 +101,7 @@ std::string_view append_native(std::string_view text, std::vector<Step>& steps) 
   size_t count = 1;
   if (end < text.size() && text[end] == 'x')
     count += parse_number<size_t>(text.substr(end + 1, space - end - 1)).value_or(0);
-  steps.insert(steps.end(), count, {Step::Kind::kNative});
+  steps.insert(steps.end(), count, {Step::Form::kNative});
   return text.substr(space);
 }
 

@@ -13,8 +13,8 @@ namespace ordeal::promql {
 struct NotedSeries {
   // One value a step. kNative is a native histogram, written {{...}}: its content is not read.
   struct Step {
-    enum class Kind { kFloat, kOmitted, kNative };
-    Kind kind = Kind::kFloat;
+    enum class Form { kFloat, kOmitted, kNative };
+    Form kind = Form::kFloat;
     double value = 0;
   };
   Labels labels;

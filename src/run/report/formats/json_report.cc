@@ -12,8 +12,6 @@ json::Value optional_millis(const std::optional<Nanos>& latency) {
   return latency ? json::Value(to_millis(*latency)) : json::Value(nullptr);
 }
 
-json::Array texts(const std::vector<std::string>& items) { return json::Array(items.begin(), items.end()); }
-
 template <typename Item, typename Writer>
 json::Array array_of(const std::vector<Item>& items, Writer writer) {
   json::Array array;
@@ -63,7 +61,7 @@ class Writer {
   json::Value impact(const ImpactSummary& impact) const {
     return json::Object{{"impact", impact.id},
                         {"victim", impact.victim},
-                        {"steps", texts(impact.steps)},
+                        {"steps", json::texts(impact.steps)},
                         {"begin_s", at(impact.begin)},
                         {"end_s", impact.end ? json::Value(at(*impact.end)) : json::Value(nullptr)},
                         {"revert_took_ms", to_millis(impact.revert_took)},
@@ -113,8 +111,8 @@ json::Object Writer::write() const {
                       {"attack", json::Object{{"type", summary_.attack.type},
                                               {"args", summary_.attack.args},
                                               {"length_ms", to_millis(summary_.attack.length)}}},
-                      {"victims", texts(summary_.victims)},
-                      {"sources", texts(summary_.sources)},
+                      {"victims", json::texts(summary_.victims)},
+                      {"sources", json::texts(summary_.sources)},
                       {"timings", timings()}};
   object["phases"] = array_of(summary_.phases, [this](auto& span) { return phase(span); });
   object["expectations"] = array_of(summary_.expectations, expectation_json);
@@ -125,7 +123,7 @@ json::Object Writer::write() const {
   });
   object["proofs"] = array_of(summary_.proofs, proof_json);
   object["rollback"] = array_of(summary_.actions, [this](auto& item) { return action(item); });
-  object["next"] = texts(next_steps(summary_));
+  object["next"] = json::texts(next_steps(summary_));
   object["experiment"] = summary_.experiment;
   object["version"] = summary_.version;
   if (summary_.seed) object["seed"] = *summary_.seed;

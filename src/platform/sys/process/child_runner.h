@@ -4,8 +4,10 @@
 // group is killed, and it dies with us (PDEATHSIG: create() the runner and start() from the thread that lives longest).
 // It ends when the program does, not when its last child lets go of a pipe. One that talks without end does not keep
 // the loop, and one that even SIGKILL does not end is not waited for.
+// run() does the same for one program and waits for it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,8 +18,9 @@
 #include "core/base/clock.h"
 #include "core/base/io/unique_fd.h"
 #include "core/base/result.h"
+#include "platform/sys/process/spawn.h"
 
-namespace ordeal::net {
+namespace ordeal::sys {
 
 struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH
@@ -59,22 +62,25 @@ class ChildRunner {
   void dispatch();
 
  private:
-  struct Child {
-    pid_t pid = -1;
-    UniqueFd pidfd, out, err, timer;
-    BootTime started;
+  struct Running {
+    Child child;
+    std::array<UniqueFd, 2> streams;  // its standard output and error
+    UniqueFd timer;
     size_t most_out = 0;
-    ChildResult result;
     Callback callback;
+    BootTime started = boot_now();
+    ChildResult result = {};
   };
   explicit ChildRunner(UniqueFd epoll) : epoll_(std::move(epoll)) {}
-  Result<> watch(Child& child, uint64_t key);
+  Result<> watch(const Running& running, uint64_t key);
   void on_event(uint64_t key);
-  void drain(Child& child);
+  static void drain(Running& running);
 
   UniqueFd epoll_;
-  std::map<uint64_t, Child> children_;
+  std::map<uint64_t, Running> children_;
   uint64_t last_key_ = 0;
 };
 
-}  // namespace ordeal::net
+Result<ChildResult> run(const Command& command);
+
+}  // namespace ordeal::sys

@@ -1,4 +1,4 @@
-#include "platform/net/child.h"
+#include "platform/sys/process/child_runner.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -10,10 +10,10 @@
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
 
-namespace ordeal::net {
+namespace ordeal::sys {
 namespace {
 
-class ChildTest : public testing::Test {
+class ChildRunnerTest : public testing::Test {
  protected:
   ChildResult run(const std::vector<std::string>& argv, Nanos timeout = 5s) {
     std::optional<ChildResult> result;
@@ -29,14 +29,14 @@ class ChildTest : public testing::Test {
   ChildRunner runner_ = std::move(*ChildRunner::create());
 };
 
-TEST_F(ChildTest, ExitCodeAndOutputComeBack) {
+TEST_F(ChildRunnerTest, ExitCodeAndOutputComeBack) {
   auto result = run({"sh", "-c", "echo out; echo err >&2; exit 3"});
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_EQ(result.output, "out\nerr\n");
   EXPECT_FALSE(result.timed_out);
 }
 
-TEST_F(ChildTest, DeadlineKillsTheWholeGroup) {
+TEST_F(ChildRunnerTest, DeadlineKillsTheWholeGroup) {
   auto result = run({"sh", "-c", "sleep 60 & echo $!; wait"}, 100ms);
   EXPECT_TRUE(result.timed_out);
   EXPECT_EQ(result.signal, SIGKILL);
@@ -51,26 +51,28 @@ TEST_F(ChildTest, DeadlineKillsTheWholeGroup) {
   EXPECT_FALSE(runs());
 }
 
-TEST_F(ChildTest, OutputBeyondTheLimitIsDropped) {
+TEST_F(ChildRunnerTest, OutputBeyondTheLimitIsDropped) {
   auto result = run({"head", "-c", "1000000", "/dev/zero"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.output.size(), ChildRunner::kMaxOutput);
 }
 
-TEST_F(ChildTest, MissingProgramIsAnErrorAtOnce) {
+TEST_F(ChildRunnerTest, MissingProgramIsAnErrorAtOnce) {
   auto started = runner_.start({"/no/such/program"}, 1s, [](const ChildResult&) { FAIL(); });
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().message(), "cannot run /no/such/program: No such file or directory");
   EXPECT_EQ(runner_.running(), 0u);
 }
 
-TEST_F(ChildTest, ProgramThatClosesItsOutputIsStillWaitedFor) {
+TEST_F(ChildRunnerTest, ProgramThatClosesItsOutputIsStillWaitedFor) {
   EXPECT_EQ(run({"sh", "-c", "exec >&- 2>&-; sleep 0.05; exit 7"}).exit_code, 7);
 }
 
-TEST_F(ChildTest, NoDescriptorOfOursIsInherited) { EXPECT_EQ(run({"ls", "/proc/self/fd"}).output, "0\n1\n2\n3\n"); }
+TEST_F(ChildRunnerTest, NoDescriptorOfOursIsInherited) {
+  EXPECT_EQ(run({"ls", "/proc/self/fd"}).output, "0\n1\n2\n3\n");
+}
 
-TEST_F(ChildTest, KeepsStandardOutputAlone) {
+TEST_F(ChildRunnerTest, KeepsStandardOutputAlone) {
   std::optional<ChildResult> result;
   Command command{{"sh", "-c", "echo $WHO; echo err >&2; head -c 100 /dev/zero"}, 5s, {"WHO=me"}, 8};
   ASSERT_TRUE(runner_.start(command, [&](const ChildResult& r) { result = r; }));
@@ -79,7 +81,7 @@ TEST_F(ChildTest, KeepsStandardOutputAlone) {
   EXPECT_TRUE(result->cut);
 }
 
-TEST_F(ChildTest, OneThatTalksWithoutEndKeepsNeitherTheLoopNorItsDeadline) {
+TEST_F(ChildRunnerTest, OneThatTalksWithoutEndKeepsNeitherTheLoopNorItsDeadline) {
   BootTime begin = boot_now();
   std::optional<ChildResult> result;
   ASSERT_TRUE(runner_.start({"yes"}, 200ms, [&](const ChildResult& r) { result = r; }));
@@ -94,7 +96,7 @@ TEST_F(ChildTest, OneThatTalksWithoutEndKeepsNeitherTheLoopNorItsDeadline) {
   EXPECT_LT(longest, 1s);
 }
 
-TEST_F(ChildTest, IsDroppedWithoutWaiting) {
+TEST_F(ChildRunnerTest, IsDroppedWithoutWaiting) {
   BootTime begin = boot_now();
   {
     auto runner = ChildRunner::create();
@@ -103,7 +105,7 @@ TEST_F(ChildTest, IsDroppedWithoutWaiting) {
   EXPECT_LT(boot_now() - begin, 5s);
 }
 
-TEST_F(ChildTest, TwoRunAtOnce) {
+TEST_F(ChildRunnerTest, TwoRunAtOnce) {
   int done = 0;
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(runner_.start({"sleep", "0.1"}, 5s, [&](const ChildResult& r) { done += r.exit_code == 0; }));
@@ -118,4 +120,4 @@ TEST_F(ChildTest, TwoRunAtOnce) {
 }
 
 }  // namespace
-}  // namespace ordeal::net
+}  // namespace ordeal::sys

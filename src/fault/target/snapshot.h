@@ -1,4 +1,4 @@
-// World: what a selection looks at, read once: the processes, the cgroups, and which processes run Ordeal.
+// Snapshot: what a selection looks at, read once: the processes, the cgroups, and which processes run Ordeal.
 // Filled by hand in tests.
 #pragma once
 
@@ -12,13 +12,13 @@
 
 namespace ordeal::target {
 
-struct World {
+struct Snapshot {
   std::string host;
   std::vector<sys::Process> processes;
   sys::CgroupTree cgroups;
   std::set<pid_t> own;  // this process and its ancestors
 
-  static Result<World> look();
+  static Result<Snapshot> look();
 };
 
 }  // namespace ordeal::target
