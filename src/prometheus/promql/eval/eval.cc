@@ -117,11 +117,11 @@ class Evaluator {
     Matrix out{{}, window.from_ms, window.to_ms, found.one_metric(), {}};
     size_t touched = 0;
     std::vector<Sample> scratch;
-    found.each_window(std::span(&window, 1), [&](size_t place, Window& of_series) {
-      touched += of_series.samples.size();
-      if (!drop_stale(of_series, scratch)) return;
-      if (of_series.stale) of_series.samples = out.own.emplace_back(std::exchange(scratch, {}));
-      out.series.push_back({found.labels_of(place), false, of_series.samples});
+    found.each_window(std::span(&window, 1), [&](size_t place, size_t) {
+      touched += window.samples.size();
+      if (!drop_stale(window, scratch)) return;
+      if (window.stale) window.samples = out.own.emplace_back(std::exchange(scratch, {}));
+      out.series.push_back({found.labels_of(place), false, window.samples});
     });
     TRY_VOID(spend(touched, found.size()));
     return out;
@@ -130,7 +130,8 @@ class Evaluator {
   // Without samples.
   Result<Window> window_at(const MatrixSelector& matrix, int64_t at_ms) {
     int64_t to = TRY(shifted(matrix.selector.shift, at_ms));
-    return Window{{}, to - TRY(length(matrix.range)), to, at_ms, {}};
+    int64_t from = to - TRY(length(matrix.range));
+    return Window{{}, from, to, at_ms, {}};
   }
 
   // Asked of the storage once, however many steps the query has.
@@ -270,8 +271,8 @@ class Evaluator {
     batch.touched.assign(steps, 0);
     batch.values.assign(steps * found.size(), stale_nan());
     std::vector<Sample> scratch;
-    found.each_window(batch.windows, [&](size_t place, Window& window) {
-      auto step = static_cast<size_t>(&window - batch.windows.data());
+    found.each_window(batch.windows, [&](size_t place, size_t step) {
+      Window& window = batch.windows[step];
       batch.touched[step] += window.samples.size();
       if (!drop_stale(window, scratch)) return;
       if (auto value = function(window)) batch.values[step * found.size() + place] = *value;

@@ -23,46 +23,47 @@ class SelectedSeries {
   // visit(labels, sample) with the newest sample in (from_ms, to_ms] of each series that has one; stale markers too.
   template <typename Visit>
   void each_newest(int64_t from_ms, int64_t to_ms, Visit visit) {
-    start_ = end_ + 1;
+    last_.start = last_.end + 1;
     for (size_t i = 0; i < series_.size(); ++i) {
-      prefetch(i + kAhead);
+      prefetch(i + kAhead, last_);
       std::span<const Sample> samples = series_[i].samples;
-      size_t end = first_after(samples, to_ms, end_);
+      size_t end = first_after(samples, to_ms, last_.end);
       if (end > 0 && samples[end - 1].ms > from_ms) visit(labels_of(i), samples[end - 1]);
     }
   }
 
-  // Gives each series' samples to each of the windows, whose times never decrease, and visit(place of the series,
-  // window) where there are some. A series is read once for all windows.
+  // Gives each series' samples to each of the windows, and visit(place of the series, number of the window) where there
+  // are some. A series is read once for all windows, whose times never decrease.
   template <typename Visit>
   void each_window(std::span<Window> windows, Visit visit) {
-    size_t last_start = start_, last_end = end_;
+    std::vector<Place> places(windows.size(), last_);
     for (size_t i = 0; i < series_.size(); ++i) {
-      prefetch(i + kAhead);
+      prefetch(i + kAhead, places.front());
       std::span<const Sample> samples = series_[i].samples;
-      size_t end = first_after(samples, windows.front().to_ms, end_);
-      size_t start = first_after(samples, windows.front().from_ms, start_);
       Scan scan(samples);
-      for (Window& window : windows) {
-        end = near(samples, window.to_ms, end);
-        start = near(samples, window.from_ms, start);
+      for (size_t number = 0; number < windows.size(); ++number) {
+        Window& window = windows[number];
+        size_t end = first_after(samples, window.to_ms, places[number].end);
+        size_t start = first_after(samples, window.from_ms, places[number].start);
         if (start >= end) continue;
         scan.to(start, end);
         window.samples = samples.subspan(start, end - start);
         window.stale = scan.stale_from(start);
         window.falls = scan.falls_from(start);
-        visit(i, window);
+        visit(i, number);
       }
-      last_start = samples.size() - start;
-      last_end = samples.size() - end;
     }
-    start_ = last_start;
-    end_ = last_end;
+    last_ = places.back();
   }
 
   LabelsId labels_of(size_t place) const { return first_ + static_cast<LabelsId>(place); }
 
  private:
+  // Of a window in its series, from the newest sample.
+  struct Place {
+    size_t start = 0, end = 0;
+  };
+
   // Where the last stale marker and the last fall were among the samples that windows have had.
   class Scan {
    public:
@@ -111,12 +112,12 @@ class SelectedSeries {
     return static_cast<size_t>(std::upper_bound(samples.begin(), samples.end(), ms, later) - samples.begin());
   }
 
-  void prefetch(size_t i) const {
+  void prefetch(size_t i, Place window) const {
     if (i >= series_.size()) return;
     constexpr size_t kLine = 64 / sizeof(Sample), kMost = 8 * kLine;
     std::span<const Sample> samples = series_[i].samples;
-    size_t end = samples.size() - std::min(end_, samples.size());
-    size_t start = samples.size() - std::min(start_, samples.size());
+    size_t end = samples.size() - std::min(window.end, samples.size());
+    size_t start = samples.size() - std::min(window.start, samples.size());
     for (size_t at = start; at < std::min(end, start + kMost); at += kLine) __builtin_prefetch(&samples[at]);
     __builtin_prefetch(samples.data() + end);
   }
@@ -124,8 +125,7 @@ class SelectedSeries {
   std::vector<Series> series_;
   LabelsId first_ = 0;  // of the label set of series_[0]; the others follow
   bool one_metric_ = false;
-  size_t start_ = 0;  // of the last window, from the end of its series
-  size_t end_ = 0;
+  Place last_;  // the last window
 };
 
 }  // namespace ordeal::promql
