@@ -223,8 +223,9 @@ class Evaluator {
     Window window{{}, matrix.from_ms, matrix.to_ms, at_ms, scalars};
     for (const RangeSeries& series : matrix.series) {
       window.samples = series.samples;
-      if (auto value = function(window))
-        out.push_back({series.labels, series.drop_name || !call.function->keeps_name, *value, at_ms});
+      double value = function(window);
+      if (!is_stale(value))
+        out.push_back({series.labels, series.drop_name || !call.function->keeps_name, value, at_ms});
     }
     return out;
   }
@@ -274,15 +275,14 @@ class Evaluator {
     found.each_window(batch.windows, [&](size_t place, size_t step) {
       Window& window = batch.windows[step];
       batch.touched[step] += window.samples.size();
-      if (!drop_stale(window, scratch)) return;
-      if (auto value = function(window)) batch.values[step * found.size() + place] = *value;
+      if (drop_stale(window, scratch)) batch.values[step * found.size() + place] = function(window);
     });
     return {};
   }
 
   // The first step of all by itself; from there on as many as stay in the cache, by what the last one touched.
   size_t steps_together(const Batch& before, size_t series, int64_t at_ms) const {
-    constexpr size_t kTogether = 1 << 18;  // samples and values
+    constexpr size_t kTogether = 1 << 19;  // samples and values
     if (before.touched.empty() || loop_.step_ms <= 0) return 1;
     auto left = static_cast<size_t>((loop_.last_ms - at_ms) / loop_.step_ms + 1);
     return std::clamp<size_t>(kTogether / (before.touched.back() + series + 1), 1, left);

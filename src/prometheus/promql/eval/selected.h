@@ -38,7 +38,7 @@ class SelectedSeries {
   void each_window(std::span<Window> windows, Visit visit) {
     std::vector<Place> places(windows.size(), last_);
     for (size_t i = 0; i < series_.size(); ++i) {
-      prefetch(i + kAhead, places.front());
+      prefetch(i + kAhead, {places.front().start, places.back().end});
       std::span<const Sample> samples = series_[i].samples;
       Scan scan(samples);
       for (size_t number = 0; number < windows.size(); ++number) {
@@ -114,7 +114,7 @@ class SelectedSeries {
 
   void prefetch(size_t i, Place window) const {
     if (i >= series_.size()) return;
-    constexpr size_t kLine = 64 / sizeof(Sample), kMost = 8 * kLine;
+    constexpr size_t kLine = 64 / sizeof(Sample), kMost = 24 * kLine;
     std::span<const Sample> samples = series_[i].samples;
     size_t end = samples.size() - std::min(window.end, samples.size());
     size_t start = samples.size() - std::min(window.start, samples.size());

@@ -20,9 +20,9 @@ double counter_rise(const Window& window) {
 
 // Prometheus' extrapolatedRate: the change between the first and last sample is stretched to the edges of the window
 // when they are near (1.1 average distances), else by half a distance; a counter never below zero.
-std::optional<double> extrapolated(const Window& window, bool counter, double divisor = 1) {
+double extrapolated(const Window& window, bool counter, double divisor = 1) {
   std::span<const Sample> samples = window.samples;
-  if (samples.size() < 2) return std::nullopt;
+  if (samples.size() < 2) return stale_nan();
   double change = counter ? counter_rise(window) : samples.back().value - samples.front().value;
   const Stretch& stretch = window.stretch.of(window, divisor);
   double first = samples.front().value;
@@ -75,28 +75,28 @@ const Stretch& Stretch::of(const Window& window, double by) {
   return *this;
 }
 
-std::optional<double> window_rate(const Window& window) { return extrapolated(window, true, window.seconds); }
+double window_rate(const Window& window) { return extrapolated(window, true, window.seconds); }
 
-std::optional<double> window_increase(const Window& window) { return extrapolated(window, true); }
+double window_increase(const Window& window) { return extrapolated(window, true); }
 
-std::optional<double> window_delta(const Window& window) { return extrapolated(window, false); }
+double window_delta(const Window& window) { return extrapolated(window, false); }
 
-std::optional<double> window_irate(const Window& window) {
+double window_irate(const Window& window) {
   std::span<const Sample> samples = window.samples;
-  if (samples.size() < 2) return std::nullopt;
+  if (samples.size() < 2) return stale_nan();
   const Sample& last = samples[samples.size() - 1];
   const Sample& before = samples[samples.size() - 2];
   double change = last.value < before.value ? last.value : last.value - before.value;
   return change / seconds_between(before.ms, last.ms);
 }
 
-std::optional<double> window_idelta(const Window& window) {
+double window_idelta(const Window& window) {
   std::span<const Sample> samples = window.samples;
-  if (samples.size() < 2) return std::nullopt;
+  if (samples.size() < 2) return stale_nan();
   return samples[samples.size() - 1].value - samples[samples.size() - 2].value;
 }
 
-std::optional<double> window_changes(const Window& window) {
+double window_changes(const Window& window) {
   double changes = 0;
   for (size_t i = 1; i < window.samples.size(); ++i) {
     double a = window.samples[i - 1].value, b = window.samples[i].value;
@@ -105,7 +105,7 @@ std::optional<double> window_changes(const Window& window) {
   return changes;
 }
 
-std::optional<double> window_resets(const Window& window) {
+double window_resets(const Window& window) {
   double resets = 0;
   for (size_t i = 1; i < window.samples.size(); ++i) {
     resets += window.samples[i].value < window.samples[i - 1].value ? 1 : 0;
@@ -113,13 +113,13 @@ std::optional<double> window_resets(const Window& window) {
   return resets;
 }
 
-std::optional<double> window_deriv(const Window& window) {
-  if (window.samples.size() < 2) return std::nullopt;
+double window_deriv(const Window& window) {
+  if (window.samples.size() < 2) return stale_nan();
   return fit(window.samples, window.samples.front().ms).slope;
 }
 
-std::optional<double> window_predict_linear(const Window& window) {
-  if (window.samples.size() < 2) return std::nullopt;
+double window_predict_linear(const Window& window) {
+  if (window.samples.size() < 2) return stale_nan();
   Line line = fit(window.samples, window.at_ms);
   return line.slope * window.scalars[0] + line.intercept;
 }
