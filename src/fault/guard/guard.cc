@@ -392,7 +392,7 @@ void Guard::end_what_is_due() {
     if (due.why == LeaseTable::Why::kLease) return end_by("lease", "the engine did not renew its lease");
     over.push_back(due.impact);
   }
-  end(over, "its length is over");
+  end(over, "attack finished");
 }
 
 void Guard::renew_kernel_leases() {

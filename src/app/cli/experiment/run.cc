@@ -23,7 +23,7 @@
 #include "run/report/run_metrics.h"
 #include "run/rollback/rollback.h"
 #include "run/session/live_api.h"
-#include "run/session/local_session.h"
+#include "run/session/local/local_session.h"
 #include "run/store/store.h"
 
 namespace ordeal::cli {

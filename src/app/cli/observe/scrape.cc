@@ -69,11 +69,11 @@ net::Task<> scrape_until(net::Loop& loop, watch::Scraper& scraper, const promql:
   }
 }
 
-Result<> scrape(const ScrapeOptions& options) {
-  for (const std::string& url : options.urls)
-    if (!is_http_url(url))
-      return fail(Errc::kInvalidInput, fmt::format("expected {}, found \"{}\"", kUrlExpected, url));
-  TRY_VOID(watch::check_identities(targets_of(options)));
+struct Rhythm {
+  Nanos interval, keep;
+};
+
+Result<Rhythm> rhythm_of(const ScrapeOptions& options) {
   Nanos interval = TRY(parse_duration(options.interval));
   if (interval < kLeastInterval || interval > kMostInterval)
     return fail(Errc::kInvalidInput, fmt::format("--interval is {}, expected 100ms to 1m", options.interval));
@@ -86,6 +86,15 @@ Result<> scrape(const ScrapeOptions& options) {
                 fmt::format("--keep {} at --interval {} is {} samples of each series, and {} are kept", options.keep,
                             options.interval, keep / interval, most),
                 "Give a longer --interval, or a shorter --keep.");
+  return Rhythm{interval, keep};
+}
+
+Result<> scrape(const ScrapeOptions& options) {
+  for (const std::string& url : options.urls)
+    if (!is_http_url(url))
+      return fail(Errc::kInvalidInput, fmt::format("expected {}, found \"{}\"", kUrlExpected, url));
+  TRY_VOID(watch::check_identities(targets_of(options)));
+  auto [interval, keep] = TRY(rhythm_of(options));
   auto server_options = TRY(watch::api_server_options(options.listen, TRY(session::read_token(options.token_file))));
   WallOffset offset = WallOffset::measure();
   net::Loop loop;

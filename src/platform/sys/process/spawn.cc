@@ -112,7 +112,9 @@ std::string ExitStatus::text() const {
   return fmt::format("exited with {}", code);
 }
 
-Result<Child> Child::start(const SpawnOptions& options) {
+namespace {
+
+Result<Prepared> prepare(const SpawnOptions& options) {
   if (options.argv.empty()) return fail(Errc::kInvalidInput, "no program to start");
   Prepared prepared;
   const std::string& name = options.program.empty() ? options.argv[0] : options.program;
@@ -130,6 +132,22 @@ Result<Child> Child::start(const SpawnOptions& options) {
   prepared.pass = options.pass;
   prepared.die_with_parent = options.die_with_parent;
   prepared.parent = ::getpid();
+  return prepared;
+}
+
+// The errno that the child has reported; 0 once it runs the program.
+int failure_of(int report) {
+  int number = 0;
+  ssize_t got = 0;
+  while ((got = ::read(report, &number, sizeof number)) < 0 && errno == EINTR) {
+  }
+  return got == sizeof number ? number : 0;
+}
+
+}  // namespace
+
+Result<Child> Child::start(const SpawnOptions& options) {
+  Prepared prepared = TRY(prepare(options));
   std::array<Pipe, 3> pipes;
   std::array<UniqueFd, 3> ours;
   UniqueFd null;
@@ -143,16 +161,11 @@ Result<Child> Child::start(const SpawnOptions& options) {
   if (pid == 0) become(prepared);
   auto handle = PidFd::of_child(pid);
   report.write.reset();
-  int number = 0;
-  ssize_t got = 0;
-  while ((got = ::read(report.read.get(), &number, sizeof number)) < 0 && errno == EINTR) {
-  }
-  if (got == sizeof number || !handle) {
-    if (!handle) ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-    if (!handle) return tl::unexpected(std::move(handle).error());
-    return fail_errno("cannot run " + name, number);
-  }
+  int failure = failure_of(report.read.get());
+  if (!handle) ::kill(pid, SIGKILL);
+  if (!handle || failure != 0) ::waitpid(pid, nullptr, 0);
+  if (!handle) return tl::unexpected(std::move(handle).error());
+  if (failure != 0) return fail_errno("cannot run " + options.argv[0], failure);
   Child child(std::move(*handle));
   child.in_ = std::move(ours[0]);
   child.out_ = std::move(ours[1]);

@@ -1,4 +1,4 @@
-#include "run/session/local_session.h"
+#include "run/session/local/local_session.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,8 @@
 
 namespace ordeal::session {
 namespace {
+
+constexpr Nanos kLookAgain = 1s;  // where the descriptor of what is waited for could not be had
 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
@@ -77,15 +79,18 @@ Result<std::unique_ptr<LocalSession>> LocalSession::create(const Prepared& prepa
 
 void LocalSession::dispatch() {
   world_->dispatch();
+  if (world_->busy() || world_->ended()) return;
   engine_->dispatch();
+  if (engine_->finished()) world_->end_guard();
 }
 
 BootTime LocalSession::next_wake() const {
+  if (world_->busy()) return boot_now() + kLookAgain;
   return std::min(engine_->next_wake(), world_->next_wake().value_or(BootTime::max()));
 }
 
 Verdict LocalSession::end() {
-  Verdict verdict = with_guard_end(engine_->verdict(), world_->end_guard());
+  Verdict verdict = with_guard_end(engine_->verdict(), world_->guard_end());
   verdict = with_latch(std::move(verdict), paths_, run_id_);
   failpoint("engine.guard_ended");
   return verdict;

@@ -1,11 +1,12 @@
 // LocalSession: a run on this host, from what was prepared to its verdict, as an object that a program hosts: poll
-// descriptor() until next_wake(), then dispatch(). It is over when finished() says so and end() was called.
+// descriptor() until next_wake(), then dispatch(), which never waits. It is over when finished() says so; end() then
+// says what it has come to.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "run/session/local_world.h"
+#include "run/session/local/local_world.h"
 #include "run/session/prepare.h"
 
 namespace ordeal::session {
@@ -29,9 +30,9 @@ class LocalSession {
   BootTime next_wake() const;
   // An end in good order; `by` as in the event "halt".
   void halt(const std::string& by, const std::string& why) { engine_->halt(by, why); }
-  bool finished() const { return engine_->finished(); }
-  // Once it has finished: ends the guard, and says what the run has come to. Nothing is in force any more, or the
-  // verdict is kRevertFailed and the latch is engaged.
+  // The guard has ended, too.
+  bool finished() const { return world_->ended(); }
+  // Once it has finished. Nothing is in force any more, or the verdict is kRevertFailed and the latch is engaged.
   Verdict end();
 
   watch::SourceWatcher& watcher() { return world_->watcher(); }

@@ -1,6 +1,6 @@
 #include "ordeal/resilience/pool.h"
 
-#include "range_check.h"
+#include "../range_check.h"
 
 namespace ordeal::resilience {
 

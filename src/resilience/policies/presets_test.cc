@@ -6,7 +6,7 @@
 #include <deque>
 #include <stdexcept>
 
-#include "breaker_fixture.h"
+#include "../breaker/breaker_fixture.h"
 #include "ordeal/resilience/bulkhead.h"
 #include "ordeal/resilience/time_limit.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 
-#include "range_check.h"
+#include "../range_check.h"
 
 namespace ordeal::resilience {
 

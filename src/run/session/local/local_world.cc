@@ -1,4 +1,4 @@
-#include "run/session/local_world.h"
+#include "run/session/local/local_world.h"
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
@@ -44,10 +44,17 @@ Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experim
   return world;
 }
 
+std::vector<int> LocalWorld::parts_polled() const {
+  std::vector<int> parts{watcher_->descriptor(), rollback_->descriptor()};
+  if (!guard_lost_) parts.push_back(guard_.fd());
+  if (!standby_lost_) parts.push_back(guard_.standby_fd());
+  return parts;
+}
+
 Result<> LocalWorld::poll_parts() {
   epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return fail_errno("cannot make the run's descriptor");
-  for (int fd : {guard_.fd(), guard_.standby_fd(), watcher_->descriptor(), rollback_->descriptor()}) {
+  for (int fd : parts_polled()) {
     epoll_event event{EPOLLIN, {.fd = fd}};
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("cannot watch a part of the run");
   }
@@ -56,10 +63,38 @@ Result<> LocalWorld::poll_parts() {
 
 void LocalWorld::stop_polling(int fd) const { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
+// A descriptor that nobody reads would wake the host again and again. The new one takes the place of the others, so it
+// finds room.
+void LocalWorld::poll_only(int fd) const {
+  for (int part : parts_polled()) stop_polling(part);
+  epoll_event event{EPOLLIN, {.fd = fd}};
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+}
+
+void LocalWorld::collect_background() {
+  if (recovery_ && recovery_->returned()) {
+    inbox_.push_back(recovery_->take());
+    stop_polling(recovery_->descriptor());
+    recovery_.reset();
+    for (int fd : parts_polled()) {
+      epoll_event event{EPOLLIN, {.fd = fd}};
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+    }
+  }
+  if (ending_ && ending_->returned()) {
+    guard_end_ = ending_->take();
+    ending_.reset();
+    ended_ = true;
+  }
+}
+
 void LocalWorld::dispatch() {
+  collect_background();
+  if (busy() || ended_) return;
   watcher_->dispatch();
   rollback_->dispatch();
   collect_guard();
+  if (busy()) return;
   collect_standby();
   collect_warnings();
 }
@@ -68,7 +103,7 @@ void LocalWorld::collect_guard() {
   if (guard_lost_) return;
   for (const guard::GuardEvent& event : guard_.events()) {
     if (event.kind == guard::GuardEvent::Type::kHalted) continue;  // kHalting has said it
-    inbox_.push_back(translate(event));
+    if (auto translated = translate(event)) inbox_.push_back(std::move(*translated));
   }
 }
 
@@ -80,7 +115,7 @@ void LocalWorld::collect_standby() {
   if (!guard_lost_) inbox_.push_back(engine::HaltAsked{"error", "the standby reaper is gone"});
 }
 
-engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
+std::optional<engine::Event> LocalWorld::translate(const guard::GuardEvent& event) {
   using Type = guard::GuardEvent::Type;
   bool of_an_impact = event.kind != Type::kHalting && event.kind != Type::kHalted &&
                       event.kind != Type::kNothingInForce && event.kind != Type::kGuardGone;
@@ -110,13 +145,19 @@ engine::Event LocalWorld::translate(const guard::GuardEvent& event) {
     case Type::kGuardGone:
       break;
   }
-  return end_run(event);
+  lose_guard(event);
+  return std::nullopt;
+}
+
+void LocalWorld::lose_guard(const guard::GuardEvent& event) {
+  stop_polling(guard_.fd());
+  guard_lost_ = true;
+  recovery_.emplace([this, event] { return end_run(event); });
+  poll_only(recovery_->descriptor());
 }
 
 // The standby sees to it that nothing of the run lives or is in force any more, after whatever happened.
 engine::GuardLost LocalWorld::end_run(const guard::GuardEvent& event) {
-  guard_lost_ = true;
-  stop_polling(guard_.fd());
   auto dead = guard_.end_run(event.hung ? Nanos(0) : kReaperGrace);
   std::string how = event.hung ? "the guard hung (" + event.why + ") and was ended" : "the guard ended unexpectedly";
   if (!dead) return {standby_lost_ || !guard_.standby_alive() ? left_behind() : dead.error().message(), how};
@@ -188,9 +229,12 @@ void LocalWorld::revert_all(const std::string& why) {
   failpoint("engine.asked_to_revert");
 }
 
-std::optional<Result<ExitCode>> LocalWorld::end_guard() {
-  if (guard_lost_) return std::nullopt;
-  return guard_.finish();
+void LocalWorld::end_guard() {
+  if (ending_ || ended_) return;
+  ended_ = guard_lost_;
+  if (ended_) return;
+  ending_.emplace([this] { return guard_.finish(); });
+  poll_only(ending_->descriptor());
 }
 
 }  // namespace ordeal::session

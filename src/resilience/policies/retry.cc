@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "range_check.h"
+#include "../range_check.h"
 
 namespace ordeal::resilience {
 

@@ -3,7 +3,7 @@
 #include <bit>
 #include <initializer_list>
 
-#include "range_check.h"
+#include "../range_check.h"
 
 namespace ordeal::resilience {
 

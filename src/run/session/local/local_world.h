@@ -13,6 +13,7 @@
 #include "platform/host/paths.h"
 #include "run/engine/session.h"
 #include "run/rollback/rollback.h"
+#include "run/session/local/background.h"
 #include "watch/sources/source_watcher.h"
 
 namespace ordeal::session {
@@ -26,12 +27,14 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   engine::World parts() { return {*watcher_, *this, *rollback_, *this, boot_now}; }
   engine::Inbox& inbox() { return inbox_; }
 
-  // To poll for reading; dispatch() then does what is due. It blocks only where the guard is lost, until what it left
-  // is undone: 10.4 s at most, and 6 s more where the standby is gone, too.
+  // To poll for reading; dispatch() then does what is due, and never waits.
   int descriptor() const { return epoll_.get(); }
   void dispatch();
   // When dispatch() is to be called even though nothing came: the guard may hang.
   std::optional<BootTime> next_wake() const { return guard_lost_ ? std::nullopt : guard_.look_again(); }
+  // What a lost guard left is being undone, or the guard ends: the run stands still meanwhile, and nothing else may be
+  // asked of its world. It takes 10.4 s at most, and 6 s more where the standby is gone, too.
+  bool busy() const { return recovery_ || ending_; }
 
   void check(int impact, const Victim& victim, const Attack& attack) override;
   void inject(int impact, const Victim& victim, const Attack& attack) override;
@@ -40,18 +43,25 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   void look_for_return(int impact, BootTime since) override;
 
   watch::SourceWatcher& watcher() { return *watcher_; }
-  // In good order; the guard's exit code, or why there is none. Nothing once the guard is lost.
-  std::optional<Result<ExitCode>> end_guard();
+  // In good order. Once ended() says so, guard_end() is the guard's exit code, or why there is none; nothing where the
+  // guard is lost.
+  void end_guard();
+  bool ended() const { return ended_; }
+  const std::optional<Result<ExitCode>>& guard_end() const { return guard_end_; }
 
  private:
   LocalWorld(guard::GuardClient guard, host::Paths paths, std::string run_id);
+  std::vector<int> parts_polled() const;
   Result<> poll_parts();
   void stop_polling(int fd) const;
+  void poll_only(int fd) const;
+  void collect_background();
   void collect_guard();
   void collect_standby();
   void collect_warnings();
   void warn(const std::string& of, const std::string& trouble);
-  engine::Event translate(const guard::GuardEvent& event);
+  std::optional<engine::Event> translate(const guard::GuardEvent& event);
+  void lose_guard(const guard::GuardEvent& event);
   engine::GuardLost end_run(const guard::GuardEvent& event);
   std::string left_behind() const;
 
@@ -68,6 +78,10 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   BootTime listed_{};
   bool guard_lost_ = false;
   bool standby_lost_ = false;
+  bool ended_ = false;
+  std::optional<Result<ExitCode>> guard_end_;
+  std::optional<Background<engine::GuardLost>> recovery_;
+  std::optional<Background<Result<ExitCode>>> ending_;
 };
 
 }  // namespace ordeal::session
