@@ -29,7 +29,7 @@ namespace ordeal::judge {
 constexpr double kLeastTraffic = 20;  // events
 constexpr Nanos kLeastPatience = 1s;
 constexpr Nanos kEarly = 2s;
-constexpr double kEarlyShare = 0.1;
+constexpr double kEarlyShare = 0.05;
 
 struct FastOptions {
   double allowed = 0;   // share of bad events, in (0, 1)

@@ -441,9 +441,11 @@ TEST(RangeQuery, IsItsInstantsOneByOne) {
         for (const MatrixSeries& series : range->matrix)
           for (const Sample& sample : series.samples)
             seen[{series.labels.text(), sample.ms}] = std::bit_cast<uint64_t>(sample.value);
-        for (int64_t at = 5; at <= 12 * kMinute; at += step)
-          for (const VectorElement& element : eval_instant(*expr, store, at)->vector)
+        for (int64_t at = 5; at <= 12 * kMinute; at += step) {
+          QueryResult instant = *eval_instant(*expr, store, at);
+          for (const VectorElement& element : instant.vector)
             wanted[{element.labels.text(), at}] = std::bit_cast<uint64_t>(element.value);
+        }
         EXPECT_EQ(seen, wanted) << query << " at steps of " << step;
         EXPECT_FALSE(wanted.empty() && query.find("[5s]") == query.npos) << query;
       }

@@ -63,8 +63,12 @@ void sort_by_bound(Buckets buckets) {
   auto by_bound = [](const Bucket& a, const Bucket& b) { return a.bound < b.bound; };
   constexpr size_t kFew = 32;
   if (buckets.size() > kFew) return std::stable_sort(buckets.begin(), buckets.end(), by_bound);
-  for (auto at = buckets.begin(); at != buckets.end(); ++at)
-    std::rotate(std::upper_bound(buckets.begin(), at, *at, by_bound), at, at + 1);
+  for (size_t i = 1; i < buckets.size(); ++i) {
+    Bucket bucket = buckets[i];
+    size_t at = i;
+    for (; at > 0 && by_bound(bucket, buckets[at - 1]); --at) buckets[at] = buckets[at - 1];
+    buckets[at] = bucket;
+  }
 }
 
 // By bounds, each once; nothing without a bucket for all.
