@@ -89,9 +89,21 @@ Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, c
   return ended;
 }
 
-void print_halted(const std::vector<std::string>& halted, double took, bool latched) {
+// Whoever is not root has a registry of his own: a run of root's goes on, and he must not believe otherwise.
+Result<> check_root_runs(const std::string& state_dir, const std::string& run_id) {
+  if (!state_dir.empty() || ::geteuid() == 0) return {};
+  for (const host::ActiveRun& run : TRY(host::recorded_runs(host::Paths::of_root())))
+    if ((run_id.empty() || run.run == run_id) && run.holds())
+      return fail(Errc::kRefused, fmt::format("the run {} of root goes on: only root can halt it", run.run),
+                  "run `sudo ordeal halt`");
+  return {};
+}
+
+void print_halted(const Ended& ended, double took, bool latched) {
+  const std::vector<std::string>& halted = ended.halted;
   size_t count = halted.size();
-  if (count == 0) print("No fault was in force.");
+  if (count == 0 && ended.runs.empty()) print("No fault was in force.");
+  if (count == 0 && !ended.runs.empty()) print("All that dead runs had left was removed in {:.0f} ms.", took);
   if (count == 1) print("Run {} halted: all its faults were removed in {:.0f} ms.", halted.front(), took);
   if (count > 1) print("{} runs halted, all faults removed in {:.0f} ms: {}.", count, took, join(halted, ", "));
   print("{}\n", latched ? " Nothing starts until `ordeal resume`." : "");
@@ -109,13 +121,16 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   bool off = ended->still_there.empty() && !any_failed(ended->runs);
   double took = to_millis(boot_now() - start);
   if (json) {
-    print_json(json::Object{
-        {"reverted", off}, {"took_ms", took}, {"latched", run_id.empty()}, {"halted", json::texts(ended->halted)},
-        {"runs", runs_json(ended->runs)}});
+    print_json(json::Object{{"reverted", off},
+                            {"took_ms", took},
+                            {"latched", run_id.empty()},
+                            {"halted", json::texts(ended->halted)},
+                            {"runs", runs_json(ended->runs)}});
   } else {
     print_runs(ended->runs);
   }
-  if (!json && off) print_halted(ended->halted, took, run_id.empty());
+  if (!json && off) print_halted(*ended, took, run_id.empty());
+  if (auto others = check_root_runs(state_dir, run_id); off && !others) return print_error(others.error());
   if (off) return ExitCode::kHeld;
   std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
                                              : "still in force: what the run " + ended->still_there.front() + " holds";

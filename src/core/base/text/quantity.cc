@@ -84,6 +84,10 @@ std::string plain_value(double value, std::string_view unit) {
   return text;
 }
 
+std::string counted(size_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
 std::string format_latency(Nanos latency) {
   double value = to_seconds(latency);
   if (value < 60) return format_value(value, "s");

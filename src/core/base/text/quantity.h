@@ -25,6 +25,8 @@ std::string format_on(const Scale& scale, double value);
 std::string format_value(double value, std::string_view unit);
 // The same for texts that are searched: plain spaces, and none among digits.
 std::string plain_value(double value, std::string_view unit);
+// "1 process", "3 processes".
+std::string counted(size_t count, std::string_view one, std::string_view many);
 // A latency: "0.4 ms", "312 ms", "1.4 s", "2 min 5 s".
 std::string format_latency(Nanos latency);
 

@@ -18,6 +18,8 @@ TEST(Quantity, NumbersCarryTheirUnit) {
   EXPECT_EQ(format_value(3 * 1048576.0, "bytes"), "3\u00a0MiB");
   EXPECT_EQ(format_value(12, "requests"), "12\u00a0requests");
   EXPECT_EQ(format_latency(312ms), "312\u00a0ms");
+  EXPECT_EQ(counted(1, "process", "processes"), "1 process");
+  EXPECT_EQ(counted(0, "process", "processes"), "0 processes");
   EXPECT_EQ(plain_value(0.34, "s"), "340 ms");
   EXPECT_EQ(plain_value(1234567, "requests"), "1234567 requests");
   EXPECT_EQ(format_latency(125s), "2\u00a0min 5\u00a0s");
