@@ -46,9 +46,7 @@ class Users {
     }
   }
 
-  void print_summary() const {
-    fmt::print("{{\"requests\":{},\"errors\":{}}}\n", requests_, errors_);
-  }
+  void print_summary() const { fmt::print("{{\"requests\":{},\"errors\":{}}}\n", requests_, errors_); }
 
  private:
   net::Task<> request(BootTime due) {
