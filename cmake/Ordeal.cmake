@@ -3,6 +3,7 @@
 # include exactly what it USES; scripts/check-layers holds it to that.
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-g1 -Og")
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(tl-expected REQUIRED)
@@ -26,7 +27,7 @@ endif()
 add_library(ordeal_flags INTERFACE)
 target_compile_options(ordeal_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Werror
-  -fno-omit-frame-pointer -pthread $<$<CONFIG:Debug>:-g1> $<$<CONFIG:Debug>:-Og>)
+  -fno-omit-frame-pointer -pthread)
 target_compile_definitions(ordeal_flags INTERFACE
   ORDEAL_VERSION="${PROJECT_VERSION}" BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_CONTAINER_DYN_LINK BOOST_CONTAINER_NO_LIB BOOST_JSON_DYN_LINK BOOST_JSON_NO_LIB)  # as Boost::json has them
@@ -46,10 +47,6 @@ endif()
 if(ORDEAL_SANITIZE)
   target_compile_options(ordeal_flags INTERFACE -fsanitize=${ORDEAL_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(ordeal_flags INTERFACE -fsanitize=${ORDEAL_SANITIZE})
-  # Two checks that double g++'s compile time; the fuzzers, built by clang, have them.
-  if(ORDEAL_SANITIZE MATCHES undefined AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(ordeal_flags INTERFACE -fno-sanitize=null,alignment)
-  endif()
 endif()
 if(ORDEAL_SANITIZE STREQUAL "thread")
   # g++ 12's ThreadSanitizer does not know fences; Asio needs none of its own where handlers run on one thread.
@@ -62,10 +59,10 @@ endif()
 target_include_directories(ordeal_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 target_link_libraries(ordeal_flags INTERFACE fmt::fmt tl::expected)
 
-# Tests need not be fast: half of their compile time at -O2 is the optimiser's.
+# Tests need not be fast: half of their compile time is the optimiser's, and of the sanitizers' too.
 add_library(ordeal_test_flags INTERFACE)
 target_link_libraries(ordeal_test_flags INTERFACE ordeal_flags GTest::gtest)
-target_compile_options(ordeal_test_flags INTERFACE $<$<CONFIG:Release>:-O0>)
+target_compile_options(ordeal_test_flags INTERFACE -O0)
 
 # Two precompiled headers, shared by all: one for what ships and for programs, one for tests.
 file(WRITE ${CMAKE_BINARY_DIR}/empty.cc "")

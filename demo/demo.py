@@ -28,10 +28,10 @@ CGROUP_PREFIX = "shop-demo-"
 SHORTER = {
     "pod-termination": [
         (("attack", "args", "delay"), "5s", "the case study's 5 is 5 minutes"),
-        (("attack", "args", "length"), "15s", "60 s when a file is silent"),
+        (("attack", "args", "length"), "12s", "60 s when a file is silent"),
     ],
-    "network-latency": [(("attack", "args", "length"), "20s", "60 s when a file is silent")],
-    "cpu-stress": [(("attack", "args", "length"), "20s", "300 s in the case study")],
+    "network-latency": [(("attack", "args", "length"), "12s", "60 s when a file is silent")],
+    "cpu-stress": [(("attack", "args", "length"), "12s", "300 s in the case study")],
     "database-exhaustion": [(("attack", "args", "length"), "20s", "60 s in the case study")],
 }
 

@@ -32,25 +32,27 @@ double alarm_bound(int64_t ticks, size_t tests, double false_alarms) {
 CusumBank::CusumBank(double allowed, double dispersion) {
   for (double share : designs_for(allowed))
     tests_.push_back(
-        {std::log(share / allowed) / dispersion, std::log((1 - share) / (1 - allowed)) / dispersion, 0, {}, {}, 0});
+        {std::log(share / allowed) / dispersion, std::log((1 - share) / (1 - allowed)) / dispersion, 0, {}, {}, 0, 0});
 }
 
-double CusumBank::capped(Test& test, double step, double bound, BootTime from, BootTime to) {
+double CusumBank::capped(Test& test, double step, double bound, BootTime from, BootTime to, double start) {
   if (to - from >= kBurst || step <= 0) return step;
-  if (test.sum <= 0 || to - test.burst > kBurst) test.burst = from, test.added = 0;
-  step = std::min(step, kMostOfABurst * bound - test.added);
+  if (test.sum <= start || to - test.burst > kBurst)
+    test.burst = from, test.added = 0, test.most = kMostOfABurst * (bound - start);
+  step = std::min(step, test.most - test.added);
   test.added += step;
   return step;
 }
 
-bool CusumBank::add(double bad, double total, double bound, BootTime from, BootTime to) {
+bool CusumBank::add(double bad, double total, double bound, BootTime from, BootTime to, double start) {
   bool alarm = false;
   for (Test& test : tests_) {
-    if (test.sum <= 0) test.since_zero = {0, 0, from};
+    if (test.sum <= start) test.since_zero = {0, 0, from};
     test.since_zero.bad += bad;
     test.since_zero.total += total;
     double step = bad * test.per_bad + (total - bad) * test.per_good;
-    test.sum = std::max(0.0, test.sum + capped(test, step, bound, from, to));
+    step = capped(test, step, bound, from, to, start);
+    test.sum = std::max(0.0, std::max(test.sum, start) + step);
     alarm = alarm || test.sum >= bound;
   }
   return alarm;

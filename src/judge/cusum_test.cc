@@ -60,6 +60,16 @@ TEST(CusumBank, OneBurstAloneIsNoAlarm) {
   EXPECT_TRUE(slow.add(1000, 1000, 16.7, at_tick(0), at_tick(1))) << "a second of traffic is no burst";
 }
 
+TEST(CusumBank, AHeadStartMakesABurstNoAlarm) {
+  CusumBank bank(0.01, 1);
+  for (int look = 0; look < 5; ++look) {
+    double start = look < 3 ? 5.2 : 0;
+    EXPECT_FALSE(bank.add(1000, 1000, 16.7, at_tick(look * 0.1), at_tick(look * 0.1 + 0.1), start));
+  }
+  EXPECT_NEAR(bank.statistic(), 5.2 + kMostOfABurst * (16.7 - 5.2), 1e-9);
+  EXPECT_TRUE(bank.add(1000, 1000, 16.7, at_tick(0.5), at_tick(0.6)));
+}
+
 TEST(CusumBank, TheEvidenceBeginsWhereTheSumWasLastZero) {
   CusumBank bank(0.05, 1);
   bank.add(0, 500, 100, at_tick(0), at_tick(0.1));

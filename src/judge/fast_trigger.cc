@@ -40,6 +40,7 @@ std::optional<FastTrigger> FastTrigger::create(const Experiment& experiment, con
   FastOptions options;
   options.allowed = design.counts.allowed;
   options.ticks = experiment.attack.total() / experiment.sources.interval + 1;
+  options.early = std::min(options.ticks, kEarly / experiment.sources.interval + 1);
   options.for_ = expectation.for_.value_or(Nanos(0));
   // A Prometheus does not say when it last read a counter that stands still.
   options.silence = expectation.no_data != NoData::kPass && !experiment.sources.scrape.empty();
@@ -103,14 +104,22 @@ void FastTrigger::arm(BootTime now) {
   silent_after_ms_ = static_cast<int64_t>(std::ceil(seconds * 1000));
 }
 
+// The early looks share kEarlyShare as many false alarms as all looks have without a head start.
+double FastTrigger::head_start() const {
+  if (options_.early <= 0) return 0;
+  return std::log1p(kEarlyShare * static_cast<double>(options_.ticks) / static_cast<double>(options_.early));
+}
+
 double FastTrigger::bound() const {
   size_t tests = designs_for(options_.allowed).size() * std::max<size_t>(groups_.size(), 1);
-  return std::max(alarm_bound(options_.ticks, tests), kCalibration * greatest_learned_ / dispersion_);
+  double bound = alarm_bound(options_.ticks, tests) + (options_.early > 0 ? std::log1p(kEarlyShare) : 0);
+  return std::max(bound, kCalibration * greatest_learned_ / dispersion_ + head_start());
 }
 
 std::optional<FastAlarm> FastTrigger::observe(const Counts& counts, BootTime now) {
   std::optional<FastAlarm> alarm;
   double events = 0;
+  ++looks_;
   for (const Counts::Group& counted : counts.groups) {
     Group& group = group_of(counted);
     Delta delta = advance(group, counted);
@@ -129,7 +138,8 @@ std::optional<FastAlarm> FastTrigger::observe(const Counts& counts, BootTime now
 std::optional<FastAlarm> FastTrigger::look_at(Group& group, const Delta& delta, BootTime now) {
   auto& alarms = group.alarms;
   if (alarms) alarms->bad += delta.bad, alarms->total += delta.total;
-  if (!group.bank.add(delta.bad, delta.total, bound(), last_events_, now)) return std::nullopt;
+  double start = looks_ <= options_.early ? head_start() : 0;
+  if (!group.bank.add(delta.bad, delta.total, bound(), last_events_, now, start)) return std::nullopt;
   const CusumAlarm& seen = group.bank.evidence();
   bool goes_on = alarms && now - alarms->last <= std::max(kBurst, 2 * alarms->took);
   if (!goes_on) alarms = Alarms{now, now, seen.since, Nanos(0), seen.bad, seen.total};

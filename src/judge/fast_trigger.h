@@ -3,7 +3,8 @@
 // traffic there is, and speaks only during the attack. Two ways to an alarm:
 //
 //   cusum    more events are bad than the condition allows (cusum.h), with a bound h of at least 1.5 times the greatest
-//            sum of the baseline;
+//            sum of the baseline. The first kEarly of the attack has a head start, which may cost kEarlyShare as many
+//            false alarms as all looks without one, and h is that much higher;
 //   silence  events have ceased to come while all counters that had some are still read: none for
 //            ln(N / alpha) * phi / rate, and for at least `patience`, the `for`, and three times the longest pause of
 //            the baseline. Only with at least kLeastTraffic events in the baseline, and only on
@@ -27,10 +28,13 @@ namespace ordeal::judge {
 
 constexpr double kLeastTraffic = 20;  // events
 constexpr Nanos kLeastPatience = 1s;
+constexpr Nanos kEarly = 2s;
+constexpr double kEarlyShare = 0.05;
 
 struct FastOptions {
   double allowed = 0;   // share of bad events, in (0, 1)
   int64_t ticks = 1;    // looks during the attack, for the bound
+  int64_t early = 0;    // those that have a head start; 0 is none
   Nanos for_{0};        // of the expectation
   bool silence = true;  // events that cease are an alarm
   Nanos patience = kLeastPatience;
@@ -85,6 +89,7 @@ class FastTrigger {
   Group& group_of(const Counts::Group& counted);
   static Delta advance(Group& group, const Counts::Group& counted);
   void follow_traffic(const Counts& counts);
+  double head_start() const;
   double bound() const;
   std::optional<FastAlarm> look_at(Group& group, const Delta& delta, BootTime now);
   FastAlarm too_many(const Group& group, BootTime now) const;
@@ -103,6 +108,7 @@ class FastTrigger {
   double events_ = 0;
   int64_t last_event_ms_ = 0, read_until_ms_ = 0;
   int64_t silent_after_ms_ = 0;  // 0 is never
+  int64_t looks_ = 0;            // of the attack
   bool armed_ = false, told_ = false;
 };
 

@@ -119,6 +119,24 @@ TEST(FastTrigger, WithAForSilenceWaitsToo) {
   EXPECT_LE(looks, 31);
 }
 
+// Looks from the breach to the alarm, when it comes so many looks after the attack began.
+int looks_to_alarm(int after) {
+  FastOptions early = options();
+  early.early = 21;
+  Traffic traffic(early);
+  traffic.baseline(50, 0.2, 20);
+  for (int i = 0; i < after; ++i) EXPECT_FALSE(traffic.look(0.2, 20));
+  int looks = 1;
+  while (!traffic.look(3, 20) && looks < 100) ++looks;
+  return looks;
+}
+
+TEST(FastTrigger, TheBeginningOfAnAttackHasAHeadStart) {
+  EXPECT_LT(looks_to_alarm(10), looks_to_alarm(30));
+  EXPECT_EQ(looks_to_alarm(0), looks_to_alarm(10));
+  EXPECT_EQ(looks_to_alarm(30), looks_to_alarm(300));
+}
+
 TEST(FastTrigger, ABurstOfHalfASecondIsNoBreach) {
   Traffic traffic(options());
   traffic.baseline(50, 0, 20);

@@ -53,10 +53,16 @@ class Runs(Case):
         return [ORDEAL, "run", *words, "--state-dir", self.state]
 
     def recorded(self):
+        """Of the last run; None as long as the record is not made."""
+        if not os.path.exists(self.state + "/runs.sqlite"):
+            return None
         database = sqlite3.connect(f"file:{self.state}/runs.sqlite?mode=ro", uri=True)
-        row = database.execute("SELECT verdict, exit FROM run ORDER BY rowid DESC LIMIT 1").fetchone()
-        database.close()
-        return row
+        try:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone():
+                return None
+            return database.execute("SELECT verdict, exit FROM run ORDER BY rowid DESC LIMIT 1").fetchone()
+        finally:
+            database.close()
 
     def is_stopped(self, pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] in "tT"
@@ -227,7 +233,7 @@ expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0
         run = subprocess.Popen(self.command(*self.experiment(victim.pid), "--json"), stdin=subprocess.DEVNULL, stdout=write,
                                stderr=subprocess.DEVNULL)
         end = time.monotonic() + 30
-        while time.monotonic() < end and (not os.path.exists(self.state + "/runs.sqlite") or self.recorded() != ("held", 0)):
+        while time.monotonic() < end and self.recorded() != ("held", 0):
             time.sleep(0.1)
         self.assertEqual(self.recorded(), ("held", 0))
         self.assertFree(victim)

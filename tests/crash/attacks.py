@@ -38,6 +38,10 @@ class Latency(Attack):
         return lab.stream.untouched(killed + self.limit, killed + self.limit + 0.2)
 
 
+class PacketLoss(Latency):
+    type, args = "packet_loss", {"percent": 100, "port": PORT, "protocol": "udp"}
+
+
 class Pause(Attack):
     type, limit = "pause", 1.0
 
@@ -92,5 +96,5 @@ class Shutdown(Attack):
         return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
-ALL = [Latency, Cpu, Pause, ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Cpu, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

@@ -1,8 +1,11 @@
 """What halt, revert and verify-clean say while something is in force and nobody is left who would undo it: they undo it
 first, say what, or say that they could not. Never "nothing"."""
+import json
 import os
+import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import attacks
 from lab import Run, kill, now, read, traces, wait_until
@@ -39,8 +42,8 @@ def check(lab, done, expected, says, frozen_after=False):
     said = done.stdout + done.stderr
     problems = [] if done.returncode in expected else [f"exit {done.returncode}, expected {expected}: {said}"]
     problems += [f"it does not say \"{text}\": {said}" for text in says if text not in said]
-    if "Nothing" in said and lab.victim_cgroup.frozen():
-        problems.append("it says nothing is in force while the victim is frozen: " + said)
+    if any(claim in said for claim in ("Nothing", "No fault", "were removed in")) and lab.victim_cgroup.frozen():
+        problems.append("it says that nothing is in force while the victim is frozen: " + said)
     if lab.victim_cgroup.frozen() != frozen_after:
         problems.append("the victim is " + ("not frozen" if frozen_after else "frozen still"))
     return problems
@@ -69,7 +72,7 @@ def all_stopped(lab, report):
     begin = now()
     done = lab.command("halt", "--state-dir", run.state, timeout=30)
     took = now() - begin
-    problems = check(lab, done, (0,), ["undone: thaw", "Nothing is in force"])
+    problems = check(lab, done, (0,), ["undone: thaw", "faults were removed"])
     problems += [] if took < 2 else [f"it took {took:.2f} s, bar 2 s"]
     report.case("all four stopped, then halt", problems, f"{took:.2f} s")
     for pid in pids.values():
@@ -96,6 +99,24 @@ def without_rights(lab, report):
     tidy(lab, run)
 
 
+def of_root(lab, report):
+    """Somebody without rights, who has folders of his own, halts while a run of root's is in force: in a mount namespace
+    where /run is empty but for that run."""
+    claims = json.dumps({"v": 1, "run": "r20260101t000000z-abcde", "claims": ["cgroup:/a"], "targets": 1})
+    script = """mount -t tmpfs none /run && mkdir -p /run/ordeal/r20260101t000000z-abcde
+    printf %s "$1" >/run/ordeal/r20260101t000000z-abcde/claims.json
+    HOME=/tmp/ordeal-nobody-home exec setpriv --reuid=65534 --regid=65534 --clear-groups "$2" halt"""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+    home = Path("/tmp/ordeal-nobody-home")
+    home.mkdir(exist_ok=True)
+    os.chown(home, 65534, 65534)
+    done = subprocess.run(["unshare", "-m", "sh", "-ec", script, "sh", claims, lab.ordeal], capture_output=True, text=True,
+                          env=env)
+    shutil.rmtree(home)
+    report.case("without rights, a run of root's", check(lab, done, (3,), ["of root goes on", "sudo ordeal halt"]),
+                (done.stdout + done.stderr).strip()[:110])
+
+
 def damaged(lab, report):
     """What cannot be undone engages the latch."""
     run, pids = paused(lab)
@@ -115,7 +136,7 @@ def damaged(lab, report):
 
 
 def run_suite(lab, report, options):
-    for argv, says in ((["halt"], ["undone: thaw", "Nothing is in force"]), (["halt", "RUN"], ["undone: thaw"]),
+    for argv, says in ((["halt"], ["undone: thaw", "faults were removed"]), (["halt", "RUN"], ["undone: thaw"]),
                        (["revert"], ["undone: thaw"]), (["verify-clean"], ["undone: thaw"])):
         if options.only in "killed " + argv[0]:
             all_dead(lab, report, argv, says)
@@ -123,5 +144,6 @@ def run_suite(lab, report, options):
         all_stopped(lab, report)
     if options.only in "rights":
         without_rights(lab, report)
+        of_root(lab, report)
     if options.only in "damaged":
         damaged(lab, report)

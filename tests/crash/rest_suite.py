@@ -27,7 +27,7 @@ def cpu_seconds(pid):
 
 
 def at_rest(lab, report, options):
-    length = 60 if options.soak else 10
+    length = 60 if options.soak else 2
     lab.victim.ensure()
     run = Run(lab, dict(attacks.Pause().experiment(lab), baseline=f"{length + 30}s"))
     wait_until(lambda: run.event("phase"), 10)

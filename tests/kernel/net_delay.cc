@@ -11,21 +11,21 @@
 
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
-#include "fault/packets/packet_delay.h"
+#include "fault/packets/packet_rules.h"
 #include "platform/host/priority.h"
 
 namespace ordeal {
 namespace {
 
-using packets::DelayOptions;
 using packets::Direction;
-using packets::PacketDelay;
+using packets::PacketOptions;
+using packets::PacketRules;
 
 constexpr Nanos kRenewEvery = 200ms;
 
 struct Plan {
   std::string netns;
-  DelayOptions options;
+  PacketOptions options;
   uint16_t port = 0;
 };
 
@@ -37,7 +37,8 @@ std::optional<Plan> parse(int argc, char** argv) {
   if (!port || !delay || !jitter) return std::nullopt;
   Plan plan{argv[1], {}, *port};
   plan.options.direction = std::string(argv[2]) == "departure" ? Direction::kDeparture : Direction::kArrival;
-  plan.options.shape = {*delay, *jitter, argc > 6 ? packets::JitterKind::kNormal : packets::JitterKind::kUniform};
+  auto kind = argc > 6 ? packets::JitterKind::kNormal : packets::JitterKind::kUniform;
+  plan.options.verdict = {packets::Hold{{*delay, *jitter, kind}}};
   return plan;
 }
 
@@ -55,7 +56,7 @@ std::vector<sys::Chain> chains(const Plan& plan, uint16_t queue) {
 }
 
 // Until the end of standard input.
-Result<> host(PacketDelay& delay) {
+Result<> host(PacketRules& delay) {
   BootTime renew_at = boot_now() + kRenewEvery;
   for (;;) {
     pollfd polled[] = {{STDIN_FILENO, POLLIN, 0}, {delay.descriptors()[0], POLLIN, 0}};
@@ -77,13 +78,13 @@ Result<> run(const Plan& plan) {
   host::raise_priority();
   sys::NetNs where = TRY(sys::NetNs::open(plan.netns));
   std::string table = "ordeal_net_delay_" + std::to_string(::getpid());
-  auto make_chains = [&](uint16_t queue) { return chains(plan, queue); };
-  PacketDelay delay = TRY(PacketDelay::start(where, table, plan.options, make_chains, random));
+  auto make_chains = [&](std::optional<uint16_t> queue) { return chains(plan, queue.value()); };
+  PacketRules delay = TRY(PacketRules::start(where, table, plan.options, make_chains, random));
   std::puts("ready");
   std::fflush(stdout);
   TRY_VOID(host(delay));
   TRY_VOID(delay.stop());
-  const packets::DelayStats& stats = delay.stats();
+  const packets::PacketStats stats = delay.stats();
   std::printf(
       "{\"matched\":%zu,\"delayed\":%zu,\"early\":%zu,\"passed\":%zu,\"dropped\":%zu,\"added_min\":%.3f,"
       "\"added_p50\":%.3f,\"added_p90\":%.3f,\"added_p99\":%.3f,\"added_max\":%.3f}\n",

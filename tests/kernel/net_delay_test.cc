@@ -8,8 +8,8 @@
 namespace ordeal::testing {
 namespace {
 
-using packets::DelayOptions;
 using packets::Direction;
+using packets::PacketOptions;
 
 struct Case {
   Direction direction;
@@ -27,7 +27,9 @@ class Delay : public ::testing::TestWithParam<Case> {
     to_ = *udp_socket(*where_, target_);
   }
 
-  DelayOptions options(Nanos delay) { return {.direction = GetParam().direction, .shape = {.delay = delay}}; }
+  PacketOptions options(Nanos delay) {
+    return {.direction = GetParam().direction, .verdict = {packets::Hold{{.delay = delay}}}};
+  }
   std::vector<Trip> send(uint32_t count, Nanos gap, Nanos patience) {
     return send_one_way(from_.get(), to_.get(), target_, count, gap, patience);
   }
@@ -73,7 +75,7 @@ TEST_P(Delay, ACleanStopLosesNoPacketUnderLoad) {
 }
 
 TEST_P(Delay, BeyondTheBoundPacketsPass) {
-  DelayOptions bounded = options(300ms);
+  PacketOptions bounded = options(300ms);
   bounded.bound.packets = 10;
   auto delay = start_delay(*where_, bounded, kPort);
   ASSERT_TRUE(delay);
@@ -87,8 +89,8 @@ TEST_P(Delay, BeyondTheBoundPacketsPass) {
 }
 
 TEST_P(Delay, JitterSpreadsThePackets) {
-  DelayOptions spread = options(50ms);
-  spread.shape.jitter = 30ms;
+  PacketOptions spread = options(50ms);
+  spread.verdict = {packets::Hold{{.delay = 50ms, .jitter = 30ms}}};
   auto delay = start_delay(*where_, spread, kPort);
   ASSERT_TRUE(delay);
   DelayHost host(std::move(*delay));

@@ -128,7 +128,7 @@ Nanos median(std::vector<Trip> trips) {
   return middle->took;
 }
 
-DelayHost::DelayHost(packets::PacketDelay delay) : delay_(std::move(delay)), thread_([this] { run(); }) {}
+DelayHost::DelayHost(packets::PacketRules delay) : delay_(std::move(delay)), thread_([this] { run(); }) {}
 
 DelayHost::~DelayHost() {
   ending_ = true;
@@ -142,8 +142,9 @@ void DelayHost::run() {
     BootTime wake = std::min(boot_now() + 5ms, delay_.next_deadline().value_or(renew_at));
     Nanos length = std::max(wake - boot_now(), Nanos(0));
     timespec limit{length / 1s, (length % 1s).count()};
-    pollfd polled{delay_.descriptors()[0], POLLIN, 0};
-    ::ppoll(&polled, 1, &limit, nullptr);
+    std::vector<pollfd> polled;
+    for (int fd : delay_.descriptors()) polled.push_back({fd, POLLIN, 0});
+    ::ppoll(polled.data(), polled.size(), &limit, nullptr);
     EXPECT_TRUE(delay_.on_ready(boot_now()));
     if (boot_now() < renew_at) continue;
     EXPECT_TRUE(delay_.renew());
@@ -233,7 +234,7 @@ Result<VethPair> make_pair_of_namespaces() {
   return pair;
 }
 
-sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint16_t queue) {
+sys::Chain delay_chain(const packets::PacketOptions& options, uint16_t port, uint16_t queue) {
   bool arrival = options.direction == packets::Direction::kArrival;
   sys::Chain chain{.name = "delay", .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   if (!arrival) chain.rules.push_back(packets::resent_rule(options));
@@ -242,10 +243,11 @@ sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint
   return chain;
 }
 
-Result<packets::PacketDelay> start_delay(const sys::NetNs& where, const packets::DelayOptions& options, uint16_t port) {
+Result<packets::PacketRules> start_delay(const sys::NetNs& where, const packets::PacketOptions& options,
+                                         uint16_t port) {
   Random random(1);
-  auto chains = [&](uint16_t queue) { return std::vector{delay_chain(options, port, queue)}; };
-  return packets::PacketDelay::start(where, "ordeal_test_" + std::to_string(port), options, chains, random);
+  auto chains = [&](std::optional<uint16_t> queue) { return std::vector{delay_chain(options, port, queue.value())}; };
+  return packets::PacketRules::start(where, "ordeal_test_" + std::to_string(port), options, chains, random);
 }
 
 }  // namespace ordeal::testing

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "fault/attacks/fault.h"
-#include "fault/packets/packet_delay.h"
+#include "fault/packets/packet_rules.h"
 #include "platform/sys/network/netns.h"
 
 namespace ordeal::testing {
@@ -45,19 +45,19 @@ std::vector<Trip> send_one_way(int from, int to, const Endpoint& target, uint32_
                                size_t bytes = sizeof(uint32_t));
 Nanos median(std::vector<Trip> trips);
 
-// Hosts a delay on a thread until it is stopped or destroyed, renewing its lease.
+// Hosts a delay (or another verdict) on a thread until it is stopped or destroyed, renewing its lease.
 class DelayHost {
  public:
-  explicit DelayHost(packets::PacketDelay delay);
+  explicit DelayHost(packets::PacketRules delay);
   ~DelayHost();
   // Ends the thread and stops the delay cleanly; the statistics are final then.
   Result<> stop();
-  packets::PacketDelay& delay() { return delay_; }
+  packets::PacketRules& delay() { return delay_; }
 
  private:
   void run();
 
-  packets::PacketDelay delay_;
+  packets::PacketRules delay_;
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
@@ -92,7 +92,7 @@ struct VethPair {
 Result<VethPair> make_pair_of_namespaces();
 
 // Everything to UDP port `port` is delayed.
-sys::Chain delay_chain(const packets::DelayOptions& options, uint16_t port, uint16_t queue);
-Result<packets::PacketDelay> start_delay(const sys::NetNs& where, const packets::DelayOptions& options, uint16_t port);
+sys::Chain delay_chain(const packets::PacketOptions& options, uint16_t port, uint16_t queue);
+Result<packets::PacketRules> start_delay(const sys::NetNs& where, const packets::PacketOptions& options, uint16_t port);
 
 }  // namespace ordeal::testing

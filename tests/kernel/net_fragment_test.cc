@@ -1,13 +1,14 @@
 // Datagrams that are longer than the link allows: they are delayed as a whole, none is lost, and at once after the end
 // all is as before. Only their first part has ports, so a rule with ports must not see the parts.
-#include "fault/attacks/network/latency_impact.h"
+#include "fault/attacks/network/latency_proof.h"
+#include "fault/attacks/network/packet_impact.h"
 #include "net_fixture.h"
 
 namespace ordeal::testing {
 namespace {
 
-using packets::DelayOptions;
 using packets::Direction;
+using packets::PacketOptions;
 using packets::Traffic;
 
 constexpr size_t kBytes = 9000;
@@ -38,14 +39,14 @@ class Fragments : public ::testing::TestWithParam<FragmentCase> {
 
   // The impact on `here`, from its own arguments.
   std::unique_ptr<fault::Impact> start() {
-    fault::LatencyArguments arguments;
-    arguments.shape = {.delay = kDelay, .jitter = GetParam().jitter};
+    fault::PacketAttack arguments;
+    arguments.verdict = {packets::Hold{{.delay = kDelay, .jitter = GetParam().jitter}}};
     arguments.directions = {GetParam().direction};
     arguments.mark = 0x400000;
     arguments.min_events = 10;
     arguments.traffic.ports = {GetParam().ports};
     arguments.traffic.protocols = {IPPROTO_UDP};
-    auto impact = std::make_unique<fault::LatencyImpact>(Victim{}, std::move(arguments));
+    auto impact = std::make_unique<fault::PacketImpact>(Victim{}, std::move(arguments), fault::prove_latency);
     auto netns = sys::NetNs::open("/proc/self/fd/" + std::to_string(pair_.here->fd()));
     fault::Context context{boot_now(), 60s, &random_, nullptr, {}};
     auto started = impact->start({std::move(*netns), std::nullopt, 0}, context);
@@ -115,14 +116,14 @@ TEST_P(LeftAlone, WhereTheyCannotBePutTogetherTheyPassAndAreCounted) {
   Traffic traffic;
   traffic.ports = {kMeant};
   traffic.whole_packets = true;
-  DelayOptions options{.shape = {.delay = kDelay}};
-  auto chains = [&](uint16_t queue) {
+  PacketOptions options{.verdict = {packets::Hold{{.delay = kDelay}}}};
+  auto chains = [&](std::optional<uint16_t> queue) {
     sys::Chain chain{.name = "arrival", .hook = sys::Hook::kPrerouting};
-    chain.rules = packets::traffic_rules(traffic, Direction::kArrival, {}, queue);
+    chain.rules = packets::traffic_rules(traffic, Direction::kArrival, {}, options.verdict, queue);
     chain.witness = packets::witness_rules(traffic, Direction::kArrival, {});
     return std::vector{chain};
   };
-  auto delay = packets::PacketDelay::start(*pair_.here, "ordeal_parts", options, chains, random_, false);
+  auto delay = packets::PacketRules::start(*pair_.here, "ordeal_parts", options, chains, random_, false);
   ASSERT_TRUE(delay) << delay.error().message();
   DelayHost host(std::move(*delay));
   auto during = send(20, 1s);

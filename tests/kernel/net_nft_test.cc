@@ -129,7 +129,8 @@ TEST(NftUnprivileged, AUserNamespaceOfItsOwnIsEnough) {
   if (child == 0) {
     if (::setgid(65534) != 0 || ::setuid(65534) != 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) ::_exit(3);
     auto where = sys::NetNs::current();
-    packets::DelayOptions options{.direction = packets::Direction::kDeparture, .shape = {.delay = 10ms}};
+    packets::PacketOptions options{.direction = packets::Direction::kDeparture,
+                                   .verdict = {packets::Hold{{.delay = 10ms}}}};
     auto delay = start_delay(*where, options, kPort);
     if (!delay) fprintf(stderr, "%s\n", delay.error().message().c_str());
     ::_exit(delay && delay->stop() ? 0 : 1);

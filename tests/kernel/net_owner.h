@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "fault/packets/delay_queue.h"
+#include "fault/packets/verdict_queue.h"
 #include "platform/sys/network/netns.h"
 
 namespace ordeal::testing {

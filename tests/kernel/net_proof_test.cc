@@ -7,7 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fault/attacks/network/latency_impact.h"
+#include "fault/attacks/network/latency_proof.h"
+#include "fault/attacks/network/packet_impact.h"
 #include "net_fixture.h"
 #include "platform/sys/process/process.h"
 
@@ -27,7 +28,7 @@ class NetProof : public ::testing::Test {
     pair_ = std::move(*made);
     here_ = *udp_socket(*pair_.here, kHere);
     there_ = *udp_socket(*pair_.there, kThere);
-    arguments_.shape = {.delay = 50ms};
+    arguments_.verdict = {packets::Hold{{.delay = 50ms}}};
     arguments_.directions = {Direction::kArrival};
     arguments_.mark = kMark;
     arguments_.min_events = 10;
@@ -35,7 +36,7 @@ class NetProof : public ::testing::Test {
   }
 
   void start() {
-    auto impact = std::make_unique<fault::LatencyImpact>(victim_, arguments_);
+    auto impact = std::make_unique<fault::PacketImpact>(victim_, arguments_, prove_);
     auto netns = sys::NetNs::open("/proc/self/fd/" + std::to_string(pair_.here->fd()));
     uint32_t link = 0;
     if (!arguments_.traffic.device.empty()) link = *sys::Links::open(*pair_.here)->index_of(arguments_.traffic.device);
@@ -58,7 +59,8 @@ class NetProof : public ::testing::Test {
   Victim victim_;  // a host: the whole namespace
   Random random_{1};
   UniqueFd here_, there_;
-  fault::LatencyArguments arguments_;
+  fault::PacketAttack arguments_;
+  fault::ProvePackets prove_ = fault::prove_latency;
   std::unique_ptr<ImpactHost> host_;
 };
 
@@ -119,7 +121,7 @@ TEST_F(NetProof, ADeviceThatIsRemovedEndsTheAttack) {
 }
 
 TEST_F(NetProof, WhatIsHeldWhenTheInterfaceGoesIsLostAndCounts) {
-  arguments_.shape.delay = 400ms;
+  arguments_.verdict = {packets::Hold{{.delay = 400ms}}};
   start();
   std::thread sender([&] { arrive(300, 2ms, 100ms); });
   std::this_thread::sleep_for(550ms);
@@ -164,15 +166,16 @@ TEST_F(NetProof, WhatIsSentAgainByIpv6IsToldByItsSocketToo) {
 TEST_F(NetProof, WithoutAGroupPacketsWithOurMarkPassAndAreCounted) {
   int mark = kMark;
   ASSERT_EQ(::setsockopt(here_.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), 0);
-  packets::DelayOptions options{.direction = packets::Direction::kDeparture, .shape = {.delay = 50ms}};
-  auto chains = [&](uint16_t queue) {
-    sys::Chain chain = delay_chain(options, kPort, queue);
+  packets::PacketOptions options{.direction = packets::Direction::kDeparture,
+                                 .verdict = {packets::Hold{{.delay = 50ms}}}};
+  auto chains = [&](std::optional<uint16_t> queue) {
+    sys::Chain chain = delay_chain(options, kPort, queue.value());
     chain.witness = {packets::resent_rule(options, true)};
     for (sys::Rule& rule : packets::witness_rules(arguments_.traffic, Direction::kDeparture, {}))
       chain.witness.push_back(rule);
     return std::vector{chain};
   };
-  auto delay = packets::PacketDelay::start(*pair_.here, "ordeal_marked", options, chains, random_);
+  auto delay = packets::PacketRules::start(*pair_.here, "ordeal_marked", options, chains, random_);
   ASSERT_TRUE(delay) << delay.error().message();
   DelayHost host(std::move(*delay));
   EXPECT_LT(median(depart(50)), 20ms);

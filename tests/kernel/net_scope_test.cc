@@ -12,8 +12,8 @@
 namespace ordeal::testing {
 namespace {
 
-using packets::DelayOptions;
 using packets::Direction;
+using packets::PacketOptions;
 
 // A cgroup v2 of the test's own, at level 1; where version 2 is mounted differs between machines.
 class TestCgroup {
@@ -139,16 +139,16 @@ TEST_P(Scope, AnExemptPortRangePassesUndelayed) {
   UniqueFd exempt = *udp_socket(*where_, {GetParam(), 40005});
   UniqueFd ordinary = *udp_socket(*where_, {GetParam(), 39999});
   for (Direction direction : {Direction::kArrival, Direction::kDeparture}) {
-    DelayOptions options{.direction = direction, .shape = {.delay = 50ms}};
-    auto chains = [&](uint16_t queue) {
-      sys::Chain chain = delay_chain(options, kPort, queue);
+    PacketOptions options{.direction = direction, .verdict = {packets::Hold{{.delay = 50ms}}}};
+    auto chains = [&](std::optional<uint16_t> queue) {
+      sys::Chain chain = delay_chain(options, kPort, queue.value());
       sys::Rule watcher("the watcher");
       watcher.source(*sys::Prefix::parse(GetParam())).protocol(IPPROTO_UDP).source_port(40000, 40010).leave();
       chain.rules.insert(chain.rules.begin(), watcher);
       return std::vector{chain};
     };
     Random random(1);
-    auto delay = packets::PacketDelay::start(*where_, "ordeal_exempt", options, chains, random);
+    auto delay = packets::PacketRules::start(*where_, "ordeal_exempt", options, chains, random);
     ASSERT_TRUE(delay) << delay.error().message();
     DelayHost host(std::move(*delay));
     EXPECT_LT(median(send_one_way(exempt.get(), receiver.get(), target, 10, 1ms, 1s)), 10ms);
@@ -200,20 +200,20 @@ class Pair : public ::testing::Test {
 // With a delay that is longer than the patience of neighbour discovery, nothing would ever arrive.
 TEST_F(Pair, NeighbourDiscoveryIsNotDelayed) {
   for (Direction direction : {Direction::kArrival, Direction::kDeparture}) {
-    DelayOptions options{.direction = direction, .shape = {.delay = 1500ms}};
-    auto chains = [&](uint16_t queue) {
+    PacketOptions options{.direction = direction, .verdict = {packets::Hold{{.delay = 1500ms}}}};
+    auto chains = [&](std::optional<uint16_t> queue) {
       bool arrival = direction == Direction::kArrival;
       sys::Chain chain{"all", arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput, -300, {}};
       if (!arrival) chain.rules.push_back(packets::resent_rule(options));
       for (sys::Rule& rule : packets::control_message_rules()) chain.rules.push_back(rule);
       sys::Rule all("all");
-      chain.rules.push_back(all.counter().queue(queue));
+      chain.rules.push_back(all.counter().queue(queue.value()));
       return std::vector{chain};
     };
     run_in(*here_, {"ip", "-6", "neigh", "flush", "all"});
     run_in(*there_, {"ip", "-6", "neigh", "flush", "all"});
     Random random(1);
-    auto delay = packets::PacketDelay::start(*here_, "ordeal_all", options, chains, random);
+    auto delay = packets::PacketRules::start(*here_, "ordeal_all", options, chains, random);
     ASSERT_TRUE(delay) << delay.error().message();
     DelayHost host(std::move(*delay));
     UniqueFd receiver = *udp_socket(*here_, {"fd09::1", kPort});
@@ -236,7 +236,7 @@ TEST_F(Pair, NeighbourDiscoveryIsNotDelayed) {
 TEST_F(Pair, DepartureKeepsTheDeviceOfLinkLocalPackets) {
   run_in(*here_, {"ip", "addr", "add", "fe80::1/64", "dev", "v0", "nodad"});
   run_in(*there_, {"ip", "addr", "add", "fe80::2/64", "dev", "v1", "nodad"});
-  DelayOptions options{.direction = Direction::kDeparture, .shape = {.delay = 50ms}};
+  PacketOptions options{.direction = Direction::kDeparture, .verdict = {packets::Hold{{.delay = 50ms}}}};
   auto delay = start_delay(*here_, options, kPort);
   ASSERT_TRUE(delay) << delay.error().message();
   DelayHost host(std::move(*delay));

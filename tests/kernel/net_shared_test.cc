@@ -7,8 +7,8 @@
 namespace ordeal::testing {
 namespace {
 
-using packets::DelayOptions;
 using packets::Direction;
+using packets::PacketOptions;
 
 constexpr uint16_t kOtherPort = 7001;
 constexpr uint32_t kCount = 200;
@@ -23,10 +23,10 @@ class SharedNamespace : public ::testing::Test {
     to_ = *udp_socket(*where_, target_);
   }
 
-  static DelayOptions options(Nanos delay, Direction direction = Direction::kArrival) {
-    return {.direction = direction, .shape = {.delay = delay}};
+  static PacketOptions options(Nanos delay, Direction direction = Direction::kArrival) {
+    return {.direction = direction, .verdict = {packets::Hold{{.delay = delay}}}};
   }
-  std::unique_ptr<DelayHost> delay(uint16_t port, const DelayOptions& options) {
+  std::unique_ptr<DelayHost> delay(uint16_t port, const PacketOptions& options) {
     auto made = start_delay(*where_, options, port);
     EXPECT_TRUE(made) << made.error().message();
     return made ? std::make_unique<DelayHost>(std::move(*made)) : nullptr;

@@ -44,7 +44,7 @@ class ProtectTest : public ProcTest {
   static std::string end_of(guard::Newcomers& newcomers, const fault::Protection& protection, Nanos limit) {
     for (BootTime end = boot_now() + limit; boot_now() < end; ::usleep(5000)) {
       auto found = newcomers.look(boot_now(), protection);
-      if (!found.empty()) return found.front().second;
+      if (!found.empty()) return found.front().why;
     }
     return "";
   }

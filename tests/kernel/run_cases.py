@@ -29,11 +29,21 @@ from lab import VICTIM_ADDRESS, Lab, Run, read, tool, traces, wait_until  # noqa
 from lab.report import Report  # noqa: E402
 
 
+def probe(lab, protocol, port, rate, seconds):
+    return json.loads(tool("nsenter", f"--net=/run/netns/{lab.client_ns}", "--", os.path.dirname(lab.echo) + "/net_probe",
+                           protocol, VICTIM_ADDRESS, str(port), rate, seconds))
+
+
+def loss(lab, protocol, port, least, most):
+    """The share of 300 round trips to the victim's port that is lost, in percent."""
+    seen = probe(lab, protocol, port, "300", "1")
+    percent = 100 * seen["lost"] / seen["sent"]
+    return "" if least <= percent <= most else f"{protocol} {port}: {percent:.1f} % lost, expected {least} to {most}"
+
+
 def round_trip(lab, protocol, port, least, most):
     """The median round trip to the victim's port, in ms."""
-    line = tool("nsenter", f"--net=/run/netns/{lab.client_ns}", "--", os.path.dirname(lab.echo) + "/net_probe", protocol,
-                VICTIM_ADDRESS, str(port), "100", "0.3")
-    median = json.loads(line)["rtt_p50"]
+    median = probe(lab, protocol, port, "100", "0.3")["rtt_p50"]
     return "" if least <= median <= most else f"{protocol} {port}: round trip {median} ms, expected {least} to {most}"
 
 
@@ -63,11 +73,18 @@ def alive(lab, echo, idle):
     return "" if at else f"[server, idle] alive is {lab.victim.alive()}, expected {expected}"
 
 
-CHECKS = {check.__name__: check for check in (round_trip, frozen, cpu, alive)}
+CHECKS = {check.__name__: check for check in (round_trip, loss, frozen, cpu, alive)}
 
 
 def check_all(lab, checks):
     return [problem for name, *arguments in checks for problem in [CHECKS[name](lab, *arguments)] if problem]
+
+
+def without_case(lab):
+    """The attacks of the table that no file here is about."""
+    types = {json.loads(line)["type"] for line in tool(lab.ordeal, "attacks", "--json").splitlines()}
+    tested = {json.loads(read(path))["attack"]["type"] for path in glob.glob(HERE + "/*.case")}
+    return sorted(types - tested)
 
 
 def experiment_of(lab, case):
@@ -117,6 +134,7 @@ def main():
         return 77
     report = Report()
     lab = Lab(os.path.realpath(options.build))
+    report.case("every attack has a case", [f"no tests/kernel/{name}_*.case" for name in without_case(lab)])
     try:
         for path in options.cases:
             run_case(lab, report, path)

@@ -95,11 +95,11 @@ class Arrows(unittest.TestCase):
                 "src/fault/CMakeLists.txt": "ordeal_library(guard USES watch base)",
                 "src/fault/c.cc": '#include "watch/w.h"'}
         self.refuses(used, "src/fault/c.cc:1: guard never uses watch")
-        used["src/fault/CMakeLists.txt"] = "ordeal_library(target USES stats base)"
-        used["src/run/stats/CMakeLists.txt"] = "ordeal_library(stats USES base)"
-        used["src/run/stats/s.h"] = ""
-        used["src/fault/c.cc"] = '#include "run/stats/s.h"'
-        self.refuses(used, "src/fault/c.cc:1: stats is in the room run, which is not below fault")
+        used["src/fault/CMakeLists.txt"] = "ordeal_library(target USES expr base)"
+        used["src/run/expr/CMakeLists.txt"] = "ordeal_library(expr USES base)"
+        used["src/run/expr/s.h"] = ""
+        used["src/fault/c.cc"] = '#include "run/expr/s.h"'
+        self.refuses(used, "src/fault/c.cc:1: expr is in the room run, which is not below fault")
 
     def test_a_folder_that_nobody_can_survey(self):
         files = {f"src/core/json/f{i}.cc": "" for i in range(20)}

@@ -75,8 +75,9 @@ int serve(const std::vector<std::string>& words) {
     (*server)->stop();
   });
   loop.spawn([&]() -> Task<> {
-    for (int i = 0; !ending; ++i) {
-      static_cast<void>(hub.publish("tick", std::to_string(i)));
+    int ticks = 0;
+    while (!ending) {
+      static_cast<void>(hub.publish("tick", std::to_string(ticks++)));
       co_await loop.sleep(50ms);
     }
   });

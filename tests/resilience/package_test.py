@@ -19,8 +19,8 @@ def run(*command):
 
 
 def build(source, folder, *options):
-    run("cmake", "-S", source, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", *options)
-    run("cmake", "--build", folder)
+    run("cmake", "-S", source, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_UNITY_BUILD=ON", *options)
+    run("cmake", "--build", folder, "-j", "1")  # another test runs beside this one
 
 
 def main():

@@ -126,7 +126,7 @@ void SampleWorld::revert_all(const std::string&) {
   for (const auto& [impact, applied] : in_force_) {
     if (options_.troubled && impact == 1) continue;
     end += 9ms;
-    at(end, reverted(impact, end, "its length is over"));
+    at(end, reverted(impact, end, "attack finished"));
   }
   in_force_.clear();
   at(end, engine::NothingInForce{});

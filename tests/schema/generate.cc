@@ -171,6 +171,7 @@ std::string section_of(const AttackInfo& info) {
   text += fmt::format("- **Undo**: {}\n", to_text(info.step)) +
           bullets("Mechanisms, the first that works", info.mechanisms) + bullets("Needs", info.capabilities) +
           bullets("Proof", {info.proof}) + bullets("Limits", info.limits) +
+          bullets("Protection is judged on", {info.judged}) +
           bullets("While somebody holds Ordeal's own cgroup frozen", {info.when_frozen});
   text += "\n```yaml\n" + info.example + "```\n";
   if (info.arguments.empty()) return text + "\nNo arguments but `length`.\n";

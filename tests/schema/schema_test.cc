@@ -8,6 +8,7 @@
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
 #include "core/model/run/run_event.h"
+#include "fault/attacks/fault.h"
 #include "fault/guard/recovery/journal.h"
 #include "schema/decoders.h"
 #include "schema/generate.h"
@@ -70,7 +71,7 @@ struct Known {
   std::string pointer;     // JSON pointer
 };
 
-const std::vector<Known> kObjects{
+const std::vector<Known> kFixedObjects{
     {"experiment", "experiment", "experiment-full.yaml", ""},
     {"experiment", "target", "experiment-full.yaml", "/target"},
     {"experiment", "attack", "experiment-full.yaml", "/attack"},
@@ -87,11 +88,6 @@ const std::vector<Known> kObjects{
     {"experiment", "rollout_action", "experiment-full.yaml", "/rollback/2/rollout"},
     {"experiment", "deployment_action", "experiment-full.yaml", "/rollback/3/deployment"},
     {"experiment", "resource", "experiment-resource.yaml", ""},
-    {"experiment", "args_cpu", "experiment-attack-cpu.yaml", "/attack/args"},
-    {"experiment", "args_latency", "experiment-attack-latency.yaml", "/attack/args"},
-    {"experiment", "args_pause", "experiment-attack-pause.yaml", "/attack/args"},
-    {"experiment", "args_process_killer", "experiment-attack-process_killer.yaml", "/attack/args"},
-    {"experiment", "args_shutdown", "experiment-attack-shutdown.yaml", "/attack/args"},
     {"expectations", "", "expectations-full.yaml", ""},
     {"inventory", "entry", "inventory-full.yaml", "/0"},
     {"policy", "policy", "policy-full.yaml", ""},
@@ -99,6 +95,32 @@ const std::vector<Known> kObjects{
     {"policy", "protected", "policy-full.yaml", "/protected"},
     {"policy", "caps", "policy-full.yaml", "/caps"},
 };
+
+std::string example_name(const std::string& type) { return "experiment-attack-" + type + ".yaml"; }
+
+// With the arguments of every attack.
+std::vector<Known> known_objects() {
+  std::vector<Known> all = kFixedObjects;
+  for (const fault::Fault* fault : fault::all_faults()) {
+    const std::string& type = fault->info().type;
+    all.push_back({"experiment", "args_" + type, example_name(type), "/attack/args"});
+  }
+  return all;
+}
+const std::vector<Known> kObjects = known_objects();
+
+// An attack without a file of its own is looked at by the example in its description.
+json::Document example_of(const Known& known) {
+  for (const fault::Fault* fault : fault::all_faults())
+    if (known.example == example_name(fault->info().type) &&
+        !fs::exists(kRoot + "/tests/schema/good/" + known.example)) {
+      json::Document document = json::parse_document(fault->info().example).value();
+      json::Object& attack = document.value.as_object()["attack"].as_object();
+      if (!attack.contains("args")) attack["args"] = json::Object{};
+      return document;
+    }
+  return json::parse_document(file("tests/schema/good/" + known.example)).value();
+}
 
 json::Value schema_of(const std::string& format) {
   return json::parse(file("schema/" + format + ".schema.json")).value();
@@ -114,7 +136,7 @@ Names properties_of(const json::Value& definition) {
 
 // The decoder is asked what it knows: it lists the keys when it meets one that is like none of them.
 Names known_to_decoder(const Known& known) {
-  json::Document document = json::parse_document(file("tests/schema/good/" + known.example)).value();
+  json::Document document = example_of(known);
   document.value.at_pointer(known.pointer).as_object()["qqqqqqqqqqqqqqqq"] = 1;
   auto done = decode_as(known.format, document);
   std::string text = done ? "" : done.error().message();
@@ -153,7 +175,7 @@ TEST(Schema, HasNoObjectThatIsNotCompared) {
 
 TEST(Schema, EveryKeyOfTheFullExamplesIsDecodedAndItsMisspellingRefused) {
   for (const Known& known : kObjects) {
-    json::Document document = json::parse_document(file("tests/schema/good/" + known.example)).value();
+    json::Document document = example_of(known);
     json::Object original = document.value.at_pointer(known.pointer).as_object();
     for (const auto& [key, value] : original) {
       json::Object renamed = original;

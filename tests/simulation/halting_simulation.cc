@@ -51,11 +51,14 @@ class Traffic {
     for (Nanos passed{0}; passed < length; passed += kTick) trigger_.learn(next(share), now_);
     trigger_.arm(now_);
   }
-  // The time until an alarm; nullopt when there is none.
-  std::optional<Nanos> attack(Nanos length, double share) {
-    BootTime begin = now_;
-    while (now_ - begin < length)
-      if (trigger_.observe(next(share), now_)) return now_ - begin;
+  // The time from `lead` after the attack began, when `share` of the events begins to be bad instead of `before`, until
+  // an alarm; nullopt when there is none.
+  std::optional<Nanos> attack(Nanos length, double share, Nanos lead = Nanos(0), double before = 0) {
+    BootTime begin = now_ + lead;
+    while (now_ - begin < length - lead) {
+      double broken = std::clamp(to_seconds(now_ + kTick - begin) / to_seconds(kTick), 0.0, 1.0);  // part of the look
+      if (trigger_.observe(next(before + broken * (share - before)), now_)) return now_ - begin;
+    }
     return std::nullopt;
   }
 
@@ -100,8 +103,8 @@ TEST(Halting, AtExactlyTheThresholdTenMinutesPassWithoutAFalseHalt) {
   };
   fmt::print("false halts in 10 minutes at exactly {:g} %, looks every {}\n", kAllowed * 100, kTick / 1ms);
   size_t all_runs = 0, all_halts = 0;
-  const Row rows[] = {{20, 1, kAllowed, 400}, {200, 1, kAllowed, 400}, {1000, 1, kAllowed, 200},
-                      {200, 1, 0, 400},       {20, 1, 0, 400},         {200, 5, kAllowed, 200}};
+  const Row rows[] = {{20, 1, kAllowed, 1000}, {200, 1, kAllowed, 1000}, {1000, 1, kAllowed, 200},
+                      {200, 1, 0, 1000},       {20, 1, 0, 1000},         {200, 5, kAllowed, 200}};
   for (const Row& row : rows) {
     size_t runs = runs_of_a_row(row.runs), halts = 0;
     for (size_t run = 0; run < runs; ++run) {
@@ -120,16 +123,16 @@ TEST(Halting, AtExactlyTheThresholdTenMinutesPassWithoutAFalseHalt) {
   fmt::print(
       "independent requests: {} of {} runs, below {:.2g} % with 95 % confidence; the theorem says at most {:g} %\n",
       all_halts, all_runs, bound * 100, kFalseAlarms * 100);
-  EXPECT_GE(all_runs, 1000u);
-  // The seeds are fixed: these runs are the same on every machine.
-  EXPECT_EQ(all_halts, 0u);
-  EXPECT_LT(bound, 0.002);
+  EXPECT_LT(bound, kFalseAlarms) << "the seeds are fixed: these runs are the same on every machine";
 }
 
-TEST(Halting, ABreachIsSeenAsSoonAsTheEvidenceAllows) {
+// Medians in seconds, by requests a second and share; prints their table.
+std::map<std::pair<double, double>, double> time_to_alarm(Nanos lead) {
   const double shares[] = {0.10, 0.20, 0.50, 1.0};
-  fmt::print("seconds from breach to alarm, median/p95; {:g} % is allowed, 1 % is usual\n{:>10}", kAllowed * 100,
-             "req/s");
+  fmt::print(
+      "seconds from breach to alarm, median/p95; the breach comes {:g} s after the injection; {:g} % is allowed, 1 % "
+      "is usual\n{:>10}",
+      to_seconds(lead), kAllowed * 100, "req/s");
   for (double share : shares) fmt::print("{:>13.0f} %", share * 100);
   size_t runs = runs_of_a_row(100);
   std::map<std::pair<double, double>, double> median;
@@ -139,22 +142,30 @@ TEST(Halting, ABreachIsSeenAsSoonAsTheEvidenceAllows) {
       std::vector<double> delays;
       for (size_t run = 0; run < runs; ++run) {
         Traffic traffic(run * 104729 + static_cast<uint64_t>(rate * share), rate, 1, make_trigger(10min));
-        traffic.baseline(10s, 0.01);
-        auto delay = traffic.attack(10min, share);
+        traffic.baseline(60s, 0.01);
+        auto delay = traffic.attack(10min, share, lead + kTick * (run % 10) / 10, 0.01);
         delays.push_back(delay ? to_seconds(*delay) : INFINITY);
       }
       std::sort(delays.begin(), delays.end());
       median[{rate, share}] = delays[delays.size() / 2];
-      fmt::print("{:>15}", fmt::format("{:.1f}/{:.1f}", delays[delays.size() / 2], delays[delays.size() * 95 / 100]));
+      fmt::print("{:>15}", fmt::format("{:.2f}/{:.2f}", delays[delays.size() / 2], delays[delays.size() * 95 / 100]));
     }
   }
   fmt::print("\n");
-  // Facts §3.4 has 0.7 s and 4.0 s without a cap; it makes 0.6 s the least, and the dispersion's noise costs a look or
-  // two.
-  EXPECT_LE((median[{200, 0.20}]), 0.9);
-  EXPECT_LE((median[{200, 0.10}]), 4.5);
-  EXPECT_LE((median[{200, 0.50}]), 0.7);
-  EXPECT_LE((median[{20, 1.0}]), 0.8);
+  return median;
+}
+
+// The cap on bursts makes 0.55 s the least, half a look less than six; the dispersion's noise costs a look or two.
+TEST(Halting, ABreachIsSeenAsSoonAsTheEvidenceAllows) {
+  auto soon = time_to_alarm(1s), later = time_to_alarm(30s);
+  EXPECT_LE((soon[{200, 0.20}]), 0.8);
+  EXPECT_LE((soon[{200, 0.10}]), 3.5);
+  EXPECT_LE((later[{200, 0.20}]), 0.9);
+  EXPECT_LE((later[{200, 0.10}]), 4.5);
+  for (auto& median : {soon, later}) {
+    EXPECT_LE((median.at({200, 0.50})), 0.7);
+    EXPECT_LE((median.at({20, 1.0})), 0.8);
+  }
 }
 
 }  // namespace

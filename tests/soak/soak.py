@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""soak.py NAME [--build DIR] [--seed S]: what is too long for CI, by name. `soak.py list` says what there is.
+"""soak.py NAME [--build DIR] [more]: what is too long for CI, by name. `soak.py list` says what there is.
 Needs root; use a release build on a quiet machine."""
 import os
 import subprocess
 import sys
 
-CRASH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crash", "crash_test.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+CRASH = os.path.join(HERE, "..", "crash", "crash_test.py")
+DEMO = os.path.join(HERE, "demo_outcomes.py")
 
-# name: (what it shows, the arguments of crash_test.py)
+# name: (what it shows, the arguments of crash_test.py, or the program and its own)
 COMMANDS = {
     "crash-kill": ("100 kills of each kind by each attack, 2 000 in all; about 35 minutes", ["kill", "--count", "100"]),
     "crash-foreign": ("the same among other people's rules, 20 of each; about 8 minutes", ["foreign", "--count", "20"]),
@@ -17,6 +19,8 @@ COMMANDS = {
     "crash-many": ("50 runs at once beside a hostile page and a flood, ended by one halt; about 2 minutes",
                    ["many", "--count", "50"]),
     "crash-slow": ("steps that are slow, hung and stopped, all of them; about 2 minutes", ["slow", "--soak"]),
+    "demo-latency": ("the demo's latency experiment with the fix holds 30 times of 30; about 30 minutes",
+                     [DEMO, "--only", "latency-queued", "--count", "30"]),
     "rest": ("PSS and CPU at rest over 60 s, with the bars asserted", ["rest", "--soak"]),
 }
 
@@ -27,7 +31,9 @@ def main():
         for name, (what, _) in COMMANDS.items():
             print(f"  {name:14} {what}")
         return 0 if sys.argv[1:] == ["list"] else 2
-    return subprocess.call([sys.executable, "-B", CRASH, *COMMANDS[sys.argv[1]][1], *sys.argv[2:]])
+    arguments = COMMANDS[sys.argv[1]][1]
+    program = [] if arguments[0] == DEMO else [CRASH]
+    return subprocess.call([sys.executable, "-B", *program, *arguments, *sys.argv[2:]])
 
 
 if __name__ == "__main__":

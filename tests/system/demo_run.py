@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -82,8 +83,10 @@ class DemoRun:
 
 
 def namespace_mounts():
-    """Files that keep a namespace alive without a process."""
-    return [line.split()[4] for line in read("/proc/self/mountinfo").splitlines() if " - nsfs " in line]
+    """Files that keep a namespace alive without a process, but for those of the labs that run beside this one."""
+    mounts = [line.split()[4] for line in read("/proc/self/mountinfo").splitlines() if " - nsfs " in line]
+    labs = [re.fullmatch(r"/run/netns/crash(\d+)[vc]", mount) for mount in mounts]
+    return [mount for mount, lab in zip(mounts, labs) if not lab or not os.path.exists(f"/proc/{lab[1]}")]
 
 
 def read_environment(pid):

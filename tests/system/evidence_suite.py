@@ -261,7 +261,7 @@ def record_fails(problems, suite, service):
 def halted(problems, suite, service):
     """Ctrl-C, a breach that does not halt, and a breach before the attack: the last event is what the process ends with."""
     result = suite.run(service, ratio(), during=lambda: suite.process.send_signal(signal.SIGINT))
-    reason = expect(problems, suite, 5, "halted by signal", result, True)
+    reason = expect(problems, suite, 5, "stopped with Ctrl-C", result, True)
     never = {"name": "broken", "query": "broken", "condition": "result == 1"}
     expect(problems, suite, 4, "before the attack", suite.run(service, dict(never, when=["before"])), False)
     expect(problems, suite, 1, "was 0", suite.run(service, dict(never, halt=False)), True)

@@ -44,7 +44,7 @@ void add_experiment(CLI::App* command, session::RunOptions& options) {
       ->type_name("URL")
       ->envname("ORDEAL_PROMETHEUS");
   command->add_flag("--no-rollback", options.no_rollback, "Do nothing to the deployment after a breach");
-  command->add_flag("--json", options.json, "One JSON object a line instead of text");
+  command->add_flag("--json", options.json, "One JSON object per line instead of text");
   add_state_dir(command, options.state_dir);
 }
 
@@ -194,7 +194,7 @@ void add_budget(CLI::App& app, Choice& choice) {
       ->required()
       ->type_name("URL")
       ->envname("ORDEAL_PROMETHEUS");
-  budget->add_flag("--json", flags.json, "One JSON object a line instead of text");
+  budget->add_flag("--json", flags.json, "One JSON object per line instead of text");
 }
 
 void add_observability(CLI::App& app, Choice& choice) {
@@ -235,13 +235,13 @@ void add_argo(CLI::App& app, Choice& choice) {
       ->type_name("URL")
       ->envname("ORDEAL_PROMETHEUS");
   analysis->add_flag("--strict", options->strict, "Exactly as Argo: a vector is never compared as a number");
-  analysis->add_flag("--json", options->json, "One JSON object a line instead of text");
+  analysis->add_flag("--json", options->json, "One JSON object per line instead of text");
   give(analysis, choice, options, analysis_command);
 }
 
 constexpr const char* kFooter =
     "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
-    "            5 halted, 6 a revert failed and a person must look, 7 an error of Ordeal's own.\n\n"
+    "            5 halted, 6 a revert failed, manual intervention is needed, 7 an error of Ordeal's own.\n\n"
     "First steps: ordeal doctor; ordeal targets; ordeal plan experiment.yaml; ordeal run experiment.yaml";
 
 std::vector<std::string> names(const CLI::App& app) {

@@ -81,6 +81,14 @@ Result<Nanos> parse_go_duration(std::string_view text) {
 
 std::string format_duration(Nanos duration) {
   if (duration < Nanos(0)) return "-" + format_duration(-duration);
+  Nanos minutes = duration - duration % 60s, rest = duration - minutes;
+  if (rest < 1s || rest % 1s == Nanos(0)) return format_prometheus_duration(duration);
+  std::string fraction = fmt::format("{:09}", (rest % 1s).count());
+  fraction.erase(fraction.find_last_not_of('0') + 1);
+  return fmt::format("{}{}.{}s", minutes > Nanos(0) ? format_prometheus_duration(minutes) : "", rest / 1s, fraction);
+}
+
+std::string format_prometheus_duration(Nanos duration) {
   int64_t rest = duration.count();
   std::string text;
   for (const Unit& unit : kUnits) {

@@ -22,6 +22,10 @@ TEST(Duration, FormatReadsBack) {
   for (Nanos d : {Nanos(0), Nanos(1), Nanos(1500us), Nanos(90s), Nanos(25h + 3ms)})
     EXPECT_EQ(*parse_duration(format_duration(d)), d);
   EXPECT_EQ(format_duration(90s), "1m30s");
+  EXPECT_EQ(format_duration(1500ms), "1.5s");
+  EXPECT_EQ(format_duration(-61'250ms), "-1m1.25s");
+  EXPECT_EQ(format_duration(60'500ms), "1m500ms");
+  EXPECT_EQ(format_prometheus_duration(1500ms), "1s500ms");
 }
 
 TEST(GoDuration, ReadsWhatGoReads) {

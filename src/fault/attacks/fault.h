@@ -13,9 +13,11 @@
 #include "core/model/input/attack.h"
 #include "core/model/victim.h"
 #include "fault/attacks/undo.h"
+#include "fault/attacks/usability.h"
 #include "fault/attacks/victim/protection.h"
 #include "fault/attacks/victim/reach.h"
 #include "fault/packets/exemption.h"
+#include "platform/host/features.h"
 
 namespace ordeal::fault {
 
@@ -47,6 +49,9 @@ class Impact {
   virtual Result<> revert() = 0;
   // What was measured so far. After revert(): of the whole impact.
   virtual Proof proof(BootTime now) const = 0;
+  // Somebody who is not the victim's has come into reach. True when the impact has taken back what reaches them and
+  // goes on, from then on with whole_victim() as its reach; false when it must end.
+  virtual Result<bool> leave_others_alone() { return false; }
   // True for attacks whose effect is that the victim goes (kill, shutdown); then a gone victim is no end.
   virtual bool outlives_victim() const { return false; }
 };
@@ -55,6 +60,8 @@ class Fault {
  public:
   virtual ~Fault() = default;
   virtual const AttackInfo& info() const = 0;
+  // Whether a machine of these features can have it, and by which mechanism. Looks at nothing else.
+  virtual Usability usability(const host::Features& features) const = 0;
   // What the resolved arguments must be besides what info() says of each alone. Looks at no victim.
   virtual Result<> check_arguments(const Attack& /*attack*/) const { return {}; }
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
@@ -74,7 +81,7 @@ class Fault {
                                                 const Context& context) const = 0;
 };
 
-// The explicit table of all faults; see registry.cc.
+// The explicit table of all faults; see faults.h.
 const std::vector<const Fault*>& all_faults();
 // kInvalidInput with the nearest name when there is none.
 Result<const Fault*> find_fault(const std::string& type);

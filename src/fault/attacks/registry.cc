@@ -9,9 +9,9 @@
 namespace ordeal::fault {
 
 const std::vector<const Fault*>& all_faults() {
-  static const std::vector<const Fault*> table{
-      &cpu_fault(), &latency_fault(), &pause_fault(), &process_killer_fault(), &shutdown_fault(),
-  };
+#define ORDEAL_LIST_FAULT(name) &name##_fault(),
+  static const std::vector<const Fault*> table{ORDEAL_EACH_FAULT(ORDEAL_LIST_FAULT)};
+#undef ORDEAL_LIST_FAULT
   return table;
 }
 

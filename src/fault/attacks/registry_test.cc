@@ -16,6 +16,7 @@ TEST(Registry, EveryFaultDescribesItselfWhole) {
     const AttackInfo& info = fault->info();
     EXPECT_TRUE(types.insert(info.type).second) << info.type;
     EXPECT_FALSE(info.summary.empty() || info.mechanisms.empty() || info.capabilities.empty() || info.proof.empty());
+    EXPECT_FALSE(info.judged.empty() || info.when_frozen.empty()) << info.type;
     for (const ArgumentInfo& argument : info.arguments) {
       EXPECT_FALSE(argument.help.empty()) << info.type << "." << argument.name;
       EXPECT_LT(argument.least, argument.most);
@@ -27,6 +28,35 @@ TEST(Registry, EveryFaultDescribesItselfWhole) {
       Attack attack{info.type, {{argument.name, json::parse(argument.fallback).value()}}, 60s, {}};
       EXPECT_TRUE(resolve_arguments(attack, one)) << info.type << "." << argument.name;
     }
+  }
+}
+
+// A machine on which everything works, and one on which nothing does.
+host::Features all_features() {
+  host::Features features;
+  features.root = features.owned_tables = features.pidfd = features.cgroup_kill = features.cgroups_writable =
+      features.reaper_cgroup = true;
+  features.capabilities = {"CAP_NET_ADMIN", "CAP_NET_RAW",  "CAP_SYS_ADMIN", "CAP_KILL",
+                           "CAP_SYS_NICE",  "CAP_SYS_BOOT", "CAP_SYS_PTRACE"};
+  features.queue = sys::QueueStyle::kNative;
+  features.freezer = "version 2";
+  return features;
+}
+
+TEST(Registry, EveryFaultWorksWhereEverythingDoesByItsFirstMechanism) {
+  for (const Fault* fault : all_faults()) {
+    Usability use = fault->usability(all_features());
+    EXPECT_TRUE(use.usable) << fault->info().type;
+    EXPECT_TRUE(use.how.starts_with(fault->info().mechanisms[0])) << use.how;
+    EXPECT_EQ(use.limits + use.advice, "") << fault->info().type;
+  }
+}
+
+TEST(Registry, EveryFaultSaysWhatIsMissingWhereNothingWorks) {
+  for (const Fault* fault : all_faults()) {
+    Usability use = fault->usability(host::Features{});
+    EXPECT_FALSE(use.how.empty() || use.advice.empty()) << fault->info().type;
+    EXPECT_EQ(use.usable, !use.limits.empty()) << fault->info().type;
   }
 }
 

@@ -376,13 +376,21 @@ void Guard::watch_rules() {
 void Guard::watch_newcomers() {
   if (active_.empty()) return;
   BootTime now = boot_now();
-  std::vector<std::pair<int, std::string>> joined;
+  std::vector<Newcomers::Found> joined;
   {
     std::optional<Pulse::Step> looking;
     if (newcomers_.is_long(now)) looking.emplace(*pulse_, kWorkBudget);
     joined = newcomers_.look(now, rules_.protection());
   }
-  for (const auto& [id, why] : joined) end({id}, why, true);
+  for (const Newcomers::Found& found : joined)
+    if (!found.may_give_way || !gives_way(found.impact)) end({found.impact}, found.why, true);
+}
+
+bool Guard::gives_way(int id) {
+  auto found = active_.find(id);
+  if (found == active_.end() || !found->second.impact->leave_others_alone().value_or(false)) return false;
+  newcomers_.add(id, found->second.victim, fault::whole_victim(found->second.victim));
+  return true;
 }
 
 void Guard::end_what_is_due() {
@@ -392,7 +400,7 @@ void Guard::end_what_is_due() {
     if (due.why == LeaseTable::Why::kLease) return end_by("lease", "the engine did not renew its lease");
     over.push_back(due.impact);
   }
-  end(over, "its length is over");
+  end(over, "attack finished");
 }
 
 void Guard::renew_kernel_leases() {

@@ -77,6 +77,8 @@ class Guard {
   void watch_victims();
   void watch_rules();
   void watch_newcomers();
+  // False when the impact must end because of somebody who has come into its reach.
+  bool gives_way(int id);
   void end_what_is_due();
   void renew_kernel_leases();
   void beat();

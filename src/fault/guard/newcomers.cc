@@ -88,11 +88,12 @@ std::string in_words(const fault::Reach& reach, const fault::Protection& protect
   if (!reach.host && reach.netns_mark == 0)
     return reach.cgroup.empty() ? "" : "whoever joins the cgroup and is protected ends the attack within 100 ms";
   Nanos cost = scan_cost(reach);
+  const char* what = reach.gives_way ? "is left alone, all ICMP with it," : "ends the attack";
   return fmt::format(
-      "{} ends the attack within 100 ms of being seen; looked at are processes that are new on this machine every {}, "
+      "{} {} within 100 ms of being seen; looked at are processes that are new on this machine every {}, "
       "all of them every {} (that costs {} of CPU, so at most 1 % of a core)",
       reach.host ? "whoever starts on the host and is protected by a policy" : "whoever joins the network namespace",
-      millis(kShortestLook), millis(scan_interval(cost)), millis(cost));
+      what, millis(kShortestLook), millis(scan_interval(cost)), millis(cost));
 }
 
 Newcomers::Newcomers() : inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
@@ -130,17 +131,18 @@ bool Newcomers::scans(const Watched& watched, const fault::Protection& protectio
   return watched.reach.netns_mark != 0 || (watched.reach.host && protection.has_names());
 }
 
-std::vector<std::pair<int, std::string>> Newcomers::look(BootTime now, const fault::Protection& protection) {
+std::vector<Newcomers::Found> Newcomers::look(BootTime now, const fault::Protection& protection) {
   char buffer[4096];
   while (::read(inotify_.get(), buffer, sizeof buffer) > 0) next_close_look_ = BootTime{};
-  std::vector<std::pair<int, std::string>> found;
-  auto note = [&](int impact, std::optional<std::string> why) {
-    bool again = std::any_of(found.begin(), found.end(), [&](const auto& item) { return item.first == impact; });
-    if (why && !again) found.emplace_back(impact, std::move(*why));
+  std::vector<Found> found;
+  auto note = [&](Found item) {
+    bool again = std::any_of(found.begin(), found.end(), [&](const Found& f) { return f.impact == item.impact; });
+    if (!again) found.push_back(std::move(item));
   };
   if (now >= next_close_look_) {
     Nanos begin = cpu_now();
-    for (auto& [impact, watched] : watched_) note(impact, look_closely(watched, protection));
+    for (auto& [impact, watched] : watched_)
+      if (auto why = look_closely(watched, protection)) note({impact, std::move(*why)});
     next_close_look_ = now + std::max(kShortestLook, (cpu_now() - begin) * kCloseShare);
   }
   bool any = std::any_of(watched_.begin(), watched_.end(), [&](auto& w) { return scans(w.second, protection); });
@@ -151,7 +153,9 @@ std::vector<std::pair<int, std::string>> Newcomers::look(BootTime now, const fau
   std::vector<pid_t> pids = full ? sys::list_pids().value_or(std::vector<pid_t>{}) : young(now);
   for (auto& [impact, watched] : watched_) {
     if (full) watched.judged.clear();
-    if (scans(watched, protection)) note(impact, look_among(now, pids, watched, protection));
+    if (!scans(watched, protection)) continue;
+    if (auto item = look_among(now, pids, watched, protection))
+      note({impact, std::move(item->why), item->may_give_way});
   }
   (full ? next_scan_ : next_young_) = now + scan_interval(cpu_now() - begin);
   if (full) next_young_ = now + kShortestLook;
@@ -221,8 +225,8 @@ std::optional<std::string> Newcomers::who_has_left(const Watched& watched) const
   return std::nullopt;
 }
 
-std::optional<std::string> Newcomers::look_among(BootTime now, const std::vector<pid_t>& pids, Watched& watched,
-                                                 const fault::Protection& protection) {
+std::optional<Newcomers::Found> Newcomers::look_among(BootTime now, const std::vector<pid_t>& pids, Watched& watched,
+                                                      const fault::Protection& protection) {
   uint64_t mark = watched.reach.netns_mark;
   for (pid_t pid : pids) {
     if (watched.judged.count(pid)) continue;
@@ -232,12 +236,15 @@ std::optional<std::string> Newcomers::look_among(BootTime now, const std::vector
     // It may have gone on since: Ordeal's own programs start where they are run from.
     if (mark != 0 && sys::netns_mark(pid) != mark) continue;
     auto rule = fault::refusal_in(watched.reach, *process, protection);
-    if (rule && mark == 0) return fmt::format("{} runs on the host: {}", named(*process), *rule);
+    if (rule && mark == 0) return Found{0, fmt::format("{} runs on the host: {}", named(*process), *rule)};
     if (mark == 0) continue;
     bool ours = is_of_victim(*process, watched.victim);
     if (rule || (!ours && stays(watched, pid, now)))
-      return fmt::format("{} has joined the network namespace {} of {}: {}", named(*process), watched.victim.netns,
-                         watched.victim.name, rule ? *rule : "it does not belong to the victim");
+      return Found{
+          0,
+          fmt::format("{} has joined the network namespace {} of {}: {}", named(*process), watched.victim.netns,
+                      watched.victim.name, rule ? *rule : "it does not belong to the victim"),
+          !ours && watched.reach.gives_way};
     if (ours) watched.judged.insert(pid);
   }
   return std::nullopt;

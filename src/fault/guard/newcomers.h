@@ -39,8 +39,14 @@ class Newcomers {
   int fd() const { return inotify_.get(); }
   // True when look() looks at processes, which may take long on a slow machine.
   bool is_long(BootTime now) const { return now >= std::min({next_close_look_, next_scan_, next_young_}); }
-  // The impacts that must end, and why: "nginx (pid 12) has joined …: RULE".
-  std::vector<std::pair<int, std::string>> look(BootTime now, const fault::Protection& protection);
+  struct Found {
+    int impact;
+    std::string why;  // "nginx (pid 12) has joined …: RULE"
+    // It is not of the victim and in reach by the network namespace alone, of an impact that may give way.
+    bool may_give_way = false;
+  };
+  // The impacts that must end, or leave somebody alone, and why. Each of them once.
+  std::vector<Found> look(BootTime now, const fault::Protection& protection);
   // Everybody is judged again: the rules have changed.
   void forget();
 
@@ -57,12 +63,12 @@ class Newcomers {
     std::map<pid_t, std::string> homes;   // of lone processes: their cgroups as the impact began
   };
 
-  // Each of these: why the impact must end, or nothing.
+  // Each of these: why the impact must end (or give way), or nothing.
   std::optional<std::string> look_closely(Watched& watched, const fault::Protection& protection);
   std::optional<std::string> look_at_cgroup(Watched& watched, const fault::Protection& protection);
   std::optional<std::string> who_has_left(const Watched& watched) const;
-  std::optional<std::string> look_among(BootTime now, const std::vector<pid_t>& pids, Watched& watched,
-                                        const fault::Protection& protection);
+  std::optional<Found> look_among(BootTime now, const std::vector<pid_t>& pids, Watched& watched,
+                                  const fault::Protection& protection);
   bool stays(Watched& watched, pid_t pid, BootTime now);
   bool scans(const Watched& watched, const fault::Protection& protection) const;
 

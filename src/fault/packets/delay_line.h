@@ -38,8 +38,9 @@ struct HeldPacket {
   std::vector<uint8_t> copy;  // the packet, where it is sent again by us; else empty
 };
 
-struct DelayStats {
+struct PacketStats {
   uint64_t matched = 0;            // all that came
+  uint64_t dropped = 0;            // as the verdict asks
   uint64_t delayed = 0;            // held to their deadline
   uint64_t released_early = 0;     // held when the impact ended, and let go then
   uint64_t passed_over_bound = 0;  // let go at once
@@ -65,8 +66,8 @@ class DelayLine {
   bool keeps_order() const { return shape_.jitter == Nanos(0); }
   size_t held_packets() const { return fifo_.size() + heap_.size(); }
   uint64_t held_bytes() const { return bytes_; }
-  DelayStats& stats() { return stats_; }
-  const DelayStats& stats() const { return stats_; }
+  PacketStats& stats() { return stats_; }
+  const PacketStats& stats() const { return stats_; }
 
  private:
   Nanos draw();
@@ -75,7 +76,7 @@ class DelayLine {
   DelayShape shape_;
   HoldBound bound_;
   Random random_;
-  DelayStats stats_;
+  PacketStats stats_;
   uint64_t bytes_ = 0;
   // One of the two is used: a queue when the order is that of arrival, else a heap with the earliest on top.
   std::deque<HeldPacket> fifo_;

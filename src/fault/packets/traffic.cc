@@ -152,7 +152,7 @@ std::vector<Rule> chosen(const Traffic& traffic, Direction direction, const char
   if (traffic.means_icmp_besides())
     for (uint8_t protocol : std::initializer_list<uint8_t>{IPPROTO_ICMP, IPPROTO_ICMPV6}) {
       Rule rule(comment);
-      rules.push_back(std::move(rule.protocol(protocol)));
+      rules.push_back(std::move(rule.protocol(protocol).withdrawable()));
     }
   return rules;
 }
@@ -191,21 +191,18 @@ void add_fragments(const Traffic& traffic, Direction direction, bool counted, st
     }
 }
 
-// What is left alone, and after it what is meant. Without a queue it is only counted.
-std::vector<Rule> rules_of(const Traffic& traffic, Direction direction, const std::vector<Exemption>& exemptions,
-                           std::optional<uint16_t> queue) {
-  std::vector<Rule> rules{other_devices(traffic, direction)};
-  for (const Exemption& exemption : exemptions)
-    for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, direction, here));
-  add_excluded_hosts(traffic, direction, rules);
-  if (traffic.whole_packets) add_fragments(traffic, direction, !queue, rules);
-  add_excluded_ports(traffic, direction, rules);
-  for (Rule& rule : with_remotes(chosen(traffic, direction, queue ? kDelayRule : kMeantRule), traffic, direction)) {
-    rule.counter();
-    queue ? rule.queue(*queue) : rule.leave();
-    rules.push_back(std::move(rule));
+// What the verdict is for, and of a share of it the rest, which leaves.
+void add_meant(const Traffic& traffic, Direction direction, const PacketVerdict& verdict, std::optional<uint16_t> queue,
+               std::vector<Rule>& rules) {
+  auto meant = [&](const char* comment) {
+    return with_remotes(chosen(traffic, direction, comment), traffic, direction);
+  };
+  std::vector<Rule> hit = meant(rule_name(verdict)), spared = meant(kSparedRule);
+  for (size_t i = 0; i < hit.size(); ++i) {
+    finish(hit[i], verdict, direction, queue);
+    rules.push_back(std::move(hit[i]));
+    if (verdict.share < 1) rules.push_back(std::move(spared[i].counter().leave()));
   }
-  return rules;
 }
 
 std::string port_text(const Ports& ports) {
@@ -266,12 +263,20 @@ std::string describe(const Traffic& traffic) {
 }
 
 std::vector<Rule> traffic_rules(const Traffic& traffic, Direction direction, const std::vector<Exemption>& exemptions,
-                                uint16_t number) {
-  return rules_of(traffic, direction, exemptions, number);
+                                const PacketVerdict& verdict, std::optional<uint16_t> queue) {
+  std::vector<Rule> rules{other_devices(traffic, direction)};
+  for (const Exemption& exemption : exemptions)
+    for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, direction, here));
+  add_excluded_hosts(traffic, direction, rules);
+  bool only_counted = std::holds_alternative<Pass>(verdict.act);
+  if (traffic.whole_packets) add_fragments(traffic, direction, only_counted, rules);
+  add_excluded_ports(traffic, direction, rules);
+  add_meant(traffic, direction, verdict, queue, rules);
+  return rules;
 }
 
 std::vector<Rule> witness_rules(const Traffic& traffic, Direction direction, const std::vector<Exemption>& exemptions) {
-  return rules_of(traffic, direction, exemptions, std::nullopt);
+  return traffic_rules(traffic, direction, exemptions, PacketVerdict{Pass{}}, std::nullopt);
 }
 
 }  // namespace ordeal::packets

@@ -10,6 +10,7 @@
 #include "core/model/input/attack.h"
 #include "fault/packets/direction.h"
 #include "fault/packets/exemption.h"
+#include "fault/packets/packet_verdict.h"
 #include "platform/sys/network/nft.h"
 
 namespace ordeal::packets {
@@ -44,9 +45,7 @@ struct Traffic {
   bool reads_ports() const { return !ports.empty() || scope.has_value(); }
 };
 
-// The comments that name the rules' counters.
-constexpr const char* kDelayRule = "delay";
-constexpr const char* kMeantRule = "meant";
+// The comment that names these rules' counters.
 constexpr const char* kFragmentRule = "fragments pass";
 
 // The arguments that every network attack shares.
@@ -56,9 +55,11 @@ Result<Traffic> read_traffic(const Attack& attack);
 // "TCP, port 8000, from 10.0.0.0/8"
 std::string describe(const Traffic& traffic);
 
-// The rules of one chain: what is left alone first, then what is handed to `number`. Every packet matches once.
+// The rules of one chain: what is left alone first, then what the verdict is for; `queue` where it needs one. Every
+// packet matches once.
 std::vector<sys::Rule> traffic_rules(const Traffic& traffic, Direction direction,
-                                     const std::vector<Exemption>& exemptions, uint16_t number);
+                                     const std::vector<Exemption>& exemptions, const PacketVerdict& verdict,
+                                     std::optional<uint16_t> queue);
 // The same packets, only counted.
 std::vector<sys::Rule> witness_rules(const Traffic& traffic, Direction direction,
                                      const std::vector<Exemption>& exemptions);

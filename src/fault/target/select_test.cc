@@ -285,7 +285,7 @@ TEST(Select, NoPercentageEverTakesMoreThanItsShareOrAProtectedVictim) {
   policy.origin = "p";
   policy.protected_labels = {{"spare", "yes"}};
   Random random(20261123);
-  for (int n = 0; n <= 1000; ++n) {
+  for (int n = 0; n <= 1000; n += n < 100 ? 1 : 13) {
     Snapshot snapshot;
     std::vector<InventoryEntry> entries;
     int protected_number = 0;

@@ -113,7 +113,7 @@ void number_same_names(std::vector<RuleGroup>& groups) {
 
 std::string write_rule(const Rule& rule) {
   std::string text = fmt::format("      - alert: {}\n        expr: {}\n", rule.alert, in_yaml(rule.expr));
-  if (rule.for_ > Nanos(0)) text += fmt::format("        for: {}\n", format_duration(rule.for_));
+  if (rule.for_ > Nanos(0)) text += fmt::format("        for: {}\n", format_prometheus_duration(rule.for_));
   text += fmt::format("        labels:\n          severity: {}\n", rule.severity);
   for (const auto& [name, value] : rule.labels) text += fmt::format("          {}: {}\n", name, in_yaml(value));
   return text + fmt::format("        annotations:\n          summary: {}\n", in_yaml(rule.summary));

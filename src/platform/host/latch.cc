@@ -53,6 +53,14 @@ std::optional<LatchState> latch_engaged(const Paths& paths) {
   return std::nullopt;
 }
 
+Result<> check_latch(const Paths& paths) {
+  auto latch = latch_engaged(paths);
+  if (!latch) return {};
+  return fail(Errc::kRefused,
+              fmt::format("the halt latch is engaged by {} since {}: {}", latch->by, latch->since, latch->reason),
+              "`ordeal resume` releases it");
+}
+
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall) {
   const std::string& path = paths.latches.front();
   json::Object state{{"v", 1}};

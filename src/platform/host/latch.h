@@ -18,6 +18,8 @@ struct LatchState {
 };
 
 std::optional<LatchState> latch_engaged(const Paths& paths);
+// kRefused while one is engaged.
+Result<> check_latch(const Paths& paths);
 // Where there is no room for the reason it is engaged without one.
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall);
 // The first of the latches only. False when it was not engaged.

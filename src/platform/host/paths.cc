@@ -24,7 +24,7 @@ Result<std::string> user_folder(const char* variable, const std::string& below_h
 
 Result<Paths> Paths::find(const std::string& state_dir) {
   if (!state_dir.empty()) return Paths{state_dir, state_dir + "/run", {state_dir + "/halt.json", kHostLatch}};
-  if (::geteuid() == 0) return Paths{kHostState, "/run/ordeal", {kHostLatch}};
+  if (::geteuid() == 0) return of_root();
   Paths paths;
   paths.state = TRY(user_folder("XDG_STATE_HOME", "/.local/state/ordeal"));
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
@@ -44,6 +44,8 @@ Result<> Paths::check_private() const {
   }
   return {};
 }
+
+Paths Paths::of_root() { return Paths{kHostState, "/run/ordeal", {kHostLatch}}; }
 
 Result<> Paths::make() const {
   for (const std::string& folder : {state, run, journal_folder()}) TRY_VOID(make_folders(folder));

@@ -16,6 +16,7 @@ struct Paths {
 
   // `state_dir` "" means the defaults.
   static Result<Paths> find(const std::string& state_dir);
+  static Paths of_root();
   Result<> make() const;
   // As root: kRefused where others may write to the folders, since they could put links in the way of what root writes.
   // For those who start something; ending is never refused.

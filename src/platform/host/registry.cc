@@ -250,6 +250,16 @@ Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id) {
   return true;
 }
 
+Result<std::vector<ActiveRun>> recorded_runs(const Paths& paths) {
+  std::vector<ActiveRun> runs;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(paths.run, error))
+    if (entry.is_directory()) runs.push_back(TRY(read_claims(entry.path())));
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail_errno("cannot read " + paths.run, error.value());
+  return runs;
+}
+
 Result<> request_halt(const Paths& paths, const std::string& run_id, const std::string& reason) {
   std::string folder = paths.run_folder(run_id);
   if (!fs::exists(folder) || is_dead(folder))

@@ -60,6 +60,9 @@ struct ActiveRun {
 // The live runs; cgroups and folders of dead ones are removed on the way where that needs no waiting.
 Result<std::vector<ActiveRun>> active_runs(const Paths& paths);
 
+// The same for those who may read a registry and not lock it: dead runs that nobody has removed yet are among them.
+Result<std::vector<ActiveRun>> recorded_runs(const Paths& paths);
+
 enum class RunLiveness {
   kLive,   // somebody holds the run's lock and runs
   kDying,  // whoever holds it is exiting: it will be free within milliseconds

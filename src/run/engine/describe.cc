@@ -1,8 +1,11 @@
 #include "run/engine/describe.h"
 
 #include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/secrets.h"
 #include "core/base/text/text.h"
 
@@ -16,6 +19,36 @@ std::string looked_at(const Expectation& expectation) {
   if (expectation.http) return "HTTP " + expectation.http->method + " " + expectation.http->url;
   if (expectation.tcp) return "TCP connect to " + expectation.tcp->address;
   return "command " + hide_command(expectation.command->argv);
+}
+
+std::string unit_of(const Expectation& expectation) {
+  return expectation.http && expectation.http->latency ? "s" : guess_unit(looked_at(expectation));
+}
+
+// How a value went beyond a limit, and what the limit is.
+std::pair<const char*, const char*> words_of(expr::Comparison comparison) {
+  switch (comparison) {
+    case expr::Comparison::kLess:
+      return {"reached", "limit: below"};
+    case expr::Comparison::kLessEqual:
+      return {"reached", "limit"};
+    case expr::Comparison::kGreater:
+      return {"fell to", "limit: above"};
+    case expr::Comparison::kGreaterEqual:
+      return {"fell to", "limit"};
+    case expr::Comparison::kEqual:
+      return {"was", "expected"};
+    case expr::Comparison::kNotEqual:
+      break;
+  }
+  return {"was", "expected anything but"};
+}
+
+// Both as a person reads them, with so many digits that they differ where the numbers do.
+std::pair<std::string, std::string> told_apart(double value, double limit, const std::string& unit) {
+  std::pair<std::string, std::string> texts{plain_value(value, unit), plain_value(limit, unit)};
+  if (texts.first != texts.second || value == limit) return texts;
+  return {fmt::format("{:.9g}", value), fmt::format("{:.9g}", limit)};
 }
 
 events::Expectation describe_expectation(const judge::Judge& judge) {
@@ -55,11 +88,15 @@ events::Run describe_run(const Setup& setup) {
   return run;
 }
 
-std::string describe_breach(const Expectation& expectation, const judge::Judgement& judgement) {
-  std::string text = fmt::format("\"{}\" ", expectation.name);
-  text += judgement.value ? "was " + number(*judgement.value) : "had no data (" + judgement.detail + ")";
-  if (!judgement.series.empty()) text += " at " + judgement.series;
-  return text + ", expected " + expectation.condition;
+std::string describe_breach(const judge::Judge& judge, const judge::Judgement& judgement) {
+  const Expectation& expectation = judge.expectation();
+  std::string who = expectation.name + (judgement.series.empty() ? "" : " at " + judgement.series);
+  if (!judgement.value) return fmt::format("{} returned no data ({})", who, judgement.detail);
+  auto threshold = judge.condition().threshold();
+  if (!threshold) return fmt::format("{} was {:.4g}, expected {}", who, *judgement.value, expectation.condition);
+  const auto& [moved, limit] = words_of(threshold->comparison);
+  auto [value, bound] = told_apart(*judgement.value, threshold->value, unit_of(expectation));
+  return fmt::format("{} {} {} ({} {})", who, moved, value, limit, bound);
 }
 
 std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm,
@@ -87,12 +124,18 @@ Nanos answer_at_most(const Expectation& expectation) {
   return kAnswerAtMost + limit;
 }
 
+std::string describe_halt(const std::string& by, const std::string& why) {
+  if (by == "signal") return why == strsignal(SIGINT) ? "stopped with Ctrl-C" : "stopped by a signal: " + why;
+  if (by == "lease") return "Ordeal was suspended or hung, so the fault was removed: " + why;
+  return fmt::format("halted by {}: {}", by, why);
+}
+
 std::string describe_held(const Setup& setup) {
   size_t during = 0;
   for (const judge::Judge& judge : setup.judges) during += judge.expectation().when.count(When::kDuring);
   return fmt::format(
-      "{} expectation{} held during the attack on {} victim{}, and the impact is proven on each needed one", during,
-      during == 1 ? "" : "s", setup.victims.size(), setup.victims.size() == 1 ? "" : "s");
+      "{} expectation{} held during the attack on {} victim{}; the fault was confirmed on every required victim",
+      during, during == 1 ? "" : "s", setup.victims.size(), setup.victims.size() == 1 ? "" : "s");
 }
 
 Nanos planned_length(const Experiment& experiment, Phase phase) {

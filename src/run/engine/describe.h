@@ -10,8 +10,10 @@
 namespace ordeal::engine {
 
 events::Run describe_run(const Setup& setup);
-// "error rate was 0.034, expected result < 0.01"
-std::string describe_breach(const Expectation& expectation, const judge::Judgement& judgement);
+// "error rate reached 3.4 % (limit: below 1 %)"
+std::string describe_breach(const judge::Judge& judge, const judge::Judgement& judgement);
+// "stopped with Ctrl-C", "halted by breach: …"; `by` as in the event "halt".
+std::string describe_halt(const std::string& by, const std::string& why);
 // "error rate: 57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed; the query gave 0.004, expected …"
 std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm,
                            const judge::Judgement& judgement);

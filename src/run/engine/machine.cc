@@ -90,7 +90,7 @@ void Machine::tick_inject() {
 
 void Machine::tick_during() {
   if (watching_is_alive()) out_.emplace_back(Renew{});
-  if (in_phase() >= setup_.experiment.attack.total()) begin_revert("its length is over");
+  if (in_phase() >= setup_.experiment.attack.total()) begin_revert("attack finished");
 }
 
 void Machine::tick_revert() {
@@ -238,19 +238,19 @@ void Machine::on(const HaltAsked& event) {
   if (event.by == "error") {
     fail_with(Outcome::kError, event.why);
   } else {
-    fail_with(Outcome::kHalted, fmt::format("halted by {}: {}", event.by, event.why));
+    fail_with(Outcome::kHalted, describe_halt(event.by, event.why));
   }
   // A rollback under way is done first; whoever asks again ends that too.
   bool insists = std::exchange(halt_asked_, true);
   if (acting_ && !insists) return;
   if (phase_ == Phase::kBefore || phase_ == Phase::kAfter) return finish();
-  if (phase_ != Phase::kRevert) begin_revert("halt: " + event.why);
+  if (phase_ != Phase::kRevert) begin_revert(describe_halt(event.by, event.why));
 }
 
 void Machine::on(const GuardLost& event) {
   emit(events::Halt{event.how, "error", now_});
   if (event.left.empty()) {
-    fail_with(Outcome::kError, event.how + "; everything is reverted");
+    fail_with(Outcome::kError, event.how + "; all faults are removed");
   } else {
     fail_with(Outcome::kRevertFailed, event.how + ", and something is left behind: " + event.left, kAfterFailedRevert);
   }

@@ -50,7 +50,7 @@ void Machine::judge(size_t index, const Observation& observation) {
   // Once the fault is being taken off, a look speaks of it only if all of its data is from before.
   bool speaks = counts_in_phase(index) && (phase_ != Phase::kRevert || taken_in_force(observation));
   if (judgement.breach && speaks)
-    on_breach(index, {describe_breach(setup_.judges[index].expectation(), judgement), judgement.value, "expression",
+    on_breach(index, {describe_breach(setup_.judges[index], judgement), judgement.value, "expression",
                       judgement.breached_for, ""});
   if (judgement.given_up && counts_in_phase(index)) give_up(index, judgement.lack);
   if (observation.counts && setup_.triggers[index] && !finished()) on_counts(index, observation, judgement);
@@ -130,7 +130,7 @@ void Machine::on_breach(size_t index, const Breach& breach) {
                       breach.since});
   if (phase_ == Phase::kBefore) {
     fail_with(Outcome::kNotInjected, "before the attack: " + breach.text,
-              "the system is not in its steady state; mend that first, or correct the expectation");
+              "the baseline already fails: fix the system or the query first");
     return finish();
   }
   fail_with(Outcome::kDeviated, breach.text, breach.hint);

@@ -121,7 +121,7 @@ TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   run.feed(Acted{{}, true});
   run.until(Phase::kDone);
   EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
-  EXPECT_EQ(run.verdict->reason, "\"errors\" was 5, expected result < 1");
+  EXPECT_EQ(run.verdict->reason, "errors reached 5 (limit: below 1)");
 }
 
 Drive breached_run() {

@@ -78,7 +78,7 @@ TEST(HtmlReport, SaysWhatWasLearned) {
   std::string page = html_report(summary_of({}));
   for (const char* part :
        {"Hypothesis: System maintains p95 latency &lt; 1s", "The hypothesis did not hold",
-        "&quot;p95 latency&quot; was 1.03, expected result &lt; 1", "delay 500ms, protocol tcp, port 8000",
+        "p95 latency reached 1.03 s (limit: below 1 s)", "delay 500ms, protocol tcp, port 8000",
         "3 victims: api-1, api-2, api-3", "3 of 3", "must stay below 1\u00a0s", "limit 1\u00a0%", "no data",
         "breach 1.03\u00a0s", "fault off", "What to do next", "prefers-color-scheme"})
     EXPECT_TRUE(has(page, part)) << part;
@@ -156,7 +156,7 @@ TEST(EveryReport, TellsOfTheRollback) {
 
 TEST(MarkdownReport, TellsTheVerdictAndATable) {
   std::string text = markdown_report(summary_of({}));
-  EXPECT_TRUE(has(text, "**✕ The hypothesis did not hold**: &quot;p95 latency&quot; was 1.03"));
+  EXPECT_TRUE(has(text, "**✕ The hypothesis did not hold**: p95 latency reached 1.03 s"));
   EXPECT_TRUE(has(text, "| p95 latency | must stay below 1\u00a0s | ✓ "));
   EXPECT_TRUE(has(text, "| api-1 | ✓ 4 127 packets delayed"));
 }

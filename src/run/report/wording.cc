@@ -43,7 +43,7 @@ const std::vector<OutcomeWords>& outcomes() {
        {Tone::kAlarm, "⊘", "Refused by a safety rule"},
        "Nothing was touched. `ordeal plan` names the rule; change the target or the policy, not the rule's meaning."},
       {"revert failed",
-       {Tone::kAlarm, "!", "A revert failed: a person must look"},
+       {Tone::kAlarm, "!", "A revert failed: manual intervention needed"},
        "Look at the impacts below that did not end clean, run `ordeal revert`, then `ordeal verify-clean`."},
       {"error",
        {Tone::kAlarm, "!", "Ordeal failed"},
@@ -97,9 +97,9 @@ EventText describe(const events::PhaseBegun& phase, const Expectations&) {
 
 EventText describe(const events::Look& look, const Expectations& expectations) {
   static constexpr std::array<std::pair<Tone, const char*>, 4> kWords{{{Tone::kGood, "holds"},
-                                                                       {Tone::kBad, "is beyond its limit"},
+                                                                       {Tone::kBad, "is outside its limit"},
                                                                        {Tone::kNeutral, "is undecided"},
-                                                                       {Tone::kNeutral, "has no data"}}};
+                                                                       {Tone::kNeutral, "returned no data"}}};
   const auto& [tone, words] = kWords[static_cast<size_t>(look.reading)];
   std::string text = fmt::format("{} {}", look.name, words);
   if (look.value) text += ": " + value_in_words(look.value, look.expectation, expectations);

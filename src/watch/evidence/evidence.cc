@@ -79,7 +79,7 @@ std::string lost_of(const Need& need, size_t number, const std::string& watched)
 }
 
 std::string length_text(Nanos length) {
-  return format_duration(std::max(std::chrono::floor<milliseconds>(length), milliseconds(1)));
+  return format_prometheus_duration(std::max(std::chrono::floor<milliseconds>(length), milliseconds(1)));
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ ExitCode lint_command(const std::vector<std::string>& files, bool json) {
     errors += finding.severity == Finding::Severity::kError;
     json ? print_line(finding) : print_text(finding);
   }
-  if (!json && findings.empty()) print("Nothing to say.\n");
+  if (!json && findings.empty()) print("No problems found.\n");
   print_ignored(ignored, json);
   return errors > 0 ? ExitCode::kBadInput : ExitCode::kHeld;
 }

@@ -31,6 +31,7 @@ void print_full(const AttackInfo& info) {
   for (const std::string& mechanism : info.mechanisms) print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) print("Needs     {}\n", capability);
   for (const std::string& limit : info.limits) print("Limit     {}\n", limit);
+  print("Judged    protection is judged on {}\n", info.judged);
   print("Frozen    while somebody holds Ordeal's own cgroup frozen: {}\n", info.when_frozen);
   print("\nExample, a whole experiment (`ordeal plan FILE` shows what it would do)\n");
   for (std::string_view line : split_words(info.example, "\n")) print("  {}\n", line);
@@ -65,6 +66,7 @@ json::Value to_json(const AttackInfo& info) {
                       {"capabilities", json::texts(info.capabilities)},
                       {"proof", info.proof},
                       {"limits", json::texts(info.limits)},
+                      {"judged", info.judged},
                       {"when_frozen", info.when_frozen},
                       {"lead_in", info.lead_in.empty() ? json::Value() : json::Value(info.lead_in)},
                       {"arguments", std::move(arguments)},

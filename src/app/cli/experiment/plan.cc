@@ -1,12 +1,17 @@
 // plan: everything that a run would do, in words, without doing any of it.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/cli/commands.h"
 #include "core/base/duration.h"
 #include "core/base/io/output.h"
+#include "core/base/text/quantity.h"
 #include "judge/trigger_design.h"
+#include "platform/host/latch.h"
 #include "run/rollback/rollback.h"
 #include "run/session/evidence_plan.h"
+#include "run/session/local/local_session.h"
 #include "run/session/prepare.h"
 #include "watch/sources/source_watcher.h"
 
@@ -26,7 +31,7 @@ void print_attack(const session::Prepared& prepared) {
 
 void print_steps(const Victim& victim, const session::VictimPlan& plan) {
   print("  {} ({}{})\n", victim.name, to_text(victim.kind),
-        victim.processes.empty() ? "" : fmt::format(", {} processes", victim.processes.size()));
+        victim.processes.empty() ? "" : ", " + counted(victim.processes.size(), "process", "processes"));
   if (plan.refusal) print("    refused: {}\n", plan.refusal->message());
   for (const Step& step : plan.steps) {
     print("    do    [{}] {}\n    undo  {}\n    proof {}\n", to_text(step.kind), step.action, step.undo, step.proof);
@@ -69,7 +74,16 @@ void print_rollback(const std::vector<RollbackAction>& actions) {
   }
 }
 
-void print_text(const session::Prepared& prepared) {
+// The one line that decides.
+void print_decision(const Result<>& may_start, size_t victims) {
+  if (may_start)
+    return print("Nothing was touched. `ordeal run` would start: {} can be hit.\n",
+                 counted(victims, "victim", "victims"));
+  print("Nothing was touched. `ordeal run` would refuse: {}\n", may_start.error().message());
+  if (!may_start.error().advice().empty()) print("{:12}{}\n", "", may_start.error().advice());
+}
+
+void print_text(const session::Prepared& prepared, const Result<>& may_start) {
   const Experiment& experiment = prepared.experiment;
   print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
@@ -77,7 +91,7 @@ void print_text(const session::Prepared& prepared) {
   print("If frozen   {} (should somebody freeze Ordeal's own cgroup meanwhile)\n", prepared.fault->info().when_frozen);
   print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = prepared.selection;
-  print("Victims     {} of {} candidates\n", selection.chosen.size(), selection.candidates);
+  print("Victims     {} of {}\n", selection.chosen.size(), counted(selection.candidates, "candidate", "candidates"));
   for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
   for (const Refusal& refusal : selection.refused) print("  not {}: {}\n", refusal.victim, refusal.rule);
   if (prepared.broken_cap) print("Refused     {}\n", *prepared.broken_cap);
@@ -93,7 +107,9 @@ void print_text(const session::Prepared& prepared) {
   if (prepared.rollback_refusal) print("Refused     {}\n", prepared.rollback_refusal->message());
   for (const std::string& note : prepared.notes) print("Note        {}\n", note);
   for (const std::string& warning : prepared.warnings) print("Warning     {}\n", warning);
-  print("Nothing was touched.\n");
+  auto possible = std::count_if(prepared.plans.begin(), prepared.plans.end(),
+                                [](const session::VictimPlan& plan) { return !plan.refusal; });
+  print_decision(may_start, static_cast<size_t>(possible));
 }
 
 json::Array victims_json(const session::Prepared& prepared) {
@@ -120,7 +136,7 @@ json::Array array_of(const Items& items, Make make) {
   return array;
 }
 
-json::Value to_json(const session::Prepared& prepared) {
+json::Value to_json(const session::Prepared& prepared, const Result<>& may_start) {
   auto text = [](const std::string& one) { return json::Value(one); };
   auto rule = [](const Refusal& r) { return json::Object{{"victim", r.victim}, {"rule", r.rule}}; };
   auto refusal = [](const std::optional<Error>& error) {
@@ -134,6 +150,8 @@ json::Value to_json(const session::Prepared& prepared) {
   auto rollback = experiment.rollback.value_or(std::vector<RollbackAction>{});
   return json::Object{
       {"experiment", ordeal::to_json(experiment)},
+      {"would_start", may_start.has_value()},
+      {"would_refuse", may_start ? json::Value(nullptr) : json::Value(may_start.error().message())},
       {"when_frozen", prepared.fault->info().when_frozen},
       {"candidates", prepared.selection.candidates},
       {"victims", victims_json(prepared)},
@@ -164,14 +182,18 @@ ExitCode worst_of(const session::Prepared& prepared) {
 }  // namespace
 
 ExitCode plan_command(const session::RunOptions& options) {
+  auto paths = host::Paths::find(options.state_dir);
+  if (!paths) return print_error(paths.error());
   auto prepared = session::prepare(options);
   if (!prepared) return print_error(prepared.error());
+  Result<> latch = host::check_latch(*paths);
+  Result<> may_start = latch ? session::check_plans(*prepared) : latch;
   if (options.json) {
-    print_json(to_json(*prepared));
+    print_json(to_json(*prepared, may_start));
   } else {
-    print_text(*prepared);
+    print_text(*prepared, may_start);
   }
-  return worst_of(*prepared);
+  return latch ? worst_of(*prepared) : stronger(worst_of(*prepared), ExitCode::kRefused);
 }
 
 }  // namespace ordeal::cli

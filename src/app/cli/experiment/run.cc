@@ -29,14 +29,6 @@
 namespace ordeal::cli {
 namespace {
 
-Result<> check_latch(const host::Paths& paths) {
-  auto latch = host::latch_engaged(paths);
-  if (!latch) return {};
-  return fail(Errc::kRefused,
-              fmt::format("the halt latch is engaged by {} since {}: {}", latch->by, latch->since, latch->reason),
-              "`ordeal resume` releases it");
-}
-
 // Null without --listen.
 Result<std::unique_ptr<session::LiveApi>> make_live_api(const session::RunOptions& options,
                                                         const metrics::Registry& registry, WallOffset offset) {
@@ -131,7 +123,7 @@ Result<Verdict> run_experiment(const session::RunOptions& options) {
   metrics::Registry registry;
   std::unique_ptr<session::LiveApi> live = TRY(make_live_api(options, registry, offset));
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
-  TRY_VOID(check_latch(paths));                                 // nothing starts under the latch
+  TRY_VOID(host::check_latch(paths));                           // nothing starts under the latch
   TRY_VOID(replay_dead_runs(options.state_dir));                // nothing of an earlier, dead run is left
   session::Prepared prepared = TRY(session::prepare(options));  // the files are good; victims and steps are known
   TRY_VOID(

@@ -9,6 +9,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/safety/replay.h"
 #include "core/base/io/output.h"
+#include "core/base/text/text.h"
 #include "core/json/value.h"
 #include "core/model/run/run_id.h"
 #include "fault/guard/link/heartbeat.h"
@@ -56,6 +57,7 @@ Result<std::vector<std::string>> wait_for_end(const host::Paths& paths, const st
 }
 
 struct Ended {
+  std::vector<std::string> halted;       // held something when it was asked for
   std::vector<guard::DeadRun> runs;      // dead or taken over, and what was undone of them
   std::vector<std::string> still_there;  // hold something still
 };
@@ -71,10 +73,11 @@ Result<> request(const host::Paths& paths, const std::string& run_id, const std:
 // First the asking, then force, and always what dead runs have left.
 Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, const std::string& reason) {
   host::Paths paths = TRY(host::Paths::find(state_dir));
+  Ended ended;
+  ended.halted = TRY(holding(paths, run_id));
   Result<> asked = request(paths, run_id, reason);
   bool dead = !asked && asked.error().code == Errc::kNotFound;
   if (!asked && !dead) return refusal_of(std::move(asked).error());
-  Ended ended;
   std::vector<std::string> stuck = TRY(wait_for_end(paths, run_id));
   ended.runs = TRY(replay({state_dir, run_id, stuck}));
   for (BootTime until = boot_now() + (stuck.empty() ? Nanos(0) : kWaitAtMost - kSlowLimit);;) {
@@ -84,6 +87,26 @@ Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, c
   }
   if (dead && ended.runs.empty()) return tl::unexpected(std::move(asked).error());
   return ended;
+}
+
+// Whoever is not root has a registry of his own: a run of root's goes on, and he must not believe otherwise.
+Result<> check_root_runs(const std::string& state_dir, const std::string& run_id) {
+  if (!state_dir.empty() || ::geteuid() == 0) return {};
+  for (const host::ActiveRun& run : TRY(host::recorded_runs(host::Paths::of_root())))
+    if ((run_id.empty() || run.run == run_id) && run.holds())
+      return fail(Errc::kRefused, fmt::format("the run {} of root goes on: only root can halt it", run.run),
+                  "run `sudo ordeal halt`");
+  return {};
+}
+
+void print_halted(const Ended& ended, double took, bool latched) {
+  const std::vector<std::string>& halted = ended.halted;
+  size_t count = halted.size();
+  if (count == 0 && ended.runs.empty()) print("No fault was in force.");
+  if (count == 0 && !ended.runs.empty()) print("All that dead runs had left was removed in {:.0f} ms.", took);
+  if (count == 1) print("Run {} halted: all its faults were removed in {:.0f} ms.", halted.front(), took);
+  if (count > 1) print("{} runs halted, all faults removed in {:.0f} ms: {}.", count, took, join(halted, ", "));
+  print("{}\n", latched ? " Nothing starts until `ordeal resume`." : "");
 }
 
 }  // namespace
@@ -98,14 +121,17 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   bool off = ended->still_there.empty() && !any_failed(ended->runs);
   double took = to_millis(boot_now() - start);
   if (json) {
-    print_json(json::Object{
-        {"reverted", off}, {"took_ms", took}, {"latched", run_id.empty()}, {"runs", runs_json(ended->runs)}});
+    print_json(json::Object{{"reverted", off},
+                            {"took_ms", took},
+                            {"latched", run_id.empty()},
+                            {"halted", json::texts(ended->halted)},
+                            {"runs", runs_json(ended->runs)}});
   } else {
     print_runs(ended->runs);
   }
-  if (!json && off)
-    print("Nothing is in force any more ({:.0f} ms).{}\n", took,
-          run_id.empty() ? " Nothing starts until `ordeal resume`." : "");
+  Result<> others = check_root_runs(state_dir, run_id);
+  if (!json && off && others) print_halted(*ended, took, run_id.empty());
+  if (off && !others) return print_error(others.error());
   if (off) return ExitCode::kHeld;
   std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
                                              : "still in force: what the run " + ended->still_there.front() + " holds";

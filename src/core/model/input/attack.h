@@ -69,6 +69,7 @@ struct AttackInfo {
   std::vector<std::string> capabilities;  // "CAP_NET_ADMIN in the target's network namespace"
   std::string proof;                      // what is measured to prove the impact
   std::vector<std::string> limits;        // what it refuses or cannot prevent, a sentence each
+  std::string judged;                     // on whom protection is judged, what is refused, what ends it later
   std::string when_frozen;                // what is left of it while somebody holds Ordeal's own cgroup frozen
   std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
   std::string example;        // a small experiment, in YAML

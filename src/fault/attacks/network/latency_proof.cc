@@ -9,11 +9,7 @@
 namespace ordeal::fault {
 namespace {
 
-using packets::DelayTally;
-
-const char* name_of(packets::Direction direction) {
-  return direction == packets::Direction::kArrival ? "arrival" : "departure";
-}
+using packets::PacketTally;
 
 // What became of the packets that were meant and were not delayed and delivered, a cause each.
 struct Cause {
@@ -21,10 +17,10 @@ struct Cause {
   std::string text;
 };
 
-std::vector<Cause> causes_of(const LatencyAsked& asked, const LatencySeen& seen) {
-  const DelayTally& tally = seen.tally;
-  std::string lapsed = "passed undelayed while the rule was not in force or the queue was full";
-  if (asked.lapses > 0) lapsed += fmt::format(" (the kernel's lease ran out {} times: a busy machine)", asked.lapses);
+std::vector<Cause> causes_of(const PacketsAsked& asked, const PacketsSeen& seen) {
+  const PacketTally& tally = seen.tally;
+  std::string lapsed =
+      "passed undelayed while the rule was not in force or the queue was full" + lapses_in_words(asked.lapses);
   std::string lost = seen.direction == packets::Direction::kArrival
                          ? "were held and lost (their network device was removed, or somebody else removed a netfilter "
                            "chain in the namespace)"
@@ -43,7 +39,7 @@ std::vector<Cause> causes_of(const LatencyAsked& asked, const LatencySeen& seen)
   return all;
 }
 
-Coverage coverage_of(const LatencyAsked& asked, const LatencySeen& seen) {
+Coverage coverage_of(const PacketsAsked& asked, const PacketsSeen& seen) {
   Coverage coverage{name_of(seen.direction), 0, 0, "packets", {}};
   std::vector<std::string> missing;
   for (const Cause& cause : causes_of(asked, seen)) {
@@ -51,13 +47,13 @@ Coverage coverage_of(const LatencyAsked& asked, const LatencySeen& seen) {
     missing.push_back(fmt::format("{} {}", cause.packets, cause.text));
   }
   coverage.missing = join(missing, "; ");
-  const packets::DelayStats& stats = seen.tally.stats;
+  const packets::PacketStats& stats = seen.tally.stats;
   uint64_t lost = stats.dropped_on_error + seen.tally.undelivered.value_or(0);
   if (stats.delayed > lost) coverage.affected = static_cast<double>(stats.delayed - lost);
   return coverage;
 }
 
-std::string measured(const LatencySeen& seen, const Coverage& coverage) {
+std::string measured(const PacketsSeen& seen, const Coverage& coverage) {
   const packets::AddedDelay& added = seen.tally.stats.added;
   std::string text = fmt::format("{} of {} packets delayed on {}, {:.1f} ms added at the median, {:.1f} ms at p99",
                                  coverage.affected, coverage.affected + coverage.missed, coverage.what,
@@ -72,33 +68,32 @@ std::string measured(const LatencySeen& seen, const Coverage& coverage) {
 }
 
 // "" when this direction is proven.
-std::string lacking(const LatencyAsked& asked, const LatencySeen& seen, const Coverage& coverage) {
-  const packets::DelayStats& stats = seen.tally.stats;
+std::string lacking(const PacketsAsked& asked, const PacketsSeen& seen, const Coverage& coverage) {
+  const packets::PacketStats& stats = seen.tally.stats;
   Nanos median = stats.added.quantile(0.5);
-  Nanos slack = std::max<Nanos>(10ms, asked.shape.delay / 10) + asked.shape.jitter;
-  if (stats.matched == 0 && coverage.missed == 0)
-    return fmt::format("no packet matched on {} ({}): check the port, the hosts and the protocol", coverage.what,
-                       asked.traffic);
+  const packets::DelayShape& shape = asked.verdict.held()->shape;
+  Nanos slack = std::max<Nanos>(10ms, shape.delay / 10) + shape.jitter;
+  if (stats.matched == 0 && coverage.missed == 0) return nothing_matched(asked, seen);
   if (std::string text = shortfall(coverage); !text.empty()) return text;
   if (stats.delayed == 0)
     return fmt::format("no packet on {} was held to its time; the attack was shorter than its delay", coverage.what);
   if (coverage.affected < static_cast<double>(asked.min_events))
     return fmt::format("only {} packets were delayed on {}, {} are needed (min_events): there was too little traffic",
                        coverage.affected, coverage.what, asked.min_events);
-  if (median + slack < asked.shape.delay || median > asked.shape.delay + slack)
+  if (median + slack < shape.delay || median > shape.delay + slack)
     return fmt::format("the added delay on {} was {:.1f} ms, {:.1f} ms were asked", coverage.what, to_millis(median),
-                       to_millis(asked.shape.delay));
+                       to_millis(shape.delay));
   return {};
 }
 
 }  // namespace
 
-Proof prove_latency(const LatencyAsked& asked, const std::vector<LatencySeen>& directions) {
+Proof prove_latency(const PacketsAsked& asked, const std::vector<PacketsSeen>& directions) {
   Proof proof;
   proof.unit = "ms";
-  proof.asked = to_millis(asked.shape.delay);
+  proof.asked = to_millis(asked.verdict.held()->shape.delay);
   std::vector<std::string> texts, reasons;
-  for (const LatencySeen& seen : directions) {
+  for (const PacketsSeen& seen : directions) {
     Coverage coverage = coverage_of(asked, seen);
     texts.push_back(measured(seen, coverage));
     if (std::string reason = lacking(asked, seen, coverage); !reason.empty()) reasons.push_back(std::move(reason));

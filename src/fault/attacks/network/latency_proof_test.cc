@@ -8,20 +8,20 @@ namespace ordeal::fault {
 namespace {
 
 using packets::Direction;
-using Tally = packets::DelayTally;
+using Tally = packets::PacketTally;
 
 // 1 000 packets, all delayed as asked and delivered.
-LatencySeen all_well(Direction direction = Direction::kArrival) {
-  LatencySeen seen{direction, {}, sys::QueueStyle::kNative};
+PacketsSeen all_well(Direction direction = Direction::kArrival) {
+  PacketsSeen seen{direction, {}, sys::QueueStyle::kNative};
   seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.delayed = 1000;
   for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(100'200us);
   if (direction == Direction::kDeparture) seen.tally.stats.resent = 1000, seen.tally.undelivered = 0;
   return seen;
 }
 
-const LatencyAsked kAsked{{.delay = 100ms}, "udp, port 7000", 10, 0x400000, 0};
+const PacketsAsked kAsked{{packets::Hold{{.delay = 100ms}}}, "udp, port 7000", 10, 0x400000, 0};
 
-Proof prove(const std::vector<LatencySeen>& seen) { return prove_latency(kAsked, seen); }
+Proof prove(const std::vector<PacketsSeen>& seen) { return prove_latency(kAsked, seen); }
 
 TEST(LatencyProof, AllThatWasMeantAndHitIsProven) {
   for (Direction direction : {Direction::kArrival, Direction::kDeparture}) {
@@ -38,14 +38,14 @@ TEST(LatencyProof, AllThatWasMeantAndHitIsProven) {
 struct Leak {
   const char* name;
   Direction direction;
-  std::function<void(packets::DelayTally&, uint64_t)> leak;
+  std::function<void(packets::PacketTally&, uint64_t)> leak;
   const char* words;
 };
 
 class LatencyLeak : public ::testing::TestWithParam<Leak> {
  protected:
   static Proof leaking(uint64_t packets) {
-    LatencySeen seen = all_well(GetParam().direction);
+    PacketsSeen seen = all_well(GetParam().direction);
     GetParam().leak(seen.tally, packets);
     return prove({seen});
   }
@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(LatencyProof, EachDirectionIsJudgedByItself) {
-  LatencySeen nothing{Direction::kDeparture, {}, sys::QueueStyle::kNative};
+  PacketsSeen nothing{Direction::kDeparture, {}, sys::QueueStyle::kNative};
   nothing.tally.undelivered = 0;
   Proof proof = prove({all_well(), nothing});
   EXPECT_FALSE(proof.proven);
@@ -92,32 +92,32 @@ TEST(LatencyProof, EachDirectionIsJudgedByItself) {
 }
 
 TEST(LatencyProof, TooFewPacketsProveNothing) {
-  LatencySeen few{Direction::kArrival, {}, sys::QueueStyle::kNative};
+  PacketsSeen few{Direction::kArrival, {}, sys::QueueStyle::kNative};
   for (int i = 0; i < 9; ++i) few.tally.stats.added.add(100ms);
   few.tally.meant = few.tally.stats.matched = few.tally.stats.delayed = 9;
   Proof proof = prove({few});
   EXPECT_FALSE(proof.proven);
   EXPECT_NE(proof.reason.find("only 9 packets"), std::string::npos) << proof.reason;
-  LatencyAsked one = kAsked;
+  PacketsAsked one = kAsked;
   one.min_events = 0;
   EXPECT_TRUE(prove_latency(one, {few}).proven);
 }
 
 TEST(LatencyProof, AnAttackShorterThanItsDelayProvesNothing) {
-  LatencySeen seen{Direction::kArrival, {}, sys::QueueStyle::kNative};
+  PacketsSeen seen{Direction::kArrival, {}, sys::QueueStyle::kNative};
   seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.released_early = 50;
   EXPECT_NE(prove({seen}).reason.find("shorter than its delay"), std::string::npos);
 }
 
 TEST(LatencyProof, AnotherDelayThanAskedIsNone) {
-  LatencySeen seen = all_well();
+  PacketsSeen seen = all_well();
   seen.tally.stats.added = {};
   for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(140ms);
   EXPECT_NE(prove({seen}).reason.find("140.0 ms, 100.0 ms were asked"), std::string::npos) << prove({seen}).reason;
 }
 
 TEST(LatencyProof, BlindnessIsSaid) {
-  LatencySeen seen = all_well(Direction::kDeparture);
+  PacketsSeen seen = all_well(Direction::kDeparture);
   seen.tally.undelivered.reset();
   Proof proof = prove({seen});
   EXPECT_TRUE(proof.proven);
@@ -125,9 +125,9 @@ TEST(LatencyProof, BlindnessIsSaid) {
 }
 
 TEST(LatencyProof, ALapseOfTheLeaseIsExplained) {
-  LatencyAsked asked = kAsked;
+  PacketsAsked asked = kAsked;
   asked.lapses = 2;
-  LatencySeen seen = all_well();
+  PacketsSeen seen = all_well();
   seen.tally.meant += 500;
   EXPECT_NE(prove_latency(asked, {seen}).reason.find("ran out 2 times"), std::string::npos);
 }

@@ -7,6 +7,11 @@
 
 namespace ordeal::fault {
 
+Usability usability_of_signals(const host::Features& features, const std::string& how) {
+  if (!features.pidfd) return {false, "this kernel has no pidfds", "", "Ordeal needs Linux 5.10 or newer"};
+  return {true, how, features.can("CAP_KILL") ? "" : "only processes of your own user (no CAP_KILL)", ""};
+}
+
 Result<> Kills::allowed(const std::vector<sys::Process>& processes) {
   for (const sys::Process& process : processes) {
     auto handle = sys::PidFd::open(process.pid, process.start_ticks);

@@ -7,6 +7,8 @@
 #include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/model/proof.h"
+#include "fault/attacks/usability.h"
+#include "platform/host/features.h"
 #include "platform/sys/process/pidfd.h"
 #include "platform/sys/process/process.h"
 
@@ -14,6 +16,9 @@ namespace ordeal::fault {
 
 // How long the end of an attack waits for the deaths of its last kill.
 constexpr Nanos kLastDeaths = 50ms;
+
+// Of an attack that signals through pidfds, `how` being its mechanism.
+Usability usability_of_signals(const host::Features& features, const std::string& how);
 
 class Kills {
  public:

@@ -9,6 +9,7 @@
 
 #include "core/base/duration.h"
 #include "fault/attacks/faults.h"
+#include "fault/attacks/process/kill.h"
 #include "fault/attacks/process/paused_time.h"
 #include "fault/attacks/victim/live_victim.h"
 #include "platform/sys/cgroup/cgroup_control.h"
@@ -40,6 +41,9 @@ AttackInfo describe_pause() {
       "the frozen or stopped state of every process, looked at every 100 ms, of those that join later too (95 % of "
       "their "
       "time is needed), and no CPU time used by them";
+  info.judged =
+      "all in the victim's cgroup, in whatever is nested in it, or in its list of processes. Somebody protected there: "
+      "refused (3). Who joins later: it ends";
   info.when_frozen =
       "the reaper, which has a cgroup of its own, undoes it within 1 s; with that one frozen too the victim stays "
       "paused "
@@ -329,6 +333,17 @@ class PauseImpact : public Impact {
 class PauseFault : public Fault {
  public:
   const AttackInfo& info() const override { return pause_info(); }
+
+  Usability usability(const host::Features& features) const override {
+    if (!features.reaper_cgroup)
+      return {false, "it must be undone by us, and the reaper cannot have a cgroup of its own", "",
+              "run Ordeal as root"};
+    if (!features.freezer.empty())
+      return {true, fmt::format("{}; here {}", info().mechanisms[0], features.freezer), "", ""};
+    Usability use = usability_of_signals(features, info().mechanisms[1]);
+    if (use.usable && use.limits.empty()) use.limits = "no cgroup freezer here";
+    return use;
+  }
 
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     PauseWay method = TRY(method_for(victim));

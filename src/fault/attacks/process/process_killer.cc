@@ -64,6 +64,9 @@ AttackInfo describe_killer() {
   info.mechanisms = {"SIGKILL through a pidfd"};
   info.capabilities = {"CAP_KILL, for processes of other users"};
   info.proof = "processes that really died, seen through their pidfds";
+  info.judged =
+      "each process that matches, and its children where they count, in every round. Somebody protected there: spared, "
+      "and named by `plan` and the proof; refused (3) when nothing else matches";
   info.when_frozen = "nothing is killed; rounds that were slept through are not made up for";
   info.limits = {"nothing is killed before every victim was checked, nor when too few can be hit",
                  "what is in a frozen cgroup is spared: the kill would come when it is thawed"};
@@ -227,6 +230,10 @@ class KillerImpact : public Impact {
 class ProcessKillerFault : public Fault {
  public:
   const AttackInfo& info() const override { return killer_info(); }
+
+  Usability usability(const host::Features& features) const override {
+    return usability_of_signals(features, info().mechanisms[0]);
+  }
 
   Result<> check_arguments(const Attack& attack) const override {
     TRY_VOID(ProcessMatch::from(attack));

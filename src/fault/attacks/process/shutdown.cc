@@ -56,6 +56,9 @@ AttackInfo describe() {
       "  type: shutdown\n"
       "  args: {delay: 5s}\n"
       "  length: 1m\n";
+  info.judged =
+      "all in the victim's cgroup, in whatever is nested in it, or in its list of processes. Somebody protected there: "
+      "refused (3). Who joins later: judged again before the kill";
   info.when_frozen =
       "nothing is ended; when Ordeal goes on within its lease (5 s) a shutdown whose time has come is done then, later "
       "it is cancelled";
@@ -228,6 +231,13 @@ class ShutdownImpact : public Impact {
 class ShutdownFault : public Fault {
  public:
   const AttackInfo& info() const override { return shutdown_info(); }
+
+  Usability usability(const host::Features& features) const override {
+    bool whole_cgroups = features.cgroup_kill && features.cgroups_writable;
+    Usability use = usability_of_signals(features, info().mechanisms[whole_cgroups ? 0 : 1]);
+    if (use.usable && use.limits.empty() && !features.can("CAP_SYS_BOOT")) use.limits = "no host (no CAP_SYS_BOOT)";
+    return use;
+  }
 
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live;

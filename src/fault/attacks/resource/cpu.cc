@@ -61,6 +61,9 @@ AttackInfo describe_cpu() {
   info.proof =
       "CPU time that the burner really used in the victim's cgroup over the time that passed, within 2 points; "
       "throttling by the quota is told apart";
+  info.judged =
+      "all that share the quota of the cgroup that is loaded; in the root cgroup and with the target host the whole "
+      "host, by the policies alone. Somebody protected there: refused (3). Who joins later: it ends";
   info.when_frozen =
       "the reaper, whose cgroup is another, ends the load within 1 s; should it be frozen too, the load goes on until "
       "Ordeal "
@@ -298,6 +301,17 @@ class CpuImpact : public Impact {
 class CpuFault : public Fault {
  public:
   const AttackInfo& info() const override { return cpu_info(); }
+
+  Usability usability(const host::Features& features) const override {
+    Usability use{true, info().mechanisms[0], "", ""};
+    if (!features.cgroups_writable) {
+      use.limits = "only targets whose cgroup we are in already: others' cannot be joined";
+      use.advice = "run Ordeal as root";
+    } else if (!features.can("CAP_SYS_NICE")) {
+      use.limits = "less exact on a busy machine (no CAP_SYS_NICE)";
+    }
+    return use;
+  }
 
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack, const Protection&) const override {
     LiveVictim live = TRY(look_at(victim));

@@ -20,6 +20,7 @@ struct Reach {
   std::string cgroup;                // what is in it or below it, in any hierarchy
   std::vector<ProcessId> processes;  // just these
   uint64_t netns_mark = 0;           // what lives in this network namespace (sys::netns_mark)
+  bool gives_way = false;            // a newcomer there is left alone (Impact::leave_others_alone()), and ends nothing
   // The processes of the reach are beside what is hit: they share a host or a quota with it. Then what is always
   // protected may be there, as it is on every host; what a policy protects may not.
   bool beside = false;

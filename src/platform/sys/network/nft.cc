@@ -1,6 +1,7 @@
 #include "platform/sys/network/nft.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -8,7 +9,6 @@
 namespace ordeal::sys {
 namespace {
 
-constexpr const char* kLeaseSet = "lease";
 constexpr uint8_t kCommentTag = 0;       // nft's own numbering of rule user data
 constexpr uint32_t kNfprotoKeyType = 2;  // nft's own numbering of key types; only for display
 
@@ -33,23 +33,28 @@ void write_table(MessageBatch& batch, const std::string& table) {
   batch.put_be32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
 }
 
-void write_lease_set(MessageBatch& batch, const TableSpec& spec) {
-  auto lease = std::chrono::duration_cast<milliseconds>(spec.lease);
-  message(batch, NFT_MSG_NEWSET, NLM_F_CREATE, "make the lease of the table " + spec.name);
-  batch.put_text(NFTA_SET_TABLE, spec.name);
-  batch.put_text(NFTA_SET_NAME, kLeaseSet);
-  batch.put_be32(NFTA_SET_ID, 1);
-  batch.put_be32(NFTA_SET_FLAGS, NFT_SET_TIMEOUT);
+void write_set(MessageBatch& batch, const std::string& table, const char* name, uint32_t id, uint32_t flags) {
+  message(batch, NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("make the set {} of the table {}", name, table));
+  batch.put_text(NFTA_SET_TABLE, table);
+  batch.put_text(NFTA_SET_NAME, name);
+  batch.put_be32(NFTA_SET_ID, id);
+  batch.put_be32(NFTA_SET_FLAGS, flags);
   batch.put_be32(NFTA_SET_KEY_TYPE, kNfprotoKeyType);
   batch.put_be32(NFTA_SET_KEY_LEN, 1);
+}
+
+void write_sets(MessageBatch& batch, const TableSpec& spec) {
+  auto lease = std::chrono::duration_cast<milliseconds>(spec.lease);
+  write_set(batch, spec.name, kWithdrawableSet, 2, 0);
+  write_set(batch, spec.name, kLeaseSet, 1, NFT_SET_TIMEOUT);
   batch.put_be64(NFTA_SET_TIMEOUT, static_cast<uint64_t>(lease.count()));
 }
 
-void write_lease_elements(MessageBatch& batch, const std::string& table, uint8_t type, int flags,
-                          std::string description) {
+void write_elements(MessageBatch& batch, const std::string& table, const char* set, uint8_t type, int flags,
+                    std::string description) {
   message(batch, type, flags, std::move(description));
   batch.put_text(NFTA_SET_ELEM_LIST_TABLE, table);
-  batch.put_text(NFTA_SET_ELEM_LIST_SET, kLeaseSet);
+  batch.put_text(NFTA_SET_ELEM_LIST_SET, set);
   batch.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
     for (uint8_t family : {NFPROTO_IPV4, NFPROTO_IPV6})
       batch.nest(NFTA_LIST_ELEM, [&] {
@@ -143,7 +148,7 @@ Result<> NftTable::make_rules() {
   MessageBatch batch;
   start(batch);
   write_table(batch, spec_.name);
-  write_lease_set(batch, spec_);
+  write_sets(batch, spec_);
   for (const Chain& chain : spec_.chains) {
     write_chain(batch, spec_.name, chain.name);
     write_chain(batch, spec_.name, witness_name(chain));
@@ -151,7 +156,7 @@ Result<> NftTable::make_rules() {
   for (const Chain& chain : spec_.chains) {
     for (const Rule& rule : chain.witness) write_rule(batch, witness_name(chain), rule);
     for (const Rule& rule : chain.rules) {
-      Rule leased = Rule(rule.comment_).in_lease();
+      Rule leased = Rule(rule.comment_).in_set(kLeaseSet);
       leased.writers_.insert(leased.writers_.end(), rule.writers_.begin(), rule.writers_.end());
       write_rule(batch, chain.name, leased);
     }
@@ -183,7 +188,9 @@ Result<> NftTable::put_in_force() {
     if (!chain.witness.empty()) write_rule(batch, hook_name(chain), Rule("count").jump(witness_name(chain)));
     write_rule(batch, hook_name(chain), Rule("to the rules").jump(chain.name));
   }
-  write_lease_elements(batch, spec_.name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "start the lease");
+  write_elements(batch, spec_.name, kWithdrawableSet, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
+                 "put in force what can be withdrawn");
+  write_elements(batch, spec_.name, kLeaseSet, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "start the lease");
   finish(batch);
   return socket_.transact(batch);
 }
@@ -223,20 +230,24 @@ Result<> NftTable::change_lease(bool remove_first) {
   MessageBatch batch;
   start(batch);
   // Adding an element that is there does not extend it, so it is deleted first, in the same transaction.
-  if (remove_first) write_lease_elements(batch, spec_.name, NFT_MSG_DELSETELEM, 0, "end the old lease");
-  write_lease_elements(batch, spec_.name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "renew the lease");
+  if (remove_first) write_elements(batch, spec_.name, kLeaseSet, NFT_MSG_DELSETELEM, 0, "end the old lease");
+  write_elements(batch, spec_.name, kLeaseSet, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, "renew the lease");
   finish(batch);
   return socket_.transact(batch);
 }
 
-Result<> NftTable::disarm() {
+Result<> NftTable::disarm() { return empty_set(kLeaseSet); }
+
+Result<> NftTable::withdraw() { return empty_set(kWithdrawableSet); }
+
+Result<> NftTable::empty_set(const char* set) {
   if (!present_) return {};
   MessageBatch batch;
   start(batch);
   // Without elements in the message all go, and an empty set is no error.
-  message(batch, NFT_MSG_DELSETELEM, NLM_F_ACK, "end the lease of the table " + spec_.name);
+  message(batch, NFT_MSG_DELSETELEM, NLM_F_ACK, fmt::format("empty the set {} of the table {}", set, spec_.name));
   batch.put_text(NFTA_SET_ELEM_LIST_TABLE, spec_.name);
-  batch.put_text(NFTA_SET_ELEM_LIST_SET, kLeaseSet);
+  batch.put_text(NFTA_SET_ELEM_LIST_SET, set);
   finish(batch);
   return socket_.transact(batch);
 }

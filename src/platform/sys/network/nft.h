@@ -14,6 +14,10 @@
 
 namespace ordeal::sys {
 
+// The sets of every table: both families are in them as long as the lease lives, and until withdraw().
+constexpr const char* kLeaseSet = "lease";
+constexpr const char* kWithdrawableSet = "withdrawable";
+
 // How a rule hands packets to a queue: nft's own expression, or (kernels built without it) the xt target NFQUEUE.
 enum class QueueStyle { kNative, kXtTarget };
 
@@ -42,8 +46,13 @@ class Rule {
   Rule& cgroup(uint32_t level, uint64_t id);
   // The sending socket was opened by a thread whose file system group was `group`. Only where the packet has one.
   Rule& sender_group(uint32_t group);
+  // A share (0 to below 1) of the packets, drawn by the kernel for each anew.
+  Rule& random(double share);
   // A part of a larger packet of that family, the first part included.
   Rule& fragment(int family);
+
+  // Matches until the table's withdraw(): for what must be taken back while the other rules go on.
+  Rule& withdrawable();
 
   Rule& counter();
 
@@ -65,7 +74,7 @@ class Rule {
   Rule& within(uint32_t base, uint32_t offset, std::vector<uint8_t> first, std::vector<uint8_t> last);
   Rule& address(const Prefix& prefix, uint32_t v4_offset, uint32_t v6_offset);
   Rule& verdict(int32_t code, const std::string& chain = {});
-  Rule& in_lease();
+  Rule& in_set(const char* set);
   Rule& whole_packets();
 
   std::string comment_;
@@ -118,6 +127,8 @@ class NftTable {
   // Ends the lease now: nothing matches any more, while chains and counters stay. Needed before remove() when packets
   // are held: the kernel drops all queued packets of a namespace when a chain goes.
   Result<> disarm();
+  // The rules that are withdrawable() match nothing from now on, for good.
+  Result<> withdraw();
   // Counters of the rules that have one, in the order of the rules.
   Result<std::vector<RuleCounter>> counters();
   // Deletes the table. Idempotent; the destructor does it too.
@@ -135,6 +146,7 @@ class NftTable {
   Result<> put_in_force();
   void write_rule(MessageBatch& batch, const std::string& chain, const Rule& rule) const;
   Result<> change_lease(bool remove_first);
+  Result<> empty_set(const char* set);
 
   NetlinkSocket socket_;
   TableSpec spec_;

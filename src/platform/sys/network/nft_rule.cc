@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "platform/sys/network/nft.h"
@@ -211,14 +212,22 @@ Rule& Rule::cgroup(uint32_t level, uint64_t id) {
   return compare(NFT_CMP_EQ, raw_bytes(id));
 }
 
-Rule& Rule::in_lease() {
-  return meta(NFT_META_NFPROTO).add([](MessageBatch& batch, QueueStyle) {
+Rule& Rule::random(double share) {
+  // The kernel compares bytes in the order of memory, and random ones are as random in any order.
+  auto below = static_cast<uint32_t>(std::lround(share * 0x1p32 - 0.5));
+  return meta(NFT_META_PRANDOM).compare(NFT_CMP_LT, raw_bytes(htonl(below)));
+}
+
+Rule& Rule::in_set(const char* set) {
+  return meta(NFT_META_NFPROTO).add([set](MessageBatch& batch, QueueStyle) {
     expression(batch, "lookup", [&] {
-      batch.put_text(NFTA_LOOKUP_SET, "lease");
+      batch.put_text(NFTA_LOOKUP_SET, set);
       batch.put_be32(NFTA_LOOKUP_SREG, NFT_REG_1);
     });
   });
 }
+
+Rule& Rule::withdrawable() { return in_set(kWithdrawableSet); }
 
 Rule& Rule::whole_packets() {
   return add([](MessageBatch& batch, QueueStyle) {

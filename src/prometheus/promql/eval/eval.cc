@@ -25,7 +25,12 @@ class Evaluator {
  public:
   // `start_ms` and `end_ms` are what @ start() and @ end() mean; the step of an instant query is 0.
   Evaluator(const Storage& storage, const EvalOptions& options, int64_t start_ms, int64_t end_ms, int64_t step_ms)
-      : storage_(storage), options_(options), start_ms_(start_ms), end_ms_(end_ms), step_ms_(step_ms) {}
+      : storage_(storage),
+        options_(options),
+        start_ms_(start_ms),
+        end_ms_(end_ms),
+        step_ms_(step_ms),
+        loop_{step_ms, end_ms} {}
 
   LabelTable& labels() { return labels_.table; }
   // The result, with what was to be said of it.
@@ -42,6 +47,12 @@ class Evaluator {
   }
 
  private:
+  // Of the loop that evaluates at one step after the other.
+  struct Steps {
+    int64_t step_ms;
+    int64_t last_ms;
+  };
+
   Result<Value> eval(const Expr& expr, int64_t at_ms) {
     auto eval_it = [&](const auto& node) -> Result<Value> {
       if constexpr (std::is_same_v<decltype(node), const Call&>)
@@ -101,33 +112,26 @@ class Evaluator {
   }
 
   Result<Value> eval_node(const MatrixSelector& matrix, int64_t at_ms) {
-    Matrix out = TRY(empty_matrix(matrix, at_ms));
+    SelectedSeries& found = selected(matrix.selector);
+    Window window = TRY(window_at(matrix, at_ms));
+    Matrix out{{}, window.from_ms, window.to_ms, found.one_metric(), {}};
+    size_t touched = 0;
     std::vector<Sample> scratch;
-    TRY_VOID(each_window(matrix, out, [&](LabelsId labels, std::span<const Sample> samples) {
-      samples = without_stale(samples, scratch);
-      if (samples.empty()) return;
-      if (samples.data() == scratch.data()) samples = out.own.emplace_back(std::exchange(scratch, {}));
-      out.series.push_back({labels, false, samples});
-    }));
+    found.each_window(std::span(&window, 1), [&](size_t place, size_t) {
+      touched += window.samples.size();
+      if (!drop_stale(window, scratch)) return;
+      if (window.stale) window.samples = out.own.emplace_back(std::exchange(scratch, {}));
+      out.series.push_back({found.labels_of(place), false, window.samples});
+    });
+    TRY_VOID(spend(touched, found.size()));
     return out;
   }
 
-  // Its window, without its series.
-  Result<Matrix> empty_matrix(const MatrixSelector& matrix, int64_t at_ms) {
+  // Without samples.
+  Result<Window> window_at(const MatrixSelector& matrix, int64_t at_ms) {
     int64_t to = TRY(shifted(matrix.selector.shift, at_ms));
     int64_t from = to - TRY(length(matrix.range));
-    return Matrix{{}, from, to, selected(matrix.selector).one_metric(), {}};
-  }
-
-  template <typename Visit>
-  Result<> each_window(const MatrixSelector& matrix, const Matrix& window, Visit visit) {
-    size_t touched = 0;
-    SelectedSeries& found = selected(matrix.selector);
-    found.each_window(window.from_ms, window.to_ms, [&](LabelsId labels, std::span<const Sample> samples) {
-      touched += samples.size();
-      visit(labels, samples);
-    });
-    return spend(touched, found.size());
+    return Window{{}, from, to, at_ms, {}};
   }
 
   // Asked of the storage once, however many steps the query has.
@@ -146,6 +150,7 @@ class Evaluator {
     int64_t first = out.from_ms - out.from_ms % step;
     while (first <= out.from_ms) first += step;
     Memo places;  // in out, by LabelsId
+    Steps outer = std::exchange(loop_, {step, to});
     for (int64_t at = first; at <= to; at += step) {
       TRY_VOID(spend(1, 1));
       Value value = TRY(eval(*subquery.expr, at));
@@ -162,6 +167,7 @@ class Evaluator {
         out.series[place].drop_name = element.drop_name;
       }
     }
+    loop_ = outer;
     for (size_t i = 0; i < out.series.size(); ++i) out.series[i].samples = out.own[i];
     std::sort(out.series.begin(), out.series.end(), [this](const RangeSeries& a, const RangeSeries& b) {
       return labels_.table[a.labels] < labels_.table[b.labels];
@@ -193,62 +199,105 @@ class Evaluator {
     return std::move(argument);
   }
 
-  // The arguments of a function on windows.
-  struct Ranged {
+  Result<Value> over_windows(WindowFunction function, const Call& call, int64_t at_ms) {
+    const MatrixSelector* selector = nullptr;
     std::vector<double> scalars;
     Matrix matrix;
-    // Then the matrix has no series: what a selector takes is read series by series, since to gather it first would be
-    // to fetch all samples twice.
-    const MatrixSelector* selector = nullptr;
-  };
-
-  Result<Ranged> ranged_arguments(const Call& call, int64_t at_ms) {
-    Ranged ranged;
     for (const ExprPtr& argument : call.arguments) {
       if (argument->kind() == ValueKind::kScalar) {
-        ranged.scalars.push_back(std::get<double>(TRY(eval(*argument, at_ms))));
-      } else if (const auto* selector = std::get_if<MatrixSelector>(&inner(*argument).node)) {
-        ranged.selector = selector;
-        ranged.matrix = TRY(empty_matrix(*selector, at_ms));
-      } else {
-        ranged.matrix = std::get<Matrix>(TRY(eval(*argument, at_ms)));
+        scalars.push_back(std::get<double>(TRY(eval(*argument, at_ms))));
+      } else if (selector = std::get_if<MatrixSelector>(&inner(*argument).node); !selector) {
+        matrix = std::get<Matrix>(TRY(eval(*argument, at_ms)));
       }
     }
-    if (auto at = call.function->quantile_argument) check_quantile(*call.arguments[*at], ranged.scalars[0]);
-    return ranged;
+    if (auto at = call.function->quantile_argument) check_quantile(*call.arguments[*at], scalars[0]);
+    Vector out = selector ? TRY(over_selected(function, call, *selector, scalars, at_ms))
+                          : over_matrix(function, call, matrix, scalars, at_ms);
+    if (call.function->of_counters) check_counters(*call.arguments[0], out);
+    return out;
   }
 
-  Result<Value> over_windows(WindowFunction function, const Call& call, int64_t at_ms) {
-    const FunctionSpec& spec = *call.function;
-    auto [scalars, matrix, selector] = TRY(ranged_arguments(call, at_ms));
+  static Vector over_matrix(WindowFunction function, const Call& call, const Matrix& matrix,
+                            std::span<const double> scalars, int64_t at_ms) {
     Vector out;
-    out.one_metric = matrix.one_metric;
-    out.resize(selector ? selected(selector->selector).size() : matrix.series.size());
-    size_t kept = 0;
-    bool check = spec.of_counters, one_metric = matrix.one_metric;
     Window window{{}, matrix.from_ms, matrix.to_ms, at_ms, scalars};
-    auto visit = [&](LabelsId labels, std::span<const Sample> samples, bool drops_name) {
-      window.samples = samples;
-      auto value = function(window);
-      if (!value) return;
-      if (check) check_counter(*call.arguments[0], labels_.table[labels].get(kMetricName));
-      check = check && !one_metric;
-      out[kept++] = {labels, drops_name || !spec.keeps_name, *value, at_ms};
-    };
-    for (const RangeSeries& series : matrix.series) visit(series.labels, series.samples, series.drop_name);
-    std::vector<Sample> scratch;
-    auto visit_selected = [&](LabelsId labels, std::span<const Sample> samples) {
-      samples = without_stale(samples, scratch);
-      if (!samples.empty()) visit(labels, samples, false);
-    };
-    if (selector) TRY_VOID(each_window(*selector, matrix, visit_selected));
+    for (const RangeSeries& series : matrix.series) {
+      window.samples = series.samples;
+      double value = function(window);
+      if (!is_stale(value))
+        out.push_back({series.labels, series.drop_name || !call.function->keeps_name, value, at_ms});
+    }
+    return out;
+  }
+
+  // What a window function gives of a selector's series at several steps: a series is read once for all of them.
+  struct Batch {
+    std::vector<Window> windows;  // by step
+    std::vector<size_t> touched;  // samples, by step
+    std::vector<double> values;   // step by step those of all series; stale_nan() is none
+
+    const Window* at(int64_t at_ms) const {
+      auto found = std::lower_bound(windows.begin(), windows.end(), at_ms,
+                                    [](const Window& window, int64_t ms) { return window.at_ms < ms; });
+      return found != windows.end() && found->at_ms == at_ms ? &*found : nullptr;
+    }
+  };
+
+  Result<Vector> over_selected(WindowFunction function, const Call& call, const MatrixSelector& selector,
+                               std::span<const double> scalars, int64_t at_ms) {
+    SelectedSeries& found = selected(selector.selector);
+    Batch& batch = batches_[&call];
+    if (!scalars.empty() || !batch.at(at_ms)) TRY_VOID(fill(batch, function, selector, scalars, at_ms));
+    auto step = static_cast<size_t>(batch.at(at_ms) - batch.windows.data());
+    TRY_VOID(spend(batch.touched[step], found.size()));
+    Vector out(found.size());
+    out.one_metric = found.one_metric();
+    const double* values = &batch.values[step * found.size()];
+    size_t kept = 0;
+    for (size_t i = 0; i < found.size(); ++i)
+      if (!is_stale(values[i])) out[kept++] = {found.labels_of(i), !call.function->keeps_name, values[i], at_ms};
     out.resize(kept);
     return out;
+  }
+
+  Result<> fill(Batch& batch, WindowFunction function, const MatrixSelector& selector, std::span<const double> scalars,
+                int64_t at_ms) {
+    SelectedSeries& found = selected(selector.selector);
+    size_t steps = scalars.empty() ? steps_together(batch, found.size(), at_ms) : 1;
+    batch.windows.clear();
+    for (size_t step = 0; step < steps; ++step) {
+      batch.windows.push_back(TRY(window_at(selector, at_ms + static_cast<int64_t>(step) * loop_.step_ms)));
+      batch.windows.back().scalars = scalars;
+    }
+    batch.touched.assign(steps, 0);
+    batch.values.assign(steps * found.size(), stale_nan());
+    std::vector<Sample> scratch;
+    found.each_window(batch.windows, [&](size_t place, size_t step) {
+      Window& window = batch.windows[step];
+      batch.touched[step] += window.samples.size();
+      if (drop_stale(window, scratch)) batch.values[step * found.size() + place] = function(window);
+    });
+    return {};
+  }
+
+  // The first step of all by itself; from there on as many as stay in the cache, by what the last one touched.
+  size_t steps_together(const Batch& before, size_t series, int64_t at_ms) const {
+    constexpr size_t kTogether = 1 << 19;  // samples and values
+    if (before.touched.empty() || loop_.step_ms <= 0) return 1;
+    auto left = static_cast<size_t>((loop_.last_ms - at_ms) / loop_.step_ms + 1);
+    return std::clamp<size_t>(kTogether / (before.touched.back() + series + 1), 1, left);
   }
 
   void check_quantile(const Expr& at, double q) {
     if (q >= 0 && q <= 1) return;
     annotations_.warn(at, fmt::format("quantile value should be between 0 and 1, got {}", value_text(q)));
+  }
+
+  void check_counters(const Expr& at, const Vector& vector) {
+    for (const Element& element : vector) {
+      check_counter(at, labels_.table[element.labels].get(kMetricName));
+      if (vector.one_metric) return;
+    }
   }
 
   void check_counter(const Expr& at, std::string_view name) {
@@ -314,7 +363,9 @@ class Evaluator {
   int64_t start_ms_;
   int64_t end_ms_;
   int64_t step_ms_;
+  Steps loop_;
   std::unordered_map<const VectorSelector*, SelectedSeries> selected_;
+  std::unordered_map<const Call*, Batch> batches_;
   LabelSpace labels_;
   Annotations annotations_;
   size_t spent_ = 0;   // by this step

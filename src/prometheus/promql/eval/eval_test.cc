@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
+#include <map>
+
+#include "core/base/random.h"
 #include "prometheus/promql/eval/testing.h"
 
 namespace ordeal::promql {
@@ -399,6 +404,52 @@ TEST(EvalNames, TwoOfOneNameAreAnErrorWhereverTheyArise) {
         "sum(max_over_time({__name__=~\"left|right\"}[5m]))", "sum(hour({__name__=~\"left|right\"}))"}) {
     std::string said = ask(store, query, 0);
     EXPECT_NE(said.find("same labelset"), std::string::npos) << query << ": " << said;
+  }
+}
+
+// Counters that fall, gauges with NaN and gaps, markers, and series that begin late or end early.
+SeriesStore scattered_samples() {
+  SeriesStore store;
+  Random random(7);
+  for (int number = 0; number < 40; ++number) {
+    Labels labels({{"__name__", "m"}, {"n", std::to_string(number)}});
+    double value = 0;
+    for (int64_t ms = number % 5 * kMinute; ms < (number % 7 + 4) * kMinute; ms += 10 * kSecond) {
+      double kind = random.uniform();
+      value = kind < 0.05 ? 0 : value + std::floor(20 * random.uniform());
+      if (kind < 0.9)
+        store.append(labels, ms + number % 3 * 250, kind > 0.87 ? stale_nan() : kind > 0.84 ? std::nan("") : value);
+    }
+  }
+  return store;
+}
+
+// A range reads each series once for many steps; it must not show.
+TEST(RangeQuery, IsItsInstantsOneByOne) {
+  SeriesStore store = scattered_samples();
+  for (const char* function :
+       {"rate", "increase", "delta", "irate", "idelta", "changes", "resets", "deriv", "sum_over_time", "avg_over_time",
+        "min_over_time", "count_over_time", "first_over_time", "last_over_time", "stddev_over_time"}) {
+    for (const char* window :
+         {"m[1m]", "m[5s]", "m[4m] offset 30s", "m[2m] @ 200", "sum by (n) (m)[2m:20s]", "rate(m[50s])[3m:15s]"}) {
+      std::string query = fmt::format("{}({})", function, window);
+      ExprPtr expr = *parse(query);
+      for (int64_t step : {int64_t{700}, 15 * kSecond, 3 * kMinute}) {
+        auto range = eval_range(*expr, store, 5, 12 * kMinute, step);
+        ASSERT_TRUE(range) << query << ": " << range.error().message();
+        std::map<std::pair<std::string, int64_t>, uint64_t> seen, wanted;
+        for (const MatrixSeries& series : range->matrix)
+          for (const Sample& sample : series.samples)
+            seen[{series.labels.text(), sample.ms}] = std::bit_cast<uint64_t>(sample.value);
+        for (int64_t at = 5; at <= 12 * kMinute; at += step) {
+          QueryResult instant = *eval_instant(*expr, store, at);
+          for (const VectorElement& element : instant.vector)
+            wanted[{element.labels.text(), at}] = std::bit_cast<uint64_t>(element.value);
+        }
+        EXPECT_EQ(seen, wanted) << query << " at steps of " << step;
+        EXPECT_FALSE(wanted.empty() && query.find("[5s]") == query.npos) << query;
+      }
+    }
   }
 }
 

@@ -23,28 +23,70 @@ class SelectedSeries {
   // visit(labels, sample) with the newest sample in (from_ms, to_ms] of each series that has one; stale markers too.
   template <typename Visit>
   void each_newest(int64_t from_ms, int64_t to_ms, Visit visit) {
-    start_ = end_ + 1;
+    last_.start = last_.end + 1;
     for (size_t i = 0; i < series_.size(); ++i) {
-      prefetch(i + kAhead);
+      prefetch(i + kAhead, last_);
       std::span<const Sample> samples = series_[i].samples;
-      size_t end = first_after(samples, to_ms, end_);
-      if (end > 0 && samples[end - 1].ms > from_ms) visit(first_ + static_cast<LabelsId>(i), samples[end - 1]);
+      size_t end = first_after(samples, to_ms, last_.end);
+      if (end > 0 && samples[end - 1].ms > from_ms) visit(labels_of(i), samples[end - 1]);
     }
   }
 
-  // visit(labels, samples) with those in (from_ms, to_ms] of each series that has some.
+  // Gives each series' samples to each of the windows, and visit(place of the series, number of the window) where there
+  // are some. A series is read once for all windows, whose times never decrease.
   template <typename Visit>
-  void each_window(int64_t from_ms, int64_t to_ms, Visit visit) {
+  void each_window(std::span<Window> windows, Visit visit) {
+    std::vector<Place> places(windows.size(), last_);
     for (size_t i = 0; i < series_.size(); ++i) {
-      prefetch(i + kAhead);
+      prefetch(i + kAhead, {places.front().start, places.back().end});
       std::span<const Sample> samples = series_[i].samples;
-      size_t end = first_after(samples, to_ms, end_);
-      size_t start = first_after(samples, from_ms, start_);
-      if (start < end) visit(first_ + static_cast<LabelsId>(i), samples.subspan(start, end - start));
+      Scan scan(samples);
+      for (size_t number = 0; number < windows.size(); ++number) {
+        Window& window = windows[number];
+        size_t end = first_after(samples, window.to_ms, places[number].end);
+        size_t start = first_after(samples, window.from_ms, places[number].start);
+        if (start >= end) continue;
+        scan.to(start, end);
+        window.samples = samples.subspan(start, end - start);
+        window.stale = scan.stale_from(start);
+        window.falls = scan.falls_from(start);
+        visit(i, number);
+      }
     }
+    last_ = places.back();
   }
+
+  LabelsId labels_of(size_t place) const { return first_ + static_cast<LabelsId>(place); }
 
  private:
+  // Of a window in its series, from the newest sample.
+  struct Place {
+    size_t start = 0, end = 0;
+  };
+
+  // Where the last stale marker and the last fall were among the samples that windows have had.
+  class Scan {
+   public:
+    explicit Scan(std::span<const Sample> samples) : samples_(samples) {}
+
+    void to(size_t start, size_t end) {
+      for (at_ = std::max(at_, start); at_ < end; ++at_) {
+        double value = samples_[at_].value;
+        if (is_stale(value)) stale_ = at_ + 1;
+        if (at_ > start && !(value >= samples_[at_ - 1].value)) fall_ = at_;
+      }
+    }
+    bool stale_from(size_t start) const { return stale_ > start; }
+    // From the sample after `start` on.
+    bool falls_from(size_t start) const { return fall_ > start; }
+
+   private:
+    std::span<const Sample> samples_;
+    size_t at_ = 0;     // samples before it were looked at
+    size_t stale_ = 0;  // behind the last marker
+    size_t fall_ = 0;   // the last that is not at least the one before
+  };
+
   // Series before the one that is read, so that memory has the samples by then.
   static constexpr size_t kAhead = 16;
 
@@ -70,12 +112,12 @@ class SelectedSeries {
     return static_cast<size_t>(std::upper_bound(samples.begin(), samples.end(), ms, later) - samples.begin());
   }
 
-  void prefetch(size_t i) const {
+  void prefetch(size_t i, Place window) const {
     if (i >= series_.size()) return;
-    constexpr size_t kLine = 64 / sizeof(Sample), kMost = 8 * kLine;
+    constexpr size_t kLine = 64 / sizeof(Sample), kMost = 24 * kLine;
     std::span<const Sample> samples = series_[i].samples;
-    size_t end = samples.size() - std::min(end_, samples.size());
-    size_t start = samples.size() - std::min(start_, samples.size());
+    size_t end = samples.size() - std::min(window.end, samples.size());
+    size_t start = samples.size() - std::min(window.start, samples.size());
     for (size_t at = start; at < std::min(end, start + kMost); at += kLine) __builtin_prefetch(&samples[at]);
     __builtin_prefetch(samples.data() + end);
   }
@@ -83,8 +125,7 @@ class SelectedSeries {
   std::vector<Series> series_;
   LabelsId first_ = 0;  // of the label set of series_[0]; the others follow
   bool one_metric_ = false;
-  size_t start_ = 0;  // of the last window, from the end of its series
-  size_t end_ = 0;
+  Place last_;  // the last window
 };
 
 }  // namespace ordeal::promql

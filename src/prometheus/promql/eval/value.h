@@ -41,14 +41,32 @@ struct Matrix {
 
 using Value = std::variant<double, Vector, Matrix, std::string>;
 
+struct Window;
+
+// How far a change between the first and last sample of a window is stretched to its edges. What is scraped together
+// has the same times, so the one of the series before mostly holds for the next.
+struct Stretch {
+  int64_t first_ms = 0, last_ms = 0;
+  size_t size = 0;  // 0: of no window
+  double divisor = 1;
+  double sampled = 0, to_start = 0, to_end = 0;  // seconds
+  double factor = 0;
+
+  // Of the window's samples, two or more.
+  const Stretch& of(const Window& window, double divisor);
+};
+
 // One series within a range selector, and the scalars that the function got beside it.
 struct Window {
-  std::span<const Sample> samples;
+  std::span<const Sample> samples;  // never empty; without stale markers once a function sees it
   int64_t from_ms = 0;
   int64_t to_ms = 0;
   int64_t at_ms = 0;  // when the query is evaluated
   std::span<const double> scalars;
   double seconds = static_cast<double>(to_ms - from_ms) / 1000;
+  bool stale = false;  // a stale marker is among the samples
+  bool falls = true;   // one may be less than the one before, or NaN
+  mutable Stretch stretch;
 };
 
 // Where and when a function is called.
@@ -62,13 +80,14 @@ struct CallSite {
   LabelSpace& labels;
 };
 
-// `samples` themselves, or in `scratch` those that are no stale markers.
-inline std::span<const Sample> without_stale(std::span<const Sample> samples, std::vector<Sample>& scratch) {
-  auto stale = [](const Sample& sample) { return is_stale(sample.value); };
-  if (std::none_of(samples.begin(), samples.end(), stale)) return samples;
+// Takes the stale markers out of the window, whose samples are then in `scratch`. False when nothing is left.
+inline bool drop_stale(Window& window, std::vector<Sample>& scratch) {
+  if (!window.stale) return true;
   scratch.clear();
-  std::remove_copy_if(samples.begin(), samples.end(), std::back_inserter(scratch), stale);
-  return scratch;
+  std::copy_if(window.samples.begin(), window.samples.end(), std::back_inserter(scratch),
+               [](const Sample& sample) { return !is_stale(sample.value); });
+  window.samples = scratch;
+  return !scratch.empty();
 }
 
 // Whether dropping the names can make an element equal to one of `metric`. Within one metric never: other labels

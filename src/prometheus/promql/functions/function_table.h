@@ -17,8 +17,8 @@ enum class FunctionStatus { kReady, kExperimental, kNative };
 
 // On each element by itself.
 using MapFunction = double (*)(double);
-// On each window by itself; nothing when the window has too few samples.
-using WindowFunction = std::optional<double> (*)(const Window&);
+// On each window by itself; stale_nan() when the window has too few samples.
+using WindowFunction = double (*)(const Window&);
 // On the evaluated arguments.
 using GeneralFunction = Result<Value> (*)(const CallSite&, std::vector<Value>&);
 using Implementation = std::variant<std::monostate, MapFunction, WindowFunction, GeneralFunction>;

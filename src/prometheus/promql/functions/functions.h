@@ -1,7 +1,6 @@
 // What the functions of PromQL do, by family; function_table.cc gives them their names. Internal to src/promql.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "prometheus/promql/eval/value.h"
@@ -9,28 +8,28 @@
 namespace ordeal::promql {
 
 // rate.cc: counters and changes
-std::optional<double> window_rate(const Window& window);
-std::optional<double> window_increase(const Window& window);
-std::optional<double> window_delta(const Window& window);
-std::optional<double> window_irate(const Window& window);
-std::optional<double> window_idelta(const Window& window);
-std::optional<double> window_changes(const Window& window);
-std::optional<double> window_resets(const Window& window);
-std::optional<double> window_deriv(const Window& window);
-std::optional<double> window_predict_linear(const Window& window);
+double window_rate(const Window& window);
+double window_increase(const Window& window);
+double window_delta(const Window& window);
+double window_irate(const Window& window);
+double window_idelta(const Window& window);
+double window_changes(const Window& window);
+double window_resets(const Window& window);
+double window_deriv(const Window& window);
+double window_predict_linear(const Window& window);
 
 // over_time.cc
-std::optional<double> window_sum(const Window& window);
-std::optional<double> window_avg(const Window& window);
-std::optional<double> window_min(const Window& window);
-std::optional<double> window_max(const Window& window);
-std::optional<double> window_count(const Window& window);
-std::optional<double> window_first(const Window& window);
-std::optional<double> window_last(const Window& window);
-std::optional<double> window_present(const Window& window);
-std::optional<double> window_quantile(const Window& window);
-std::optional<double> window_stddev(const Window& window);
-std::optional<double> window_stdvar(const Window& window);
+double window_sum(const Window& window);
+double window_avg(const Window& window);
+double window_min(const Window& window);
+double window_max(const Window& window);
+double window_count(const Window& window);
+double window_first(const Window& window);
+double window_last(const Window& window);
+double window_present(const Window& window);
+double window_quantile(const Window& window);
+double window_stddev(const Window& window);
+double window_stdvar(const Window& window);
 
 // vector.cc: on whole vectors
 Result<Value> call_absent(const CallSite& site, std::vector<Value>& arguments);

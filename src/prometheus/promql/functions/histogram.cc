@@ -26,6 +26,7 @@ bool almost_equal(double a, double b) {
   double sum = std::abs(a) + std::abs(b), difference = std::abs(a - b);
   constexpr double kLeast = std::numeric_limits<double>::min();
   if (a == 0 || b == 0 || sum < kLeast) return difference < kTolerance * kLeast;
+  if (difference > 10 * kTolerance * sum) return false;  // mostly so, and seen without a division
   return difference / std::min(sum, std::numeric_limits<double>::max()) < kTolerance;
 }
 
@@ -57,9 +58,22 @@ bool force_monotonic(Buckets buckets) {
   return forced;
 }
 
+// Stable. Most histograms are so small that it is not worth the memory that std::stable_sort asks for.
+void sort_by_bound(Buckets buckets) {
+  auto by_bound = [](const Bucket& a, const Bucket& b) { return a.bound < b.bound; };
+  constexpr size_t kFew = 32;
+  if (buckets.size() > kFew) return std::stable_sort(buckets.begin(), buckets.end(), by_bound);
+  for (size_t i = 1; i < buckets.size(); ++i) {
+    Bucket bucket = buckets[i];
+    size_t at = i;
+    for (; at > 0 && by_bound(bucket, buckets[at - 1]); --at) buckets[at] = buckets[at - 1];
+    buckets[at] = bucket;
+  }
+}
+
 // By bounds, each once; nothing without a bucket for all.
 Buckets sorted_and_merged(Buckets buckets) {
-  std::stable_sort(buckets.begin(), buckets.end(), [](const Bucket& a, const Bucket& b) { return a.bound < b.bound; });
+  sort_by_bound(buckets);
   return buckets.back().bound == kInfinity ? coalesced(buckets) : Buckets();
 }
 

@@ -36,32 +36,30 @@ double variance(const Window& window) {
 
 }  // namespace
 
-std::optional<double> window_sum(const Window& window) {
+double window_sum(const Window& window) {
   Sum sum;
   for (const Sample& sample : window.samples) sum.add(sample.value);
   return sum.total();
 }
 
-std::optional<double> window_avg(const Window& window) { return mean_of(values_of(window)); }
+double window_avg(const Window& window) { return mean_of(values_of(window)); }
 
-std::optional<double> window_min(const Window& window) { return extreme(window, std::less<>()); }
+double window_min(const Window& window) { return extreme(window, std::less<>()); }
 
-std::optional<double> window_max(const Window& window) { return extreme(window, std::greater<>()); }
+double window_max(const Window& window) { return extreme(window, std::greater<>()); }
 
-std::optional<double> window_count(const Window& window) { return static_cast<double>(window.samples.size()); }
+double window_count(const Window& window) { return static_cast<double>(window.samples.size()); }
 
-std::optional<double> window_first(const Window& window) { return window.samples.front().value; }
+double window_first(const Window& window) { return window.samples.front().value; }
 
-std::optional<double> window_last(const Window& window) { return window.samples.back().value; }
+double window_last(const Window& window) { return window.samples.back().value; }
 
-std::optional<double> window_present(const Window&) { return 1; }
+double window_present(const Window&) { return 1; }
 
-std::optional<double> window_quantile(const Window& window) {
-  return quantile_of(window.scalars[0], values_of(window));
-}
+double window_quantile(const Window& window) { return quantile_of(window.scalars[0], values_of(window)); }
 
-std::optional<double> window_stddev(const Window& window) { return std::sqrt(variance(window)); }
+double window_stddev(const Window& window) { return std::sqrt(variance(window)); }
 
-std::optional<double> window_stdvar(const Window& window) { return variance(window); }
+double window_stdvar(const Window& window) { return variance(window); }
 
 }  // namespace ordeal::promql

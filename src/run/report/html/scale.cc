@@ -7,75 +7,6 @@
 #include <cmath>
 
 namespace ordeal::report {
-namespace {
-
-struct Prefix {
-  double least;
-  Scale scale;
-};
-
-const std::vector<Prefix>& prefixes_of(std::string_view unit) {
-  static const std::vector<Prefix> kSeconds{{1, {1, "s"}}, {1e-3, {1e3, "ms"}}, {1e-6, {1e6, "µs"}}, {0, {1e3, "ms"}}};
-  static const std::vector<Prefix> kBytes{{1073741824.0, {1 / 1073741824.0, "GiB"}},
-                                          {1048576.0, {1 / 1048576.0, "MiB"}},
-                                          {1024.0, {1 / 1024.0, "KiB"}},
-                                          {0, {1, "B"}}};
-  static const std::vector<Prefix> kRatio{{0, {100, "%"}}};
-  static const std::vector<Prefix> kNoPrefixes;
-  if (unit == "s" || unit == "seconds") return kSeconds;
-  if (unit == "bytes" || unit == "B") return kBytes;
-  if (unit == "ratio") return kRatio;
-  return kNoPrefixes;
-}
-
-// Three significant digits, no exponent in the ordinary range, thousands apart by a narrow space.
-std::string format_number(double value) {
-  double size = std::abs(value);
-  if (size != 0 && (size < 1e-6 || size >= 1e12)) return fmt::format("{:.3g}", value);
-  int digits = size == 0 ? 0 : std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 8);
-  std::string text = fmt::format("{:.{}f}", value, digits);
-  if (text.find('.') != std::string::npos) {
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') text.pop_back();
-  }
-  if (text == "-0") return "0";
-  size_t end = std::min(text.find('.'), text.size());
-  size_t first = value < 0 ? 1 : 0;
-  for (size_t at = end; size >= 1e4 && at > first + 3;) text.insert(at -= 3, "\u2009");
-  return text;
-}
-
-std::string with_suffix(std::string number, const std::string& suffix) {
-  return suffix.empty() ? number : number + "\u00a0" + suffix;
-}
-
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
-}  // namespace
-
-std::string guess_unit(std::string_view query) {
-  size_t slash = query.find(") / ");
-  if (slash == std::string_view::npos) slash = query.find(")/");
-  if (slash != std::string_view::npos && contains(query.substr(0, slash), "rate(") &&
-      contains(query.substr(slash), "rate("))
-    return contains(query, "_seconds_sum") ? "s" : "ratio";
-  if (contains(query, "_seconds") || query.starts_with("TCP connect")) return "s";
-  if (contains(query, "_bytes")) return "bytes";
-  return "";
-}
-
-Scale scale_for(double largest, std::string_view unit) {
-  const std::vector<Prefix>& prefixes = prefixes_of(unit);
-  for (const Prefix& prefix : prefixes)
-    if (std::abs(largest) >= prefix.least) return prefix.scale;
-  return {1, std::string(unit)};
-}
-
-std::string format_on(const Scale& scale, double value) {
-  return with_suffix(format_number(value * scale.factor), scale.suffix);
-}
-
-std::string format_value(double value, std::string_view unit) { return format_on(scale_for(value, unit), value); }
 
 std::vector<double> nice_ticks(double low, double high, size_t most) {
   double raw = (high - low) / static_cast<double>(std::max<size_t>(most, 1));
@@ -114,14 +45,6 @@ std::string format_elapsed(Nanos elapsed) {
   int64_t whole = std::max<int64_t>(0, std::chrono::duration_cast<seconds>(elapsed).count());
   if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
-}
-
-std::string format_latency(Nanos latency) {
-  double value = to_seconds(latency);
-  if (value < 60) return format_value(value, "s");
-  int64_t whole = std::chrono::duration_cast<seconds>(latency).count();
-  std::string text = fmt::format("{}\u00a0min", whole / 60);
-  return whole % 60 ? fmt::format("{} {}\u00a0s", text, whole % 60) : text;
 }
 
 }  // namespace ordeal::report

@@ -1,4 +1,4 @@
-#include "app/cli/host/machine.h"
+#include "platform/host/features.h"
 
 #include <fmt/format.h>
 #include <sched.h>
@@ -15,7 +15,7 @@
 #include "platform/sys/process/capability.h"
 #include "platform/sys/process/pidfd.h"
 
-namespace ordeal::cli {
+namespace ordeal::host {
 namespace {
 
 std::string kernel_version() {
@@ -74,20 +74,20 @@ Priority highest_priority() {
 }
 
 // A child goes the way that the reaper goes, and back.
-void probe_as_reaper(Machine& machine) {
+void probe_as_reaper(Features& features) {
   std::string name = fmt::format("doctor-{}", ::getpid());
   pid_t child = ::fork();
   if (child == 0) {
-    bool own = host::enter_own_cgroup(name);
+    bool own = enter_own_cgroup(name);
     int priority = static_cast<int>(highest_priority());
-    (void)host::leave_own_cgroup(name);
+    (void)leave_own_cgroup(name);
     ::_exit((own ? 1 : 0) | priority << 1);
   }
   int status = 0;
   if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return;
-  (void)host::leave_own_cgroup(name);
-  machine.reaper_cgroup = (WEXITSTATUS(status) & 1) != 0;
-  machine.priority = static_cast<Priority>(WEXITSTATUS(status) >> 1);
+  (void)leave_own_cgroup(name);
+  features.reaper_cgroup = (WEXITSTATUS(status) & 1) != 0;
+  features.priority = static_cast<Priority>(WEXITSTATUS(status) >> 1);
 }
 
 bool has_below(const std::string& folder, const char* file) {
@@ -97,15 +97,15 @@ bool has_below(const std::string& folder, const char* file) {
   return false;
 }
 
-void look_at_cgroups(const sys::CgroupTree& tree, Machine& machine) {
+void look_at_cgroups(const sys::CgroupTree& tree, Features& features) {
   if (const sys::Hierarchy* unified = tree.unified()) {
-    machine.cgroup_kill = has_below(unified->mount, "cgroup.kill");
-    if (has_below(unified->mount, "cgroup.freeze")) machine.freezer = "version 2";
+    features.cgroup_kill = has_below(unified->mount, "cgroup.kill");
+    if (has_below(unified->mount, "cgroup.freeze")) features.freezer = "version 2";
   }
   if (const sys::Hierarchy* freezer = tree.with("freezer"); freezer && freezer->version == 1)
-    machine.freezer = "version 1";
+    features.freezer = "version 1";
   const sys::Hierarchy* cpu = tree.with("cpu");
-  machine.cgroups_writable = cpu && ::access((cpu->mount + "/cgroup.procs").c_str(), W_OK) == 0;
+  features.cgroups_writable = cpu && ::access((cpu->mount + "/cgroup.procs").c_str(), W_OK) == 0;
 }
 
 bool pidfds_work() {
@@ -115,19 +115,19 @@ bool pidfds_work() {
 
 }  // namespace
 
-Machine Machine::look() {
-  Machine machine;
-  probe_as_reaper(machine);
-  machine.kernel = kernel_version();
-  machine.root = ::geteuid() == 0;
-  machine.capabilities = sys::effective_capabilities().value_or(std::set<std::string>{});
-  machine.cgroups = sys::CgroupTree::discover();
-  if (machine.cgroups) look_at_cgroups(*machine.cgroups, machine);
-  machine.pidfd = pidfds_work();
+Features Features::look() {
+  Features features;
+  probe_as_reaper(features);
+  features.kernel = kernel_version();
+  features.root = ::geteuid() == 0;
+  features.capabilities = sys::effective_capabilities().value_or(std::set<std::string>{});
+  features.cgroups = sys::CgroupTree::discover();
+  if (features.cgroups) look_at_cgroups(*features.cgroups, features);
+  features.pidfd = pidfds_work();
   NetworkProbe network = probe_network();
-  machine.queue = network.queue;
-  machine.owned_tables = network.owned_tables;
-  return machine;
+  features.queue = network.queue;
+  features.owned_tables = network.owned_tables;
+  return features;
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::host

@@ -1,4 +1,4 @@
-#include "fault/packets/delay_queue.h"
+#include "fault/packets/verdict_queue.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -11,9 +11,9 @@ constexpr int kBatchesAtTheEnd = 1024;
 constexpr Nanos kOldestStamp = 1s;
 constexpr uint32_t kWholePacket = 0xffff;
 
-sys::QueueOptions queue_options(Direction direction) {
+sys::QueueOptions queue_options(const PacketOptions& asked) {
   sys::QueueOptions options;
-  if (direction == Direction::kDeparture) {
+  if (sends_again(asked.verdict, asked.direction)) {
     options.copy_bytes = kWholePacket;
     options.whole_segments = false;
   }
@@ -40,23 +40,24 @@ BootTime arrival_of(const sys::QueuePacket& packet) {
 
 }  // namespace
 
-Result<DelayQueue> DelayQueue::open(const DelayOptions& options, Random& random) {
-  sys::NfQueue queue = TRY(sys::NfQueue::open(queue_options(options.direction), random));
+Result<VerdictQueue> VerdictQueue::open(const PacketOptions& options, Random& random) {
+  sys::NfQueue queue = TRY(sys::NfQueue::open(queue_options(options), random));
   std::optional<sys::RawSocket> raw;
-  if (options.direction == Direction::kDeparture) raw = TRY(sys::RawSocket::open(options.group));
-  UniqueFd stamps = options.direction == Direction::kArrival ? ask_for_stamps() : UniqueFd();
-  return DelayQueue(options, std::move(queue), std::move(raw), std::move(stamps), Random(random.next()));
+  if (sends_again(options.verdict, options.direction)) raw = TRY(sys::RawSocket::open(options.group));
+  bool arrival = options.direction == Direction::kArrival;
+  UniqueFd stamps = arrival && options.verdict.held() ? ask_for_stamps() : UniqueFd();
+  return VerdictQueue(options, std::move(queue), std::move(raw), std::move(stamps), Random(random.next()));
 }
 
-DelayQueue::DelayQueue(DelayOptions options, sys::NfQueue queue, std::optional<sys::RawSocket> raw, UniqueFd stamps,
-                       Random random)
+VerdictQueue::VerdictQueue(PacketOptions options, sys::NfQueue queue, std::optional<sys::RawSocket> raw,
+                           UniqueFd stamps, Random random)
     : options_(options),
       queue_(std::move(queue)),
       raw_(std::move(raw)),
       stamps_(std::move(stamps)),
-      line_(options.shape, options.bound, random) {}
+      line_(options.verdict.held() ? options.verdict.held()->shape : DelayShape{}, options.bound, random) {}
 
-Result<> DelayQueue::on_ready(BootTime now) {
+Result<> VerdictQueue::on_ready(BootTime now) {
   // What is due goes first, so that a flood of arrivals makes nobody late.
   line_.release_due(now, [&](HeldPacket& packet) { release(packet); });
   TRY_VOID(finish_release());
@@ -65,7 +66,7 @@ Result<> DelayQueue::on_ready(BootTime now) {
   return queue_.flush();
 }
 
-Result<> DelayQueue::let_all_go() {
+Result<> VerdictQueue::let_all_go() {
   for (int i = 0; i < kBatchesAtTheEnd; ++i) {
     size_t received = TRY(receive());
     line_.release_all([&](HeldPacket& packet) { release(packet); });
@@ -75,13 +76,26 @@ Result<> DelayQueue::let_all_go() {
   return {};
 }
 
-Result<size_t> DelayQueue::receive() {
-  size_t count = TRY(queue_.receive([&](const sys::QueuePacket& packet) { take(packet); }));
+Result<size_t> VerdictQueue::receive() {
+  size_t count = TRY(queue_.receive([&](const sys::QueuePacket& packet) {
+    std::visit([&](const auto& act) { take(packet, act); }, options_.verdict.act);
+  }));
   line_.stats().dropped_on_error += queue_.lost_packets() - std::exchange(lost_seen_, queue_.lost_packets());
   return count;
 }
 
-void DelayQueue::take(const sys::QueuePacket& packet) {
+void VerdictQueue::take(const sys::QueuePacket& packet, const Pass&) {
+  ++line_.stats().matched;
+  queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
+}
+
+void VerdictQueue::take(const sys::QueuePacket& packet, const Drop&) {
+  ++line_.stats().matched;
+  ++line_.stats().dropped;
+  queue_.verdict(packet.id, sys::NfQueue::Verdict::kDrop);
+}
+
+void VerdictQueue::take(const sys::QueuePacket& packet, const Hold&) {
   HeldPacket held;
   held.id = packet.id;
   held.length = packet.length;
@@ -98,12 +112,11 @@ void DelayQueue::take(const sys::QueuePacket& packet) {
     queue_.verdict(packet.id, sys::NfQueue::Verdict::kDrop);
 }
 
-bool DelayQueue::can_resend(const sys::QueuePacket& packet) {
-  return options_.direction == Direction::kDeparture && packet.copied.size() == packet.length &&
-         packet.length <= mtu_of(packet.out_device);
+bool VerdictQueue::can_resend(const sys::QueuePacket& packet) {
+  return raw_ && packet.copied.size() == packet.length && packet.length <= mtu_of(packet.out_device);
 }
 
-uint32_t DelayQueue::mtu_of(uint32_t device) {
+uint32_t VerdictQueue::mtu_of(uint32_t device) {
   auto known = mtus_.find(device);
   if (known != mtus_.end()) return known->second;
   uint32_t mtu = raw_->mtu_of(device);
@@ -111,7 +124,7 @@ uint32_t DelayQueue::mtu_of(uint32_t device) {
   return mtu;
 }
 
-void DelayQueue::release(HeldPacket& packet) {
+void VerdictQueue::release(HeldPacket& packet) {
   if (packet.copy.empty()) {
     if (!line_.keeps_order()) return queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
     accept_up_to_ = packet.id;
@@ -126,7 +139,7 @@ void DelayQueue::release(HeldPacket& packet) {
   mtus_.erase(packet.device);
 }
 
-Result<> DelayQueue::finish_release() {
+Result<> VerdictQueue::finish_release() {
   if (to_accept_ > 0) queue_.verdict_up_to(accept_up_to_, to_accept_, sys::NfQueue::Verdict::kAccept);
   to_accept_ = 0;
   return queue_.flush();

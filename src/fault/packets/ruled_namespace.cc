@@ -1,4 +1,4 @@
-#include "fault/packets/delayed_namespace.h"
+#include "fault/packets/ruled_namespace.h"
 
 #include <map>
 
@@ -10,18 +10,18 @@ constexpr int32_t kLastPriority = -226;   // SELinux and connection tracking fol
 
 }  // namespace
 
-std::shared_ptr<DelayedNamespace> DelayedNamespace::of(const sys::NetNs& where) {
-  static std::map<std::pair<dev_t, ino_t>, std::weak_ptr<DelayedNamespace>> all;
+std::shared_ptr<RuledNamespace> RuledNamespace::of(const sys::NetNs& where) {
+  static std::map<std::pair<dev_t, ino_t>, std::weak_ptr<RuledNamespace>> all;
   std::erase_if(all, [](const auto& entry) { return entry.second.expired(); });
   auto& known = all[{where.id().device, where.id().inode}];
   auto shared = known.lock();
-  if (!shared) known = shared = std::make_shared<DelayedNamespace>();
+  if (!shared) known = shared = std::make_shared<RuledNamespace>();
   return shared;
 }
 
-int32_t DelayedNamespace::next_priority() { return std::min(kFirstPriority + chains_++, kLastPriority); }
+int32_t RuledNamespace::next_priority() { return std::min(kFirstPriority + chains_++, kLastPriority); }
 
-Result<> DelayedNamespace::remove_ended() {
+Result<> RuledNamespace::remove_ended() {
   for (sys::NftTable& table : ended_) TRY_VOID(table.remove());
   ended_.clear();
   return {};

@@ -1,4 +1,4 @@
-#include "fault/packets/packet_delay.h"
+#include "fault/packets/packet_rules.h"
 
 #include <linux/membarrier.h>
 #include <netinet/in.h>
@@ -12,8 +12,8 @@
 namespace ordeal::packets {
 namespace {
 
-constexpr const char* kResentRule = "what was delayed passes";
-constexpr const char* kLeftRule = "what was delayed leaves";
+constexpr const char* kResentRule = "what was sent again passes";
+constexpr const char* kLeftRule = "what was sent again leaves";
 constexpr int32_t kLast = std::numeric_limits<int32_t>::max();
 
 // Returns when every packet that was inside a rule at the time of the call has left it: the kernel's grace period.
@@ -33,7 +33,7 @@ std::vector<sys::Rule> control_message_rules() {
   };
 }
 
-sys::Rule resent_rule(const DelayOptions& options, bool counted) {
+sys::Rule resent_rule(const PacketOptions& options, bool counted) {
   sys::Rule rule(kResentRule);
   if (options.group != 0)
     rule.sender_group(options.group);
@@ -43,28 +43,31 @@ sys::Rule resent_rule(const DelayOptions& options, bool counted) {
   return std::move(rule.leave());
 }
 
-sys::Chain delivery_chain(const DelayOptions& options) {
+sys::Chain delivery_chain(const PacketOptions& options) {
   sys::Chain chain{.name = "delivery", .hook = sys::Hook::kPostrouting, .priority = kLast};
   sys::Rule rule(kLeftRule);
   chain.witness.push_back(std::move(rule.sender_group(options.group).counter()));
   return chain;
 }
 
-Result<PacketDelay> PacketDelay::start(const sys::NetNs& where, const std::string& table, const DelayOptions& options,
+Result<PacketRules> PacketRules::start(const sys::NetNs& where, const std::string& table, const PacketOptions& options,
                                        const ChainMaker& chains, Random& random, bool whole_packets) {
-  return where.run([&]() -> Result<PacketDelay> {
-    DelayQueue queue = TRY(DelayQueue::open(options, random));
+  return where.run([&]() -> Result<PacketRules> {
+    std::optional<VerdictQueue> queue;
+    if (needs_queue(options.verdict, options.direction)) queue = TRY(VerdictQueue::open(options, random));
+    std::optional<uint16_t> number;
+    if (queue) number = queue->number();
     sys::NetlinkSocket socket = TRY(sys::NetlinkSocket::open(NETLINK_NETFILTER));
-    sys::TableSpec spec{.name = table, .chains = chains(queue.number()), .whole_packets = whole_packets};
-    auto shared = DelayedNamespace::of(where);
+    sys::TableSpec spec{.name = table, .chains = chains(number), .whole_packets = whole_packets};
+    auto shared = RuledNamespace::of(where);
     for (sys::Chain& chain : spec.chains)
       if (chain.hook != sys::Hook::kPostrouting) chain.priority = shared->next_priority();
     sys::NftTable rules = TRY(sys::NftTable::create(std::move(socket), std::move(spec)));
-    return PacketDelay(options, std::move(queue), std::move(rules), std::move(shared));
+    return PacketRules(options, std::move(queue), std::move(rules), std::move(shared));
   });
 }
 
-PacketDelay& PacketDelay::operator=(PacketDelay&& other) noexcept {
+PacketRules& PacketRules::operator=(PacketRules&& other) noexcept {
   if (this == &other) return *this;
   (void)stop();
   options_ = other.options_;
@@ -76,9 +79,9 @@ PacketDelay& PacketDelay::operator=(PacketDelay&& other) noexcept {
   return *this;
 }
 
-Result<> PacketDelay::look() {
+Result<> PacketRules::look() {
   if (!where_) return {};
-  uint64_t resent = queue_.stats().resent;
+  uint64_t resent = queue_ ? queue_->stats().resent : 0;
   std::map<std::string, uint64_t> counted;
   for (const sys::RuleCounter& counter : TRY(table_.counters())) counted[counter.comment] += counter.packets;
   counted_ = std::move(counted);
@@ -86,17 +89,27 @@ Result<> PacketDelay::look() {
   return {};
 }
 
-DelayTally PacketDelay::tally() const {
-  auto counted = [&](const char* rule) {
-    auto found = counted_.find(rule);
-    return found == counted_.end() ? uint64_t{0} : found->second;
-  };
+uint64_t PacketRules::counted(const char* rule) const {
+  auto found = counted_.find(rule);
+  return found == counted_.end() ? 0 : found->second;
+}
+
+PacketStats PacketRules::stats() const {
+  if (queue_) return queue_->stats();
+  PacketStats stats;
+  stats.matched = stats.dropped = counted(rule_name(options_.verdict));
+  return stats;
+}
+
+PacketTally PacketRules::tally() const {
   auto beyond = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
-  DelayTally tally;
-  tally.stats = queue_.stats();
+  PacketTally tally;
+  tally.stats = stats();
   tally.meant = counted(kMeantRule);
   tally.fragments = counted(kFragmentRule);
-  if (options_.direction == Direction::kArrival) return tally;
+  tally.hit = counted(rule_name(options_.verdict));
+  tally.spared = counted(kSparedRule);
+  if (!sends_again(options_.verdict, options_.direction)) return tally;
   if (options_.group == 0)
     tally.foreign = beyond(counted(kResentRule), resent_then_);
   else
@@ -104,14 +117,15 @@ DelayTally PacketDelay::tally() const {
   return tally;
 }
 
-Result<> PacketDelay::let_go() {
+Result<> PacketRules::let_go() {
   TRY_VOID(table_.disarm());
-  TRY_VOID(queue_.let_all_go());
+  if (!queue_) return {};
+  TRY_VOID(queue_->let_all_go());
   wait_for_packets_in_rules();
-  return queue_.let_all_go();
+  return queue_->let_all_go();
 }
 
-Result<> PacketDelay::stop() {
+Result<> PacketRules::stop() {
   if (!where_) return {};
   (void)look();
   TRY_VOID(let_go());

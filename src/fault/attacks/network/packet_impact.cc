@@ -1,18 +1,17 @@
-#include "fault/attacks/network/latency_impact.h"
+#include "fault/attacks/network/packet_impact.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault/attacks/network/latency_proof.h"
 #include "platform/sys/process/process.h"
 
 namespace ordeal::fault {
 namespace {
 
-using packets::DelayOptions;
 using packets::Direction;
-using packets::PacketDelay;
+using packets::PacketOptions;
+using packets::PacketRules;
 
 constexpr Nanos kLook = 200ms;
 // A lease that ran out is taken up again when the machine was merely slow (the proof counts what passed meanwhile).
@@ -35,103 +34,105 @@ Result<uint64_t> mark_of(const sys::NetNs& netns) {
 }
 
 // In a namespace of other users our group has no number, and nothing tells our packets but their mark.
-uint32_t group_for(const LatencyPlace& place, Random& random) {
+uint32_t group_for(const PacketPlace& place, Random& random) {
   return place.netns.of_our_users() ? kFirstGroup + static_cast<uint32_t>(random.below(kFirstGroup)) : 0;
 }
 
 }  // namespace
 
-LatencyImpact::LatencyImpact(Victim victim, LatencyArguments arguments)
-    : victim_(std::move(victim)), arguments_(std::move(arguments)) {}
+PacketImpact::PacketImpact(Victim victim, PacketAttack attack, ProvePackets prove)
+    : victim_(std::move(victim)), attack_(std::move(attack)), prove_(prove) {}
 
-Result<> LatencyImpact::start(const LatencyPlace& place, const Context& context) {
-  packets::Traffic& traffic = arguments_.traffic;
+Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
+  packets::Traffic& traffic = attack_.traffic;
   traffic.scope = place.scope;
   traffic.alone = place.alone;
   traffic.link = place.link;
   // With jitter the parts of one packet would wait for each other in the kernel, for up to its limit of 30 s.
-  traffic.whole_packets = traffic.reads_ports() || arguments_.shape.jitter > Nanos(0);
+  traffic.whole_packets = traffic.reads_ports() || reorders(attack_.verdict);
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
-  for (Direction direction : arguments_.directions) TRY_VOID(start_one(direction, place, context));
+  for (Direction direction : attack_.directions) TRY_VOID(start_one(direction, place, context));
   renewed_ = boot_now();
   next_look_ = renewed_ + kLook;
   return {};
 }
 
-Result<> LatencyImpact::start_one(Direction direction, const LatencyPlace& place, const Context& context) {
-  DelayOptions options;
+Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, const Context& context) {
+  PacketOptions options;
   options.direction = direction;
-  options.shape = arguments_.shape;
-  options.mark_bit = arguments_.mark;
-  if (direction == Direction::kDeparture) options.group = group_for(place, *context.random);
+  options.verdict = attack_.verdict;
+  options.mark_bit = attack_.mark;
+  if (sends_again(attack_.verdict, direction)) options.group = group_for(place, *context.random);
   auto start = [&] {
-    auto chains = [&](uint16_t number) { return chains_for(direction, options, context, number); };
-    return PacketDelay::start(place.netns, table_name(), options, chains, *context.random,
-                              arguments_.traffic.whole_packets);
+    auto chains = [&](std::optional<uint16_t> queue) { return chains_for(direction, options, context, queue); };
+    return PacketRules::start(place.netns, table_name(), options, chains, *context.random,
+                              attack_.traffic.whole_packets);
   };
   auto started = start();
   // Without CAP_SETGID there is no group of our own.
   if (!started && started.error().sys_errno == EPERM && std::exchange(options.group, 0) != 0) started = start();
-  delays_.push_back(TRY(std::move(started)));
+  rules_.push_back(TRY(std::move(started)));
   return {};
 }
 
-std::vector<sys::Chain> LatencyImpact::chains_for(Direction direction, const DelayOptions& options,
-                                                  const Context& context, uint16_t number) const {
+std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const PacketOptions& options,
+                                                 const Context& context, std::optional<uint16_t> queue) const {
   bool arrival = direction == Direction::kArrival;
   sys::Chain chain{.name = arrival ? "arrival" : "departure",
                    .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   auto add = [](std::vector<sys::Rule>& to, std::vector<sys::Rule> rules) {
     for (sys::Rule& rule : rules) to.push_back(std::move(rule));
   };
-  if (!arrival) chain.rules.push_back(packets::resent_rule(options));
-  if (!arrival) chain.witness.push_back(packets::resent_rule(options, true));
+  if (sends_again(attack_.verdict, direction)) {
+    chain.rules.push_back(packets::resent_rule(options));
+    chain.witness.push_back(packets::resent_rule(options, true));
+  }
   for (auto* rules : {&chain.rules, &chain.witness}) add(*rules, packets::control_message_rules());
-  add(chain.rules, packets::traffic_rules(arguments_.traffic, direction, context.exemptions, number));
-  add(chain.witness, packets::witness_rules(arguments_.traffic, direction, context.exemptions));
+  add(chain.rules, packets::traffic_rules(attack_.traffic, direction, context.exemptions, attack_.verdict, queue));
+  add(chain.witness, packets::witness_rules(attack_.traffic, direction, context.exemptions));
   std::vector<sys::Chain> chains{std::move(chain)};
   if (options.group != 0) chains.push_back(packets::delivery_chain(options));
   return chains;
 }
 
-std::vector<int> LatencyImpact::descriptors() const {
+std::vector<int> PacketImpact::descriptors() const {
   std::vector<int> all;
-  for (const PacketDelay& delay : delays_)
-    for (int fd : delay.descriptors()) all.push_back(fd);
+  for (const PacketRules& rules : rules_)
+    for (int fd : rules.descriptors()) all.push_back(fd);
   return all;
 }
 
-std::optional<BootTime> LatencyImpact::next_work() const {
+std::optional<BootTime> PacketImpact::next_work() const {
   if (ended_) return std::nullopt;
   BootTime first = next_look_;
-  for (const PacketDelay& delay : delays_)
-    if (auto next = delay.next_deadline()) first = std::min(first, *next);
+  for (const PacketRules& rules : rules_)
+    if (auto next = rules.next_deadline()) first = std::min(first, *next);
   return first;
 }
 
-Result<> LatencyImpact::work(BootTime now) {
+Result<> PacketImpact::work(BootTime now) {
   if (ended_) return {};
-  for (PacketDelay& delay : delays_) TRY_VOID(delay.on_ready(now));
+  for (PacketRules& rules : rules_) TRY_VOID(rules.on_ready(now));
   if (now < next_look_) return {};
   next_look_ = now + kLook;
   return confirm();
 }
 
-Result<> LatencyImpact::confirm() {
-  for (PacketDelay& delay : delays_) TRY_VOID(delay.look());
+Result<> PacketImpact::confirm() {
+  for (PacketRules& rules : rules_) TRY_VOID(rules.look());
   TRY_VOID(confirm_device());
   return confirm_victim();
 }
 
-Result<> LatencyImpact::confirm_device() const {
-  if (arguments_.traffic.link == 0 || links_->name_of(arguments_.traffic.link)) return {};
+Result<> PacketImpact::confirm_device() const {
+  if (attack_.traffic.link == 0 || links_->name_of(attack_.traffic.link)) return {};
   return fail(Errc::kNotInjected,
-              fmt::format("the network device {} was removed during the attack", arguments_.traffic.device));
+              fmt::format("the network device {} was removed during the attack", attack_.traffic.device));
 }
 
 // A process may leave its namespace; the rules stay where they are, and would hit who is left.
-Result<> LatencyImpact::confirm_victim() const {
+Result<> PacketImpact::confirm_victim() const {
   if (netns_mark_ == 0) return {};
   bool elsewhere = false;
   for (const ProcessId& id : victim_.processes) {
@@ -145,12 +146,12 @@ Result<> LatencyImpact::confirm_victim() const {
   return fail(Errc::kNotInjected, fmt::format("{} has left the network namespace of the attack", victim_.name));
 }
 
-Result<> LatencyImpact::renew() {
+Result<> PacketImpact::renew() {
   BootTime now = boot_now();
-  for (PacketDelay& delay : delays_) {
-    auto renewed = delay.renew();
+  for (PacketRules& rules : rules_) {
+    auto renewed = rules.renew();
     bool slow = !renewed && renewed.error().code == Errc::kTimeout && now - renewed_ < kLongestLapse;
-    if (slow) renewed = delay.revive();
+    if (slow) renewed = rules.revive();
     if (!renewed) return renewed;
     lapses_ += slow;
   }
@@ -158,18 +159,27 @@ Result<> LatencyImpact::renew() {
   return {};
 }
 
-Result<> LatencyImpact::revert() {
+// What of it reaches beyond the victim's sockets is ICMP of the whole namespace.
+Result<bool> PacketImpact::leave_others_alone() {
+  if (!attack_.traffic.means_icmp_besides()) return false;
+  for (PacketRules& rules : rules_) TRY_VOID(rules.withdraw_icmp());
+  return icmp_withdrawn_ = true;
+}
+
+Result<> PacketImpact::revert() {
   ended_ = true;
-  for (PacketDelay& delay : delays_) TRY_VOID(delay.stop());
+  for (PacketRules& rules : rules_) TRY_VOID(rules.stop());
   return {};
 }
 
-Proof LatencyImpact::proof(BootTime) const {
-  std::vector<LatencySeen> seen;
-  for (size_t i = 0; i < delays_.size(); ++i)
-    seen.push_back({arguments_.directions[i], delays_[i].tally(), delays_[i].queue_style()});
-  return prove_latency(
-      {arguments_.shape, describe(arguments_.traffic), arguments_.min_events, arguments_.mark, lapses_}, seen);
+Proof PacketImpact::proof(BootTime) const {
+  std::vector<PacketsSeen> seen;
+  for (size_t i = 0; i < rules_.size(); ++i)
+    seen.push_back({attack_.directions[i], rules_[i].tally(), rules_[i].queue_style()});
+  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_}, seen);
+  if (icmp_withdrawn_)
+    proof.measured += "; ICMP was left alone from the moment when somebody else joined the network namespace";
+  return proof;
 }
 
 }  // namespace ordeal::fault

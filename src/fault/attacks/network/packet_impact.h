@@ -1,6 +1,6 @@
-// LatencyImpact: a latency attack in force on one victim: rules and queues in its network namespace, one PacketDelay
-// for each direction. It confirms every 200 ms that what it stands on is still there (rules, device, the victim in its
-// namespace); an error of work() says what is not.
+// PacketImpact: an attack on packets in force on one victim: rules, and queues, in its network namespace, one
+// PacketRules for each direction. It confirms every 200 ms that what it stands on is still there (rules, device, the
+// victim in its namespace); an error of work() says what is not.
 #pragma once
 
 #include <optional>
@@ -8,58 +8,63 @@
 #include <vector>
 
 #include "fault/attacks/fault.h"
-#include "fault/packets/packet_delay.h"
+#include "fault/attacks/network/packet_proof.h"
+#include "fault/packets/packet_rules.h"
 #include "fault/packets/traffic.h"
 #include "platform/sys/network/link.h"
 #include "platform/sys/network/netns.h"
 
 namespace ordeal::fault {
 
-struct LatencyArguments {
-  packets::DelayShape shape;
+// What is done to which packets.
+struct PacketAttack {
+  packets::PacketVerdict verdict;
   std::vector<packets::Direction> directions;
-  uint32_t mark = 0;
+  uint32_t mark = 0;  // on what is sent again
   int64_t min_events = 0;
   packets::Traffic traffic;
 };
 
 // Where the rules go, and how narrow they must be.
-struct LatencyPlace {
+struct PacketPlace {
   sys::NetNs netns;
   std::optional<packets::SocketScope> scope;
   uint32_t link = 0;   // of the named device; 0 when none is named
   bool alone = false;  // nobody but the victim lives in the namespace
 };
 
-class LatencyImpact : public Impact {
+class PacketImpact : public Impact {
  public:
-  LatencyImpact(Victim victim, LatencyArguments arguments);
+  PacketImpact(Victim victim, PacketAttack attack, ProvePackets prove);
 
-  Result<> start(const LatencyPlace& place, const Context& context);
+  Result<> start(const PacketPlace& place, const Context& context);
 
   std::vector<int> descriptors() const override;
   std::optional<BootTime> next_work() const override;
   Result<> work(BootTime now) override;
   Result<> renew() override;
+  Result<bool> leave_others_alone() override;
   Result<> revert() override;
   Proof proof(BootTime now) const override;
 
  private:
-  Result<> start_one(packets::Direction direction, const LatencyPlace& place, const Context& context);
-  std::vector<sys::Chain> chains_for(packets::Direction direction, const packets::DelayOptions& options,
-                                     const Context& context, uint16_t number) const;
+  Result<> start_one(packets::Direction direction, const PacketPlace& place, const Context& context);
+  std::vector<sys::Chain> chains_for(packets::Direction direction, const packets::PacketOptions& options,
+                                     const Context& context, std::optional<uint16_t> queue) const;
   Result<> confirm();
   Result<> confirm_device() const;
   Result<> confirm_victim() const;
 
   Victim victim_;
-  LatencyArguments arguments_;
-  std::vector<packets::PacketDelay> delays_;
+  PacketAttack attack_;
+  ProvePackets prove_;
+  std::vector<packets::PacketRules> rules_;
   std::optional<sys::Links> links_;
   uint64_t netns_mark_ = 0;  // of the victim's processes; 0 for a host
   BootTime next_look_{};
   BootTime renewed_{};
   int lapses_ = 0;
+  bool icmp_withdrawn_ = false;
   bool ended_ = false;
 };
 

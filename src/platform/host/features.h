@@ -1,4 +1,4 @@
-// Machine: what this host lets Ordeal do, found out by trying in places that nobody else uses: a network namespace of
+// Features: what this host lets Ordeal do, found out by trying in places that nobody else uses: a network namespace of
 // its own, a cgroup of its own that is removed again, a child process. Nothing of the host is changed.
 #pragma once
 
@@ -10,11 +10,11 @@
 #include "platform/sys/cgroup/cgroup.h"
 #include "platform/sys/network/nft.h"
 
-namespace ordeal::cli {
+namespace ordeal::host {
 
 enum class Priority { kNone, kNice, kFifo };
 
-struct Machine {
+struct Features {
   std::string kernel;
   bool root = false;
   std::set<std::string> capabilities;
@@ -32,7 +32,7 @@ struct Machine {
   bool can(const std::string& capability) const { return capabilities.count(capability) != 0; }
 
   // Takes some 10 ms. Forks: call it before any thread is started.
-  static Machine look();
+  static Features look();
 };
 
-}  // namespace ordeal::cli
+}  // namespace ordeal::host

@@ -1,10 +1,11 @@
-// DelayQueue: the running part of a latency attack: takes packets from a queue of the kernel, holds them, lets them
-// go. Two ways, because a packet held on departure still belongs to its socket and starves it (TCP small queues):
+// VerdictQueue: the running part of a packet rule whose verdict is more than the kernel can do: takes packets from a
+// queue of the kernel and drops them, or holds them and lets them go. Held are they in two ways, because a packet held
+// on departure still belongs to its socket and starves it (TCP small queues):
 //   kArrival    holds the packet itself in the kernel and accepts it at its deadline (hook prerouting);
 //   kDeparture  keeps a copy, drops the packet at once, and sends the copy at its deadline, marked (hook output,
 //               before connection tracking; the rule must skip what we sent). What is longer than the device's
 //               MTU, or not copied whole, is held as on arrival.
-// It owns no rules: see packet_delay.h for rules and queue together. One thread; the host polls descriptors() and
+// It owns no rules: packet_rules.h has rules and queue together. One thread; the host polls descriptors() and
 // calls on_ready() then and at next_deadline(). For exact times the host uses an absolute timer and timer slack 1.
 #pragma once
 
@@ -13,14 +14,15 @@
 
 #include "fault/packets/delay_line.h"
 #include "fault/packets/direction.h"
+#include "fault/packets/packet_verdict.h"
 #include "platform/sys/network/nfqueue.h"
 #include "platform/sys/network/raw_socket.h"
 
 namespace ordeal::packets {
 
-struct DelayOptions {
+struct PacketOptions {
   Direction direction = Direction::kArrival;
-  DelayShape shape;
+  PacketVerdict verdict;
   HoldBound bound;
   uint32_t mark_bit = 0x00400000;  // on what we send again
   // On what we send again, so that it is told from packets that carry that bit already: the file system group of its
@@ -28,10 +30,10 @@ struct DelayOptions {
   uint32_t group = 0;
 };
 
-class DelayQueue {
+class VerdictQueue {
  public:
   // In the network namespace of the calling thread.
-  static Result<DelayQueue> open(const DelayOptions& options, Random& random);
+  static Result<VerdictQueue> open(const PacketOptions& options, Random& random);
 
   uint16_t number() const { return queue_.number(); }
   std::vector<int> descriptors() const { return {queue_.fd()}; }
@@ -42,20 +44,22 @@ class DelayQueue {
   // match any more, else it does not end: at most a bounded number of packets is taken per call.
   Result<> let_all_go();
 
-  const DelayStats& stats() const { return line_.stats(); }
+  const PacketStats& stats() const { return line_.stats(); }
   size_t held_packets() const { return line_.held_packets(); }
 
  private:
-  DelayQueue(DelayOptions options, sys::NfQueue queue, std::optional<sys::RawSocket> raw, UniqueFd stamps,
-             Random random);
+  VerdictQueue(PacketOptions options, sys::NfQueue queue, std::optional<sys::RawSocket> raw, UniqueFd stamps,
+               Random random);
   Result<size_t> receive();
-  void take(const sys::QueuePacket& packet);
+  void take(const sys::QueuePacket& packet, const Pass& pass);
+  void take(const sys::QueuePacket& packet, const Hold& hold);
+  void take(const sys::QueuePacket& packet, const Drop& drop);
   bool can_resend(const sys::QueuePacket& packet);
   void release(HeldPacket& packet);
   Result<> finish_release();
   uint32_t mtu_of(uint32_t device);
 
-  DelayOptions options_;
+  PacketOptions options_;
   sys::NfQueue queue_;
   std::optional<sys::RawSocket> raw_;
   UniqueFd stamps_;
