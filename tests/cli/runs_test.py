@@ -1,5 +1,6 @@
 """Whole runs, as root: hostile names, secrets, and outputs that fail while a fault is in force. A process of the test's own
 is paused; whatever happens to the output, it goes on afterwards, and the verdict is recorded."""
+import glob
 import http.client
 import json
 import os
@@ -17,6 +18,9 @@ from pathlib import Path
 
 from program import ENVIRONMENT, EVIL, ORDEAL, Case, main
 from terminal_test import STEERS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
+from lab.cgroups import Cgroup, remove_cgroups  # noqa: E402
 
 SECRET = "hunt&r2x"
 QUOTED = "hunt%26r2x"
@@ -62,6 +66,40 @@ class Runs(Case):
 
     def is_stopped(self, pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] in "tT"
+
+    def test_a_systemd_unit_by_its_name(self):
+        """In the plan, the record and the guard it is a unit; what is beside it goes on."""
+        name = f"t-ordeal-{os.getpid()}"
+        before = {*glob.glob("/sys/fs/cgroup/system.slice"), *glob.glob("/sys/fs/cgroup/*/system.slice")}
+        cgroup = Cgroup(f"/system.slice/{name}.service", ["unified", "freezer", "systemd"])
+        inside, beside = self.process("t-inside"), self.process("t-beside")
+        try:
+            for folder in cgroup.folders:
+                Path(folder, "cgroup.procs").write_text(str(inside.pid))
+            file = self.file("unit.yaml", f"""
+name: unit
+target: {{type: systemd, name: {name}}}
+attack: {{type: pause, length: 1s}}
+baseline: 300ms
+recovery: 2s
+expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0}}]
+""")
+            planned = json.loads(self.run_ordeal("plan", "--json", file).stdout)["victims"][0]["victim"]
+            self.assertEqual((planned["kind"], planned["name"], planned["cgroup"]),
+                             ("unit", f"{name}.service", f"/system.slice/{name}.service"))
+            run = subprocess.Popen(self.command(file), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT)
+            frozen = any(cgroup.frozen() or time.sleep(0.02) for _ in range(300))
+            output, _ = run.communicate(timeout=30)
+            self.assertEqual((run.returncode, frozen, cgroup.frozen()), (0, True, False), output)
+            self.assertIsNone(beside.poll())
+            self.assertEqual(self.recorded(), ("held", 0))
+        finally:
+            cgroup.thaw()
+            inside.kill()
+            inside.wait()
+            remove_cgroups(f"system.slice/{name}.service", cgroup.names)
+            for slice_folder in {os.path.dirname(folder) for folder in cgroup.folders} - before:
+                os.rmdir(slice_folder)
 
     def assertFree(self, child):
         self.assertIsNone(child.poll())

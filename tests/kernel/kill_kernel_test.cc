@@ -2,6 +2,8 @@
 #include <sched.h>
 #include <signal.h>
 
+#include <filesystem>
+
 #include "fault/attacks/victim/scope.h"
 #include "fault/target/select.h"
 #include "platform/sys/cgroup/container.h"
@@ -235,6 +237,59 @@ TEST_F(KillKernelTest, ADockerContainerOfTheLiveTreeIsFoundByItsId) {
   EXPECT_EQ(selection->chosen[0].cgroup, "/docker/" + id);
   EXPECT_NE(selection->chosen[0].cgroup_inode, 0u);
   EXPECT_EQ(selection->chosen[0].processes.size(), 1u);
+}
+
+TEST_F(KillKernelTest, AUnitOfTheLiveTreeIsFoundByItsNameAndItsProcessesAloneDie) {
+  std::string name = "ordeal-test-" + std::to_string(::getpid());
+  std::string cgroup = "/system.slice/" + name + ".service";
+  auto own = sys::OwnCgroup::create(tree_, cgroup);
+  ASSERT_TRUE(own) << own.error().message();
+  auto& inside = start_argv({"sleep", "74"});
+  auto& outside = start_argv({"sleep", "74"});
+  ASSERT_TRUE(own->join(inside.pid()));
+  Target target;
+  target.type = TargetType::kSystemd;
+  target.names = {name};
+  auto selection = target::select(target, std::nullopt, {}, 1);
+  EXPECT_TRUE(selection) << selection.error().message();
+  if (selection) {
+    const Victim& victim = selection->chosen.at(0);
+    EXPECT_EQ(victim.cgroup, cgroup);
+    EXPECT_EQ(victim.kind, VictimKind::kUnit);
+    EXPECT_NE(victim.cgroup_inode, 0u);
+    auto impact = shutdown(victim, R"({"delay": 0})");
+    EXPECT_TRUE(impact) << impact.error().message();
+    if (impact) {
+      EXPECT_TRUE(serve(**impact, 300ms));
+    }
+  }
+  EXPECT_TRUE(inside.wait(2s));
+  EXPECT_FALSE(outside.wait(Nanos(0)));
+  inside.kill_group(SIGKILL);
+  EXPECT_TRUE(own->remove(2s));
+}
+
+TEST_F(KillKernelTest, AUnitOfTheLiveTreeWithAProtectedProcessIsRefused) {
+  std::string name = "ordeal-test-" + std::to_string(::getpid());
+  std::string program = testing::TempDir() + "sshd";
+  std::filesystem::remove(program);
+  std::filesystem::create_symlink("/bin/sleep", program);
+  auto own = sys::OwnCgroup::create(tree_, "/system.slice/" + name + ".service");
+  ASSERT_TRUE(own) << own.error().message();
+  auto& child = start_argv({program, "75"});
+  ASSERT_TRUE(own->join(child.pid()));
+  EXPECT_TRUE(eventually([&] { return sys::read_stat(child.pid())->comm == "sshd"; }));
+  Target target;
+  target.type = TargetType::kSystemd;
+  for (const std::string& asked : {name + ".service", std::string("system.slice")}) {
+    target.names = {asked};
+    auto selection = target::select(target, std::nullopt, {}, 1);
+    EXPECT_EQ(selection ? Errc::kInternal : selection.error().code, Errc::kRefused) << asked;
+  }
+  child.kill_group(SIGKILL);
+  child.wait(2s);
+  EXPECT_TRUE(own->remove(2s));
+  std::filesystem::remove(program);
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ ExitCode resume_command(const std::string& state_dir);
 ExitCode revert_command(const std::string& state_dir, bool json);
 ExitCode verify_clean_command(const std::string& state_dir, bool json);
 ExitCode doctor_command(const std::string& state_dir, bool json);
+// What can be hit here. 2 when nothing is called like the words.
+ExitCode targets_command(const TargetsOptions& options);
 // Scrapes and answers PromQL until a signal.
 ExitCode scrape_command(const ScrapeOptions& options);
 // 1 when a budget is spent.

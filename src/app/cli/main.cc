@@ -147,6 +147,30 @@ void add_looking(CLI::App& app, Choice& choice) {
   add_state_dir(report, reported.state_dir);
 }
 
+constexpr const char* kTargetsFooter =
+    "Each has a line to paste into an experiment, which `ordeal plan` then explains:\n"
+    "  target: {type: systemd, name: nginx}       a unit, with all that runs in it\n"
+    "  target: {type: container, name: redis}     of Docker or Podman by name, of any engine by id\n"
+    "  target: {type: container, cgroup: /shop}   whatever is in a cgroup\n"
+    "  target: {type: process, name: haproxy}     each process of that name; percentage or count take some\n"
+    "  target: {type: host}                       this machine\n"
+    "What is marked as protected is never hit, and has no line. As root, names are known and nothing is hidden.\n"
+    "docs/targets.md says what an attack on each of them reaches.";
+
+void add_targets(CLI::App& app, Choice& choice) {
+  CLI::App* targets =
+      app.add_subcommand("targets", "What can be hit here, each with its `target:` line for an experiment");
+  auto options = std::make_shared<TargetsOptions>();
+  targets->add_option("words", options->words, "Only what has this in its name, cgroup, engine or programs")
+      ->type_name("WORDS");
+  targets->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
+      ->type_name("FILE")
+      ->envname("ORDEAL_POLICY");
+  targets->add_flag("--json", options->json, "One JSON object a line instead of text");
+  targets->footer(kTargetsFooter);
+  give(targets, choice, options, targets_command);
+}
+
 void add_scrape(CLI::App& app, Choice& choice) {
   CLI::App* scrape = app.add_subcommand("scrape", "Scrape targets and answer PromQL, for Grafana and promtool");
   auto options = std::make_shared<ScrapeOptions>();
@@ -218,7 +242,7 @@ void add_argo(CLI::App& app, Choice& choice) {
 constexpr const char* kFooter =
     "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
     "            5 halted, 6 a revert failed, manual intervention is needed, 7 an error of Ordeal's own.\n\n"
-    "First steps: ordeal doctor; ordeal plan experiment.yaml; ordeal run experiment.yaml";
+    "First steps: ordeal doctor; ordeal targets; ordeal plan experiment.yaml; ordeal run experiment.yaml";
 
 std::vector<std::string> names(const CLI::App& app) {
   std::vector<std::string> all;
@@ -293,7 +317,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   Choice choice;
-  for (auto add : {add_run, add_safety, add_looking, add_scrape, add_budget, add_observability, add_argo})
+  for (auto add : {add_run, add_safety, add_looking, add_targets, add_scrape, add_budget, add_observability, add_argo})
     add(app, choice);
   ExitCode code = parse_and_run(app, take_arguments(argc, argv), choice);
   if (!finish_output()) code = stronger(code, ExitCode::kInternal);  // what nobody could read was not said

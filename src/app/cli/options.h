@@ -6,6 +6,12 @@
 
 namespace ordeal::cli {
 
+struct TargetsOptions {
+  std::string words;  // part of a name, cgroup, runtime or program; "" is all
+  std::vector<std::string> policies;
+  bool json = false;
+};
+
 struct ObservabilityOptions {
   std::string experiment, expect, slo;  // files; "" is none
   std::string output;                   // a file; "" is the terminal

@@ -18,7 +18,7 @@ json::Object labels_json(const Labels& labels) {
 }
 
 const char* type_text(TargetType type) {
-  constexpr const char* kTexts[] = {"host", "process", "container", "kubernetes"};
+  constexpr const char* kTexts[] = {"host", "process", "container", "kubernetes", "systemd"};
   return kTexts[static_cast<size_t>(type)];
 }
 

@@ -7,10 +7,10 @@
 namespace ordeal {
 namespace {
 
-constexpr std::array kNames{"host", "process", "container", "pod"};
+constexpr std::array kNames{"host", "process", "container", "pod", "unit"};
 
 Result<VictimKind> kind_from(const json::Reader& reader) {
-  std::string word = TRY(reader.word({"host", "process", "container", "pod"}));
+  std::string word = TRY(reader.word({"host", "process", "container", "pod", "unit"}));
   for (size_t i = 0; i < kNames.size(); ++i)
     if (word == kNames[i]) return static_cast<VictimKind>(i);
   return reader.expected("a kind of victim");

@@ -23,7 +23,7 @@ struct ProcessId {
   auto operator<=>(const ProcessId&) const = default;
 };
 
-enum class VictimKind { kHost, kProcess, kContainer, kPod };
+enum class VictimKind { kHost, kProcess, kContainer, kPod, kUnit };
 
 struct Victim {
   VictimKind kind = VictimKind::kProcess;

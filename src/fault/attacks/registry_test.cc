@@ -107,7 +107,7 @@ TEST(Registry, AShutdownsBareDelayIsMinutesAndComesBeforeItsLength) {
 }
 
 TEST(Nearest, ANameThatIsNearIsFoundAndAFarOneIsNot) {
-  EXPECT_EQ(sys::nearest_name("ngnix", {"sshd", "nginx", "bash"}), "");  // two edits of five letters are too many
+  EXPECT_EQ(sys::nearest_name("nbimx", {"sshd", "nginx", "bash"}), "");  // two edits of five letters are too many
   EXPECT_EQ(sys::nearest_name("ngins", {"sshd", "nginx", "bash"}), "nginx");
   EXPECT_EQ(sys::nearest_name("postgers", {"sshd", "postgres"}), "postgres");
   EXPECT_EQ(sys::nearest_name("redis", {"redis-server"}), "redis-server");

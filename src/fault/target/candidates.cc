@@ -4,16 +4,13 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <map>
 
 #include "core/base/text/text.h"
-#include "platform/sys/cgroup/container.h"
+#include "fault/target/lookup.h"
 #include "platform/sys/nearest.h"
 
 namespace ordeal::target {
 namespace {
-
-constexpr size_t kShortId = 12;
 
 using Processes = std::vector<const sys::Process*>;
 
@@ -125,11 +122,13 @@ bool overlap(const Victim& a, const Victim& b) {
   });
 }
 
-// Adds a victim with what the inventory says of its processes, when that has the namespace and labels asked for.
-void add(Candidates& candidates, const Target& target, const std::vector<Known>& known, Victim victim) {
+// Adds a victim with what the inventory says of its processes, when that has the namespace and labels asked for. `self`
+// is its own entry there.
+void add(Candidates& candidates, const Target& target, const std::vector<Known>& known, Victim victim,
+         const Known* self = nullptr) {
   std::vector<Victim> also;
   for (const Known& other : known)
-    if (other.victim.name != victim.name && overlap(victim, other.victim)) also.push_back(other.victim);
+    if (&other != self && overlap(victim, other.victim)) also.push_back(other.victim);
   bool own = carries(target, victim.namespace_, victim.labels);
   bool by_other =
       std::any_of(also.begin(), also.end(), [&](const Victim& v) { return carries(target, v.namespace_, v.labels); });
@@ -155,7 +154,7 @@ void add_known(Candidates& candidates, const Target& target, const std::vector<K
     if (item.victim.processes.empty())
       candidates.notes.push_back(fmt::format("{} has no live process, and does not count", item.entry->name));
     else
-      add(candidates, target, known, item.victim);
+      add(candidates, target, known, item.victim, &item);
   }
 }
 
@@ -188,40 +187,54 @@ Result<Candidates> processes(const Target& target, const std::vector<Known>& kno
   return candidates;
 }
 
-bool is_named(const std::vector<std::string>& names, const std::string& id) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    return name == id || (name.size() >= kShortId && id.size() == 64 && id.starts_with(name));
-  });
+// What lives in the cgroup, unless it is a candidate already or nobody is alive in it.
+void add_cgroup(Candidates& candidates, const Target& target, const std::vector<Known>& known, const Snapshot& snapshot,
+                VictimKind kind, const Found& found) {
+  for (const Victim& victim : candidates.victims)
+    if (victim.cgroup == found.cgroup) return;
+  Victim victim = victim_of(kind, found.name, in_cgroup(snapshot, found.cgroup));
+  place(victim, snapshot, found.cgroup);
+  if (!victim.processes.empty()) add(candidates, target, known, std::move(victim));
 }
 
-// Containers that show in the cgroups of the processes, by their cgroup.
-std::map<std::string, sys::ContainerPath> visible_containers(const Snapshot& snapshot) {
-  std::map<std::string, sys::ContainerPath> found;
-  for (const sys::Process& process : snapshot.processes)
-    for (const sys::CgroupMembership& membership : process.cgroups)
-      if (auto container = sys::container_of_cgroup(membership.path)) found.emplace(container->cgroup, *container);
-  return found;
+// The cgroup that a target names; "" is none, and the root, which is the whole host, is none either.
+std::string path_of(const Target& target) {
+  std::string path = tidy(target.cgroup);
+  return path == "/" ? "" : path;
 }
 
+std::vector<std::string> names_of_kind(const std::vector<Known>& known, VictimKind kind) {
+  std::vector<std::string> names;
+  for (const Known& item : known)
+    if (item.entry->kind == kind) names.push_back(item.entry->name);
+  return names;
+}
+
+// A name is the inventory's first, then an engine's.
 Result<Candidates> containers(const Target& target, const std::vector<Known>& known, const Snapshot& snapshot) {
   Candidates candidates;
   add_known(candidates, target, known, VictimKind::kContainer);
-  auto taken = [&](const std::string& cgroup) {
-    return std::any_of(candidates.victims.begin(), candidates.victims.end(),
-                       [&](const Victim& victim) { return victim.cgroup == cgroup; });
+  std::vector<std::string> listed = names_of_kind(known, VictimKind::kContainer);
+  auto take = [&](const Found& found) {
+    add_cgroup(candidates, target, known, snapshot, VictimKind::kContainer, found);
   };
-  for (const auto& [cgroup, container] : visible_containers(snapshot)) {
-    bool by_path = !target.cgroup.empty() && tidy(target.cgroup) == cgroup;
-    if ((!by_path && !is_named(target.names, container.id)) || taken(cgroup)) continue;
-    Victim victim = victim_of(VictimKind::kContainer, container.id.substr(0, kShortId), in_cgroup(snapshot, cgroup));
-    place(victim, snapshot, cgroup);
-    if (!victim.processes.empty()) add(candidates, target, known, std::move(victim));
-  }
-  std::string path = tidy(target.cgroup);
-  if (path.empty() || path == "/" || taken(path) || !target.names.empty()) return candidates;
-  Victim plain = victim_of(VictimKind::kContainer, path, in_cgroup(snapshot, path));
-  place(plain, snapshot, path);
-  if (!plain.processes.empty()) add(candidates, target, known, std::move(plain));
+  for (const std::string& name : target.names)
+    if (!lists(listed, name)) take(TRY(find_container(name, tidy(target.cgroup), snapshot, listed)));
+  std::string path = path_of(target);
+  if (path.empty() || !target.names.empty()) return candidates;
+  auto visible = visible_containers(snapshot);
+  auto container = visible.find(path);
+  take({container == visible.end() ? path : container->second.id.substr(0, kShownIdDigits), path});
+  return candidates;
+}
+
+Result<Candidates> units(const Target& target, const std::vector<Known>& known, const Snapshot& snapshot) {
+  Candidates candidates;
+  auto take = [&](const Found& found) { add_cgroup(candidates, target, known, snapshot, VictimKind::kUnit, found); };
+  for (const std::string& name : target.names) take(TRY(find_unit(name, tidy(target.cgroup), snapshot)));
+  std::string path = path_of(target);
+  if (path.empty() || !target.names.empty()) return candidates;
+  take(TRY(unit_at(path, snapshot)));
   return candidates;
 }
 
@@ -232,7 +245,7 @@ Result<Candidates> pods(const Target& target, const std::vector<Known>& known, c
 }
 
 using Finder = Result<Candidates> (*)(const Target&, const std::vector<Known>&, const Snapshot&);
-constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods};
+constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods, &units};
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include "core/base/random.h"
 #include "core/base/text/text.h"
 #include "fault/target/candidates.h"
+#include "platform/sys/cgroup/unit.h"
 #include "platform/sys/nearest.h"
 #include "platform/sys/process/protected.h"
 
@@ -38,7 +39,7 @@ std::optional<Refusal> refusal_of(const Victim& victim, const std::vector<Victim
   return std::nullopt;
 }
 
-constexpr std::array kThings{"host", "process", "container", "pod"};
+constexpr std::array kThings{"host", "process", "container", "pod", "systemd unit"};
 
 std::string described(const Target& target) {
   std::vector<std::string> parts;
@@ -72,8 +73,10 @@ Unexpected nothing_matched(const Target& target, const Inventory& inventory, con
   return fail(Errc::kNotInjected, text, near.empty() ? "" : fmt::format("the nearest name is {}", near));
 }
 
-// What a victim may be called in `target.names`: its own name, a process's name before ":", an id that it begins with.
+// What a victim may be called in `target.names`: its own name, a process's name before ":", an id that it begins with,
+// a unit's name without ".service".
 bool answers_to(const Victim& victim, const std::string& name) {
+  if (victim.kind == VictimKind::kUnit) return victim.name == sys::unit_name(name);
   if (victim.name == name || victim.name.starts_with(name + ":")) return true;
   return name.size() > victim.name.size() && name.starts_with(victim.name);
 }
@@ -131,26 +134,34 @@ std::vector<Victim> choose(std::vector<Victim> allowed, int64_t number, uint64_t
 
 }  // namespace
 
-Result<Selection> select(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
-                         const std::vector<Policy>& policies, uint64_t seed) {
+Result<Judged> judge_candidates(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
+                                const std::vector<Policy>& policies) {
   Candidates candidates = TRY(find_candidates(target, inventory, snapshot));
   if (candidates.victims.empty()) return nothing_matched(target, inventory, snapshot, candidates.notes);
   if (target.type != TargetType::kHost) TRY_VOID(all_names_found(target, candidates.victims, inventory, snapshot));
-  Selection selection;
-  selection.candidates = static_cast<int64_t>(candidates.victims.size());
-  selection.notes = std::move(candidates.notes);
-  std::vector<Victim> allowed;
+  Judged judged;
+  judged.notes = std::move(candidates.notes);
   for (size_t i = 0; i < candidates.victims.size(); ++i) {
     Victim& victim = candidates.victims[i];
     if (auto refusal = refusal_of(victim, candidates.also[i], policies, snapshot))
-      selection.refused.push_back(std::move(*refusal));
+      judged.refused.push_back(std::move(*refusal));
     else
-      allowed.push_back(std::move(victim));
+      judged.allowed.push_back(std::move(victim));
   }
+  return judged;
+}
+
+Result<Selection> select(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
+                         const std::vector<Policy>& policies, uint64_t seed) {
+  Judged judged = TRY(judge_candidates(target, inventory, snapshot, policies));
+  Selection selection;
+  selection.candidates = static_cast<int64_t>(judged.allowed.size() + judged.refused.size());
+  selection.notes = std::move(judged.notes);
+  selection.refused = std::move(judged.refused);
   bool by_name = !target.names.empty();
-  if (allowed.empty() || (by_name && !selection.refused.empty())) return refused_by(selection.refused);
-  int64_t number = TRY(how_many(target, static_cast<int64_t>(allowed.size())));
-  selection.chosen = choose(std::move(allowed), number, seed);
+  if (judged.allowed.empty() || (by_name && !selection.refused.empty())) return refused_by(selection.refused);
+  int64_t number = TRY(how_many(target, static_cast<int64_t>(judged.allowed.size())));
+  selection.chosen = choose(std::move(judged.allowed), number, seed);
   return selection;
 }
 

@@ -22,6 +22,15 @@ struct Selection {
   std::vector<std::string> notes;
 };
 
+// Every candidate, before it is chosen how many: those that the rules allow, and the others.
+struct Judged {
+  std::vector<Victim> allowed;
+  std::vector<Refusal> refused;
+  std::vector<std::string> notes;
+};
+Result<Judged> judge_candidates(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
+                                const std::vector<Policy>& policies);
+
 // kNotInjected: nothing matches, or fewer than asked. kRefused: the rules leave nothing, or forbid a victim that is
 // named; the selector is empty; the percentage rounds down to nothing. kNotFound: a cluster or an inventory is needed.
 // Every policy must allow a victim.

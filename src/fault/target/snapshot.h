@@ -17,6 +17,7 @@ struct Snapshot {
   std::vector<sys::Process> processes;
   sys::CgroupTree cgroups;
   std::set<pid_t> own;  // this process and its ancestors
+  std::string root;     // put before the paths of the container engines' files
 
   static Result<Snapshot> look();
 };

@@ -16,11 +16,12 @@ Result<Target> decode_target(const Reader& reader) {
   TRY_VOID(
       reader.only({"type", "namespace", "labels", "name", "id", "pattern", "user", "cgroup", "percentage", "count"}));
   Target target;
-  std::string type = TRY(TRY(reader.at("type")).word({"host", "process", "container", "kubernetes"}));
-  target.type = type == "host"        ? TargetType::kHost
-                : type == "process"   ? TargetType::kProcess
-                : type == "container" ? TargetType::kContainer
-                                      : TargetType::kKubernetes;
+  std::string type = TRY(TRY(reader.at("type")).word({"host", "process", "container", "kubernetes", "systemd"}));
+  target.type = type == "host"         ? TargetType::kHost
+                : type == "process"    ? TargetType::kProcess
+                : type == "container"  ? TargetType::kContainer
+                : type == "kubernetes" ? TargetType::kKubernetes
+                                       : TargetType::kSystemd;
   if (auto field = TRY(reader.find("namespace"))) target.namespace_ = TRY(field->text());
   if (auto field = TRY(reader.find("labels")))
     for (auto& [key, value] : TRY(field->labels())) target.labels[key] = value;
@@ -33,6 +34,10 @@ Result<Target> decode_target(const Reader& reader) {
   if (auto field = TRY(reader.find("percentage"))) target.percentage = TRY(field->number(0, 100));
   if (auto field = TRY(reader.find("count"))) target.count = TRY(field->integer(0, 1'000'000));
   if (target.percentage && target.count) return reader.refuse("give percentage or count, not both");
+  // A key that narrows nothing would let the attack reach more than the file seems to say.
+  if (target.type == TargetType::kSystemd)
+    for (std::string_view key : {"id", "pattern", "user"})
+      if (auto field = TRY(reader.find(key))) return field->refuse("a systemd unit has a name or a cgroup only");
   return target;
 }
 

@@ -17,18 +17,19 @@
 
 namespace ordeal {
 
-enum class TargetType { kHost, kProcess, kContainer, kKubernetes };
+enum class TargetType { kHost, kProcess, kContainer, kKubernetes, kSystemd };
 
 struct Target {
   TargetType type = TargetType::kHost;
-  // kubernetes, container
+  // kubernetes, container, systemd
   std::string namespace_;
   Labels labels;
-  std::vector<std::string> names;  // container: id or name, process: exact command name
+  // container: id or name, process: exact command name, systemd: unit, with or without .service
+  std::vector<std::string> names;
   // process
   std::string pattern;  // RE2, against the whole command line
   std::string user;
-  std::string cgroup;  // path; also for containers
+  std::string cgroup;  // path; also for containers and systemd
   // how many of the matches
   std::optional<double> percentage;  // 0..100, rounded down
   std::optional<int64_t> count;

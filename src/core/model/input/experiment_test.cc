@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"name: x\ntraffic: {}\n" TARGET ATTACK,
                 "line 2: traffic: \"traffic\" is not supported by this version of Ordeal"},
         BadFile{"name: x\ntarget: {type: vm}\n" ATTACK,
-                "line 2: target.type: expected one of host, process, container, kubernetes, found \"vm\""},
+                "line 2: target.type: expected one of host, process, container, kubernetes, systemd, found \"vm\""},
         BadFile{"name: x\ntarget: {type: host, percentage: 101}\n" ATTACK,
                 "line 2: target.percentage: expected a number from 0 to 100, found 101"},
         BadFile{"name: x\ntarget: {type: host, percentage: 1, count: 1}\n" ATTACK,
