@@ -30,6 +30,9 @@ void add_experiment(CLI::App* command, session::RunOptions& options) {
   command->add_option("experiment", options.experiment, "The experiment, JSON or YAML; - is standard input")
       ->required()
       ->type_name("FILE");
+  command->add_option("--set", options.set, "A field of the experiment, such as attack.args.delay=5s; may be repeated")
+      ->type_name("FIELD=VALUE");
+  command->add_option("--length", options.length, "How long the fault is in force")->type_name("DURATION");
   command->add_option("--expect", options.expect, "Expectations and sources, when the experiment has none")
       ->type_name("FILE");
   command->add_option("--arg", options.args, "An argument of the Argo file of --expect; may be repeated")

@@ -88,7 +88,10 @@ Result<> Reader::only(std::initializer_list<std::string_view> keys) const {
   if (!value_->is_object()) return expected("an object");
   for (const auto& [key, unused] : value_->get_object()) {
     if (std::find(keys.begin(), keys.end(), std::string_view(key)) != keys.end()) continue;
-    std::string guess = nearest(key, keys);
+    std::string guess =
+        std::string_view(key) == "duration" && std::find(keys.begin(), keys.end(), "length") != keys.end()
+            ? "length"
+            : nearest(key, keys);
     std::string advice = guess.empty() ? "known keys: " + list(keys) : fmt::format("did you mean \"{}\"?", guess);
     Reader at = TRY(find(key)).value_or(*this);
     return at.refuse(fmt::format("unknown key \"{}\"; {}", std::string_view(key), advice));

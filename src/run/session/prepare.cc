@@ -10,6 +10,7 @@
 #include "core/base/io/output.h"
 #include "core/base/text/secrets.h"
 #include "core/model/claim.h"
+#include "core/model/input/assignment.h"
 #include "core/model/input/inventory.h"
 #include "fault/guard/newcomers.h"
 #include "interop/argo/objects/bundle.h"
@@ -57,6 +58,16 @@ void resolve_slo(Experiment& experiment, const std::string& from) {
 }
 
 // What a person says on the command line over what the files say.
+Result<> change(json::Value& experiment, const RunOptions& options) {
+  for (const std::string& assignment : options.set) {
+    hide_in_output(secrets_in(assignment));
+    if (auto done = assign(experiment, assignment); !done) return wrap(std::move(done).error(), "--set");
+  }
+  if (!options.length.empty())
+    if (auto done = assign_length(experiment, options.length); !done) return wrap(std::move(done).error(), "--length");
+  return {};
+}
+
 void override_experiment(const RunOptions& options, Experiment& experiment) {
   if (!options.prometheus.empty()) experiment.sources.prometheus = options.prometheus;
   if (options.no_rollback) experiment.rollback.reset();
@@ -222,7 +233,10 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
   if (!options.prometheus.empty() && !is_http_url(options.prometheus))
     return fail(Errc::kInvalidInput,
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
-  prepared.experiment = TRY(read_document(options.experiment, decode_experiment));
+  prepared.experiment = TRY(read_document(options.experiment, [&](json::Document& document) -> Result<Experiment> {
+    TRY_VOID(change(document.value, options));
+    return decode_experiment(document);
+  }));
   resolve_slo(prepared.experiment, options.experiment);
   if (options.expect.empty()) TRY_VOID(refuse_args(options));
   if (!options.expect.empty()) TRY_VOID(read_expectations(options, prepared));

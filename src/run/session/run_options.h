@@ -8,6 +8,8 @@ namespace ordeal::session {
 
 struct RunOptions {
   std::string experiment;
+  std::vector<std::string> set;  // FIELD=VALUE, of the experiment
+  std::string length;            // instead of the experiment's; "" leaves it
   std::string expect;
   std::vector<std::string> args;  // NAME=VALUE, of an Argo file in `expect`
   std::string inventory;
