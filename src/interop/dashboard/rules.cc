@@ -52,13 +52,17 @@ std::string violation(const std::string& query, const expr::Threshold& limit) {
   return fmt::format("{} {} {:.12g}", value, op, limit.value);
 }
 
+// Prometheus' own examples wait longer than one scrape, so that one bad scrape wakes nobody.
+constexpr Nanos kUsualFor = 1min;
+
 RuleGroup expectations(const Experiment& experiment) {
   RuleGroup group{"expectations", {}};
   for (const Expectation& expectation : experiment.expect) {
     auto limit = limit_of(expectation);
-    if (!limit) continue;
+    // What is judged after an attack alone is a promise about recovery, and may be broken at any other time.
+    if (!limit || expectation.when == std::set{When::kAfter}) continue;
     group.rules.push_back({alert_name(expectation.name), violation(expectation.query, *limit),
-                           expectation.for_.value_or(Nanos(0)), "page",
+                           expectation.for_.value_or(kUsualFor), "ticket",
                            in_template(fmt::format("{}: expected {}", expectation.name, expectation.condition))});
   }
   return group;

@@ -183,6 +183,10 @@ json::Value to_json(const ObjectiveState& state) {
 
 std::string in_words(const ObjectiveState& state) {
   const slo::Budget& budget = state.budget;
+  if (budget.remaining() < 0)
+    return fmt::format("spent {:.3g} times over: {:.0f} bad {} where {:.0f} are allowed ({:.6g} % over {})",
+                       1 - budget.remaining(), budget.bad, state.counts, budget.allowed(), budget.target * 100,
+                       format_duration(budget.period));
   return fmt::format("{:.1f} % left of {:.0f} bad {} ({:.6g} % over {})", budget.remaining() * 100, budget.allowed(),
                      state.counts, budget.target * 100, format_duration(budget.period));
 }

@@ -12,7 +12,7 @@ namespace {
 void print_state(const session::ObjectiveState& state) {
   print("{}\n  {}\n", state.name, in_words(state));
   for (const slo::Burn& burn : state.burns) {
-    auto left = slo::time_to_exhaustion(state.budget, burn.rate);
+    auto left = state.budget.remaining() > 0 ? slo::time_to_exhaustion(state.budget, burn.rate) : std::nullopt;
     print("  burn rate {:>8.2f} over the last {:<4}{}\n", burn.rate, format_duration(burn.window),
           left ? ", gone in " + format_duration(std::chrono::floor<std::chrono::minutes>(*left)) : "");
   }
