@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <map>
+#include <tuple>
 
 #include "core/json/value.h"
 #include "fault/target/lookup.h"
