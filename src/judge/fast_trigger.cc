@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 
 namespace ordeal::judge {
 namespace {
@@ -34,6 +35,15 @@ Nanos patience_for(const Experiment& experiment, const CountDesign& counts) {
 
 const char* to_text(FastAlarm::Rule kind) { return kind == FastAlarm::Rule::kCusum ? "cusum" : "silence"; }
 
+namespace {
+
+std::string slower_than(double latency, const std::string& unit) {
+  if (unit == "s") return "requests took longer than " + plain_value(latency, unit);
+  return "events were above " + plain_value(latency, unit);
+}
+
+}  // namespace
+
 std::optional<FastTrigger> FastTrigger::create(const Experiment& experiment, const Expectation& expectation) {
   TriggerDesign design = design_trigger(expectation);
   if (design.kind != TriggerDesign::Signal::kCounts) return std::nullopt;
@@ -45,6 +55,7 @@ std::optional<FastTrigger> FastTrigger::create(const Experiment& experiment, con
   // A Prometheus does not say when it last read a counter that stands still.
   options.silence = expectation.no_data != NoData::kPass && !experiment.sources.scrape.empty();
   options.patience = patience_for(experiment, design.counts);
+  if (design.counts.latency) options.bad = slower_than(*design.counts.latency, guess_unit(expectation.query));
   return FastTrigger(options);
 }
 
@@ -151,8 +162,8 @@ std::optional<FastAlarm> FastTrigger::look_at(Group& group, const Delta& delta, 
 
 FastAlarm FastTrigger::too_many(const Group& group, BootTime now) const {
   double bad = group.alarms->bad, total = group.alarms->total, share = bad / total;
-  std::string text = fmt::format("{:.0f} of {:.0f} events were bad ({:.3g} %) within {}, {:.3g} % is allowed", bad,
-                                 total, share * 100, rounded(now - group.alarms->since), options_.allowed * 100);
+  std::string text = fmt::format("{:.0f} of {:.0f} {} ({:.3g} %) within {}; {:.3g} % allowed", bad, total, options_.bad,
+                                 share * 100, rounded(now - group.alarms->since), options_.allowed * 100);
   return {FastAlarm::Rule::kCusum, group.last.name, std::move(text)};
 }
 
@@ -172,11 +183,10 @@ double FastTrigger::closeness() const {
 
 std::string FastTrigger::learned() const {
   if (groups_.empty()) return "";
-  std::string text = fmt::format("{:.3g} events a second, dispersion {:.2g}, an alarm at a sum of {:.1f}",
-                                 traffic_.rate(), dispersion_, bound());
-  if (silent_after_ms_ > 0) return text + ", or after " + rounded(milliseconds(silent_after_ms_)) + " without an event";
-  if (!options_.silence) return text + "; silence may pass";
-  return text + "; too little traffic before the attack to notice its end";
+  std::string text = fmt::format("{:.3g}/s", traffic_.rate());
+  if (silent_after_ms_ > 0) return text + ", and " + rounded(milliseconds(silent_after_ms_)) + " without one";
+  if (!options_.silence) return text + "; that they cease may pass";
+  return text + "; too few before the attack to notice that they cease";
 }
 
 }  // namespace ordeal::judge

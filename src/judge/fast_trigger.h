@@ -38,13 +38,14 @@ struct FastOptions {
   Nanos for_{0};        // of the expectation
   bool silence = true;  // events that cease are an alarm
   Nanos patience = kLeastPatience;
+  std::string bad = "events were bad";  // what is counted, for a person
 };
 
 struct FastAlarm {
   enum class Rule { kCusum, kSilence };
   Rule kind = Rule::kCusum;
   std::string group;  // which one, when the query has several
-  std::string text;   // "57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed"
+  std::string text;   // "57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed"
 };
 const char* to_text(FastAlarm::Rule kind);
 

@@ -108,8 +108,8 @@ def breached(problems, suite):
     if not breach or not run.event("halt", by="breach"):
         problems.append("no breach halted it")
         return run, reason
-    counted = [e["data"]["text"] for e in run.events() if e["type"] == "note" and "is also counted" in e["data"]["text"]]
-    if not counted or "counted: 0 events" in counted[0]:
+    counted = [e["data"]["text"] for e in run.events() if e["type"] == "note" and "also watching single requests" in e["data"]["text"]]
+    if not counted or "(0/s" in counted[0]:
         problems.append(f"its counters are not read: {counted}")
     seen = breach["boot_ns"] / 1e9
     took = reverted_at(problems, run) - seen

@@ -12,8 +12,6 @@
 namespace ordeal::engine {
 namespace {
 
-std::string number(double value) { return fmt::format("{:.4g}", value); }
-
 std::string looked_at(const Expectation& expectation) {
   if (!expectation.query.empty()) return expectation.query;
   if (expectation.http) return "HTTP " + expectation.http->method + " " + expectation.http->url;
@@ -99,20 +97,17 @@ std::string describe_breach(const judge::Judge& judge, const judge::Judgement& j
   return fmt::format("{} {} {} ({} {})", who, moved, value, limit, bound);
 }
 
-std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm,
-                           const judge::Judgement& judgement) {
-  std::string text =
-      fmt::format("\"{}\"{}: {}", expectation.name, alarm.group.empty() ? "" : " at " + alarm.group, alarm.text);
-  std::string value = judgement.value ? "gave " + number(*judgement.value) : "had no data";
-  return text + fmt::format("; the query as written {}, expected {}", value, expectation.condition);
+std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm) {
+  std::string who = alarm.group.empty() ? expectation.name : fmt::format("{} at {}", expectation.name, alarm.group);
+  return fmt::format("{}: {}", who, alarm.text);
 }
 
-std::string describe_counted(const Expectation& expectation, const judge::CountedShare& share, double allowed) {
+std::string describe_counted(const Expectation& expectation, const judge::CountedShare& share,
+                             const judge::FastOptions& options) {
   return fmt::format(
-      "\"{}\"{}: {:.0f} of {:.0f} events were bad ({:.3g} %) during the attack, {:.3g} % is allowed; its query did not "
-      "show them",
-      expectation.name, share.group.empty() ? "" : " at " + share.group, share.bad, share.total, share.share() * 100,
-      allowed * 100);
+      "{}{}: {:.0f} of {:.0f} {} ({:.3g} %) during the attack; {:.3g} % allowed. Its query did not show them",
+      expectation.name, share.group.empty() ? "" : " at " + share.group, share.bad, share.total, options.bad,
+      share.share() * 100, options.allowed * 100);
 }
 
 Nanos answer_at_most(const Expectation& expectation) {

@@ -14,11 +14,11 @@ events::Run describe_run(const Setup& setup);
 std::string describe_breach(const judge::Judge& judge, const judge::Judgement& judgement);
 // "stopped with Ctrl-C", "halted by breach: …"; `by` as in the event "halt".
 std::string describe_halt(const std::string& by, const std::string& why);
-// "error rate: 57 of 240 events were bad (23.8 %) within 0.9s, 1 % is allowed; the query gave 0.004, expected …"
-std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm,
-                           const judge::Judgement& judgement);
-// "error rate: 400 of 3000 events were bad (13.3 %) during the attack, 1 % is allowed, which its query did not show"
-std::string describe_counted(const Expectation& expectation, const judge::CountedShare& share, double allowed);
+// "error rate: 57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed". The query, which lags behind, is left out.
+std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm);
+// "error rate: 400 of 3000 events were bad (13.3 %) during the attack; 1 % allowed. Its query did not show them"
+std::string describe_counted(const Expectation& expectation, const judge::CountedShare& share,
+                             const judge::FastOptions& options);
 // A probe answers within its own time limit, if only that there was none. Without an answer for longer, watching is
 // dead and the lease is not renewed; without data for longer at the attack's end, nothing is proven.
 Nanos answer_at_most(const Expectation& expectation);

@@ -92,7 +92,7 @@ void Machine::judge_counts() {
     const judge::FastTrigger& trigger = *setup_.triggers[i];
     auto share = looks_[i].during.counted.contradiction(trigger.options().allowed, trigger.dispersion());
     if (share)
-      on_breach(i, {describe_counted(expectation, *share, trigger.options().allowed), share->share(), "count", Nanos(0),
+      on_breach(i, {describe_counted(expectation, *share, trigger.options()), share->share(), "count", Nanos(0),
                     "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
   }
 }
@@ -109,7 +109,7 @@ std::string Machine::diluted_text(size_t index, const Evidence& evidence, const 
   if (!setup_.triggers[index]) return text + "what its series count is not judged by itself";
   auto share = evidence.counted.inside();
   if (!share) return text + "no event was counted within it";
-  return text + fmt::format("{:.0f} of {:.0f} events within it were bad ({:.3g} %), {:.3g} % is allowed", share->bad,
+  return text + fmt::format("{:.0f} of {:.0f} events within it were bad ({:.3g} %); {:.3g} % allowed", share->bad,
                             share->total, share->share() * 100, setup_.triggers[index]->options().allowed * 100);
 }
 

@@ -84,7 +84,7 @@ void Machine::on_counts(size_t index, const Observation& observation, const judg
   if (phase_ != Phase::kInject && phase_ != Phase::kDuring && !late) return;
   auto alarm = trigger.observe(*observation.counts, now_);
   if (alarm && counts_in_phase(index))
-    on_breach(index, {describe_alarm(expectation, *alarm, judgement), judgement.value, to_text(alarm->kind), Nanos(0),
+    on_breach(index, {describe_alarm(expectation, *alarm), judgement.value, to_text(alarm->kind), Nanos(0),
                       "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
 }
 
@@ -98,9 +98,10 @@ void Machine::arm_triggers() {
     bool counted = !learned.empty();
     if (!counted && looks_[i].trouble_told) continue;  // why is known
     if (counted) {
-      note(events::Level::kInfo, fmt::format("\"{}\" is also counted: {}", name, learned));
+      note(events::Level::kInfo,
+           fmt::format("{}: also watching single requests for an early halt ({})", name, learned));
     } else {
-      note(events::Level::kWarning, fmt::format("\"{}\" is judged by its query alone: none of the counters behind it "
+      note(events::Level::kWarning, fmt::format("{} is judged by its query alone: none of the counters behind it "
                                                 "was seen before the attack",
                                                 name));
     }
