@@ -164,7 +164,7 @@ void add_targets(CLI::App& app, Choice& choice) {
   CLI::App* targets =
       app.add_subcommand("targets", "What can be hit here, each with its `target:` line for an experiment");
   auto options = std::make_shared<TargetsOptions>();
-  targets->add_option("words", options->words, "Only what has this in its name, cgroup, engine or programs")
+  targets->add_option("words", options->words, "Only what has this in its kind, name, cgroup, engine or programs")
       ->type_name("WORDS");
   targets->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
       ->type_name("FILE")

@@ -7,7 +7,7 @@
 namespace ordeal::cli {
 
 struct TargetsOptions {
-  std::string words;  // part of a name, cgroup, runtime or program; "" is all
+  std::string words;  // part of a kind, name, cgroup, runtime or program; "" is all
   std::vector<std::string> policies;
   bool json = false;
 };

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <map>
+#include <tuple>
 
 #include "core/json/value.h"
 #include "fault/target/lookup.h"
@@ -206,7 +207,7 @@ std::vector<SurveyEntry> filtered(const std::vector<SurveyEntry>& entries, const
   std::vector<SurveyEntry> found;
   const std::string wanted = lower(words);
   for (const SurveyEntry& entry : entries) {
-    std::vector<std::string> texts{entry.name, entry.cgroup, entry.runtime};
+    std::vector<std::string> texts{to_text(entry.group), entry.name, entry.cgroup, entry.runtime};
     texts.insert(texts.end(), entry.programs.begin(), entry.programs.end());
     if (std::any_of(texts.begin(), texts.end(), [&](auto& text) { return lower(text).find(wanted) != text.npos; }))
       found.push_back(entry);

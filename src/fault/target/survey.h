@@ -32,7 +32,7 @@ struct Survey {
 
 Survey survey(const Snapshot& snapshot, const std::vector<Policy>& policies);
 
-// Those of which the name, cgroup, runtime or a program holds `words`, whatever the case.
+// Those of which the kind, name, cgroup, runtime or a program holds `words`, whatever the case.
 std::vector<SurveyEntry> filtered(const std::vector<SurveyEntry>& entries, const std::string& words);
 
 }  // namespace ordeal::target

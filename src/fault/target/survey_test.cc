@@ -133,13 +133,15 @@ TEST_F(SurveyTest, NamesThatYamlWouldReadOtherwiseAreQuoted) {
   }
 }
 
-TEST_F(SurveyTest, WordsAreLookedForInNamesCgroupsEnginesAndPrograms) {
+TEST_F(SurveyTest, WordsAreLookedForInKindsNamesCgroupsEnginesAndPrograms) {
   Survey found = all();
   auto found_by = [&](const std::string& words) {
     std::vector<std::string> names;
     for (const SurveyEntry& entry : filtered(found.entries, words)) names.push_back(entry.name);
     return names;
   };
+  EXPECT_EQ(found_by("host"), std::vector<std::string>{"recorded"});
+  EXPECT_EQ(found_by("container").size(), 2u);
   EXPECT_EQ(found_by("HAPROXY"), Names{"haproxy"});
   EXPECT_EQ(found_by("postgres"), Names{"db"});
   EXPECT_EQ(found_by("logger"), (Names{"nginx.service", "system.slice"}));
