@@ -14,7 +14,8 @@ events::Run describe_run(const Setup& setup);
 std::string describe_breach(const judge::Judge& judge, const judge::Judgement& judgement);
 // "stopped with Ctrl-C", "halted by breach: …"; `by` as in the event "halt".
 std::string describe_halt(const std::string& by, const std::string& why);
-// "error rate: 57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed". The query, which lags behind, is left out.
+// "error rate: 57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed". The query, which lags behind, is left
+// out.
 std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm);
 // "error rate: 400 of 3000 events were bad (13.3 %) during the attack; 1 % allowed. Its query did not show them"
 std::string describe_counted(const Expectation& expectation, const judge::CountedShare& share,

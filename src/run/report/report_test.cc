@@ -76,11 +76,10 @@ TEST(HtmlReport, NeedsNothingFromElsewhere) {
 
 TEST(HtmlReport, SaysWhatWasLearned) {
   std::string page = html_report(summary_of({}));
-  for (const char* part :
-       {"Hypothesis: System maintains p95 latency &lt; 1s", "The hypothesis did not hold",
-        "p95 latency reached 1.03 s (limit: below 1 s)", "delay 500ms, protocol tcp, port 8000",
-        "3 victims: api-1, api-2, api-3", "3 of 3", "must stay below 1\u00a0s", "limit 1\u00a0%", "no data",
-        "breach 1.03\u00a0s", "fault off", "What to do next", "prefers-color-scheme"})
+  for (const char* part : {"Hypothesis: System maintains p95 latency &lt; 1s", "The hypothesis did not hold",
+                           "p95 latency reached 1.03 s (limit: below 1 s)", "delay 500ms, protocol tcp, port 8000",
+                           "3 victims: api-1, api-2, api-3", "3 of 3", "must stay below 1\u00a0s", "limit 1\u00a0%",
+                           "no data", "breach 1.03\u00a0s", "fault off", "What to do next", "prefers-color-scheme"})
     EXPECT_TRUE(has(page, part)) << part;
   EXPECT_TRUE(has(html_report(summary_of(held_sample())), "The hypothesis held"));
   EXPECT_TRUE(has(html_report(summary_of(interrupted())), "no revert was seen"));

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/resource/burner.h"
 #include "fault/attacks/victim/live_victim.h"
@@ -319,9 +320,9 @@ class CpuFault : public Fault {
     Step step;
     step.kind = StepKind::kOwned;
     step.victim = victim.name;
-    step.action =
-        fmt::format("use {:g} CPU ({:g} % of {:g}) with {} threads of a child process in the cgroup {}", load.total,
-                    number_argument(attack, "percent"), load.capacity, load.burn.threads, load.cgroup);
+    step.action = fmt::format("use {:g} CPU ({:g} % of {:g}) with {} of a child process in the cgroup {}", load.total,
+                              number_argument(attack, "percent"), load.capacity,
+                              counted(load.burn.threads, "thread", "threads"), load.cgroup);
     step.undo = "the kernel kills the child when the guard ends";
     step.proof = info().proof;
     step.claims = {victim.kind == VictimKind::kHost ? "host/cpu" : fmt::format("cgroup:{}/cpu", load.cgroup)};

@@ -1,7 +1,7 @@
-// Standby: a second reaper, which the engine starts before it drops its privileges. It makes nothing and keeps no journal;
-// it acts when guard and reaper both cannot: when the engine says so, or when the engine is gone and they do not end.
-// Then it ends both, also when they are stopped, and replays the run's journal. While the reaper lives the journal is
-// the reaper's: its lock decides, and is waited for.
+// Standby: a second reaper, which the engine starts before it drops its privileges. It makes nothing and keeps no
+// journal; it acts when guard and reaper both cannot: when the engine says so, or when the engine is gone and they do
+// not end. Then it ends both, also when they are stopped, and replays the run's journal. While the reaper lives the
+// journal is the reaper's: its lock decides, and is waited for.
 #pragma once
 
 #include <string>
