@@ -184,9 +184,10 @@ double FastTrigger::closeness() const {
 std::string FastTrigger::learned() const {
   if (groups_.empty()) return "";
   std::string text = fmt::format("{:.3g}/s", traffic_.rate());
-  if (silent_after_ms_ > 0) return text + ", and " + rounded(milliseconds(silent_after_ms_)) + " without one";
-  if (!options_.silence) return text + "; that they cease may pass";
-  return text + "; too few before the attack to notice that they cease";
+  if (silent_after_ms_ > 0)
+    return text + "; also halts after " + rounded(milliseconds(silent_after_ms_)) + " without a request";
+  if (!options_.silence) return text + "; silence is not judged";
+  return text + "; too few before the attack to judge silence";
 }
 
 }  // namespace ordeal::judge

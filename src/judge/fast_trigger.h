@@ -67,8 +67,8 @@ class FastTrigger {
   double dispersion() const { return dispersion_; }
   // The greatest sum over its bound: 1 is an alarm.
   double closeness() const;
-  // "" when nothing was counted. What arm() has fixed: "212 events a second, dispersion 1.3, an alarm at 16.7, or after
-  // 1s without an event".
+  // "" when nothing was counted. What arm() has fixed: "212/s; also halts after 1s without
+  // a request".
   std::string learned() const;
 
  private:

@@ -169,7 +169,7 @@ void add_targets(CLI::App& app, Choice& choice) {
   targets->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
-  targets->add_flag("--json", options->json, "One JSON object a line instead of text");
+  targets->add_flag("--json", options->json, "One JSON object per line instead of text");
   targets->footer(kTargetsFooter);
   give(targets, choice, options, targets_command);
 }

@@ -9,8 +9,8 @@ namespace ordeal {
 namespace {
 
 // A cgroup's path has slashes too, so a field is known by its name.
-constexpr std::array<std::string_view, 8> kFields{"running",       "processes",       "cpu",    "guest", "power",
-                                                  "delay/arrival", "delay/departure", "delay/*"};
+constexpr std::array<std::string_view, 8> kFields{"running",         "processes",         "cpu",      "guest", "power",
+                                                  "packets/arrival", "packets/departure", "packets/*"};
 
 // Fields that differ and still meet: a kill waits in a paused process and comes when the attack is long over; a paused
 // guest does nothing.
@@ -61,6 +61,10 @@ bool holds(const Claim& a, const Claim& b) {
 }
 
 }  // namespace
+
+bool is_known_claim(std::string_view claim) {
+  return std::find(kFields.begin(), kFields.end(), parse(claim).field) != kFields.end();
+}
 
 bool claims_meet(std::string_view a, std::string_view b, Between between) {
   Claim first = parse(a), second = parse(b);

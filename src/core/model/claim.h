@@ -6,7 +6,7 @@
 //             netns:INODE     a network namespace
 //   FIELD     what of it is changed: running, processes (who is alive), cpu, guest (a process of ours lives there),
 //   power,
-//             delay/arrival, delay/departure; "delay/*" is every delay, and the impacts of one run may hold it
+//             packets/arrival, packets/departure; "packets/*" is both, and the impacts of one run may hold it
 //             together.
 // Two impacts whose claims meet must not be in force at once: one would undo, hide or outlive the other.
 #pragma once
@@ -20,6 +20,9 @@
 namespace ordeal {
 
 enum class Between { kRuns, kImpactsOfOneRun };
+
+// Whether its field is one of those above: only such claims meet by what they mean.
+bool is_known_claim(std::string_view claim);
 
 // Symmetric. `a` and `b` are claims of two impacts, never of the same one.
 bool claims_meet(std::string_view a, std::string_view b, Between between = Between::kRuns);

@@ -34,7 +34,7 @@ constexpr Row kTable[] = {
     {"host/processes", "process:7/processes", true},
     {"host/cpu", "cgroup:/p/running", false},
     {"host/power", "cgroup:/p/cpu", true},
-    {"host/power", "netns:4/delay/arrival", true},
+    {"host/power", "netns:4/packets/arrival", true},
     {"host/power", "host/power", true},
     // A kill in what stands still, a stop of what is to be killed.
     {"cgroup:/p/running", "cgroup:/p/c/processes", true},
@@ -45,14 +45,14 @@ constexpr Row kTable[] = {
     {"within:/p/running", "within:/p/guest", false},
     {"cgroup:/p/cpu", "within:/p/guest", false},
     {"cgroup:/p/cpu", "cgroup:/p/processes", false},
-    {"cgroup:/p/cpu", "cgroup:/p/delay/arrival", false},
-    {"cgroup:/p/delay/arrival", "cgroup:/p/c/delay/arrival", true},
-    {"cgroup:/p/delay/arrival", "cgroup:/p/delay/departure", false},
-    {"netns:4/delay/arrival", "netns:4/delay/arrival", true},
-    {"netns:4/delay/*", "netns:4/delay/departure", true},
-    {"netns:4/delay/*", "netns:4/delay/*", true},
-    {"netns:4/delay/*", "netns:5/delay/*", false},
-    {"netns:4/delay/*", "cgroup:/p/cpu", false},
+    {"cgroup:/p/cpu", "cgroup:/p/packets/arrival", false},
+    {"cgroup:/p/packets/arrival", "cgroup:/p/c/packets/arrival", true},
+    {"cgroup:/p/packets/arrival", "cgroup:/p/packets/departure", false},
+    {"netns:4/packets/arrival", "netns:4/packets/arrival", true},
+    {"netns:4/packets/*", "netns:4/packets/departure", true},
+    {"netns:4/packets/*", "netns:4/packets/*", true},
+    {"netns:4/packets/*", "netns:5/packets/*", false},
+    {"netns:4/packets/*", "cgroup:/p/cpu", false},
     {"x", "x", true},
     {"x", "y", false},
 };
@@ -66,9 +66,9 @@ TEST(Claims, MeetWhereTwoImpactsWouldDisturbEachOther) {
 
 TEST(Claims, TheImpactsOfOneRunMayHoldAllOfAFieldTogetherAndNothingElse) {
   auto meet = [](const char* a, const char* b) { return claims_meet(a, b, Between::kImpactsOfOneRun); };
-  EXPECT_FALSE(meet("netns:4/delay/*", "netns:4/delay/*"));
-  EXPECT_TRUE(meet("netns:4/delay/arrival", "netns:4/delay/*")) << "the whole namespace and some sockets of it";
-  EXPECT_TRUE(meet("netns:4/delay/arrival", "netns:4/delay/arrival"));
+  EXPECT_FALSE(meet("netns:4/packets/*", "netns:4/packets/*"));
+  EXPECT_TRUE(meet("netns:4/packets/arrival", "netns:4/packets/*")) << "the whole namespace and some sockets of it";
+  EXPECT_TRUE(meet("netns:4/packets/arrival", "netns:4/packets/arrival"));
   EXPECT_TRUE(meet("cgroup:/p/running", "cgroup:/p/c/running"));
 }
 
@@ -79,7 +79,7 @@ std::string any_path(Random& random) {
 }
 
 std::string any_claim(Random& random) {
-  constexpr const char* kFields[] = {"running", "processes", "cpu", "guest", "delay/arrival", "delay/*", "power"};
+  constexpr const char* kFields[] = {"running", "processes", "cpu", "guest", "packets/arrival", "packets/*", "power"};
   std::string field = std::string("/") + kFields[random.below(7)];
   switch (random.below(4)) {
     case 0:
@@ -101,7 +101,7 @@ TEST(Claims, MeetingIsSymmetricAndGrowsWithTheCgroup) {
       ASSERT_EQ(claims_meet(a, b, between), claims_meet(b, a, between)) << a << " and " << b;
     ASSERT_TRUE(claims_meet(a, a) || a.starts_with("within:")) << a;
     // What meets a cgroup meets every one above it.
-    std::string path = any_path(random), field = a.substr(a.rfind('/') + 1) == "*" ? "delay/*" : "running";
+    std::string path = any_path(random), field = a.substr(a.rfind('/') + 1) == "*" ? "packets/*" : "running";
     std::string below = "cgroup:" + (path == "/" ? "/x" : path + "/x") + "/" + field;
     bool met = claims_meet(below, b);
     ASSERT_TRUE(!met || claims_meet("cgroup:" + path + "/" + field, b)) << below << " and " << b;

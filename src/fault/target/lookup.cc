@@ -57,6 +57,19 @@ std::vector<ContainerMatch> called(const std::string& asked, const std::map<std:
   return matches;
 }
 
+// Another container of the host with this name that does not run: it may be the one that is meant.
+std::optional<Error> namesake(const std::string& asked, const sys::ContainerPath& match, const EngineFiles& files) {
+  for (const NamedContainer& known : files.containers) {
+    bool called = std::find(known.names.begin(), known.names.end(), asked) != known.names.end();
+    if (!called || known.owner != 0 || known.id == match.id) continue;
+    return Error{Errc::kInvalidInput,
+                 fmt::format("2 containers are called {}: {} ({}), and {} {}, which does not run", asked,
+                             engine_and_id(match), match.cgroup, known.engine, known.id.substr(0, kShownIdDigits)),
+                 0, fmt::format("{}{}", kOneOfThem, match.cgroup), nullptr};
+  }
+  return std::nullopt;
+}
+
 Unexpected no_container(const std::string& asked, const EngineFiles& files,
                         const std::map<std::string, sys::ContainerPath>& visible, std::vector<std::string> others) {
   for (const NamedContainer& known : files.containers) {
@@ -74,6 +87,15 @@ Unexpected no_container(const std::string& asked, const EngineFiles& files,
 }
 
 }  // namespace
+
+bool is_of_user_manager(const std::string& path) {
+  size_t manager = path.find("/user@");
+  return manager != std::string::npos && path.find('/', manager + 1) != std::string::npos;
+}
+
+bool has_namesake(const std::string& name, const sys::ContainerPath& container, const EngineFiles& files) {
+  return namesake(name, container, files).has_value();
+}
 
 std::map<std::string, sys::ContainerPath> visible_containers(const Snapshot& snapshot) {
   std::map<std::string, sys::ContainerPath> found;
@@ -105,15 +127,20 @@ EngineFiles engine_files(const Snapshot& snapshot) {
 
 Result<Found> find_unit(const std::string& asked, const std::string& cgroup, const Snapshot& snapshot) {
   const std::string name = sys::unit_name(asked);
-  std::vector<std::string> names, paths;
+  std::vector<std::string> names, paths, of_users;
   for (const auto& [path, unit] : visible_units(snapshot)) {
     names.push_back(short_name(unit));
-    if (unit == name && (cgroup.empty() || path == cgroup)) paths.push_back(path);
+    if (unit != name || (!cgroup.empty() && path != cgroup)) continue;
+    (cgroup.empty() && is_of_user_manager(path) ? of_users : paths).push_back(path);
   }
   if (paths.size() == 1) return Found{name, paths.front()};
   if (paths.size() > 1)
     return fail(Errc::kInvalidInput, fmt::format("{} units are called {}: {}", paths.size(), name, join(paths, ", ")),
                 fmt::format("{}{}", kOneOfThem, paths.front()));
+  if (!of_users.empty())
+    return fail(Errc::kInvalidInput,
+                fmt::format("no unit {} of the host has a process; a user has one of that name", name),
+                fmt::format("{}{}", kOneOfThem, of_users.front()));
   std::stable_partition(names.begin(), names.end(), [](auto& unit) { return !unit.ends_with(".slice"); });
   std::string where = cgroup.empty() ? "" : " at " + cgroup;
   return fail(Errc::kInvalidInput,
@@ -136,6 +163,8 @@ Result<Found> find_container(const std::string& asked, const std::string& cgroup
   auto visible = visible_containers(snapshot);
   EngineFiles files = engine_files(snapshot);
   std::vector<ContainerMatch> matches = called(asked, visible, files);
+  if (cgroup.empty() && matches.size() == 1)
+    if (auto other = namesake(asked, matches.front().container, files)) return tl::unexpected(std::move(*other));
   if (!cgroup.empty()) std::erase_if(matches, [&](auto& match) { return match.container.cgroup != cgroup; });
   if (matches.size() == 1) return Found{matches.front().name, matches.front().container.cgroup};
   if (matches.empty()) return no_container(asked, files, visible, std::move(others));

@@ -16,6 +16,11 @@
 namespace ordeal::target {
 
 // By the cgroup: the containers, and the units with their names, in which a process is alive.
+// A name alone means a unit of the host, never a user's: any user can give a unit of his own whatever name.
+bool is_of_user_manager(const std::string& path);
+// Whether another container of the host, which does not run, has this name: it may be the one that is meant.
+bool has_namesake(const std::string& name, const sys::ContainerPath& container, const EngineFiles& files);
+
 std::map<std::string, sys::ContainerPath> visible_containers(const Snapshot& snapshot);
 std::map<std::string, std::string> visible_units(const Snapshot& snapshot);
 EngineFiles engine_files(const Snapshot& snapshot);

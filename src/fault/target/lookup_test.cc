@@ -71,8 +71,7 @@ TEST_F(Lookup, AUnitIsFoundByItsNameWithAndWithoutItsKind) {
   }
   EXPECT_EQ(hit(unit("postgresql@15-main")), "/system.slice/system-postgresql.slice/postgresql@15-main.service 500");
   EXPECT_EQ(hit(unit("system-postgresql.slice")), "/system.slice/system-postgresql.slice 500");
-  EXPECT_EQ(hit(unit("app-gnome-code-42.scope")), kUserManager + "/app.slice/app-gnome-code-42.scope 801");
-  EXPECT_EQ(hit(unit("web")), kUserManager + "/app.slice/web.service 800");
+  EXPECT_EQ(hit(unit("", kUserManager + "/app.slice/web.service")), kUserManager + "/app.slice/web.service 800");
   EXPECT_EQ(hit(unit("user@1000")), kUserManager + " 800 801");
   EXPECT_EQ(hit(unit("", "/system.slice/nginx.service/")), "/system.slice/nginx.service 400 401");
 }
@@ -131,13 +130,22 @@ TEST_F(Lookup, AUnitThatIsNotHereIsBadInputWithTheNearest) {
 
 TEST_F(Lookup, TwoUnitsOfOneNameAreBadInputThatListsBoth) {
   systemd_host();
-  process(803, "nginx", v2(kUserManager + "/app.slice/nginx.service"));
+  process(803, "nginx", v2("/other.slice/nginx.service"));
   auto found = unit("nginx");
   ASSERT_EQ(code(found), Errc::kInvalidInput);
-  EXPECT_EQ(found.error().message(), "2 units are called nginx.service: /system.slice/nginx.service, " + kUserManager +
-                                         "/app.slice/nginx.service");
-  EXPECT_EQ(found.error().advice(), "name the one that is meant by its path: cgroup: /system.slice/nginx.service");
+  EXPECT_EQ(found.error().message(),
+            "2 units are called nginx.service: /other.slice/nginx.service, /system.slice/nginx.service");
+  EXPECT_EQ(found.error().advice(), "name the one that is meant by its path: cgroup: /other.slice/nginx.service");
   EXPECT_EQ(hit(unit("nginx", "/system.slice/nginx.service")), "/system.slice/nginx.service 400 401");
+}
+
+TEST_F(Lookup, ANameAloneIsNeverAUsersOwnUnit) {
+  systemd_host();
+  process(803, "nginx", v2(kUserManager + "/app.slice/nginx.service"));
+  EXPECT_EQ(hit(unit("nginx")), "/system.slice/nginx.service 400 401");
+  auto stopped = unit("web");  // the host's is stopped, a user has made one of that name
+  ASSERT_EQ(code(stopped), Errc::kInvalidInput);
+  EXPECT_EQ(stopped.error().message(), "no unit web.service of the host has a process; a user has one of that name");
 }
 
 TEST_F(Lookup, TheSystemdOfAContainerLendsNoNames) {
@@ -151,7 +159,7 @@ TEST_F(Lookup, TheSystemdOfAContainerLendsNoNames) {
 
 TEST_F(Lookup, SeveralUnitsAreSeveralVictimsAndEachMustBeThere) {
   systemd_host();
-  Target two = asking(TargetType::kSystemd, {"nginx", "web.service", "nginx.service"});
+  Target two = asking(TargetType::kSystemd, {"nginx", "postgresql@15-main.service", "nginx.service"});
   auto found = select(two, std::nullopt, snapshot(), {}, 1);
   ASSERT_TRUE(found) << found.error().message();
   EXPECT_EQ(found->chosen.size(), 2u);
@@ -183,6 +191,21 @@ TEST_F(Lookup, AContainerIsFoundByItsNameWhereverItsEngineHasPlacedIt) {
     EXPECT_EQ(hit(container(kA)), placed.cgroup + " 710") << placed.what;
     EXPECT_EQ(hit(container(kA.substr(0, 12))), placed.cgroup + " 710") << placed.what;
   }
+}
+
+TEST_F(Lookup, AContainerIsNeverTakenForOneOfTheHostsThatDoesNotRun) {
+  docker_name(kB, "redis");  // stopped: no process of it is here
+  podman_name("/var/lib/containers/storage", kA, "redis");
+  process(720, "redis-server", v2("/machine.slice/libpod-" + kA + ".scope/container"));
+  auto found = container("redis");
+  ASSERT_EQ(code(found), Errc::kInvalidInput);
+  EXPECT_NE(found.error().message().find("which does not run"), std::string::npos) << found.error().message();
+}
+
+TEST_F(Lookup, AContainerInAUnitOfItsOwnIsFound) {
+  podman_name("/var/lib/containers/storage", kA, "redis");
+  process(720, "redis-server", v2("/system.slice/redis.service/libpod-payload-" + kA));
+  EXPECT_EQ(hit(container("redis")), "/system.slice/redis.service/libpod-payload-" + kA + " 720");
 }
 
 TEST_F(Lookup, PodmanWithRootAndWithoutIsFoundByItsName) {

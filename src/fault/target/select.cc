@@ -8,6 +8,7 @@
 #include "core/base/random.h"
 #include "core/base/text/text.h"
 #include "fault/target/candidates.h"
+#include "fault/target/lookup.h"
 #include "platform/sys/cgroup/unit.h"
 #include "platform/sys/nearest.h"
 #include "platform/sys/process/protected.h"
@@ -78,7 +79,7 @@ Unexpected nothing_matched(const Target& target, const Inventory& inventory, con
 bool answers_to(const Victim& victim, const std::string& name) {
   if (victim.kind == VictimKind::kUnit) return victim.name == sys::unit_name(name);
   if (victim.name == name || victim.name.starts_with(name + ":")) return true;
-  return name.size() > victim.name.size() && name.starts_with(victim.name);
+  return victim.name.size() == kShownIdDigits && name.size() > victim.name.size() && name.starts_with(victim.name);
 }
 
 Result<> all_names_found(const Target& target, const std::vector<Victim>& victims, const Inventory& inventory,

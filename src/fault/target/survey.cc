@@ -89,8 +89,9 @@ class Surveyor {
     for (const auto& [path, name] : units) {
       if (sys::container_of_cgroup(path)) continue;
       std::string shown = name.ends_with(".service") ? name.substr(0, name.size() - 8) : name;
-      std::string line = times[name] > 1 ? line_of("systemd", "cgroup", path)
-                                         : line_of("systemd", "name", sys::unit_name(shown) == name ? shown : name);
+      std::string line = times[name] > 1 || is_of_user_manager(path)
+                             ? line_of("systemd", "cgroup", path)
+                             : line_of("systemd", "name", sys::unit_name(shown) == name ? shown : name);
       add_cgroup({Group::kUnit, name, "", path, 0, {}, std::move(line), {}});
     }
   }
@@ -101,7 +102,8 @@ class Surveyor {
     for (const auto& [path, container] : containers) ++times[name_of(container)];
     for (const auto& [path, container] : containers) {
       std::string name = name_of(container);
-      std::string line = times[name] > 1 ? line_of("container", "cgroup", path) : line_of("container", "name", name);
+      std::string line = times[name] > 1 || has_namesake(name, container, files_) ? line_of("container", "cgroup", path)
+                                                                                  : line_of("container", "name", name);
       add_cgroup({Group::kContainer, name, container.runtime, path, 0, {}, std::move(line), {}});
     }
   }

@@ -33,14 +33,14 @@ TEST_F(HostState, AResourceBelongsToOneRunAtATime) {
 TEST_F(HostState, AClaimOfTheWholeRunIsSharedByItsImpactsAndByNobodyElse) {
   auto a = Registration::enter(paths, "ra");
   auto b = Registration::enter(paths, "rb");
-  EXPECT_EQ(error_of(a->claim({"cgroup:/x/delay/arrival", "netns:1/delay/*"}, {}, 1, 1)), "taken");
-  EXPECT_EQ(error_of(a->claim({"cgroup:/y/delay/arrival", "netns:1/delay/*"}, {}, 1, 1)), "taken");
-  EXPECT_EQ(error_of(b->claim({"cgroup:/z/delay/arrival", "netns:1/delay/*"}, {}, 1, 1)),
-            "the run ra already holds netns:1/delay/*");
-  ASSERT_TRUE(a->release({"cgroup:/x/delay/arrival", "netns:1/delay/*"}, 1));
-  EXPECT_EQ(error_of(b->claim({"netns:1/delay/*"}, {}, 1, 1)), "the run ra already holds netns:1/delay/*");
-  ASSERT_TRUE(a->release({"cgroup:/y/delay/arrival", "netns:1/delay/*"}, 1));
-  EXPECT_EQ(error_of(b->claim({"netns:1/delay/*"}, {}, 1, 1)), "taken");
+  EXPECT_EQ(error_of(a->claim({"cgroup:/x/packets/arrival", "netns:1/packets/*"}, {}, 1, 1)), "taken");
+  EXPECT_EQ(error_of(a->claim({"cgroup:/y/packets/arrival", "netns:1/packets/*"}, {}, 1, 1)), "taken");
+  EXPECT_EQ(error_of(b->claim({"cgroup:/z/packets/arrival", "netns:1/packets/*"}, {}, 1, 1)),
+            "the run ra already holds netns:1/packets/*");
+  ASSERT_TRUE(a->release({"cgroup:/x/packets/arrival", "netns:1/packets/*"}, 1));
+  EXPECT_EQ(error_of(b->claim({"netns:1/packets/*"}, {}, 1, 1)), "the run ra already holds netns:1/packets/*");
+  ASSERT_TRUE(a->release({"cgroup:/y/packets/arrival", "netns:1/packets/*"}, 1));
+  EXPECT_EQ(error_of(b->claim({"netns:1/packets/*"}, {}, 1, 1)), "taken");
 }
 
 TEST_F(HostState, ACgroupAndWhatIsInItBelongToOneRun) {

@@ -1,4 +1,5 @@
-// One sample line of an exposition, and the pieces that the comment lines share with it. Internal to src/metrics.
+// One sample line of an exposition, and the pieces that the comment lines share with it. Internal to
+// src/prometheus/metrics.
 #pragma once
 
 #include <string>

@@ -46,7 +46,8 @@ std::pair<const char*, const char*> words_of(expr::Comparison comparison) {
 std::pair<std::string, std::string> told_apart(double value, double limit, const std::string& unit) {
   std::pair<std::string, std::string> texts{plain_value(value, unit), plain_value(limit, unit)};
   if (texts.first != texts.second || value == limit) return texts;
-  return {fmt::format("{:.9g}", value), fmt::format("{:.9g}", limit)};
+  std::string suffix = unit == "s" ? " s" : "";
+  return {fmt::format("{:.9g}{}", value, suffix), fmt::format("{:.9g}{}", limit, suffix)};
 }
 
 events::Expectation describe_expectation(const judge::Judge& judge) {

@@ -94,12 +94,12 @@ Result<> scrape(const ScrapeOptions& options) {
     if (!is_http_url(url))
       return fail(Errc::kInvalidInput, fmt::format("expected {}, found \"{}\"", kUrlExpected, url));
   TRY_VOID(watch::check_identities(targets_of(options)));
-  auto [interval, keep] = TRY(rhythm_of(options));
+  Rhythm rhythm = TRY(rhythm_of(options));
   auto server_options = TRY(watch::api_server_options(options.listen, TRY(session::read_token(options.token_file))));
   WallOffset offset = WallOffset::measure();
   net::Loop loop;
   auto fetcher = TRY(net::Fetcher::create(loop));
-  promql::SeriesStore store({.keep_ms = std::chrono::duration_cast<milliseconds>(keep).count()});
+  promql::SeriesStore store({.keep_ms = std::chrono::duration_cast<milliseconds>(rhythm.keep).count()});
   watch::Scraper scraper(fetcher->client(), store, targets_of(options), offset, std::nullopt);
   promapi::Api api(store, ORDEAL_VERSION, scraper.metadata());
   auto answerer = [&](std::string path, promapi::Parameters parameters) -> net::Task<promapi::Answer> {
@@ -115,7 +115,7 @@ Result<> scrape(const ScrapeOptions& options) {
     server->stop();
     loop.stop();
   });
-  loop.spawn([&] { return scrape_until(loop, scraper, store, interval, ended); });
+  loop.spawn([&] { return scrape_until(loop, scraper, store, rhythm.interval, ended); });
   loop.run();
   return {};
 }

@@ -74,10 +74,11 @@ Result<> request(const host::Paths& paths, const std::string& run_id, const std:
 Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, const std::string& reason) {
   host::Paths paths = TRY(host::Paths::find(state_dir));
   Ended ended;
-  ended.halted = TRY(holding(paths, run_id));
+  // Asking comes before all that could fail; who held something is only for the words.
   Result<> asked = request(paths, run_id, reason);
   bool dead = !asked && asked.error().code == Errc::kNotFound;
   if (!asked && !dead) return refusal_of(std::move(asked).error());
+  ended.halted = holding(paths, run_id).value_or(std::vector<std::string>{});
   std::vector<std::string> stuck = TRY(wait_for_end(paths, run_id));
   ended.runs = TRY(replay({state_dir, run_id, stuck}));
   for (BootTime until = boot_now() + (stuck.empty() ? Nanos(0) : kWaitAtMost - kSlowLimit);;) {
@@ -102,7 +103,7 @@ Result<> check_root_runs(const std::string& state_dir, const std::string& run_id
 void print_halted(const Ended& ended, double took, bool latched) {
   const std::vector<std::string>& halted = ended.halted;
   size_t count = halted.size();
-  if (count == 0 && ended.runs.empty()) print("No fault was in force.");
+  if (count == 0 && ended.runs.empty()) print("No run that keeps its state here held a fault.");
   if (count == 0 && !ended.runs.empty()) print("All that dead runs had left was removed in {:.0f} ms.", took);
   if (count == 1) print("Run {} halted: all its faults were removed in {:.0f} ms.", halted.front(), took);
   if (count > 1) print("{} runs halted, all faults removed in {:.0f} ms: {}.", count, took, join(halted, ", "));
@@ -117,11 +118,12 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   BootTime start = boot_now();
   (void)host::raise_priority();  // a halt does not wait behind the load that it is to end
   auto ended = end_all(state_dir, run_id, reason);
-  if (!ended) return print_bad_run(ended.error());
+  Result<> others = check_root_runs(state_dir, run_id);
+  if (!ended) return others ? print_bad_run(ended.error()) : print_error(others.error());
   bool off = ended->still_there.empty() && !any_failed(ended->runs);
   double took = to_millis(boot_now() - start);
   if (json) {
-    print_json(json::Object{{"reverted", off},
+    print_json(json::Object{{"reverted", off && others},
                             {"took_ms", took},
                             {"latched", run_id.empty()},
                             {"halted", json::texts(ended->halted)},
@@ -129,7 +131,6 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   } else {
     print_runs(ended->runs);
   }
-  Result<> others = check_root_runs(state_dir, run_id);
   if (!json && off && others) print_halted(*ended, took, run_id.empty());
   if (off && !others) return print_error(others.error());
   if (off) return ExitCode::kHeld;

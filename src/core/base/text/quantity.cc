@@ -49,17 +49,31 @@ std::string with_suffix(std::string number, const std::string& suffix) {
   return suffix.empty() ? number : number + "\u00a0" + suffix;
 }
 
+bool contains(std::string_view text, std::string_view part);
+
+bool is_rate(std::string_view text) { return contains(text, "rate(") || contains(text, "increase("); }
+
+// Where one aggregate or call is divided by something, however it is spaced.
+size_t division_in(std::string_view query) {
+  for (size_t slash = query.find('/'); slash != std::string_view::npos; slash = query.find('/', slash + 1)) {
+    size_t before = query.find_last_not_of(" \t\r\n", slash == 0 ? 0 : slash - 1);
+    if (before != std::string_view::npos && before < slash && query[before] == ')') return slash;
+  }
+  return std::string_view::npos;
+}
+
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 }  // namespace
 
 std::string guess_unit(std::string_view query) {
-  size_t slash = query.find(") / ");
-  if (slash == std::string_view::npos) slash = query.find(")/");
-  if (slash != std::string_view::npos && contains(query.substr(0, slash), "rate(") &&
-      contains(query.substr(slash), "rate("))
+  size_t slash = division_in(query);
+  if (slash != std::string_view::npos && is_rate(query.substr(0, slash)) && is_rate(query.substr(slash)))
     return contains(query, "_seconds_sum") ? "s" : "ratio";
-  if (contains(query, "_seconds") || query.starts_with("TCP connect")) return "s";
+  if (query.starts_with("TCP connect")) return "s";
+  bool counts = contains(query, "_count") || contains(query, "_total");
+  if (is_rate(query) && counts) return "";
+  if (contains(query, "_seconds")) return "s";
   if (contains(query, "_bytes")) return "bytes";
   return "";
 }

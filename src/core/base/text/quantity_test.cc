@@ -30,6 +30,10 @@ TEST(Quantity, GuessesTheUnitFromTheQuery) {
   EXPECT_EQ(guess_unit("sum(rate(http_requests_total{status=~\"5..\"}[1m])) / sum(rate(http_requests_total[1m]))"),
             "ratio");
   EXPECT_EQ(guess_unit("sum(rate(a_seconds_sum[1m])) / sum(rate(a_seconds_count[1m]))"), "s");
+  EXPECT_EQ(guess_unit("sum(rate(a_total{code=~\"5..\"}[1m]))\n/\nsum(rate(a_total[1m]))"), "ratio");
+  EXPECT_EQ(guess_unit("sum(increase(a_total[1m])) / sum(increase(b_total[1m]))"), "ratio");
+  EXPECT_EQ(guess_unit("sum(rate(http_request_duration_seconds_count[1m]))"), "");
+  EXPECT_EQ(guess_unit("rate(process_cpu_seconds_total[1m])"), "");
   EXPECT_EQ(guess_unit("circuit_breaker_state{service=\"stripe\"}"), "");
 }
 

@@ -68,15 +68,17 @@ Result<> assign(json::Value& experiment, const std::string& assignment) {
 }
 
 Result<> assign_length(json::Value& experiment, const std::string& length) {
-  for (std::string_view field : {"attack.length", "attack.args.length"}) {
+  bool given = false;
+  for (std::string_view field : {"length", "attack.length", "attack.args.length"}) {
     const json::Value* at = &spec_of(experiment);
     for (std::string_view part : split(field, '.')) {
       at = at->is_object() ? at->get_object().if_contains(part) : nullptr;
       if (!at) break;
     }
-    if (at) return assign(experiment, fmt::format("{}={}", field, length));
+    if (at) TRY_VOID(assign(experiment, fmt::format("{}={}", field, length)));
+    given = given || at;
   }
-  return assign(experiment, "length=" + length);
+  return given ? Result<>{} : assign(experiment, "length=" + length);
 }
 
 }  // namespace ordeal

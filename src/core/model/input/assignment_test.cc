@@ -48,6 +48,7 @@ TEST(Assignment, TheLengthIsSetWhereItIsGiven) {
            {R"({"attack":{"length":"1s"}})", R"({"attack":{"length":"5s"}})"},
            {R"({"attack":{"args":{"length":60}}})", R"({"attack":{"args":{"length":"5s"}}})"},
            {R"({"attack":{"type":"cpu"}})", R"({"attack":{"type":"cpu"},"length":"5s"})"},
+           {R"({"length":"1s","attack":{"length":"1s"}})", R"({"length":"5s","attack":{"length":"5s"}})"},
            {R"({"length":"1s"})", R"({"length":"5s"})"}}) {
     json::Value value = *json::parse(document);
     ASSERT_TRUE(assign_length(value, "5s"));

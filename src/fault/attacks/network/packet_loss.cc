@@ -43,7 +43,10 @@ AttackInfo describe_loss() {
       "of the packets that were meant, counted beside the rule, how many were dropped, for each direction: the share "
       "that was asked within 4 standard deviations, and min_events of them";
   info.judged = judged_packets();
-  info.when_frozen = "the loss goes on for up to 1 s, until the kernel's lease ends, and then all packets pass";
+  info.when_frozen =
+      "the loss goes on for up to 1 s, until the kernel's lease ends, and then packets pass; those drawn on departure "
+      "by "
+      "then stay in the queue until Ordeal goes on or is killed, and TCP does not send them again meanwhile";
   info.limits = {
       "one run at a time attacks packets in a network namespace, a second one is refused",
       "what the kernel or the card has joined (GRO, TSO) is one packet, and is dropped as a whole",

@@ -22,13 +22,14 @@ struct Naming {
   std::string_view runtime;
   bool any_id = false;
 };
-constexpr std::array<Naming, 11> kNamings{{
+constexpr std::array<Naming, 12> kNamings{{
     {"docker-", ".scope", "", "docker"},
     {"cri-containerd-", ".scope", "", "containerd"},
     {"nerdctl-", ".scope", "", "containerd"},
     {"crio-", ".scope", "", "crio"},
     {"crio-", "", "", "crio"},
     {"libpod-", ".scope", "", "podman"},
+    {"libpod-payload-", "", "", "podman"},  // in a unit of its own, as Quadlet has it
     {"libpod-", "", "", "podman"},
     {"", "", "docker", "docker"},
     {"", "", "k8s.io", "containerd", true},

@@ -84,11 +84,13 @@ Result<> ChildRunner::start(const Command& command, Callback callback) {
   return watch(children_.emplace(key, std::move(running)).first->second, key);
 }
 
-Result<> ChildRunner::watch(const Running& running, uint64_t key) {
+Result<> ChildRunner::watch(Running& running, uint64_t key) {
   for (int fd : {running.child.fd(), running.streams[0].get(), running.streams[1].get(), running.timer.get()}) {
     epoll_event event{EPOLLIN, {.u64 = key}};
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) continue;
     auto error = fail_errno("cannot watch a command");
+    running.child.kill_group(SIGKILL);
+    reap(running.child, running.result);
     children_.erase(key);
     return error;
   }

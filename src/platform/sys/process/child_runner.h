@@ -39,7 +39,7 @@ struct ChildResult {
   bool cut = false;    // there was more of it
   Nanos took{0};
 };
-// "exited with 1", "was ended by signal 9", "killed at its time limit"
+// "exited with 1", "was ended by signal 9 (Killed)", "killed at its time limit"
 std::string to_text(const ChildResult& result);
 
 class ChildRunner {
@@ -72,7 +72,7 @@ class ChildRunner {
     ChildResult result = {};
   };
   explicit ChildRunner(UniqueFd epoll) : epoll_(std::move(epoll)) {}
-  Result<> watch(const Running& running, uint64_t key);
+  Result<> watch(Running& running, uint64_t key);
   void on_event(uint64_t key);
   static void drain(Running& running);
 

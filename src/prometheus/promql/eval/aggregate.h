@@ -1,4 +1,4 @@
-// Aggregations of a vector by groups of labels. Internal to src/promql.
+// Aggregations of a vector by groups of labels. Internal to src/prometheus/promql.
 #pragma once
 
 #include "prometheus/promql/eval/value.h"

@@ -1,4 +1,5 @@
-// Binary operators on evaluated operands: arithmetic, comparisons, sets and vector matching. Internal to src/promql.
+// Binary operators on evaluated operands: arithmetic, comparisons, sets and vector matching. Internal to
+// src/prometheus/promql.
 #pragma once
 
 #include "prometheus/promql/eval/value.h"

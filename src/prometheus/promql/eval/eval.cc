@@ -272,9 +272,12 @@ class Evaluator {
     batch.touched.assign(steps, 0);
     batch.values.assign(steps * found.size(), stale_nan());
     std::vector<Sample> scratch;
+    size_t left = options_.most_work - std::min(worked_, options_.most_work), all = 0;
     found.each_window(batch.windows, [&](size_t place, size_t step) {
       Window& window = batch.windows[step];
       batch.touched[step] += window.samples.size();
+      all += window.samples.size();
+      if (all > left) return;  // spend() will refuse the query at one of these steps
       if (drop_stale(window, scratch)) batch.values[step * found.size() + place] = function(window);
     });
     return {};

@@ -1,5 +1,5 @@
 // From what the evaluator computed to what callers see: label sets instead of numbers, dropped names gone, order and
-// uniqueness. Internal to src/promql.
+// uniqueness. Internal to src/prometheus/promql.
 #pragma once
 
 #include "prometheus/promql/eval/value.h"

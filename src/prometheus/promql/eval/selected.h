@@ -1,6 +1,6 @@
 // SelectedSeries: the series that a selector has taken, and their samples at the steps of a query. A window is looked
 // for where it was in the series before, counted from the newest sample: what is scraped together ages together, and
-// steps move little. Internal to src/promql.
+// steps move little. Internal to src/prometheus/promql.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What the evaluator computes with. Internal to src/promql; QueryResult is what callers see.
+// What the evaluator computes with. Internal to src/prometheus/promql; QueryResult is what callers see.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // The functions of PromQL: every one of Prometheus 3.x by name, with its types and, where we have it, what it does.
-// To add one, write it in a file of this folder and name it in function_table.cc. Internal to src/promql.
+// To add one, write it in a file of this folder and name it in function_table.cc. Internal to src/prometheus/promql.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,5 @@
-// What the functions of PromQL do, by family; function_table.cc gives them their names. Internal to src/promql.
+// What the functions of PromQL do, by family; function_table.cc gives them their names. Internal to
+// src/prometheus/promql.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Grouping: the elements of a vector by their keys. Internal to src/promql.
+// Grouping: the elements of a vector by their keys. Internal to src/prometheus/promql.
 #pragma once
 
 #include "prometheus/promql/eval/value.h"

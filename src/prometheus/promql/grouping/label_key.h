@@ -1,5 +1,5 @@
 // Which labels of a series count, for grouping and matching: `by` and `on` name those, `without` and `ignoring` the
-// others. Keys are compared in place: label sets are made only for results. Internal to src/promql.
+// others. Keys are compared in place: label sets are made only for results. Internal to src/prometheus/promql.
 #pragma once
 
 #include <string>

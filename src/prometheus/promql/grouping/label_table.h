@@ -1,6 +1,6 @@
 // LabelTable: the label sets of one evaluation, by number. Elements carry the number: it costs nothing to copy, and
 // what was worked out for a label set (its group, its form without the name) is found again by it in the next step of a
-// range. Internal to src/promql.
+// range. Internal to src/prometheus/promql.
 #pragma once
 
 #include <vector>

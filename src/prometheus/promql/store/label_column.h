@@ -1,7 +1,7 @@
 // LabelColumn: the values of one label among the series of a metric, and which series have which: the index that makes
 // a selector cost what it finds. An absent label has the value "". Series are known by their row (when they came) and
 // by their position (in the order of labels). Takes 8 bytes a series and at most 72 a distinct value (42 measured); the
-// text of values stays in the label sets, which must live as long. Internal to src/promql/store.
+// text of values stays in the label sets, which must live as long. Internal to src/prometheus/promql/store.
 #pragma once
 
 #include "prometheus/promql/store/number_table.h"

@@ -1,5 +1,5 @@
 // MetricSeries: the series of one metric, found by their labels or by matchers. References to series are valid until
-// the next add() or erase_empty(). Internal to src/promql/store.
+// the next add() or erase_empty(). Internal to src/prometheus/promql/store.
 #pragma once
 
 #include <deque>

@@ -1,4 +1,4 @@
-// StoredSeries: a label set and its samples, as a store keeps them. Internal to src/promql/store.
+// StoredSeries: a label set and its samples, as a store keeps them. Internal to src/prometheus/promql/store.
 #pragma once
 
 #include "prometheus/promql/store/storage.h"

@@ -1,4 +1,5 @@
-// PromQL's tokens. Internal to src/promql. Keywords are ordinary words here: the parser knows them by their place.
+// PromQL's tokens. Internal to src/prometheus/promql. Keywords are ordinary words here: the parser knows them by their
+// place.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// PromQL's literals: numbers, durations and strings, between text and value. Internal to src/promql.
+// PromQL's literals: numbers, durations and strings, between text and value. Internal to src/prometheus/promql.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The recursive-descent parser of PromQL, in three files: expressions, selectors, calls. Internal to src/promql.
+// The recursive-descent parser of PromQL, in three files: expressions, selectors, calls. Internal to
+// src/prometheus/promql.
 #pragma once
 
 #include <string>

@@ -73,7 +73,7 @@ void LocalWorld::poll_only(int fd) const {
 
 void LocalWorld::collect_background() {
   if (recovery_ && recovery_->returned()) {
-    inbox_.push_back(recovery_->take());
+    inbox_.push_front(recovery_->take());  // it happened before whatever was asked meanwhile
     stop_polling(recovery_->descriptor());
     recovery_.reset();
     for (int fd : parts_polled()) {
