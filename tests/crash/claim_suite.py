@@ -1,5 +1,6 @@
 """What halt, revert and verify-clean say while something is in force and nobody is left who would undo it: they undo it
 first, say what, or say that they could not. Never "nothing"."""
+import fcntl
 import json
 import os
 import shutil
@@ -117,6 +118,23 @@ def of_root(lab, report):
                 (done.stdout + done.stderr).strip()[:110])
 
 
+def locked_registry(lab, report):
+    """Whoever holds the registry's lock keeps no halt from being asked for."""
+    run, _ = paused(lab)
+    with open(f"{run.state}/run/registry.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        halting = subprocess.Popen([lab.ordeal, "halt", "--state-dir", run.state], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True)
+        thawed = wait_until(lambda: not lab.victim_cgroup.frozen(), 1.5)
+        problems = [] if thawed else ["the victim is still paused"]
+        problems += [] if os.path.exists(f"{run.state}/halt.json") else ["the latch is not engaged"]
+    said = halting.communicate(timeout=30)[0]
+    report.case("halt while the registry is locked", problems, said.strip()[:110])
+    run.wait()
+    lab.command("resume", "--state-dir", run.state)
+    tidy(lab, run)
+
+
 def damaged(lab, report):
     """What cannot be undone engages the latch."""
     run, pids = paused(lab)
@@ -145,5 +163,7 @@ def run_suite(lab, report, options):
     if options.only in "rights":
         without_rights(lab, report)
         of_root(lab, report)
+    if options.only in "locked":
+        locked_registry(lab, report)
     if options.only in "damaged":
         damaged(lab, report)

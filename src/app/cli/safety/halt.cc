@@ -70,15 +70,22 @@ Result<> request(const host::Paths& paths, const std::string& run_id, const std:
   return host::engage_latch(paths, why, by, wall_now());
 }
 
+// For the words alone: it waits for no lock and fails with nothing, since the asking must not come later because of it.
+std::vector<std::string> named_as_holding(const host::Paths& paths, const std::string& run_id) {
+  std::vector<std::string> runs;
+  for (const host::ActiveRun& run : host::recorded_runs(paths).value_or(std::vector<host::ActiveRun>{}))
+    if ((run_id.empty() || run.run == run_id) && run.holds()) runs.push_back(run.run);
+  return runs;
+}
+
 // First the asking, then force, and always what dead runs have left.
 Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, const std::string& reason) {
   host::Paths paths = TRY(host::Paths::find(state_dir));
   Ended ended;
-  // Asking comes before all that could fail; who held something is only for the words.
+  ended.halted = named_as_holding(paths, run_id);
   Result<> asked = request(paths, run_id, reason);
   bool dead = !asked && asked.error().code == Errc::kNotFound;
   if (!asked && !dead) return refusal_of(std::move(asked).error());
-  ended.halted = holding(paths, run_id).value_or(std::vector<std::string>{});
   std::vector<std::string> stuck = TRY(wait_for_end(paths, run_id));
   ended.runs = TRY(replay({state_dir, run_id, stuck}));
   for (BootTime until = boot_now() + (stuck.empty() ? Nanos(0) : kWaitAtMost - kSlowLimit);;) {
