@@ -252,7 +252,7 @@ class Evaluator {
     TRY_VOID(spend(batch.touched[step], found.size()));
     Vector out(found.size());
     out.one_metric = found.one_metric();
-    const double* values = &batch.values[step * found.size()];
+    const double* values = batch.values.data() + step * found.size();
     size_t kept = 0;
     for (size_t i = 0; i < found.size(); ++i)
       if (!is_stale(values[i])) out[kept++] = {found.labels_of(i), !call.function->keeps_name, values[i], at_ms};

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <future>
+#include <atomic>
+#include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "core/base/io/unique_fd.h"
@@ -20,28 +20,35 @@ class Background {
   // The call has what it works on to itself until take(). Without a descriptor or a thread left it is made here.
   template <typename Call>
   explicit Background(Call call) : done_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    auto then_wake = [this, call = std::move(call)] {
-      T result = call();
-      ::eventfd_write(done_.get(), 1);
-      return result;
-    };
     try {
-      result_ = std::async(done_ ? std::launch::async : std::launch::deferred, then_wake);
+      if (done_) thread_ = std::thread([this, call] { make(call); });
     } catch (const std::system_error&) {
-      result_ = std::async(std::launch::deferred, then_wake);
     }
-    if (result_.wait_for(std::chrono::seconds(0)) == std::future_status::deferred) result_.wait();
+    if (!thread_.joinable()) make(call);
   }
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
+  ~Background() {
+    if (thread_.joinable()) thread_.join();
+  }
 
   int descriptor() const { return done_.get(); }
-  bool returned() const { return result_.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
-  T take() { return result_.get(); }
+  bool returned() const { return returned_.load(std::memory_order_acquire); }
+  // Once it has returned.
+  T take() { return std::move(*result_); }
 
  private:
+  template <typename Call>
+  void make(const Call& call) {
+    result_.emplace(call());
+    returned_.store(true, std::memory_order_release);
+    ::eventfd_write(done_.get(), 1);
+  }
+
   UniqueFd done_;
-  std::future<T> result_;
+  std::optional<T> result_;
+  std::atomic<bool> returned_{false};
+  std::thread thread_;
 };
 
 }  // namespace ordeal::session
