@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <thread>
 
 #include "core/base/text/text.h"
 
@@ -85,6 +86,18 @@ Result<> make_private(const std::string& path) {
 
 }  // namespace
 
+namespace {
+
+// SQLite lets nobody wait while another turns a new record to WAL: runs that start at once on a fresh host do.
+Result<> use_wal(Database& database) {
+  for (BootTime until = boot_now() + kPatience;; std::this_thread::sleep_for(5ms)) {
+    auto done = database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0");
+    if (done || done.error().code != Errc::kTimeout || boot_now() > until) return done;
+  }
+}
+
+}  // namespace
+
 Result<Store> Store::open(const std::string& path) {
   TRY_VOID(make_private(path));
   Database database = TRY(Database::open(path, Access::kReadWrite));
@@ -93,7 +106,7 @@ Result<Store> Store::open(const std::string& path) {
   TRY_VOID(check_version(database, version));
   // In WAL with synchronous=NORMAL a commit does not wait for the disk; only a checkpoint does, so that is left to
   // finish_run.
-  TRY_VOID(database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0"));
+  TRY_VOID(use_wal(database));
   if (version < kNewest) TRY_VOID(migrate(database));
   return Store(std::move(database));
 }

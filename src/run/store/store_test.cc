@@ -6,8 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "core/base/io/file.h"
 
@@ -168,6 +171,22 @@ TEST(Store, FindsARunByAUniquePrefixAndByLast) {
   EXPECT_EQ(store.load("r9").error().code, Errc::kNotFound);
   EXPECT_EQ(store.load("%").error().code, Errc::kNotFound);
   EXPECT_EQ(store.load("").error().code, Errc::kNotFound);
+}
+
+TEST(Store, SeveralMayMakeItAtOnce) {
+  for (int round = 0; round < 20; ++round) {
+    Folder folder;
+    std::atomic<int> made = 0;
+    std::vector<std::thread> starters;
+    for (int i = 0; i < 8; ++i)
+      starters.emplace_back([&] {
+        auto store = Store::open(folder.record());
+        if (store) ++made;
+        EXPECT_TRUE(store) << store.error().message();
+      });
+    for (std::thread& starter : starters) starter.join();
+    EXPECT_EQ(made, 8);
+  }
 }
 
 TEST(Store, ListsTheNewestFirstUpToTheLimit) {
