@@ -174,7 +174,7 @@ TEST(Store, FindsARunByAUniquePrefixAndByLast) {
 }
 
 TEST(Store, SeveralMayMakeItAtOnce) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 100; ++round) {
     Folder folder;
     std::atomic<int> made = 0;
     std::vector<std::thread> starters;
