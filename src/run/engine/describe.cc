@@ -129,9 +129,9 @@ std::string describe_halt(const std::string& by, const std::string& why) {
 std::string describe_held(const Setup& setup) {
   size_t during = 0;
   for (const judge::Judge& judge : setup.judges) during += judge.expectation().when.count(When::kDuring);
-  return fmt::format(
-      "{} expectation{} held during the attack on {} victim{}; the fault was confirmed on every required victim",
-      during, during == 1 ? "" : "s", setup.victims.size(), setup.victims.size() == 1 ? "" : "s");
+  return fmt::format("{} held during the attack on {}; the fault was confirmed on every required victim",
+                     counted(during, "expectation", "expectations"),
+                     counted(setup.victims.size(), "victim", "victims"));
 }
 
 Nanos planned_length(const Experiment& experiment, Phase phase) {

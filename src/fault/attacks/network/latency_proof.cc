@@ -92,20 +92,11 @@ Proof prove_latency(const PacketsAsked& asked, const std::vector<PacketsSeen>& d
   Proof proof;
   proof.unit = "ms";
   proof.asked = to_millis(asked.verdict.held()->shape.delay);
-  std::vector<std::string> texts, reasons;
-  for (const PacketsSeen& seen : directions) {
+  return prove_each(std::move(proof), directions, [&](const PacketsSeen& seen) {
     Coverage coverage = coverage_of(asked, seen);
-    texts.push_back(measured(seen, coverage));
-    if (std::string reason = lacking(asked, seen, coverage); !reason.empty()) reasons.push_back(std::move(reason));
-    // The one that is farthest from what was asked.
-    double got = to_millis(seen.tally.stats.added.quantile(0.5));
-    if (proof.coverage.empty() || std::abs(got - proof.asked) > std::abs(proof.got - proof.asked)) proof.got = got;
-    proof.coverage.push_back(std::move(coverage));
-  }
-  proof.measured = join(texts, "; ");
-  proof.reason = join(reasons, "; ");
-  proof.proven = reasons.empty() && !directions.empty();
-  return proof;
+    return DirectionProof{coverage, measured(seen, coverage), lacking(asked, seen, coverage),
+                          to_millis(seen.tally.stats.added.quantile(0.5))};
+  });
 }
 
 }  // namespace ordeal::fault

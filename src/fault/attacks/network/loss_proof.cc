@@ -72,20 +72,11 @@ Proof prove_loss(const PacketsAsked& asked, const std::vector<PacketsSeen>& dire
   Proof proof;
   proof.unit = "%";
   proof.asked = 100 * asked.verdict.share;
-  std::vector<std::string> texts, reasons;
-  for (const PacketsSeen& seen : directions) {
+  return prove_each(std::move(proof), directions, [&](const PacketsSeen& seen) {
     Coverage coverage = losses_of(asked, seen);
-    texts.push_back(loss_in_words(seen, coverage));
-    if (std::string reason = loss_lacking(asked, seen, coverage); !reason.empty()) reasons.push_back(std::move(reason));
-    // The one that is farthest from what was asked.
-    double got = loss_of(seen.tally).percent();
-    if (proof.coverage.empty() || std::abs(got - proof.asked) > std::abs(proof.got - proof.asked)) proof.got = got;
-    proof.coverage.push_back(std::move(coverage));
-  }
-  proof.measured = join(texts, "; ");
-  proof.reason = join(reasons, "; ");
-  proof.proven = reasons.empty() && !directions.empty();
-  return proof;
+    return DirectionProof{coverage, loss_in_words(seen, coverage), loss_lacking(asked, seen, coverage),
+                          loss_of(seen.tally).percent()};
+  });
 }
 
 }  // namespace ordeal::fault

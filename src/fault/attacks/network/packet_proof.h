@@ -2,6 +2,7 @@
 // is made from. Pure.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,17 @@ using ProvePackets = Proof (*)(const PacketsAsked& asked, const std::vector<Pack
 inline const char* name_of(packets::Direction direction) {
   return direction == packets::Direction::kArrival ? "arrival" : "departure";
 }
+// What one direction has to say.
+struct DirectionProof {
+  Coverage coverage;
+  std::string measured;
+  std::string lacking;  // why it proves nothing; "" when it does
+  double got = 0;
+};
+// Fills in `proof`, which has its unit and what was asked: proven when every direction is, and got is what is farthest
+// from what was asked.
+Proof prove_each(Proof proof, const std::vector<PacketsSeen>& directions,
+                 const std::function<DirectionProof(const PacketsSeen&)>& judge);
 // " (the kernel's lease ran out 2 times: a busy machine)", or "".
 std::string lapses_in_words(int lapses);
 // Why a direction in which nothing at all was meant proves nothing.

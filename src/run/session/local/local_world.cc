@@ -54,11 +54,14 @@ std::vector<int> LocalWorld::parts_polled() const {
 Result<> LocalWorld::poll_parts() {
   epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return fail_errno("cannot make the run's descriptor");
-  for (int fd : parts_polled()) {
-    epoll_event event{EPOLLIN, {.fd = fd}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("cannot watch a part of the run");
-  }
+  for (int fd : parts_polled())
+    if (!poll_too(fd)) return fail_errno("cannot watch a part of the run");
   return {};
+}
+
+bool LocalWorld::poll_too(int fd) const {
+  epoll_event event{EPOLLIN, {.fd = fd}};
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void LocalWorld::stop_polling(int fd) const { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
@@ -67,8 +70,7 @@ void LocalWorld::stop_polling(int fd) const { ::epoll_ctl(epoll_.get(), EPOLL_CT
 // finds room.
 void LocalWorld::poll_only(int fd) const {
   for (int part : parts_polled()) stop_polling(part);
-  epoll_event event{EPOLLIN, {.fd = fd}};
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  (void)poll_too(fd);
 }
 
 void LocalWorld::collect_background() {
@@ -76,10 +78,7 @@ void LocalWorld::collect_background() {
     inbox_.push_front(recovery_->take());  // it happened before whatever was asked meanwhile
     stop_polling(recovery_->descriptor());
     recovery_.reset();
-    for (int fd : parts_polled()) {
-      epoll_event event{EPOLLIN, {.fd = fd}};
-      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
-    }
+    for (int fd : parts_polled()) (void)poll_too(fd);
   }
   if (ending_ && ending_->returned()) {
     guard_end_ = ending_->take();

@@ -53,6 +53,7 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   LocalWorld(guard::GuardClient guard, host::Paths paths, std::string run_id);
   std::vector<int> parts_polled() const;
   Result<> poll_parts();
+  bool poll_too(int fd) const;
   void stop_polling(int fd) const;
   void poll_only(int fd) const;
   void collect_background();
