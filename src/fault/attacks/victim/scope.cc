@@ -15,17 +15,26 @@
 namespace ordeal::fault {
 namespace {
 
-// The victim's processes with all that they have started since.
-std::set<pid_t> family_of(const Victim& victim, const std::vector<sys::Process>& table) {
-  std::set<pid_t> family;
-  for (const ProcessId& id : victim.processes) {
-    bool alive = std::any_of(table.begin(), table.end(),
-                             [&](const sys::Process& p) { return p.pid == id.pid && p.start_ticks == id.start_ticks; });
-    if (!alive) continue;
-    auto descendants = sys::with_descendants(table, id.pid);
-    family.insert(descendants.begin(), descendants.end());
+// Whether it is one of the victim's processes, or was started by one of them since.
+bool descends_from(const Victim& victim, pid_t pid) {
+  for (auto stat = sys::read_stat(pid); stat && stat->pid > 1; stat = sys::read_stat(stat->ppid)) {
+    ProcessId id{stat->pid, stat->start_ticks};
+    if (std::find(victim.processes.begin(), victim.processes.end(), id) != victim.processes.end()) return true;
   }
-  return family;
+  return false;
+}
+
+// Only of those inside more is read than their mark: a host may have thousands of processes.
+Result<std::vector<sys::Process>> others_in_netns(const Victim& victim, uint64_t mark) {
+  std::vector<sys::Process> others;
+  for (pid_t pid : TRY(sys::list_pids())) {
+    if (sys::netns_mark(pid) != mark) continue;
+    auto process = sys::read_process(pid);
+    if (!process || !process->alive() || process->kernel_thread()) continue;
+    bool ours = (!victim.cgroup.empty() && sys::in_cgroup(*process, victim.cgroup)) || descends_from(victim, pid);
+    if (!ours) others.push_back(std::move(*process));
+  }
+  return others;
 }
 
 std::optional<sys::Cgroup> unified_cgroup(const LiveVictim& live, const Victim& victim) {
@@ -91,14 +100,7 @@ Result<> owns_netns(const Victim& victim) {
   if (mark == sys::netns_mark(1))
     return fail(Errc::kRefused, fmt::format("{} lives in the host's own network namespace", victim.name),
                 "choose the target \"host\", or give the victim a network namespace of its own");
-  std::vector<sys::Process> table = TRY(sys::list_processes());
-  std::set<pid_t> family = family_of(victim, table);
-  std::vector<sys::Process> others;
-  for (const sys::Process& process : table) {
-    if (!process.alive() || process.kernel_thread()) continue;
-    bool ours = family.count(process.pid) || (!victim.cgroup.empty() && sys::in_cgroup(process, victim.cgroup));
-    if (!ours && sys::netns_mark(process.pid) == mark) others.push_back(process);
-  }
+  std::vector<sys::Process> others = TRY(others_in_netns(victim, mark));
   if (others.empty()) return {};
   return fail(Errc::kRefused,
               fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
