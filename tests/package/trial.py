@@ -189,7 +189,7 @@ def use(session, services):
         session.type("ordeal", "plan", f"{name}.yaml")
         session.type("ordeal", "run", f"{name}.yaml", code=code)
         first = first or session.spent
-        outcome = json.loads(session.type("ordeal", "report", "last", "--format", "json"))["outcome"]
+        outcome = json.loads(session.type("ordeal", "list", "--limit", "1", "--json"))["verdict"]
         if outcome not in ("held", "deviated") or (code is not None and outcome != ("held", "deviated")[code]):
             raise SystemExit(f"{name}: {outcome}")
         session.type("ordeal", "verify-clean")
