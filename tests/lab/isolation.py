@@ -11,10 +11,11 @@ import time
 AS_ROOT_OUTSIDE = "ORDEAL_DEMO_AS_ROOT"  # set for the isolated part, where everyone is uid 0
 
 
-def isolated(argv, as_root):
+def isolated(argv, as_root, own_network=True):
     """Runs argv in namespaces of its own; it gets SIGTERM when we end or are told to. Its exit code."""
     user = [] if as_root else ["--user", "--map-root-user"]
-    unshare = ["unshare", *user, "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    network = ["--net"] if own_network else []
+    unshare = ["unshare", *user, *network, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     life, ours = os.pipe()
     signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     closing = []

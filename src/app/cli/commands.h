@@ -9,6 +9,10 @@
 #include "core/model/run/exit_code.h"
 #include "run/session/run_options.h"
 
+namespace CLI {
+class App;
+}
+
 namespace ordeal::cli {
 
 ExitCode plan_command(const session::RunOptions& options);
@@ -37,6 +41,11 @@ ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
                         const std::string& output);
 ExitCode attacks_command(const std::string& type, bool json);
+// `app` is the description (description.h) that the help is read off.
+ExitCode help_command(const CLI::App& app, const HelpOptions& options);
+ExitCode completion_command(const CLI::App& app, const CompletionOptions& options);
+// Prints an installed page; without a topic, their list.
+ExitCode docs_command(const std::string& topic, bool json);
 
 // One line. Secrets in it are hidden.
 void print_json(const json::Value& value);

@@ -35,4 +35,15 @@ struct ScrapeOptions {
   std::string token_file;
 };
 
+struct HelpOptions {
+  std::string command;  // "" is the program
+  bool man = false;     // roff instead of text
+  std::string write;    // a folder for all man pages and completions; "" is none
+};
+
+struct CompletionOptions {
+  std::string shell;   // bash, zsh, fish
+  std::string values;  // what is there now: runs, live-runs, topics; "" prints the script of the shell
+};
+
 }  // namespace ordeal::cli

@@ -127,10 +127,13 @@ Result<UniqueFd> in_memory(const std::string& text) {
 Result<std::string> find_guard() {
   std::error_code error;
   std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  for (const std::filesystem::path& folder :
-       {self.parent_path(), self.parent_path().parent_path(), std::filesystem::path("/usr/libexec/ordeal")})
+  std::filesystem::path beside = self.parent_path(), above = beside.parent_path();
+  for (const std::filesystem::path& folder : {above / "libexec/ordeal", beside, above})
     if (std::filesystem::path path = folder / "ordeal-guard"; ::access(path.c_str(), X_OK) == 0) return path.string();
-  return fail(Errc::kInternal, "ordeal-guard is not beside " + self.string(), "install both programs in one folder");
+  return fail(
+      Errc::kInternal,
+      fmt::format("ordeal-guard is neither in {} nor beside {}", (above / "libexec/ordeal").string(), self.string()),
+      "install both programs: with the package, `cmake --install`, or in one folder");
 }
 
 Result<GuardClient> GuardClient::start(const GuardStart& options) {

@@ -121,7 +121,8 @@ class GuardClient {
   bool gone_ = false;
 };
 
-// The path of ordeal-guard: beside the running program, else /usr/libexec/ordeal.
+// The path of ordeal-guard: where it is installed (../libexec/ordeal of the running program, never another
+// installation's), beside the running program, or in the folder above it (programs of the tests).
 Result<std::string> find_guard();
 
 }  // namespace ordeal::guard

@@ -1,23 +1,13 @@
-// ordeal: the command line. This file reads it and calls one function of commands.h.
+#include "app/cli/description.h"
+
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <memory>
-#include <sstream>
 
 #include "app/cli/commands.h"
-#include "core/base/io/output.h"
-#include "core/base/text/secrets.h"
-#include "core/base/text/text.h"
-#include "core/json/reader.h"
+#include "app/cli/manual/exits.h"
+#include "app/cli/version.h"
 
+namespace ordeal::cli {
 namespace {
-
-using namespace ordeal;
-using namespace ordeal::cli;
-
-struct Choice {
-  ExitCode code = ExitCode::kHeld;
-};
 
 void add_state_dir(CLI::App* command, std::string& state_dir) {
   command
@@ -242,87 +232,53 @@ void add_argo(CLI::App& app, Choice& choice) {
   give(analysis, choice, options, analysis_command);
 }
 
-constexpr const char* kFooter =
-    "Exit codes: 0 held, 1 deviated, 2 bad input, 3 refused by safety, 4 not injected or inconclusive,\n"
-    "            5 halted, 6 a revert failed, manual intervention is needed, 7 an error of Ordeal's own.\n\n"
+void add_manual(CLI::App& app, Choice& choice) {
+  CLI::App* help = app.add_subcommand("help", "What a command does, its options and its exit codes");
+  auto helped = std::make_shared<HelpOptions>();
+  help->add_option("command", helped->command, "The command; without one, the program")->type_name("COMMAND");
+  help->add_flag("--man", helped->man, "As a man page, for `man -l -`");
+  help->add_option("--write", helped->write, "All man pages and completions, into this folder")->group("");
+  help->callback([&app, helped, &choice] { choice.code = help_command(app, *helped); });
+
+  auto [docs, shown] = add_command(app, choice, "docs", "The pages on formats, attacks, targets and safety; lists them",
+                                   [](const Flags& f) { return docs_command(f.file, f.json); });
+  docs->add_option("topic", shown.file, "The page to print, such as targets or policy")->type_name("TOPIC");
+  docs->add_flag("--json", shown.json, "Print the list as JSON");
+
+  CLI::App* completion = app.add_subcommand("completion", "A completion script: source <(ordeal completion bash)");
+  auto completed = std::make_shared<CompletionOptions>();
+  completion->add_option("shell", completed->shell, "bash, zsh or fish")->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->add_option("--values", completed->values, "What can be completed now")
+      ->check(CLI::IsMember({"runs", "live-runs", "topics"}))
+      ->group("");
+  completion->callback([&app, completed, &choice] { choice.code = completion_command(app, *completed); });
+}
+
+constexpr const char* kFirstSteps =
     "First steps: ordeal doctor; ordeal targets; ordeal plan experiment.yaml; ordeal run experiment.yaml";
 
-std::vector<std::string> names(const CLI::App& app) {
-  std::vector<std::string> all;
-  for (const CLI::App* command : app.get_subcommands({})) all.push_back(command->get_name());
-  return all;
-}
-
-// The command that was begun: its --help says more than the program's.
-std::string begun(const CLI::App& app) {
-  auto parsed = app.get_subcommands();
-  return parsed.empty() ? "ordeal" : "ordeal " + parsed.front()->get_name();
-}
-
-// One precise error; CLI11's own say "a subcommand is required" of a misspelled one.
-ExitCode complain(const CLI::App& app, const std::string& first, const std::string& why) {
-  std::vector<std::string> known = names(app);
-  bool is_command = std::find(known.begin(), known.end(), first) != known.end();
-  if (first.empty()) {
-    put_error(app.help());
-  } else if (!is_command && first.front() != '-') {
-    std::string near = json::nearest(first, {known.begin(), known.end()});
-    std::string advice = near.empty() ? "known are " + join(known, ", ") : "did you mean \"" + near + "\"?";
-    print_to_error("ordeal: there is no command \"{}\"; {}\n", first, advice);
-  } else {
-    print_to_error("ordeal: {}\n  see `{} --help`\n", why, begun(app));
+// Each command says which exit codes it has, below what else it says.
+void add_exit_codes(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    std::string own = command->get_footer();
+    command->footer(own + (own.empty() ? "" : "\n\n") + exits_text(command->get_name()));
   }
-  return ExitCode::kBadInput;
-}
-
-// --help and --version, which CLI11 throws.
-ExitCode show_help(const CLI::App& app, const CLI::ParseError& asked) {
-  std::ostringstream text;
-  app.exit(asked, text, text);
-  put_document(text.str());
-  return ExitCode::kHeld;
-}
-
-// Everybody may read the command line of a process. CLI11 wants the last one first.
-std::vector<std::string> take_arguments(int argc, char** argv) {
-  std::vector<std::string> taken;
-  for (int i = argc - 1; i > 0; --i) {
-    std::string& text = taken.emplace_back(argv[i]);
-    std::string shown = hide_secrets(text);
-    if (shown == text) continue;
-    shown.resize(text.size(), '*');
-    std::copy(shown.begin(), shown.end(), argv[i]);
-  }
-  return taken;
-}
-
-ExitCode parse_and_run(CLI::App& app, std::vector<std::string> arguments, const Choice& choice) {
-  std::string first = arguments.empty() ? "" : arguments.back();
-  try {
-    app.parse(std::move(arguments));
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return show_help(app, error);
-    return complain(app, first, error.what());
-  } catch (const std::exception& error) {
-    print_to_error("ordeal: internal error: {}\n", error.what());
-    return ExitCode::kInternal;
-  }
-  return choice.code;
+  app.footer(exits_text("") + "\n\n" + kFirstSteps);  // last, since commands inherit it
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  guard_output();
-  CLI::App app("Ordeal proves that a system survives: it injects a fault, watches, reverts, and says what was learned.",
-               "ordeal");
-  app.set_version_flag("--version", "ordeal " ORDEAL_VERSION);
-  app.require_subcommand(1);
-  app.footer(kFooter);
-  Choice choice;
-  for (auto add : {add_run, add_safety, add_looking, add_targets, add_scrape, add_budget, add_observability, add_argo})
-    add(app, choice);
-  ExitCode code = parse_and_run(app, take_arguments(argc, argv), choice);
-  if (!finish_output()) code = stronger(code, ExitCode::kInternal);  // what nobody could read was not said
-  return static_cast<int>(code);
+std::unique_ptr<CLI::App> describe(Choice& choice) {
+  auto app = std::make_unique<CLI::App>(
+      "Ordeal proves that a system survives: it injects a fault, watches, reverts, and says what was learned.",
+      "ordeal");
+  app->set_version_flag("--version", version_text());
+  app->require_subcommand(1);
+  for (auto add :
+       {add_run, add_safety, add_looking, add_targets, add_scrape, add_budget, add_observability, add_argo, add_manual})
+    add(*app, choice);
+  add_exit_codes(*app);
+  return app;
 }
+
+}  // namespace ordeal::cli
