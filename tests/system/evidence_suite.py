@@ -152,7 +152,7 @@ def kept(problems, suite, service):
     try:
         result = suite.run(service, {"name": "broken", "query": "broken", "condition": "result == 0"}, length="5s",
                            during=lambda: setattr(service, "kept", service.page()))
-        return expect(problems, suite, 4, "a page that a cache keeps looks so", result, True)
+        return expect(problems, suite, 4, "it looks like a cached page", result, True)
     finally:
         service.kept = None
 

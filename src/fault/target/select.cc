@@ -110,14 +110,14 @@ Result<int64_t> how_many(const Target& target, int64_t allowed) {
   if (target.count) {
     if (*target.count < 1) return fail(Errc::kRefused, "a count of 0 selects nothing");
     if (*target.count > allowed)
-      return fail(Errc::kNotInjected, fmt::format("{} victims are asked, and {} are there", *target.count, allowed));
+      return fail(Errc::kNotInjected, fmt::format("{} victims requested, {} available", *target.count, allowed));
     return *target.count;
   }
   if (!target.percentage) return allowed;
   int64_t number = take_percent(allowed, *target.percentage);
   if (number > 0) return number;
   return fail(Errc::kRefused, fmt::format("{:g} % of {} victims, rounded down, is none", *target.percentage, allowed),
-              "ask for a count instead, or for a larger percentage");
+              "use a count instead, or a larger percentage");
 }
 
 // By name, so that the order in which the kernel lists them does not matter.
