@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "platform/sys/cgroup/unit.h"
 #include "platform/sys/nearest.h"
@@ -143,7 +144,8 @@ Result<Found> find_unit(const std::string& asked, const std::string& cgroup, con
   std::stable_partition(names.begin(), names.end(), [](auto& unit) { return !unit.ends_with(".slice"); });
   std::string where = cgroup.empty() ? "" : " at " + cgroup;
   return fail(Errc::kInvalidInput,
-              fmt::format("no systemd unit {}{} has a process; {} units do", name, where, names.size()),
+              fmt::format("no systemd unit {}{} has a process; {}", name, where,
+                          counted(names.size(), "other does", "others do")),
               advice_for(sys::nearest_name(short_name(name), names)));
 }
 
@@ -152,9 +154,10 @@ Result<Found> unit_at(const std::string& cgroup, const Snapshot& snapshot) {
   if (auto unit = visible.find(cgroup); unit != visible.end()) return Found{unit->second, cgroup};
   std::vector<std::string> paths;
   for (const auto& [path, unit] : visible) paths.push_back(path);
-  return fail(Errc::kInvalidInput,
-              fmt::format("no systemd unit at {} has a process; {} units do", cgroup, paths.size()),
-              advice_for(sys::nearest_name(cgroup, paths)));
+  return fail(
+      Errc::kInvalidInput,
+      fmt::format("no systemd unit at {} has a process; {}", cgroup, counted(paths.size(), "other does", "others do")),
+      advice_for(sys::nearest_name(cgroup, paths)));
 }
 
 Result<Found> find_container(const std::string& asked, const std::string& cgroup, const Snapshot& snapshot,

@@ -120,7 +120,7 @@ TEST_F(Lookup, AUnitThatIsNotHereIsBadInputWithTheNearest) {
   systemd_host();
   auto found = unit("ngnix");
   ASSERT_EQ(code(found), Errc::kInvalidInput);
-  EXPECT_EQ(found.error().message(), "no systemd unit ngnix.service has a process; 14 units do");
+  EXPECT_EQ(found.error().message(), "no systemd unit ngnix.service has a process; 14 others do");
   EXPECT_EQ(found.error().advice(), "did you mean \"nginx\"?");
   EXPECT_EQ(unit("postgresql").error().advice(), "did you mean \"postgresql@15-main\"?");
   EXPECT_EQ(unit("xyz").error().advice(), "`ordeal targets` lists what is here");

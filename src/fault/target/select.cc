@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/base/random.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/target/candidates.h"
 #include "fault/target/lookup.h"
@@ -68,7 +69,8 @@ Unexpected nothing_matched(const Target& target, const Inventory& inventory, con
   bool from_inventory = target.type == TargetType::kKubernetes || target.type == TargetType::kContainer;
   std::string text = fmt::format("no {}; {} processes are visible", described(target), snapshot.processes.size());
   if (from_inventory)
-    text += inventory ? fmt::format(" and the inventory lists {} entries", inventory->size()) : ", and no inventory";
+    text +=
+        inventory ? " and the inventory lists " + counted(inventory->size(), "entry", "entries") : ", and no inventory";
   if (!notes.empty()) text += "; " + join(notes, "; ");
   std::string near = target.names.empty() ? "" : nearest_to(target.names.front(), target, inventory, snapshot);
   return fail(Errc::kNotInjected, text, near.empty() ? "" : fmt::format("the nearest name is {}", near));

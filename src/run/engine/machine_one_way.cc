@@ -134,7 +134,7 @@ Verdict Machine::with_lasting(Verdict verdict) const {
   std::string done = lasting();
   if (done.empty()) return verdict;
   if (verdict.outcome == Outcome::kNotInjected) verdict.outcome = Outcome::kInconclusive;
-  verdict.reason += "; done and not undone: " + done;
+  verdict.reason += "; what was done cannot be undone: " + done;
   return verdict;
 }
 

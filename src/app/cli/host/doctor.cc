@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "core/base/io/output.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "core/json/value.h"
 #include "fault/attacks/fault.h"
@@ -53,9 +54,9 @@ MachineFinding cgroups(const host::Features& features, const host::Paths&) {
   size_t old = 0;
   for (const sys::Hierarchy& hierarchy : features.cgroups->hierarchies()) old += hierarchy.version == 1;
   const sys::Hierarchy* unified = features.cgroups->unified();
-  std::string text = old == 0  ? "version 2 at " + unified->mount
+  std::string text = old == 0  ? "v2 at " + unified->mount
                      : unified ? fmt::format("hybrid: {} v1 hierarchies, v2 at {}", old, unified->mount)
-                               : fmt::format("version 1, {} hierarchies", old);
+                               : fmt::format("v1, {} hierarchies", old);
   if (features.cgroups_writable) return {"cgroups", text, ""};
   return {"cgroups", text + "; not writable", "run Ordeal as root, outside a container with read-only cgroups"};
 }
@@ -103,7 +104,7 @@ MachineFinding record(const host::Features&, const host::Paths& paths) {
   if (!store && store.error().code == Errc::kNotFound) return {"record", "no run yet in " + paths.record(), ""};
   auto rows = store ? store->list(1'000'000) : tl::unexpected(store.error());
   if (!rows) return {"record", rows.error().message(), "move the file away", ExitCode::kInternal};
-  return {"record", fmt::format("{} runs in {}", rows->size(), paths.record()), ""};
+  return {"record", fmt::format("{} in {}", counted(rows->size(), "run", "runs"), paths.record()), ""};
 }
 
 MachineFinding policy(const host::Features&, const host::Paths&) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
 #include "fault/attacks/process/paused_time.h"
@@ -171,8 +172,8 @@ class PauseImpact : public Impact {
     proof.unit = "processes";
     bool all = !watched_.empty() && seen.paused == static_cast<int>(watched_.size());
     proof.proven = all && seen.cpu <= kClockError * static_cast<int64_t>(watched_.size());
-    proof.measured = fmt::format("{} of {} processes {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused,
-                                 watched_.size(), freezer_ ? "frozen" : "stopped",
+    proof.measured = fmt::format("{} of {} {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused,
+                                 counted(watched_.size(), "process", "processes"), freezer_ ? "frozen" : "stopped",
                                  to_seconds(seen.at - begin_.value_or(seen.at)), to_millis(seen.cpu));
     if (seen.asleep > 0)
       proof.measured += fmt::format("; {} of them asleep in the kernel, with the stop pending", seen.asleep);
@@ -348,10 +349,10 @@ class PauseFault : public Fault {
     Step step;
     step.kind = StepKind::kJournalled;
     step.victim = victim.name;
-    step.action =
-        fmt::format("{} {} processes for {}: {}",
-                    method.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
-                    method.live.processes.size(), format_duration(attack.length), name_some(method.live.processes));
+    step.action = fmt::format("{} {} for {}: {}",
+                              method.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
+                              counted(method.live.processes.size(), "process", "processes"),
+                              format_duration(attack.length), name_some(method.live.processes));
     step.undo = method.freezer ? "thaw it, unless somebody else already has"
                                : "SIGCONT to each of them, whether it has stopped yet or not";
     step.proof = info().proof;

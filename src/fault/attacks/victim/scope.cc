@@ -75,8 +75,8 @@ Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns) {
   scope.alone = alone.has_value();
   auto cgroup = unified_cgroup(live, victim);
   if (!alone && !cgroup)
-    return fail(Errc::kRefused, alone.error().what + ", and it has no cgroup v2 to tell its packets apart by",
-                "give the victim its own network namespace or its own cgroup v2");
+    return fail(Errc::kRefused, alone.error().what + ", and it has no cgroup of version 2 to tell its packets apart",
+                "give the victim a network namespace or a cgroup of version 2 of its own");
   if (cgroup && (!alone || holds_its_sockets(*cgroup, live, netns))) scope.sockets = TRY(scope_of(*cgroup));
   return scope;
 }
@@ -89,8 +89,8 @@ Result<> owns_netns(const Victim& victim) {
   const uint64_t mark = sys::netns_mark(live.processes.front().pid);
   if (mark == 0) return fail(Errc::kNotFound, fmt::format("{} is gone", victim.name));
   if (mark == sys::netns_mark(1))
-    return fail(Errc::kRefused, fmt::format("{} is in the host's own network namespace", victim.name),
-                "use the target \"host\", or give the victim its own network namespace");
+    return fail(Errc::kRefused, fmt::format("{} lives in the host's own network namespace", victim.name),
+                "choose the target \"host\", or give the victim a network namespace of its own");
   std::vector<sys::Process> table = TRY(sys::list_processes());
   std::set<pid_t> family = family_of(victim, table);
   std::vector<sys::Process> others;
@@ -103,14 +103,14 @@ Result<> owns_netns(const Victim& victim) {
   return fail(Errc::kRefused,
               fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
                           name_some(others)),
-              "choose a victim with its own network namespace");
+              "choose a victim with a network namespace of its own");
 }
 
 Result<Reach> netns_reach(const Victim& victim) {
   if (!sys::NetNs::all_processes_are_visible())
     return fail(Errc::kRefused,
-                fmt::format("a rule would hit the whole network namespace of {}, and Ordeal cannot see what joins it, "
-                            "because it runs in its own PID namespace",
+                fmt::format("a rule would hit all of the network namespace of {}, and here it cannot be seen who joins "
+                            "it: Ordeal is in a PID namespace of its own",
                             victim.name),
                 "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
   LiveVictim live = TRY(look_at(victim));

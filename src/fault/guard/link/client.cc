@@ -130,8 +130,7 @@ Result<std::string> find_guard() {
   for (const std::filesystem::path& folder :
        {self.parent_path(), self.parent_path().parent_path(), std::filesystem::path("/usr/libexec/ordeal")})
     if (std::filesystem::path path = folder / "ordeal-guard"; ::access(path.c_str(), X_OK) == 0) return path.string();
-  return fail(Errc::kInternal, "ordeal-guard is not next to " + self.string(),
-              "install both programs in one directory");
+  return fail(Errc::kInternal, "ordeal-guard is not beside " + self.string(), "install both programs in one folder");
 }
 
 Result<GuardClient> GuardClient::start(const GuardStart& options) {
