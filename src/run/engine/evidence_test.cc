@@ -132,7 +132,7 @@ TEST(Evidence, NobodyKnowsHowOldIsNone) {
   });
   EXPECT_EQ(verdict.outcome, Outcome::kInconclusive);
   EXPECT_EQ(
-      verdict.reason, \"\"errors\" returned no evidence during the attack: it is not known when its data was taken");
+      verdict.reason, "\"errors\" returned no evidence during the attack: it is not known when its data was taken");
 }
 
 TEST(Evidence, APageThatIsNotWholeIsNoneAndMaySpeakAgainst) {

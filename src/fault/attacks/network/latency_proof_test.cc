@@ -71,7 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
                tally.meant += n, tally.stats.matched += n, tally.stats.passed_over_bound = n;
              },
              "64 MiB"},
-        Leak{"Fragments", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "larger packets"},
+        Leak{"Fragments", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "fragments that"},
         Leak{"Lost", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
              "held and lost"},
         Leak{"NotSentAgain", Direction::kDeparture, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },

@@ -74,7 +74,7 @@ TEST(Parser, ReadsEveryFormOfString) {
   EXPECT_EQ(printed("`raw\\n`"), R"("raw\\n")");
   EXPECT_NE(refusal(R"("\q")").find("column 1: \"\\q\" is not an escape sequence"), std::string::npos);
   EXPECT_NE(refusal("'open").find("column 1: a quoted string does not end"), std::string::npos);
-  EXPECT_NE(refusal(R"("\ud800")").find("no escape"), std::string::npos);
+  EXPECT_NE(refusal(R"("\ud800")").find("not an escape"), std::string::npos);
 }
 
 TEST(Parser, ReadsSelectorsOfEveryForm) {
