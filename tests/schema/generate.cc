@@ -163,7 +163,8 @@ std::string row_of(const ArgumentInfo& a) {
 
 std::string bullets(const char* title, const std::vector<std::string>& items) {
   if (items.empty()) return "";
-  return fmt::format("- **{}**: {}\n", title, join(items, "; "));
+  if (items.size() == 1) return fmt::format("- **{}**: {}\n", title, items[0]);
+  return fmt::format("- **{}**:\n  - {}\n", title, join(items, "\n  - "));
 }
 
 std::string section_of(const AttackInfo& info) {

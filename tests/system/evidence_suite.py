@@ -180,7 +180,7 @@ def skewed(problems, suite, service):
 def slow_probe(problems, suite, service):
     """A probe of 3 s that began before the attack of 4 s is a look of before, and the next ends after it."""
     probe = {"name": "slow", "probe": {"command": {"argv": ["sleep", "3"], "timeout": "5s"}}, "condition": "result == 0"}
-    return expect(problems, suite, 4, "gave no evidence during the attack", suite.run(service, probe, length="4s"), True)
+    return expect(problems, suite, 4, "returned no evidence during the attack", suite.run(service, probe, length="4s"), True)
 
 
 def no_process_ids(problems, suite, service):

@@ -130,7 +130,7 @@ TEST(LatencyProof, ALapseOfTheLeaseIsExplained) {
   asked.lapses = 2;
   PacketsSeen seen = all_well();
   seen.tally.meant += 500;
-  EXPECT_NE(prove_latency(asked, {seen}).reason.find("ran out 2 times"), std::string::npos);
+  EXPECT_NE(prove_latency(asked, {seen}).reason.find("expired 2 times"), std::string::npos);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ TEST(LossProof, TooFewLossesProveNothing) {
   few.tally.meant = 90;
   few.tally.stats.matched = few.tally.stats.dropped = 9;
   few.tally.spared = 81;
-  EXPECT_NE(loss_proof({few}).reason.find("only 9 of 90 packets were dropped on arrival, 10 are needed"),
+  EXPECT_NE(loss_proof({few}).reason.find("only 9 of 90 packets were dropped on arrival, 10 are required"),
             std::string::npos)
       << loss_proof({few}).reason;
   EXPECT_TRUE(loss_proof({few}, 0.1, 0).proven);
