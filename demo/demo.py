@@ -63,7 +63,7 @@ def headline(text):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="demo/run", description="The case study's four experiments on a small shop.")
-    parser.add_argument("--reports", help="folder for the reports (a new one below build/demo)")
+    parser.add_argument("--reports", help="directory for the reports (default: a new one below build/demo)")
     parser.add_argument("--only", choices=[step.key for step in STEPS], action="append", help="only this experiment")
     parser.add_argument("--inside", nargs=2, metavar=("WORK", "CGROUP"), help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -101,7 +101,7 @@ def main():
         if as_root:
             lab.remove_cgroups(cgroup, HIERARCHIES)
         shutil.rmtree(work)
-    say(f"\nCleaned up. What is left: the reports in {reports}")
+    say(f"\nCleaned up. All that remains: the reports in {reports}")
     sys.exit(code)
 
 
@@ -114,12 +114,12 @@ def remove_stale_cgroups():
 
 
 def tell_what_is_left_out(as_root):
-    say("The demo builds a shop in namespaces of its own; nothing touches this machine's network.")
+    say("The demo builds a shop in its own namespaces; nothing touches this machine's network.")
     if as_root:
         return
-    say("Without root there are no cgroups. Left out: the CPU experiment (it needs the replicas' CPU limits).")
-    say("Replicas and database are found by their command lines instead of their cgroups, so what restarts is no longer")
-    say("the victim: the database is killed once, and not again every second.")
+    say("Without root there are no cgroups. Skipped: the CPU experiment (it needs the replicas' CPU limits).")
+    say("Replicas and database are found by their command lines instead of their cgroups, so a restarted process is no")
+    say("longer a victim: the database is killed once, not every second.")
 
 
 # Inside
@@ -168,7 +168,7 @@ class Demo:
     def run(self, step):
         headline(step.title)
         if step.needs_cgroups and not self.cgroup:
-            say("left out: it needs cgroups, and those need root")
+            say("skipped: it needs cgroups, which need root")
             self.outcomes[step.key] = results.Outcome(step, None, None)
             return
         self.use_payments(step.payments)
@@ -184,7 +184,7 @@ class Demo:
 
     def use_payments(self, kind):
         if self.payments != kind:
-            say(f"The replicas restart with --payments {kind}")
+            say(f"Restarting the replicas with --payments {kind}")
             self.shop.start_replicas(kind)
             self.payments = kind
             time.sleep(2)  # the health checks take them back

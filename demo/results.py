@@ -20,7 +20,7 @@ class Outcome:
 
     def verdict(self):
         if self.code is None:
-            return "left out"
+            return "skipped"
         verdict = self.run.verdict() if self.run else None
         return f"{verdict['outcome'] if verdict else 'refused'} (exit {self.code})"
 
@@ -101,7 +101,7 @@ EXPERIMENTS = [
 
 NOT_MEASURED = [
     ("HPA scales 3 -> 5 pods", "not part of this demo: it has no autoscaler"),
-    ("MTTR 45 min -> 8 min", "not measured: it is the time that people take"),
+    ("MTTR 45 min -> 8 min", "not measured: it depends on people"),
     ("Incident response confidence", "not measured: the case study's figure is a survey"),
     ("Runbook coverage", "not measured: the demo has no runbooks"),
 ]
@@ -109,7 +109,7 @@ NOT_MEASURED = [
 
 def measured(outcome, describe):
     if outcome.code is None:
-        return "not measured: it needs cgroups, and those need root"
+        return "not measured: it needs cgroups, which need root"
     if not outcome.run or outcome.run.injected_at() is None:
         verdict = outcome.run.verdict() if outcome.run else None
         return "not measured: " + (verdict["reason"] if verdict else "the run was refused")

@@ -201,7 +201,7 @@ std::optional<TriggerDesign> design_quantile(const Linear& linear, const expr::T
   std::string buckets;
   if (!quantile || !take_buckets(*call->arguments[1], counts, buckets)) return std::nullopt;
   if (wants_less(threshold.comparison) != (linear.scale > 0))
-    return only_expression("a quantile that must be large is no sign of bad events");
+    return only_expression("a quantile that must be large is not a sign of bad events");
   counts.allowed = 1 - *quantile;
   counts.latency = (threshold.value - linear.offset) / linear.scale;
   std::string text =
@@ -226,10 +226,10 @@ const char* to_text(TriggerDesign::Signal kind) {
 
 TriggerDesign design_trigger(const Expr& query, const expr::Condition& condition) {
   if (!needs_window(query))
-    return {TriggerDesign::Signal::kGauge, {}, "it has no window: what is seen at two looks in a row is so"};
+    return {TriggerDesign::Signal::kGauge, {}, "it has no window, so a violation must last two checks in a row"};
   auto threshold = condition.threshold();
   if (!threshold || !(wants_less(threshold->comparison) || wants_more(threshold->comparison)))
-    return only_expression("the condition is no comparison with a number by <, <=, > or >=");
+    return only_expression("the condition is not a comparison with a number by <, <=, > or >=");
   Linear linear = peel_all(query);
   if (linear.scale == 0) return only_expression("the query does not depend on what it reads");
   auto design = design_ratio(linear, *threshold);
@@ -243,11 +243,11 @@ TriggerDesign design_trigger(const Expr& query, const expr::Condition& condition
 }
 
 TriggerDesign design_trigger(const Expectation& expectation) {
-  if (expectation.query.empty()) return only_expression("a probe is one look");
+  if (expectation.query.empty()) return only_expression("a probe is a single check");
   if (!expectation.fast) return only_expression("fast is false");
   auto query = promql::parse(expectation.query);
   auto condition = expr::Condition::parse(expectation.condition);
-  if (!query || !condition) return only_expression("Ordeal's own PromQL does not know the query");
+  if (!query || !condition) return only_expression("Ordeal's own PromQL does not understand the query");
   return design_trigger(**query, *condition);
 }
 

@@ -14,7 +14,7 @@ class Ids(Case):
         with self.subTest(" ".join(words)):
             done = self.run_ordeal(*words, **options)
             self.assertEqual(done.returncode, 2, done)
-            self.assertIn(b"is no run's id", done.stderr)
+            self.assertIn(b"is not a run's id", done.stderr)
 
     def test_every_command_that_takes_one(self):
         self.record("x")

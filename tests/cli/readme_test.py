@@ -38,7 +38,7 @@ class Readme(unittest.TestCase):
         self.assertEqual(events[-1]["data"]["outcome"], "held")
 
     def test_the_one_that_does_not_hold_ends_within_a_second(self):
-        more = re.search(r"Say `(--set .*?)` to see", SECTION)[1]
+        more = re.search(r"Add `(--set .*?)` to see", SECTION)[1]
         done, events = self.run_it(more)
         self.assertEqual(done.returncode, 1, (done.stdout, events))
         at = {event["type"]: event["boot_ns"] / 1e9 for event in events if event["type"] in ("inject", "reverted")}

@@ -310,7 +310,7 @@ expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0
         os.chmod(self.state, 0o777)
         done = subprocess.run(self.command(*self.experiment(victim.pid)), stdin=subprocess.DEVNULL, capture_output=True, timeout=40)
         self.assertEqual(done.returncode, 3, done)
-        self.assertIn(b"others than root can write", done.stderr)
+        self.assertIn(b"users other than root can write", done.stderr)
 
     def test_a_page_of_another_site_gets_no_answer(self):
         victim = self.process("sleeper")

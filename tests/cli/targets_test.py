@@ -61,7 +61,7 @@ class Targets(Case):
         self.process("t-ordeal-near")
         done = self.run_ordeal("targets", "t-ordeal-naer", state=False)
         self.assertEqual((done.returncode, done.stdout), (2, b""))
-        self.assertEqual(done.stderr.decode(), 'ordeal: nothing here is called like "t-ordeal-naer"\n'
+        self.assertEqual(done.stderr.decode(), 'ordeal: no target here matches "t-ordeal-naer"\n'
                                                '  did you mean "t-ordeal-near"?\n')
 
     def test_a_policy_narrows_it(self):

@@ -136,7 +136,7 @@ class Options(unittest.TestCase):
                 with self.subTest(command=command, policy=name):
                     code, text = self.ordeal(command, "experiment.yaml", "--policy", name, *self.state(command))
                     self.assertEqual(code, REFUSED, text)
-                    self.assertIn("can be changed by others", text)
+                    self.assertIn("can be changed by users other than root", text)
 
 
 if __name__ == "__main__":

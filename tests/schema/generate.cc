@@ -73,7 +73,7 @@ Object property_of(const ArgumentInfo& info) {
   Object property = schema_of(info);
   std::string help = info.help;
   if (info.kind == ArgumentKind::kDuration && help.find("bare number") == std::string::npos)
-    help += fmt::format("; a bare number counts {}", format_duration(info.unit));
+    help += fmt::format("; a bare number is in units of {}", format_duration(info.unit));
   property["description"] = info.gremlin.empty() ? help : help + " (Gremlin: " + info.gremlin + ")";
   if (!info.fallback.empty() && info.fallback != "null") property["default"] = json::parse(info.fallback).value();
   return property;
@@ -147,7 +147,7 @@ std::string cell(std::string text) {
   return text;
 }
 
-// "duration from 1us to 1m; a bare number counts 1ms"
+// "duration from 1us to 1m; a bare number is in units of 1ms"
 std::string type_of(const ArgumentInfo& a) {
   if (a.kind == ArgumentKind::kWord) return a.expected();
   std::string type = to_text(a.kind);
@@ -163,16 +163,17 @@ std::string row_of(const ArgumentInfo& a) {
 
 std::string bullets(const char* title, const std::vector<std::string>& items) {
   if (items.empty()) return "";
-  return fmt::format("- **{}**: {}\n", title, join(items, "; "));
+  if (items.size() == 1) return fmt::format("- **{}**: {}\n", title, items[0]);
+  return fmt::format("- **{}**:\n  - {}\n", title, join(items, "\n  - "));
 }
 
 std::string section_of(const AttackInfo& info) {
   std::string text = fmt::format("\n## {}\n\n{}\n\n", info.type, info.summary);
   text += fmt::format("- **Undo**: {}\n", to_text(info.step)) +
-          bullets("Mechanisms, the first that works", info.mechanisms) + bullets("Needs", info.capabilities) +
+          bullets("Mechanisms, in order of preference", info.mechanisms) + bullets("Needs", info.capabilities) +
           bullets("Proof", {info.proof}) + bullets("Limits", info.limits) +
-          bullets("Protection is judged on", {info.judged}) +
-          bullets("While somebody holds Ordeal's own cgroup frozen", {info.when_frozen});
+          bullets("Protection is checked on", {info.judged}) +
+          bullets("If Ordeal's own cgroup is frozen", {info.when_frozen});
   text += "\n```yaml\n" + info.example + "```\n";
   if (info.arguments.empty()) return text + "\nNo arguments but `length`.\n";
   text += "\n| argument | type | default | meaning | Gremlin |\n|---|---|---|---|---|\n";
@@ -182,12 +183,12 @@ std::string section_of(const AttackInfo& info) {
 
 constexpr const char* kPageHead =
     "# Attacks\n\n"
-    "Made by `make_schema` from what the attacks say of themselves; `ordeal attacks TYPE` prints the same.\n\n"
+    "Made by `make_schema` from the attacks' own descriptions; `ordeal attacks TYPE` prints the same.\n\n"
     "Every attack also takes `length` (in `attack.args`, in `attack`, or at the top of the file): how long it is in "
-    "force, above 0 and at most 24h, 60s when absent, bare numbers in seconds. A duration with its unit is text "
-    "(`500ms`, `1m30s`); a bare number counts what the table says. A list may be a list, one item, or text with "
-    "commas. The kinds of undo: *owned*, the kernel ends it with its owner; *journalled*, the reaper undoes it; "
-    "*irreversible*, nothing gives it back.\n";
+    "force, above 0 and at most 24h, 60s by default, bare numbers in seconds. A duration with a unit is a string "
+    "(`500ms`, `1m30s`); a bare number is in the unit that the table gives. A list may be a list, a single item, or "
+    "comma-separated text. The kinds of undo: *owned*, the kernel ends it with its owner; *journalled*, the reaper "
+    "undoes it; *irreversible*, it cannot be undone.\n";
 
 }  // namespace
 

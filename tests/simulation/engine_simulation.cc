@@ -398,7 +398,7 @@ class SimulatedRun {
   void a_victim_goes() {
     if (in_force_.empty()) return;
     int impact = in_force_.begin()->first;
-    to_engine(engine::VictimGone{impact, "its first process has ended"});
+    to_engine(engine::VictimGone{impact, "its first process has exited"});
     end(impact, "the victim is gone");
   }
 

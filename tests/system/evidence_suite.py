@@ -152,7 +152,7 @@ def kept(problems, suite, service):
     try:
         result = suite.run(service, {"name": "broken", "query": "broken", "condition": "result == 0"}, length="5s",
                            during=lambda: setattr(service, "kept", service.page()))
-        return expect(problems, suite, 4, "a page that a cache keeps looks so", result, True)
+        return expect(problems, suite, 4, "it looks like a cached page", result, True)
     finally:
         service.kept = None
 
@@ -180,7 +180,7 @@ def skewed(problems, suite, service):
 def slow_probe(problems, suite, service):
     """A probe of 3 s that began before the attack of 4 s is a look of before, and the next ends after it."""
     probe = {"name": "slow", "probe": {"command": {"argv": ["sleep", "3"], "timeout": "5s"}}, "condition": "result == 0"}
-    return expect(problems, suite, 4, "gave no evidence during the attack", suite.run(service, probe, length="4s"), True)
+    return expect(problems, suite, 4, "returned no evidence during the attack", suite.run(service, probe, length="4s"), True)
 
 
 def no_process_ids(problems, suite, service):

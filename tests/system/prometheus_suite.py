@@ -166,7 +166,7 @@ def hanging(problems, suite):
     suite.prometheus.signal(signal.SIGSTOP)
     time.sleep(3)
     note = interrupt(problems, run, 1.6)
-    if not any("no answer within 1000 ms" in reading.get("detail", "") for reading in readings(run, "during")):
+    if not any("no response within 1000 ms" in reading.get("detail", "") for reading in readings(run, "during")):
         problems.append("no reading tells that there was no answer")
     suite.prometheus.signal(signal.SIGCONT)
     return run, note

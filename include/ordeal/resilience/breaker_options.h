@@ -1,5 +1,5 @@
-// How a circuit breaker judges and what it tells. Every option can be changed while the breaker works, but the names,
-// `shards`, `initial`, `seed` and `on_event`.
+// How a circuit breaker judges and what it reports. Every option can be changed while the breaker is in use, except the
+// names, `shards`, `initial`, `seed` and `on_event`.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace ordeal::resilience {
 
 // Forced-open, disabled and metrics-only are entered by hand. Disabled lets everything pass and counts nothing;
-// metrics-only counts and tells, and lets everything pass. Shut down is for good.
+// metrics-only counts and reports, but lets everything pass. Shut down is permanent.
 enum class State : uint8_t { kClosed, kHalfOpen, kOpen, kForcedOpen, kDisabled, kMetricsOnly, kShutDown };
 const char* to_text(State state);
 // The customary gauge: 0 calls pass, 0.5 half-open, 1 calls are refused.
@@ -49,12 +49,12 @@ struct Event {
 const char* to_text(Event::Cause cause);
 
 struct CircuitBreakerOptions {
-  std::string name = {};     // "" makes a unique "breaker-1"
-  std::string service = {};  // what it guards, the metric's label; "" is the name
+  std::string name = {};     // "" generates a unique "breaker-1"
+  std::string service = {};  // what it protects, the metric's label; "" means the name
 
   // The window that the two rates look at: the last `window` in `buckets` slices (the oldest goes as a whole, so it
   // covers between window - window/buckets and window), or the last `last_calls` completed calls, exactly, at the
-  // price of one lock a call.
+  // price of one lock per call.
   enum class Window : uint8_t { kTime, kCalls };
   Window kind = Window::kTime;
   Duration window = std::chrono::seconds(10);  // 1 ms to 1 day
@@ -71,12 +71,12 @@ struct CircuitBreakerOptions {
   uint64_t failures_in_a_row = 0;  // 0 is off; to 1e9; only a success ends a row
   bool rates = true;               // false: only failures_in_a_row
   bool count_started = false;      // the failure rate is of calls started in the window, not of calls completed
-  Duration warm_up{0};             // after construction, in which it does not open; 0 to 1 day
+  Duration warm_up{0};             // time after construction in which it does not open; 0 to 1 day
 
   Duration open_for = std::chrono::seconds(30);     // 1 ms or more
-  double open_growth = 1;                           // 1 to 10: each opening without a closing lasts so much longer
-  Duration open_longest = std::chrono::minutes(5);  // the growth ends here; at least open_for if growth is above 1
-  double open_jitter = 0.1;                         // 0 to 1: lasts between 1 - j and 1 + j of that, even chance
+  double open_growth = 1;                           // 1 to 10: factor for each opening without a closing in between
+  Duration open_longest = std::chrono::minutes(5);  // upper limit of the growth; at least open_for if growth is above 1
+  double open_jitter = 0.1;  // 0 to 1: lasts between 1 - j and 1 + j of that, uniformly distributed
 
   // Half-open: at most `probes` calls at a time. One failure opens again, `successes` successes close. kRate waits for
   // `probes` results and judges them by the two rates; not without `rates`.
@@ -84,12 +84,12 @@ struct CircuitBreakerOptions {
   HalfOpenRule half_open_rule = HalfOpenRule::kFirstFailure;
   uint32_t probes = 1;                             // 1 to 1000
   uint32_t successes = 0;                          // 0 is `probes`; to 1000
-  Duration probe_wait = std::chrono::seconds(30);  // probes are given up when none reports for so long; 1 ms to 1 day
+  Duration probe_wait = std::chrono::seconds(30);  // probes are given up when none reports for this long; 1 ms to 1 day
   State after_probe_wait = State::kOpen;           // or kClosed
   Duration ramp_up{0};  // after closing by probes, 1/16 of the calls pass, doubling four times until then; to 1 day
 
   Outcome abandoned = Outcome::kIgnored;  // what a permit that is dropped without a report counts as
-  uint32_t shards = 4;                    // counters for so many threads at once; 1 to 64, a power of two
+  uint32_t shards = 4;                    // counters for this many threads at once; 1 to 64, a power of two
   State initial = State::kClosed;         // or kOpen, kForcedOpen, kDisabled, kMetricsOnly
   uint64_t seed = 0;                      // of jitter and ramp-up; 0 draws one
 

@@ -91,7 +91,7 @@ class [[nodiscard]] Bulkhead::Slot {
   Bulkhead* bulkhead_ = nullptr;
 };
 
-// In line for a slot, for who waits in another way than by blocking (asio.h). `wake` is called at most once, by whoever
+// In line for a slot, for callers that wait without blocking (asio.h). `wake` is called at most once, by whoever
 // frees the slot and under the bulkhead's lock: it must not call the bulkhead. A slot that came is given back by the
 // destructor.
 class Bulkhead::Place {

@@ -8,7 +8,7 @@
 //     use(permit.refusal());
 //   }
 //
-// or auto answer = breaker.call([&] { return client.get(request); }). It is thread-safe, makes no thread and no timer,
+// or auto answer = breaker.call([&] { return client.get(request); }). It is thread-safe, creates no threads or timers,
 // allocates at transitions only, and works without exceptions and RTTI. It must outlive its permits.
 //
 // An open breaker becomes half-open at the first admission after its period, or at poll(), not by itself.

@@ -1,5 +1,5 @@
 // Pool: connections that always come back. A Lease returns its connection on every path out of the scope that holds it;
-// one that an exception passes is closed, since nobody knows what it is in the middle of. There is a limit, a deadline
+// one that an exception passes is closed, since nobody knows what state it is in. There is a limit, a deadline
 // for the wait, and a list of leases that are held for too long. Only a new connection allocates.
 //
 //   Pool<Connection> pool{{.name = "postgres", .limit = 10}, [] { return connect(); }};   // optional<Connection>
@@ -32,7 +32,7 @@ struct PoolOptions {
   std::string name = "pool";
   uint32_t limit = 10;                               // connections, idle or leased; 1 to 1 000 000
   Duration wait = std::chrono::seconds(1);           // for a lease, at most; 0 to 1 day
-  Duration leaked_after = std::chrono::seconds(30);  // a lease that is held for so long is told by leaks(); above 0
+  Duration leaked_after = std::chrono::seconds(30);  // a lease held for this long is reported by leaks(); above 0
 };
 std::string check(const PoolOptions& options);
 
@@ -79,7 +79,7 @@ class Pool {
   Lease acquire(TimePoint deadline = TimePoint::max(), SourceLocation where = SourceLocation::current()) {
     return lease_with(slots_.acquire(deadline), where);
   }
-  // For who waits in another way than by blocking (async_acquire of asio.h): a slot of slots(), or a refused one.
+  // For callers that wait without blocking (async_acquire of asio.h): a slot of slots(), or a refused one.
   Lease lease_with(Bulkhead::Slot slot, SourceLocation where);
   Bulkhead& slots() { return slots_; }
 

@@ -32,14 +32,14 @@ struct RetryOptions {
   uint32_t attempts = 5;                           // in all, 1 to 100
   Duration first_delay = std::chrono::seconds(1);  // 0 to 1 day
   double growth = 2;                               // 1 to 10, of each delay to the one before
-  // At least first_delay, to 1 day; who asks for more is not retried.
+  // At least first_delay, to 1 day; a callee that asks for more is not retried.
   Duration longest_delay = std::chrono::seconds(30);
   Jitter jitter = Jitter::kFull;
   bool retry_refused = false;  // then not before Refusal::retry_after, however long that is
 
-  // Of all attempts, retries may make up so much: each call earns budget_ratio of a retry, each second
+  // Limits the retries among all attempts: each call earns budget_ratio of a retry, each second
   // budget_per_second of one, each retry costs one; ten seconds' worth are kept, at most. So with every call failing,
-  // attempts / calls <= 1 + budget_ratio + budget_per_second / calls per second. Both 0 is without a budget.
+  // attempts / calls <= 1 + budget_ratio + budget_per_second / calls per second. Both 0 means no budget.
   double budget_ratio = 0.2;     // 0 to 10; 20 % as Envoy's retry_budget and Finagle's RetryBudget
   double budget_per_second = 3;  // 0 to 1000
   uint64_t seed = 0;             // of the jitter; 0 draws one
@@ -70,7 +70,7 @@ class RetryBudget {
 
 struct RetryCounts {
   uint64_t calls = 0, retries = 0;
-  uint64_t recovered = 0;  // calls that a retry made good
+  uint64_t recovered = 0;  // calls that a retry saved
   uint64_t exhausted = 0;  // calls that failed at every attempt
   uint64_t over_budget = 0;
   std::array<uint64_t, 10> attempts = {};  // the first ones, the second ones…; the last: all from the tenth on
@@ -106,8 +106,8 @@ class Retry {
   template <class R, class Next, class Classifier>
   R run_judged(Call& call, Next&& next, const Classifier& classifier);
 
-  // The two halves of run(), for who waits in another way: begin() once a call, then after each attempt the delay
-  // before the next one, or nullopt when `result` stands.
+  // The two halves of run(), for callers that wait without blocking: begin() once per call, then after each attempt the
+  // delay before the next one, or nullopt when `result` stands.
   void begin();
   template <class R, class Classifier, bool = detail::kExceptions>
   std::optional<Duration> next_delay(const R& result, const Call& call, Duration last, const Classifier& classifier);
@@ -193,7 +193,7 @@ std::optional<Duration> Retry<C, Sleep>::next_delay(const R& result, const Call&
   Duration delay = retry_delay(options_, call.attempt, last, random_.next());
   Duration asked = detail::asked_for(result, own);
   if (!refused && asked > options_.longest_delay) return std::nullopt;
-  // Those who were told the same time do not come back at once.
+  // Those told the same time must not all come back at once.
   delay = std::max(delay, options_.jitter == Jitter::kNone ? asked : asked + delay);
   bool limited = call.deadline != TimePoint::max();
   if (later(limited ? exact_time(clock_) : clock_.now(), delay) >= call.deadline) return std::nullopt;

@@ -54,7 +54,7 @@ Result<Nanos> parse_duration(std::string_view text) {
 
 Result<Nanos> parse_go_duration(std::string_view text) {
   auto no_duration = [&] {
-    return fail(Errc::kInvalidInput, fmt::format("\"{}\" is no duration such as 1m30s", text));
+    return fail(Errc::kInvalidInput, fmt::format("\"{}\" is not a duration such as 1m30s", text));
   };
   std::string_view rest = text;
   bool negative = rest.starts_with('-');

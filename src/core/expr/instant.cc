@@ -60,7 +60,7 @@ Result<Nanos> parse_date(const std::vector<std::string>& arguments) {
     if (auto instant = parse_with_zone(layout.to_rfc3339(text))) return instant;
   }
   if (!known) return fail(Errc::kInvalidInput, fmt::format("date(): the layout \"{}\" is not known", arguments[1]));
-  return fail(Errc::kInvalidInput, fmt::format("date(): \"{}\" is no date such as 2026-11-23 20:15:04", text));
+  return fail(Errc::kInvalidInput, fmt::format("date(): \"{}\" is not a date such as 2026-11-23 20:15:04", text));
 }
 
 }  // namespace ordeal::expr

@@ -66,7 +66,7 @@ class Walk {
       skip_space();
       Value written = TRY(parse(skip_string()));
       std::string key(written.as_string());
-      if (!keys.insert(key).second) return refuse(fmt::format("the key \"{}\" stands twice", key));
+      if (!keys.insert(key).second) return refuse(fmt::format("the key \"{}\" is given twice", key));
       skip_space();
       ++at_;  // the colon
       TRY_VOID(value(path.empty() ? key : path + "." + key));

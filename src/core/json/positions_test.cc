@@ -36,11 +36,11 @@ TEST(Positions, ErrorsInAJsonFileNameTheLine) {
 }
 
 TEST(Positions, AKeyThatStandsTwiceIsRefused) {
-  EXPECT_EQ(refusal_of("{\"percentage\": 10,\n\"percentage\": 100}"), "line 2: the key \"percentage\" stands twice");
+  EXPECT_EQ(refusal_of("{\"percentage\": 10,\n\"percentage\": 100}"), "line 2: the key \"percentage\" is given twice");
   EXPECT_EQ(refusal_of("{\"a\": {\"b\": 1},\n \"c\": [\"a\", {\"a\": 1}],\n \"a\": 2}"),
-            "line 3: the key \"a\" stands twice");
-  EXPECT_EQ(refusal_of(R"([{"x": {"y": 1, "y": 2}}])"), "line 1: the key \"y\" stands twice");
-  EXPECT_EQ(refusal_of(R"({"a": 1, "\u0061": 2})"), "line 1: the key \"a\" stands twice");
+            "line 3: the key \"a\" is given twice");
+  EXPECT_EQ(refusal_of(R"([{"x": {"y": 1, "y": 2}}])"), "line 1: the key \"y\" is given twice");
+  EXPECT_EQ(refusal_of(R"({"a": 1, "\u0061": 2})"), "line 1: the key \"a\" is given twice");
 }
 
 TEST(Positions, ValuesAndOtherObjectsAreNoKeys) {

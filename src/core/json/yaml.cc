@@ -58,7 +58,7 @@ struct Converter {
       const YamlNode& written = tree.nodes[node.children[i]];
       const YamlNode& key = written.kind == NodeType::kAlias ? tree.nodes[written.children[0]] : written;
       if (!key.scalar()) return refuse_at(written, "expected a plain key");
-      if (object.contains(key.text)) return refuse_at(written, fmt::format("the key \"{}\" stands twice", key.text));
+      if (object.contains(key.text)) return refuse_at(written, fmt::format("the key \"{}\" is given twice", key.text));
       TRY_VOID(spend(written, key.text.size()));
       std::string below = path.empty() ? key.text : path + "." + key.text;
       object[key.text] = TRY(convert(node.children[i + 1], below, depth + 1));

@@ -27,7 +27,7 @@ TEST(Yaml, TypesPlainScalarsAndKeepsQuotedOnes) {
 }
 
 TEST(Yaml, RefusesTwiceTheSameKeyAndTwoDocuments) {
-  EXPECT_EQ(error_of(parse_yaml("a: 1\na: 2\n")), "line 2, column 1: the key \"a\" stands twice");
+  EXPECT_EQ(error_of(parse_yaml("a: 1\na: 2\n")), "line 2, column 1: the key \"a\" is given twice");
   EXPECT_EQ(error_of(parse_yaml("a: 1\n---\nb: 2\n")), "expected one document, found 2");
 }
 
@@ -60,7 +60,7 @@ TEST(Documents, AreOneInJsonUnlessDivided) {
 }
 
 TEST(Documents, ErrorsNameTheLineOfTheText) {
-  EXPECT_EQ(all_written("a: 1\n---\nb: 1\nb: 2\n"), "line 4, column 1: the key \"b\" stands twice");
+  EXPECT_EQ(all_written("a: 1\n---\nb: 1\nb: 2\n"), "line 4, column 1: the key \"b\" is given twice");
 }
 
 TEST(Documents, ShareTheLimits) {
@@ -80,7 +80,7 @@ TEST(Yaml, ExpandsAliasesInValuesAndKeys) {
 }
 
 TEST(Yaml, RefusesAnAliasInsideOfWhatItNames) {
-  EXPECT_EQ(written("a: 1\nb: &x [1, [*x]]\n"), "line 2, column 12: an alias stands inside of what it names");
+  EXPECT_EQ(written("a: 1\nb: &x [1, [*x]]\n"), "line 2, column 12: an alias is inside the value that it names");
 }
 
 TEST(Yaml, RefusesADocumentThatBeginsWithAComma) {

@@ -40,7 +40,7 @@ class Builder : public YAML::EventHandler {
     size_t target = anchors_[anchor];
     size_t alias = add(mark, 0, NodeType::kAlias);
     for (size_t open : open_)
-      if (open == target) stop(tree.nodes[alias], "an alias stands inside of what it names");
+      if (open == target) stop(tree.nodes[alias], "an alias is inside the value that it names");
     tree.nodes[alias].children.push_back(target);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,

@@ -41,7 +41,7 @@ std::optional<double> Coverage::share() const {
 std::string shortfall(const Coverage& coverage) {
   auto share = coverage.share();
   if (!share || *share >= kLeastCoverage) return {};
-  std::string text = fmt::format("only {:.1f} % of what was meant ({}, {}) was hit, {:g} % are needed",
+  std::string text = fmt::format("only {:.1f} % of what should have been hit ({}, {}) was hit, {:g} % are needed",
                                  shown_percent(*share), coverage.what, coverage.unit, kLeastCoverage * 100);
   return coverage.missing.empty() ? text : text + ": " + coverage.missing;
 }

@@ -27,7 +27,7 @@ TEST(Proof, AShareBelowNinetyFivePercentFallsShort) {
   EXPECT_EQ(shortfall({"arrival", 95, 5, "packets", "lost"}), "");
   EXPECT_EQ(shortfall({"arrival", 0, 0, "packets", ""}), "");
   EXPECT_EQ(shortfall({"arrival", 94, 6, "packets", "6 were lost"}),
-            "only 94.0 % of what was meant (arrival, packets) was hit, 95 % are needed: 6 were lost");
+            "only 94.0 % of what should have been hit (arrival, packets) was hit, 95 % are needed: 6 were lost");
   EXPECT_NE(shortfall({"arrival", 0, 938, "packets", ""}).find("only 0.0 %"), std::string::npos);
 }
 

@@ -24,8 +24,8 @@ Result<const Fault*> find_fault(const std::string& type) {
   }
   std::string guess = sys::nearest_name(type, names);
   if (!guess.empty()) guess = fmt::format("did you mean \"{}\"? ", guess);
-  return fail(Errc::kInvalidInput, fmt::format("no attack is called \"{}\"", type),
-              fmt::format("{}there are: {}", guess, join(names, ", ")));
+  return fail(Errc::kInvalidInput, fmt::format("unknown attack \"{}\"", type),
+              fmt::format("{}known attacks: {}", guess, join(names, ", ")));
 }
 
 Result<const Fault*> resolve(Attack& attack) {

@@ -80,7 +80,7 @@ std::string error_of(const std::string& attack) {
 }
 
 TEST(Registry, WhatAFileSaysWrongHasItsLine) {
-  EXPECT_EQ(error_of("  type: latecy\n"), "line 4: attack.type: no attack is called \"latecy\"");
+  EXPECT_EQ(error_of("  type: latecy\n"), "line 4: attack.type: unknown attack \"latecy\"");
   EXPECT_EQ(error_of("  args: {}\n  type: process_killer\n"),
             "line 4: attack.args: \"process\" is missing; expected text");
   EXPECT_EQ(error_of("  type: process_killer\n"), "line 4: attack.args: \"process\" is missing; expected text");

@@ -82,7 +82,7 @@ class ThawUndo : public PreparedUndo {
  private:
   Unexpected left(const std::string& why) const {
     return fail(Errc::kRevertFailed, fmt::format("the cgroup {} is still frozen: {}", freezer_.folder(), why),
-                fmt::format("look at {}/{}", freezer_.folder(), files_.control));
+                fmt::format("check {}/{}", freezer_.folder(), files_.control));
   }
 
   const FreezerFiles& files_;
@@ -118,7 +118,7 @@ Result<std::unique_ptr<PreparedUndo>> prepare_thaw(const json::Document& data, M
   if (!undo && moment == Moment::kAfter) return nothing(Undone::kAsBefore);
   if (!undo) return fail(Errc::kNotFound, fmt::format("the cgroup {} is gone", freezer.path()));
   if (moment == Moment::kBefore && TRY(sys::freezer_state(freezer)) != sys::FreezerState::kThawed)
-    return fail(Errc::kRefused, fmt::format("the cgroup {} is frozen already, by somebody else", freezer.path()));
+    return fail(Errc::kRefused, fmt::format("the cgroup {} is already frozen, by somebody else", freezer.path()));
   return undo;
 }
 
@@ -168,7 +168,7 @@ Result<std::unique_ptr<PreparedUndo>> prepare_continue(const json::Document& dat
     if (!handle && handle.error().code == Errc::kNotFound) continue;
     if (!handle) return tl::unexpected(std::move(handle).error());
     if (moment == Moment::kBefore && sys::stop_of(pid) != sys::Stop::kNone)
-      return fail(Errc::kRefused, fmt::format("process {} is stopped already, by somebody else", pid));
+      return fail(Errc::kRefused, fmt::format("process {} is already stopped, by somebody else", pid));
     handles.push_back(std::move(*handle));
   }
   return std::make_unique<ContinueUndo>(std::move(handles));
@@ -190,7 +190,7 @@ Result<std::unique_ptr<PreparedUndo>> prepare_at(const UndoRecord& record, Momen
     if (!prepared) return wrap(std::move(prepared).error(), "cannot prepare to " + record.text);
     return prepared;
   }
-  return fail(Errc::kInvalidInput, fmt::format("no undo is called \"{}\"", record.operation));
+  return fail(Errc::kInvalidInput, fmt::format("unknown undo \"{}\"", record.operation));
 }
 
 }  // namespace

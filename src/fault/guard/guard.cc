@@ -323,7 +323,7 @@ void Guard::receive_halt() {
   if (auto latch = host::latch_engaged(paths_)) {
     end_by("latch", latch->reason);
   } else if (auto halt = read_file(registration_.folder() + "/halt"); halt || halt.error().sys_errno != ENOENT) {
-    end_by("person", halt ? valid_text(*halt) : "asked for in a way that cannot be read");
+    end_by("person", halt ? valid_text(*halt) : "the request cannot be read");
   }
 }
 

@@ -48,7 +48,8 @@ Result<int> number_flag(const Flags& flags, const std::string& name) {
 
 Result<UniqueFd> inherited(const Flags& flags, const std::string& name) {
   int fd = TRY(number_flag(flags, name));
-  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return fail_errno(fmt::format("--{} {} is no open descriptor", name, fd));
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    return fail_errno(fmt::format("--{} {} is not an open descriptor", name, fd));
   return UniqueFd(fd);
 }
 

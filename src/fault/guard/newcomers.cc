@@ -86,13 +86,14 @@ Nanos scan_interval(Nanos cost) { return std::max(kShortestLook, cost * kScanSha
 std::string in_words(const fault::Reach& reach, const fault::Protection& protection) {
   if (reach.chosen || (reach.host && !protection.has_names())) return "";
   if (!reach.host && reach.netns_mark == 0)
-    return reach.cgroup.empty() ? "" : "whoever joins the cgroup and is protected ends the attack within 100 ms";
+    return reach.cgroup.empty() ? "" : "a protected process that joins the cgroup ends the attack within 100 ms";
   Nanos cost = scan_cost(reach);
-  const char* what = reach.gives_way ? "is left alone, all ICMP with it," : "ends the attack";
+  const char* what = reach.gives_way ? "is left alone, along with all ICMP," : "ends the attack";
   return fmt::format(
-      "{} {} within 100 ms of being seen; looked at are processes that are new on this machine every {}, "
-      "all of them every {} (that costs {} of CPU, so at most 1 % of a core)",
-      reach.host ? "whoever starts on the host and is protected by a policy" : "whoever joins the network namespace",
+      "{} {} within 100 ms of being seen; processes new on this machine are checked every {}, all of them every {} "
+      "(which costs {} of CPU, so at most 1 % of a core)",
+      reach.host ? "a process that starts on the host and is protected by a policy"
+                 : "a process that joins the network namespace",
       what, millis(kShortestLook), millis(scan_interval(cost)), millis(cost));
 }
 

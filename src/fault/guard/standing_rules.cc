@@ -16,7 +16,7 @@ Result<std::vector<InventoryEntry>> decode_rules(const std::string& inventory) {
 
 Unexpected unknown_rules(Error error) {
   error.code = Errc::kRefused;
-  return wrap(std::move(error), "which policy binds now is not known");
+  return wrap(std::move(error), "it is not known which policy applies now");
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ Result<> StandingRules::refresh() {
   if (*texts == texts_) return {};
   auto of_host = [&](const host::PolicyTexts& some) { return !some.empty() && some.front().first == host_policy_; };
   if (of_host(texts_) && !of_host(*texts))
-    return fail(Errc::kRefused, host_policy_ + " was there when the run began, and is gone");
+    return fail(Errc::kRefused, host_policy_ + " existed when the run began, and is gone");
   auto adopted = adopt(std::move(*texts));
   if (!adopted) return unknown_rules(adopted.error());
   return {};

@@ -53,18 +53,18 @@ TEST_F(StandingRulesTest, AHostPolicyThatAppearsBindsAndOneThatGoesIsNotNone) {
   EXPECT_EQ(outcome(rules), "version 2");
   EXPECT_EQ(rules.policies().size(), 2u);
   fs::remove(folder_ / "host");
-  EXPECT_EQ(outcome(rules), "refused: " + (folder_ / "host").string() + " was there when the run began, and is gone");
+  EXPECT_EQ(outcome(rules), "refused: " + (folder_ / "host").string() + " existed when the run began, and is gone");
 }
 
 TEST_F(StandingRulesTest, WhatCannotBeReadAnyMoreIsNeverTheOldOne) {
   StandingRules rules = this->rules();
   fs::remove(folder_ / "named");
-  EXPECT_TRUE(outcome(rules).starts_with("refused: which policy binds now is not known: ")) << outcome(rules);
+  EXPECT_TRUE(outcome(rules).starts_with("refused: it is not known which policy applies now: ")) << outcome(rules);
   write("named", "protcted: {}\n");
-  EXPECT_TRUE(outcome(rules).starts_with("refused: which policy binds now is not known: ")) << outcome(rules);
+  EXPECT_TRUE(outcome(rules).starts_with("refused: it is not known which policy applies now: ")) << outcome(rules);
   write("named", "caps: {max_runs: 1}\n");
   ASSERT_EQ(::chmod((folder_ / "named").c_str(), 0666), 0);
-  EXPECT_TRUE(outcome(rules).starts_with("refused: which policy binds now is not known: ")) << outcome(rules);
+  EXPECT_TRUE(outcome(rules).starts_with("refused: it is not known which policy applies now: ")) << outcome(rules);
   ASSERT_EQ(::chmod((folder_ / "named").c_str(), 0644), 0);
   EXPECT_EQ(outcome(rules), "version 1");
 }

@@ -38,8 +38,8 @@ Result<> VictimWatch::add(int impact, const Victim& victim) {
     if (is_container(victim) && watched.processes.empty()) break;  // its first process is gone
   }
   if (victim.kind != VictimKind::kHost && watched.processes.empty())
-    return fail(Errc::kNotFound, victim.name + " has gone since it was chosen");
-  if (!same_cgroup(victim)) return fail(Errc::kNotFound, "the cgroup of " + victim.name + " is another one by now");
+    return fail(Errc::kNotFound, victim.name + " is gone since it was chosen");
+  if (!same_cgroup(victim)) return fail(Errc::kNotFound, "the cgroup of " + victim.name + " has been replaced");
   if (is_container(victim)) watched.processes.erase(watched.processes.begin() + 1, watched.processes.end());
   watched_.insert_or_assign(impact, std::move(watched));
   return {};
@@ -52,9 +52,9 @@ std::vector<std::pair<int, std::string>> VictimWatch::gone() const {
     auto& processes = watched.processes;
     if (std::all_of(processes.begin(), processes.end(), [](const sys::PidFd& p) { return p.dead(); })) {
       all.emplace_back(impact,
-                       is_container(watched.victim) ? "its first process has ended" : "its processes have ended");
+                       is_container(watched.victim) ? "its first process has exited" : "its processes have exited");
     } else if (!same_cgroup(watched.victim)) {
-      all.emplace_back(impact, "its cgroup is another one");
+      all.emplace_back(impact, "its cgroup has been replaced");
     }
   }
   return all;

@@ -1,5 +1,5 @@
-// VictimWatch: whether a victim is still the one that was chosen. A container is gone when its cgroup is another one
-// or its first process has ended; lone processes when the last of them has.
+// VictimWatch: whether a victim is still the one that was chosen. A container is gone when its cgroup has been replaced
+// or its first process has exited; lone processes when the last of them has.
 #pragma once
 
 #include <map>

@@ -226,10 +226,10 @@ std::vector<ArgumentInfo> traffic_arguments() {
       {.name = "protocol",
        .kind = Kind::kWord,
        .fallback = "\"all\"",
-       .help = "tcp, udp, icmp (with ICMPv6) or all; Gremlin's capitals are taken too",
+       .help = "tcp, udp, icmp (with ICMPv6) or all; Gremlin's capitals are accepted too",
        .gremlin = "-P",
        .choices = {"tcp", "udp", "icmp", "all", "TCP", "UDP", "ICMP"}},
-      {"device", Kind::kText, 1s, "null", "One network device; lo is left alone unless it is named here", "-d"},
+      {"device", Kind::kText, 1s, "null", "One network device; lo is exempt unless it is named here", "-d"},
   };
 }
 

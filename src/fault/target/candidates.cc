@@ -33,7 +33,7 @@ Result<std::shared_ptr<re2::RE2>> compile(const std::string& text, const std::st
   auto expression = std::make_shared<re2::RE2>(text, re2::RE2::Quiet);
   if (expression->ok()) return expression;
   return fail(Errc::kInvalidInput,
-              fmt::format("{}: \"{}\" is no regular expression: {}", where, text, expression->error()));
+              fmt::format("{}: \"{}\" is not a regular expression: {}", where, text, expression->error()));
 }
 
 // A command line of Ordeal itself often holds the words that a pattern looks for.
@@ -253,11 +253,11 @@ Result<Candidates> find_candidates(const Target& target, const Inventory& invent
   bool empty = target.namespace_.empty() && target.labels.empty() && target.names.empty() && target.pattern.empty() &&
                target.user.empty() && target.cgroup.empty();
   if (empty && target.type != TargetType::kHost)
-    return fail(Errc::kRefused, "the target selects nothing in particular, and that is never everything",
+    return fail(Errc::kRefused, "the target selects nothing in particular, and that never means everything",
                 "give it names, labels, a namespace, a pattern or a cgroup");
   if (target.type == TargetType::kKubernetes && !inventory)
     return fail(Errc::kNotFound, "the target kubernetes needs a cluster or an inventory, and there is neither",
-                "name the processes that stand for the pods: --inventory FILE");
+                "list the processes that represent the pods: --inventory FILE");
   std::vector<Known> known;
   if (inventory) known = TRY(resolve(*inventory, snapshot));
   return kFinders[static_cast<size_t>(target.type)](target, known, snapshot);

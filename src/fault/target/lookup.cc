@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "platform/sys/cgroup/unit.h"
 #include "platform/sys/nearest.h"
@@ -12,7 +13,7 @@ namespace ordeal::target {
 namespace {
 
 constexpr size_t kIdDigits = 64;
-constexpr std::string_view kOneOfThem = "name the one that is meant by its path: cgroup: ";
+constexpr std::string_view kOneOfThem = "give the path of the one that you mean: cgroup: ";
 
 template <typename Take>
 void for_each_path(const Snapshot& snapshot, Take take) {
@@ -63,7 +64,7 @@ std::optional<Error> namesake(const std::string& asked, const sys::ContainerPath
     bool called = std::find(known.names.begin(), known.names.end(), asked) != known.names.end();
     if (!called || known.owner != 0 || known.id == match.id) continue;
     return Error{Errc::kInvalidInput,
-                 fmt::format("2 containers are called {}: {} ({}), and {} {}, which does not run", asked,
+                 fmt::format("2 containers are named {}: {} ({}), and {} {}, which does not run", asked,
                              engine_and_id(match), match.cgroup, known.engine, known.id.substr(0, kShownIdDigits)),
                  0, fmt::format("{}{}", kOneOfThem, match.cgroup), nullptr};
   }
@@ -76,12 +77,12 @@ Unexpected no_container(const std::string& asked, const EngineFiles& files,
     bool meant = std::find(known.names.begin(), known.names.end(), asked) != known.names.end();
     if (meant || is_id(asked, known.id))
       return fail(Errc::kNotInjected,
-                  fmt::format("{} knows the container {} ({}), and none of its processes is here", known.engine, asked,
-                              known.id.substr(0, kShownIdDigits)),
+                  fmt::format("{} knows the container {} ({}), and none of its processes is running here", known.engine,
+                              asked, known.id.substr(0, kShownIdDigits)),
                   "start it first");
     others.insert(others.end(), known.names.begin(), known.names.end());
   }
-  std::string text = fmt::format("no container is called {}; {} are running here", asked, visible.size());
+  std::string text = fmt::format("no container is named {}; {} are running here", asked, visible.size());
   if (!files.unread.empty()) text += "; not read: " + join(files.unread, "; ");
   return fail(Errc::kInvalidInput, text, advice_for(sys::nearest_name(asked, others)));
 }
@@ -135,16 +136,16 @@ Result<Found> find_unit(const std::string& asked, const std::string& cgroup, con
   }
   if (paths.size() == 1) return Found{name, paths.front()};
   if (paths.size() > 1)
-    return fail(Errc::kInvalidInput, fmt::format("{} units are called {}: {}", paths.size(), name, join(paths, ", ")),
+    return fail(Errc::kInvalidInput, fmt::format("{} units are named {}: {}", paths.size(), name, join(paths, ", ")),
                 fmt::format("{}{}", kOneOfThem, paths.front()));
   if (!of_users.empty())
-    return fail(Errc::kInvalidInput,
-                fmt::format("no unit {} of the host has a process; a user has one of that name", name),
+    return fail(Errc::kInvalidInput, fmt::format("no host unit {} has a process; a user has a unit of that name", name),
                 fmt::format("{}{}", kOneOfThem, of_users.front()));
   std::stable_partition(names.begin(), names.end(), [](auto& unit) { return !unit.ends_with(".slice"); });
   std::string where = cgroup.empty() ? "" : " at " + cgroup;
   return fail(Errc::kInvalidInput,
-              fmt::format("no systemd unit {}{} has a process; {} units have", name, where, names.size()),
+              fmt::format("no systemd unit {}{} has a process; {}", name, where,
+                          counted(names.size(), "other does", "others do")),
               advice_for(sys::nearest_name(short_name(name), names)));
 }
 
@@ -153,9 +154,10 @@ Result<Found> unit_at(const std::string& cgroup, const Snapshot& snapshot) {
   if (auto unit = visible.find(cgroup); unit != visible.end()) return Found{unit->second, cgroup};
   std::vector<std::string> paths;
   for (const auto& [path, unit] : visible) paths.push_back(path);
-  return fail(Errc::kInvalidInput,
-              fmt::format("no systemd unit at {} has a process; {} units have", cgroup, paths.size()),
-              advice_for(sys::nearest_name(cgroup, paths)));
+  return fail(
+      Errc::kInvalidInput,
+      fmt::format("no systemd unit at {} has a process; {}", cgroup, counted(paths.size(), "other does", "others do")),
+      advice_for(sys::nearest_name(cgroup, paths)));
 }
 
 Result<Found> find_container(const std::string& asked, const std::string& cgroup, const Snapshot& snapshot,
@@ -172,7 +174,7 @@ Result<Found> find_container(const std::string& asked, const std::string& cgroup
   for (const ContainerMatch& match : matches)
     texts.push_back(fmt::format("{} ({})", engine_and_id(match.container), match.container.cgroup));
   return fail(Errc::kInvalidInput,
-              fmt::format("{} containers are called {}: {}", matches.size(), asked, join(texts, ", ")),
+              fmt::format("{} containers are named {}: {}", matches.size(), asked, join(texts, ", ")),
               fmt::format("{}{}", kOneOfThem, matches.front().container.cgroup));
 }
 

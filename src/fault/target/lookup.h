@@ -38,8 +38,8 @@ Result<Found> find_unit(const std::string& asked, const std::string& cgroup, con
 Result<Found> unit_at(const std::string& cgroup, const Snapshot& snapshot);
 
 // An id, its beginning of 12 digits or more, or the name that an engine gives it. kInvalidInput: there is none, or
-// there are several; kNotInjected: an engine knows it, and none of its processes is here. `others` are further names
-// for the advice.
+// there are several; kNotInjected: an engine knows it, and none of its processes is running here. `others` are further
+// names for the advice.
 Result<Found> find_container(const std::string& asked, const std::string& cgroup, const Snapshot& snapshot,
                              std::vector<std::string> others);
 

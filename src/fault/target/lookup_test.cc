@@ -120,7 +120,7 @@ TEST_F(Lookup, AUnitThatIsNotHereIsBadInputWithTheNearest) {
   systemd_host();
   auto found = unit("ngnix");
   ASSERT_EQ(code(found), Errc::kInvalidInput);
-  EXPECT_EQ(found.error().message(), "no systemd unit ngnix.service has a process; 14 units have");
+  EXPECT_EQ(found.error().message(), "no systemd unit ngnix.service has a process; 14 others do");
   EXPECT_EQ(found.error().advice(), "did you mean \"nginx\"?");
   EXPECT_EQ(unit("postgresql").error().advice(), "did you mean \"postgresql@15-main\"?");
   EXPECT_EQ(unit("xyz").error().advice(), "`ordeal targets` lists what is here");
@@ -134,8 +134,8 @@ TEST_F(Lookup, TwoUnitsOfOneNameAreBadInputThatListsBoth) {
   auto found = unit("nginx");
   ASSERT_EQ(code(found), Errc::kInvalidInput);
   EXPECT_EQ(found.error().message(),
-            "2 units are called nginx.service: /other.slice/nginx.service, /system.slice/nginx.service");
-  EXPECT_EQ(found.error().advice(), "name the one that is meant by its path: cgroup: /other.slice/nginx.service");
+            "2 units are named nginx.service: /other.slice/nginx.service, /system.slice/nginx.service");
+  EXPECT_EQ(found.error().advice(), "give the path of the one that you mean: cgroup: /other.slice/nginx.service");
   EXPECT_EQ(hit(unit("nginx", "/system.slice/nginx.service")), "/system.slice/nginx.service 400 401");
 }
 
@@ -145,7 +145,7 @@ TEST_F(Lookup, ANameAloneIsNeverAUsersOwnUnit) {
   EXPECT_EQ(hit(unit("nginx")), "/system.slice/nginx.service 400 401");
   auto stopped = unit("web");  // the host's is stopped, a user has made one of that name
   ASSERT_EQ(code(stopped), Errc::kInvalidInput);
-  EXPECT_EQ(stopped.error().message(), "no unit web.service of the host has a process; a user has one of that name");
+  EXPECT_EQ(stopped.error().message(), "no host unit web.service has a process; a user has a unit of that name");
 }
 
 TEST_F(Lookup, TheSystemdOfAContainerLendsNoNames) {
@@ -261,7 +261,7 @@ TEST_F(Lookup, TwoContainersOfOneNameAreBadInputThatListsBoth) {
   process(711, "redis-server", v2("/machine.slice/libpod-" + kB + ".scope/container"));
   auto found = container("redis");
   ASSERT_EQ(code(found), Errc::kInvalidInput);
-  EXPECT_EQ(found.error().message(), "2 containers are called redis: docker aaaaaaaaaaaa (/docker/" + kA +
+  EXPECT_EQ(found.error().message(), "2 containers are named redis: docker aaaaaaaaaaaa (/docker/" + kA +
                                          "), podman bbbbbbbbbbbb (/machine.slice/libpod-" + kB + ".scope)");
   EXPECT_EQ(hit(container(kB)), "/machine.slice/libpod-" + kB + ".scope 711");
   // The beginning that two ids share.
@@ -284,12 +284,12 @@ TEST_F(Lookup, AContainerThatIsNotHereIsBadInputAndOneThatIsStoppedIsNotInjected
   process(710, "redis-server", v2("/docker/" + kA));
   auto found = container("reddis");
   ASSERT_EQ(code(found), Errc::kInvalidInput);
-  EXPECT_EQ(found.error().message(), "no container is called reddis; 1 are running here");
+  EXPECT_EQ(found.error().message(), "no container is named reddis; 1 are running here");
   EXPECT_EQ(found.error().advice(), "did you mean \"redis\"?");
   found = container("web");
   ASSERT_EQ(code(found), Errc::kNotInjected);
   EXPECT_EQ(found.error().message(),
-            "docker knows the container web (bbbbbbbbbbbb), and none of its processes is here");
+            "docker knows the container web (bbbbbbbbbbbb), and none of its processes is running here");
   put("/var/lib/docker/containers/" + kC + "/config.v2.json", "{");
   EXPECT_NE(container("x").error().message().find(kC + "/config.v2.json"), std::string::npos);
 }

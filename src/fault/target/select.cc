@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/base/random.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/target/candidates.h"
 #include "fault/target/lookup.h"
@@ -68,7 +69,8 @@ Unexpected nothing_matched(const Target& target, const Inventory& inventory, con
   bool from_inventory = target.type == TargetType::kKubernetes || target.type == TargetType::kContainer;
   std::string text = fmt::format("no {}; {} processes are visible", described(target), snapshot.processes.size());
   if (from_inventory)
-    text += inventory ? fmt::format(" and the inventory lists {} entries", inventory->size()) : ", and no inventory";
+    text +=
+        inventory ? " and the inventory lists " + counted(inventory->size(), "entry", "entries") : ", and no inventory";
   if (!notes.empty()) text += "; " + join(notes, "; ");
   std::string near = target.names.empty() ? "" : nearest_to(target.names.front(), target, inventory, snapshot);
   return fail(Errc::kNotInjected, text, near.empty() ? "" : fmt::format("the nearest name is {}", near));
@@ -110,14 +112,14 @@ Result<int64_t> how_many(const Target& target, int64_t allowed) {
   if (target.count) {
     if (*target.count < 1) return fail(Errc::kRefused, "a count of 0 selects nothing");
     if (*target.count > allowed)
-      return fail(Errc::kNotInjected, fmt::format("{} victims are asked, and {} are there", *target.count, allowed));
+      return fail(Errc::kNotInjected, fmt::format("{} victims requested, {} available", *target.count, allowed));
     return *target.count;
   }
   if (!target.percentage) return allowed;
   int64_t number = take_percent(allowed, *target.percentage);
   if (number > 0) return number;
   return fail(Errc::kRefused, fmt::format("{:g} % of {} victims, rounded down, is none", *target.percentage, allowed),
-              "ask for a count instead, or for a larger percentage");
+              "use a count instead, or a larger percentage");
 }
 
 // By name, so that the order in which the kernel lists them does not matter.

@@ -25,7 +25,7 @@ std::string kernel_version() {
 }
 
 struct NetworkProbe {
-  Result<sys::QueueStyle> queue = fail(Errc::kInternal, "not looked at");
+  Result<sys::QueueStyle> queue = fail(Errc::kInternal, "not checked");
   bool owned_tables = false;
 };
 

@@ -18,9 +18,9 @@ struct Features {
   std::string kernel;
   bool root = false;
   std::set<std::string> capabilities;
-  Result<sys::CgroupTree> cgroups = fail(Errc::kInternal, "not looked at");
+  Result<sys::CgroupTree> cgroups = fail(Errc::kInternal, "not checked");
   // How packets reach a queue; the error says why there is no way.
-  Result<sys::QueueStyle> queue = fail(Errc::kInternal, "not looked at");
+  Result<sys::QueueStyle> queue = fail(Errc::kInternal, "not checked");
   bool owned_tables = false;  // another socket cannot take over our nftables table
   bool pidfd = false;
   bool cgroup_kill = false;       // cgroup v2 with cgroup.kill

@@ -37,9 +37,10 @@ Result<> Paths::check_private() const {
   if (::geteuid() != 0) return {};
   for (const std::string& folder : {state, run, journal_folder()}) {
     struct stat is {};
-    if (::stat(folder.c_str(), &is) < 0) return fail_errno("cannot look at " + folder);
+    if (::stat(folder.c_str(), &is) < 0) return fail_errno("cannot inspect " + folder);
     if (is.st_uid == 0 && (is.st_mode & (S_IWGRP | S_IWOTH)) == 0) continue;
-    return fail(Errc::kRefused, "others than root can write to the folder " + folder + ", where Ordeal keeps its state",
+    return fail(Errc::kRefused,
+                "users other than root can write to the directory " + folder + ", where Ordeal keeps its state",
                 "chown root and chmod go-w it, or give another --state-dir");
   }
   return {};

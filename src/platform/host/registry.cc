@@ -49,7 +49,7 @@ Result<UniqueFd> lock_registry(const Paths& paths) {
   for (BootTime end = boot_now() + kLockPatience; ::flock(fd.get(), LOCK_EX | LOCK_NB) < 0;) {
     if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("cannot lock the registry");
     if (boot_now() > end)
-      return fail(Errc::kTimeout, "somebody holds " + paths.run + "/registry.lock, and does not get on",
+      return fail(Errc::kTimeout, "somebody holds " + paths.run + "/registry.lock, and makes no progress",
                   "`lslocks` names the process");
     std::this_thread::sleep_for(1ms);
   }
@@ -182,7 +182,7 @@ Result<> Registration::claim(const std::vector<std::string>& claims, const std::
   TRY_VOID(check_conflicts(active, claims));
   if (auto meeting = first_meeting(claims_, claims, Between::kImpactsOfOneRun))
     return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run_id_, describe_meeting(*meeting)),
-                "two victims of the run are hit in the same place: choose one of them");
+                "two victims of the run share the same resource: choose one of them");
   TRY_VOID(check_caps(active, policies, targets_ + new_targets, candidates));
   claims_.insert(claims_.end(), claims.begin(), claims.end());
   targets_ += new_targets;

@@ -39,10 +39,10 @@ std::optional<HttpResponse> refuse_foreign(const HttpRequest& request, std::stri
     if (same_word(name, "Host")) {
       if (++hosts > 1) return HttpResponse{400, "more than one Host\n"};
       if (!is_ours(fmt::format("http://{}", value)))
-        return HttpResponse{421, "only localhost and loopback addresses are answered here\n"};
+        return HttpResponse{421, "only requests for localhost and loopback addresses are answered here\n"};
     }
     if (same_word(name, "Origin") && !is_ours(value))
-      return HttpResponse{403, "pages of other sites are not answered here\n"};
+      return HttpResponse{403, "requests from pages of other sites are not answered here\n"};
   }
   return std::nullopt;
 }

@@ -22,7 +22,7 @@ constexpr int kMostLinks = 40;
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
 
 std::string_view kind_of(mode_t mode) {
-  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISDIR(mode)) return "a directory";
   if (S_ISFIFO(mode)) return "a pipe";
   if (S_ISSOCK(mode)) return "a socket";
   return "a device";
@@ -55,7 +55,7 @@ class Walk {
   Result<std::string> read() {
     std::error_code error;
     auto absolute = std::filesystem::absolute(path_, error);
-    if (error) return fail(Errc::kInvalidInput, "the current folder is gone, and " + path_ + " is below it");
+    if (error) return fail(Errc::kInvalidInput, "the current directory is gone, and " + path_ + " is below it");
     put_before(absolute.string());
     TRY_VOID(start_at_root());
     while (!names_.empty()) {
@@ -63,7 +63,7 @@ class Walk {
       names_.pop_front();
       if (auto text = TRY(step(name))) return *text;
     }
-    return fail(Errc::kInvalidInput, fmt::format("{} is a folder, not a file", shown()));
+    return fail(Errc::kInvalidInput, fmt::format("{} is a directory, not a file", shown()));
   }
 
  private:
@@ -77,7 +77,7 @@ class Walk {
     place_ = "/";
     if (!folder_) return fail_errno("cannot open /");
     struct stat status {};
-    if (::fstat(folder_.get(), &status) < 0) return fail_errno("cannot look at /");
+    if (::fstat(folder_.get(), &status) < 0) return fail_errno("cannot inspect /");
     return check(status, folder_.get(), place_);
   }
 
@@ -87,7 +87,7 @@ class Walk {
     UniqueFd entry(::openat(folder_.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!entry) return cannot_open(here, errno);
     struct stat status {};
-    if (::fstat(entry.get(), &status) < 0) return fail_errno("cannot look at " + here);
+    if (::fstat(entry.get(), &status) < 0) return fail_errno("cannot inspect " + here);
     bool some_file = names_.empty() && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode);
     if (some_file && !S_ISREG(status.st_mode))
       return fail(Errc::kInvalidInput, fmt::format("{} is {}, not a file", shown(), kind_of(status.st_mode)));
@@ -117,8 +117,8 @@ class Walk {
     UniqueFd file(::openat(folder_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!file) return cannot_open(here, errno);
     struct stat status {};
-    if (::fstat(file.get(), &status) < 0) return fail_errno("cannot look at " + here);
-    if (!S_ISREG(status.st_mode)) return fail(Errc::kInvalidInput, here + " was exchanged while it was opened");
+    if (::fstat(file.get(), &status) < 0) return fail_errno("cannot inspect " + here);
+    if (!S_ISREG(status.st_mode)) return fail(Errc::kInvalidInput, here + " was replaced while it was being opened");
     TRY_VOID(check(status, file.get(), here));
     return TRY(read_all(file.get(), path_));
   }
@@ -134,19 +134,18 @@ class Walk {
   }
 
   Unexpected refuse(const std::string& here, const std::string& why) const {
-    return fail(Errc::kRefused, fmt::format("{} can be changed by others than root: {} {}", path_, here, why),
-                fmt::format("chown root and chmod go-w {}, or keep the file in a folder that is root's", here));
+    return fail(Errc::kRefused, fmt::format("{} can be changed by users other than root: {} {}", path_, here, why),
+                fmt::format("chown root and chmod go-w {}, or keep the file in a directory that root owns", here));
   }
 
   Unexpected cannot_open(const std::string& here, int number) const {
     if (number == ENOENT && links_ == 0) return fail(Errc::kNotFound, path_ + " is not there");
     if (number == ENOENT)
-      return fail(Errc::kInvalidInput,
-                  fmt::format("{} is a link that leads nowhere: {} is not there", last_link_, here));
+      return fail(Errc::kInvalidInput, fmt::format("{} is a dangling link: {} does not exist", last_link_, here));
     return fail(Errc::kInvalidInput, fmt::format("cannot open {}: {}", here, std::strerror(number)));
   }
 
-  std::string shown() const { return links_ == 0 ? path_ : fmt::format("{} (by the link {})", path_, last_link_); }
+  std::string shown() const { return links_ == 0 ? path_ : fmt::format("{} (via the link {})", path_, last_link_); }
 
   std::string path_;  // as given
   Trust trust_;

@@ -60,13 +60,12 @@ TEST_F(TrustedFile, WhatIsNoFileIsAnErrorAndNeverNone) {
   fs::create_symlink("loop", folder_ / "loop");
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   for (auto look : {&TrustedFile::strict, &TrustedFile::lax}) {
-    EXPECT_EQ((this->*look)("dangling"),
-              std::string(kBad) + "T/dangling is a link that leads nowhere: T/nowhere is not there");
+    EXPECT_EQ((this->*look)("dangling"), std::string(kBad) + "T/dangling is a dangling link: T/nowhere does not exist");
     EXPECT_EQ((this->*look)("through").substr(0, 2), kBad);
     EXPECT_EQ((this->*look)("linked-folder/policy.yaml").substr(0, 2), kBad);
     EXPECT_EQ((this->*look)("loop"), std::string(kBad) + "T/loop: too many links");
     EXPECT_EQ((this->*look)("pipe"), std::string(kBad) + "T/pipe is a pipe, not a file");
-    EXPECT_EQ((this->*look)("inner"), std::string(kBad) + "T/inner is a folder, not a file");
+    EXPECT_EQ((this->*look)("inner"), std::string(kBad) + "T/inner is a directory, not a file");
     EXPECT_FALSE((this->*look)("/dev/null").starts_with(kMissing)) << "everybody may write it, or it is no file";
     EXPECT_EQ((this->*look)("inner/file/below").substr(0, 2), kBad);
     EXPECT_EQ((this->*look)("inner/none"), std::string(kMissing) + "T/inner/none is not there");
@@ -78,7 +77,7 @@ TEST_F(TrustedFile, OneThatOthersCanChangeIsRefusedWhereverTheyCan) {
   ASSERT_EQ(::chmod((folder_ / "inner/file").c_str(), 0664), 0);
   EXPECT_EQ(strict("inner/file"),
             std::string(kForbidden) +
-                "T/inner/file can be changed by others than root: T/inner/file can be written by others");
+                "T/inner/file can be changed by users other than root: T/inner/file can be written by others");
   EXPECT_EQ(lax("inner/file"), "text");
   ASSERT_EQ(::chmod((folder_ / "inner/file").c_str(), 0644), 0);
   for (mode_t mode : {0777, 0775, 0757}) {

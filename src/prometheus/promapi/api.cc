@@ -103,7 +103,7 @@ Or<size_t> limit_of(const Parameters& parameters) {
   const std::string* text = find(parameters, "limit");
   if (!text) return 0;
   auto limit = parse_number<size_t>(*text);
-  if (!limit) return bad_data(fmt::format("invalid parameter \"limit\": \"{}\" is no number from 0 up", *text));
+  if (!limit) return bad_data(fmt::format("invalid parameter \"limit\": \"{}\" is not a number from 0 up", *text));
   return *limit;
 }
 
@@ -210,7 +210,7 @@ Or<std::set<promql::Labels>> matching_series(const promql::Storage& storage, con
     auto expr = promql::parse(text);
     if (!expr) return bad_parameter("match[]", expr.error());
     const auto* selector = std::get_if<promql::VectorSelector>(&(*expr)->node);
-    if (!selector) return bad_data(fmt::format("invalid parameter \"match[]\": \"{}\" is no selector", text));
+    if (!selector) return bad_data(fmt::format("invalid parameter \"match[]\": \"{}\" is not a selector", text));
     take(selector->matchers);
   }
   if (!any && needs_selector) return bad_data("no match[] parameter provided");

@@ -131,7 +131,8 @@ TEST(Evidence, NobodyKnowsHowOldIsNone) {
     return Observation{Observation::Outcome::kValues, true, {{"", 0}}, "", 1ms};
   });
   EXPECT_EQ(verdict.outcome, Outcome::kInconclusive);
-  EXPECT_EQ(verdict.reason, "\"errors\" gave no evidence during the attack: when its data was taken is not known");
+  EXPECT_EQ(verdict.reason,
+            "\"errors\" returned no evidence during the attack: it is not known when its data was taken");
 }
 
 TEST(Evidence, APageThatIsNotWholeIsNoneAndMaySpeakAgainst) {

@@ -12,7 +12,7 @@ namespace ordeal::engine {
 namespace {
 
 constexpr const char* kAfterFailedRevert =
-    "the halt latch is engaged; look at the host, run `ordeal revert`, then `ordeal verify-clean`";
+    "the halt latch is engaged; check the host, run `ordeal revert`, then `ordeal verify-clean`";
 constexpr const char* kWhyNotHit = "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do";
 constexpr Nanos kInjectAtMost = 10s;
 constexpr Nanos kRevertAtMost = 10s;
@@ -135,7 +135,7 @@ void Machine::not_recovered(size_t index) {
   fail_with(Outcome::kDeviated,
             fmt::format("\"{}\" did not hold again within {} after the attack", name,
                         format_duration(setup_.experiment.recovery)),
-            "the fault is off; look why the system does not come back");
+            "the fault is off; find out why the system does not recover");
 }
 
 void Machine::on(const Applied& event) {
@@ -190,7 +190,7 @@ void Machine::check_enough_victims() {
 
 void Machine::on(const VictimGone& event) {
   emit(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why});
-  lose(event.impact, "went away", event.why, "what replaces a victim is a new incarnation and is not hit");
+  lose(event.impact, "went away", event.why, "the replacement of a victim is a new incarnation and is not hit");
 }
 
 void Machine::lose(int index, const std::string& what, const std::string& why, const std::string& hint) {
@@ -219,7 +219,7 @@ void Machine::on(const Reverted& event) {
   if (!event.clean)
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
               kAfterFailedRevert);
-  if (event.broken) lose(event.impact, "was hit no more", event.why, "the fault ended by itself; look at the victim");
+  if (event.broken) lose(event.impact, "was no longer hit", event.why, "the fault ended by itself; check the victim");
   if (phase_ == Phase::kDuring && count(ImpactState::kInForce) == 0) begin_revert(event.why);
   if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
 }

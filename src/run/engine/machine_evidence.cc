@@ -57,7 +57,7 @@ void Machine::take_evidence(size_t index, const Observation& observation, const 
   if (!after) look.pending = judgement.reading == Reading::kBreached && !judgement.breach;
   evidence.why_not = !judgement.has_data          ? judgement.detail
                      : !observation.doubt.empty() ? observation.doubt
-                     : !observation.taken         ? "when its data was taken is not known"
+                     : !observation.taken         ? "it is not known when its data was taken"
                      : !inside                    ? "not all of its data was taken in that time"
                                                   : "";
   evidence.doubted = judgement.has_data && !evidence.why_not.empty();
@@ -93,7 +93,7 @@ void Machine::judge_counts() {
     auto share = looks_[i].during.counted.contradiction(trigger.options().allowed, trigger.dispersion());
     if (share)
       on_breach(i, {describe_counted(expectation, *share, trigger.options()), share->share(), "count", Nanos(0),
-                    "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
+                    "`for` tolerates a short burst; `fast: false` judges by the query alone"});
   }
 }
 
@@ -129,7 +129,7 @@ std::optional<Verdict> Machine::unknown_series() const {
     const Expectation& expectation = setup_.judges[i].expectation();
     if (looks_[i].unseen.empty() || !expectation.expect_series) continue;
     return Verdict{Outcome::kInconclusive, fmt::format("\"{}\": {}", expectation.name, looks_[i].unseen),
-                   "correct its query; where the series comes to be only later, say `expect_series: false`"};
+                   "fix the query; if the series appears only later, set `expect_series: false`"};
   }
   return std::nullopt;
 }
@@ -145,13 +145,13 @@ std::optional<Verdict> Machine::unproven_during(size_t index) const {
   };
   if (!seen.held || *seen.held > end) {
     std::string why = seen.why_not.empty() ? "" : ": " + seen.why_not;
-    return inconclusive(fmt::format("\"{}\" gave no {} during the attack{}", expectation.name,
+    return inconclusive(fmt::format("\"{}\" returned no {} during the attack{}", expectation.name,
                                     seen.had_data ? "evidence" : "answer", why));
   }
   // Samples may be as old as the source is slow; its answers may not.
   Nanos silent = end - *seen.answered, old = end - *seen.newest - 2 * setup_.sample_every;
   if (expectation.no_data == NoData::kHold && std::max(silent, old) > answer_at_most(expectation))
-    return inconclusive(fmt::format("\"{}\" gave no {} in the last {} of the attack{}", expectation.name,
+    return inconclusive(fmt::format("\"{}\" returned no {} in the last {} of the attack{}", expectation.name,
                                     seen.doubted ? "evidence" : "answer", rounded(std::max(silent, end - *seen.newest)),
                                     seen.doubted ? ": " + seen.why_not : ""),
                         "check its query and its source");
@@ -159,7 +159,7 @@ std::optional<Verdict> Machine::unproven_during(size_t index) const {
     return inconclusive(diluted_text(index, seen, "the attack"), "give a shorter window, or a longer attack");
   if (look.pending)
     return inconclusive(
-        fmt::format("\"{}\" was violated when the attack ended, and not yet for long enough to be a breach",
+        fmt::format("\"{}\" was violated when the attack ended, but not yet for long enough to be a breach",
                     expectation.name),
         "lengthen the attack");
   return std::nullopt;
@@ -169,13 +169,13 @@ std::optional<Verdict> Machine::unproven_after(size_t index) const {
   const LookState& look = looks_[index];
   const std::string& name = setup_.judges[index].expectation().name;
   if (proven_after(index)) return std::nullopt;
-  const char* hint = "give a longer `recovery`, or say `when: [before, during]`";
+  const char* hint = "give a longer `recovery`, or set `when: [before, during]`";
   if (look.after.held)
     return Verdict{Outcome::kInconclusive, diluted_text(index, look.after, "the attack's end"), hint};
   std::string why = look.after.why_not.empty() ? "" : ": " + look.after.why_not;
   return Verdict{
       Outcome::kInconclusive,
-      fmt::format("\"{}\" gave no {} after the attack{}", name, look.after.had_data ? "evidence" : "answer", why),
+      fmt::format("\"{}\" returned no {} after the attack{}", name, look.after.had_data ? "evidence" : "answer", why),
       hint};
 }
 
@@ -195,7 +195,7 @@ Verdict Machine::held_or_not() const {
   }
   if (proven < needed())
     return {Outcome::kNotInjected,
-            fmt::format("the impact is proven on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
+            fmt::format("the fault was confirmed on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
                         needed(), reason),
             "the attack had no measured effect: check the port, address or process that it names"};
   bool any = std::any_of(setup_.judges.begin(), setup_.judges.end(),

@@ -85,7 +85,7 @@ void Machine::on_counts(size_t index, const Observation& observation, const judg
   auto alarm = trigger.observe(*observation.counts, now_);
   if (alarm && counts_in_phase(index))
     on_breach(index, {describe_alarm(expectation, *alarm), judgement.value, to_text(alarm->kind), Nanos(0),
-                      "a short burst is tolerated with `for`; `fast: false` judges by the expression alone"});
+                      "`for` tolerates a short burst; `fast: false` judges by the query alone"});
 }
 
 // From here on a trigger speaks: what the baseline taught it is said once.

@@ -61,7 +61,7 @@ void Machine::after_checks() {
         Outcome::kNotInjected,
         fmt::format("{} of {} victims can be hit, {} are needed, so nothing was done{}", fit, impacts_.size(), needed(),
                     why_victims_failed()),
-        "what cannot be undone begins only when enough victims can be hit; `ordeal plan` shows each victim's steps");
+        "an irreversible attack starts only when enough victims can be hit; `ordeal plan` shows each victim's steps");
   if (!enough || over()) return begin_revert("not every needed victim can be hit");
   inject_next();
 }
@@ -116,12 +116,12 @@ std::string Machine::lasting() const {
     const Impact& impact = impacts_[i];
     const std::string& victim = setup_.victims[i].name;
     bool unknown = setup_.one_way && impact.asked && !impact.reported;
-    if (unknown) parts.push_back(fmt::format("{} may have been hit, and cannot be given back", victim));
+    if (unknown) parts.push_back(fmt::format("{} may have been hit, and that cannot be undone", victim));
     if (impact.proof.lasting.empty() || unknown) continue;
     std::string part = fmt::format("{}: {}", victim, impact.proof.lasting);
     if (impact.back)
-      part +=
-          fmt::format(", and it was back within {}{}", in_words(*impact.back), impact.there ? "" : ", and went again");
+      part += fmt::format(", and it was back within {}{}", in_words(*impact.back),
+                          impact.there ? "" : ", and disappeared again");
     else
       part += ", and it was not back when the run ended";
     parts.push_back(std::move(part));
@@ -134,7 +134,7 @@ Verdict Machine::with_lasting(Verdict verdict) const {
   std::string done = lasting();
   if (done.empty()) return verdict;
   if (verdict.outcome == Outcome::kNotInjected) verdict.outcome = Outcome::kInconclusive;
-  verdict.reason += "; done, and not undone: " + done;
+  verdict.reason += "; what was done cannot be undone: " + done;
   return verdict;
 }
 

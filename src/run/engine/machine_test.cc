@@ -327,7 +327,7 @@ Verdict blind_at_the_end(Nanos length, Nanos seeing, NoData no_data) {
 TEST(Machine, WithoutDataAtTheEndOfTheAttackNothingIsHeld) {
   Verdict blind = blind_at_the_end(8s, 2s, NoData::kHold);
   EXPECT_EQ(blind.outcome, Outcome::kInconclusive);
-  EXPECT_EQ(blind.reason, "\"errors\" gave no answer in the last 6s of the attack");
+  EXPECT_EQ(blind.reason, "\"errors\" returned no answer in the last 6s of the attack");
   EXPECT_EQ(blind_at_the_end(8s, 6s, NoData::kHold).outcome, Outcome::kHeld);
   EXPECT_EQ(blind_at_the_end(8s, 2s, NoData::kPass).outcome, Outcome::kHeld);
   EXPECT_EQ(blind_at_the_end(20s, 2s, NoData::kHold).outcome, Outcome::kDeviated);
@@ -370,7 +370,7 @@ TEST(Machine, VictimsThatGoEndTheRunAsNotInjected) {
   run.until(Phase::kInject);
   run.applied(0);
   run.applied(1);
-  run.feed(VictimGone{1, "its first process has ended"});
+  run.feed(VictimGone{1, "its first process has exited"});
   EXPECT_EQ(run.emitted.back(), "revert");
 }
 

@@ -69,11 +69,12 @@ Result<> check_http(const RollbackAction& action, const HttpAction& http) {
   net::HttpOutcome ended = wait_for(client, outcome);
   if (ended) return {};
   const Error& error = ended.error().error;
-  return refuse(action, error.cause ? error.cause->message() : "the server does not answer", "see that it answers");
+  return refuse(action, error.cause ? error.cause->message() : "the server does not answer",
+                "make sure that it answers");
 }
 
 constexpr const char* kClusterHint =
-    "see that kubectl reaches the cluster, that the object is there, and that it may be patched";
+    "make sure that kubectl reaches the cluster, and that the object exists and may be patched";
 
 Result<sys::ChildResult> ask(const Argv& argv) {
   sys::Command command{argv, 2 * kCheckTimeout};
@@ -95,7 +96,7 @@ Result<> check_may(const RollbackAction& action, const argo::ApiCall& call) {
   if (succeeded(ended)) return {};
   if (trim(ended.out).starts_with("no"))
     return refuse(action, fmt::format("kubectl's user may not patch {}", target_of(call)),
-                  "give it the right, or kubectl another user");
+                  "grant it the permission, or give kubectl another user");
   return refuse(action, kubectl_may(call), ended);
 }
 
@@ -120,9 +121,9 @@ Result<> check_undo(const RollbackAction& action, const json::Value& present, co
                     UndoOf undo_of, Sendable& told) {
   json::Value sets = TRY(ask(action, kubectl_replica_sets(argo::selector_of(present), object.namespace_)));
   auto undo = undo_of(object, present, sets);
-  if (!undo) return refuse(action, undo.error().message(), "see that it has been changed before");
+  if (!undo) return refuse(action, undo.error().message(), "make sure that it has an earlier revision");
   std::string what = to_text(action);
-  if (undo->call) told.notes.push_back(fmt::format("to {} is to go back to revision {} now", what, undo->revision));
+  if (undo->call) told.notes.push_back(fmt::format("to {} would now go back to revision {}", what, undo->revision));
   if (!undo->call)
     told.warnings.push_back(fmt::format(
         "to {} would change nothing now: its pod template is that of revision {} already", what, undo->revision));
@@ -141,7 +142,7 @@ Result<> check(const RollbackAction& action, const RolloutAction& rollout, Senda
   if (rollout.action == "abort" && argo::is_fully_promoted(present))
     told.warnings.push_back(
         fmt::format("to {} has no effect now: it is fully promoted, so there is nothing to abort (`action: undo` goes "
-                    "back to the revision before)",
+                    "back to the previous revision)",
                     to_text(action)));
   TRY_VOID(check_help(action));
   return check_may(action, planned_calls(action)[0]);
@@ -149,7 +150,7 @@ Result<> check(const RollbackAction& action, const RolloutAction& rollout, Senda
 
 Result<> check(const RollbackAction& action, const CommandAction& command, Sendable&) {
   if (find_program(command.argv[0])) return {};
-  return refuse(action, fmt::format("{} is no program that can be executed", command.argv[0]),
+  return refuse(action, fmt::format("{} is not an executable program", command.argv[0]),
                 "give its full path or put it on the PATH");
 }
 

@@ -8,7 +8,7 @@ namespace ordeal::rollback {
 namespace {
 
 constexpr const char* kRequestTimeout = "--request-timeout=5s";
-constexpr const char* kReplaced = "(the pod template of the revision before)";
+constexpr const char* kReplaced = "(the pod template of the previous revision)";
 
 argo::ObjectRef ref(const RolloutAction& action) { return {action.name, action.namespace_}; }
 
@@ -115,9 +115,9 @@ std::string result_of(const sys::ChildResult& ended) {
 bool succeeded(const sys::ChildResult& ended) { return !ended.timed_out && ended.exit_code == 0; }
 
 Result<json::Value> answer_of(const sys::ChildResult& ended) {
-  if (ended.cut) return fail(Errc::kSystem, fmt::format("kubectl's answer is longer than {} MiB", kMostAnswer >> 20));
+  if (ended.cut) return fail(Errc::kSystem, fmt::format("kubectl's output is longer than {} MiB", kMostAnswer >> 20));
   auto value = json::parse(ended.out);
-  if (!value) return fail(Errc::kSystem, "kubectl's answer cannot be read: " + value.error().what);
+  if (!value) return fail(Errc::kSystem, "kubectl's output cannot be read: " + value.error().what);
   return value;
 }
 

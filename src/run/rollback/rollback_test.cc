@@ -220,7 +220,7 @@ TEST(Rollback, UndoesARolloutByItsReplicaSets) {
   EXPECT_NE(cluster.calls().find("get replicasets.apps -n shop -o json -l app=api\n"), std::string::npos);
   cluster.put("replicasets", R"({"items":[")" + std::string(size_t{8} << 20, 'x') + "\"]}");
   EXPECT_EQ(text(perform({{RolloutAction{"api", "shop", "undo"}, 5s}}).at(0), "result"),
-            "kubectl's answer is longer than 8 MiB");
+            "kubectl's output is longer than 8 MiB");
   cluster.put("replicasets", "nonsense");
   EXPECT_NE(text(perform({{RolloutAction{"api", "shop", "undo"}, 5s}}).at(0), "result").find("cannot be read"),
             std::string::npos);
@@ -252,7 +252,7 @@ TEST(Check, RefusesWhatCouldNotBeSent) {
   };
   EXPECT_EQ(why(command({"true"})), "");
   EXPECT_EQ(why(command({"no-such-program", "x"})),
-            "the rollback could not run no-such-program x: no-such-program is no program that can be executed");
+            "the rollback could not run no-such-program x: no-such-program is not an executable program");
   EXPECT_NE(why({HttpAction{"http://127.0.0.1:1/", "POST", {}, ""}}), "");
   Cluster cluster;
   EXPECT_EQ(why({RolloutAction{"api", "shop", "abort"}}), "");
@@ -321,7 +321,7 @@ TEST(Check, DoesAllOfAnUndoButThePatch) {
   EXPECT_EQ(why(), "");
   EXPECT_EQ(check({{DeploymentAction{"api", "shop"}}})->notes,
             std::vector<std::string>{
-                "to undo the last change of the Deployment api in shop is to go back to revision 1 now"});
+                "to undo the last change of the Deployment api in shop would now go back to revision 1"});
   EXPECT_TRUE(
       cluster.calls().starts_with("get deployments.apps api -n shop -o json\nget replicasets.apps -n shop -o json\n"
                                   "auth can-i patch deployments.apps/api -n shop --request-timeout=5s\n"));
@@ -336,7 +336,7 @@ TEST(Describe, ShowsPlannedCalls) {
   EXPECT_EQ(data.at("action"), "undo the last change of the Deployment api in shop");
   const json::Value& call = data.at("calls").at(0);
   EXPECT_EQ(call.at("path"), "/apis/apps/v1/namespaces/shop/deployments/api");
-  EXPECT_EQ(call.at("body").at(0).at("value"), "(the pod template of the revision before)");
+  EXPECT_EQ(call.at("body").at(0).at("value"), "(the pod template of the previous revision)");
 }
 
 }  // namespace

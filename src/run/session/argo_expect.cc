@@ -39,20 +39,20 @@ Result<RolloutAction> abort_of(const argo::Rollout& rollout, const Target& targe
     return fail(Errc::kInvalidInput,
                 fmt::format("line {}: metadata.{}: {}",
                             argo::line_in(rollout.origin, fmt::format("metadata.{}", field)), field, why),
-                "give the experiment a `rollback` of its own, or --no-rollback");
+                "give the experiment its own `rollback`, or --no-rollback");
   };
   if (rollout.generated_name)
     return refuse("generateName", "a Rollout whose name the cluster makes up cannot be aborted by name");
   RolloutAction action{rollout.name, namespace_of(rollout, target), "abort"};
-  if (!is_object_name(action.name)) return refuse("name", fmt::format("\"{}\" is no name of Kubernetes", action.name));
+  if (!is_object_name(action.name)) return refuse("name", fmt::format("\"{}\" is not a Kubernetes name", action.name));
   if (!is_object_name(action.namespace_))
-    return refuse("namespace", fmt::format("\"{}\" is no namespace of Kubernetes", action.namespace_));
+    return refuse("namespace", fmt::format("\"{}\" is not a Kubernetes namespace", action.namespace_));
   return action;
 }
 
 Result<> add_rollback(const argo::Derived& derived, Experiment& experiment, std::vector<std::string>& notes) {
   if (experiment.rollback) {
-    notes.push_back("the experiment says itself what is done after a breach; the file's Rollout is left alone");
+    notes.push_back("the experiment defines its own rollback; the file's Rollout is left alone");
     return {};
   }
   experiment.rollback.emplace();

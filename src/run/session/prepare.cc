@@ -84,7 +84,7 @@ Result<> expect_objectives(const std::string& file, Prepared& prepared) {
 
 Result<> refuse_args(const RunOptions& options) {
   if (options.args.empty()) return {};
-  return fail(Errc::kInvalidInput, "--arg gives an argument of an Argo file, and --expect names none");
+  return fail(Errc::kInvalidInput, "--arg sets an argument of an Argo file, but --expect names none");
 }
 
 Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
@@ -143,7 +143,7 @@ std::optional<Error> overlap(const std::vector<std::string>& held, const std::ve
   auto meeting = first_meeting(held, wanted, Between::kImpactsOfOneRun);
   if (!meeting) return std::nullopt;
   return Error{Errc::kRefused, fmt::format("{}, another victim, already holds {}", other, describe_meeting(*meeting)),
-               0, "two victims are hit in the same place: choose one of them", nullptr};
+               0, "two victims share the same resource: choose one of them", nullptr};
 }
 
 // Two victims of this run, or one and what another run hits, must not be the same thing, nor one a part of the other.

@@ -99,7 +99,7 @@ Result<> look_up_each(net::HttpClient& client, watch::PrometheusSource& source, 
     return watch::about_query(
         i, expectation,
         {Errc::kNotInjected, seen->unseen, 0,
-         "Correct the query; where the series comes to be only later, say `expect_series: false`.", nullptr});
+         "Fix the query; if the series appears only later, set `expect_series: false`.", nullptr});
   }
   return {};
 }

@@ -14,16 +14,17 @@ Unexpected fail_sqlite(sqlite3* handle, const std::string& path) {
   switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return fail(Errc::kTimeout, std::move(what), "another program is writing to the record; try again when it ends");
+      return fail(Errc::kTimeout, std::move(what),
+                  "another program is writing to the record; try again when it has finished");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return fail(Errc::kInvalidInput, std::move(what),
-                  fmt::format("the file is damaged or not a run record; move {} away and a new one is made", path));
+                  fmt::format("the file is damaged or not a run record; move {} away and a new one is created", path));
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
       return fail(Errc::kSystem, std::move(what),
-                  "check that the file and its folder exist and that you may write to them");
+                  "check that the file and its directory exist and that you may write to them");
     case SQLITE_FULL:
       return fail(Errc::kSystem, std::move(what), "free space on this file system");
     default:

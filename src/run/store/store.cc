@@ -66,7 +66,7 @@ Result<> keep_private(const std::string& path) {
     struct stat is {};
     if (::lstat(file.c_str(), &is) < 0) continue;
     if (S_ISLNK(is.st_mode))
-      return fail(Errc::kRefused, fmt::format("run record {}: it is a link", file), "link the folder instead");
+      return fail(Errc::kRefused, fmt::format("run record {}: it is a link", file), "link the directory instead");
     if ((is.st_mode & 077) != 0 && is.st_uid == ::geteuid() && ::chmod(file.c_str(), 0600) < 0)
       return fail_errno("cannot set the mode of " + file);
   }
@@ -78,7 +78,7 @@ Result<> make_private(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd && errno != EEXIST) {
     Error error = fail_errno("run record " + path).value();
-    error.hint = "check that its folder exists and that you may write to it";
+    error.hint = "check that its directory exists and that you may write to it";
     return tl::unexpected(std::move(error));
   }
   return keep_private(path);
@@ -207,8 +207,8 @@ Result<std::string> Store::resolve(std::string_view selector) {
   if (ids.empty() || selector.empty())
     return fail(Errc::kNotFound, fmt::format("no run \"{}\" is recorded", selector), "`ordeal list` shows all runs");
   if (ids.size() == 1 || ids[0] == selector) return ids[0];
-  return fail(Errc::kInvalidInput, fmt::format("\"{}\" fits more than one run: {}", selector, join(ids, ", ")),
-              "write more of the run's id");
+  return fail(Errc::kInvalidInput, fmt::format("\"{}\" matches more than one run: {}", selector, join(ids, ", ")),
+              "give more of the run's id");
 }
 
 Result<RecordedRun> Store::load(std::string_view selector) {

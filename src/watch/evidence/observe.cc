@@ -20,7 +20,7 @@ std::string name_some(const std::vector<std::string>& names) {
 }
 
 Observation observe_vector(const std::vector<promql::VectorElement>& vector) {
-  if (vector.empty()) return trouble(Outcome::kNoSuchSeries, "the query gives no series");
+  if (vector.empty()) return trouble(Outcome::kNoSuchSeries, "the query returns no series");
   Observation seen;
   seen.kind = Outcome::kValues;
   std::vector<std::string> not_numbers;
@@ -98,7 +98,7 @@ Observation observe(const promql::QueryResult& result) {
     case promql::ValueKind::kVector:
       return observe_vector(result.vector);
     default:
-      return trouble(Outcome::kError, fmt::format("the query gives a {}, which cannot be compared with anything",
+      return trouble(Outcome::kError, fmt::format("the query returns a {}, which cannot be compared with anything",
                                                   promql::kind_name(result.kind)));
   }
 }
@@ -114,7 +114,7 @@ Observation explain_empty(const promql::Expr& query, const promql::Storage& stor
   }
   if (!missing.empty()) return trouble(Outcome::kNoSuchSeries, "no series: " + name_some(missing));
   if (!ended.empty()) return trouble(Outcome::kStale, "ended: " + name_some(ended));
-  return trouble(Outcome::kNoSuchSeries, "the query gives no series");
+  return trouble(Outcome::kNoSuchSeries, "the query returns no series");
 }
 
 }  // namespace ordeal::watch

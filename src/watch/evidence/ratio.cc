@@ -28,7 +28,7 @@ Observation side_failed(const char* side, const Observation& seen) {
 using Matchers = std::vector<promql::Matcher>;
 
 Observation no_zero(Outcome kind, const std::string& why) {
-  return trouble(kind, "the ratio is empty, and its numerator is no 0: " + why);
+  return trouble(kind, "the ratio is empty, and its numerator does not count as 0: " + why);
 }
 
 bool says_where(const promql::Matcher& matcher) {

@@ -116,8 +116,7 @@ void Voucher::look_at_page(const Look& look, const Scraper::Status& page, bool r
   bool old = boot(page.moved_ms, look.offset) < look.since || still > kStandsStill;
   bool frozen = page.moved_ms > 0 && page.last_ms > page.moved_ms && old;
   if (read && frozen)
-    say(seen.doubt,
-        fmt::format("nothing on it has changed for {}: a page that a cache keeps looks so", rounded(still)));
+    say(seen.doubt, fmt::format("nothing on it has changed for {}: it looks like a cached page", rounded(still)));
   if (!no_data) return;
   if (!page.own_lack.empty()) say(seen.own_lack, page.own_lack);
   if (page.ahead && (*page.ahead > kSkew || *page.ahead < -kSkew))
@@ -135,7 +134,7 @@ void Voucher::look_at_names(const Look& look, Observation& seen) {
   seen.unseen = found->unseen;
   if (!seen.unseen.empty()) seen.unseen += pages_that_never_came(look);
   if (seen.unseen.empty() && !found->empty.empty() && seen.kind == Observation::Outcome::kValues)
-    seen.caveat = join(found->empty, ", ") + " finds no series yet, and counts for nothing";
+    seen.caveat = join(found->empty, ", ") + " finds no series yet, and counts as nothing";
 }
 
 // What has ended with its page is counted by nobody, whatever the query puts in its place.

@@ -51,14 +51,14 @@ bool is_own_lack(const net::HttpFailure& failure) {
 
 Observation json_field(std::string_view body, std::string_view path) {
   auto document = json::parse(body);
-  if (!document) return trouble(Outcome::kError, "the answer is no JSON: " + document.error().message());
+  if (!document) return trouble(Outcome::kError, "the response is not JSON: " + document.error().message());
   const json::Value* value = &*document;
   for (std::string_view name : split(path, '.')) {
     value = step(*value, name);
-    if (!value) return trouble(Outcome::kNoSuchSeries, fmt::format("the answer has no field {}", path));
+    if (!value) return trouble(Outcome::kNoSuchSeries, fmt::format("the response has no field {}", path));
   }
   auto number = as_number(*value);
-  if (!number) return trouble(Outcome::kError, fmt::format("field {} of the answer is no number", path));
+  if (!number) return trouble(Outcome::kError, fmt::format("field {} of the response is not a number", path));
   return one_value(*number);
 }
 

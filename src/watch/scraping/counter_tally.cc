@@ -189,7 +189,7 @@ Counts CounterTally::counts() const {
   Counts counts;
   counts.read_until_ms = read_until_ms();
   if (torn_apart()) {
-    counts.trouble = "its two sides are counted by different targets, so that nothing can be counted look by look";
+    counts.trouble = "its two sides are counted by different targets, so that nothing can be counted check by check";
     return counts;
   }
   for (const auto& [labels, group] : groups_) counts.groups.push_back(group);

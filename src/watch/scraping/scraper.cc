@@ -192,7 +192,7 @@ void Scraper::note_failure(Target& target, const net::HttpOutcome& outcome, cons
 Result<> Scraper::take_in(Target& target, const net::HttpReply& reply, Seen& seen, int64_t ms) {
   Status& status = target.status;
   if (reply.status != 200) return fail(Errc::kSystem, fmt::format("the target answered {}", reply.status));
-  if (has_html(reply)) return fail(Errc::kSystem, "the page is HTML and no metrics: give the URL of its metrics");
+  if (has_html(reply)) return fail(Errc::kSystem, "the page is HTML, not metrics: give the URL of its metrics");
   const std::string* type = net::find_header(reply.headers, "content-type");
   auto format = metrics::format_of(type ? *type : "");
   auto page = metrics::parse_exposition(reply.body, format);
@@ -256,7 +256,7 @@ void Scraper::take_samples(Target& target, const metrics::Exposition& page, Seen
     if (count > 0) status.doubt = status.trouble = fmt::format("{} {}", count, what);
   };
   lose(ahead, "samples are dated more than ten minutes ahead, and left out");
-  lose(twice, "of its series stand there twice");
+  lose(twice, "of its series appear twice");
   lose(lost, "of its series are more than are kept");
 }
 

@@ -21,7 +21,7 @@ std::string string_of(const json::Value* value) {
 }
 
 Unexpected not_the_api(const char* what) {
-  return fail(Errc::kInvalidInput, fmt::format("the answer is not Prometheus': {}", what),
+  return fail(Errc::kInvalidInput, fmt::format("the response is not Prometheus': {}", what),
               "Is the URL the base of a Prometheus, such as http://prometheus:9090?");
 }
 
@@ -59,9 +59,9 @@ std::optional<double> number_of(const json::Value& value) {
 // [1700000000.123, "0.5"]
 Result<promql::Sample> sample_of(const json::Value& value) {
   const auto* pair = value.if_array();
-  if (!pair || pair->size() != 2 || !(*pair)[0].is_number()) return not_the_api("a sample is no [time, value]");
+  if (!pair || pair->size() != 2 || !(*pair)[0].is_number()) return not_the_api("a sample is not [time, value]");
   auto number = number_of((*pair)[1]);
-  if (!number) return not_the_api("a sample's value is no number");
+  if (!number) return not_the_api("a sample's value is not a number");
   double seconds_since_epoch = (*pair)[0].to_number<double>();
   if (!(std::abs(seconds_since_epoch) < 9e15)) return not_the_api("a sample's time is out of range");
   return promql::Sample{static_cast<int64_t>(seconds_since_epoch * 1000), *number};
@@ -79,7 +79,7 @@ Result<> read_vector(const json::Array& elements, promql::QueryResult& into) {
   for (const auto& element : elements) {
     promql::Labels labels = TRY(labels_of(element));
     const json::Value* value = field(element, "value");
-    if (!value) return fail(Errc::kUnsupported, "the query gives native histograms, which cannot be compared");
+    if (!value) return fail(Errc::kUnsupported, "the query returns native histograms, which cannot be compared");
     double number = TRY(sample_of(*value)).value;
     into.vector.push_back({std::move(labels), number});
   }
@@ -103,7 +103,7 @@ Result<> read_scalar(const json::Array& pair, promql::QueryResult& into) {
 }
 
 Result<> read_string(const json::Array& pair, promql::QueryResult& into) {
-  if (pair.size() != 2) return not_the_api("a string is no [time, text]");
+  if (pair.size() != 2) return not_the_api("a string is not [time, text]");
   into.string = string_of(&pair[1]);
   return {};
 }

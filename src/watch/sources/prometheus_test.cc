@@ -168,7 +168,7 @@ TEST_F(PrometheusSourceTest, CheckRefusesWhatIsNoPrometheus) {
   ASSERT_FALSE(info);
   EXPECT_EQ(info.error().code, Errc::kInvalidInput);
   EXPECT_EQ(info.error().message(), "cannot use " + server_.url("/elsewhere") +
-                                        " as a Prometheus: the answer is not Prometheus': it is no JSON "
+                                        " as a Prometheus: the response is not Prometheus': it is no JSON "
                                         "(HTTP 404 Not Found, text/plain; charset=utf-8)");
 }
 

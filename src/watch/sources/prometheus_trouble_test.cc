@@ -77,14 +77,15 @@ TEST_F(PrometheusTroubleTest, OneThatIsSlowTimesOut) {
   slow_ = "x";
   auto seen = ask(vector(""), 50ms);
   EXPECT_EQ(seen.kind, Outcome::kTimedOut);
-  EXPECT_EQ(seen.error, about("no answer within 50 ms"));
+  EXPECT_EQ(seen.error, about("no response within 50 ms"));
   EXPECT_LT(longest_, 40ms);
 }
 
 TEST_F(PrometheusTroubleTest, OneThatIsNotReadyIsToldApartFromItsTimeLimit) {
   auto starting = ask({503, "Service Unavailable", "text/plain"});
   EXPECT_EQ(starting.kind, Outcome::kError);
-  EXPECT_EQ(starting.error, "the answer is not Prometheus': it is no JSON (HTTP 503 Service Unavailable, text/plain)");
+  EXPECT_EQ(starting.error,
+            "the response is not Prometheus': it is no JSON (HTTP 503 Service Unavailable, text/plain)");
   auto limit = ask({503, R"({"status":"error","errorType":"timeout","error":"query timed out"})", "application/json"});
   EXPECT_EQ(limit.kind, Outcome::kTimedOut);
   EXPECT_EQ(limit.error, "Prometheus says timeout: query timed out (HTTP 503 Service Unavailable)");
@@ -93,7 +94,7 @@ TEST_F(PrometheusTroubleTest, OneThatIsNotReadyIsToldApartFromItsTimeLimit) {
 TEST_F(PrometheusTroubleTest, APageIsNoAnswer) {
   auto seen = ask({200, "<html><body>Log in</body></html>", "text/html"});
   EXPECT_EQ(seen.kind, Outcome::kError);
-  EXPECT_EQ(seen.error, "the answer is not Prometheus': it is no JSON (HTTP 200 OK, text/html)");
+  EXPECT_EQ(seen.error, "the response is not Prometheus': it is no JSON (HTTP 200 OK, text/html)");
 }
 
 TEST_F(PrometheusTroubleTest, ARedirectIsNamedAndNotFollowed) {
@@ -105,7 +106,7 @@ TEST_F(PrometheusTroubleTest, ARedirectIsNamedAndNotFollowed) {
 TEST_F(PrometheusTroubleTest, AHugeAnswerIsCutOff) {
   auto seen = ask({200, std::string(100'000'000, ' '), "application/json"}, 4s);
   EXPECT_EQ(seen.kind, Outcome::kError);
-  EXPECT_EQ(seen.error, about("the answer is larger than 1048576 bytes"));
+  EXPECT_EQ(seen.error, about("the response is larger than 1048576 bytes"));
   EXPECT_LT(most_work_, 200ms);
 }
 

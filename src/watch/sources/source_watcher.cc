@@ -38,7 +38,7 @@ Result<> validate_query(const Expectation& expectation, bool own_scraper) {
   promql::ValueKind kind = (*parsed)->kind();
   if (kind == promql::ValueKind::kScalar || kind == promql::ValueKind::kVector) return {};
   return fail(Errc::kInvalidInput,
-              fmt::format("it gives a {}, which no condition can compare", promql::kind_name(kind)),
+              fmt::format("it returns a {}, which no condition can compare", promql::kind_name(kind)),
               "Wrap a range such as x[1m] in a function such as rate() or last_over_time().");
 }
 
@@ -69,7 +69,7 @@ Result<> validate(const Experiment& experiment) {
     if (own_scraper && experiment.sources.scrape.empty()) {
       return about_query(i, expectation,
                          {.code = Errc::kInvalidInput,
-                          .what = "there is no source to ask",
+                          .what = "there is no source to query",
                           .hint = "Give --prometheus URL, or sources.prometheus or sources.scrape in the file."});
     }
     if (auto valid = validate_query(expectation, own_scraper); !valid)

@@ -247,7 +247,7 @@ TEST_F(SourceWatcherTest, APageThatIsNotWholeIsDoubted) {
     const char* doubt;
   };
   for (const Case& c : {Case{"requests_total 5\n", ""}, Case{"requests_total 5\nother{ 1\n", "1 bad lines; line 2"},
-                        Case{"requests_total 5\nrequests_total 6\n", "1 of its series stand there twice"},
+                        Case{"requests_total 5\nrequests_total 6\n", "1 of its series appear twice"},
                         Case{"requests_total 5\nlater 1 99999999999999\n", "dated more than ten minutes ahead"},
                         Case{"# TYPE x fancy\nrequests_total 5\n", ""}}) {
     page_ = c.page;
@@ -366,7 +366,7 @@ TEST_F(SourceWatcherTest, WhatWasNeverSeenIsNamed) {
   EXPECT_EQ(look(0).unseen, "there is no metric request_total; the nearest is requests_total");
   auto value = look(1);
   EXPECT_EQ(value.unseen, "");
-  EXPECT_EQ(value.caveat, "requests_total{status=\"500\"} finds no series yet, and counts for nothing");
+  EXPECT_EQ(value.caveat, "requests_total{status=\"500\"} finds no series yet, and counts as nothing");
 }
 
 TEST_F(SourceWatcherTest, NothingIsSaidOfNamesBeforeAPageCame) {

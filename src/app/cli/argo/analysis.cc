@@ -43,7 +43,7 @@ Result<argo::Manifest> read_manifest(const std::vector<std::string>& files) {
 Result<argo::TemplateRef> ref_of(const argo::Manifest& manifest, const std::string& name) {
   for (bool cluster : {false, true})
     if (manifest.find({name, cluster, {}})) return argo::TemplateRef{name, cluster, {}};
-  return fail(Errc::kInvalidInput, fmt::format("--template: no template of the name \"{}\" is in the files", name));
+  return fail(Errc::kInvalidInput, fmt::format("--template: no template in the files is named \"{}\"", name));
 }
 
 bool refers_to(const argo::Analysis& analysis, const std::string& name) {

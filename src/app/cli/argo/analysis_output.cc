@@ -112,8 +112,8 @@ void AnalysisOutput::warn_of_unwrapping(const Metric& metric) {
   const std::string& text = success ? metric.success_condition : metric.failure_condition;
   const char* field = success ? "successCondition" : "failureCondition";
   print_to_error(
-      "ordeal: warning: {} \"{}\" of {} compares a vector with a number: its only element is taken here, a real "
-      "Argo makes each measurement an Error (--strict); write {}: {}\n",
+      "ordeal: warning: {} \"{}\" of {} compares a vector with a number: its only element is used here; Argo itself "
+      "makes every measurement an Error (--strict); write {}: {}\n",
       field, hide_secrets(text), metric.name, field, hide_secrets(argo::index_bare_results(text)));
 }
 

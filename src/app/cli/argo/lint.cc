@@ -39,7 +39,7 @@ void print_ignored(const std::vector<std::string>& ignored, bool json) {
   bool more = ignored.size() > kMostNamed;
   std::vector<std::string> named(ignored.begin(), ignored.begin() + (more ? kMostNamed : ignored.size()));
   std::string count = ignored.size() == 1 ? "1 object" : fmt::format("{} objects", ignored.size());
-  constexpr const char* kIgnored = "Ignored: {}, of a kind that lint does not read: {}{}\n";
+  constexpr const char* kIgnored = "Ignored: {}, a kind that lint does not read: {}{}\n";
   if (json) print_to_error(kIgnored, count, join(named, ", "), more ? ", …" : "");
   if (!json) print(kIgnored, count, join(named, ", "), more ? ", …" : "");
 }

@@ -18,7 +18,7 @@ std::string default_text(const ArgumentInfo& argument) {
 void print_argument(const ArgumentInfo& argument) {
   print("  {:<14} {} ({})\n{:17}{}\n", argument.name, argument.expected(), default_text(argument), "", argument.help);
   if (argument.kind == ArgumentKind::kDuration)
-    print("{:17}a bare number counts {}\n", "", format_duration(argument.unit));
+    print("{:17}a bare number is in units of {}\n", "", format_duration(argument.unit));
   if (!argument.gremlin.empty()) print("{:17}Gremlin: {}\n", "", argument.gremlin);
 }
 
@@ -31,9 +31,9 @@ void print_full(const AttackInfo& info) {
   for (const std::string& mechanism : info.mechanisms) print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) print("Needs     {}\n", capability);
   for (const std::string& limit : info.limits) print("Limit     {}\n", limit);
-  print("Judged    protection is judged on {}\n", info.judged);
-  print("Frozen    while somebody holds Ordeal's own cgroup frozen: {}\n", info.when_frozen);
-  print("\nExample, a whole experiment (`ordeal plan FILE` shows what it would do)\n");
+  print("Checked   protection is checked on {}\n", info.judged);
+  print("Frozen    if Ordeal's own cgroup is frozen: {}\n", info.when_frozen);
+  print("\nExample: a complete experiment (`ordeal plan FILE` shows what it would do)\n");
   for (std::string_view line : split_words(info.example, "\n")) print("  {}\n", line);
 }
 

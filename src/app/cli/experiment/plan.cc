@@ -88,7 +88,7 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start) {
   print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
   print_attack(prepared);
-  print("If frozen   {} (should somebody freeze Ordeal's own cgroup meanwhile)\n", prepared.fault->info().when_frozen);
+  print("If frozen   {} (should Ordeal's own cgroup be frozen meanwhile)\n", prepared.fault->info().when_frozen);
   print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = prepared.selection;
   print("Victims     {} of {}\n", selection.chosen.size(), counted(selection.candidates, "candidate", "candidates"));

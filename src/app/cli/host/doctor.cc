@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "core/base/io/output.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "core/json/value.h"
 #include "fault/attacks/fault.h"
@@ -34,7 +35,7 @@ std::string held_capabilities(const host::Features& features) {
                                "CAP_SYS_NICE",  "CAP_SYS_BOOT", "CAP_SYS_PTRACE"};
   std::vector<std::string> held, missing;
   for (const char* name : kWanted) (features.can(name) ? held : missing).push_back(name);
-  std::string text = held.empty() ? "none of those that attacks need" : join(held, ", ");
+  std::string text = held.empty() ? "none of those needed for attacks" : join(held, ", ");
   return missing.empty() ? text : text + "; missing: " + join(missing, ", ");
 }
 
@@ -53,10 +54,9 @@ MachineFinding cgroups(const host::Features& features, const host::Paths&) {
   size_t old = 0;
   for (const sys::Hierarchy& hierarchy : features.cgroups->hierarchies()) old += hierarchy.version == 1;
   const sys::Hierarchy* unified = features.cgroups->unified();
-  std::string text = old == 0 ? "version 2 at " + unified->mount
-                     : unified
-                         ? fmt::format("hybrid: {} hierarchies of version 1, version 2 at {}", old, unified->mount)
-                         : fmt::format("version 1, {} hierarchies", old);
+  std::string text = old == 0  ? "v2 at " + unified->mount
+                     : unified ? fmt::format("hybrid: {} v1 hierarchies, v2 at {}", old, unified->mount)
+                               : fmt::format("v1, {} hierarchies", old);
   if (features.cgroups_writable) return {"cgroups", text, ""};
   return {"cgroups", text + "; not writable", "run Ordeal as root, outside a container with read-only cgroups"};
 }
@@ -68,13 +68,13 @@ MachineFinding guard_program(const host::Features&, const host::Paths&) {
 }
 
 MachineFinding reaper(const host::Features& features, const host::Paths&) {
-  if (features.reaper_cgroup) return {"reaper", "gets a cgroup of its own", ""};
-  return {"reaper", "cannot have a cgroup of its own, so faults that must be undone by us are refused",
-          "run Ordeal as root where cgroups can be made"};
+  if (features.reaper_cgroup) return {"reaper", "gets its own cgroup", ""};
+  return {"reaper", "cannot have its own cgroup, so faults that Ordeal must undo are refused",
+          "run Ordeal as root where cgroups can be created"};
 }
 
 MachineFinding priority(const host::Features& features, const host::Paths&) {
-  constexpr std::array kTexts{"normal only: what a hung guard holds ends within 2.5 s instead of 1 s", "nice -20",
+  constexpr std::array kTexts{"normal only: the faults of a hung guard end within 2.5 s instead of 1 s", "nice -20",
                               "SCHED_FIFO"};
   bool raised = features.priority != host::Priority::kNone;
   return {"priority", kTexts[static_cast<size_t>(features.priority)], raised ? "" : "give Ordeal CAP_SYS_NICE"};
@@ -104,7 +104,7 @@ MachineFinding record(const host::Features&, const host::Paths& paths) {
   if (!store && store.error().code == Errc::kNotFound) return {"record", "no run yet in " + paths.record(), ""};
   auto rows = store ? store->list(1'000'000) : tl::unexpected(store.error());
   if (!rows) return {"record", rows.error().message(), "move the file away", ExitCode::kInternal};
-  return {"record", fmt::format("{} runs in {}", rows->size(), paths.record()), ""};
+  return {"record", fmt::format("{} in {}", counted(rows->size(), "run", "runs"), paths.record()), ""};
 }
 
 MachineFinding policy(const host::Features&, const host::Paths&) {

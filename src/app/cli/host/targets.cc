@@ -19,7 +19,7 @@ constexpr size_t kShownPrograms = 3;
 
 const char* title(target::Group group) {
   constexpr std::array kTitles{"Systemd units", "Containers", "Cgroups that are neither",
-                               "Processes that no line above takes in, by the name of the program", "The host"};
+                               "Processes not covered above, by program name", "The host"};
   return kTitles[static_cast<size_t>(group)];
 }
 
@@ -81,7 +81,7 @@ Error nothing_like(const std::string& words, const target::Survey& survey) {
     names.insert(names.end(), entry.programs.begin(), entry.programs.end());
   }
   std::string near = sys::nearest_name(words, names);
-  return {Errc::kInvalidInput, fmt::format("nothing here is called like \"{}\"", words), 0,
+  return {Errc::kInvalidInput, fmt::format("no target here matches \"{}\"", words), 0,
           near.empty() ? "`ordeal targets` lists all that is here" : fmt::format("did you mean \"{}\"?", near),
           nullptr};
 }

@@ -32,7 +32,7 @@ Result<Opened> look_at(UniqueFd fd, const std::string& path) {
   if (!fd) return fail_errno("cannot open " + path);
   Opened opened{std::move(fd), 0};
   struct stat status {};
-  if (::fstat(opened.fd.get(), &status) < 0) return fail_errno("cannot look at " + path);
+  if (::fstat(opened.fd.get(), &status) < 0) return fail_errno("cannot inspect " + path);
   opened.mode = status.st_mode;
   return opened;
 }
@@ -72,7 +72,7 @@ Result<std::string> read_pipe(int fd, size_t limit, const std::string& path) {
     if (count < 0 && errno != EINTR) return fail_errno("cannot wait for " + path);
     if (count == 0)
       return fail(Errc::kTimeout, left < kSilentAtMost ? fmt::format("{} did not end within 30 s", path)
-                                                       : fmt::format("nothing came from {} for 5 s", path));
+                                                       : fmt::format("no data came from {} for 5 s", path));
     if (count > 0 && !TRY(read_more(fd, text, limit, path))) return text;
   }
 }
@@ -94,7 +94,7 @@ UniqueFd open_folder_of(const std::string& path) {
 
 Result<> replace(const std::string& path, std::string_view text, unsigned mode, Sync sync) {
   UniqueFd folder = open_folder_of(path);
-  if (!folder) return fail_errno("cannot open the folder of " + path);
+  if (!folder) return fail_errno("cannot open the directory of " + path);
   auto replaced = replace_in(folder.get(), std::filesystem::path(path).filename(), text, mode, sync);
   if (!replaced) return wrap(replaced.error(), "cannot write " + path);
   return {};
@@ -108,14 +108,14 @@ Result<std::pair<UniqueFd, std::string>> make_temporary(int folder, const std::s
     if (fd) return std::pair{std::move(fd), std::move(made)};
     if (errno != EEXIST) break;
   }
-  return fail_errno("cannot make a temporary file beside it");
+  return fail_errno("cannot create a temporary file next to it");
 }
 
 }  // namespace
 
 const char* kind_of_file(mode_t mode) {
   if (S_ISREG(mode)) return "a file";
-  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISDIR(mode)) return "a directory";
   if (S_ISFIFO(mode)) return "a pipe";
   if (S_ISSOCK(mode)) return "a socket";
   return S_ISLNK(mode) ? "a link" : "a device";
@@ -158,9 +158,9 @@ Result<> replace_in(int folder, const std::string& name, std::string_view text, 
   if (mode && ::fchmod(fd.get(), *mode) < 0) return fail_errno("cannot set its mode");
   TRY_VOID(write_all(fd.get(), text, "it"));
   if (sync == Sync::kYes && ::fsync(fd.get()) < 0) return fail_errno("cannot sync it");
-  if (::renameat(folder, temporary.c_str(), folder, name.c_str()) < 0) return fail_errno("cannot put it in place");
+  if (::renameat(folder, temporary.c_str(), folder, name.c_str()) < 0) return fail_errno("cannot move it into place");
   remove.cancel();
-  if (sync == Sync::kYes && ::fsync(folder) < 0) return fail_errno("cannot sync its folder");
+  if (sync == Sync::kYes && ::fsync(folder) < 0) return fail_errno("cannot sync its directory");
   return {};
 }
 
@@ -179,7 +179,7 @@ bool make_empty(const std::string& path) {
 Result<> make_folders(const std::string& path, unsigned mode) {
   std::error_code error;
   bool made = std::filesystem::create_directories(path, error);
-  if (error) return fail_errno("cannot make the folder " + path, error.value());
+  if (error) return fail_errno("cannot create the directory " + path, error.value());
   if (made && ::chmod(path.c_str(), mode) < 0) return fail_errno("cannot set the mode of " + path);
   return {};
 }

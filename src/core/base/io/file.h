@@ -40,7 +40,7 @@ enum class Sync { kNo, kYes };
 // write_atomically() within an open folder. Without `mode` it is 0666 less the umask.
 Result<> replace_in(int folder, const std::string& name, std::string_view text, std::optional<unsigned> mode,
                     Sync sync);
-// "a folder", "a pipe", "a device", "a socket", "a file", of a stat's mode.
+// "a directory", "a pipe", "a device", "a socket", "a file", of a stat's mode.
 const char* kind_of_file(mode_t mode);
 
 }  // namespace ordeal

@@ -38,7 +38,7 @@ TEST_F(Folder, WhatIsNoFileIsNoInputAndHoldsUpNobody) {
     EXPECT_EQ(read_file(name).error().code, Errc::kInvalidInput) << name;
     EXPECT_LT(boot_now() - start, 1s) << name;
   }
-  EXPECT_EQ(read_input(path).error().message(), path + " is a folder, expected a file");
+  EXPECT_EQ(read_input(path).error().message(), path + " is a directory, expected a file");
   EXPECT_EQ(read_input(path + "/none").error().code, Errc::kInvalidInput);
 }
 

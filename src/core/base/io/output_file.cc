@@ -88,7 +88,7 @@ class Walk {
   Result<std::optional<Destination>> follow(int link, const struct stat& is) {
     if (is.st_uid != 0 && is.st_uid != ::geteuid())
       return fail(Errc::kInvalidInput,
-                  fmt::format("cannot write {}: a link on the way belongs to the user {}, who could point it anywhere",
+                  fmt::format("cannot write {}: a link on its path belongs to the user {}, who could point it anywhere",
                               path_, is.st_uid),
                   "name the file that it points to");
     std::array<char, PATH_MAX> target{};
@@ -115,7 +115,7 @@ Unexpected refuse(const std::string& path, mode_t mode) {
 Result<> try_folder(int folder) {
   std::string name = fmt::format(".ordeal.{:016x}.tmp", Random::fresh_seed());
   UniqueFd probe(::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!probe) return fail_errno("no file can be made in its folder");
+  if (!probe) return fail_errno("no file can be created in its directory");
   ::unlinkat(folder, name.c_str(), 0);
   return {};
 }
@@ -151,7 +151,7 @@ Result<OutputFile> OutputFile::prepare(const std::string& path, Mode mode) {
   if (mode == Mode::kInPlace) return in_place(path, place.folder.get(), place.name);
   // A folder that is O_PATH only can be synced by nobody.
   UniqueFd folder(::openat(place.folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  auto made = folder ? try_folder(folder.get()) : Result<>(fail_errno("its folder cannot be opened"));
+  auto made = folder ? try_folder(folder.get()) : Result<>(fail_errno("its directory cannot be opened"));
   if (made) {
     OutputFile file(path, Writes::kReplaced, std::move(folder), place.name);
     if (place.is) file.mode_ = place.is->st_mode & 0777;
@@ -169,7 +169,8 @@ Result<> OutputFile::write(std::string_view text) {
     if (replaced) return {};
     return wrap(replaced.error(), "cannot write " + path_);
   }
-  if (::ftruncate(fd_.get(), 0) < 0 || ::lseek(fd_.get(), 0, SEEK_SET) < 0) return fail_errno("cannot empty " + path_);
+  if (::ftruncate(fd_.get(), 0) < 0 || ::lseek(fd_.get(), 0, SEEK_SET) < 0)
+    return fail_errno("cannot truncate " + path_);
   TRY_VOID(write_all(fd_.get(), text, path_));
   if (::fsync(fd_.get()) < 0) return fail_errno("cannot sync " + path_);
   return {};
@@ -189,7 +190,7 @@ Result<> OutputFile::write_stream(std::string_view text) const {
   while (!text.empty()) {
     pollfd ready{fd, POLLOUT, 0};
     if (::poll(&ready, 1, static_cast<int>(kReaderWithin.count())) == 0)
-      return fail(Errc::kTimeout, fmt::format("cannot write {}: its reader took nothing for 30 s", path_));
+      return fail(Errc::kTimeout, fmt::format("cannot write {}: its reader accepted nothing for 30 s", path_));
     ssize_t n = ::write(fd, text.data(), std::min<size_t>(text.size(), PIPE_BUF));
     if (n < 0 && errno != EINTR && errno != EAGAIN) return fail_errno("cannot write " + path_);
     if (n > 0) text.remove_prefix(static_cast<size_t>(n));

@@ -1,5 +1,5 @@
 // The parts of an absolute URL, as views into its text: SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/…|?…|#…]. What follows
-// the port is not looked at: libcurl takes a query that RFC 3986 would have escaped, and so do we.
+// the port is not checked: libcurl takes a query that RFC 3986 would have escaped, and so do we.
 #pragma once
 
 #include <cstdint>

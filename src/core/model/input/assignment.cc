@@ -26,7 +26,7 @@ std::optional<size_t> index_of(std::string_view brackets) {
 }
 
 Result<json::Value*> item_of(json::Value& list, size_t index, const std::string& assignment) {
-  if (!list.is_array()) return refuse(assignment, "what stands before [ is no list");
+  if (!list.is_array()) return refuse(assignment, "what comes before [ is not a list");
   json::Array& items = list.get_array();
   if (index >= items.size())
     return refuse(assignment, fmt::format("there is no item {}: the list has {}", index, items.size()));
@@ -39,7 +39,7 @@ Result<json::Value*> step_into(json::Value& at, std::string_view part, const std
   std::string_view key = part.substr(0, bracket);
   if (key.empty()) return refuse(assignment, "expected FIELD=VALUE, such as attack.args.delay=5s");
   if (at.is_null()) at = json::Object{};
-  if (!at.is_object()) return refuse(assignment, fmt::format("what \"{}\" is to be a field of is no object", key));
+  if (!at.is_object()) return refuse(assignment, fmt::format("the parent of \"{}\" is not an object", key));
   json::Value* field = &at.get_object()[key];
   if (bracket == part.size()) return field;
   auto index = index_of(part.substr(bracket));

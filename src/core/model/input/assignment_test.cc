@@ -36,11 +36,11 @@ TEST(Assignment, SaysWhatIsWrong) {
   EXPECT_EQ(after("{}", "delay"), "delay: expected FIELD=VALUE, such as attack.args.delay=5s");
   EXPECT_EQ(after("{}", "=5"), "=5: expected FIELD=VALUE, such as attack.args.delay=5s");
   EXPECT_EQ(after("{}", "a..b=5"), "a..b=5: expected FIELD=VALUE, such as attack.args.delay=5s");
-  EXPECT_EQ(after(R"({"a":1})", "a.b=5"), "a.b=5: what \"b\" is to be a field of is no object");
+  EXPECT_EQ(after(R"({"a":1})", "a.b=5"), "a.b=5: the parent of \"b\" is not an object");
   EXPECT_EQ(after(R"({"a":[1]})", "a[1]=5"), "a[1]=5: there is no item 1: the list has 1");
   EXPECT_EQ(after(R"({"a":[1]})", "a[x]=5"), "a[x]=5: expected a number in [ ]");
-  EXPECT_EQ(after(R"({"a":1})", "a[0]=5"), "a[0]=5: what stands before [ is no list");
-  EXPECT_EQ(after("[1]", "a=5"), "a=5: what \"a\" is to be a field of is no object");
+  EXPECT_EQ(after(R"({"a":1})", "a[0]=5"), "a[0]=5: what comes before [ is not a list");
+  EXPECT_EQ(after("[1]", "a=5"), "a=5: the parent of \"a\" is not an object");
 }
 
 TEST(Assignment, TheLengthIsSetWhereItIsGiven) {

@@ -70,7 +70,7 @@ struct AttackInfo {
   std::string proof;                      // what is measured to prove the impact
   std::vector<std::string> limits;        // what it refuses or cannot prevent, a sentence each
   std::string judged;                     // on whom protection is judged, what is refused, what ends it later
-  std::string when_frozen;                // what is left of it while somebody holds Ordeal's own cgroup frozen
+  std::string when_frozen;                // what is left of it if Ordeal's own cgroup is frozen
   std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
   std::string example;        // a small experiment, in YAML
   bool hits_network = false;  // so that Ordeal's own watching must be left alone

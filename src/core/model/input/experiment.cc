@@ -225,7 +225,7 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
   if (auto field = TRY(reader.find("expect"))) TRY_VOID(decode_expectations(*field, experiment.expect));
   if (auto field = TRY(reader.find("sources"))) {
     if (!experiment.sources.prometheus.empty() || !experiment.sources.scrape.empty())
-      return field->refuse("the experiment names its sources itself");
+      return field->refuse("the experiment already has sources");
     experiment.sources = TRY(decode_sources(*field));
   }
   if (auto field = TRY(reader.find("baseline"))) experiment.baseline = TRY(field->duration(1s));

@@ -32,7 +32,7 @@ Result<std::vector<InventoryEntry>> decode_inventory(const json::Document& docum
   std::set<std::string> names;
   for (const json::Reader& item : TRY(json::Reader(document).items())) {
     InventoryEntry entry = TRY(decode_entry(item));
-    if (!names.insert(entry.name).second) return item.refuse("the name \"" + entry.name + "\" stands twice");
+    if (!names.insert(entry.name).second) return item.refuse("the name \"" + entry.name + "\" is given twice");
     entries.push_back(std::move(entry));
   }
   return entries;

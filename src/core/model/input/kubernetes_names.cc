@@ -41,8 +41,8 @@ bool is_label_name(std::string_view text) {
 // The mistakes that are made, in words of their own.
 std::string_view mistake_in(std::string_view text) {
   if (text.find_first_of("*?[]") != text.npos) return "; there are no patterns: list each one";
-  if (text.find(',') != text.npos) return "; several are a list: [a, b]";
-  if (text != trim(text)) return "; there is a space at an end of it";
+  if (text.find(',') != text.npos) return "; give several as a list: [a, b]";
+  if (text != trim(text)) return "; it has a space at the start or end";
   return "";
 }
 
@@ -73,12 +73,11 @@ Result<Labels> decode_labels(const json::Reader& reader) {
   for (auto& [name, value] : TRY(reader.labels())) labels[name] = value;
   for (auto& [name, field] : TRY(reader.fields())) {
     if (!is_label_name(name))
-      return field.refuse(fmt::format("expected a label's name ([PREFIX/]NAME, NAME {}), found \"{}\"{}", kWord, name,
-                                      mistake_in(name)));
+      return field.refuse(
+          fmt::format("expected a label name ([PREFIX/]NAME, NAME {}), found \"{}\"{}", kWord, name, mistake_in(name)));
     const std::string& value = labels[name];
     if (!value.empty() && !is_word(value))
-      return field.refuse(
-          fmt::format("expected a label's value ({}), found \"{}\"{}", kWord, value, mistake_in(value)));
+      return field.refuse(fmt::format("expected a label value ({}), found \"{}\"{}", kWord, value, mistake_in(value)));
   }
   return labels;
 }

@@ -15,7 +15,8 @@ Result<> decode_scope(const json::Reader& reader, std::vector<std::string>& name
   TRY_VOID(reader.only({"namespaces", "labels"}));
   if (auto field = TRY(reader.find("namespaces"))) namespaces = TRY(decode_namespaces(*field));
   if (auto field = TRY(reader.find("labels"))) labels = TRY(decode_labels(*field));
-  if (namespaces.empty() && labels.empty()) return reader.refuse("names no namespace and no label, so it says nothing");
+  if (namespaces.empty() && labels.empty())
+    return reader.refuse("names no namespace and no label, so it has no effect");
   return {};
 }
 

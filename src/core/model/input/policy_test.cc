@@ -86,7 +86,7 @@ TEST(Policy, CapsAddUpOverRunsAndNeverBreak) {
 
 TEST(Policy, BadFilesNameTheField) {
   auto error = [](std::string_view text) { return refusal_of(decode_policy(*json::parse_document(text), "p")); };
-  EXPECT_EQ(error("blast_radius: {}"), "line 1: blast_radius: names no namespace and no label, so it says nothing");
+  EXPECT_EQ(error("blast_radius: {}"), "line 1: blast_radius: names no namespace and no label, so it has no effect");
   EXPECT_EQ(error("protectd: {}"), "line 1: protectd: unknown key \"protectd\"; did you mean \"protected\"?");
   EXPECT_EQ(error("caps: {max_percent: 200}"), "line 1: caps.max_percent: expected a number from 0 to 100, found 200");
   EXPECT_EQ(error("kind: ConfigMap\ndata: {config.yaml: 'caps: {max_runs: -1}'}"),
@@ -101,7 +101,7 @@ TEST(Inventory, NamesEachCandidateInOneWay) {
   EXPECT_EQ(refusal_of(decode("- {name: a, kind: pod}\n")),
             "line 1: [0]: expected exactly one of cgroup, pid and match");
   EXPECT_EQ(refusal_of(decode("- {name: a, kind: pod, pid: 7}\n- {name: a, kind: pod, pid: 8}\n")),
-            "line 2: [1]: the name \"a\" stands twice");
+            "line 2: [1]: the name \"a\" is given twice");
   EXPECT_EQ(refusal_of(decode("- {name: a, kind: vm, pid: 7}\n")),
             "line 1: [0].kind: expected one of pod, container, process, found \"vm\"");
   EXPECT_EQ(refusal_of(decode("- {name: a, kind: process, pid: 1}\n")),

@@ -60,7 +60,7 @@ Result<HttpAction> decode_http_action(const Reader& reader, Nanos& timeout) {
 
 Result<std::string> decode_object_name(const Reader& reader) {
   std::string name = TRY(reader.text());
-  if (!is_object_name(name)) return reader.expected("a name of Kubernetes (a-z, 0-9, - and .)");
+  if (!is_object_name(name)) return reader.expected("a Kubernetes name (a-z, 0-9, - and .)");
   return name;
 }
 

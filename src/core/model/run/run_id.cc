@@ -39,14 +39,14 @@ bool is_run_id(std::string_view text) { return text.size() == kShape.size() && b
 Result<std::string> parse_run_id(std::string_view text) {
   if (is_run_id(text)) return std::string(text);
   return fail(Errc::kInvalidInput,
-              fmt::format("\"{}\" is no run's id, expected one such as r20261123t201504z-k3x5q", text),
+              fmt::format("\"{}\" is not a run's id, expected one such as r20261123t201504z-k3x5q", text),
               "`ordeal list` shows the runs");
 }
 
 Result<std::string> parse_run_selector(std::string_view text) {
   if (text == "last" || begins_one(text)) return std::string(text);
   return fail(Errc::kInvalidInput,
-              fmt::format("\"{}\" is no run's id, expected one such as r20261123t201504z-k3x5q, its beginning, or "
+              fmt::format("\"{}\" is not a run's id, expected one such as r20261123t201504z-k3x5q, its beginning, or "
                           "\"last\"",
                           text),
               "`ordeal list` shows the runs");

@@ -22,20 +22,20 @@ AttackInfo describe_attack() {
   info.summary = "Delays packets to or from the victim.";
   info.arguments = {
       {"delay", Kind::kDuration, 1ms, "\"100ms\"", "Added delay, 1us to 60s", "-m, in milliseconds", 1e-6, 60},
-      {"jitter", Kind::kDuration, 1ms, "\"0s\"", "Each packet's delay varies by it, 0 to 60s", "none", 0, 60},
+      {"jitter", Kind::kDuration, 1ms, "\"0s\"", "How much each packet's delay varies, 0 to 60s", "none", 0, 60},
       {.name = "distribution",
        .kind = Kind::kWord,
        .fallback = "\"uniform\"",
-       .help = "Of the jitter: uniform (within ±jitter) or normal (jitter is one sigma)",
+       .help = "Distribution of the jitter: uniform (within ±jitter) or normal (jitter is one sigma)",
        .gremlin = "",
        .choices = {"uniform", "normal"}},
       direction_argument("Gremlin acts on departure; arrival has the same round trip and does not starve bulk TCP"),
-      {"mark", Kind::kInteger, 1s, "4194304", "The packet mark bit that re-sent packets carry on departure", "", 1,
+      {"mark", Kind::kInteger, 1s, "4194304", "Packet mark bit set on packets re-sent on departure", "", 1,
        2147483648.0},
   };
   for (ArgumentInfo& argument : packets::traffic_arguments()) info.arguments.push_back(std::move(argument));
   info.example =
-      "name: a slow database slows the site, no more\n"
+      "name: a slow database only slows the site down\n"
       "target: {type: container, name: db}\n"
       "attack:\n"
       "  type: latency\n"
@@ -43,30 +43,29 @@ AttackInfo describe_attack() {
       "  length: 2m\n";
   info.hits_network = true;
   info.step = StepKind::kOwned;
-  info.mechanisms = {"nftables queue in an owned table", "the xt target NFQUEUE in an owned table"};
+  info.mechanisms = {"nftables queue in an owned table", "the xt NFQUEUE target in an owned table"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
                        "CAP_NET_RAW there, for direction departure"};
   info.proof =
-      "of the packets that were meant, counted beside the rule, how many were delayed and went on, for each direction "
-      "(95 % and min_events are needed), and the delay that was added";
+      "how many of the matching packets, counted next to the rule, were delayed and sent on, per direction (95 % and "
+      "min_events are required), and the delay that was added";
   info.judged = judged_packets();
   info.when_frozen =
-      "packets that are meant are held back for up to 1 s, until the kernel's lease ends, and then pass; what is held "
-      "by then stays held until Ordeal goes on or is killed";
-  info.limits = {
-      "one run at a time attacks packets in a network namespace, a second one is refused",
-      "when somebody else removes a netfilter base chain in the namespace (a firewall that is loaded anew), the kernel "
-      "drops what is held on arrival at that moment, and only that; the proof counts it",
-      "when all of Ordeal is killed, what is held is lost, and what comes later flows",
-      "with ports, jitter or a shared network namespace the kernel puts fragmented packets together before they are "
-      "held; one whose parts arrive around the very begin or end of the attack may be lost; where the kernel cannot "
-      "(no NFT_TPROXY), they pass and count as missed",
-      "at the end all that is held goes on at once: a receiver whose socket buffer is smaller than that drops the rest",
-      "packets are held before connection tracking, which knows nothing of them until they go on",
-      "on departure what is sent again comes from Ordeal's socket: rules of others that look at its owner (user, "
-      "group, cgroup) see Ordeal's; a datagram that is longer than the device's MTU is held in the kernel instead, and "
-      "so "
-      "fills the sender's socket buffer: the sender is slowed down to one buffer in each delay"};
+      "matching packets are held for up to 1 s, until the kernel's lease ends, and then pass; packets held by then "
+      "stay held until Ordeal resumes or is killed";
+  info.limits = {"only one run at a time can attack packets in a network namespace; a second is refused",
+                 "if somebody else removes a netfilter base chain in the namespace (a firewall reload), the kernel "
+                 "drops the packets held on arrival at that moment, and only those; the proof counts them",
+                 "if all of Ordeal is killed, held packets are lost, and later ones flow normally",
+                 "with ports, jitter or a shared network namespace the kernel reassembles fragmented packets before "
+                 "they are held; one whose fragments arrive right at the start or end of the attack may be lost; where "
+                 "the kernel cannot (no NFT_TPROXY), fragments pass and count as missed",
+                 "at the end all held packets are released at once: a receiver whose socket buffer is too small for "
+                 "them drops the rest",
+                 "packets are held before connection tracking, which does not see them until they are released",
+                 "on departure, re-sent packets come from Ordeal's socket: other rules that match a socket's owner "
+                 "(user, group, cgroup) see Ordeal's; a datagram longer than the device's MTU is held in the kernel "
+                 "instead and fills the sender's socket buffer, so the sender is limited to one buffer per delay"};
   return info;
 }
 
@@ -114,14 +113,15 @@ class LatencyFault : public PacketFault {
   }
 
   std::string undo_in_words() const override {
-    return "let go of what is held; the kernel removes the table with the guard's socket, and its lease ends in 1 s";
+    return "release held packets; the kernel removes the table when the guard's socket closes, and the lease expires "
+           "after 1 s";
   }
 
   std::vector<std::string> notes(Direction direction) const override {
     if (direction == Direction::kDeparture) return {};
     return {"Gremlin delays on departure; the round trip is the same",
-            "if somebody else removes a netfilter chain in the namespace meanwhile, the kernel drops what is held just "
-            "then; the proof counts it"};
+            "if somebody else removes a netfilter chain in the namespace meanwhile, the kernel drops the packets held "
+            "at that moment; the proof counts them"};
   }
 };
 

@@ -24,16 +24,16 @@ std::vector<Cause> causes_of(const PacketsAsked& asked, const PacketsSeen& seen)
   std::string lost = seen.direction == packets::Direction::kArrival
                          ? "were held and lost (their network device was removed, or somebody else removed a netfilter "
                            "chain in the namespace)"
-                         : "were lost when they were sent again (dropped by somebody's rule, perhaps on our mark, or "
+                         : "were lost when they were re-sent (dropped by another rule, perhaps one on our mark, or "
                            "their device is gone)";
   std::vector<Cause> all{
       {tally.untaken(), lapsed},
       {tally.stats.passed_over_bound, "passed undelayed because 64 MiB were held"},
-      {tally.fragments, "are parts of larger packets, which this kernel cannot put together, and passed undelayed"},
+      {tally.fragments, "are fragments that this kernel cannot reassemble, and passed undelayed"},
       {tally.foreign, fmt::format("passed undelayed because the victim marks them with 0x{:x}, as we do", asked.mark)},
       {tally.stats.dropped_on_error, lost},
-      {tally.undelivered.value_or(0), fmt::format("were sent again and did not leave: somebody's rule drops what "
-                                                  "carries the mark 0x{:x}, or what comes from another socket",
+      {tally.undelivered.value_or(0), fmt::format("were re-sent and did not leave: another rule drops packets with the "
+                                                  "mark 0x{:x}, or packets from another socket",
                                                   asked.mark)}};
   all.erase(std::remove_if(all.begin(), all.end(), [](const Cause& cause) { return cause.packets == 0; }), all.end());
   return all;
@@ -58,12 +58,13 @@ std::string measured(const PacketsSeen& seen, const Coverage& coverage) {
   std::string text = fmt::format("{} of {} packets delayed on {}, {:.1f} ms added at the median, {:.1f} ms at p99",
                                  coverage.affected, coverage.affected + coverage.missed, coverage.what,
                                  to_millis(added.quantile(0.5)), to_millis(added.quantile(0.99)));
-  if (uint64_t early = seen.tally.stats.released_early; early > 0) text += fmt::format(", {} let go at the end", early);
-  text += seen.style == sys::QueueStyle::kXtTarget ? ", by the xt target NFQUEUE" : ", by the nftables queue";
+  if (uint64_t early = seen.tally.stats.released_early; early > 0)
+    text += fmt::format(", {} released at the end", early);
+  text += seen.style == sys::QueueStyle::kXtTarget ? ", by the xt NFQUEUE target" : ", by the nftables queue";
   if (!coverage.missing.empty()) text += "; " + coverage.missing;
   bool blind =
       seen.direction == packets::Direction::kDeparture && !seen.tally.undelivered && seen.tally.stats.resent > 0;
-  if (blind) text += "; whether what was sent again left the namespace cannot be seen here";
+  if (blind) text += "; whether re-sent packets left the namespace cannot be seen here";
   return text;
 }
 
@@ -76,13 +77,14 @@ std::string lacking(const PacketsAsked& asked, const PacketsSeen& seen, const Co
   if (stats.matched == 0 && coverage.missed == 0) return nothing_matched(asked, seen);
   if (std::string text = shortfall(coverage); !text.empty()) return text;
   if (stats.delayed == 0)
-    return fmt::format("no packet on {} was held to its time; the attack was shorter than its delay", coverage.what);
+    return fmt::format("no packet on {} was held for its full delay; the attack was shorter than the delay",
+                       coverage.what);
   if (coverage.affected < static_cast<double>(asked.min_events))
-    return fmt::format("only {} packets were delayed on {}, {} are needed (min_events): there was too little traffic",
+    return fmt::format("only {} packets were delayed on {}, {} are required (min_events): there was too little traffic",
                        coverage.affected, coverage.what, asked.min_events);
   if (median + slack < shape.delay || median > shape.delay + slack)
-    return fmt::format("the added delay on {} was {:.1f} ms, {:.1f} ms were asked", coverage.what, to_millis(median),
-                       to_millis(shape.delay));
+    return fmt::format("the added delay on {} was {:.1f} ms instead of the requested {:.1f} ms", coverage.what,
+                       to_millis(median), to_millis(shape.delay));
   return {};
 }
 

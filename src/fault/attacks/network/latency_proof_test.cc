@@ -71,11 +71,11 @@ INSTANTIATE_TEST_SUITE_P(
                tally.meant += n, tally.stats.matched += n, tally.stats.passed_over_bound = n;
              },
              "64 MiB"},
-        Leak{"Fragments", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "larger packets"},
+        Leak{"Fragments", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "fragments that"},
         Leak{"Lost", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
              "held and lost"},
         Leak{"NotSentAgain", Direction::kDeparture, [](Tally& tally, uint64_t n) { tally.stats.dropped_on_error = n; },
-             "lost when they were sent again"},
+             "lost when they were re-sent"},
         Leak{"Undelivered", Direction::kDeparture, [](Tally& tally, uint64_t n) { tally.undelivered = n; },
              "did not leave"},
         Leak{"OurMark", Direction::kDeparture,
@@ -106,14 +106,15 @@ TEST(LatencyProof, TooFewPacketsProveNothing) {
 TEST(LatencyProof, AnAttackShorterThanItsDelayProvesNothing) {
   PacketsSeen seen{Direction::kArrival, {}, sys::QueueStyle::kNative};
   seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.released_early = 50;
-  EXPECT_NE(prove({seen}).reason.find("shorter than its delay"), std::string::npos);
+  EXPECT_NE(prove({seen}).reason.find("shorter than the delay"), std::string::npos);
 }
 
 TEST(LatencyProof, AnotherDelayThanAskedIsNone) {
   PacketsSeen seen = all_well();
   seen.tally.stats.added = {};
   for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(140ms);
-  EXPECT_NE(prove({seen}).reason.find("140.0 ms, 100.0 ms were asked"), std::string::npos) << prove({seen}).reason;
+  EXPECT_NE(prove({seen}).reason.find("140.0 ms instead of the requested 100.0 ms"), std::string::npos)
+      << prove({seen}).reason;
 }
 
 TEST(LatencyProof, BlindnessIsSaid) {
@@ -129,7 +130,7 @@ TEST(LatencyProof, ALapseOfTheLeaseIsExplained) {
   asked.lapses = 2;
   PacketsSeen seen = all_well();
   seen.tally.meant += 500;
-  EXPECT_NE(prove_latency(asked, {seen}).reason.find("ran out 2 times"), std::string::npos);
+  EXPECT_NE(prove_latency(asked, {seen}).reason.find("expired 2 times"), std::string::npos);
 }
 
 }  // namespace

@@ -35,8 +35,7 @@ Coverage losses_of(const PacketsAsked& asked, const PacketsSeen& seen) {
   };
   escaped(tally.untaken(), asked.verdict.share,
           "passed while the rule was not in force or the queue was full" + lapses_in_words(asked.lapses));
-  escaped(tally.fragments, asked.verdict.share,
-          "are parts of larger packets, which this kernel cannot put together, and passed");
+  escaped(tally.fragments, asked.verdict.share, "are fragments that this kernel cannot reassemble, and passed");
   coverage.missing = join(missing, "; ");
   return coverage;
 }
@@ -56,13 +55,13 @@ std::string loss_lacking(const PacketsAsked& asked, const PacketsSeen& seen, con
   if (std::string text = shortfall(coverage); !text.empty()) return text;
   if (loss.dropped == 0 || loss.dropped < static_cast<double>(asked.min_events))
     return fmt::format(
-        "only {} of {} packets were dropped on {}, {} are needed (min_events): there was too little "
-        "traffic for a loss of {:g} %",
+        "only {} of {} packets were dropped on {}, {} are required (min_events): there was too little traffic for a "
+        "loss of {:g} %",
         loss.dropped, loss.drawn, coverage.what, std::max<int64_t>(asked.min_events, 1), 100 * share);
   double deviation = std::sqrt(share * (1 - share) / loss.drawn);
   if (std::abs(loss.percent() / 100 - share) > kDeviations * deviation + 1e-9)
-    return fmt::format("{:.2f} % of the packets on {} were dropped, {:g} % were asked", loss.percent(), coverage.what,
-                       100 * share);
+    return fmt::format("{:.2f} % of the packets on {} were dropped instead of the requested {:g} %", loss.percent(),
+                       coverage.what, 100 * share);
   return {};
 }
 

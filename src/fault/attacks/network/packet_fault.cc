@@ -38,7 +38,7 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
   if (live.processes.empty()) return fail(Errc::kNotFound, victim.name + " has no process");
   PacketPlace place{TRY(sys::NetNs::of_process(live.processes.front().pid)), std::nullopt, 0};
   if (victim.netns != 0 && place.netns.id().inode != victim.netns)
-    return fail(Errc::kNotFound, victim.name + " is in another network namespace by now");
+    return fail(Errc::kNotFound, victim.name + " is now in another network namespace");
   NetScope scope = TRY(net_scope(victim, place.netns));
   bool sockets_only = traffic.protocols != std::vector<uint8_t>{IPPROTO_ICMP, IPPROTO_ICMPV6};
   if (!scope.alone || sockets_only) place.scope = scope.sockets;
@@ -52,17 +52,16 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
 }  // namespace
 
 std::string judged_packets() {
-  return "all sockets of the victim's cgroup, and where the rule is for its whole network namespace all that live in "
-         "it; "
-         "with the target host the whole host, by the policies alone. Somebody protected there: refused (3). Who joins "
-         "later: it ends; where only ICMP is of the whole namespace, ICMP is left alone from then on";
+  return "all sockets of the victim's cgroup, and with a namespace-wide rule every process in the network namespace; "
+         "with the target host the whole host, by the policies alone. A protected process is refused (3); one that "
+         "joins later ends the attack, or, where only ICMP is namespace-wide, ICMP is left alone from then on";
 }
 
 ArgumentInfo direction_argument(std::string gremlin) {
   return {.name = "direction",
           .kind = ArgumentKind::kWord,
           .fallback = "\"arrival\"",
-          .help = "Packets that arrive at the victim, that leave it, or both",
+          .help = "Packets arriving at the victim, leaving it, or both",
           .gremlin = std::move(gremlin),
           .choices = {"arrival", "departure", "both"}};
 }
@@ -71,10 +70,10 @@ Usability PacketFault::usability(const host::Features& features) const {
   bool allowed = features.can("CAP_NET_ADMIN") && features.can("CAP_SYS_ADMIN");
   if (!features.queue)
     return {false, features.queue.error().message(), "",
-            allowed ? "load the kernel's modules nf_tables, nfnetlink_queue and nft_queue or xt_NFQUEUE"
+            allowed ? "load the kernel modules nf_tables, nfnetlink_queue and nft_queue or xt_NFQUEUE"
                     : "run Ordeal as root, or give it CAP_NET_ADMIN and CAP_SYS_ADMIN"};
   if (!features.owned_tables)
-    return {false, "nftables has no owned tables here, so a rule could outlive us", "", "use Linux 5.12 or newer"};
+    return {false, "nftables has no owned tables here, so a rule could outlive Ordeal", "", "use Linux 5.12 or newer"};
   return {true, info().mechanisms[0], "", ""};
 }
 
@@ -132,14 +131,14 @@ Step PacketFault::step_for(const Victim& victim, const PacketAttack& attack, con
   step.claims = {fmt::format("{}/packets/{}", resource, name), fmt::format("netns:{}/packets/*", netns)};
   if (place.scope)
     step.notes.push_back(
-        "hit are packets of sockets that were made in the cgroup, whoever else lives in the network namespace or joins "
-        "it; what belongs to no socket passes");
+        "only packets of sockets created in the cgroup are hit, whatever else is in the network namespace or joins it; "
+        "packets that belong to no socket pass");
   if (attack.traffic.means_icmp_besides())
-    step.notes.push_back("hit is ICMP of the whole network namespace, too, until somebody else joins it");
-  step.notes.push_back("exempt: neighbour discovery, Packet Too Big, and Ordeal's own watching");
+    step.notes.push_back("ICMP of the whole network namespace is hit too, until another process joins it");
+  step.notes.push_back("exempt: neighbour discovery, Packet Too Big, and Ordeal's own monitoring");
   if (attack.traffic.reads_ports() || reorders(attack.verdict))
     step.notes.push_back(
-        "fragments are put together in the namespace before the rules see them, as connection tracking does it");
+        "fragments are reassembled in the namespace before the rules see them, as with connection tracking");
   for (std::string& note : notes(direction)) step.notes.push_back(std::move(note));
   return step;
 }

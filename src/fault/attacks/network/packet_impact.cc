@@ -28,7 +28,7 @@ std::string table_name() {
 Result<uint64_t> mark_of(const sys::NetNs& netns) {
   return netns.run([]() -> Result<uint64_t> {
     struct stat status {};
-    if (::stat("/proc/thread-self/net/dev", &status) != 0) return fail_errno("cannot look at the network namespace");
+    if (::stat("/proc/thread-self/net/dev", &status) != 0) return fail_errno("cannot inspect the network namespace");
     return status.st_ino;
   });
 }
@@ -178,7 +178,7 @@ Proof PacketImpact::proof(BootTime) const {
     seen.push_back({attack_.directions[i], rules_[i].tally(), rules_[i].queue_style()});
   Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_}, seen);
   if (icmp_withdrawn_)
-    proof.measured += "; ICMP was left alone from the moment when somebody else joined the network namespace";
+    proof.measured += "; ICMP was left alone from the moment another process joined the network namespace";
   return proof;
 }
 

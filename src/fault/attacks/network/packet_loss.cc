@@ -15,12 +15,12 @@ using packets::PacketVerdict;
 AttackInfo describe_loss() {
   AttackInfo info;
   info.type = "packet_loss";
-  info.summary = "Drops a share of the packets to or from the victim.";
+  info.summary = "Drops a percentage of the packets to or from the victim.";
   info.arguments = {
       {.name = "percent",
        .kind = ArgumentKind::kPercent,
        .fallback = "1",
-       .help = "Share of the packets that is dropped, above 0 to 100",
+       .help = "Percentage of packets to drop, above 0 to 100",
        .gremlin = "-r, --percent; its --corrupt is not part of this attack",
        .least = 0.0001,
        .most = 100},
@@ -28,7 +28,7 @@ AttackInfo describe_loss() {
   };
   for (ArgumentInfo& argument : packets::traffic_arguments()) info.arguments.push_back(std::move(argument));
   info.example =
-      "name: a lossy network slows the database, no more\n"
+      "name: a lossy network only slows the database down\n"
       "target: {type: container, name: db}\n"
       "attack:\n"
       "  type: packet_loss\n"
@@ -37,23 +37,22 @@ AttackInfo describe_loss() {
   info.hits_network = true;
   info.step = StepKind::kOwned;
   info.mechanisms = {
-      "nftables rules in an owned table that draw by chance; they drop on arrival, and on departure a queue does"};
+      "nftables rules in an owned table that draw at random; they drop on arrival, and a queue drops on departure"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it"};
   info.proof =
-      "of the packets that were meant, counted beside the rule, how many were dropped, for each direction: the share "
-      "that was asked within 4 standard deviations, and min_events of them";
+      "how many of the matching packets, counted next to the rule, were dropped, per direction: the requested "
+      "percentage within 4 standard deviations, and at least min_events";
   info.judged = judged_packets();
   info.when_frozen =
-      "the loss goes on for up to 1 s, until the kernel's lease ends, and then packets pass; those drawn on departure "
-      "by "
-      "then stay in the queue until Ordeal goes on or is killed, and TCP does not send them again meanwhile";
-  info.limits = {
-      "one run at a time attacks packets in a network namespace, a second one is refused",
-      "what the kernel or the card has joined (GRO, TSO) is one packet, and is dropped as a whole",
-      "with ports or a shared network namespace the kernel puts fragmented packets together before one is drawn; where "
-      "it cannot (no NFT_TPROXY), they pass and count as missed; else each part is drawn for itself, as on a wire",
-      "packets are dropped before connection tracking, which never sees them",
-      "on departure the sender sees no error, as on a wire: what it sends is taken and never arrives"};
+      "packets are still dropped for up to 1 s, until the kernel's lease ends, and then pass; those drawn on departure "
+      "by then stay queued until Ordeal resumes or is killed, and TCP does not retransmit them meanwhile";
+  info.limits = {"only one run at a time can attack packets in a network namespace; a second is refused",
+                 "packets merged by the kernel or the NIC (GRO, TSO) count as one, and are dropped as a whole",
+                 "with ports or a shared network namespace the kernel reassembles fragmented packets before one is "
+                 "drawn; where it cannot (no NFT_TPROXY), fragments pass and count as missed; otherwise each fragment "
+                 "is drawn separately, as on a wire",
+                 "packets are dropped before connection tracking, which never sees them",
+                 "on departure the sender sees no error, as on a wire: what it sends is accepted and never arrives"};
   return info;
 }
 
@@ -78,7 +77,7 @@ class PacketLossFault : public PacketFault {
   }
 
   std::string undo_in_words() const override {
-    return "the kernel removes the table with the guard's socket, and its lease ends in 1 s";
+    return "the kernel removes the table when the guard's socket closes, and the lease expires after 1 s";
   }
 
   std::vector<std::string> notes(Direction direction) const override {

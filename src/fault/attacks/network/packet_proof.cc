@@ -26,7 +26,7 @@ Proof prove_each(Proof proof, const std::vector<PacketsSeen>& directions,
 }
 
 std::string lapses_in_words(int lapses) {
-  return lapses > 0 ? fmt::format(" (the kernel's lease ran out {} times: a busy machine)", lapses) : "";
+  return lapses > 0 ? fmt::format(" (the kernel's lease expired {} times: the machine is busy)", lapses) : "";
 }
 
 std::string nothing_matched(const PacketsAsked& asked, const PacketsSeen& seen) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
 #include "fault/attacks/process/paused_time.h"
@@ -27,7 +28,7 @@ constexpr int kStopRounds = 20;
 AttackInfo describe_pause() {
   AttackInfo info;
   info.type = "pause";
-  info.summary = "Freezes the victim's processes; they go on where they were.";
+  info.summary = "Freezes the victim's processes; afterwards they continue where they left off.";
   info.example =
       "name: the cache hangs and the site stays up\n"
       "target: {type: container, name: redis}\n"
@@ -35,21 +36,19 @@ AttackInfo describe_pause() {
       "  type: pause\n"
       "  length: 30s\n";
   info.step = StepKind::kJournalled;
-  info.mechanisms = {"the cgroup freezer (version 1 or 2)", "SIGSTOP through pidfds"};
+  info.mechanisms = {"the cgroup freezer (v1 or v2)", "SIGSTOP through pidfds"};
   info.capabilities = {"write access to the victim's cgroup", "CAP_KILL, for SIGSTOP to processes of other users"};
   info.proof =
-      "the frozen or stopped state of every process, looked at every 100 ms, of those that join later too (95 % of "
-      "their "
-      "time is needed), and no CPU time used by them";
+      "the frozen or stopped state of every process, checked every 100 ms, including those that join later (95 % of "
+      "their time is required), and no CPU time used by them";
   info.judged =
-      "all in the victim's cgroup, in whatever is nested in it, or in its list of processes. Somebody protected there: "
-      "refused (3). Who joins later: it ends";
+      "everything in the victim's cgroup, in nested cgroups, or in its list of processes. A protected process is "
+      "refused (3); one that joins later ends the attack";
   info.when_frozen =
-      "the reaper, which has a cgroup of its own, undoes it within 1 s; with that one frozen too the victim stays "
-      "paused "
+      "the reaper, which has its own cgroup, undoes it within 1 s; if that one is frozen too, the victim stays paused "
       "until it is thawed";
-  info.limits = {"what is frozen or stopped already, by itself or by a cgroup above it, is refused, and stays so",
-                 "a process that sleeps in the kernel stops when it wakes; at the end it gets its SIGCONT either way"};
+  info.limits = {"a victim that is already frozen or stopped, itself or by a parent cgroup, is refused, and stays so",
+                 "a process asleep in the kernel stops when it wakes; at the end it gets its SIGCONT either way"};
   return info;
 }
 
@@ -80,8 +79,9 @@ std::optional<sys::Cgroup> freezer_for(const Victim& victim, const LiveVictim& l
 }
 
 Unexpected refuse_still(const std::string& why) {
-  return fail(Errc::kRefused, why + " already, by somebody else",
-              "what stands still is never paused: resume it first (`ordeal list` says whether a run holds it)");
+  return fail(
+      Errc::kRefused, why + " already, by somebody else",
+      "a victim that is already stopped is never paused: resume it first (`ordeal list` shows whether a run holds it)");
 }
 
 // A freezer leaves a stopped process stopped; SIGCONT would not.
@@ -95,7 +95,7 @@ Result<> refuse_still_ones(const PauseWay& method) {
 }
 
 Result<PauseWay> method_for(const Victim& victim) {
-  if (victim.kind == VictimKind::kHost) return fail(Errc::kRefused, "a whole host cannot be paused: Ordeal is in it");
+  if (victim.kind == VictimKind::kHost) return fail(Errc::kRefused, "a whole host cannot be paused: Ordeal runs on it");
   LiveVictim live = TRY(look_at(victim));
   PauseWay method{std::nullopt, std::move(live), {}};
   TRY_VOID(refuse_protected(method.live));
@@ -172,12 +172,12 @@ class PauseImpact : public Impact {
     proof.unit = "processes";
     bool all = !watched_.empty() && seen.paused == static_cast<int>(watched_.size());
     proof.proven = all && seen.cpu <= kClockError * static_cast<int64_t>(watched_.size());
-    proof.measured = fmt::format("{} of {} processes {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused,
-                                 watched_.size(), freezer_ ? "frozen" : "stopped",
+    proof.measured = fmt::format("{} of {} {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused,
+                                 counted(watched_.size(), "process", "processes"), freezer_ ? "frozen" : "stopped",
                                  to_seconds(seen.at - begin_.value_or(seen.at)), to_millis(seen.cpu));
     if (seen.asleep > 0)
-      proof.measured += fmt::format("; {} of them asleep in the kernel, where the stop waits for them", seen.asleep);
-    if (!others_.empty()) proof.measured += "; after the end still: " + others_;
+      proof.measured += fmt::format("; {} of them asleep in the kernel, with the stop pending", seen.asleep);
+    if (!others_.empty()) proof.measured += "; still after the end: " + others_;
     if (!all) proof.reason = "some processes ended, or were continued by somebody else";
     if (all && !proof.proven) proof.reason = "the processes used CPU time while they were paused";
     proof.coverage = {time_.coverage()};
@@ -336,8 +336,7 @@ class PauseFault : public Fault {
 
   Usability usability(const host::Features& features) const override {
     if (!features.reaper_cgroup)
-      return {false, "it must be undone by us, and the reaper cannot have a cgroup of its own", "",
-              "run Ordeal as root"};
+      return {false, "Ordeal must undo it, and the reaper cannot have its own cgroup", "", "run Ordeal as root"};
     if (!features.freezer.empty())
       return {true, fmt::format("{}; here {}", info().mechanisms[0], features.freezer), "", ""};
     Usability use = usability_of_signals(features, info().mechanisms[1]);
@@ -350,20 +349,19 @@ class PauseFault : public Fault {
     Step step;
     step.kind = StepKind::kJournalled;
     step.victim = victim.name;
-    step.action =
-        fmt::format("{} {} processes for {}: {}",
-                    method.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
-                    method.live.processes.size(), format_duration(attack.length), name_some(method.live.processes));
-    step.undo = method.freezer ? "thaw it, unless somebody else did"
-                               : "SIGCONT to each of them, whether it has stopped by then or not";
+    step.action = fmt::format("{} {} for {}: {}",
+                              method.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
+                              counted(method.live.processes.size(), "process", "processes"),
+                              format_duration(attack.length), name_some(method.live.processes));
+    step.undo = method.freezer ? "thaw it, unless somebody else already has"
+                               : "SIGCONT to each of them, whether it has stopped yet or not";
     step.proof = info().proof;
     step.claims = claims_on(victim, method.live, "running");
     for (const sys::Still& still : method.still) step.notes.push_back(still.why + " by somebody else, and stays so");
     if (!method.freezer && !victim.cgroup.empty())
-      step.notes.push_back(
-          "the cgroup has no freezer that holds just this victim, so its processes are stopped one by one");
+      step.notes.push_back("no cgroup freezer covers just this victim, so its processes are stopped one by one");
     if (method.freezer && method.freezer->version() == 1)
-      step.notes.push_back("cgroup version 1: what is killed while it is frozen dies when it is thawed");
+      step.notes.push_back("cgroup v1: a process killed while it is frozen dies when it is thawed");
     return std::vector<Step>{std::move(step)};
   }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
@@ -27,25 +28,25 @@ ArgumentInfo flag(std::string name, std::string help, std::string gremlin) {
 AttackInfo describe_killer() {
   AttackInfo info;
   info.type = "process_killer";
-  info.summary = "Kills processes of the victim with SIGKILL, again at every interval.";
+  info.summary = "Kills matching processes of the victim with SIGKILL, again at every interval.";
   info.arguments = {
       {.name = "process",
        .kind = ArgumentKind::kText,
        .fallback = "",
-       .help = "Part of the program's name; the whole name with `exact`; a regular expression on the whole command "
-               "line with `full`.",
+       .help = "Part of the program's name; with `exact` the whole name; with `full` a regular expression on the whole "
+               "command line.",
        .gremlin = "-p, --process."},
       {.name = "interval",
        .kind = ArgumentKind::kDuration,
        .unit = 1s,
        .fallback = "1",
-       .help = "Time from one kill to the next, 0.1 s to 24 h; a bare number is seconds.",
+       .help = "Time between kills, 0.1 s to 24 h; a bare number is seconds.",
        .gremlin = "-i, --interval, in seconds.",
        .least = 0.1,
        .most = 86400},
-      flag("exact", "The name must be equal, not only contain `process`.", "-e, --exact."),
+      flag("exact", "The whole name must match, not just a part of it.", "-e, --exact."),
       flag("full", "`process` is an RE2 expression on the whole command line.",
-           "-f, --full. Gremlin takes a POSIX expression; RE2 is nearly the same and cannot run away."),
+           "-f, --full. Gremlin takes a POSIX expression; RE2 is nearly the same and runs in linear time."),
       {.name = "user",
        .kind = ArgumentKind::kText,
        .fallback = "null",
@@ -56,20 +57,20 @@ AttackInfo describe_killer() {
        .fallback = "null",
        .help = "Only processes of this Unix group, by name or number.",
        .gremlin = "-g, --group."},
-      flag("newest", "Only the youngest of the matching processes.", "-n, --newest."),
+      flag("newest", "Only the newest of the matching processes.", "-n, --newest."),
       flag("oldest", "Only the oldest of the matching processes.", "-o, --oldest."),
-      flag("children", "All that the matching processes have started, too.", "-c, --kill-children."),
+      flag("children", "Also everything that the matching processes have started.", "-c, --kill-children."),
   };
   info.step = StepKind::kOneWay;
   info.mechanisms = {"SIGKILL through a pidfd"};
   info.capabilities = {"CAP_KILL, for processes of other users"};
-  info.proof = "processes that really died, seen through their pidfds";
+  info.proof = "processes that actually died, as seen through their pidfds";
   info.judged =
-      "each process that matches, and its children where they count, in every round. Somebody protected there: spared, "
-      "and named by `plan` and the proof; refused (3) when nothing else matches";
-  info.when_frozen = "nothing is killed; rounds that were slept through are not made up for";
-  info.limits = {"nothing is killed before every victim was checked, nor when too few can be hit",
-                 "what is in a frozen cgroup is spared: the kill would come when it is thawed"};
+      "each process that matches, and its children if they are included, in every round. A protected process is "
+      "spared, and named by `plan` and the proof; refused (3) when nothing else matches";
+  info.when_frozen = "nothing is killed; missed rounds are not made up for";
+  info.limits = {"nothing is killed until every victim has been checked, nor when too few can be hit",
+                 "processes in a frozen cgroup are spared: the kill would take effect only when they are thawed"};
   info.example =
       "name: a dead worker is replaced\n"
       "target: {type: container, name: web}\n"
@@ -124,7 +125,7 @@ Round choose(const Table& table, const ProcessMatch& match, const Protection& pr
     auto rule = protection.refusal(process);
     if (auto found = frozen.find(process.pid); !rule && found != frozen.end()) rule = found->second;
     if (!rule && process.namespace_pid == 1)
-      rule = fmt::format("{} (pid {}) is the first process of its container, which ends with it: use shutdown",
+      rule = fmt::format("{} (pid {}) is the first process of its container, which stops with it: use shutdown",
                          process.comm, process.pid);
     if (rule)
       round.spared.push_back(*rule);
@@ -142,10 +143,10 @@ Result<Round> first_round(const Victim& victim, const ProcessMatch& match, const
   if (!round.kill.empty()) return round;
   if (!round.spared.empty()) return fail(Errc::kRefused, join(round.spared, "; "));
   std::string near = match.nearest(table.processes);
-  return fail(
-      Errc::kNotInjected,
-      fmt::format("no process {} in {}; {} processes are there", match.text(), victim.name, table.processes.size()),
-      near.empty() ? "" : fmt::format("the nearest name is {}", near));
+  return fail(Errc::kNotInjected,
+              fmt::format("no process {} in {}, which has {}", match.text(), victim.name,
+                          counted(table.processes.size(), "process", "processes")),
+              near.empty() ? "" : fmt::format("the nearest name is {}", near));
 }
 
 class KillerImpact : public Impact {
@@ -202,13 +203,14 @@ class KillerImpact : public Impact {
     proof.got = kills.dead();
     proof.unit = "processes";
     proof.coverage = {kills.coverage()};
-    proof.measured = fmt::format("{} of {} killed processes died, in {} rounds", kills.dead(), kills.sent(), rounds_);
+    proof.measured = fmt::format("{} of {} killed processes died, in {}", kills.dead(), kills.sent(),
+                                 counted(static_cast<size_t>(rounds_), "round", "rounds"));
     if (!spared_.empty())
       proof.measured += "; spared: " + join(std::vector<std::string>(spared_.begin(), spared_.end()), "; ");
     if (!proof.proven)
       proof.reason = !failed_.empty()    ? failed_
                      : kills.sent() == 0 ? "every matching process was gone before the signal reached it"
-                                         : "a killed process is still there: it may hang in the kernel or be frozen";
+                                         : "a killed process is still there: it may be hung in the kernel or frozen";
     return proof;
   }
 
@@ -254,7 +256,7 @@ class ProcessKillerFault : public Fault {
     step.proof = info().proof;
     step.claims = claims_on(victim, round.table, "processes");
     for (const std::string& rule : round.spared) step.notes.push_back("spared: " + rule);
-    if (match.with_children()) step.notes.push_back("what these processes have started is killed too");
+    if (match.with_children()) step.notes.push_back("everything that these processes have started is killed too");
     return std::vector<Step>{std::move(step)};
   }
 

@@ -22,7 +22,7 @@ Result<CommandPattern> CommandPattern::parse(const std::string& text) {
   CommandPattern pattern;
   auto expression = std::make_shared<re2::RE2>(text, re2::RE2::Quiet);
   if (!expression->ok())
-    return fail(Errc::kInvalidInput, fmt::format("\"{}\" is no regular expression: {}", text, expression->error()));
+    return fail(Errc::kInvalidInput, fmt::format("\"{}\" is not a regular expression: {}", text, expression->error()));
   pattern.expression_ = std::move(expression);
   return pattern;
 }

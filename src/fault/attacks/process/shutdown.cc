@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
@@ -27,13 +28,13 @@ AttackInfo describe() {
   AttackInfo info;
   info.type = "shutdown";
   info.summary =
-      "Ends the victim after a delay: a container, pod or process by SIGKILL, a host by power-off or reboot.";
+      "Stops the victim after a delay: a container, pod or process by SIGKILL, a host by power-off or reboot.";
   info.arguments = {
       {.name = "delay",
        .kind = ArgumentKind::kDuration,
        .unit = 60s,
        .fallback = "1",
-       .help = "Time until the victim is ended, 0 to 24 h; a bare number is MINUTES. Ending the run before that "
+       .help = "Time until the victim is stopped, 0 to 24 h; a bare number is MINUTES. Stopping the run before then "
                "cancels it.",
        .gremlin = "-d, --delay, in minutes. Gremlin's shutdown has no length; here the length counts from the kill.",
        .least = 0,
@@ -41,35 +42,34 @@ AttackInfo describe() {
       {.name = "reboot",
        .kind = ArgumentKind::kBoolean,
        .fallback = "false",
-       .help =
-           "A host is restarted instead of powered off. Has no meaning for other victims: their supervisor decides.",
+       .help = "Reboot a host instead of powering it off. Has no meaning for other victims: their supervisor decides.",
        .gremlin = "-r, --reboot. Gremlin's documentation says that true is the default, its SDK says false."},
       {.name = "confirm_host",
        .kind = ArgumentKind::kText,
        .fallback = "null",
-       .help = "The host's name. Without it no host is shut down.",
+       .help = "The host's name; without it no host is shut down.",
        .gremlin = ""}};
   info.example =
-      "name: one of three replicas may go\n"
+      "name: losing one of three replicas goes unnoticed\n"
       "target: {type: container, labels: {app: api}, count: 1}\n"
       "attack:\n"
       "  type: shutdown\n"
       "  args: {delay: 5s}\n"
       "  length: 1m\n";
   info.judged =
-      "all in the victim's cgroup, in whatever is nested in it, or in its list of processes. Somebody protected there: "
-      "refused (3). Who joins later: judged again before the kill";
+      "everything in the victim's cgroup, in nested cgroups, or in its list of processes. A protected process is "
+      "refused (3); those that join later are checked again before the kill";
   info.when_frozen =
-      "nothing is ended; when Ordeal goes on within its lease (5 s) a shutdown whose time has come is done then, later "
-      "it is cancelled";
+      "nothing is stopped; if Ordeal resumes within its lease (5 s), a shutdown whose time has come is done then, "
+      "after that it is cancelled";
   info.lead_in = "delay";
   info.step = StepKind::kOneWay;
   info.mechanisms = {"cgroup.kill (cgroup v2)", "SIGKILL through pidfds", "reboot(2), for a host"};
   info.capabilities = {"CAP_KILL, for processes of other users", "CAP_SYS_BOOT, for a host"};
   info.proof = "all processes of the victim died, seen through their pidfds";
-  info.limits = {"nothing is killed before every victim was checked, nor when too few can be hit",
-                 "what is in a frozen cgroup is refused: the kill would come when it is thawed",
-                 "a host's disks are written out first, for 30 s at most"};
+  info.limits = {"nothing is killed until every victim has been checked, nor when too few can be hit",
+                 "a victim in a frozen cgroup is refused: the kill would take effect only when it is thawed",
+                 "a host's disks are synced first, for 30 s at most"};
   return info;
 }
 
@@ -87,9 +87,9 @@ Result<> may_stop_host(const Attack& attack) {
     return fail(
         Errc::kRefused,
         fmt::format("this would shut down the host {}, and attack.args.confirm_host is \"{}\"", name, confirmed),
-        fmt::format("to do it all the same, set confirm_host: {}", name));
+        fmt::format("to do it anyway, set confirm_host: {}", name));
   struct stat space {};
-  if (::stat("/proc/self/ns/pid", &space) < 0) return fail_errno("cannot look at our PID namespace");
+  if (::stat("/proc/self/ns/pid", &space) < 0) return fail_errno("cannot inspect our PID namespace");
   if (space.st_ino != kInitialPidNamespace)
     return fail(Errc::kRefused, "Ordeal runs in a container, and shuts down a host only from the host itself");
   return {};
@@ -136,9 +136,9 @@ class ShutdownImpact : public Impact {
     proof.lasting = kills_.lasting();
     if (rounds_ == 0) {
       proof.measured = "nothing was shut down";
-      proof.reason = sync_    ? "the disks were still being written out"
+      proof.reason = sync_    ? "the disks were still being synced"
                      : ended_ ? "cancelled before the delay was over"
-                              : fmt::format("the delay lasts another {:.1f} s", to_seconds(due_ - now));
+                              : fmt::format("the delay had another {:.1f} s to go", to_seconds(due_ - now));
       return proof;
     }
     if (victim_.kind == VictimKind::kHost) {
@@ -249,16 +249,16 @@ class ShutdownFault : public Fault {
     bool reboot = flag_argument(attack, "reboot");
     if (victim.kind == VictimKind::kHost) {
       step.action = fmt::format("after {}, {} this host", delay, reboot ? "restart" : "power off");
-      step.proof = "none from here: Ordeal ends with the host, and the run stays interrupted in the record";
+      step.proof = "none from here: Ordeal stops with the host, and the record shows the run as interrupted";
       step.claims = {"host/power"};
     } else {
-      step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
-                                name_some(live.processes));
+      step.action = fmt::format("after {}, SIGKILL to {}{}: {}", delay, live.processes.size() > 1 ? "all " : "",
+                                counted(live.processes.size(), "process", "processes"), name_some(live.processes));
       step.claims = claims_on(victim, live, "processes");
       step.proof = info().proof;
       if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
     }
-    step.undo = "none: irreversible; until the delay is over, ending the run cancels it";
+    step.undo = "none: irreversible; until the delay is over, stopping the run cancels it";
     step.notes.push_back(fmt::format("the length ({}) counts from the kill, so the impact lasts {} in all",
                                      format_duration(attack.length), format_duration(attack.total())));
     return std::vector<Step>{std::move(step)};

@@ -176,7 +176,7 @@ std::vector<int> Burner::descriptors() const {
 
 Result<bool> Burner::begun() {
   if (auto ended = child_.wait(Nanos(0)))
-    return fail(Errc::kNotInjected, fmt::format("the process that makes the load {}", ended->text()));
+    return fail(Errc::kNotInjected, fmt::format("the load process {}", ended->text()));
   if (begun_) return true;
   pollfd poll{child_.out(), POLLIN, 0};
   char byte = 0;
@@ -188,8 +188,7 @@ Result<Nanos> Burner::used() const {
   clockid_t clock{};
   int error = ::clock_getcpuclockid(child_.pid(), &clock);
   timespec time{};
-  if (error != 0 || ::clock_gettime(clock, &time) != 0)
-    return fail(Errc::kNotFound, "the process that makes the load is gone");
+  if (error != 0 || ::clock_gettime(clock, &time) != 0) return fail(Errc::kNotFound, "the load process is gone");
   return seconds(time.tv_sec) + Nanos(time.tv_nsec);
 }
 

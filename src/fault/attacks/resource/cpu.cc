@@ -30,7 +30,7 @@ AttackInfo describe_cpu() {
       {.name = "cores",
        .kind = ArgumentKind::kInteger,
        .fallback = "1",
-       .help = "How many CPUs to load, 1 to 4096; 0 is all that the victim may use.",
+       .help = "How many CPUs to load, 1 to 4096; 0 means all that the victim may use.",
        .gremlin =
            "-c, --cores. Gremlin rounds a container's limit up to whole CPUs; here a quota of 0.5 CPU stays 0.5.",
        .least = 0,
@@ -38,8 +38,7 @@ AttackInfo describe_cpu() {
       {.name = "percent",
        .kind = ArgumentKind::kPercent,
        .fallback = "100",
-       .help =
-           "Load of each of these CPUs in percent, above 0 to 100; of the quota where the victim has a smaller one.",
+       .help = "Load on each of these CPUs in percent, above 0 to 100; of the quota if that is smaller.",
        .gremlin = "-p, --percent (capacity).",
        .least = 0.1,
        .most = 100},
@@ -58,17 +57,16 @@ AttackInfo describe_cpu() {
   info.limits = {"a victim in a frozen cgroup is refused"};
   info.step = StepKind::kOwned;
   info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
-  info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, to be exact on a busy machine"};
+  info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, for precision on a busy machine"};
   info.proof =
-      "CPU time that the burner really used in the victim's cgroup over the time that passed, within 2 points; "
-      "throttling by the quota is told apart";
+      "CPU time actually used by the burner in the victim's cgroup, over the elapsed time, within 2 points; throttling "
+      "by the quota is reported separately";
   info.judged =
-      "all that share the quota of the cgroup that is loaded; in the root cgroup and with the target host the whole "
-      "host, by the policies alone. Somebody protected there: refused (3). Who joins later: it ends";
+      "everything that shares the quota of the loaded cgroup; in the root cgroup and with the target host the whole "
+      "host, by the policies alone. A protected process is refused (3); one that joins later ends the attack";
   info.when_frozen =
-      "the reaper, whose cgroup is another, ends the load within 1 s; should it be frozen too, the load goes on until "
-      "Ordeal "
-      "is thawed, and at most until 10 s after the attack's length";
+      "the reaper, which has its own cgroup, ends the load within 1 s; if it is frozen too, the load continues until "
+      "Ordeal is thawed, at most until 10 s after the attack's length";
   return info;
 }
 
@@ -119,7 +117,7 @@ void size_load(Load& load, const Attack& attack) {
   double cores = number_argument(attack, "cores");
   bool all = flag_argument(attack, "all") || cores == 0;
   if (all || cores > available) {
-    if (!all) load.notes.push_back(fmt::format("{} cores are asked, the victim may use {}", cores, available));
+    if (!all) load.notes.push_back(fmt::format("{} cores requested, the victim may use {}", cores, available));
     cores = available;
   }
   load.capacity = std::min(cores, load.quota.value_or(cores));
@@ -130,7 +128,7 @@ void size_load(Load& load, const Attack& attack) {
   if (load.capacity == available) load.burn.pins = load.cpus;
   if (load.quota && *load.quota < cores)
     load.notes.push_back(
-        fmt::format("the quota of {} is {:g} CPU: {:g} % of it is asked", load.cgroup, *load.quota, percent));
+        fmt::format("the quota of {} is {:g} CPU: {:g} % of it is requested", load.cgroup, *load.quota, percent));
 }
 
 Result<Load> load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
@@ -193,7 +191,7 @@ class CpuImpact : public Impact {
     proof.unit = "% of one CPU";
     if (start_ && !now) {
       proof.measured = "the load ended before the impact did";
-      proof.reason = "somebody else ended the process that made the load";
+      proof.reason = "somebody else killed the load process";
       return proof;
     }
     if (!start_ || to_seconds(now->at - start_->at) < kShortestLook) {
@@ -208,8 +206,7 @@ class CpuImpact : public Impact {
       }
     }
     if (!proof.proven && frozen_)
-      proof.reason =
-          fmt::format("the cgroup {} was frozen by somebody else, and what makes the load with it", *frozen_);
+      proof.reason = fmt::format("the cgroup {} was frozen by somebody else, and the load process with it", *frozen_);
     return proof;
   }
 
@@ -278,8 +275,8 @@ class CpuImpact : public Impact {
           fmt::format("; {} was throttled by its quota in {} of {} periods", load_.cgroup, throttled, periods);
     if (!proof.proven)
       proof.reason = fmt::format(
-          "{:.1f} points from the {:g} % that were asked: other load has the CPUs "
-          "(a cgroup's share comes before the priority of what is in it)",
+          "{:.1f} points off the requested {:g} %: other load is using the CPUs (a cgroup's share takes precedence "
+          "over the priorities within it)",
           points, percent_);
   }
 
@@ -306,10 +303,10 @@ class CpuFault : public Fault {
   Usability usability(const host::Features& features) const override {
     Usability use{true, info().mechanisms[0], "", ""};
     if (!features.cgroups_writable) {
-      use.limits = "only targets whose cgroup we are in already: others' cannot be joined";
+      use.limits = "only targets in Ordeal's own cgroup: it cannot join others";
       use.advice = "run Ordeal as root";
     } else if (!features.can("CAP_SYS_NICE")) {
-      use.limits = "less exact on a busy machine (no CAP_SYS_NICE)";
+      use.limits = "less precise on a busy machine (no CAP_SYS_NICE)";
     }
     return use;
   }
@@ -323,7 +320,7 @@ class CpuFault : public Fault {
     step.action = fmt::format("use {:g} CPU ({:g} % of {:g}) with {} of a child process in the cgroup {}", load.total,
                               number_argument(attack, "percent"), load.capacity,
                               counted(load.burn.threads, "thread", "threads"), load.cgroup);
-    step.undo = "the kernel kills the child when the guard ends";
+    step.undo = "the kernel kills the child when the guard exits";
     step.proof = info().proof;
     step.claims = {victim.kind == VictimKind::kHost ? "host/cpu" : fmt::format("cgroup:{}/cpu", load.cgroup)};
     if (load.cgroup != "/") step.claims.push_back(fmt::format("within:{}/guest", load.cgroup));

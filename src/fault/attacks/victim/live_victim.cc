@@ -54,7 +54,7 @@ Result<LiveVictim> look_at(const Victim& victim) {
   for (sys::Process& process : *processes)
     if (process.alive()) live.processes.push_back(std::move(process));
   if (live.processes.empty())
-    return fail(Errc::kNotFound, fmt::format("{} is not there: no process of it is alive", victim.name));
+    return fail(Errc::kNotFound, fmt::format("{} is not running: it has no live process", victim.name));
   return live;
 }
 

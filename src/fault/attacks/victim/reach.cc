@@ -75,7 +75,7 @@ Result<> refuse_protected_in(const Reach& reach, const Protection& protection) {
   if (rules.empty()) return {};
   size_t more = rules.size() > kNamed ? rules.size() - kNamed : 0;
   rules.resize(rules.size() - more);
-  return fail(Errc::kRefused, fmt::format("it would hit what is protected: {}{}", join(rules, "; "),
+  return fail(Errc::kRefused, fmt::format("it would hit protected processes: {}{}", join(rules, "; "),
                                           more ? fmt::format(" and {} more", more) : ""));
 }
 

@@ -90,14 +90,14 @@ GuardEvent not_understood(const Error& error) {
   GuardEvent event;
   event.kind = GuardEvent::Type::kHalting;
   event.by = "error";
-  event.why = "the guard said what this program does not understand: " + error.message();
+  event.why = "the guard sent something that this program does not understand: " + error.message();
   return event;
 }
 
 GuardEvent hung(double seconds) {
   GuardEvent event;
   event.hung = true;
-  event.why = fmt::format("it got on with nothing for {:.1f} s", seconds);
+  event.why = fmt::format("it made no progress for {:.1f} s", seconds);
   return event;
 }
 
@@ -157,7 +157,7 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   if (!ready) return client.no_start(options, ready.error());
   FromGuard said = TRY(from_message<FromGuard>(*ready));
   const auto* is_ready = std::get_if<messages::Ready>(&said);
-  if (!is_ready) return fail(Errc::kInternal, "the guard did not say that it is ready");
+  if (!is_ready) return fail(Errc::kInternal, "the guard did not report that it is ready");
   client.peer_pulse_.set_limit(std::max<Nanos>(is_ready->silence, 500ms) + kEngineGrace);
   client.peer_pulse_.expect(boot_now());
   TRY_VOID(client.start_standby(options));
@@ -249,7 +249,7 @@ Result<std::optional<GuardEvent>> GuardClient::receive(BootTime now, const json:
   auto to_event = [](const auto& what) -> Result<std::optional<GuardEvent>> {
     using Said = std::decay_t<decltype(what)>;
     if constexpr (std::is_same_v<Said, Beat> || std::is_same_v<Said, messages::Ready>) {
-      return fail(Errc::kInternal, "the guard says again that it is ready");
+      return fail(Errc::kInternal, "the guard reports again that it is ready");
     } else {
       return translate(what);
     }
@@ -306,7 +306,7 @@ Result<ExitCode> GuardClient::finish() {
     if (boot_now() - begin > kStoppedLimit && is_stopped(process_->pid())) break;
     status = process_->wait(kLookAgain);
   }
-  if (!status) return lost_at_the_end("did not end when it was told to");
+  if (!status) return lost_at_the_end("did not exit when told to");
   if (status->signal != 0) return lost_at_the_end(status->text());
   auto code = exit_code_from(status->code);
   if (!code) return lost_at_the_end(status->text());
@@ -319,7 +319,7 @@ Unexpected GuardClient::lost_at_the_end(const std::string& how) {
   std::string what = "the guard " + how;
   if (dead && dead->failed.empty()) return fail(Errc::kInternal, what + "; everything is undone");
   std::string left = dead ? dead->failed.front() : dead.error().message();
-  return fail(Errc::kRevertFailed, what + ", and something may be left: " + left);
+  return fail(Errc::kRevertFailed, what + ", and something may be left behind: " + left);
 }
 
 }  // namespace ordeal::guard

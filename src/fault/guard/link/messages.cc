@@ -178,7 +178,7 @@ Result<Messages> from_message(const json::Object& message) {
   std::string op = TRY(TRY(reader.at("op")).text());
   auto known = json::Tagged<Messages>::read(op, reader);
   if (!known) return wrap(std::move(known).error(), fmt::format("the message \"{}\" is not understood", op));
-  if (!*known) return fail(Errc::kInternal, fmt::format("\"{}\" is no operation that is known here", op));
+  if (!*known) return fail(Errc::kInternal, fmt::format("\"{}\" is not a known operation", op));
   return std::move(**known);
 }
 

@@ -89,7 +89,7 @@ TEST(Messages, EachFieldIsNeededAndOfItsType) {
 TEST(Messages, AnUnknownOperationIsAnError) {
   auto received = from_message<ToGuard>({{"v", 1}, {"op", "dance"}});
   ASSERT_FALSE(received);
-  EXPECT_EQ(received.error().message(), "\"dance\" is no operation that is known here");
+  EXPECT_EQ(received.error().message(), "\"dance\" is not a known operation");
   EXPECT_FALSE(from_message<ToReaper>(to_message<ToGuard>(Renew{}))) << "it is the guard's";
   EXPECT_FALSE(from_message<ToGuard>({{"v", 1}}));
 }

@@ -31,7 +31,7 @@ Result<> send_message(int fd, const json::Object& message) {
   std::string text = json::write(message);
   if (text.size() > kMaxMessage) return fail(Errc::kInvalidInput, "a message is larger than 1 MiB");
   if (::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
-  if (errno == EAGAIN || errno == EWOULDBLOCK) return fail(Errc::kTimeout, "the other side does not read");
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return fail(Errc::kTimeout, "the other side is not reading");
   return fail_errno("cannot send");
 }
 
@@ -49,8 +49,8 @@ bool is_finite(const json::Value& value) {
 
 Result<json::Object> parse_message(std::string_view text) {
   json::Value value = TRY(json::parse(text));
-  if (!value.is_object()) return fail(Errc::kInternal, "a message is no JSON object");
-  if (!is_finite(value)) return fail(Errc::kInternal, "a message has a number beyond all bounds");
+  if (!value.is_object()) return fail(Errc::kInternal, "a message is not a JSON object");
+  if (!is_finite(value)) return fail(Errc::kInternal, "a message has a number that is out of range");
   return std::move(value.get_object());
 }
 

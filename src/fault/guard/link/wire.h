@@ -15,7 +15,7 @@ constexpr size_t kMaxMessage = 1 << 20;
 
 Result<std::pair<UniqueFd, UniqueFd>> message_pair();
 
-// Never blocks; kTimeout when the other side does not read, kInvalidInput when the message is too large.
+// Never blocks; kTimeout when the other side is not reading, kInvalidInput when the message is too large.
 Result<> send_message(int fd, const json::Object& message);
 
 // One datagram. Its keys are not checked.

@@ -115,8 +115,8 @@ bool stands(const host::Paths& paths, const std::string& run) {
 
 Unexpected no_right(Error error) {
   error.code = Errc::kRefused;
-  error.hint = "do it as the user who ran it, or as root; nobody knows yet what is in force";
-  return wrap(std::move(error), "cannot look at what earlier runs left");
+  error.hint = "do this as the user who ran it, or as root; until then it is not known what is in force";
+  return wrap(std::move(error), "cannot check what earlier runs left behind");
 }
 
 }  // namespace
@@ -173,14 +173,15 @@ Result<DeadRun> end_run(const host::Paths& paths, const std::string& run_id, con
   if (!stands(paths, run_id)) return dead;
   // Its holders were ended: the journal is replayed also when the registry cannot be asked.
   host::RunLiveness life = await_death(paths, run_id, until).value_or(host::RunLiveness::kDying);
-  if (life == host::RunLiveness::kLive) return fail(Errc::kRevertFailed, fmt::format("the run {} still lives", run_id));
+  if (life == host::RunLiveness::kLive)
+    return fail(Errc::kRevertFailed, fmt::format("the run {} is still alive", run_id));
   TRY_VOID(clean(paths, run_id, life, std::max(until, boot_now() + kExitTimeout), dead));
   return dead;
 }
 
 Result<> remove_run(const host::Paths& paths, const std::string& run_id, Nanos patience) {
   bool removed = TRY(remove_patiently(paths, run_id, boot_now() + patience));
-  if (!removed) return fail(Errc::kTimeout, fmt::format("the run {} still lives", run_id));
+  if (!removed) return fail(Errc::kTimeout, fmt::format("the run {} is still alive", run_id));
   return {};
 }
 

@@ -80,7 +80,7 @@ Result<Journal> Journal::create(const std::string& path, const std::string& run_
   std::string boot_id = TRY(fault::boot_id());
   TRY_VOID(journal.append(json::Object{{"type", "start"}, {"run", run_id}, {"boot_id", boot_id}}));
   UniqueFd folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) < 0) return fail_errno("cannot sync the folder of " + path);
+  if (!folder || ::fsync(folder.get()) < 0) return fail_errno("cannot sync the directory of " + path);
   give_up.cancel();
   return journal;
 }
@@ -106,7 +106,7 @@ Result<> Journal::append_undo(int number, const fault::UndoRecord& record) {
   failpoint("reaper.before_journal");
   // What is open keeps its place for the record that it is done.
   if (records_ + open_ + 2 > kRecords)
-    return fail(Errc::kRefused, fmt::format("the journal is full: {} effects are to be undone already", open_),
+    return fail(Errc::kRefused, fmt::format("the journal is full: {} changes are waiting to be undone", open_),
                 "hit fewer victims at once");
   TRY_VOID(append(json::Object{{"type", "undo"}, {"number", number}, {"undo", to_json(record)}}));
   ++open_;
@@ -137,7 +137,7 @@ Result<std::map<int, fault::UndoRecord>> open_records(std::string_view text, con
     auto value = decode_record(text.substr(offset, kRecordBytes));
     if (value && ended)
       return fail(Errc::kRevertFailed, fmt::format("{} is damaged at record {}", path, offset / kRecordBytes - 1),
-                  "look at the record, undo by hand what it names, then delete the file");
+                  "look at the record, undo what it names by hand, then delete the file");
     if (!value) {
       ended = true;
       continue;

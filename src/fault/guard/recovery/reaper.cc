@@ -116,7 +116,7 @@ void Reaper::done(int number, const Result<>& result) {
 Result<> Reaper::record(const messages::Record& request) {
   if (!own_cgroup_)
     return fail(Errc::kRefused, "the reaper has no cgroup of its own, so a fault that must be undone is refused",
-                "run as root on a host where cgroups can be made");
+                "run as root on a host where cgroups can be created");
   const auto& [number, record] = request;
   std::unique_ptr<fault::PreparedUndo> prepared = TRY(fault::prepare_undo(record));
   if (!journal_) journal_ = TRY(Journal::create(options_.paths.journal(options_.run_id), options_.run_id));
@@ -165,7 +165,7 @@ void Reaper::leave() {
   failpoint("reaper.leaving");
   if (journal_ && !failed_) (void)journal_->remove();
   if (failed_)
-    (void)host::engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; look at `ordeal revert`",
+    (void)host::engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; run `ordeal revert`",
                              "reaper", wall_now());
   // Also after a goodbye: the guard removes it too, but may be killed before it does.
   // The folder goes last: by its name the next start finds a cgroup that stayed.

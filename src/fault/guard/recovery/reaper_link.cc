@@ -58,7 +58,7 @@ Result<ReaperLink> ReaperLink::start(const std::string& run_id, const std::strin
   if (!ready) return fail(Errc::kInternal, "the reaper did not start: " + ready.error().message());
   FromReaper said = TRY(from_message<FromReaper>(*ready));
   const auto* is_ready = std::get_if<messages::ReaperReady>(&said);
-  if (!is_ready) return fail(Errc::kInternal, "the reaper did not say that it is ready");
+  if (!is_ready) return fail(Errc::kInternal, "the reaper did not report that it is ready");
   link.own_cgroup_ = is_ready->own_cgroup;
   link.peer_pulse_.expect(boot_now());
   return link;
@@ -72,14 +72,14 @@ Unexpected ReaperLink::lost(const std::string& what, const Error& cause) {
 
 Result<> ReaperLink::ask(const ToReaper& request, int number) {
   auto sent = send_message(socket_.get(), to_message(request));
-  if (!sent) return lost("the reaper does not listen", sent.error());
+  if (!sent) return lost("the reaper is not listening", sent.error());
   peer_pulse_.expect(boot_now());
   Pulse::Step waiting = pulse_->step(kMostBudget);
   for (;;) {
     auto received = await_sign();
     if (!received) return lost("the reaper does not answer", received.error());
     auto message = from_message<FromReaper>(*received);
-    if (!message) return lost("the reaper talks nonsense", message.error());
+    if (!message) return lost("the reaper sent something unreadable", message.error());
     take(boot_now(), *message);
     if (auto done = answer_to(number, *message)) return *done;
   }

@@ -31,7 +31,7 @@ Result<> StandbyLink::await_ready() {
   if (!ready) return fail(Errc::kInternal, "the standby reaper did not start: " + ready.error().message());
   auto message = from_message<FromStandby>(*ready);
   if (!message || !std::holds_alternative<messages::StandbyReady>(*message))
-    return fail(Errc::kInternal, "the standby reaper did not say that it is ready");
+    return fail(Errc::kInternal, "the standby reaper did not report that it is ready");
   return {};
 }
 

@@ -29,8 +29,8 @@ const ArgumentRow kArgumentRows[] = {
     {"without a failure limit, the successes", "interval: 1m\ncount: 3\nfailureLimit: -1\nconsecutiveSuccessLimit: 4", "count: count must be >= consecutiveSuccessLimit"},
     {"the count covers inconclusiveLimit", "interval: 1m\ncount: 3\ninconclusiveLimit: 4", "count: count must be >= inconclusiveLimit"},
     {"a limit alone needs no count", "interval: 1m\nfailureLimit: 9", ""},
-    {"the interval is a Go duration", "interval: 1d", "interval: invalid interval: \"1d\" is no duration such as 1m30s"},
-    {"so is the initial delay", "initialDelay: x", "initialDelay: invalid initialDelay: \"x\" is no duration such as 1m30s"},
+    {"the interval is a Go duration", "interval: 1d", "interval: invalid interval: \"1d\" is not a duration such as 1m30s"},
+    {"so is the initial delay", "initialDelay: x", "initialDelay: invalid initialDelay: \"x\" is not a duration such as 1m30s"},
 };
 // clang-format on
 

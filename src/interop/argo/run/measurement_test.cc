@@ -148,7 +148,7 @@ const QuestionRow kQuestions[] = {
     {"sigv4 is refused by name", "{address: 'http://p', authentication: {sigv4: {region: x}}}", "", "authentication.sigv4 is not supported by Ordeal"},
     {"start is a time", "{address: 'http://p', rangeQuery: {start: 'now() - 5', end: 'now()', step: 1m}}", "", "failed to parse rangeQuery.start: cannot read the time \"now() - 5\": column 9: - needs an instant, not a whole number"},
     {"end is no number", "{address: 'http://p', rangeQuery: {start: 'now()', end: '1', step: 1m}}", "", "failed to parse rangeQuery.end: \"1\" is a whole number, not an instant"},
-    {"step is a Go duration", "{address: 'http://p', rangeQuery: {start: 'now()', end: 'now()', step: 1d}}", "", "failed to parse rangeQuery.step: \"1d\" is no duration such as 1m30s"},
+    {"step is a Go duration", "{address: 'http://p', rangeQuery: {start: 'now()', end: 'now()', step: 1d}}", "", "failed to parse rangeQuery.step: \"1d\" is not a duration such as 1m30s"},
 };
 // clang-format on
 

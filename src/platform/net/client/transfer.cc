@@ -153,9 +153,9 @@ HttpFailure failure_of(const HttpCall& call, Cause kind, std::string what) {
 }
 
 std::string words_of(CURLcode code, Cause kind, const Transfer& transfer) {
-  if (transfer.head_bytes > kMostHead) return fmt::format("the answer's headers are larger than {} bytes", kMostHead);
-  if (transfer.too_large) return fmt::format("the answer is larger than {} bytes", transfer.call.max_body);
-  if (kind == Cause::kTimeout) return fmt::format("no answer within {:.0f} ms", to_millis(transfer.call.timeout));
+  if (transfer.head_bytes > kMostHead) return fmt::format("the response's headers are larger than {} bytes", kMostHead);
+  if (transfer.too_large) return fmt::format("the response is larger than {} bytes", transfer.call.max_body);
+  if (kind == Cause::kTimeout) return fmt::format("no response within {:.0f} ms", to_millis(transfer.call.timeout));
   return transfer.message[0] ? std::string(transfer.message.data()) : std::string(curl_easy_strerror(code));
 }
 
@@ -279,7 +279,7 @@ tl::expected<void, HttpFailure> set_headers(Transfer& transfer) {
     auto token = read_file(call.token_file, kMostToken);
     if (!token) return tl::unexpected(failure_of(call, Cause::kOwnLack, token.error().message()));
     if (trim(*token).empty() || has_line_break(trim(*token)))
-      return tl::unexpected(failure_of(call, Cause::kOwnLack, fmt::format("{} holds no token", call.token_file)));
+      return tl::unexpected(failure_of(call, Cause::kOwnLack, fmt::format("{} contains no token", call.token_file)));
     add_header(transfer, "Authorization", fmt::format("Bearer {}", trim(*token)));
   }
   curl_easy_setopt(transfer.easy, CURLOPT_HTTPHEADER, transfer.headers);

@@ -175,7 +175,7 @@ TEST_F(TlsTest, WhatIsNoCertificateOrKeyIsSaidPrecisely) {
   auto files = authority_.issue("good", kNames), other = authority_.issue("other", kNames);
   EXPECT_NE(file_refusal({files.certificate, other.key}).find("it is not the key of"), std::string::npos);
   EXPECT_NE(file_refusal({files.certificate, authority_.path("none")}).find("No such file"), std::string::npos);
-  EXPECT_NE(file_refusal({authority_.path(""), files.key}).find("it is a folder"), std::string::npos);
+  EXPECT_NE(file_refusal({authority_.path(""), files.key}).find("it is a directory"), std::string::npos);
   std::ofstream(files.key) << "-----BEGIN ENCRYPTED PRIVATE KEY-----\nnonsense\n-----END ENCRYPTED PRIVATE KEY-----\n";
   EXPECT_NE(file_refusal(files).find("it holds no key in PEM"), std::string::npos);
   std::ofstream(files.certificate) << "hello";

@@ -107,7 +107,7 @@ Result<uint64_t> Cgroup::inode() const {
   struct stat info {};
   if (::stat(folder_.c_str(), &info) == 0) return info.st_ino;
   if (errno == ENOENT) return fail(Errc::kNotFound, "the cgroup " + folder_ + " is gone");
-  return fail_errno("cannot look at the cgroup " + folder_);
+  return fail_errno("cannot inspect the cgroup " + folder_);
 }
 
 bool Cgroup::has_file(const std::string& name) const { return ::access((folder_ + "/" + name).c_str(), F_OK) == 0; }
@@ -215,7 +215,7 @@ Result<> OwnCgroup::make(const Hierarchy& hierarchy, const std::string& path) {
     folder += "/" + std::string(name);
     bool last = folder.size() == hierarchy.mount.size() + path.size();
     if (!last && is_folder(folder)) continue;
-    if (::mkdir(folder.c_str(), 0755) < 0) return fail_errno("cannot make the cgroup " + folder);
+    if (::mkdir(folder.c_str(), 0755) < 0) return fail_errno("cannot create the cgroup " + folder);
     folders_.push_back(folder);
     if (hierarchy.version == 1 && hierarchy.has("cpuset")) TRY_VOID(fill_cpuset(folder));
   }

@@ -11,7 +11,7 @@ namespace ordeal::sys {
 Result<Links> Links::open(const NetNs& where) {
   return where.run([]() -> Result<Links> {
     UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!fd) return fail_errno("cannot look at the network devices of the namespace");
+    if (!fd) return fail_errno("cannot inspect the network devices of the namespace");
     return Links(std::move(fd));
   });
 }

@@ -226,7 +226,7 @@ Result<> NetlinkSocket::dump(MessageBatch& batch, const std::function<void(const
   TRY_VOID(send(batch));
   for (;;) {
     Bytes answer = TRY(receive(0));
-    if (answer.empty()) return fail(Errc::kTimeout, "no answer within 1 s: " + batch.descriptions_[0]);
+    if (answer.empty()) return fail(Errc::kTimeout, "no response within 1 s: " + batch.descriptions_[0]);
     for (MessageReader reader(answer); const nlmsghdr* message = reader.next();) {
       if (message->nlmsg_seq != sequence) continue;
       if (message->nlmsg_type == NLMSG_DONE) return {};

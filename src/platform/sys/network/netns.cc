@@ -15,7 +15,7 @@ Result<NetNs> NetNs::open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail_errno("cannot open the network namespace " + path);
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return fail_errno("cannot look at the network namespace " + path);
+  if (::fstat(fd.get(), &status) != 0) return fail_errno("cannot inspect the network namespace " + path);
   return NetNs(std::move(fd), Id{status.st_dev, status.st_ino});
 }
 

@@ -130,7 +130,7 @@ Result<NftTable> NftTable::create(NetlinkSocket socket, TableSpec spec, QueueSty
   }
   if (made && table.spec_.whole_packets) table.whole_packets_ = table.put_packets_together().has_value();
   if (made) made = table.put_in_force();
-  if (!made) return wrap(std::move(made).error(), "cannot make the nftables table " + table.spec_.name);
+  if (!made) return wrap(std::move(made).error(), "cannot create the nftables table " + table.spec_.name);
   return table;
 }
 
@@ -219,7 +219,7 @@ Result<> NftTable::renew() {
   auto changed = change_lease(true);
   if (!changed && changed.error().sys_errno == ENOENT) {
     return fail(Errc::kTimeout, "the kernel's lease on the table " + spec_.name + " had run out",
-                "the machine or Ordeal's guard stood still for longer than the lease");
+                "the machine or Ordeal's guard was stalled for longer than the lease");
   }
   return changed;
 }

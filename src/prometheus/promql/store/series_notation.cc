@@ -12,7 +12,7 @@ namespace {
 using Step = NotedSeries::Step;
 
 Unexpected no_value(std::string_view word) {
-  return fail(Errc::kInvalidInput, fmt::format("'{}' is no value: expected 1, 1x2, 1+2x3, _, _x2 or stale", word));
+  return fail(Errc::kInvalidInput, fmt::format("'{}' is not a value: expected 1, 1x2, 1+2x3, _, _x2 or stale", word));
 }
 
 // Where the labels end and the values begin: the first space outside quotes and braces.

@@ -85,7 +85,8 @@ Result<> append_escape(std::string_view& text, char quote, std::string& out) {
   bool whole = error == std::errc() && end == code.data() + code.size() && code.size() == (octal ? 3 : digits);
   bool surrogate = digits > 2 && value >= 0xd800 && value < 0xe000;
   if (!whole || surrogate || value > (octal || digits == 2 ? 255u : 0x10ffffu)) {
-    return fail(Errc::kInvalidInput, fmt::format("\"\\{}\" is no escape sequence", kind ? std::string(1, kind) : ""));
+    return fail(Errc::kInvalidInput,
+                fmt::format("\"\\{}\" is not an escape sequence", kind ? std::string(1, kind) : ""));
   }
   if (octal || digits == 2) {
     out += static_cast<char>(value);

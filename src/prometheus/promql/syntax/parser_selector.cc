@@ -47,7 +47,7 @@ Result<> ParseState::parse_matcher(VectorSelector& selector) {
   std::string label = quoted_name ? name.string : std::string(name.text);
   if (quoted_name && (at_symbol(",") || at_symbol("}"))) return add_name(selector, std::move(label), name.at);
   if (quoted_name ? label.empty() : !is_plain_name(label, false)) {
-    return fail_here(name.at, fmt::format("{} is no label name", name.text));
+    return fail_here(name.at, fmt::format("{} is not a label name", name.text));
   }
   auto type = match_type(token());
   if (!type) return unexpected("one of = != =~ !~");

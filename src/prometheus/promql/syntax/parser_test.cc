@@ -72,9 +72,9 @@ TEST(Parser, ReadsEveryFormOfString) {
   EXPECT_EQ(printed(R"("a\tb\x41\u00e9\101\"")"), R"("a\tbAéA\"")");
   EXPECT_EQ(printed("'it\\'s \"x\"'"), R"("it's \"x\"")");
   EXPECT_EQ(printed("`raw\\n`"), R"("raw\\n")");
-  EXPECT_NE(refusal(R"("\q")").find("column 1: \"\\q\" is no escape sequence"), std::string::npos);
+  EXPECT_NE(refusal(R"("\q")").find("column 1: \"\\q\" is not an escape sequence"), std::string::npos);
   EXPECT_NE(refusal("'open").find("column 1: a quoted string does not end"), std::string::npos);
-  EXPECT_NE(refusal(R"("\ud800")").find("no escape"), std::string::npos);
+  EXPECT_NE(refusal(R"("\ud800")").find("not an escape"), std::string::npos);
 }
 
 TEST(Parser, ReadsSelectorsOfEveryForm) {
@@ -158,7 +158,7 @@ TEST(Parser, ChecksTypesAndSelectors) {
       {"foo @ Inf", "out of range"},
       {"foo[1000000y]", "neither a number nor a duration"},
       {"on", "expected an expression"},
-      {"foo{a:b=\"c\"}", "a:b is no label name"},
+      {"foo{a:b=\"c\"}", "a:b is not a label name"},
   };
   for (const Refused& refused : kRefused) {
     EXPECT_NE(refusal(refused.query).find(refused.because), std::string::npos)

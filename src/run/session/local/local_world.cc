@@ -119,7 +119,8 @@ std::optional<engine::Event> LocalWorld::translate(const guard::GuardEvent& even
   bool of_an_impact = event.kind != Type::kHalting && event.kind != Type::kHalted &&
                       event.kind != Type::kNothingInForce && event.kind != Type::kGuardGone;
   if (of_an_impact && (event.impact < 0 || static_cast<size_t>(event.impact) >= incarnations_.size()))
-    return engine::HaltAsked{"error", fmt::format("the guard spoke of the impact {}, which is none", event.impact)};
+    return engine::HaltAsked{"error",
+                             fmt::format("the guard reported the impact {}, which does not exist", event.impact)};
   switch (event.kind) {
     case Type::kChecked:
       return engine::Checked{event.impact};
@@ -172,7 +173,7 @@ std::string LocalWorld::left_behind() const {
   while (::access(journal.c_str(), F_OK) == 0) {
     auto lock = guard::lock_journal(journal);
     if (lock && *lock && ::access(journal.c_str(), F_OK) == 0) return "the journal " + journal + " is not undone";
-    if (boot_now() > until) return "the reaper still works on " + journal;
+    if (boot_now() > until) return "the reaper is still working on " + journal;
     std::this_thread::sleep_for(10ms);
   }
   // Its cgroup and folder too, also where guard and reaper died before they could.
