@@ -11,6 +11,8 @@
 
 namespace ordeal::cli {
 
+// Each expectation looked at once, without a fault: 0 all hold, 1 one does not, 4 one has no data.
+ExitCode check_command(const session::RunOptions& options);
 ExitCode plan_command(const session::RunOptions& options);
 ExitCode run_command(const session::RunOptions& options);
 // `run_id` "" engages the latch and ends everything; else it ends that run only. Returns once nothing is in force any

@@ -26,7 +26,7 @@ void add_state_dir(CLI::App* command, std::string& state_dir) {
       ->type_name("DIR");
 }
 
-void add_experiment(CLI::App* command, session::RunOptions& options) {
+void add_watching(CLI::App* command, session::RunOptions& options) {
   command->add_option("experiment", options.experiment, "The experiment, JSON or YAML; - is standard input")
       ->required()
       ->type_name("FILE");
@@ -37,17 +37,21 @@ void add_experiment(CLI::App* command, session::RunOptions& options) {
       ->type_name("FILE");
   command->add_option("--arg", options.args, "An argument of the Argo file of --expect; may be repeated")
       ->type_name("NAME=VALUE");
+  command->add_option("--prometheus", options.prometheus, "Ask this Prometheus instead of scraping")
+      ->type_name("URL")
+      ->envname("ORDEAL_PROMETHEUS");
+  command->add_flag("--json", options.json, "One JSON object per line instead of text");
+}
+
+void add_experiment(CLI::App* command, session::RunOptions& options) {
+  add_watching(command, options);
   command->add_option("--inventory", options.inventory, "Which processes and containers stand for pods and labels")
       ->type_name("FILE");
   command
       ->add_option("--policy", options.policies, "Blast radius, protection and caps, besides /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
-  command->add_option("--prometheus", options.prometheus, "Ask this Prometheus instead of scraping")
-      ->type_name("URL")
-      ->envname("ORDEAL_PROMETHEUS");
   command->add_flag("--no-rollback", options.no_rollback, "Do nothing to the deployment after a breach");
-  command->add_flag("--json", options.json, "One JSON object per line instead of text");
   add_state_dir(command, options.state_dir);
 }
 
@@ -58,7 +62,18 @@ void give(CLI::App* command, Choice& choice, std::shared_ptr<Options> options, E
   command->callback([&choice, options, function] { choice.code = function(*options); });
 }
 
+constexpr const char* kCheckFooter =
+    "Queries and probes are asked until each has a first value, or until it is clear that none comes. Nothing is\n"
+    "injected, and the target need not be there.\n\n"
+    "Exit codes: 0 all hold, 1 one does not hold, 2 bad input, 4 one has no data.";
+
 void add_run(CLI::App& app, Choice& choice) {
+  CLI::App* check = app.add_subcommand("check", "Look at each expectation once, without a fault, and print its value");
+  auto checked = std::make_shared<session::RunOptions>();
+  add_watching(check, *checked);
+  check->footer(kCheckFooter);
+  give(check, choice, checked, check_command);
+
   CLI::App* plan =
       app.add_subcommand("plan", "Show the victims, the rules and each step with its undo. Touches nothing");
   auto planned = std::make_shared<session::RunOptions>();
@@ -320,7 +335,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   Choice choice;
-  for (auto add : {add_run, add_safety, add_looking, add_targets, add_scrape, add_budget, add_observability, add_argo})
+  for (auto add :
+       {add_run, add_safety, add_looking, add_targets, add_scrape, add_budget, add_observability, add_argo})
     add(app, choice);
   ExitCode code = parse_and_run(app, take_arguments(argc, argv), choice);
   if (!finish_output()) code = stronger(code, ExitCode::kInternal);  // what nobody could read was not said
