@@ -24,6 +24,8 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json);
 ExitCode doctor_command(const std::string& state_dir, bool json);
 // What can be hit here. 2 when nothing is called like the words.
 ExitCode targets_command(const TargetsOptions& options);
+// Writes an experiment to begin with. 2 when nothing is called so, or the file is there already.
+ExitCode init_command(const InitOptions& options);
 // Scrapes and answers PromQL until a signal.
 ExitCode scrape_command(const ScrapeOptions& options);
 // 1 when a budget is spent.

@@ -189,6 +189,22 @@ void add_targets(CLI::App& app, Choice& choice) {
   give(targets, choice, options, targets_command);
 }
 
+void add_init(CLI::App& app, Choice& choice) {
+  CLI::App* init = app.add_subcommand("init", "Write a commented experiment on something that is here, to begin with");
+  auto options = std::make_shared<InitOptions>();
+  init->add_option("target", options->target, "What to attack, by its name in `ordeal targets`; \"host\" is this host")
+      ->type_name("TARGET");
+  init->add_option("--attack", options->attack, "The attack; one that suits the target when absent")->type_name("NAME");
+  init->add_option("--metrics", options->metrics, "A page of metrics on which expectations are found")
+      ->type_name("URL");
+  init->add_option("-o,--output", options->output, "Write there instead of to the terminal")->type_name("FILE");
+  init->add_flag("--force", options->force, "Replace FILE when it is there already");
+  init->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
+      ->type_name("FILE")
+      ->envname("ORDEAL_POLICY");
+  give(init, choice, options, init_command);
+}
+
 void add_scrape(CLI::App& app, Choice& choice) {
   CLI::App* scrape = app.add_subcommand("scrape", "Scrape targets and answer PromQL, for Grafana and promtool");
   auto options = std::make_shared<ScrapeOptions>();
@@ -336,7 +352,7 @@ int main(int argc, char** argv) {
   app.footer(kFooter);
   Choice choice;
   for (auto add :
-       {add_run, add_safety, add_looking, add_targets, add_scrape, add_budget, add_observability, add_argo})
+       {add_run, add_safety, add_looking, add_targets, add_init, add_scrape, add_budget, add_observability, add_argo})
     add(app, choice);
   ExitCode code = parse_and_run(app, take_arguments(argc, argv), choice);
   if (!finish_output()) code = stronger(code, ExitCode::kInternal);  // what nobody could read was not said
