@@ -103,6 +103,18 @@ void FastTrigger::learn(const Counts& counts, BootTime now) {
   if (all.total > 0) last_events_ = now;
 }
 
+void FastTrigger::pass_over(const Counts& counts, BootTime now) {
+  for (const Counts::Group& counted : counts.groups) {
+    Group& group = group_of(counted);
+    (void)advance(group, counted);
+    group.last.bad = counted.bad;
+  }
+  events_ = 0;
+  for (const Counts::Group& group : counts.groups) events_ += group.total;
+  read_until_ms_ = last_event_ms_ = std::max(read_until_ms_, counts.read_until_ms);
+  last_events_ = now;
+}
+
 void FastTrigger::arm(BootTime now) {
   armed_ = true;
   dispersion_ = bad_.value();

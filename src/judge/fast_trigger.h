@@ -57,6 +57,8 @@ class FastTrigger {
 
   // Before the attack.
   void learn(const Counts& counts, BootTime now);
+  // Events that count for nothing: whoever is watched has still time to come true.
+  void pass_over(const Counts& counts, BootTime now);
   // The attack begins: what was learned is fixed.
   void arm(BootTime now);
   // During the attack. An alarm is told once.

@@ -26,7 +26,7 @@ struct FaultSchedule {
   double repeat = 0;     // share that come twice
   double dead_look = 0;  // share of looks that never answer
   Nanos slow_look{0};    // at most
-  std::optional<BootTime> engine_dies, guard_dies, both_stop, halt, breach_from, gone_at, breaks_at;
+  std::optional<BootTime> engine_dies, guard_dies, both_stop, halt, breach_from, breach_until, gone_at, breaks_at;
   bool proven = true;
   bool unclean = false;  // a fault cannot be removed
   double unfit = 0;      // share of checks and kills for which a victim is not what is looked for
@@ -50,6 +50,8 @@ FaultSchedule draw_schedule(Random& random) {
   schedule.leaves = random.below(4) == 0;
   schedule.halt = sometimes(0.2);
   schedule.breach_from = sometimes(0.4);
+  if (schedule.breach_from && random.below(2))
+    schedule.breach_until = *schedule.breach_from + Nanos(random.below(4'000)) * 1'000'000;
   schedule.gone_at = sometimes(0.15);
   schedule.breaks_at = sometimes(0.15);
   schedule.proven = random.below(8) != 0;
@@ -107,6 +109,9 @@ class SimulatedRun {
     }
     EXPECT_FALSE(one_way_ && !hit_.empty() && verdict_->outcome == Outcome::kNotInjected)
         << "what was killed is called not injected: " << verdict_->reason;
+    bool answered = schedule_.dead_look == 0 && schedule_.slow_look == Nanos(0);
+    EXPECT_FALSE(verdict_->outcome == Outcome::kDeviated && answered && !breach_out_of_time_)
+        << "a violation within its time was a breach: " << verdict_->reason;
     if (verdict_->outcome != Outcome::kHeld) return;
     EXPECT_TRUE(schedule_.proven) << "held without proof";
     EXPECT_GE(hit_.size() * (all_needed_ ? 1 : 2), victims_.size()) << "held although too few victims were hit";
@@ -152,6 +157,8 @@ class SimulatedRun {
     expectation.condition = "result < 0.01";
     expectation.no_data = static_cast<NoData>(random_.below(3));
     expectation.for_ = Nanos(0);  // one look that violates is a breach
+    if (random_.below(2)) expectation.within = seconds(1 + static_cast<int64_t>(random_.below(4)));
+    within_ = expectation.within.value_or(Nanos(0));
     setup.judges.push_back(*judge::Judge::create(expectation));
     victims_ = setup.victims;
     no_data_ = expectation.no_data;
@@ -197,19 +204,30 @@ class SimulatedRun {
   // some of it nobody knows the age of, or is not whole.
   void answer(size_t expectation, BootTime asked) {
     looking_ = false;
-    bool breached = schedule_.breach_from && now_ >= *schedule_.breach_from;
+    bool over = schedule_.breach_until && now_ >= *schedule_.breach_until;
+    bool breached = schedule_.breach_from && now_ >= *schedule_.breach_from && !over;
     Observation observation{Observation::Outcome::kValues, true, {{"", breached ? 0.5 : 0.001}}, "", 1ms};
     BootTime until = now_ - Nanos(random_.below(static_cast<uint64_t>((now_ - asked).count()) + 1));
     BootTime from = random_.below(4) ? asked : asked - Nanos(random_.below(3'000'000'000));
     BootTime back_to = random_.below(2) ? from : from - Nanos(random_.below(3'000'000'000));
     if (random_.below(10)) observation.taken = DataTimes{from, until, until, back_to};
     if (random_.below(10) == 0) observation.doubt = "a line of the page was dropped";
-    breach_seen_during_ |= breached && machine_.phase() == Phase::kDuring && engine_alive_;
+    note_breach(breached, observation.taken ? until : now_);
     if (!breached && observation.taken && observation.doubt.empty()) {
       good_look_during_ |= in_force_between(from, until) && in_force_between(back_to, until);
       good_look_after_ |= back_to >= ended_ && !hit_.empty() && in_force_.empty();
     }
     feed(engine::Observed{expectation, observation});
+  }
+  // What the machine has been told of when the fault came in force lies between the first and the last victim.
+  void note_breach(bool breached, BootTime at) {
+    if (!breached || !engine_alive_) return;
+    Phase phase = machine_.phase();
+    bool attacked = phase == Phase::kInject || phase == Phase::kDuring || phase == Phase::kRevert;
+    BootTime first = attacked ? first_hit_.value_or(BootTime::max() - within_) : BootTime{};
+    breach_out_of_time_ |= within_ == Nanos(0) || phase == Phase::kAfter || at >= first + within_;
+    bool due = within_ == Nanos(0) || (last_hit_ && at >= *last_hit_ + within_);
+    breach_seen_during_ |= phase == Phase::kDuring && due;
   }
   bool in_force_between(BootTime from, BootTime until) const {
     size_t least = 0;
@@ -320,6 +338,8 @@ class SimulatedRun {
       claims_[claim] = number_;
       in_force_[impact] = {now_, claim};
       hit_.insert(impact);
+      if (!first_hit_) first_hit_ = now_;
+      last_hit_ = now_;
       if (in_force_.size() == 1) renewed_ = now_;
       leases_.applied(impact, now_, length_);
       answered_.emplace(impact, engine::Applied{impact, {}, now_});
@@ -425,6 +445,7 @@ class SimulatedRun {
   std::vector<Victim> victims_;
   NoData no_data_{};
   Nanos length_{0};
+  Nanos within_{0};
   bool all_needed_ = true, one_way_ = false;
   size_t actions_ = 0;  // of the rollback
   Machine machine_;
@@ -438,7 +459,9 @@ class SimulatedRun {
   size_t acted_ = 0, acted_at_the_end_ = 0;
   bool good_look_during_ = false, good_look_after_ = false, breach_seen_during_ = false, broke_ = false;
   std::vector<std::pair<BootTime, size_t>> forces_;  // how many were hit, from when on
-  BootTime ended_{};                                 // until when at least one was
+  bool breach_out_of_time_ = false;                  // of what `within` gives
+  std::optional<BootTime> first_hit_, last_hit_;
+  BootTime ended_{};  // until when at least one was
   std::map<int, InForce> in_force_;
   std::map<int, engine::Event> answered_;
   std::set<int> hit_, passed_;

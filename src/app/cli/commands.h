@@ -15,6 +15,8 @@ class App;
 
 namespace ordeal::cli {
 
+// Each expectation looked at once, without a fault: 0 all hold, 1 one does not, 4 one has no data.
+ExitCode check_command(const session::RunOptions& options);
 ExitCode plan_command(const session::RunOptions& options);
 ExitCode run_command(const session::RunOptions& options);
 // `run_id` "" engages the latch and ends everything; else it ends that run only. Returns once nothing is in force any
@@ -26,6 +28,8 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json);
 ExitCode doctor_command(const std::string& state_dir, bool json);
 // What can be hit here. 2 when nothing is called like the words.
 ExitCode targets_command(const TargetsOptions& options);
+// Writes an experiment to begin with. 2 when nothing is called so, or the file is there already.
+ExitCode init_command(const InitOptions& options);
 // Scrapes and answers PromQL until a signal.
 ExitCode scrape_command(const ScrapeOptions& options);
 // 1 when a budget is spent.

@@ -16,7 +16,7 @@ void add_state_dir(CLI::App* command, std::string& state_dir) {
       ->type_name("DIR");
 }
 
-void add_experiment(CLI::App* command, session::RunOptions& options) {
+void add_watching(CLI::App* command, session::RunOptions& options) {
   command->add_option("experiment", options.experiment, "The experiment, JSON or YAML; - is standard input")
       ->required()
       ->type_name("FILE");
@@ -27,17 +27,21 @@ void add_experiment(CLI::App* command, session::RunOptions& options) {
       ->type_name("FILE");
   command->add_option("--arg", options.args, "An argument of the Argo file of --expect; may be repeated")
       ->type_name("NAME=VALUE");
+  command->add_option("--prometheus", options.prometheus, "Ask this Prometheus instead of scraping")
+      ->type_name("URL")
+      ->envname("ORDEAL_PROMETHEUS");
+  command->add_flag("--json", options.json, "One JSON object per line instead of text");
+}
+
+void add_experiment(CLI::App* command, session::RunOptions& options) {
+  add_watching(command, options);
   command->add_option("--inventory", options.inventory, "Which processes and containers stand for pods and labels")
       ->type_name("FILE");
   command
       ->add_option("--policy", options.policies, "Blast radius, protection and caps, besides /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
-  command->add_option("--prometheus", options.prometheus, "Ask this Prometheus instead of scraping")
-      ->type_name("URL")
-      ->envname("ORDEAL_PROMETHEUS");
   command->add_flag("--no-rollback", options.no_rollback, "Do nothing to the deployment after a breach");
-  command->add_flag("--json", options.json, "One JSON object per line instead of text");
   add_state_dir(command, options.state_dir);
 }
 
@@ -48,7 +52,18 @@ void give(CLI::App* command, Choice& choice, std::shared_ptr<Options> options, E
   command->callback([&choice, options, function] { choice.code = function(*options); });
 }
 
+constexpr const char* kCheckFooter =
+    "Queries and probes are asked until each has a first value, or until it is clear that none comes. Nothing is\n"
+    "injected, and the target need not be there.\n\n"
+    "Exit codes: 0 all hold, 1 one does not hold, 2 bad input, 4 one has no data.";
+
 void add_run(CLI::App& app, Choice& choice) {
+  CLI::App* check = app.add_subcommand("check", "Look at each expectation once, without a fault, and print its value");
+  auto checked = std::make_shared<session::RunOptions>();
+  add_watching(check, *checked);
+  check->footer(kCheckFooter);
+  give(check, choice, checked, check_command);
+
   CLI::App* plan =
       app.add_subcommand("plan", "Show the victims, the rules and each step with its undo. Touches nothing");
   auto planned = std::make_shared<session::RunOptions>();
@@ -164,6 +179,22 @@ void add_targets(CLI::App& app, Choice& choice) {
   give(targets, choice, options, targets_command);
 }
 
+void add_init(CLI::App& app, Choice& choice) {
+  CLI::App* init = app.add_subcommand("init", "Write a commented experiment on something that is here, to begin with");
+  auto options = std::make_shared<InitOptions>();
+  init->add_option("target", options->target, "What to attack, by its name in `ordeal targets`; \"host\" is this host")
+      ->type_name("TARGET");
+  init->add_option("--attack", options->attack, "The attack; one that suits the target when absent")->type_name("NAME");
+  init->add_option("--metrics", options->metrics, "A page of metrics on which expectations are found")
+      ->type_name("URL");
+  init->add_option("-o,--output", options->output, "Write there instead of to the terminal")->type_name("FILE");
+  init->add_flag("--force", options->force, "Replace FILE when it is there already");
+  init->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
+      ->type_name("FILE")
+      ->envname("ORDEAL_POLICY");
+  give(init, choice, options, init_command);
+}
+
 void add_scrape(CLI::App& app, Choice& choice) {
   CLI::App* scrape = app.add_subcommand("scrape", "Scrape targets and answer PromQL, for Grafana and promtool");
   auto options = std::make_shared<ScrapeOptions>();
@@ -275,7 +306,7 @@ std::unique_ptr<CLI::App> describe(Choice& choice) {
   app->set_version_flag("--version", version_text());
   app->require_subcommand(1);
   for (auto add :
-       {add_run, add_safety, add_looking, add_targets, add_scrape, add_budget, add_observability, add_argo, add_manual})
+       {add_run, add_safety, add_looking, add_targets, add_init, add_scrape, add_budget, add_observability, add_argo, add_manual})
     add(*app, choice);
   add_exit_codes(*app);
   return app;

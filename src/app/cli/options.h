@@ -12,6 +12,15 @@ struct TargetsOptions {
   bool json = false;
 };
 
+struct InitOptions {
+  std::string target;   // as `ordeal targets` calls it; "" is none
+  std::string attack;   // its name; "" is one that suits the target
+  std::string metrics;  // a page to find expectations on; "" is none
+  std::string output;   // a file; "" is the terminal
+  std::vector<std::string> policies;
+  bool force = false;  // also over a file that is there
+};
+
 struct ObservabilityOptions {
   std::string experiment, expect, slo;  // files; "" is none
   std::string output;                   // a file; "" is the terminal

@@ -67,6 +67,7 @@ json::Value expectation_json(const Expectation& expectation) {
   object["halt"] = expectation.halt;
   object["no_data"] = kNoData[static_cast<size_t>(expectation.no_data)];
   if (expectation.for_) object["for"] = format_duration(*expectation.for_);
+  if (expectation.within) object["within"] = format_duration(*expectation.within);
   object["fast"] = expectation.fast;
   object["expect_series"] = expectation.expect_series;
   return object;

@@ -31,6 +31,14 @@ struct Context {
   ProtectionNow protection = only_always_protected;  // asked again before each act
 };
 
+// What an attack takes of something that the host has only so much of, on one victim.
+struct Demand {
+  std::string of;    // "CPUs", "memory"
+  std::string unit;  // as in core/base/text/quantity.h; "" for a bare number
+  double asked = 0;
+  double there = 0;  // on this host, for all victims together
+};
+
 class Impact {
  public:
   virtual ~Impact() = default;  // ends the impact, if need be without grace
@@ -77,6 +85,10 @@ class Fault {
   }
   // Whom it hits while it is in force; whoever applies it refuses, and ends it, when somebody protected is among them.
   virtual Result<Reach> reach(const Victim& victim, const Attack& /*attack*/) const { return whole_victim(victim); }
+  // What it would take on this victim; nothing where that is not a share of the host. Reads only.
+  virtual Result<std::optional<Demand>> demand(const Victim& /*victim*/, const Attack& /*attack*/) const {
+    return std::optional<Demand>();
+  }
   virtual Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,
                                                 const Context& context) const = 0;
 };

@@ -62,7 +62,8 @@ RuleGroup expectations(const Experiment& experiment) {
     // What is judged after an attack alone is a promise about recovery, and may be broken at any other time.
     if (!limit || expectation.when == std::set{When::kAfter}) continue;
     group.rules.push_back({alert_name(expectation.name), violation(expectation.query, *limit),
-                           expectation.for_.value_or(kUsualFor), "ticket",
+                           std::max(expectation.for_.value_or(kUsualFor), expectation.within.value_or(Nanos(0))),
+                           "ticket",
                            in_template(fmt::format("{}: expected {}", expectation.name, expectation.condition))});
   }
   return group;

@@ -98,6 +98,19 @@ std::string describe_breach(const judge::Judge& judge, const judge::Judgement& j
   return fmt::format("{} {} {} ({} {})", who, moved, value, limit, bound);
 }
 
+ReadingInWords describe_reading(const judge::Judge& judge, const judge::Judgement& judgement) {
+  const Expectation& expectation = judge.expectation();
+  std::string where = judgement.series.empty() ? "" : " at " + judgement.series;
+  auto threshold = judge.condition().threshold();
+  if (!threshold) {
+    std::string value = judgement.value ? fmt::format("{:.4g}{}", *judgement.value, where) : "";
+    return {std::move(value), "expected " + expectation.condition};
+  }
+  auto [value, bound] = told_apart(judgement.value.value_or(threshold->value), threshold->value, unit_of(expectation));
+  std::string limit = fmt::format("{} {}", words_of(threshold->comparison).second, bound);
+  return {judgement.value ? value + where : "", std::move(limit)};
+}
+
 std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm) {
   std::string who = alarm.group.empty() ? expectation.name : fmt::format("{} at {}", expectation.name, alarm.group);
   return fmt::format("{}: {}", who, alarm.text);

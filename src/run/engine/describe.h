@@ -12,6 +12,12 @@ namespace ordeal::engine {
 events::Run describe_run(const Setup& setup);
 // "error rate reached 3.4 % (limit: below 1 %)"
 std::string describe_breach(const judge::Judge& judge, const judge::Judgement& judgement);
+// "312 ms at route=/pay" and "limit: below 1 s"; without a single limit "204" and "expected result == 200".
+struct ReadingInWords {
+  std::string value;  // "" where it is not one number
+  std::string limit;
+};
+ReadingInWords describe_reading(const judge::Judge& judge, const judge::Judgement& judgement);
 // "stopped with Ctrl-C", "halted by breach: …"; `by` as in the event "halt".
 std::string describe_halt(const std::string& by, const std::string& why);
 // "error rate: 57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed". The query, which lags behind, is left

@@ -127,14 +127,16 @@ void Machine::tick_after() {
 }
 
 void Machine::not_recovered(size_t index) {
-  const std::string& name = setup_.judges[index].expectation().name;
+  const Expectation& expectation = setup_.judges[index].expectation();
+  const std::string& name = expectation.name;
+  Nanos at_most = std::min(expectation.within.value_or(setup_.experiment.recovery), setup_.experiment.recovery);
   const std::string& lack = looks_[index].lack;
   if (!lack.empty())
     return fail_with(Outcome::kInconclusive,
                      fmt::format("\"{}\" could not be watched after the attack: {}", name, lack), kOwnLack);
   fail_with(Outcome::kDeviated,
             fmt::format("\"{}\" did not hold again within {} after the attack", name,
-                        format_duration(setup_.experiment.recovery)),
+                        format_duration(at_most)),
             "the fault is off; find out why the system does not recover");
 }
 

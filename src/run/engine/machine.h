@@ -182,6 +182,7 @@ class Machine {
     std::string lack;      // the last look gave no data, for want of something that is not the system's
     std::string unseen;
     bool breach_told = false;
+    bool return_judged = false;
     bool trouble_told = false;
   };
   struct Breach {
@@ -268,6 +269,10 @@ class Machine {
   // Nothing that is still to be seen can change the verdict.
   bool over() const;
   bool counts_in_phase(size_t index) const;
+  // The time that its `within` gives it in this phase was not over when the data was taken.
+  bool has_time(size_t index, const Observation& observation) const;
+  // The first look after that time decides whether it came back.
+  void judge_return(size_t index, const Observation& observation);
   // The last reading lets the run go on: it holds, or has no data and may pass.
   bool goes_on(size_t index) const;
   bool watching_is_alive() const;

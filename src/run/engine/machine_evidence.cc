@@ -64,7 +64,7 @@ void Machine::take_evidence(size_t index, const Observation& observation, const 
   if (!evidence.why_not.empty() || !judgement.has_data) return;
   keep_latest(evidence.newest, observation.taken->newest);
   evidence.answered = now_;
-  if (judgement.reading != Reading::kHolds) return;
+  if (judgement.reading != Reading::kHolds || has_time(index, observation)) return;
   keep_earliest(evidence.held, observation.taken->until);
   if (observation.taken->back_to >= begin) keep_earliest(evidence.undiluted, observation.taken->until);
 }

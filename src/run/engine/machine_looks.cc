@@ -49,9 +49,10 @@ void Machine::judge(size_t index, const Observation& observation) {
   take_evidence(index, observation, judgement);
   // Once the fault is being taken off, a look speaks of it only if all of its data is from before.
   bool speaks = counts_in_phase(index) && (phase_ != Phase::kRevert || taken_in_force(observation));
-  if (judgement.breach && speaks)
+  if (judgement.breach && speaks && !has_time(index, observation))
     on_breach(index, {describe_breach(setup_.judges[index], judgement), judgement.value, "expression",
                       judgement.breached_for, ""});
+  if (phase_ == Phase::kAfter) judge_return(index, observation);
   if (judgement.given_up && counts_in_phase(index)) give_up(index, judgement.lack);
   if (observation.counts && setup_.triggers[index] && !finished()) on_counts(index, observation, judgement);
 }
@@ -78,6 +79,10 @@ void Machine::on_counts(size_t index, const Observation& observation, const judg
   const std::string& trouble = observation.counts->trouble;
   if (!trouble.empty() && !std::exchange(looks_[index].trouble_told, true))
     note(events::Level::kWarning, fmt::format("\"{}\": {}", expectation.name, trouble));
+  if (has_time(index, observation)) {
+    if (phase_ != Phase::kAfter) looks_[index].during.counted.before(*observation.counts);
+    return trigger.pass_over(*observation.counts, now_);
+  }
   count_evidence(index, observation);
   if (phase_ == Phase::kBefore) return trigger.learn(*observation.counts, now_);
   bool late = phase_ == Phase::kRevert && taken_in_force(observation);
@@ -144,6 +149,21 @@ void Machine::on_breach(size_t index, const Breach& breach) {
 
 bool Machine::counts_in_phase(size_t index) const {
   return setup_.judges[index].expectation().when.count(when_of(phase_)) != 0;
+}
+
+bool Machine::has_time(size_t index, const Observation& observation) const {
+  const auto& within = setup_.judges[index].expectation().within;
+  if (!within) return false;
+  if (phase_ == Phase::kInject) return true;
+  BootTime at = observation.taken ? observation.taken->until : now_;
+  return at < since() + *within;
+}
+
+void Machine::judge_return(size_t index, const Observation& observation) {
+  bool decides = setup_.judges[index].expectation().within && counts_in_phase(index) && !has_time(index, observation);
+  LookState& look = looks_[index];
+  if (!decides || look.last == Reading::kUndecided || std::exchange(look.return_judged, true)) return;
+  if (!goes_on(index)) not_recovered(index);
 }
 
 bool Machine::goes_on(size_t index) const {

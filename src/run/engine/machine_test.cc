@@ -124,6 +124,103 @@ TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   EXPECT_EQ(run.verdict->reason, "errors reached 5 (limit: below 1)");
 }
 
+Setup setup_within(Nanos within, std::set<When> when = {When::kBefore, When::kDuring, When::kAfter}) {
+  Setup setup = setup_with(1);
+  Expectation& expectation = setup.experiment.expect[0];
+  expectation.within = within;
+  expectation.when = std::move(when);
+  setup.judges = {*judge::Judge::create(expectation)};
+  setup.experiment.attack.length = 4s;
+  return setup;
+}
+
+TEST(Within, AViolationThatIsCuredInTimeNeitherHaltsNorDeviates) {
+  Drive run(setup_within(1s));
+  run.until(Phase::kInject);
+  run.value = 5;
+  run.ticks(1);
+  run.applied(0);
+  run.ticks(4);
+  EXPECT_EQ(run.machine.phase(), Phase::kDuring) << "0.8 s after the fault came in force";
+  run.value = 0;
+  run.until(Phase::kRevert);
+  run.reverted(0);
+  run.value = 5;
+  run.ticks(4);
+  run.value = 0;
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kHeld) << run.verdict->reason;
+}
+
+TEST(Within, WhatIsStillViolatedWhenTheTimeIsOverIsABreachAtOnce) {
+  Drive run(setup_within(1s));
+  run.until(Phase::kInject);
+  run.applied(0);
+  BootTime hit = run.now;
+  run.value = 5;
+  run.until(Phase::kRevert);
+  EXPECT_EQ(run.now - hit, Nanos(1s));
+  run.reverted(0);
+  run.value = 0;
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
+  EXPECT_EQ(run.verdict->reason, "errors reached 5 (limit: below 1)");
+}
+
+TEST(Within, OnceTheTimeIsOverItIsJudgedAsAlways) {
+  Drive run(setup_within(1s));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.ticks(8);
+  run.value = 5;
+  run.ticks(1);
+  EXPECT_EQ(run.emitted.back(), "revert");
+}
+
+TEST(Within, TheBaselineWaitsForItAndEndsWhenItDoesNotCome) {
+  for (bool comes : {true, false}) {
+    Drive run(setup_within(2s));
+    run.value = 5;
+    run.ticks(9);
+    EXPECT_EQ(run.machine.phase(), Phase::kBefore) << "longer than the baseline of 1 s";
+    if (comes) run.value = 0;
+    run.ticks(2);
+    EXPECT_EQ(run.machine.phase(), comes ? Phase::kInject : Phase::kDone);
+    if (comes) continue;
+    ASSERT_TRUE(run.verdict);
+    EXPECT_EQ(run.verdict->outcome, Outcome::kNotInjected);
+  }
+}
+
+TEST(Within, AfterTheAttackItIsTheTimeToComeBackIn) {
+  for (Nanos back : {Nanos(800ms), Nanos(2s)}) {
+    Drive run(setup_within(1s, {When::kDuring, When::kAfter}));
+    run.until(Phase::kInject);
+    run.applied(0);
+    run.until(Phase::kRevert);
+    run.reverted(0);
+    run.value = 5;
+    run.ticks(static_cast<int>(back / Nanos(200ms)));
+    run.value = 0;
+    run.until(Phase::kDone);
+    EXPECT_EQ(run.verdict->outcome, back < 1s ? Outcome::kHeld : Outcome::kDeviated) << run.verdict->reason;
+    std::string late = "\"errors\" did not hold again within 1s after the attack";
+    EXPECT_EQ(run.verdict->reason == late, back > 1s) << run.verdict->reason;
+  }
+}
+
+TEST(Within, WhatIsSeenBeforeTheTimeIsOverProvesNothing) {
+  Drive run(setup_within(3s, {When::kDuring}));
+  run.until(Phase::kInject);
+  run.applied(0);
+  run.ticks(14);
+  run.answers = false;
+  run.until(Phase::kRevert);
+  run.reverted(0);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kInconclusive) << run.verdict->reason;
+}
+
 Drive breached_run() {
   engine::Setup setup = setup_with(1);
   setup.experiment.rollback.emplace(1);

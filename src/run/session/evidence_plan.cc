@@ -35,6 +35,30 @@ std::string of_samples(Nanos sample_every) {
   return sample_every > Nanos(0) ? fmt::format(" (taken every {})", format_duration(sample_every)) : "";
 }
 
+Result<> outlasted(const Experiment& experiment, size_t index, const char* key, std::optional<Nanos> time) {
+  const Expectation& expectation = experiment.expect[index];
+  Nanos given = time.value_or(Nanos(0)), attack = experiment.attack.length;
+  if (!expectation.when.count(When::kDuring) || given < attack || given == Nanos(0)) return {};
+  return fail(
+      Errc::kInvalidInput,
+      fmt::format(
+          "expect[{}] \"{}\": {}: {} is as long as the attack of {} or longer, so that nothing in it could be a "
+          "breach",
+          index, expectation.name, key, format_duration(given), format_duration(attack)),
+      fmt::format("Give a shorter `{}`, or a longer `length`.", key));
+}
+
+// Judged after the attack alone, it has the recovery, and no more.
+Result<> within_recovery(const Experiment& experiment, size_t index) {
+  const Expectation& expectation = experiment.expect[index];
+  Nanos given = expectation.within.value_or(Nanos(0));
+  if (expectation.when != std::set{When::kAfter} || given <= experiment.recovery) return {};
+  return fail(Errc::kInvalidInput,
+              fmt::format("expect[{}] \"{}\": within: {} is longer than the recovery of {}, which decides", index,
+                          expectation.name, format_duration(given), format_duration(experiment.recovery)),
+              "Give a shorter `within`, or a longer `recovery`.");
+}
+
 }  // namespace
 
 EvidencePlan plan_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
@@ -62,14 +86,9 @@ EvidencePlan plan_evidence(const Experiment& experiment, const Expectation& expe
 Result<> check_lasting(const Experiment& experiment) {
   for (size_t i = 0; i < experiment.expect.size(); ++i) {
     const Expectation& expectation = experiment.expect[i];
-    Nanos lasting = expectation.for_.value_or(Nanos(0));
-    if (!expectation.when.count(When::kDuring) || lasting < experiment.attack.length || lasting == Nanos(0)) continue;
-    return fail(
-        Errc::kInvalidInput,
-        fmt::format("expect[{}] \"{}\": for: {} is as long as the attack of {} or longer, so that nothing in it "
-                    "could be a breach",
-                    i, expectation.name, format_duration(lasting), format_duration(experiment.attack.length)),
-        "Give a shorter `for`, or a longer `length`.");
+    TRY_VOID(outlasted(experiment, i, "for", expectation.for_));
+    TRY_VOID(outlasted(experiment, i, "within", expectation.within));
+    TRY_VOID(within_recovery(experiment, i));
   }
   return {};
 }

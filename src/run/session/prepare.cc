@@ -22,6 +22,7 @@
 #include "run/session/argo_expect.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
+#include "run/session/preview/loopback.h"
 #include "run/session/watching.h"
 
 namespace ordeal::session {
@@ -100,12 +101,6 @@ Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
   return {};
 }
 
-Result<> check_expectations(const Experiment& experiment) {
-  for (const Expectation& expectation : experiment.expect) TRY_VOID(judge::Judge::create(expectation));
-  TRY_VOID(check_lasting(experiment));
-  return check_queries(experiment);
-}
-
 // The steps, when nobody is in their reach who may not be hit.
 Result<std::vector<Step>> plan_one(const Prepared& prepared, const Victim& victim) {
   const Attack& attack = prepared.experiment.attack;
@@ -130,6 +125,23 @@ std::vector<VictimPlan> plan_each(const Prepared& prepared) {
     plans.push_back(std::move(plan));
   }
   return plans;
+}
+
+void add(std::vector<fault::Demand>& demands, const fault::Demand& more) {
+  auto same = std::find_if(demands.begin(), demands.end(), [&](auto& demand) { return demand.of == more.of; });
+  if (same == demands.end()) return demands.push_back(more);
+  same->asked += more.asked;
+}
+
+// Of the victims that can be hit.
+std::vector<fault::Demand> demands_of(const Prepared& prepared) {
+  std::vector<fault::Demand> demands;
+  for (size_t i = 0; i < prepared.plans.size(); ++i) {
+    if (prepared.plans[i].refusal) continue;
+    auto demand = prepared.fault->demand(prepared.selection.chosen[i], prepared.experiment.attack);
+    if (demand && *demand) add(demands, **demand);
+  }
+  return demands;
 }
 
 std::vector<std::string> claims_of(const VictimPlan& plan) {
@@ -192,6 +204,9 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
     warnings.push_back("no expectation: the run will be inconclusive (add `expect`, or give --expect FILE)");
   for (const std::string& note : prepared.selection.notes) warnings.push_back(note);
   for (std::string& sentence : half_filled_windows(prepared.experiment)) warnings.push_back(std::move(sentence));
+  if (prepared.fault->info().hits_network)
+    for (std::string& sentence : loopback_warnings(experiment.attack, prepared.selection.chosen))
+      warnings.push_back(std::move(sentence));
   return warnings;
 }
 
@@ -227,6 +242,12 @@ void check_watching(Prepared& prepared) {
 }
 
 }  // namespace
+
+Result<> check_expectations(const Experiment& experiment) {
+  for (const Expectation& expectation : experiment.expect) TRY_VOID(judge::Judge::create(expectation));
+  TRY_VOID(check_lasting(experiment));
+  return check_queries(experiment);
+}
 
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
   hide_in_output(secrets_in(options.prometheus));
@@ -267,6 +288,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   auto active = TRY(host::active_runs(TRY(host::Paths::find(options.state_dir))));
   refuse_conflicts(prepared, active);
   prepared.broken_cap = TRY(find_broken_cap(prepared, active));
+  prepared.demands = demands_of(prepared);
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
   check_rollback(prepared);
   check_watching(prepared);

@@ -28,7 +28,8 @@ struct Prepared {
   std::string inventory;  // the text of the file; "" for none
   fault::Protection protection;
   target::Selection selection;
-  std::vector<VictimPlan> plans;  // one per chosen victim
+  std::vector<VictimPlan> plans;       // one per chosen victim
+  std::vector<fault::Demand> demands;  // of all victims together, each thing once
   std::vector<packets::Exemption> exemptions;
   std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
   std::optional<Error> source_refusal;    // why nothing can be watched now
@@ -47,6 +48,8 @@ constexpr uint16_t kWatcherPorts = 200;
 
 // The experiment with the file of --expect, decoded; its arguments are not resolved.
 Result<> read_experiment(const RunOptions& options, Prepared& prepared);
+// Every condition and query can be judged, in the time that the phases give.
+Result<> check_expectations(const Experiment& experiment);
 Result<Prepared> prepare(const RunOptions& options);
 
 }  // namespace ordeal::session

@@ -87,19 +87,21 @@ class AskedSeries {
   watch::PrometheusSource& source_;
 };
 
+std::string unseen_by(const watch::KnownSeries& known, const Expectation& expectation) {
+  auto query = promql::parse(expectation.query);
+  if (expectation.query.empty() || !query || !expectation.expect_series) return "";
+  auto seen = watch::look_up(**query, known);
+  return seen ? seen->unseen : "";
+}
+
 Result<> look_up_each(net::HttpClient& client, watch::PrometheusSource& source, const Experiment& experiment) {
   AskedSeries asked(client, source);
   watch::KnownSeries known = asked.known();
   for (size_t i = 0; i < experiment.expect.size(); ++i) {
     const Expectation& expectation = experiment.expect[i];
-    auto query = promql::parse(expectation.query);
-    if (expectation.query.empty() || !query || !expectation.expect_series) continue;
-    auto seen = watch::look_up(**query, known);
-    if (!seen || seen->unseen.empty()) continue;
-    return watch::about_query(
-        i, expectation,
-        {Errc::kNotInjected, seen->unseen, 0,
-         "Fix the query; if the series appears only later, set `expect_series: false`.", nullptr});
+    std::string unseen = unseen_by(known, expectation);
+    if (!unseen.empty())
+      return watch::about_query(i, expectation, {Errc::kNotInjected, unseen, 0, kCorrectTheQuery, nullptr});
   }
   return {};
 }
@@ -119,6 +121,14 @@ std::vector<std::string> half_filled_windows(const Experiment& experiment) {
           expectation.name, format_duration(window), format_duration(experiment.baseline), format_duration(window)));
   }
   return all;
+}
+
+std::string unseen_in_prometheus(const Experiment& experiment, const Expectation& expectation) {
+  auto client = net::HttpClient::create();
+  if (!client || experiment.sources.prometheus.empty()) return "";
+  watch::PrometheusSource source(*client, experiment.sources.prometheus, std::nullopt);
+  AskedSeries asked(*client, source);
+  return unseen_by(asked.known(), expectation);
 }
 
 Result<> check_queries(const Experiment& experiment) { return watch::validate(experiment); }

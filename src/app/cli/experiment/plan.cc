@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/cli/commands.h"
+#include "app/cli/experiment/readings.h"
 #include "core/base/duration.h"
 #include "core/base/io/output.h"
 #include "core/base/text/quantity.h"
@@ -13,10 +14,13 @@
 #include "run/session/evidence_plan.h"
 #include "run/session/local/local_session.h"
 #include "run/session/prepare.h"
+#include "run/session/preview/alike.h"
 #include "watch/sources/source_watcher.h"
 
 namespace ordeal::cli {
 namespace {
+
+using Readings = std::vector<session::FirstReading>;
 
 void print_attack(const session::Prepared& prepared) {
   const Attack& attack = prepared.experiment.attack;
@@ -29,14 +33,52 @@ void print_attack(const session::Prepared& prepared) {
   }
 }
 
-void print_steps(const Victim& victim, const session::VictimPlan& plan) {
-  print("  {} ({}{})\n", victim.name, to_text(victim.kind),
-        victim.processes.empty() ? "" : ", " + counted(victim.processes.size(), "process", "processes"));
+std::string described(const Victim& victim) {
+  return fmt::format("{} ({}{})", victim.name, to_text(victim.kind),
+                     victim.processes.empty() ? "" : ", " + counted(victim.processes.size(), "process", "processes"));
+}
+
+bool share_netns(const std::vector<Victim>& victims) {
+  return std::all_of(victims.begin(), victims.end(),
+                     [&](const Victim& victim) { return victim.netns == victims.front().netns; });
+}
+
+// What tells it from others that are hit alike.
+std::string identity(const Victim& victim, bool with_netns) {
+  std::string text = described(victim);
+  if (!victim.cgroup.empty()) text += ", cgroup " + victim.cgroup;
+  if (with_netns && victim.netns != 0) text += fmt::format(", network namespace {}", victim.netns);
+  return text;
+}
+
+void print_plan(const session::VictimPlan& plan) {
   if (plan.refusal) print("    refused: {}\n", plan.refusal->message());
   for (const Step& step : plan.steps) {
     print("    do    [{}] {}\n    undo  {}\n    proof {}\n", to_text(step.kind), step.action, step.undo, step.proof);
     for (const std::string& note : step.notes) print("    note  {}\n", note);
   }
+}
+
+// What is the same on several is said once.
+void print_victims(const session::Prepared& prepared) {
+  const std::vector<Victim>& chosen = prepared.selection.chosen;
+  bool with_netns = !share_netns(chosen);
+  for (const session::AlikePlans& group : session::group_alike(chosen, prepared.plans)) {
+    for (size_t i : group.victims)
+      print("  {}\n", group.differs ? identity(chosen[i], with_netns) : described(chosen[i]));
+    if (group.victims.size() > 1) print("    on each of these {} victims:\n", group.victims.size());
+    print_plan(group.plan);
+  }
+}
+
+std::string in_words(const fault::Demand& demand) {
+  auto number = [&](double value) {
+    return demand.unit.empty() ? fmt::format("{:.4g}", value) : plain_value(value, demand.unit);
+  };
+  std::string of = demand.unit.empty() ? demand.of : "of " + demand.of;
+  std::string text = fmt::format("{} of {} {}", number(demand.asked), number(demand.there), of);
+  if (demand.asked <= demand.there) return text;
+  return text + ": more than there is, so that each victim gets less than is asked of it; ask for less, or hit fewer";
 }
 
 // What will prove that it held, or why nothing can.
@@ -48,7 +90,11 @@ void print_evidence(const Experiment& experiment, const Expectation& expectation
 }
 
 void print_expectation(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
-  print("Expect      {}: {}{}\n", expectation.name, expectation.condition, expectation.halt ? ", a breach halts" : "");
+  print("Expect      {}: {}{}{}\n", expectation.name, expectation.condition,
+        expectation.within
+            ? fmt::format(", {} after each phase has begun at the latest", format_duration(*expectation.within))
+            : "",
+        expectation.halt ? ", a breach halts" : "");
   judge::TriggerDesign design = judge::design_trigger(expectation);
   using Signal = judge::TriggerDesign::Signal;
   if (design.kind == Signal::kExpression) print("  judged by the query as written ({})\n", design.text);
@@ -75,7 +121,10 @@ void print_rollback(const std::vector<RollbackAction>& actions) {
 }
 
 // The one line that decides.
-void print_decision(const Result<>& may_start, size_t victims) {
+void print_decision(const Result<>& may_start, size_t victims, const Readings& readings) {
+  std::string fails = what_fails_now(readings);
+  if (may_start && !fails.empty())
+    return print("Nothing was touched. `ordeal run` would end before its attack: {}.\n", fails);
   if (may_start)
     return print("Nothing was touched. `ordeal run` would start: {} can be hit.\n",
                  counted(victims, "victim", "victims"));
@@ -83,7 +132,7 @@ void print_decision(const Result<>& may_start, size_t victims) {
   if (!may_start.error().advice().empty()) print("{:12}{}\n", "", may_start.error().advice());
 }
 
-void print_text(const session::Prepared& prepared, const Result<>& may_start) {
+void print_text(const session::Prepared& prepared, const Result<>& may_start, const Readings& readings) {
   const Experiment& experiment = prepared.experiment;
   print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
@@ -92,8 +141,9 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start) {
   print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = prepared.selection;
   print("Victims     {} of {}\n", selection.chosen.size(), counted(selection.candidates, "candidate", "candidates"));
-  for (size_t i = 0; i < selection.chosen.size(); ++i) print_steps(selection.chosen[i], prepared.plans[i]);
+  print_victims(prepared);
   for (const Refusal& refusal : selection.refused) print("  not {}: {}\n", refusal.victim, refusal.rule);
+  for (const fault::Demand& demand : prepared.demands) print("Together    {}\n", in_words(demand));
   if (prepared.broken_cap) print("Refused     {}\n", *prepared.broken_cap);
   if (prepared.source_refusal) print("Refused     {}\n", prepared.source_refusal->message());
   if (prepared.evidence_refusal) print("Refused     {}\n", prepared.evidence_refusal->message());
@@ -107,9 +157,10 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start) {
   if (prepared.rollback_refusal) print("Refused     {}\n", prepared.rollback_refusal->message());
   for (const std::string& note : prepared.notes) print("Note        {}\n", note);
   for (const std::string& warning : prepared.warnings) print("Warning     {}\n", warning);
+  print_readings(readings);
   auto possible = std::count_if(prepared.plans.begin(), prepared.plans.end(),
                                 [](const session::VictimPlan& plan) { return !plan.refusal; });
-  print_decision(may_start, static_cast<size_t>(possible));
+  print_decision(may_start, static_cast<size_t>(possible), readings);
 }
 
 json::Array victims_json(const session::Prepared& prepared) {
@@ -136,7 +187,11 @@ json::Array array_of(const Items& items, Make make) {
   return array;
 }
 
-json::Value to_json(const session::Prepared& prepared, const Result<>& may_start) {
+json::Value to_json(const fault::Demand& demand) {
+  return json::Object{{"of", demand.of}, {"unit", demand.unit}, {"asked", demand.asked}, {"there", demand.there}};
+}
+
+json::Value to_json(const session::Prepared& prepared, const Result<>& may_start, const Readings& readings) {
   auto text = [](const std::string& one) { return json::Value(one); };
   auto rule = [](const Refusal& r) { return json::Object{{"victim", r.victim}, {"rule", r.rule}}; };
   auto refusal = [](const std::optional<Error>& error) {
@@ -156,6 +211,7 @@ json::Value to_json(const session::Prepared& prepared, const Result<>& may_start
       {"candidates", prepared.selection.candidates},
       {"victims", victims_json(prepared)},
       {"refused", array_of(prepared.selection.refused, rule)},
+      {"together", array_of(prepared.demands, [](const fault::Demand& demand) { return to_json(demand); })},
       {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
       {"triggers", array_of(experiment.expect, trigger_json)},
       {"budgets", array_of(prepared.budgets, [](const session::BudgetCheck& check) { return to_json(check); })},
@@ -165,6 +221,7 @@ json::Value to_json(const session::Prepared& prepared, const Result<>& may_start
       {"evidence_refused", refusal(prepared.evidence_refusal)},
       {"rollback", array_of(rollback, rollback::describe)},
       {"rollback_refused", refusal(prepared.rollback_refusal)},
+      {"readings", array_of(readings, [](const session::FirstReading& reading) { return to_json(reading); })},
       {"notes", array_of(prepared.notes, text)},
       {"warnings", array_of(prepared.warnings, text)}};
 }
@@ -188,10 +245,13 @@ ExitCode plan_command(const session::RunOptions& options) {
   if (!prepared) return print_error(prepared.error());
   Result<> latch = host::check_latch(*paths);
   Result<> may_start = latch ? session::check_plans(*prepared) : latch;
+  auto readings =
+      session::look_once(prepared->experiment, session::Ask::kHarmless, options.json ? nullptr : print_waiting);
+  if (!readings) return print_error(readings.error());
   if (options.json) {
-    print_json(to_json(*prepared, may_start));
+    print_json(to_json(*prepared, may_start, *readings));
   } else {
-    print_text(*prepared, may_start);
+    print_text(*prepared, may_start, *readings);
   }
   return latch ? worst_of(*prepared) : stronger(worst_of(*prepared), ExitCode::kRefused);
 }

@@ -146,8 +146,8 @@ Result<std::set<When>> decode_when(const Reader& reader) {
 }
 
 Result<Expectation> decode_expectation(const Reader& reader) {
-  TRY_VOID(
-      reader.only({"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "fast", "expect_series"}));
+  TRY_VOID(reader.only(
+      {"name", "query", "probe", "condition", "when", "halt", "no_data", "for", "within", "fast", "expect_series"}));
   Expectation expectation;
   auto query = TRY(reader.find("query"));
   auto probe = TRY(reader.find("probe"));
@@ -167,6 +167,10 @@ Result<Expectation> decode_expectation(const Reader& reader) {
     expectation.no_data = word == "hold" ? NoData::kHold : word == "pass" ? NoData::kPass : NoData::kBreach;
   }
   if (auto field = TRY(reader.find("for"))) expectation.for_ = TRY(field->duration(1s));
+  if (auto field = TRY(reader.find("within"))) {
+    expectation.within = TRY(field->duration(1s));
+    if (*expectation.within == Nanos(0)) return field->expected("a duration above 0");
+  }
   if (auto field = TRY(reader.find("fast"))) expectation.fast = TRY(field->boolean());
   if (auto field = TRY(reader.find("expect_series"))) expectation.expect_series = TRY(field->boolean());
   return expectation;

@@ -66,6 +66,8 @@ struct Expectation {
   bool halt = true;
   NoData no_data = NoData::kHold;
   std::optional<Nanos> for_;  // a breach must last this long; unset: 0, and a gauge's two looks
+  // It must come true so soon after each of its phases has begun; what violates it before that is no breach.
+  std::optional<Nanos> within;
   bool fast = true;           // also judged by what its series count (analysis/trigger_design.h)
   bool expect_series = true;  // a metric, label or job of the query that was never seen proves nothing
 };

@@ -328,6 +328,11 @@ class CpuFault : public Fault {
     return std::vector<Step>{std::move(step)};
   }
 
+  Result<std::optional<Demand>> demand(const Victim& victim, const Attack& attack) const override {
+    Load load = TRY(load_for(victim, attack, TRY(look_at(victim))));
+    return Demand{"CPUs", "", load.total, static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN))};
+  }
+
   // Whoever shares the quota of the cgroup that is loaded; in the root that is the host.
   Result<Reach> reach(const Victim& victim, const Attack&) const override {
     if (victim.kind == VictimKind::kHost) return whole_victim(victim);
