@@ -7,6 +7,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CRASH = os.path.join(HERE, "..", "crash", "crash_test.py")
+PICTURES = os.path.join(HERE, "..", "report", "pictures.py")
 DEMO = os.path.join(HERE, "demo_outcomes.py")
 
 # name: (what it shows, the arguments of crash_test.py, or the program and its own)
@@ -21,6 +22,8 @@ COMMANDS = {
     "crash-slow": ("steps that are slow, hung and stopped, all of them; about 2 minutes", ["slow", "--soak"]),
     "demo-latency": ("the demo's latency experiment with the fix holds 30 times of 30; about 30 minutes",
                      [DEMO, "--only", "latency-queued", "--count", "30"]),
+    "report-pictures": ("each kind of report as a browser shows it, wide and narrow, light and dark; about 3 minutes",
+                        [PICTURES, "build/release"]),
     "rest": ("PSS and CPU at rest over 60 s, with the bars asserted", ["rest", "--soak"]),
 }
 
@@ -32,7 +35,7 @@ def main():
             print(f"  {name:14} {what}")
         return 0 if sys.argv[1:] == ["list"] else 2
     arguments = COMMANDS[sys.argv[1]][1]
-    program = [] if arguments[0] == DEMO else [CRASH]
+    program = [] if arguments[0] in (DEMO, PICTURES) else [CRASH]
     return subprocess.call([sys.executable, "-B", *program, *arguments, *sys.argv[2:]])
 
 

@@ -12,8 +12,6 @@ namespace ordeal::engine {
 events::Run describe_run(const Setup& setup);
 // "error rate reached 3.4 % (limit: below 1 %)"
 std::string describe_breach(const judge::Judge& judge, const judge::Judgement& judgement);
-// "stopped with Ctrl-C", "halted by breach: …"; `by` as in the event "halt".
-std::string describe_halt(const std::string& by, const std::string& why);
 // "error rate: 57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed". The query, which lags behind, is left
 // out.
 std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm);
