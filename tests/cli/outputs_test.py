@@ -26,7 +26,8 @@ class Outputs(Case):
         self.printing = [["--help"], ["--version"], ["plan", "--help"], ["attacks"], ["attacks", "--json"], ["attacks", "cpu"],
                          ["plan", *inventory], ["plan", "--json", *inventory], ["list"], ["list", "--json"], ["lint", good],
                          ["dashboard", good], ["rules", "--slo", slo], ["revert"], ["revert", "--json"], ["resume"],
-                         *(["report", RUN, "--format", kind] for kind in ("html", "json", "junit", "md"))]
+                         *(["report", RUN, "--format", kind] for kind in ("html", "json", "junit", "md", "text")),
+                         ["report", "--all"]]
 
     def words(self, words):
         stateless = words[0] in ("--help", "--version", "attacks", "lint", "dashboard", "rules") or "--help" in words

@@ -1,5 +1,5 @@
-// report_sample FILE.html|events [held|long|interrupted|troubled]: the page of a made-up run, for looking at it, or its
-// events, a line each.
+// report_sample FILE.html|FILE.json|events [KIND]: the report of a made-up run, for looking at it, or its events, a
+// line each. report_sample kinds: the kinds that there are.
 #include <string_view>
 
 #include "core/base/io/file.h"
@@ -9,22 +9,25 @@
 
 int main(int count, char** words) {
   using namespace ordeal;
-  if (count < 2) {
-    print_to_error("usage: report_sample FILE.html|events [held|long|interrupted|troubled]\n");
+  std::string_view where = count > 1 ? words[1] : "", kind = count > 2 ? words[2] : "deviated";
+  std::optional<SampleOptions> options;
+  for (const SampleKind& known : sample_kinds()) {
+    if (where == "kinds") print("{}\n", known.name);
+    if (kind == known.name) options = known.options;
+  }
+  if (where == "kinds") return finish_output() ? 0 : 7;
+  if (where.empty() || !options) {
+    print_to_error("usage: report_sample FILE.html|FILE.json|events [KIND], report_sample kinds\n");
     return 2;
   }
-  std::string_view kind = count > 2 ? words[2] : "";
-  SampleOptions options;
-  if (kind == "held") options = held_sample();
-  if (kind == "long") options = long_sample();
-  if (kind == "interrupted") options.verdict = false;
-  if (kind == "troubled") options = troubled_sample();
-  std::vector<RunEvent> events = sample_run(options);
-  if (std::string_view(words[1]) == "events") {
+  std::vector<RunEvent> events = sample_run(*options);
+  if (where == "events") {
     for (const RunEvent& event : events) put_json(json::write(to_json(event)) + "\n");
     return finish_output() ? 0 : 7;
   }
-  Result<> written = write_atomically(words[1], report::html_report(report::summarize(events)));
+  report::RunSummary summary = report::summarize(events);
+  Result<> written = write_atomically(
+      words[1], where.ends_with(".json") ? report::json_report(summary) : report::html_report(summary));
   if (!written) print_to_error("{}\n", written.error().message());
   return written ? 0 : 7;
 }

@@ -7,6 +7,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CRASH = os.path.join(HERE, "..", "crash", "crash_test.py")
+PICTURES = os.path.join(HERE, "..", "report", "pictures.py")
 DEMO = os.path.join(HERE, "demo_outcomes.py")
 TRIAL = os.path.join(HERE, "..", "package", "trial.py")
 
@@ -24,6 +25,8 @@ COMMANDS = {
                      [DEMO, "--only", "latency-queued", "--count", "30"]),
     "trial": ("an engineer with nothing but the package: four faults on a service with nginx, PostgreSQL and redis, each command "
               "timed; about 3 minutes, and Debian's archive", [TRIAL]),
+    "report-pictures": ("each kind of report as a browser shows it, wide and narrow, light and dark; about 3 minutes",
+                        [PICTURES, "build/release"]),
     "rest": ("PSS and CPU at rest over 60 s, with the bars asserted", ["rest", "--soak"]),
 }
 
@@ -35,7 +38,7 @@ def main():
             print(f"  {name:14} {what}")
         return 0 if sys.argv[1:] == ["list"] else 2
     arguments = COMMANDS[sys.argv[1]][1]
-    program = [] if arguments[0] in (DEMO, TRIAL) else [CRASH]
+    program = [] if arguments[0] in (DEMO, PICTURES, TRIAL) else [CRASH]
     return subprocess.call([sys.executable, "-B", *program, *arguments, *sys.argv[2:]])
 
 

@@ -42,8 +42,8 @@ ExitCode lint_command(const std::vector<std::string>& files, bool json);
 // Runs an AnalysisTemplate against a Prometheus until its end or a signal.
 ExitCode analysis_command(const AnalysisOptions& options);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
-ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
-                        const std::string& output);
+// The report of a run, or the page of all runs.
+ExitCode report_command(const ReportOptions& options);
 ExitCode attacks_command(const std::string& type, bool json);
 // `app` is the description (description.h) that the help is read off.
 ExitCode help_command(const CLI::App& app, const HelpOptions& options);

@@ -53,12 +53,11 @@ void give(CLI::App* command, Choice& choice, std::shared_ptr<Options> options, E
 }
 
 constexpr const char* kCheckFooter =
-    "Queries and probes are asked until each has a first value, or until it is clear that none comes. Nothing is\n"
-    "injected, and the target need not be there.\n\n"
-    "Exit codes: 0 all hold, 1 one does not hold, 2 bad input, 4 one has no data.";
+    "Queries and probes are evaluated until each has a first value, or until it is clear that none comes. Nothing is\n"
+    "injected, and the target need not be there.";
 
 void add_run(CLI::App& app, Choice& choice) {
-  CLI::App* check = app.add_subcommand("check", "Look at each expectation once, without a fault, and print its value");
+  CLI::App* check = app.add_subcommand("check", "Evaluate each expectation once, without a fault, and print its value");
   auto checked = std::make_shared<session::RunOptions>();
   add_watching(check, *checked);
   check->footer(kCheckFooter);
@@ -74,7 +73,7 @@ void add_run(CLI::App& app, Choice& choice) {
   auto options = std::make_shared<session::RunOptions>();
   add_experiment(run, *options);
   run->add_option("--report", options->reports,
-                  "Write the report there too: .html, .json, .xml (JUnit) or .md; checked before the attack")
+                  "Write the report there too: .html, .json, .xml (JUnit), .md or .txt; checked before the attack")
       ->type_name("FILE");
   run->add_option("--listen", options->listen, "Answer PromQL and /metrics there while it runs, for Grafana")
       ->type_name("ADDRESS:PORT");
@@ -85,7 +84,7 @@ void add_run(CLI::App& app, Choice& choice) {
 }
 
 struct Flags {
-  std::string state_dir, run, reason, format = "html", output, type, file, prometheus;
+  std::string state_dir, run, reason, type, file, prometheus;
   size_t limit = 20;
   bool json = false;
 };
@@ -126,6 +125,20 @@ void add_safety(CLI::App& app, Choice& choice) {
   add_state_dir(verify, verifying.state_dir);
 }
 
+void add_report(CLI::App& app, Choice& choice) {
+  CLI::App* report = app.add_subcommand("report", "The report of a run, or one page over all runs");
+  auto options = std::make_shared<ReportOptions>();
+  report->add_option("run", options->run, "Its id, the beginning of it, or \"last\"")->type_name("RUN");
+  report->add_flag("--all", options->all, "One page over all runs; it links each report RUN.html that lies beside it");
+  report
+      ->add_option("--format", options->format,
+                   "html, json, junit, md or text; without it as FILE ends, text on a terminal, else html")
+      ->check(CLI::IsMember({"html", "json", "junit", "md", "text"}));
+  report->add_option("-o,--output", options->output, "Write there instead of to the terminal")->type_name("FILE");
+  add_state_dir(report, options->state_dir);
+  give(report, choice, options, report_command);
+}
+
 void add_looking(CLI::App& app, Choice& choice) {
   auto [doctor, examined] =
       add_command(app, choice, "doctor", "What this machine can inject, by which mechanism, and what is missing",
@@ -144,15 +157,7 @@ void add_looking(CLI::App& app, Choice& choice) {
   add_json(list, listed);
   add_state_dir(list, listed.state_dir);
 
-  auto [report, reported] = add_command(app, choice, "report", "The report of a run", [](const Flags& f) {
-    return report_command(f.state_dir, f.run, f.format, f.output);
-  });
-  report->add_option("run", reported.run, "Its id, the beginning of it, or \"last\"")->required()->type_name("RUN");
-  report->add_option("--format", reported.format, "html, json, junit or md")
-      ->check(CLI::IsMember({"html", "json", "junit", "md"}))
-      ->capture_default_str();
-  report->add_option("-o,--output", reported.output, "Write there instead of to the terminal")->type_name("FILE");
-  add_state_dir(report, reported.state_dir);
+  add_report(app, choice);
 }
 
 constexpr const char* kTargetsFooter =
@@ -180,7 +185,7 @@ void add_targets(CLI::App& app, Choice& choice) {
 }
 
 void add_init(CLI::App& app, Choice& choice) {
-  CLI::App* init = app.add_subcommand("init", "Write a commented experiment on something that is here, to begin with");
+  CLI::App* init = app.add_subcommand("init", "Write a commented first experiment on something that runs here");
   auto options = std::make_shared<InitOptions>();
   init->add_option("target", options->target, "What to attack, by its name in `ordeal targets`; \"host\" is this host")
       ->type_name("TARGET");

@@ -26,6 +26,14 @@ struct ObservabilityOptions {
   std::string output;                   // a file; "" is the terminal
 };
 
+struct ReportOptions {
+  std::string state_dir;
+  std::string run;     // a selector; "" with `all`
+  std::string format;  // "" is whatever fits where it goes
+  std::string output;  // a file; "" is the terminal
+  bool all = false;
+};
+
 struct AnalysisOptions {
   std::vector<std::string> files;
   std::vector<std::string> templates;

@@ -49,6 +49,8 @@ std::string shortfall(const Coverage& coverage) {
 json::Value to_json(const Proof& proof) {
   json::Array coverage;
   for (const Coverage& part : proof.coverage) coverage.push_back(coverage_json(part));
+  json::Array moments;
+  for (BootTime moment : proof.moments) moments.push_back(json::Codec<BootTime>::write(moment));
   return json::Object{{"proven", proof.proven},
                       {"measured", proof.measured},
                       {"reason", proof.reason},
@@ -56,7 +58,8 @@ json::Value to_json(const Proof& proof) {
                       {"got", proof.got},
                       {"unit", proof.unit},
                       {"coverage", std::move(coverage)},
-                      {"lasting", proof.lasting}};
+                      {"lasting", proof.lasting},
+                      {"done_boot_ns", std::move(moments)}};
 }
 
 Result<Proof> proof_from_json(const json::Value& value) {
@@ -70,6 +73,9 @@ Result<Proof> proof_from_json(const json::Value& value) {
     *text = TRY(json::Codec<std::string>::read(TRY(reader.at(key))));
   }
   if (auto lasting = TRY(reader.find("lasting"))) proof.lasting = TRY(json::Codec<std::string>::read(*lasting));
+  if (auto moments = TRY(reader.find("done_boot_ns")))
+    for (const json::Reader& moment : TRY(moments->items()))
+      proof.moments.push_back(TRY(json::Codec<BootTime>::read(moment)));
   if (auto parts = TRY(reader.find("coverage")))
     for (const json::Reader& part : TRY(parts->items())) proof.coverage.push_back(TRY(coverage_from(part)));
   return proof;

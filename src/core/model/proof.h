@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/json/value.h"
 
@@ -36,6 +37,7 @@ struct Proof {
   std::string unit;
   std::vector<Coverage> coverage{};  // each is judged by itself
   std::string lasting{};             // what no revert gives back: "2 processes were killed"; "" when there is nothing
+  std::vector<BootTime> moments{};   // when that was done, the first ones; empty when that is not known
 };
 
 // "only 61.2 % of the packets …: 304 passed while …", or "" when the share is enough (or there was nothing to hit).

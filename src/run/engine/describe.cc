@@ -1,8 +1,6 @@
 #include "run/engine/describe.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <string.h>
 
 #include "core/base/duration.h"
 #include "core/base/text/quantity.h"
@@ -84,6 +82,8 @@ events::Run describe_run(const Setup& setup) {
   for (const judge::Judge& judge : setup.judges) run.expectations.push_back(describe_expectation(judge));
   run.sources = describe_sources(experiment.sources);
   run.version = ORDEAL_VERSION;
+  if (setup.candidates > 0)
+    run.choice = events::Choice{setup.candidates, experiment.target.percentage, experiment.target.count};
   return run;
 }
 
@@ -131,12 +131,6 @@ Nanos answer_at_most(const Expectation& expectation) {
                 : expectation.command ? expectation.command->timeout
                                       : Nanos(0);
   return kAnswerAtMost + limit;
-}
-
-std::string describe_halt(const std::string& by, const std::string& why) {
-  if (by == "signal") return why == strsignal(SIGINT) ? "stopped with Ctrl-C" : "stopped by a signal: " + why;
-  if (by == "lease") return "Ordeal was suspended or hung, so the fault was removed: " + why;
-  return fmt::format("halted by {}: {}", by, why);
 }
 
 std::string describe_held(const Setup& setup) {

@@ -18,8 +18,6 @@ struct ReadingInWords {
   std::string limit;
 };
 ReadingInWords describe_reading(const judge::Judge& judge, const judge::Judgement& judgement);
-// "stopped with Ctrl-C", "halted by breach: …"; `by` as in the event "halt".
-std::string describe_halt(const std::string& by, const std::string& why);
 // "error rate: 57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed". The query, which lags behind, is left
 // out.
 std::string describe_alarm(const Expectation& expectation, const judge::FastAlarm& alarm);

@@ -236,17 +236,18 @@ void Machine::on(const NothingInForce&) {
 }
 
 void Machine::on(const HaltAsked& event) {
-  emit(events::Halt{event.why, event.by, now_});
+  events::Halt halt{event.why, event.by, now_};
+  emit(halt);
   if (event.by == "error") {
     fail_with(Outcome::kError, event.why);
   } else {
-    fail_with(Outcome::kHalted, describe_halt(event.by, event.why));
+    fail_with(Outcome::kHalted, events::in_words(halt));
   }
   // A rollback under way is done first; whoever asks again ends that too.
   bool insists = std::exchange(halt_asked_, true);
   if (acting_ && !insists) return;
   if (phase_ == Phase::kBefore || phase_ == Phase::kAfter) return finish();
-  if (phase_ != Phase::kRevert) begin_revert(describe_halt(event.by, event.why));
+  if (phase_ != Phase::kRevert) begin_revert(events::in_words(halt));
 }
 
 void Machine::on(const GuardLost& event) {
@@ -309,6 +310,7 @@ void Machine::fail_with(Outcome outcome, std::string reason, std::string hint) {
 void Machine::finish() {
   // A deviation on an attack that had no effect is still what the system did; but held needs proof.
   Verdict verdict = with_lasting(verdict_ ? *verdict_ : held_or_not());
+  tell_who_is_not_back();
   enter(Phase::kDone, "");
   emit(events::Ended{verdict});
   out_.emplace_back(Finish{std::move(verdict)});

@@ -129,8 +129,9 @@ struct Setup {
   std::vector<judge::Judge> judges;                         // one per expectation
   std::vector<std::optional<judge::FastTrigger>> triggers;  // likewise, where something can be counted
   std::vector<std::string> warnings;                        // what a reader of the record should know
-  Nanos sample_every{0};  // how often the source takes samples, as far as that is known
-  bool one_way = false;   // the attack cannot be undone: all victims are checked before the first is hit
+  Nanos sample_every{0};   // how often the source takes samples, as far as that is known
+  bool one_way = false;    // the attack cannot be undone: all victims are checked before the first is hit
+  int64_t candidates = 0;  // that the rules allow, of which the victims were chosen; 0 is not known
 };
 
 class Machine {
@@ -217,6 +218,7 @@ class Machine {
   void fail_victim(int index, const Error& error);
   std::string why_victims_failed() const;
   void look_for_returns();
+  void tell_who_is_not_back();
   bool waits_for_returns() const;
   // What no revert gives back, of all victims, and whether they came back; "" when nothing was hit.
   std::string lasting() const;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "run/engine/machine.h"
 
@@ -16,7 +16,7 @@ constexpr Nanos kReturnsAtMost = 1s;  // how long the end of a run waits for the
 
 // The start of a process is known to 10 ms.
 std::string in_words(Nanos back) {
-  return format_duration(std::max<Nanos>(10ms, std::chrono::ceil<milliseconds>(back)));
+  return plain_value(to_seconds(std::max<Nanos>(10ms, std::chrono::ceil<milliseconds>(back))), "s");
 }
 
 }  // namespace
@@ -100,8 +100,13 @@ void Machine::on(const Returned& event) {
   impact.there = event.there;
   if (!event.there || impact.back || !impact.hit) return;
   impact.back = std::max(Nanos(0), event.began - *impact.hit - setup_.experiment.attack.lead_in);
-  note(events::Level::kInfo,
-       fmt::format("{} was back within {} of being hit", setup_.victims[event.impact].name, in_words(*impact.back)));
+  emit(events::Returned{setup_.victims[event.impact].name, event.impact, true, impact.back});
+}
+
+void Machine::tell_who_is_not_back() {
+  for (size_t i = 0; i < impacts_.size(); ++i)
+    if (!impacts_[i].proof.lasting.empty() && !impacts_[i].there)
+      emit(events::Returned{setup_.victims[i].name, static_cast<int>(i), false, impacts_[i].back});
 }
 
 bool Machine::waits_for_returns() const {

@@ -209,7 +209,7 @@ TEST(OneWay, WhetherAVictimCameBackIsSaid) {
     run.killed(0, 1);
     Verdict verdict = run.end();
     EXPECT_EQ(verdict.outcome, Outcome::kHeld) << verdict.reason;
-    std::string expected = back ? "and it was back within 300ms" : "and it was not back when the run ended";
+    std::string expected = back ? "and it was back within 300 ms" : "and it was not back when the run ended";
     EXPECT_NE(verdict.reason.find(expected), std::string::npos) << verdict.reason;
   }
 }

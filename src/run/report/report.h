@@ -18,4 +18,7 @@ std::string junit_report(const RunSummary& summary);
 // GitHub-flavoured Markdown, short enough for a comment on a change.
 std::string markdown_report(const RunSummary& summary);
 
+// Plain text for a terminal or a mail: what the page says, without its charts. 80 columns wide, no colours.
+std::string text_report(const RunSummary& summary);
+
 }  // namespace ordeal::report

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "run/report/flags.h"
 #include "run/report/html/chart.h"
-#include "run/report/html/well_formed.h"
+#include "run/report/html/flags.h"
+#include "run/report/html/scale.h"
+#include "run/report/index_page.h"
+#include "run/report/well_formed.h"
 #include "run/report/wording.h"
 #include "sample_run/sample_run.h"
 
@@ -64,7 +66,7 @@ TEST(HtmlReport, IsWellFormedAndItsIdsAreUniqueAndFound) {
       EXPECT_TRUE(reference.starts_with("#") && checker.ids().count(reference.substr(1))) << reference;
     EXPECT_EQ(checker.elements().count("svg"), 6u) << "three expectations, wide and narrow";
     EXPECT_EQ(checker.elements().count("title"), 7u);
-    EXPECT_EQ(checker.elements().count("script"), 0u);
+    EXPECT_EQ(checker.elements().count("script"), 1u) << "its own";
   }
 }
 
@@ -76,10 +78,11 @@ TEST(HtmlReport, NeedsNothingFromElsewhere) {
 
 TEST(HtmlReport, SaysWhatWasLearned) {
   std::string page = html_report(summary_of({}));
-  for (const char* part : {"Hypothesis: System maintains p95 latency &lt; 1s", "The hypothesis did not hold",
-                           "p95 latency reached 1.03 s (limit: below 1 s)", "delay 500ms, protocol tcp, port 8000",
-                           "3 victims: api-1, api-2, api-3", "3 of 3", "must stay below 1\u00a0s", "limit 1\u00a0%",
-                           "no data", "breach 1.03\u00a0s", "fault off", "What to do next", "prefers-color-scheme"})
+  for (const char* part :
+       {"Hypothesis: System maintains p95 latency &lt; 1s", "The hypothesis did not hold",
+        "p95 latency reached 1.03 s (limit: below 1 s)", "latency (delay 500ms, port 8000)", "protocol tcp",
+        "3 victims: api-1, api-2, api-3", "3 of 3", "must stay below 1\u00a0s", "limit 1\u00a0%", "no data",
+        "breach 1.03\u00a0s", "fault off", "What to do next", "prefers-color-scheme"})
     EXPECT_TRUE(has(page, part)) << part;
   EXPECT_TRUE(has(html_report(summary_of(held_sample())), "The hypothesis held"));
   EXPECT_TRUE(has(html_report(summary_of(interrupted())), "no revert was seen"));
@@ -90,7 +93,8 @@ TEST(HtmlReport, EscapesEverything) {
   std::string page = html_report(summary), xml = junit_report(summary), markdown = markdown_report(summary);
   EXPECT_EQ(WellFormed().check(page), "");
   EXPECT_EQ(WellFormed().check(xml), "");
-  for (const std::string& report : {page, xml, markdown}) EXPECT_FALSE(has(report, "<script")) << report.substr(0, 200);
+  for (const std::string& report : {xml, markdown}) EXPECT_FALSE(has(report, "<script")) << report.substr(0, 200);
+  EXPECT_EQ(count_of(page, "<script"), 1u) << "the page's own";
 }
 
 TEST(HtmlReport, OfTenMinutesAtFiveReadingsASecondIsBelow100Kilobytes) {
@@ -183,6 +187,111 @@ TEST(Wording, KnowsEveryOutcome) {
     bool is_error = outcome == Outcome::kError;
     EXPECT_EQ(headline_of(to_text(outcome)).title == "Ordeal failed", is_error) << to_text(outcome);
   }
+}
+
+RunSummary kind_of_run(const std::string& name) {
+  for (const SampleKind& kind : sample_kinds())
+    if (kind.name == name) return summary_of(kind.options);
+  ADD_FAILURE() << name;
+  return {};
+}
+std::vector<std::string> all_formats(const RunSummary& summary) {
+  return {html_report(summary), markdown_report(summary), junit_report(summary), json_report(summary),
+          text_report(summary)};
+}
+// Spaces of every kind, and breaks, as one plain space.
+std::string flat(const std::string& text) {
+  std::string out;
+  for (std::string_view rest = text; !rest.empty();) {
+    bool wide = rest.starts_with("\u00a0") || rest.starts_with("\u2009");
+    if (!wide && rest[0] != ' ' && rest[0] != '\n' && rest[0] != '\\')
+      out += rest[0];
+    else if ((wide || rest[0] != '\\') && !out.ends_with(' '))
+      out += ' ';
+    rest.remove_prefix(wide ? (rest.starts_with("\u00a0") ? 2 : 3) : 1);
+  }
+  return out;
+}
+void expect_everywhere(const RunSummary& summary, const std::string& text) {
+  for (const std::string& report : all_formats(summary))
+    EXPECT_TRUE(has(flat(report), text)) << text << "\n" << report.substr(0, 300);
+}
+
+TEST(EveryReport, SaysWhenItWasBackAndHowMuchWorseItWas) {
+  RunSummary summary = summary_of({});
+  const EffectSummary& effect = summary.expectations[0].effect;
+  expect_everywhere(summary, flat(fmt::format("back within its limit {} after the fault was off",
+                                              format_latency(*effect.recovered))));
+  expect_everywhere(summary, flat(fmt::format("({:.1f}×)", *effect.factor)));
+}
+
+TEST(EveryReport, OfAKillSaysThatNothingIsToBeRevertedAndWhetherTheVictimCameBack) {
+  RunSummary killed = kind_of_run("killed"), dead = kind_of_run("dead");
+  expect_everywhere(killed, "nothing to revert");
+  expect_everywhere(killed, "running again 1.3 s after the kill");
+  expect_everywhere(dead, "nothing to revert");
+  expect_everywhere(dead, "did not come back before the run ended");
+  EXPECT_TRUE(has(html_report(dead), "<li class=\"bad\"><b>✕ not running</b>"));
+  for (const std::string& report : all_formats(dead)) EXPECT_FALSE(has(report, "left behind")) << report.substr(0, 300);
+  for (const std::string& report : all_formats(dead)) EXPECT_FALSE(has(report, "✓ clean")) << report.substr(0, 300);
+  EXPECT_TRUE(has(next_steps(dead).front(), "api-1 did not come back"));
+  EXPECT_TRUE(has(html_report(killed), ">✕ kill</text>"));
+}
+
+TEST(EveryReport, SaysWhatWasAskedAndWhatWasHit) {
+  expect_everywhere(kind_of_run("dead"), "asked 50 %, hit 1 of 3 (33 %)");
+}
+
+TEST(EveryReport, ABreachWithoutAProvenImpactIsNoPlainDeviation) {
+  RunSummary summary = kind_of_run("not-proven");
+  EXPECT_EQ(summary.verdict->outcome, "deviated");
+  expect_everywhere(summary, "did not hold, but the fault was not confirmed");
+}
+
+TEST(EveryReport, AFailedRollbackIsRedAndTheFirstThingToDo) {
+  RunSummary summary = kind_of_run("failed-rollback");
+  EXPECT_TRUE(has(html_report(summary), "<li class=\"bad\"><b>✕ rollback failed</b>"));
+  EXPECT_TRUE(has(next_steps(summary).front(), "The rollback failed"));
+  expect_everywhere(summary, "ollback failed");
+  EXPECT_TRUE(has(html_report(kind_of_run("failed-revert")), "<li class=\"alarm\"><b>! not reverted</b>"));
+  EXPECT_TRUE(has(next_steps(kind_of_run("failed-revert")).front(), "api-3 was not reverted"));
+}
+
+TEST(EveryReport, ACountedBreachSaysWhatWasCounted) {
+  RunSummary summary = kind_of_run("counted");
+  ASSERT_EQ(summary.breaches.size(), 1u);
+  EXPECT_TRUE(summary.breaches[0].counted());
+  expect_everywhere(summary, "requests took longer than 1 s");
+}
+
+TEST(EveryReport, HasNoNumberWhereThereWasNoData) {
+  std::vector<RunEvent> events = sample_run();
+  for (RunEvent& event : events)
+    if (auto* breach = std::get_if<events::Breach>(&event.data)) {
+      breach->value.reset();
+      breach->text = "p95 latency returned no data (http_requests_total)";
+    }
+  RunSummary summary = summarize(events);
+  EXPECT_TRUE(has(html_report(summary), "p95 latency returned no data"));
+  for (const std::string& report : all_formats(summary)) EXPECT_FALSE(has(report, "no value"));
+}
+
+TEST(IndexPage, ListsRunsAndLinksTheReportsThatThereAre) {
+  std::string page = html_index({{"r1", "<b>", "2026-11-23T20:15:04Z", "deviated", "latency on 1 victim: a", "r1.html"},
+                                 {"r2", "second", "2026-11-23T20:14:04Z", "running", "", ""}});
+  WellFormed checker;
+  EXPECT_EQ(checker.check(page), "");
+  EXPECT_EQ(checker.elements().count("a"), 1u);
+  EXPECT_EQ(checker.elements().count("script"), 0u);
+  for (const char* part :
+       {"&lt;b&gt;", "href=\"r1.html\"", "✕ deviated", "… running", "2 runs, the newest first", "2026-11-23 20:15:04"})
+    EXPECT_TRUE(has(page, part)) << part;
+  EXPECT_TRUE(has(html_index({}), "No runs yet"));
+}
+
+TEST(Axes, OfAShortRunRepeatNoLabel) {
+  EXPECT_EQ(elapsed_labels(time_ticks(900ms, 10))[1], "0.1\u00a0s");
+  EXPECT_EQ(elapsed_labels(time_ticks(60s, 6))[1], "0:10");
 }
 
 TEST(Flags, NeverCoverEachOther) {

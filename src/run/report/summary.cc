@@ -43,7 +43,8 @@ class Projection {
   void on(const events::VictimGone& gone, const RunEvent& event);
   void on(const events::Halt& halt, const RunEvent& event);
   void on(const events::Reverted& reverted, const RunEvent& event);
-  void on(const events::Proven& proven, const RunEvent&) { summary_.proofs.push_back(proven); }
+  void on(const events::Proven& proven, const RunEvent&);
+  void on(const events::Returned& returned, const RunEvent&);
   void on(const events::Action& action, const RunEvent& event);
   void on(const events::Note& note, const RunEvent&) {
     if (note.level == events::Level::kWarning) summary_.notes.push_back(note.text);
@@ -53,6 +54,7 @@ class Projection {
   void finish();
   ExpectationStatus status(const ExpectationSummary& expectation, size_t index, When when) const;
   ImpactSummary* impact(int id);
+  void find_moments(ImpactSummary& impact) const;
 
   RunSummary summary_;
   std::map<size_t, Reading> last_judged_;
@@ -78,6 +80,7 @@ void Projection::on(const events::Run& run, const RunEvent&) {
   summary_.victims = run.victims;
   summary_.sources = run.sources;
   summary_.seed = run.seed;
+  summary_.choice = run.choice;
   summary_.attack = run.attack;
   summary_.experiment = run.experiment;
   summary_.expectations = expectations_of(run);
@@ -105,8 +108,9 @@ void Projection::on(const events::Look& look, const RunEvent& event) {
     if (!sample.value) ++when.without_data;
     // A recovery is judged by where it ends.
     bool counts = !when.value || when.when == When::kAfter;
-    if (sample.value && (counts || is_worse(*sample.value, *when.value, expectation.threshold)))
-      when.value = sample.value;
+    if (!sample.value) continue;
+    if (counts || is_worse(*sample.value, *when.value, expectation.threshold)) when.value = sample.value;
+    if (!when.worst || is_worse(*sample.value, *when.worst, expectation.threshold)) when.worst = sample.value;
   }
   expectation.samples.push_back(std::move(sample));
 }
@@ -122,11 +126,38 @@ void Projection::on(const events::Injected& injected, const RunEvent& event) {
   impact.victim = injected.victim;
   impact.begin = event.boot;
   for (const Step& step : injected.steps) impact.steps.push_back(step.action);
+  impact.one_way = !injected.steps.empty() && std::all_of(injected.steps.begin(), injected.steps.end(),
+                                                          [](auto& step) { return step.kind == StepKind::kOneWay; });
   summary_.impacts.push_back(std::move(impact));
 }
 
 void Projection::on(const events::InjectFailed& failed, const RunEvent& event) {
   summary_.failed.push_back({event.boot, failed.victim, failed.error, failed.hint});
+}
+
+void Projection::on(const events::Proven& proven, const RunEvent&) {
+  summary_.proofs.push_back(proven);
+  for (ImpactSummary& impact : summary_.impacts) {
+    if (impact.victim != proven.victim) continue;
+    impact.lasting = proven.proof.lasting;
+    impact.moments = proven.proof.moments;
+  }
+}
+
+void Projection::on(const events::Returned& returned, const RunEvent&) {
+  ImpactSummary* victim = impact(returned.impact);
+  if (!victim) return;
+  victim->there = returned.there;
+  victim->back = returned.after;
+}
+
+// Of a record that does not say when: the delay before it was over.
+void Projection::find_moments(ImpactSummary& impact) const {
+  BootTime due = impact.begin + summary_.attack.lead_in;
+  bool told = std::any_of(summary_.proofs.begin(), summary_.proofs.end(),
+                          [&](auto& proven) { return proven.victim == impact.victim; });
+  bool done = told ? !impact.lasting.empty() : due <= impact.end.value_or(summary_.end);
+  if (impact.one_way && impact.moments.empty() && done) impact.moments.push_back(due);
 }
 
 ImpactSummary* Projection::impact(int id) {
@@ -192,6 +223,9 @@ void Projection::finish() {
   for (size_t i = 0; i < summary_.expectations.size(); ++i)
     for (WhenSummary& when : summary_.expectations[i].when)
       when.status = status(summary_.expectations[i], i, when.when);
+  for (ImpactSummary& impact : summary_.impacts) find_moments(impact);
+  for (ExpectationSummary& expectation : summary_.expectations)
+    expectation.effect = effect_of(expectation, summary_.attack_begin(), summary_.recovery_begin());
 }
 
 }  // namespace
@@ -219,12 +253,25 @@ bool ExpectationSummary::counts_in(Phase phase) const {
 }
 
 std::optional<BootTime> RunSummary::attack_begin() const {
-  if (impacts.empty()) return std::nullopt;
-  return std::min_element(impacts.begin(), impacts.end(), [](auto& a, auto& b) { return a.begin < b.begin; })->begin;
+  std::optional<BootTime> first;
+  for (const ImpactSummary& impact : impacts) {
+    if (impact.one_way && impact.moments.empty()) continue;
+    BootTime since = impact.one_way ? impact.moments.front() : impact.begin;
+    first = first ? std::min(*first, since) : since;
+  }
+  return first;
+}
+
+std::optional<BootTime> RunSummary::recovery_begin() const {
+  if (!attack_begin() || !one_way()) return attack_end();
+  BootTime last = *attack_begin();
+  for (const ImpactSummary& impact : impacts)
+    if (!impact.moments.empty()) last = std::max(last, impact.moments.back());
+  return last;
 }
 
 std::optional<BootTime> RunSummary::attack_end() const {
-  if (impacts.empty()) return std::nullopt;
+  if (!attack_begin()) return std::nullopt;
   BootTime last = impacts[0].end.value_or(end);
   for (const ImpactSummary& impact : impacts) last = std::max(last, impact.end.value_or(end));
   return last;
@@ -247,7 +294,7 @@ std::optional<Nanos> RunSummary::breach_to_halt() const {
 
 std::optional<Nanos> RunSummary::halt_to_reverted() const {
   bool over = std::all_of(impacts.begin(), impacts.end(), [](auto& impact) { return impact.end.has_value(); });
-  if (!halt || impacts.empty() || !over || *attack_end() < halt->requested) return std::nullopt;
+  if (!halt || !attack_end() || one_way() || !over || *attack_end() < halt->requested) return std::nullopt;
   return *attack_end() - halt->requested;
 }
 
@@ -256,12 +303,39 @@ bool RunSummary::all_reverted_clean() const {
                      [](auto& impact) { return impact.result == events::RevertResult::kClean; });
 }
 
+bool RunSummary::one_way() const {
+  return !impacts.empty() && std::all_of(impacts.begin(), impacts.end(), [](auto& impact) { return impact.one_way; });
+}
+
+std::vector<std::string> RunSummary::dead() const {
+  std::vector<std::string> names;
+  for (const ImpactSummary& impact : impacts)
+    if (impact.dead()) names.push_back(impact.victim);
+  return names;
+}
+
+std::vector<std::string> RunSummary::unproven() const {
+  std::vector<std::string> names;
+  for (const events::Proven& proven : proofs)
+    if (!proven.proof.proven) names.push_back(proven.victim);
+  return names;
+}
+
+const ExpectationSummary* RunSummary::slowest() const {
+  const ExpectationSummary* slowest = nullptr;
+  auto rank = [](const EffectSummary& effect) { return effect.recovered.value_or(Nanos::max()); };
+  for (const ExpectationSummary& expectation : expectations)
+    if (expectation.effect.left && (!slowest || rank(expectation.effect) > rank(slowest->effect)))
+      slowest = &expectation;
+  return slowest;
+}
+
 std::vector<ExpectationSummary> expectations_of(const events::Run& run) {
   std::vector<ExpectationSummary> all;
   for (const events::Expectation& said : run.expectations) {
     ExpectationSummary expectation{
-        said.name, said.text, said.condition, said.unit, said.trigger, said.threshold, said.halt, {}, {}};
-    for (When when : said.when) expectation.when.push_back({when, {}, 0, 0, {}});
+        said.name, said.text, said.condition, said.unit, said.trigger, said.threshold, said.halt, {}, {}, {}};
+    for (When when : said.when) expectation.when.push_back({when, {}, 0, 0, {}, {}});
     all.push_back(std::move(expectation));
   }
   return all;

@@ -41,6 +41,16 @@ struct WhenSummary {
   size_t without_data = 0;
   // The one farthest on the wrong side; of `after`, and where no side is wrong, the last one.
   std::optional<double> value;
+  std::optional<double> worst;  // the same as `value`, but of `after` too the one farthest on the wrong side
+};
+
+// What became of the readings of an expectation: all of them, whether they are judged or only shown.
+struct EffectSummary {
+  std::optional<double> before, during, after;  // the worst of each; `during` from the fault's begin on
+  std::optional<double> factor;                 // during / before, where both are more than 0
+  bool left = false;                            // it was outside its limit at some time after the fault began
+  std::optional<BootTime> back;                 // the first reading within it after the last one outside
+  std::optional<Nanos> recovered;               // from the fault's end to `back`; 0 when it was back before that
 };
 
 struct ExpectationSummary {
@@ -50,6 +60,7 @@ struct ExpectationSummary {
   bool halts = true;
   std::vector<WhenSummary> when;  // only those that the expectation names
   std::vector<Sample> samples;
+  EffectSummary effect{};
 
   ExpectationStatus status() const;  // breached, then undecided, then held, then not reached
   // Whether what is read in this phase is judged at all; one that names only `after` is just shown during the attack.
@@ -77,6 +88,14 @@ struct ImpactSummary {
   std::optional<events::RevertResult> result;  // nothing while in force
   std::string error;
   std::string gone;  // why the victim went
+
+  bool one_way = false;           // no step of it can be undone: there is nothing to revert
+  std::string lasting;            // what no revert gives back: "2 processes were killed"; "" is nothing
+  std::vector<BootTime> moments;  // when that was done, the first ones; empty when nothing was done
+  std::optional<bool> there;      // whether the victim ran again when the run ended; nothing when that is not known
+  std::optional<Nanos> back;      // from what was done to the first process that began anew
+
+  bool dead() const { return there && !*there; }
 };
 
 struct FailedInjection {
@@ -110,6 +129,7 @@ struct RunSummary {
   json::Value experiment;
   std::optional<uint64_t> seed;
   std::vector<std::string> victims, sources;
+  std::optional<events::Choice> choice;  // of how many candidates the victims were chosen
   BootTime begin, end;
   Nanos wall_offset{0};
 
@@ -126,20 +146,33 @@ struct RunSummary {
   std::vector<RunEvent> timeline;         // every event but the readings, with those where an expectation changed
 
   std::string wall(BootTime at) const { return rfc3339(at.time_since_epoch() + wall_offset); }
-  // From the first impact in force to the last one reverted (the end of the run while one is in force).
+  // From the first impact in force to the last one reverted (the end of the run while one is in force). A delay before
+  // a kill is no part of it, and a run that ended before the kill has neither.
   std::optional<BootTime> attack_begin() const;
   std::optional<BootTime> attack_end() const;
+  // From when on the system could recover: the attack's end; of kills, the last one.
+  std::optional<BootTime> recovery_begin() const;
   // Latencies; absent when one of their ends is. Detection counts from the first impact to the first later breach.
   std::optional<Nanos> detection() const;
   std::optional<Nanos> breach_to_halt() const;
   std::optional<Nanos> halt_to_reverted() const;
   bool all_reverted_clean() const;  // true when nothing was injected
+  bool one_way() const;             // all that was injected cannot be undone; false when nothing was
+  // Victims that did not run when the run ended, and those on which the fault was not confirmed.
+  std::vector<std::string> dead() const;
+  std::vector<std::string> unproven() const;
+  // The expectation that was the last to be back within its limit, or is not back; null when none was ever outside.
+  const ExpectationSummary* slowest() const;
 };
 
 RunSummary summarize(const std::vector<RunEvent>& events);
 
 // Of a `run` event; without samples.
 std::vector<ExpectationSummary> expectations_of(const events::Run& run);
+
+// `begin` and `end`: the fault's, as far as there was one.
+EffectSummary effect_of(const ExpectationSummary& expectation, std::optional<BootTime> begin,
+                        std::optional<BootTime> end);
 
 // Whether `value` is worse than `than` for a condition with this threshold (above for <, below for >).
 bool is_worse(double value, double than, const std::optional<Threshold>& threshold);

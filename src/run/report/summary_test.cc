@@ -8,7 +8,7 @@
 
 #include "run/report/html/markup.h"
 #include "run/report/html/scale.h"
-#include "run/report/series.h"
+#include "run/report/html/series.h"
 #include "sample_run/sample_run.h"
 
 namespace ordeal::report {
@@ -108,6 +108,82 @@ TEST(Summary, AReadingOfNoExpectationBelongsToNone) {
   for (RunEvent& event : events)
     if (auto* look = std::get_if<events::Look>(&event.data)) look->expectation = 99;
   EXPECT_TRUE(summarize(events).expectations[0].samples.empty());
+}
+
+RunSummary summary_of_kind(const std::string& name) {
+  for (const SampleKind& kind : sample_kinds())
+    if (kind.name == name) return summarize(sample_run(kind.options));
+  ADD_FAILURE() << name;
+  return {};
+}
+
+TEST(Summary, SaysHowBadItWasAndWhenItWasBack) {
+  RunSummary summary = summarize(sample_run());
+  const EffectSummary& effect = summary.expectations[0].effect;
+  EXPECT_TRUE(effect.left);
+  EXPECT_NEAR(*effect.factor, *effect.during / *effect.before, 1e-9);
+  EXPECT_GT(*effect.factor, 4);
+  ASSERT_TRUE(effect.recovered);
+  EXPECT_EQ(*effect.back - *summary.attack_end(), *effect.recovered);
+  EXPECT_LT(*effect.recovered, 1s);
+  EXPECT_GE(*summary.expectations[0].when[2].worst, *summary.expectations[0].when[2].value);
+  EXPECT_EQ(summary.slowest()->name, "p95 latency");
+  EXPECT_FALSE(summary.expectations[1].effect.left);
+}
+
+// One expectation below 1, the fault from 1 s to 2 s, and these readings each half second.
+EffectSummary effect_of_readings(const std::vector<double>& values, std::vector<When> when = {When::kDuring}) {
+  ExpectationSummary expectation;
+  expectation.threshold = Threshold{"<", 1};
+  for (When each : when) expectation.when.push_back({each, {}, 0, 0, {}, {}});
+  for (size_t i = 0; i < values.size(); ++i) {
+    BootTime at = BootTime(500ms * static_cast<int64_t>(i));
+    Phase phase = at < BootTime(1s) ? Phase::kBefore : at < BootTime(2s) ? Phase::kDuring : Phase::kAfter;
+    expectation.samples.push_back({at, phase, values[i] < 1 ? Reading::kHolds : Reading::kBreached, values[i], "", ""});
+  }
+  return effect_of(expectation, BootTime(1s), BootTime(2s));
+}
+
+TEST(Effect, IsBackWithTheFirstReadingAfterTheLastOneOutside) {
+  EffectSummary effect = effect_of_readings({0.1, 0.2, 2, 3, 2, 0.5, 1.5, 0.4, 0.3});
+  EXPECT_EQ(effect.recovered, Nanos(1500ms));
+  EXPECT_EQ(effect.before, 0.2);
+  EXPECT_EQ(effect.during, 3);
+  EXPECT_EQ(effect.after, 2);
+  EXPECT_NEAR(*effect.factor, 15, 1e-9);
+  EXPECT_EQ(effect_of_readings({0.1, 0.2, 2, 0.5, 0.5, 0.5}).recovered, Nanos(0)) << "before the fault was off";
+  EXPECT_FALSE(effect_of_readings({0.1, 0.2, 2, 2, 2, 2}).recovered);
+  EXPECT_TRUE(effect_of_readings({0.1, 0.2, 2, 2, 2, 2}).left);
+  EXPECT_FALSE(effect_of_readings({2, 2, 0.5, 0.5}).left) << "what was so before the fault is not its doing";
+  EXPECT_FALSE(effect_of_readings({0.1, 0.1, 2, 2}, {When::kBefore}).left) << "nobody asked for more than the baseline";
+  EXPECT_FALSE(effect_of_readings({0, 0, 2, 2}).factor) << "nothing is a multiple of 0";
+}
+
+TEST(Summary, AKillIsWhereItHappenedAndAVictimIsBackOrNot) {
+  RunSummary killed = summary_of_kind("killed");
+  ASSERT_EQ(killed.impacts.size(), 1u);
+  const ImpactSummary& impact = killed.impacts[0];
+  EXPECT_TRUE(impact.one_way);
+  EXPECT_EQ(killed.attack_begin(), impact.begin + 4s) << "and not where its delay began";
+  EXPECT_EQ(impact.there, true);
+  EXPECT_EQ(impact.back, Nanos(1300ms));
+  EXPECT_TRUE(killed.dead().empty());
+  EXPECT_FALSE(killed.halt_to_reverted());
+  RunSummary dead = summary_of_kind("dead");
+  EXPECT_EQ(dead.dead(), (std::vector<std::string>{"api-1"}));
+  EXPECT_FALSE(dead.impacts[0].back);
+}
+
+TEST(Summary, ARunThatEndedBeforeItsKillHitNobody) {
+  std::vector<RunEvent> events;
+  for (const SampleKind& kind : sample_kinds())
+    if (kind.name == "killed") events = sample_run(kind.options);
+  auto last = std::find_if(events.begin(), events.end(), [](auto& event) { return as<events::Injected>(event); });
+  events.erase(last + 3, events.end());
+  RunSummary summary = summarize(events);
+  ASSERT_EQ(summary.impacts.size(), 1u);
+  EXPECT_FALSE(summary.attack_begin());
+  EXPECT_FALSE(summary.attack_end());
 }
 
 TEST(Series, KeepsTheExtremesWhenThinned) {

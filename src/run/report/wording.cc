@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
@@ -41,7 +42,7 @@ const std::vector<OutcomeWords>& outcomes() {
        "The run was ended from outside. When the reason is gone (`ordeal resume` lifts a latch), run it again."},
       {"refused",
        {Tone::kAlarm, "⊘", "Refused by a safety rule"},
-       "Nothing was touched. `ordeal plan` names the rule; change the target or the policy, not the rule's meaning."},
+       "`ordeal plan` names the rule; change the target or the policy, not the rule's meaning."},
       {"revert failed",
        {Tone::kAlarm, "!", "A revert failed: manual intervention needed"},
        "Look at the impacts below that did not end clean, run `ordeal revert`, then `ordeal verify-clean`."},
@@ -67,107 +68,49 @@ std::string plain_text(const json::Value& value) {
   return json::write(value);
 }
 
-std::string args_in_words(const json::Object& args) {
+bool is_given(const Attack& attack, std::string_view name) {
+  return !attack.given || std::find(attack.given->begin(), attack.given->end(), name) != attack.given->end();
+}
+
+std::string list_in_words(const json::Value& value) {
+  if (!value.is_array()) return plain_text(value);
+  std::vector<std::string> items;
+  for (const json::Value& item : value.get_array()) items.push_back(plain_text(item));
+  return join(items, " ");
+}
+
+// "delay 500ms, port 8000": those that were given, or the defaults.
+std::string args_in_words(const Attack& attack, bool given) {
   std::vector<std::string> parts;
-  for (const auto& [key, value] : args) {
+  for (const auto& [key, value] : attack.args) {
     bool empty = value.is_null() || (value.is_array() && value.get_array().empty()) ||
                  (value.is_string() && value.get_string().empty());
-    if (empty || key == "length") continue;
+    if (empty || key == "length" || is_given(attack, key) != given) continue;
     std::string name(key);
     std::replace(name.begin(), name.end(), '_', ' ');
-    parts.push_back(name + " " + plain_text(value));
+    parts.push_back(name + " " + list_in_words(value));
   }
   return join(parts, ", ");
 }
 
-using Expectations = std::vector<ExpectationSummary>;
+// "4.9×", "0.33×", "120×".
+std::string times(double factor) { return fmt::format("{:.{}f}×", factor, factor >= 10 ? 0 : factor >= 1 ? 1 : 2); }
 
-std::string value_in_words(const std::optional<double>& value, size_t index, const Expectations& expectations) {
-  if (!value) return "no value";
-  return format_value(*value, index < expectations.size() ? unit_of(expectations[index]) : "");
+// A hint or a reason as a sentence of its own; what begins with a name or a command is left as it is.
+std::string sentence(std::string text) {
+  std::string_view first = std::string_view(text).substr(0, text.find(' '));
+  bool word = !first.empty() && std::all_of(first.begin(), first.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  if (word) text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  bool ended = text.empty() || std::string_view(".!?").find(text.back()) != std::string_view::npos;
+  return ended ? text : text + ".";
 }
 
-EventText describe(const events::Run& run, const Expectations&) { return {Tone::kNeutral, "start", run.name, {}}; }
-
-EventText describe(const events::PhaseBegun& phase, const Expectations&) {
-  std::string text = name_of(phase.phase);
-  if (phase.length > 0s) text += ", at most " + format_latency(phase.length);
-  return {Tone::kNeutral, "phase", phase.why.empty() ? text : text + ": " + phase.why, {}};
-}
-
-EventText describe(const events::Look& look, const Expectations& expectations) {
-  static constexpr std::array<std::pair<Tone, const char*>, 4> kWords{{{Tone::kGood, "holds"},
-                                                                       {Tone::kBad, "is outside its limit"},
-                                                                       {Tone::kNeutral, "is undecided"},
-                                                                       {Tone::kNeutral, "returned no data"}}};
-  const auto& [tone, words] = kWords[static_cast<size_t>(look.reading)];
-  std::string text = fmt::format("{} {}", look.name, words);
-  if (look.value) text += ": " + value_in_words(look.value, look.expectation, expectations);
-  if (!look.series.empty()) text += " (" + look.series + ")";
-  return {tone, "reading", text, look.detail};
-}
-
-EventText describe(const events::Breach& breach, const Expectations& expectations) {
-  if (breach.trigger != "expression") return {Tone::kBad, "breach", breach.text, {}};
-  std::string text = fmt::format("{} was {}; the condition is {}", breach.name,
-                                 value_in_words(breach.value, breach.expectation, expectations), breach.condition);
-  if (breach.since > 0s) text += ", beyond it for " + format_latency(breach.since);
-  return {Tone::kBad, "breach", text, {}};
-}
-
-EventText describe(const events::Injected& injected, const Expectations&) {
-  std::vector<std::string> steps;
-  for (const Step& step : injected.steps) steps.push_back(step.action);
-  return {Tone::kNeutral, "fault on", injected.victim, join(steps, "; ")};
-}
-
-EventText describe(const events::InjectFailed& failed, const Expectations&) {
-  return {Tone::kBad, "not injected", fmt::format("{}: {}", failed.victim, failed.error), failed.hint};
-}
-
-EventText describe(const events::VictimGone& gone, const Expectations&) {
-  return {Tone::kNeutral, "victim gone", fmt::format("{}: {}", gone.victim, gone.why), {}};
-}
-
-EventText describe(const events::Halt& halt, const Expectations&) {
-  if (halt.by == "breach") return {Tone::kBad, "halt", "the breach ends the attack", {}};
-  return {Tone::kBad, "halt", fmt::format("by {}: {}", halt.by, halt.why), {}};
-}
-
-EventText describe(const events::Reverted& reverted, const Expectations&) {
-  bool failed = reverted.result == events::RevertResult::kFailed;
-  return {
-      failed ? Tone::kAlarm : Tone::kNeutral, "fault off",
-      fmt::format("{}: {}, took {}", reverted.victim, failed ? "NOT REVERTED" : "clean", format_latency(reverted.took)),
-      reverted.error};
-}
-
-EventText describe(const events::Proven& proven, const Expectations&) {
-  bool good = proven.proof.proven;
-  return {good ? Tone::kGood : Tone::kBad, good ? "proven" : "not proven",
-          fmt::format("{}: {}", proven.victim, proven.proof.measured), proven.proof.reason};
-}
-
-EventText describe(const events::Action& action, const Expectations&) {
-  std::string took = format_latency(action.took);
-  std::string end =
-      action.ok ? fmt::format("done after {}", took) : fmt::format("FAILED after {}: {}", took, action.result);
-  return {action.ok ? Tone::kNeutral : Tone::kBad, "rollback", fmt::format("{}: {}", action.action, end),
-          action.output};
-}
-
-EventText describe(const events::Note& note, const Expectations&) {
-  bool warning = note.level == events::Level::kWarning;
-  return {warning ? Tone::kBad : Tone::kNeutral, warning ? "warning" : "note", note.text, {}};
-}
-
-EventText describe(const events::Ended& ended, const Expectations&) {
-  std::string outcome = to_text(ended.verdict.outcome);
-  return {headline_of(outcome).tone, "verdict", outcome + ": " + ended.verdict.reason, ended.verdict.hint};
-}
-
-EventText describe(const events::Unknown& unknown, const Expectations&) {
-  return {Tone::kNeutral, unknown.type, {}, {}};
+std::string recovery_in_words(const RunSummary& summary, const EffectSummary& effect) {
+  if (!effect.left) return {};
+  if (!effect.recovered) return "not back within its limit when the run ended";
+  if (*effect.recovered <= Nanos(0)) return "back within its limit while the fault was still on";
+  return fmt::format("back within its limit {} after {}", format_latency(*effect.recovered),
+                     summary.one_way() ? "the kill" : "the fault was off");
 }
 
 void put_once(std::vector<std::string>& list, const std::string& text) {
@@ -179,7 +122,15 @@ void put_once(std::vector<std::string>& list, const std::string& text) {
 Headline headline_of(const std::string& outcome) { return outcome_words(outcome).headline; }
 
 Headline headline_of(const RunSummary& summary) {
-  return headline_of(summary.verdict ? summary.verdict->outcome : std::string());
+  Headline headline = headline_of(summary.verdict ? summary.verdict->outcome : std::string());
+  size_t unproven = summary.unproven().size();
+  if (!summary.verdict || summary.verdict->outcome != "deviated" || summary.breaches.empty() || unproven == 0)
+    return headline;
+  headline.title += unproven < summary.proofs.size()
+                        ? fmt::format(", but the fault was confirmed on only {} of {} victims",
+                                      summary.proofs.size() - unproven, summary.proofs.size())
+                        : ", but the fault was not confirmed";
+  return headline;
 }
 
 const char* name_of(Phase phase) {
@@ -228,7 +179,7 @@ std::string limit_in_words(const ExpectationSummary& expectation) {
 std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims) {
   std::string type = attack.type.empty() ? "an unnamed attack" : attack.type;
   std::replace(type.begin(), type.end(), '_', ' ');
-  std::string args = args_in_words(attack.args);
+  std::string args = args_in_words(attack, true);
   std::string text = args.empty() ? type : fmt::format("{} ({})", type, args);
   if (attack.length > 0s) text += " for " + format_latency(attack.length);
   size_t count = victims.size();
@@ -239,8 +190,52 @@ std::string attack_in_words(const Attack& attack, const std::vector<std::string>
   return fmt::format("{} on {} victim{}: {}", text, count, count == 1 ? "" : "s", join(shown, ", "));
 }
 
-EventText describe(const RunEvent& event, const std::vector<ExpectationSummary>& expectations) {
-  return std::visit([&](const auto& data) { return describe(data, expectations); }, event.data);
+std::string defaults_in_words(const Attack& attack) { return args_in_words(attack, false); }
+
+std::string choice_in_words(const RunSummary& summary) {
+  if (!summary.choice || (!summary.choice->percentage && !summary.choice->count)) return {};
+  auto of = static_cast<double>(summary.choice->candidates);
+  size_t hit = summary.impacts.size();
+  std::string asked = summary.choice->percentage ? fmt::format("{:g}\u00a0%", *summary.choice->percentage)
+                                                 : std::to_string(*summary.choice->count);
+  std::string text = fmt::format("asked {}, hit {} of {}", asked, hit, summary.choice->candidates);
+  if (summary.choice->percentage && of > 0)
+    text += fmt::format(" ({:.0f}\u00a0%)", 100 * static_cast<double>(hit) / of);
+  return text;
+}
+
+std::string effect_in_words(const RunSummary& summary, const ExpectationSummary& expectation) {
+  const EffectSummary& effect = expectation.effect;
+  std::vector<std::string> parts;
+  std::string unit = unit_of(expectation);
+  if (effect.factor && std::abs(*effect.factor - 1) >= 0.05)
+    parts.push_back(fmt::format("{} before, {} during the attack ({})", format_value(*effect.before, unit),
+                                format_value(*effect.during, unit), times(*effect.factor)));
+  std::string recovery = recovery_in_words(summary, effect);
+  if (!recovery.empty()) parts.push_back(std::move(recovery));
+  return join(parts, "; ");
+}
+
+std::string halt_in_words(const HaltSummary& halt) {
+  if (halt.by == "breach") return "the breach ended the attack";
+  return events::in_words({halt.why, halt.by, halt.at});
+}
+
+RevertText revert_in_words(const ImpactSummary& impact) {
+  if (impact.result == events::RevertResult::kFailed) return {Tone::kAlarm, "! not reverted", impact.error};
+  if (!impact.one_way) {
+    if (!impact.result) return {Tone::kAlarm, "! no revert was seen", ""};
+    return {Tone::kGood, "✓ clean in\u00a0" + format_latency(impact.revert_took), ""};
+  }
+  std::string nothing = "nothing to revert";
+  if (impact.moments.empty()) return {Tone::kNeutral, "– " + nothing, "nothing was done to it"};
+  if (impact.dead() && impact.back)
+    return {Tone::kBad, "✕ " + nothing,
+            fmt::format("running again {} after the kill, but not when the run ended", format_latency(*impact.back))};
+  if (impact.dead()) return {Tone::kBad, "✕ " + nothing, "it did not come back before the run ended"};
+  if (impact.there && impact.back)
+    return {Tone::kGood, "✓ " + nothing, fmt::format("running again {} after the kill", format_latency(*impact.back))};
+  return {Tone::kNeutral, "– " + nothing, "whether it came back is not known"};
 }
 
 std::vector<std::string> next_steps(const RunSummary& summary) {
@@ -249,11 +244,23 @@ std::vector<std::string> next_steps(const RunSummary& summary) {
     if (impact.result == events::RevertResult::kFailed)
       put_once(steps, fmt::format("{} was not reverted: {}. Look at it now, then run `ordeal revert`.", impact.victim,
                                   impact.error.empty() ? "no reason was given" : impact.error));
-  if (summary.verdict) put_once(steps, summary.verdict->hint);
-  for (const FailedInjection& failed : summary.failed) put_once(steps, failed.hint);
+  for (const ActionSummary& action : summary.actions)
+    if (!action.ok)
+      put_once(steps, fmt::format("The rollback failed: {}: {}. Roll the deployment back by hand.", action.text,
+                                  action.result));
+  for (const std::string& victim : summary.dead())
+    put_once(steps, fmt::format("{} did not come back after it was killed. Start it, and find out why its supervisor "
+                                "did not.",
+                                victim));
+  if (summary.verdict) put_once(steps, sentence(summary.verdict->hint));
+  for (const FailedInjection& failed : summary.failed) put_once(steps, sentence(failed.hint));
   for (const events::Proven& proven : summary.proofs)
-    if (!proven.proof.proven) put_once(steps, proven.proof.reason);
-  put_once(steps, outcome_words(summary.verdict ? summary.verdict->outcome : std::string()).next);
+    if (!proven.proof.proven) put_once(steps, sentence(proven.proof.reason));
+  std::string outcome = summary.verdict ? summary.verdict->outcome : "";
+  bool said = outcome == "revert failed" && !summary.verdict->hint.empty();
+  std::string next = outcome_words(outcome).next;
+  if (outcome == "refused" && summary.impacts.empty()) next = "Nothing was touched. " + next;
+  if (!said) put_once(steps, next);
   return steps;
 }
 

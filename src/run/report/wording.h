@@ -33,8 +33,21 @@ std::string unit_of(const ExpectationSummary& expectation);
 // "must stay below 1 s"; the condition as written when it has no single threshold.
 std::string condition_in_words(const ExpectationSummary& expectation);
 std::string limit_in_words(const ExpectationSummary& expectation);  // "limit 1 s", "" without a threshold
-// "latency (delay 500ms, port 8000) for 1 min on 3 victims: api-1, api-2, api-3"
+// "latency (delay 500ms, port 8000) for 1 min on 3 victims: api-1, api-2, api-3"; only arguments that were given.
 std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims);
+std::string defaults_in_words(const Attack& attack);     // of its other arguments; "" is none
+std::string choice_in_words(const RunSummary& summary);  // "asked 50 %, hit 1 of 3 (33 %)"; "" where all were
+// "210 ms before, 1.03 s during the attack (4.9×); back within its limit 1.2 s after the fault was off"; "" is nothing.
+std::string effect_in_words(const RunSummary& summary, const ExpectationSummary& expectation);
+
+std::string halt_in_words(const HaltSummary& halt);  // "stopped with Ctrl-C"
+
+struct RevertText {
+  Tone tone = Tone::kNeutral;
+  std::string text;    // "✓ clean in 6.2 ms", "✓ nothing to revert"
+  std::string detail;  // "running again 310 ms after the kill"; may be empty
+};
+RevertText revert_in_words(const ImpactSummary& impact);
 
 // One line of the run's timeline.
 struct EventText {
@@ -44,6 +57,8 @@ struct EventText {
   std::string detail;  // steps, error, output; may be empty
 };
 EventText describe(const RunEvent& event, const std::vector<ExpectationSummary>& expectations);
+// Knows also what was done to whom.
+EventText describe(const RunEvent& event, const RunSummary& summary);
 
 std::vector<std::string> next_steps(const RunSummary& summary);
 

@@ -223,14 +223,23 @@ Result<RecordedRun> Store::load(std::string_view selector) {
   RecordedRun run{read_row(select), std::move(experiment), std::move(plan), {}};
   Statement lines = TRY(database_.prepare("SELECT json, seq FROM event WHERE run = ? ORDER BY seq"));
   lines.bind(1, id);
-  while (TRY(lines.step())) {
-    std::string what = fmt::format("event {} of {}", lines.number(1), id);
-    json::Value value = TRY(parse_column(database_, lines.text(0), what));
-    Result<RunEvent> event = run_event_from_json(value);
-    if (!event) return wrap(event.error(), fmt::format("run record {}: {} is damaged", database_.path(), what));
-    run.events.push_back(std::move(*event));
-  }
+  while (TRY(lines.step()))
+    run.events.push_back(TRY(read_event(lines.text(0), fmt::format("event {} of {}", lines.number(1), id))));
   return run;
+}
+
+Result<RunEvent> Store::read_event(const std::string& text, const std::string& what) const {
+  json::Value value = TRY(parse_column(database_, text, what));
+  Result<RunEvent> event = run_event_from_json(value);
+  if (!event) return wrap(event.error(), fmt::format("run record {}: {} is damaged", database_.path(), what));
+  return event;
+}
+
+Result<std::optional<RunEvent>> Store::first_event(const std::string& id) {
+  Statement line = TRY(database_.prepare("SELECT json FROM event WHERE run = ? AND seq = 0"));
+  line.bind(1, id);
+  if (!TRY(line.step())) return std::optional<RunEvent>();
+  return std::optional<RunEvent>(TRY(read_event(line.text(0), "event 0 of " + id)));
 }
 
 }  // namespace ordeal::store

@@ -62,12 +62,15 @@ class Store {
   Result<std::vector<RunRow>> list(size_t limit);
   // A run's id, a prefix that only it has, or "last".
   Result<RecordedRun> load(std::string_view selector);
+  // What a run began with, its `run` event; nothing when it died before that was written.
+  Result<std::optional<RunEvent>> first_event(const std::string& id);
 
  private:
   explicit Store(Database database) : database_(std::move(database)) {}
   Result<> write_pending(milliseconds patience);
   Result<std::string> resolve(std::string_view selector);
   RunRow read_row(const Statement& statement) const;
+  Result<RunEvent> read_event(const std::string& text, const std::string& what) const;
 
   Database database_;
   LiveLock live_;

@@ -41,12 +41,12 @@ void Progress::show(const std::string& text) {
   if (!options_.quiet) print_to_error("ordeal: {}\n", text);
 }
 
-void Progress::finish(const std::string& run_id, const Verdict& verdict) {
+void Progress::finish(const std::string& run_id, const Verdict& verdict, const std::vector<RunEvent>& events) {
   if (options_.quiet) print("{}: {}\n", to_text(verdict.outcome), verdict.reason);
   std::string where = "ordeal report " + run_id;
   if (!options_.state_dir.empty()) where += " --state-dir " + options_.state_dir;
   if (!options_.reports.empty()) where = options_.reports.front();
-  if (terminal_) terminal_->finish(boot_now(), where);
+  if (terminal_) terminal_->finish(report::summarize(events), where);
 }
 
 }  // namespace ordeal::cli

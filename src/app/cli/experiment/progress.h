@@ -19,7 +19,8 @@ class Progress {
   void refresh(BootTime now);
   void warn(const std::string& text);
   void show(const std::string& text);
-  void finish(const std::string& run_id, const Verdict& verdict);
+  // `events`: all of the run.
+  void finish(const std::string& run_id, const Verdict& verdict, const std::vector<RunEvent>& events);
 
  private:
   const session::RunOptions& options_;

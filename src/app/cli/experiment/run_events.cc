@@ -75,7 +75,7 @@ Verdict RunEvents::close(Verdict verdict, std::vector<ReportFile>& reports) {
   verdict = settle_output(std::move(verdict));
   size_t reported = events_.size();
   for (ReportFile& report : reports) verdict = settle(std::move(verdict), write_report(events_, report));
-  progress_.finish(run_, verdict);
+  progress_.finish(run_, verdict, events_);
   verdict = settle_output(std::move(verdict));
   if (events_.size() > reported) correct(reports);
   verdict = settle(std::move(verdict), store_.finish_run(run_, verdict));

@@ -1,6 +1,9 @@
 // list and report: what the record holds.
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "app/cli/commands.h"
 #include "app/cli/record/write_report.h"
@@ -9,6 +12,9 @@
 #include "core/json/value.h"
 #include "core/model/run/run_id.h"
 #include "platform/host/paths.h"
+#include "run/report/index_page.h"
+#include "run/report/terminal/live_terminal.h"
+#include "run/report/terminal/text_report.h"
 #include "run/store/store.h"
 
 namespace ordeal::cli {
@@ -36,13 +42,60 @@ Result<> write_out(const std::string& text, const std::string& output) {
   return {};
 }
 
-Result<> make_report(const std::string& state_dir, const std::string& run, const std::string& format,
-                     const std::string& output) {
-  std::string selector = TRY(parse_run_selector(run));
-  host::Paths paths = TRY(host::Paths::find(state_dir));
+// A person at a terminal gets text; a file what its ending asks for; all others the page.
+Result<std::string> render(const std::vector<RunEvent>& events, const ReportOptions& options) {
+  if (!options.format.empty()) return render_report(events, options.format);
+  if (!options.output.empty()) return render_report(events, format_of(options.output).value_or("html"));
+  if (::isatty(STDOUT_FILENO) == 0) return render_report(events, "html");
+  return report::text_report(summary_of(events), report::style_of(report::terminal_options(STDOUT_FILENO)));
+}
+
+Result<> make_report(const ReportOptions& options) {
+  std::string selector = TRY(parse_run_selector(options.run));
+  host::Paths paths = TRY(host::Paths::find(options.state_dir));
   store::Store store = TRY(store::Store::open_to_read(paths.record()));
   store::RecordedRun recorded = TRY(store.load(selector));
-  return write_out(TRY(render_report(recorded.events, format)), output);
+  return write_out(TRY(render(recorded.events, options)), options.output);
+}
+
+// "RUN.html" where that lies beside the page.
+std::string link_beside(const std::string& output, const std::string& run) {
+  if (output.empty() || output == "-") return {};
+  std::filesystem::path page(output);
+  std::error_code none;
+  std::string name = run + ".html";
+  return std::filesystem::is_regular_file(page.parent_path() / name, none) ? name : "";
+}
+
+std::string attack_of(const std::optional<RunEvent>& begun) {
+  if (!begun) return {};
+  const auto* run = as<events::Run>(*begun);
+  return run ? report::attack_in_words(run->attack, run->victims) : "";
+}
+
+Result<> make_index(const ReportOptions& options) {
+  host::Paths paths = TRY(host::Paths::find(options.state_dir));
+  std::vector<report::IndexEntry> entries;
+  if (::access(paths.record().c_str(), F_OK) != 0) return write_out(report::html_index(entries), options.output);
+  store::Store store = TRY(store::Store::open_to_read(paths.record()));
+  for (const store::RunRow& row : TRY(store.list(SIZE_MAX / 2))) {
+    auto begun = TRY(store.first_event(row.id));
+    if (begun) begun = without_secrets(std::move(*begun));
+    entries.push_back(
+        {row.id, row.name, row.started, row.verdict, attack_of(begun), link_beside(options.output, row.id)});
+  }
+  return write_out(report::html_index(entries), options.output);
+}
+
+Result<> check(const ReportOptions& options) {
+  if (options.all && !options.run.empty())
+    return fail(Errc::kInvalidInput, "report: expected a RUN or --all, found both");
+  if (options.all && !options.format.empty() && options.format != "html")
+    return fail(Errc::kInvalidInput, "report --all: the page of all runs is html", "`ordeal list --json` gives JSON");
+  if (!options.all && options.run.empty())
+    return fail(Errc::kInvalidInput, "report: expected a RUN, such as \"last\", or --all",
+                "`ordeal list` shows all runs");
+  return {};
 }
 
 }  // namespace
@@ -61,9 +114,12 @@ ExitCode list_command(const std::string& state_dir, size_t limit, bool json) {
   return ExitCode::kHeld;
 }
 
-ExitCode report_command(const std::string& state_dir, const std::string& run, const std::string& format,
-                        const std::string& output) {
-  auto made = make_report(state_dir, run, format, output);
+ExitCode report_command(const ReportOptions& options) {
+  auto fit = check(options);
+  if (!fit) return print_error(fit.error());
+  bool listed = options.all && options.output.empty() && ::isatty(STDOUT_FILENO) != 0;
+  if (listed) return list_command(options.state_dir, SIZE_MAX / 2, false);
+  auto made = options.all ? make_index(options) : make_report(options);
   return made ? ExitCode::kHeld : print_bad_run(made.error());
 }
 

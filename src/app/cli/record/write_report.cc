@@ -17,10 +17,11 @@ struct Format {
   const char* ending;
   std::string (*render)(const report::RunSummary&);
 };
-constexpr std::array<Format, 4> kFormats{{{"html", ".html", report::html_report},
+constexpr std::array<Format, 5> kFormats{{{"html", ".html", report::html_report},
                                           {"json", ".json", report::json_report},
                                           {"junit", ".xml", report::junit_report},
-                                          {"md", ".md", report::markdown_report}}};
+                                          {"md", ".md", report::markdown_report},
+                                          {"text", ".txt", report::text_report}}};
 
 }  // namespace
 
@@ -33,19 +34,23 @@ RunEvent without_secrets(RunEvent event) {
   return event;
 }
 
-Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format) {
+report::RunSummary summary_of(std::vector<RunEvent> events) {
   for (RunEvent& event : events) event = without_secrets(std::move(event));
-  report::RunSummary summary = report::summarize(events);
+  return report::summarize(events);
+}
+
+Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format) {
+  report::RunSummary summary = summary_of(std::move(events));
   for (const Format& known : kFormats)
     if (format == known.name) return known.render(summary);
-  return fail(Errc::kInvalidInput, fmt::format("expected html, json, junit or md, found \"{}\"", format));
+  return fail(Errc::kInvalidInput, fmt::format("expected html, json, junit, md or text, found \"{}\"", format));
 }
 
 Result<std::string> format_of(const std::string& file) {
   for (const Format& known : kFormats)
     if (file.ends_with(known.ending)) return std::string(known.name);
   return fail(Errc::kInvalidInput,
-              fmt::format("--report {}: expected a name ending in .html, .json, .xml or .md", file));
+              fmt::format("--report {}: expected a name ending in .html, .json, .xml, .md or .txt", file));
 }
 
 Result<std::vector<ReportFile>> prepare_reports(const std::vector<std::string>& files) {

@@ -8,14 +8,16 @@
 #include "core/base/io/output_file.h"
 #include "core/base/result.h"
 #include "core/model/run/run_event.h"
+#include "run/report/summary.h"
 
 namespace ordeal::cli {
 
 // Secrets in its texts are hidden.
 RunEvent without_secrets(RunEvent event);
-// `format`: html, json, junit or md.
+report::RunSummary summary_of(std::vector<RunEvent> events);
+// `format`: html, json, junit, md or text.
 Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format);
-// ".html" is html, ".json" json, ".xml" junit, ".md" md.
+// ".html" is html, ".json" json, ".xml" junit, ".md" md, ".txt" text.
 Result<std::string> format_of(const std::string& file);
 
 struct ReportFile {

@@ -122,7 +122,7 @@ Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info) {
   json::Reader reader = TRY(json::Reader(fields, attack.origin).at("args"));
   for (const auto& [name, field] : TRY(reader.fields()))
     if (!find_argument(info, name)) return unknown_argument(field, info, name);
-  Attack resolved{attack.type, {}, attack.length, {}, attack.min_events, attack.origin};
+  Attack resolved{attack.type, {}, attack.length, {}, attack.min_events, std::vector<std::string>{}, attack.origin};
   for (const ArgumentInfo& argument : info.arguments) {
     std::optional<json::Reader> given = TRY(reader.find(argument.name));
     if (!given && argument.required()) return missing_argument(reader, info, argument);
@@ -132,6 +132,7 @@ Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info) {
       resolved.args[argument.name] = TRY(resolve_one(json::Reader(standard), argument));
     } else {
       resolved.args[argument.name] = TRY(resolve_one(*given, argument));
+      resolved.given->push_back(argument.name);
     }
   }
   if (!info.lead_in.empty()) resolved.lead_in = duration_argument(resolved, info.lead_in);
@@ -233,11 +234,13 @@ Result<Step> step_from_json(const json::Value& value) {
 }
 
 json::Value to_json(const Attack& attack) {
-  return json::Object{{"type", attack.type},
+  json::Object object{{"type", attack.type},
                       {"args", attack.args},
                       {"length_ms", std::chrono::duration_cast<milliseconds>(attack.length).count()},
                       {"lead_in_ms", std::chrono::duration_cast<milliseconds>(attack.lead_in).count()},
                       {"min_events", attack.min_events}};
+  if (attack.given) object["given"] = text_array(*attack.given);
+  return object;
 }
 
 Result<Attack> attack_from_json(const json::Value& value) {
@@ -252,6 +255,7 @@ Result<Attack> attack_from_json(const json::Value& value) {
   attack.length = milliseconds(TRY(TRY(reader.at("length_ms")).integer(0, kMost)));
   attack.lead_in = milliseconds(TRY(TRY(reader.at("lead_in_ms")).integer(0, kMost)));
   attack.min_events = TRY(TRY(reader.at("min_events")).integer(0, kMostEvents));
+  if (auto given = TRY(reader.find("given"))) attack.given = TRY(given->texts());
   return attack;
 }
 

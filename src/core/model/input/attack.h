@@ -20,8 +20,10 @@ struct Attack {
   std::string type;
   json::Object args;
   Nanos length = 60s;
-  Nanos lead_in{0};                   // passes before the effect (a shutdown's delay); set by resolve_arguments
-  int64_t min_events = 10;            // fewer hit packets, of one victim and direction, prove nothing
+  Nanos lead_in{0};         // passes before the effect (a shutdown's delay); set by resolve_arguments
+  int64_t min_events = 10;  // fewer hit packets, of one victim and direction, prove nothing
+  // Which arguments somebody gave, the others being defaults; set by resolve_arguments, nothing where it is not known.
+  std::optional<std::vector<std::string>> given{};
   json::Origin origin{"attack", {}};  // for errors
 
   Nanos total() const { return lead_in + length; }

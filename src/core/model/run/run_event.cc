@@ -1,5 +1,9 @@
 #include "core/model/run/run_event.h"
 
+#include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
+
 #include <array>
 
 #include "core/model/fields.h"
@@ -34,13 +38,24 @@ struct Shape<events::Expectation> {
                  may("unit", &T::unit),  may("threshold", &T::threshold)};
 };
 template <>
+struct Shape<Choice> {
+  static constexpr auto kFields = std::tuple{must("candidates", &Choice::candidates),
+                                             may("percentage", &Choice::percentage), may("count", &Choice::count)};
+};
+template <>
 struct Shape<Run> {
   static constexpr std::string_view kName = "run";
-  static constexpr auto kFields = std::tuple{
-      must("name", &Run::name),       must("hypothesis", &Run::hypothesis),     must("description", &Run::description),
-      must("attack", &Run::attack),   must("experiment", &Run::experiment),     must("seed", &Run::seed),
-      must("victims", &Run::victims), must("expectations", &Run::expectations), must("sources", &Run::sources),
-      must("version", &Run::version)};
+  static constexpr auto kFields = std::tuple{must("name", &Run::name),
+                                             must("hypothesis", &Run::hypothesis),
+                                             must("description", &Run::description),
+                                             must("attack", &Run::attack),
+                                             must("experiment", &Run::experiment),
+                                             must("seed", &Run::seed),
+                                             must("victims", &Run::victims),
+                                             must("expectations", &Run::expectations),
+                                             must("sources", &Run::sources),
+                                             must("version", &Run::version),
+                                             may("choice", &Run::choice)};
 };
 template <>
 struct Shape<PhaseBegun> {
@@ -91,6 +106,13 @@ struct Shape<events::VictimGone> {
   static constexpr std::string_view kName = "victim_gone";
   static constexpr auto kFields =
       std::tuple{must("victim", &T::victim), must("impact", &T::impact), must("why", &T::why)};
+};
+template <>
+struct Shape<events::Returned> {
+  using T = events::Returned;
+  static constexpr std::string_view kName = "returned";
+  static constexpr auto kFields = std::tuple{must("victim", &T::victim), must("impact", &T::impact),
+                                             must("there", &T::there), may("after_ms", &T::after)};
 };
 template <>
 struct Shape<Halt> {
@@ -175,6 +197,13 @@ struct Shape<Unknown> {
 }  // namespace ordeal::json
 
 namespace ordeal::events {
+
+std::string in_words(const Halt& halt) {
+  if (halt.by == "signal")
+    return halt.why == strsignal(SIGINT) ? "stopped with Ctrl-C" : "stopped by a signal: " + halt.why;
+  if (halt.by == "lease") return "Ordeal was suspended or hung, so the fault was removed: " + halt.why;
+  return fmt::format("halted by {}: {}", halt.by, halt.why);
+}
 
 const char* to_text(RevertResult result) { return result == RevertResult::kClean ? "clean" : "failed"; }
 const char* to_text(Level level) { return level == Level::kInfo ? "info" : "warning"; }

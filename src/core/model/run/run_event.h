@@ -35,6 +35,14 @@ struct Expectation {
   std::optional<Threshold> threshold;
 };
 
+// Of how many allowed candidates the victims were chosen, and how many were asked for; neither is all of them.
+struct Choice {
+  int64_t candidates = 0;
+  std::optional<double> percentage;
+  std::optional<int64_t> count;
+  bool operator==(const Choice&) const = default;
+};
+
 struct Run {
   std::string name, hypothesis, description;
   Attack attack;
@@ -44,6 +52,7 @@ struct Run {
   std::vector<Expectation> expectations;
   std::vector<std::string> sources;
   std::string version;
+  std::optional<Choice> choice;
 };
 
 struct PhaseBegun {
@@ -88,6 +97,15 @@ struct VictimGone {
   std::string victim;
   int impact = 0;
   std::string why;
+};
+
+// What became of a victim on which something was done that cannot be undone: once when it is first seen to run again,
+// and at the end of the run when it does not.
+struct Returned {
+  std::string victim;
+  int impact = 0;
+  bool there = false;
+  std::optional<Nanos> after;  // from the deed to the first process that began anew; nothing when there was none
 };
 
 struct Halt {
@@ -144,9 +162,11 @@ struct Unknown {
   json::Object data;
 };
 
-using Data = std::variant<Run, PhaseBegun, Look, Breach, Injected, InjectFailed, VictimGone, Halt, Reverted, Proven,
-                          Action, Note, Ended, Unknown>;
+using Data = std::variant<Run, PhaseBegun, Look, Breach, Injected, InjectFailed, VictimGone, Returned, Halt, Reverted,
+                          Proven, Action, Note, Ended, Unknown>;
 
+// "stopped with Ctrl-C", "halted by person: maintenance".
+std::string in_words(const Halt& halt);
 const char* to_text(RevertResult result);
 const char* to_text(Level level);
 std::string_view type_of(const Data& data);

@@ -28,6 +28,7 @@ struct Draw {
     return some[random.below(std::size(some))];
   }
   operator std::optional<double>() { return random.below(2) ? std::optional<double>(*this) : std::nullopt; }
+  operator std::optional<Nanos>() { return random.below(2) ? std::optional<Nanos>(*this) : std::nullopt; }
   operator std::optional<int64_t>() { return random.below(2) ? std::optional<int64_t>(number(1000)) : std::nullopt; }
   operator Nanos() { return Nanos(number(1'000'000'000'000)); }
   operator BootTime() { return BootTime(Nanos(number(1LL << 60))); }
@@ -50,7 +51,7 @@ struct Draw {
     return {
         static_cast<StepKind>(random.below(3)), "api-1", "freeze it", "thaw it", "state", {"cgroup:/a/freezer"}, {}};
   }
-  Proof proof() { return {*this, *this, *this, 500, 500.25, *this, {{*this, 3, 4.5, *this, *this}}, *this}; }
+  Proof proof() { return {*this, *this, *this, 500, 500.25, *this, {{*this, 3, 4.5, *this, *this}}, *this, {*this}}; }
   events::Expectation expectation() {
     events::Expectation made{*this, *this, *this, {When::kBefore, When::kAfter}, *this, *this, *this, {}};
     if (random.below(2)) made.threshold = {"<", *this};
@@ -60,6 +61,8 @@ struct Draw {
     Run run{*this, *this, *this, {}, json::Object{{"name", "x"}}, *this, *this, {}, *this, *this};
     run.attack.type = "latency";
     run.attack.args = {{"delay", "500ms"}, {"port", json::Array{"80"}}};
+    run.attack.given = std::vector<std::string>{"delay"};
+    if (random.below(2)) run.choice = Choice{number(1000), *this, *this};
     for (uint64_t i = random.below(3); i > 0; --i) run.expectations.push_back(expectation());
     return run;
   }
@@ -77,6 +80,7 @@ struct Draw {
             Injected{*this, *this, {step(), step()}},
             InjectFailed{*this, *this, *this},
             VictimGone{*this, *this, *this},
+            Returned{*this, *this, *this, *this},
             Halt{*this, *this, *this},
             Reverted{*this, *this, *this, *this, *this, *this, *this, *this},
             Proven{*this, proof()},
@@ -112,8 +116,9 @@ TEST(RunEvents, EachIsReadBackAsItWasWritten) {
 // Whatever stands in these is taken as it is.
 const std::set<std::string_view> kFree{"experiment", "request"};
 // These may be absent.
-const std::set<std::string_view> kOptional{"value",   "series", "detail",   "closeness", "command",
-                                           "request", "calls",  "revision", "coverage",  "lasting"};
+const std::set<std::string_view> kOptional{"value",    "series",   "detail",     "closeness", "command",      "request",
+                                           "calls",    "revision", "coverage",   "lasting",   "done_boot_ns", "choice",
+                                           "after_ms", "given",    "percentage", "count"};
 
 TEST(RunEvents, AFieldOfAnotherTypeIsOneErrorThatNamesIt) {
   for (const Data& data : Draw(1).one_of_each()) {

@@ -6,6 +6,12 @@
 #include <algorithm>
 
 namespace ordeal::fault {
+namespace {
+
+constexpr size_t kMostMoments = 20;
+constexpr Nanos kSameRound = 50ms;
+
+}  // namespace
 
 Usability usability_of_signals(const host::Features& features, const std::string& how) {
   if (!features.pidfd) return {false, "this kernel has no pidfds", "", "Ordeal needs Linux 5.10 or newer"};
@@ -38,6 +44,9 @@ Result<> Kills::send(const sys::Process& process) {
   if (!sent && sent.error().code == Errc::kNotFound) return {};
   if (!sent) return sent;
   ++sent_;
+  BootTime now = boot_now();
+  if (moments_.size() < kMostMoments && (moments_.empty() || now - last_ > kSameRound)) moments_.push_back(now);
+  last_ = now;
   pending_.push_back(std::move(*handle));
   return {};
 }

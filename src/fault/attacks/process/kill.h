@@ -39,11 +39,15 @@ class Kills {
   std::vector<int> descriptors() const;
   // "2 processes were killed", or "".
   std::string lasting() const;
+  // When they were killed: the beginnings of the first rounds.
+  const std::vector<BootTime>& moments() const { return moments_; }
 
  private:
   std::vector<sys::PidFd> pending_;
   int sent_ = 0;
   int dead_ = 0;
+  std::vector<BootTime> moments_;
+  BootTime last_{};  // when a signal was sent last
 };
 
 }  // namespace ordeal::fault

@@ -198,6 +198,7 @@ class KillerImpact : public Impact {
     Kills const& kills = kills_;
     Proof proof;
     proof.lasting = kills.lasting();
+    proof.moments = kills.moments();
     proof.proven = kills.dead() > 0 && kills.dead() == kills.sent() && failed_.empty();
     proof.asked = kills.sent();
     proof.got = kills.dead();

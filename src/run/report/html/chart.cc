@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "run/report/flags.h"
+#include "run/report/html/axis.h"
+#include "run/report/html/flags.h"
 #include "run/report/html/markup.h"
 #include "run/report/html/scale.h"
-#include "run/report/series.h"
+#include "run/report/html/series.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {
@@ -19,9 +19,12 @@ constexpr double kStripHeight = 22, kRowHeight = 16, kAxisHeight = 26, kTextDrop
 class Chart {
  public:
   Chart(const RunSummary& summary, size_t index, const ChartSize& size)
-      : summary_(summary), expectation_(summary.expectations[index]), size_(size), index_(index) {
-    lines_ = thin(lines_of(expectation_.samples), size.points);
-    measure_y();
+      : summary_(summary),
+        expectation_(summary.expectations[index]),
+        size_(size),
+        index_(index),
+        lines_(thin(lines_of(expectation_.samples), size.points)),
+        axis_(lines_, expectation_.threshold, unit_of(expectation_), size.y_ticks) {
     flags_ = make_flags();
     size_t rows = place_flags(flags_, size.width);
     top_ = kStripHeight + 6 + kRowHeight * static_cast<double>(rows);
@@ -33,6 +36,7 @@ class Chart {
     draw_attack();
     draw_phases();
     draw_grid();
+    draw_scale_name();
     draw_time_axis();
     draw_gaps();
     draw_limit_line();
@@ -43,13 +47,14 @@ class Chart {
   }
 
  private:
-  void measure_y();
   std::vector<Flag> make_flags() const;
+  void put_kills(std::vector<Flag>& flags) const;
   void open();
   std::string description() const;
   void draw_attack();
   void draw_phases();
   void draw_grid();
+  void draw_scale_name();
   void draw_time_axis();
   void draw_gaps();
   void draw_limit_line();
@@ -64,10 +69,7 @@ class Chart {
     double share = std::clamp(to_seconds(at - summary_.begin) / length, 0.0, 1.0);
     return size_.left + share * (right() - size_.left);
   }
-  double y(double value) const {
-    double share = std::clamp((value - low_) / (high_ - low_), 0.0, 1.0);
-    return bottom_ - share * (bottom_ - top_);
-  }
+  double y(double value) const { return bottom_ - axis_.share(value) * (bottom_ - top_); }
   std::string id(const char* what) const { return fmt::format("{}-{}-{}", what, index_, size_.name); }
   std::string path() const;
 
@@ -76,32 +78,38 @@ class Chart {
   ChartSize size_;
   size_t index_;
   std::vector<Line> lines_;
-  std::vector<double> ticks_;
-  Scale scale_;
+  Axis axis_;
   std::vector<Flag> flags_;
-  double low_ = 0, high_ = 1, top_ = 0, bottom_ = 0;
+  double top_ = 0, bottom_ = 0;
   Markup svg_;
 };
 
-void Chart::measure_y() {
-  double low = 0, high = 0;
-  for (const Line& line : lines_)
-    for (const Point& point : line) low = std::min(low, point.value), high = std::max(high, point.value);
-  if (expectation_.threshold) {
-    // A little room beyond the limit, so that its line is not the plot's edge.
-    low = std::min(low, expectation_.threshold->value * 1.1);
-    high = std::max(high, expectation_.threshold->value * 1.1);
+// Each kill that has a place of its own, or the first of many; and the first return.
+void Chart::put_kills(std::vector<Flag>& flags) const {
+  std::vector<BootTime> kills;
+  std::optional<BootTime> back;
+  for (const ImpactSummary& impact : summary_.impacts) {
+    kills.insert(kills.end(), impact.moments.begin(), impact.moments.end());
+    if (impact.back && !impact.moments.empty())
+      back = std::min(back.value_or(BootTime::max()), impact.moments.front() + *impact.back);
   }
-  if (high <= low) high = low + 1;
-  ticks_ = nice_ticks(low, high, size_.y_ticks);
-  low_ = ticks_.front();
-  high_ = ticks_.back();
-  scale_ = scale_for(std::max(std::abs(low_), std::abs(high_)), unit_of(expectation_));
+  std::sort(kills.begin(), kills.end());
+  auto near = [this](BootTime a, BootTime b) { return x(b) - x(a) < 4; };
+  kills.erase(std::unique(kills.begin(), kills.end(), near), kills.end());
+  constexpr size_t kEach = 3;
+  if (kills.size() > kEach)
+    flags.push_back({x(kills.front()), "stop", fmt::format("✕ first of {} kills", kills.size())});
+  else
+    for (BootTime kill : kills) flags.push_back({x(kill), "stop", "✕ kill"});
+  if (back) flags.push_back({x(*back), "on", "running again"});
 }
 
 std::vector<Flag> Chart::make_flags() const {
   std::vector<Flag> flags;
-  if (auto begin = summary_.attack_begin()) flags.push_back({x(*begin), "on", "fault on"});
+  if (summary_.one_way())
+    put_kills(flags);
+  else if (auto begin = summary_.attack_begin())
+    flags.push_back({x(*begin), "on", "fault on"});
   for (const BreachSummary& breach : summary_.breaches)
     if (breach.expectation == index_ && flags.size() < 4)
       flags.push_back({x(breach.at), "bad",
@@ -110,9 +118,10 @@ std::vector<Flag> Chart::make_flags() const {
                                         : "◆ breach"});
   if (summary_.halt) {
     auto after = summary_.breach_to_halt();
-    flags.push_back({x(summary_.halt->at), "stop", after ? "■ halt +" + format_latency(*after) : "■ halt"});
+    bool later = after && *after >= 1ms;
+    flags.push_back({x(summary_.halt->at), "stop", later ? "■ halt +" + format_latency(*after) : "■ halt"});
   }
-  if (auto end = summary_.attack_end(); end && summary_.all_reverted_clean()) {
+  if (auto end = summary_.attack_end(); end && summary_.all_reverted_clean() && !summary_.one_way()) {
     auto after = summary_.halt_to_reverted();
     flags.push_back({x(*end), "on", after ? "fault off +" + format_latency(*after) : "fault off"});
   }
@@ -122,6 +131,7 @@ std::vector<Flag> Chart::make_flags() const {
 std::string Chart::description() const {
   std::string text = fmt::format("{} over {}; it {}.", expectation_.name, format_latency(summary_.end - summary_.begin),
                                  condition_in_words(expectation_));
+  if (axis_.logarithmic()) text += " Logarithmic scale.";
   for (const WhenSummary& when : expectation_.when)
     text += fmt::format(
         " {}: {}{}.", to_text(when.when), name_of(when.status),
@@ -135,6 +145,10 @@ void Chart::open() {
   svg_.open("svg", {{"class", "chart " + size_.name},
                     {"viewBox", fmt::format("0 0 {} {}", coordinate(size_.width), coordinate(height))},
                     {"role", "img"},
+                    {"data-left", size_.left},
+                    {"data-right", right()},
+                    {"data-top", top_},
+                    {"data-bottom", bottom_},
                     {"aria-labelledby", id("title") + " " + id("desc")}});
   svg_.element("title", {{"id", id("title")}}, expectation_.name);
   svg_.element("desc", {{"id", id("desc")}}, description());
@@ -166,21 +180,26 @@ void Chart::draw_phases() {
 }
 
 void Chart::draw_grid() {
-  for (double tick : ticks_) {
-    svg_.empty("line", {{"class", tick == low_ ? "axis" : "grid"},
-                        {"x1", size_.left},
-                        {"x2", right()},
-                        {"y1", y(tick)},
-                        {"y2", y(tick)}});
-    svg_.element("text", {{"class", "y"}, {"x", size_.left - 8}, {"y", y(tick) + kTextDrop}}, format_on(scale_, tick));
+  for (const AxisTick& tick : axis_.ticks()) {
+    double at = y(tick.value);
+    bool lowest = &tick == &axis_.ticks().front();
+    svg_.empty("line",
+               {{"class", lowest ? "axis" : "grid"}, {"x1", size_.left}, {"x2", right()}, {"y1", at}, {"y2", at}});
+    svg_.element("text", {{"class", "y"}, {"x", size_.left - 8}, {"y", at + kTextDrop}}, tick.label);
   }
 }
 
+void Chart::draw_scale_name() {
+  if (axis_.logarithmic()) svg_.element("text", {{"class", "y"}, {"x", size_.left - 8}, {"y", top_ - 12}}, "log");
+}
+
 void Chart::draw_time_axis() {
-  for (Nanos at : time_ticks(summary_.end - summary_.begin, size_.x_ticks)) {
-    double where = x(summary_.begin + at);
+  std::vector<Nanos> ticks = time_ticks(summary_.end - summary_.begin, size_.x_ticks);
+  std::vector<std::string> labels = elapsed_labels(ticks);
+  for (size_t i = 0; i < ticks.size(); ++i) {
+    double where = x(summary_.begin + ticks[i]);
     svg_.empty("line", {{"class", "axis"}, {"x1", where}, {"x2", where}, {"y1", bottom_}, {"y2", bottom_ + 4}});
-    svg_.element("text", {{"class", "x"}, {"x", where}, {"y", bottom_ + 17}}, format_elapsed(at));
+    svg_.element("text", {{"class", "x"}, {"x", where}, {"y", bottom_ + 17}}, labels[i]);
   }
 }
 
@@ -259,6 +278,16 @@ void Chart::draw_flags() {
   draw_breach_marks();
 }
 
+// "0.2,0.21 0.4,0.2105": seconds from the start of the run, and the reading.
+std::string points_of(const RunSummary& summary, const ExpectationSummary& expectation) {
+  std::string text;
+  for (const Line& line : thin(lines_of(expectation.samples), wide_chart().points))
+    for (const Point& point : line)
+      text +=
+          fmt::format("{}{:.2f},{:.6g}", text.empty() ? "" : " ", to_seconds(point.at - summary.begin), point.value);
+  return text;
+}
+
 }  // namespace
 
 ChartSize wide_chart() { return {"wide", 880, 165, 50, 80, 600, 10, 4, true}; }
@@ -266,6 +295,17 @@ ChartSize narrow_chart() { return {"narrow", 360, 150, 52, 14, 200, 5, 4, false}
 
 std::string draw_chart(const RunSummary& summary, size_t expectation, const ChartSize& size) {
   return Chart(summary, expectation, size).draw();
+}
+
+std::string draw_figure(const RunSummary& summary, size_t expectation) {
+  const ExpectationSummary& shown = summary.expectations[expectation];
+  Markup html;
+  html.open("figure",
+            {{"data-points", points_of(summary, shown)},
+             {"data-unit", unit_of(shown)},
+             {"data-length", fmt::format("{:.3f}", std::max(to_seconds(summary.end - summary.begin), 1e-3))}});
+  html.raw(draw_chart(summary, expectation, wide_chart())).raw(draw_chart(summary, expectation, narrow_chart()));
+  return html.take();
 }
 
 }  // namespace ordeal::report

@@ -2,10 +2,11 @@
 
 #include "core/base/text/text.h"
 #include "run/report/html/chart.h"
-#include "run/report/html/html_style.h"
 #include "run/report/html/markup.h"
+#include "run/report/html/page.h"
 #include "run/report/html/scale.h"
 #include "run/report/report.h"
+#include "run/report/tiles.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {
@@ -36,6 +37,7 @@ class Page {
     put_story();
     put_definition();
     put_footer();
+    if (!summary_.expectations.empty()) put_readings_script(html_);
     return "<!DOCTYPE html>\n" + html_.take() + "\n";
   }
 
@@ -43,12 +45,14 @@ class Page {
   void open();
   void put_top();
   void put_facts();
+  void put_attack_fact();
   void put_tiles();
   void put_expectations();
   void put_expectation(size_t index);
   void put_attack();
   void put_impact(const ImpactSummary& impact);
   void put_failed(const FailedInjection& failed);
+  void put_commands(std::string_view text);
   void put_next();
   void put_story();
   void put_definition();
@@ -57,9 +61,6 @@ class Page {
   void fact(std::string_view name, std::string_view value) {
     if (!value.empty()) html_.element("dt", {}, name).element("dd", {}, value);
   }
-  void tile(std::string_view value, std::string_view name) {
-    html_.open("li").element("b", {}, value).element("span", {}, name).close();
-  }
   void head(std::initializer_list<std::string_view> names) {
     html_.open("thead").open("tr");
     for (std::string_view name : names) html_.element("th", {{"scope", "col"}}, name);
@@ -67,24 +68,19 @@ class Page {
   }
   const Proof* proof_of(const std::string& victim) const;
   std::string last_words() const;
-  const char* left_behind() const;
 
   const RunSummary& summary_;
   Markup html_;
 };
 
 void Page::open() {
-  html_.open("html", {{"lang", "en"}}).open("head");
-  html_.empty("meta", {{"charset", "utf-8"}});
-  html_.empty("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
-  html_.element("title", {}, fmt::format("{} – {}", summary_.name, headline_of(summary_).title));
-  html_.open("style").raw(kHtmlStyle).close().close();
-  html_.open("body").open("main");
+  std::string title = headline_of(summary_).title;
+  open_page(html_, summary_.name.empty() ? title : fmt::format("{} – {}", summary_.name, title));
 }
 
 void Page::put_top() {
   html_.element("p", {{"class", "eyebrow"}}, "Ordeal experiment report · " + date_in_words(summary_));
-  html_.element("h1", {}, summary_.name);
+  html_.element("h1", {}, summary_.name.empty() ? "A run without a record" : summary_.name);
   if (!summary_.hypothesis.empty()) html_.element("p", {{"class", "hypothesis"}}, "Hypothesis: " + summary_.hypothesis);
   Headline headline = headline_of(summary_);
   html_.open("section", {{"class", std::string("verdict ") + class_of(headline.tone)}, {"aria-label", "Verdict"}});
@@ -95,44 +91,38 @@ void Page::put_top() {
 
 std::string Page::last_words() const {
   if (summary_.timeline.empty()) return "Nothing was recorded.";
-  EventText text = describe(summary_.timeline.back(), summary_.expectations);
+  EventText text = describe(summary_.timeline.back(), summary_);
   return fmt::format("The last thing recorded, after {}, was {}: {}", format_latency(summary_.end - summary_.begin),
                      text.kind, text.text);
 }
 
-const char* Page::left_behind() const {
-  bool unknown = false;
-  for (const ImpactSummary& impact : summary_.impacts) {
-    if (impact.result == events::RevertResult::kFailed) return "! not clean";
-    unknown |= !impact.result;
-  }
-  return unknown ? "? unknown" : "✓ nothing";
+// The arguments that nobody gave are folded.
+void Page::put_attack_fact() {
+  html_.element("dt", {}, "Attack").open("dd").text(attack_in_words(summary_.attack, summary_.victims));
+  std::string defaults = defaults_in_words(summary_.attack);
+  if (!defaults.empty()) html_.open("details").element("summary", {}, "Defaults").element("span", {}, defaults).close();
+  html_.close();
 }
 
 void Page::put_facts() {
   html_.open("dl", {{"class", "facts"}});
-  fact("Attack", attack_in_words(summary_.attack, summary_.victims));
+  put_attack_fact();
+  fact("Victims", choice_in_words(summary_));
   fact("About", summary_.description);
   fact("Watched with", join(summary_.sources, ", "));
   std::string seed = summary_.seed ? fmt::format(", seed {}", *summary_.seed) : "";
   fact("Run", fmt::format("{}, took {}{}", summary_.run, format_latency(summary_.end - summary_.begin), seed));
-  if (summary_.halt) fact("Ended early", fmt::format("by {}: {}", summary_.halt->by, summary_.halt->why));
+  if (summary_.halt) fact("Ended early", halt_in_words(*summary_.halt));
   html_.close();
 }
 
 void Page::put_tiles() {
   html_.open("ul", {{"class", "tiles"}});
-  if (auto latency = summary_.detection()) tile(format_latency(*latency), "fault on to breach");
-  if (auto latency = summary_.halt_to_reverted()) tile(format_latency(*latency), "halt to fault off");
-  if (!summary_.impacts.empty()) {
-    tile(format_latency(*summary_.attack_end() - *summary_.attack_begin()), "fault in force");
-    size_t proven = 0;
-    for (const events::Proven& one : summary_.proofs) proven += one.proof.proven;
-    tile(fmt::format("{} of {}", proven, summary_.impacts.size()), "impacts proven");
-    tile(left_behind(), "left behind");
-  } else {
-    tile("none", "impacts made");
-  }
+  for (const Tile& tile : tiles_of(summary_))
+    html_.open("li", {{"class", class_of(tile.tone)}})
+        .element("b", {}, tile.value)
+        .element("span", {}, tile.name)
+        .close();
   html_.close();
 }
 
@@ -158,14 +148,19 @@ void Page::put_expectation(size_t index) {
     std::string label = reached ? fmt::format("{}, {} ", to_text(when.when), name_of_value(when)) : to_text(when.when);
     html_.open("li").element("span", {}, label);
     if (reached) html_.element("b", {}, when.value ? format_value(*when.value, unit_of(expectation)) : "no data");
+    if (reached && when.worst && when.worst != when.value)
+      html_.element("span", {}, ", worst ").element("b", {}, format_value(*when.worst, unit_of(expectation)));
     html_.element("span", {{"class", std::string("standing ") + class_of(when.status)}},
                   fmt::format(" {} {}", mark_of(when.status), name_of(when.status)));
     html_.close();
   }
   html_.close();
-  html_.raw(draw_chart(summary_, index, wide_chart())).raw(draw_chart(summary_, index, narrow_chart()));
+  std::string effect = effect_in_words(summary_, expectation);
+  if (!effect.empty()) html_.element("p", {{"class", "effect"}}, effect);
+  html_.raw(draw_figure(summary_, index));
   html_.element("code", {{"class", "query"}}, expectation.text);
-  if (!expectation.trigger.empty()) html_.element("small", {}, "Also a breach, by counting: " + expectation.trigger);
+  if (!expectation.trigger.empty())
+    html_.element("small", {}, "Counted event by event, for an early halt: " + expectation.trigger);
   html_.close();
 }
 
@@ -178,17 +173,15 @@ const Proof* Page::proof_of(const std::string& victim) const {
 void Page::put_impact(const ImpactSummary& impact) {
   html_.open("tr").element("td", {}, impact.victim);
   html_.open("td").text(join(impact.steps, "; "));
-  if (!impact.gone.empty()) html_.element("small", {}, "The victim went: " + impact.gone);
+  if (!impact.gone.empty()) html_.element("small", {}, "The victim went away: " + impact.gone);
   html_.close();
   const Proof* proof = proof_of(impact.victim);
   html_.open("td").text(!proof ? "– no proof" : (proof->proven ? "✓ " : "✕ ") + proof->measured);
   if (proof && !proof->reason.empty()) html_.element("small", {}, proof->reason);
   html_.close();
-  bool failed = impact.result == events::RevertResult::kFailed || !impact.result;
-  html_.open("td").text(!impact.result ? "! no revert was seen"
-                                       : std::string(failed ? "! " : "✓ ") + to_text(*impact.result));
-  if (!impact.error.empty()) html_.element("small", {}, impact.error);
-  if (impact.result) html_.element("small", {{"class", "time"}}, "in\u00a0" + format_latency(impact.revert_took));
+  RevertText revert = revert_in_words(impact);
+  html_.open("td", {{"class", std::string("revert ") + class_of(revert.tone)}}).text(revert.text);
+  if (!revert.detail.empty()) html_.element("small", {}, revert.detail);
   html_.close().close();
 }
 
@@ -213,9 +206,26 @@ void Page::put_attack() {
   html_.close().close();
 }
 
+// What stands in backticks is a command.
+void Page::put_commands(std::string_view text) {
+  std::vector<std::string_view> parts = split(text, '`');
+  bool paired = parts.size() % 2 == 1;
+  if (!paired) html_.text(text);
+  for (size_t i = 0; paired && i < parts.size(); ++i) {
+    if (i % 2 == 1)
+      html_.element("code", {}, parts[i]);
+    else
+      html_.text(parts[i]);
+  }
+}
+
 void Page::put_next() {
   html_.element("h2", {}, "What to do next").open("ol", {{"class", "next"}});
-  for (const std::string& step : next_steps(summary_)) html_.element("li", {}, step);
+  for (const std::string& step : next_steps(summary_)) {
+    html_.open("li");
+    put_commands(step);
+    html_.close();
+  }
   html_.close();
 }
 
@@ -230,7 +240,7 @@ void Page::put_story() {
   for (size_t i = 0; i < summary_.timeline.size(); ++i) {
     if (i >= kMost / 2 && i < kMost / 2 + skipped) continue;
     const RunEvent& event = summary_.timeline[i];
-    EventText text = describe(event, summary_.expectations);
+    EventText text = describe(event, summary_);
     html_.open("tr", {{"class", class_of(text.tone)}});
     html_.element("td", {{"class", "number"}}, fmt::format("{:.1f} s", to_seconds(event.boot - summary_.begin)));
     html_.element("td", {{"class", "kind"}}, text.kind).open("td").text(text.text);
@@ -246,7 +256,7 @@ void Page::put_story() {
 void Page::put_definition() {
   if (!summary_.experiment.is_object()) return;
   html_.element("h2", {}, "The experiment as it was run").open("details");
-  html_.element("summary", {}, "Show the file with every value resolved");
+  html_.element("summary", {}, "Show the file with all defaults filled in");
   html_.element("pre", {}, json::write_pretty(summary_.experiment)).close();
 }
 

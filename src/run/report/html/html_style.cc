@@ -23,18 +23,30 @@ p{margin:0 0 8px;overflow-wrap:anywhere}
 .good{--tone:var(--good)}.bad{--tone:var(--bad)}.alarm{--tone:var(--alarm)}.neutral{--tone:var(--soft)}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:6px 24px;margin:28px 0 0}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0 0;padding:0;list-style:none}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(134px,1fr));gap:12px;margin:24px 0 0;padding:0;list-style:none}
 .tiles li{background:var(--wash);border-radius:8px;padding:14px 16px}
 .tiles b{display:block;font-size:20px;font-weight:600;line-height:1.3}
+.tiles li.good b{color:var(--good)}
+.tiles .alarm{--tone:var(--bad)}
+.tiles li.bad,.tiles li.alarm{background:var(--card);box-shadow:inset 0 0 0 1.5px var(--tone)}
+.tiles li.bad b,.tiles li.alarm b{color:var(--tone)}
+.tiles li{overflow-wrap:anywhere}
+td.revert.bad,td.revert.alarm{color:var(--tone)}
+.effect{font-size:14px;margin:-6px 0 12px}
+figure{margin:0;position:relative}
+.tip{position:absolute;pointer-events:none;background:var(--ink);color:var(--bg);border-radius:4px;padding:2px 7px;font-size:12px;white-space:nowrap}
+.chart .cursor{stroke:var(--ink);stroke-opacity:.5}
+dl.facts details{color:var(--soft);font-size:13px}
 .tiles span{color:var(--soft);font-size:13px}
 .card{background:var(--card);border:1px solid var(--faint);border-radius:8px;padding:20px 24px 12px;margin:0 0 20px;break-inside:avoid}
 .card header{display:flex;flex-wrap:wrap;justify-content:space-between;gap:2px 16px;margin:0 0 2px}
 .card .must{color:var(--soft);margin:0 0 12px}
 .badge{color:var(--tone);font-weight:600;white-space:nowrap}
+ol.next code,.verdict code{background:var(--wash);border-radius:4px;padding:1px 4px}
 code,pre{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
 .query{display:block;color:var(--soft);margin:2px 0 8px;overflow-wrap:anywhere}
 .whens{display:flex;flex-wrap:wrap;gap:4px 32px;margin:0 0 14px;padding:0;list-style:none;font-size:14px}
-.whens b{font-weight:600}.whens .status{color:var(--tone)}.whens span{color:var(--soft)}
+.whens b{font-weight:600}.whens span{color:var(--soft)}.whens .standing{color:var(--tone)}
 .chart{display:block;width:100%;height:auto;overflow:visible;font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif}
 .chart text{fill:var(--soft)}
 .chart .y,.chart .leftward{text-anchor:end}.chart .x{text-anchor:middle}
@@ -64,6 +76,7 @@ td small.time{white-space:nowrap}
 tr:last-child td{border-bottom:0}
 td:last-child,th:last-child{padding-right:0}
 ol.next{padding-left:22px;margin:0}ol.next li{margin:0 0 8px;padding-left:4px;overflow-wrap:anywhere}
+.runs td.when{white-space:nowrap}a{color:var(--line)}
 details summary{cursor:pointer;color:var(--soft)}
 pre{background:var(--wash);border-radius:8px;padding:16px;white-space:pre-wrap;overflow-wrap:anywhere}
 footer{margin-top:56px;color:var(--soft);font-size:13px}
@@ -75,5 +88,69 @@ table.stack td:first-child{font-weight:600}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--faint:#ccc;--line:#1d4f9c;--bad:#b3261e;--good:#1d7a4c;--wash:#f4f4f2;--attack:#c98a1b}
 main{max-width:none;padding:0}body{font-size:12px;-webkit-print-color-adjust:exact;print-color-adjust:exact}tr,.card,.verdict{break-inside:avoid}h2{break-after:avoid}}
 )css";
+
+const char* const kReadingsScript = R"js(
+"use strict";
+(function(){
+function figures(value,factor,suffix){
+ var n=value*factor,size=Math.abs(n);
+ var digits=size===0?0:Math.min(8,Math.max(0,2-Math.floor(Math.log10(size))));
+ return String(Number(n.toFixed(digits)))+(suffix===""?"":"\u00a0"+suffix);
+}
+function text(value,unit){
+ var size=Math.abs(value);
+ if(unit==="ratio")return figures(value,100,"%");
+ if(unit==="bytes"){
+  if(size>=1073741824)return figures(value,1/1073741824,"GiB");
+  if(size>=1048576)return figures(value,1/1048576,"MiB");
+  if(size>=1024)return figures(value,1/1024,"KiB");
+  return figures(value,1,"B");
+ }
+ if(unit!=="s")return figures(value,1,unit);
+ if(size>=1)return figures(value,1,"s");
+ if(size===0||size>=0.001)return figures(value,1000,"ms");
+ return size>=0.000001?figures(value,1000000,"\u00b5s"):figures(value,1000,"ms");
+}
+document.querySelectorAll("figure[data-points]").forEach(function(figure){
+ if(figure.dataset.points==="")return;
+ var points=figure.dataset.points.split(" ").map(function(pair){return pair.split(",").map(Number);});
+ var length=Number(figure.dataset.length);
+ var tip=document.createElement("output");
+ tip.className="tip";
+ tip.hidden=true;
+ figure.appendChild(tip);
+ figure.querySelectorAll("svg").forEach(function(svg){
+  var left=Number(svg.dataset.left),right=Number(svg.dataset.right);
+  var cursor=document.createElementNS(svg.namespaceURI,"line");
+  cursor.setAttribute("class","cursor");
+  cursor.setAttribute("y1",svg.dataset.top);
+  cursor.setAttribute("y2",svg.dataset.bottom);
+  cursor.style.display="none";
+  svg.appendChild(cursor);
+  function show(event){
+   var box=svg.getBoundingClientRect(),scale=svg.viewBox.baseVal.width/box.width;
+   var at=((event.clientX-box.left)*scale-left)/(right-left)*length;
+   var best=points.reduce(function(a,b){return Math.abs(a[0]-at)>Math.abs(b[0]-at)?b:a;});
+   var x=left+best[0]/length*(right-left);
+   cursor.setAttribute("x1",x);
+   cursor.setAttribute("x2",x);
+   cursor.style.display="";
+   tip.textContent=text(best[1],figure.dataset.unit)+" at "+best[0].toFixed(1)+"\u00a0s";
+   tip.hidden=false;
+   var room=figure.clientWidth-tip.offsetWidth;
+   tip.style.left=Math.max(0,Math.min(room,x/scale-tip.offsetWidth/2))+"px";
+   tip.style.top=Math.max(0,(Number(svg.dataset.top)+4)/scale)+"px";
+  }
+  function hide(){tip.hidden=true;cursor.style.display="none";}
+  svg.addEventListener("pointermove",show);
+  svg.addEventListener("pointerdown",show);
+  svg.addEventListener("pointerleave",hide);
+ });
+});
+})();
+)js";
+
+const char* const kHtmlStyleHash = "sha256-e2eutgYYW/WWVjKb6/Ssr4x2ag9OeYw/4my5/q1ax5U=";
+const char* const kReadingsScriptHash = "sha256-Btlb4+YNwcQmtNzdT0k+1eboSjsxwxE4y229789KGTk=";
 
 }  // namespace ordeal::report

@@ -47,4 +47,12 @@ std::string format_elapsed(Nanos elapsed) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
+std::vector<std::string> elapsed_labels(const std::vector<Nanos>& ticks) {
+  bool whole = std::all_of(ticks.begin(), ticks.end(), [](Nanos tick) { return tick % 1s == Nanos(0); });
+  std::vector<std::string> labels;
+  for (Nanos tick : ticks)
+    labels.push_back(whole ? format_elapsed(tick) : fmt::format("{:g}\u00a0s", to_seconds(tick)));
+  return labels;
+}
+
 }  // namespace ordeal::report

@@ -17,5 +17,7 @@ std::vector<Nanos> time_ticks(Nanos length, size_t most);
 
 // Since the start of a run: "0:07", "12:30", "1:02:30".
 std::string format_elapsed(Nanos elapsed);
+// The same of each of these, in seconds with a fraction where whole ones would repeat.
+std::vector<std::string> elapsed_labels(const std::vector<Nanos>& ticks);
 
 }  // namespace ordeal::report

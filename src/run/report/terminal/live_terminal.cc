@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "core/base/io/output.h"
+#include "run/report/terminal/text_report.h"
 
 namespace ordeal::report {
 namespace {
@@ -32,6 +33,8 @@ bool is_set(const char* name) {
 }
 
 }  // namespace
+
+TerminalStyle style_of(const TerminalOptions& options) { return {size_of(options.fd).width, options.colour}; }
 
 TerminalOptions terminal_options(int fd) {
   const char* term = ::getenv("TERM");
@@ -60,7 +63,7 @@ void LiveTerminal::write(std::string_view text) {
 
 void LiveTerminal::redraw(BootTime now) {
   Size size = size_of(options_.fd);
-  std::vector<std::string> lines = view_.frame(now, {size.width, options_.colour});
+  std::vector<std::string> lines = view_.frame(now, {size.width, options_.colour, size.height - 1});
   // What does not fit above the cursor could not be drawn over: the top is left out.
   if (lines.size() + 1 > size.height) lines.erase(lines.begin(), lines.end() - static_cast<ptrdiff_t>(size.height - 1));
   std::string out = drawn_ > 0 ? fmt::format("\r\x1b[{}A", drawn_) : "";
@@ -77,12 +80,10 @@ void LiveTerminal::update(BootTime now) {
   write(out);
 }
 
-void LiveTerminal::finish(BootTime now, const std::string& report_path) {
-  update(now);
+void LiveTerminal::finish(const RunSummary& summary, const std::string& report_path) {
+  update(summary.end);
   std::string out = options_.redraw ? "\n" : "";
-  for (const std::string& line : view_.ending(report_path, {size_of(options_.fd).width, options_.colour}))
-    out += line + "\n";
-  write(out);
+  write(out + ending_in_words(summary, report_path, style_of(options_)));
 }
 
 }  // namespace ordeal::report

@@ -17,6 +17,8 @@ struct TerminalOptions {
 };
 // From the descriptor and the environment: NO_COLOR, TERM=dumb.
 TerminalOptions terminal_options(int fd);
+// As wide as it is now; 80 columns where that is not known.
+TerminalStyle style_of(const TerminalOptions& options);
 
 class LiveTerminal {
  public:
@@ -24,7 +26,7 @@ class LiveTerminal {
 
   void apply(const RunEvent& event) { view_.apply(event); }
   void update(BootTime now);
-  void finish(BootTime now, const std::string& report_path);
+  void finish(const RunSummary& summary, const std::string& report_path);
 
  private:
   void redraw(BootTime now);

@@ -7,8 +7,8 @@
 
 #include "core/base/text/printable.h"
 #include "core/base/text/text.h"
-#include "run/report/html/columns.h"
 #include "run/report/html/scale.h"
+#include "run/report/terminal/columns.h"
 
 namespace ordeal::report {
 namespace {
@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kHistory = 40;
 constexpr size_t kStateWidth = 13;  // "judged during"
 constexpr Nanos kReadingsEvery = 5s;
+constexpr size_t kBesideName = 2 + 10 + 11 + kStateWidth + 2;  // mark, value, limit, state
 
 struct StateWords {
   const char *mark, *word;
@@ -27,16 +28,6 @@ StateWords words_of(Reading reading) {
                                                      {"?", "undecided", Tone::kNeutral},
                                                      {"–", "no data", Tone::kNeutral}}};
   return kWords[static_cast<size_t>(reading)];
-}
-
-std::string coloured(const std::string& text, Tone tone, const TerminalStyle& style) {
-  static constexpr std::array kCodes{"32", "31", "1;35", "2"};
-  if (!style.colour) return text;
-  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<size_t>(tone)], text);
-}
-
-std::string bold(const std::string& text, const TerminalStyle& style) {
-  return style.colour ? "\x1b[1m" + text + "\x1b[0m" : text;
 }
 
 void put(std::vector<std::string>& lines, const std::string& text, const TerminalStyle& style) {
@@ -78,10 +69,15 @@ void TerminalView::take(const RunEvent& event) {
     phase_begin_ = event.boot;
     phase_length_ = phase->length;
   }
-  if (const auto* injected = as<events::Injected>(event)) in_force_[injected->impact] = printable(injected->victim);
+  if (const auto* injected = as<events::Injected>(event))
+    in_force_[injected->impact] = {printable(injected->victim),
+                                   injected->steps.empty() ? "" : printable(injected->steps.front().action)};
   if (const auto* gone = as<events::VictimGone>(event)) in_force_.erase(gone->impact);
   if (const auto* reverted = as<events::Reverted>(event)) in_force_.erase(reverted->impact);
-  if (const auto* ended = as<events::Ended>(event)) verdict_ = ended->verdict;
+  const auto* breach = as<events::Breach>(event);
+  if (breach && breached_.insert(breach->expectation).second)
+    breaches_.push_back(fmt::format("✕ breach at {:.1f} s: {}", to_seconds(event.boot - begin_),
+                                    printable(describe(event, expectations_).text)));
 }
 
 void TerminalView::apply(const RunEvent& event) {
@@ -108,11 +104,18 @@ std::string TerminalView::phase_line(BootTime now) const {
   return line + fmt::format(", {} left of {}", format_elapsed(left + 999ms), format_elapsed(phase_length_));
 }
 
-std::string TerminalView::impacts_line() const {
-  if (in_force_.empty()) return "no impact in force";
-  std::vector<std::string> victims;
-  for (const auto& [impact, victim] : in_force_) victims.push_back(victim);
-  return fmt::format("{} impact{} in force: {}", victims.size(), victims.size() == 1 ? "" : "s", join(victims, ", "));
+// One for each; of more than `most`, the last one counts the others.
+std::vector<std::string> TerminalView::impact_lines(size_t most) const {
+  if (in_force_.empty()) return {"no fault in force"};
+  std::vector<std::string> lines{counted(in_force_.size(), "fault in force", "faults in force")};
+  for (const auto& [id, impact] : in_force_) {
+    if (lines.size() == most && in_force_.size() > most) {
+      lines.push_back(fmt::format("  and {} more", in_force_.size() - most + 1));
+      break;
+    }
+    lines.push_back("  " + impact.victim + (impact.does.empty() ? "" : ": " + impact.does));
+  }
+  return lines;
 }
 
 // "judged after": what is read now does not count; the word tells which time does, the next one where there is one.
@@ -128,7 +131,7 @@ std::string TerminalView::state_of(size_t index) const {
 std::string TerminalView::row_line(size_t index, const TerminalStyle& style) const {
   const Row& row = rows_[index];
   const ExpectationSummary& expectation = expectations_[index];
-  size_t name_width = std::clamp<size_t>(style.width / 3, 10, 28);
+  size_t width = name_width(style);
   std::string value = row.value ? format_value(*row.value, unit_of(expectation)) : "–";
   std::string limit = expectation.threshold ? expectation.threshold->op + " " +
                                                   format_value(expectation.threshold->value, unit_of(expectation))
@@ -138,23 +141,55 @@ std::string TerminalView::row_line(size_t index, const TerminalStyle& style) con
   if (row.seen && !row.judged) shown_value = coloured(shown_value, Tone::kNeutral, style);
   std::string line =
       fmt::format("{} {} {} {} ", coloured(words.mark, words.tone, style),
-                  padded(fit(printable(expectation.name), name_width), name_width), shown_value, padded(limit, 10));
+                  padded(fit(printable(expectation.name), width), width), shown_value, padded(limit, 10));
   // What is left of the width is the sparkline's; the state word must always be seen.
-  size_t used = name_width + 2 + 10 + 11 + kStateWidth + 2;
+  size_t used = width + kBesideName;
   size_t room = style.width > used ? std::min(style.width - used, kHistory) : 0;
   return line + coloured(padded(state_of(index), kStateWidth), words.tone, style) + sparkline(row.history, room);
 }
 
+// The longest name in full where there is room for it; else what the other columns leave.
+size_t TerminalView::name_width(const TerminalStyle& style) const {
+  size_t longest = 10;
+  for (const ExpectationSummary& expectation : expectations_)
+    longest = std::max(longest, columns(printable(expectation.name)));
+  size_t room = style.width > kBesideName ? style.width - kBesideName : 0;
+  return std::clamp<size_t>(longest, 10, std::max<size_t>(room, 10));
+}
+
+// Those that are breached first, where there is not room for all.
+std::vector<std::string> TerminalView::row_lines(size_t most, const TerminalStyle& style) const {
+  std::vector<std::string> lines;
+  size_t left_out = rows_.size() > most ? rows_.size() - most + 1 : 0;
+  size_t skipped = 0;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    bool bad = breached_.count(i) || (rows_[i].judged && rows_[i].reading == Reading::kBreached);
+    if (skipped < left_out && !bad) {
+      ++skipped;
+      continue;
+    }
+    put(lines, row_line(i, style), style);
+  }
+  if (skipped > 0) put(lines, fmt::format("· and {} more", skipped), style);
+  return lines;
+}
+
 std::vector<std::string> TerminalView::frame(BootTime now, const TerminalStyle& style) const {
+  bool tight = style.height > 0 && style.height < rows_.size() + in_force_.size() + breaches_.size() + 8;
+  std::vector<std::string> impacts = impact_lines(tight ? 3 : 40);
+  size_t fixed = 3 + impacts.size() + breaches_.size();  // the name, the phase and the last event too
+  size_t room = !tight ? rows_.size() : style.height > fixed + 1 ? style.height - fixed : 1;
   std::vector<std::string> lines;
   put(lines, bold(name_, style) + "  " + coloured(run_, Tone::kNeutral, style), style);
-  if (!hypothesis_.empty()) put(lines, hypothesis_, style);
-  put(lines, "", style);
-  for (size_t i = 0; i < rows_.size(); ++i) put(lines, row_line(i, style), style);
-  put(lines, "", style);
+  if (!tight && !hypothesis_.empty()) put(lines, hypothesis_, style);
+  if (!tight) put(lines, "", style);
+  for (std::string& line : row_lines(room, style)) lines.push_back(std::move(line));
+  if (!tight) put(lines, "", style);
   put(lines, phase_line(now), style);
-  put(lines, in_force_.empty() ? coloured(impacts_line(), Tone::kNeutral, style) : bold(impacts_line(), style), style);
-  put(lines, coloured(last_.text, last_.tone, style), style);
+  for (const std::string& line : impacts)
+    put(lines, in_force_.empty() ? coloured(line, Tone::kNeutral, style) : bold(line, style), style);
+  if (last_.kind != "breach") put(lines, coloured(last_.text, last_.tone, style), style);
+  for (const std::string& line : breaches_) put(lines, coloured(line, Tone::kBad, style), style);
   return lines;
 }
 
@@ -175,15 +210,6 @@ std::vector<std::string> TerminalView::new_lines(BootTime now) {
     readings_fresh_ = false;
   }
   return std::exchange(due_, {});
-}
-
-std::vector<std::string> TerminalView::ending(const std::string& report_path, const TerminalStyle& style) const {
-  Headline headline = headline_of(verdict_ ? to_text(verdict_->outcome) : "");
-  std::vector<std::string> lines{bold(coloured(headline.mark + " " + headline.title, headline.tone, style), style)};
-  if (verdict_ && !verdict_->reason.empty()) lines.push_back("  " + printable(verdict_->reason));
-  if (verdict_ && !verdict_->hint.empty()) lines.push_back("  next: " + printable(verdict_->hint));
-  if (!report_path.empty()) lines.push_back("  report: " + printable(report_path));
-  return lines;
 }
 
 }  // namespace ordeal::report

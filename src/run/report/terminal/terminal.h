@@ -5,32 +5,27 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "run/report/terminal/terminal_style.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {
-
-struct TerminalStyle {
-  size_t width = 80;
-  bool colour = false;
-};
 
 class TerminalView {
  public:
   void apply(const RunEvent& event);
 
-  // The lines of one frame, each at most `style.width` columns wide.
+  // The lines of one frame, each at most `style.width` columns wide. A breach stands in it to the end, whatever else
+  // has to go where the style has a height: rows that hold go first.
   std::vector<std::string> frame(BootTime now, const TerminalStyle& style) const;
 
   // For a pipe or a log: the lines that became due since the last call, not cut. One for each thing that happened and
   // for each change of an expectation's state; else one line of readings at most every five seconds.
   std::vector<std::string> new_lines(BootTime now);
-
-  // The last word: verdict, reason, hint, and where the report is ("" when there is none).
-  std::vector<std::string> ending(const std::string& report_path, const TerminalStyle& style) const;
 
  private:
   struct Row {
@@ -40,12 +35,17 @@ class TerminalView {
     std::optional<double> value;
     std::deque<std::optional<double>> history;
   };
+  struct Impact {
+    std::string victim, does;
+  };
   void on(const events::Run& run, const RunEvent& event);
   void on(const events::Look& look, const RunEvent& event);
   void take(const RunEvent& event);
   std::string state_of(size_t index) const;
   std::string phase_line(BootTime now) const;
-  std::string impacts_line() const;
+  std::vector<std::string> impact_lines(size_t most) const;
+  std::vector<std::string> row_lines(size_t most, const TerminalStyle& style) const;
+  size_t name_width(const TerminalStyle& style) const;
   std::string row_line(size_t index, const TerminalStyle& style) const;
   std::string readings_line() const;
   std::string stamped(BootTime at, const std::string& text) const;
@@ -56,9 +56,10 @@ class TerminalView {
   Nanos phase_length_{0};
   std::vector<ExpectationSummary> expectations_;  // without samples
   std::vector<Row> rows_;
-  std::map<int, std::string> in_force_;  // impact to victim
+  std::map<int, Impact> in_force_;
   EventText last_;
-  std::optional<Verdict> verdict_;
+  std::vector<std::string> breaches_;  // the first of each expectation
+  std::set<uint64_t> breached_;
   std::vector<std::string> due_;
   BootTime readings_shown_;
   bool readings_fresh_ = false;

@@ -6,8 +6,11 @@
 #include <cstdlib>
 #include <set>
 
-#include "run/report/html/columns.h"
+#include "core/base/text/text.h"
+#include "run/report/report.h"
+#include "run/report/terminal/columns.h"
 #include "run/report/terminal/live_terminal.h"
+#include "run/report/terminal/text_report.h"
 #include "sample_run/sample_run.h"
 
 namespace ordeal::report {
@@ -44,12 +47,12 @@ TEST(TerminalView, ShowsValueLimitStateCountdownAndImpacts) {
   while (!as<events::Breach>(events[i])) view.apply(events[i++]);
   std::string frame = joined(view.frame(events[i].boot, {100, false}));
   for (const char* part : {"Network Latency", "p95 latency", "1.03\u00a0s", "< 1\u00a0s", "BREACHED", "error rate",
-                           "holds", "attack, 0:53 left of 1:00", "3 impacts in force: api-1, api-2, api-3", "█"})
+                           "holds", "attack, 0:53 left of 1:00", "3 faults in force", "api-3: delay arriving", "█"})
     EXPECT_TRUE(shows(frame, part)) << part << "\n" << frame;
   while (i < events.size()) view.apply(events[i++]);
   frame = joined(view.frame(events.back().boot, {100, false}));
-  EXPECT_TRUE(shows(frame, "no impact in force"));
-  std::string ending = joined(view.ending("/tmp/report.html", {100, false}));
+  EXPECT_TRUE(shows(frame, "no fault in force"));
+  std::string ending = ending_in_words(summarize(events), "/tmp/report.html", {100, false});
   EXPECT_TRUE(shows(ending, "✕ The hypothesis did not hold"));
   EXPECT_TRUE(shows(ending, "report: /tmp/report.html"));
 }
@@ -63,7 +66,7 @@ TEST(TerminalView, PlainLinesTellEachThingOnceAndReadingsEveryFiveSeconds) {
   }
   std::string text = joined(lines);
   EXPECT_LT(lines.size(), 60u) << text;
-  for (const char* part : {"breach: p95 latency was 1.03", "halt: the breach ends the attack", "phase: recovery",
+  for (const char* part : {"breach: p95 latency reached 1.03", "halt: the breach ends the attack", "phase: recovery",
                            "error rate is undecided"})
     EXPECT_TRUE(shows(text, part)) << part << "\n" << text;
   size_t readings = 0;
@@ -73,25 +76,82 @@ TEST(TerminalView, PlainLinesTellEachThingOnceAndReadingsEveryFiveSeconds) {
 }
 
 // What the line of impacts shows, each time that it changes.
-std::vector<std::string> impact_lines(const std::vector<RunEvent>& events) {
+std::vector<std::string> changes_of_impacts(const std::vector<RunEvent>& events) {
   TerminalView view;
   std::vector<std::string> lines;
   for (const RunEvent& event : events) {
     view.apply(event);
-    for (const std::string& line : view.frame(event.boot, {100, false}))
-      if (line.find("in force") != std::string::npos && (lines.empty() || lines.back() != line)) lines.push_back(line);
+    std::string now;
+    for (const std::string& line : view.frame(event.boot, {100, false})) {
+      if (line.find("in force") != std::string::npos) now = line;
+      if (line.starts_with("  api-")) now += " " + line.substr(2, 5);
+    }
+    if (lines.empty() || lines.back() != now) lines.push_back(now);
   }
   return lines;
 }
 
 TEST(TerminalView, CountsThreeImpactsUpAndEachRevertDown) {
-  EXPECT_EQ(
-      impact_lines(sample_run()),
-      (std::vector<std::string>{"no impact in force", "1 impact in force: api-1", "2 impacts in force: api-1, api-2",
-                                "3 impacts in force: api-1, api-2, api-3", "2 impacts in force: api-2, api-3",
-                                "1 impact in force: api-3", "no impact in force"}));
-  EXPECT_EQ(impact_lines(sample_run(troubled_sample()))[4], "2 impacts in force: api-1, api-3") << "the second went";
+  EXPECT_EQ(changes_of_impacts(sample_run()),
+            (std::vector<std::string>{"no fault in force", "1 fault in force api-1", "2 faults in force api-1 api-2",
+                                      "3 faults in force api-1 api-2 api-3", "2 faults in force api-2 api-3",
+                                      "1 fault in force api-3", "no fault in force"}));
+  EXPECT_EQ(changes_of_impacts(sample_run(troubled_sample()))[4], "2 faults in force api-1 api-3") << "the second went";
 }
+
+TEST(TerminalView, ABreachStandsInEveryFrameFromThenOn) {
+  for (size_t height : {0u, 4u, 6u, 10u, 24u}) {
+    TerminalView view;
+    bool breached = false;
+    for (const RunEvent& event : sample_run()) {
+      view.apply(event);
+      breached |= as<events::Breach>(event) != nullptr;
+      std::vector<std::string> frame = view.frame(event.boot, {100, false, height});
+      if (height > 0 && frame.size() > height) frame.erase(frame.begin(), frame.end() - static_cast<long>(height));
+      EXPECT_EQ(shows(joined(frame), "✕ breach at 17.2 s: p95 latency reached 1.03 s"), breached) << joined(frame);
+    }
+    EXPECT_TRUE(breached);
+  }
+}
+
+TEST(TerminalView, ShowsNamesInFullWhereThereIsRoom) {
+  std::vector<RunEvent> events = sample_run();
+  const std::string name = "share of checkouts of logged-in customers that fail";
+  std::get<events::Run>(events[0].data).expectations[0].name = name;
+  TerminalView view;
+  view.apply(events[0]);
+  EXPECT_TRUE(shows(joined(view.frame(events[0].boot, {100, false})), name));
+  EXPECT_FALSE(shows(joined(view.frame(events[0].boot, {60, false})), name));
+}
+
+TEST(TerminalView, ALowTerminalKeepsWhatIsBreachedAndCountsTheRest) {
+  std::vector<RunEvent> events = sample_run();
+  auto& run = std::get<events::Run>(events[0].data);
+  for (int i = 0; i < 30; ++i) run.expectations.push_back(run.expectations[1]);
+  TerminalView view;
+  for (const RunEvent& event : events) {
+    view.apply(event);
+    if (as<events::Halt>(event)) break;
+  }
+  std::vector<std::string> frame = view.frame(events.back().boot, {100, false, 14});
+  EXPECT_LE(frame.size(), 14u) << joined(frame);
+  EXPECT_TRUE(shows(joined(frame), "✕ p95 latency")) << joined(frame);
+  EXPECT_TRUE(shows(joined(frame), "more")) << joined(frame);
+}
+
+TEST(TextReport, SaysWhatThePageSaysWithinItsWidth) {
+  RunSummary summary = summarize(sample_run());
+  for (size_t width : {60u, 80u, 120u}) {
+    std::string text = text_report(summary, {width, false});
+    for (const char* part :
+         {"✕ The hypothesis did not hold", "p95 latency must stay below 1", "What to do next",
+          "to recover: p95 latency", "✓ clean in", "run /usr/local/bin/rollback", "error rate had no data"})
+      EXPECT_TRUE(shows(text, part)) << part << "\n" << text;
+    for (std::string_view line : split(text, '\n')) EXPECT_LE(columns(line), width + 20) << line;
+  }
+}
+
+TEST(TextReport, OfNoEventsSaysThatThereIsNoVerdict) { EXPECT_TRUE(shows(text_report(summarize({})), "no verdict")); }
 
 // The sample with its first expectation, which breaks during the attack, judged after it only.
 std::vector<RunEvent> judged_after() {
@@ -142,7 +202,7 @@ TEST(LiveTerminal, RedrawsInPlaceAndEndsOnALineOfItsOwn) {
   terminal.apply(events[0]);
   terminal.update(events[0].boot);
   terminal.update(events[0].boot);
-  terminal.finish(events[0].boot, "");
+  terminal.finish(summarize(events), "");
   ::close(ends[1]);
   std::string out(65536, '\0');
   out.resize(static_cast<size_t>(::read(ends[0], out.data(), out.size())));

@@ -14,6 +14,7 @@ constexpr Nanos kLookAgain = 1s;  // where the descriptor of what is waited for 
 Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
   setup.one_way = prepared.fault->info().step == StepKind::kOneWay;
+  setup.candidates = prepared.selection.candidates - static_cast<int64_t>(prepared.selection.refused.size());
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(judge::Judge::create(expectation)));
     bool counted = !watch::counted_from(expectation, prepared.experiment.sources).empty();

@@ -1,4 +1,4 @@
-#include "run/report/html/columns.h"
+#include "run/report/terminal/columns.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "run/report/series.h"
+#include "run/report/html/series.h"
 
 #include <algorithm>
 

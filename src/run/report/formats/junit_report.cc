@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include "core/base/text/text.h"
 #include "run/report/html/markup.h"
 #include "run/report/html/scale.h"
 #include "run/report/report.h"
+#include "run/report/tiles.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {
@@ -17,14 +19,23 @@ struct Case {
   Nanos took{0};
 };
 
+std::string value_in_words(const ExpectationSummary& expectation, const WhenSummary& when) {
+  if (!when.value) return expectation.name + " returned no data";
+  std::string unit = unit_of(expectation);
+  std::string text = fmt::format("{} was {}", name_of_value(when), format_value(*when.value, unit));
+  if (when.worst && when.worst != when.value) text += fmt::format(", worst {}", format_value(*when.worst, unit));
+  return text;
+}
+
 Case expectation_case(const RunSummary& summary, const ExpectationSummary& expectation, const WhenSummary& when) {
   static constexpr CaseResult kResults[] = {CaseResult::kSkipped, CaseResult::kPassed, CaseResult::kFailure,
                                             CaseResult::kError};
   Case result{
       fmt::format("{} ({})", expectation.name, to_text(when.when)), kResults[static_cast<size_t>(when.status)], "", {}};
-  std::string value = when.value ? format_value(*when.value, unit_of(expectation)) : "no data";
-  result.message = fmt::format("{}: {} was {}; it {}", name_of(when.status), name_of_value(when), value,
+  result.message = fmt::format("{}: {}; it {}", name_of(when.status), value_in_words(expectation, when),
                                condition_in_words(expectation));
+  std::string effect = when.when == When::kBefore ? "" : effect_in_words(summary, expectation);
+  if (!effect.empty()) result.message += "; " + effect;
   for (const PhaseSpan& span : summary.phases)
     if (std::string_view(to_text(when.when)) == to_text(span.phase)) result.took += span.end - span.begin;
   return result;
@@ -44,6 +55,14 @@ Case proof_case(const RunSummary& summary) {
   return result;
 }
 
+// What became of victims on which something was done that cannot be undone.
+std::string fates_of(const RunSummary& summary) {
+  std::vector<std::string> fates;
+  for (const ImpactSummary& impact : summary.impacts)
+    fates.push_back(fmt::format("{}: {}", impact.victim, revert_in_words(impact).detail));
+  return "nothing to revert; " + join(fates, "; ");
+}
+
 Case revert_case(const RunSummary& summary) {
   Case result{"reverted clean", CaseResult::kPassed, "", {}};
   if (summary.impacts.empty()) return {result.name, CaseResult::kSkipped, "nothing was injected", {}};
@@ -53,6 +72,8 @@ Case revert_case(const RunSummary& summary) {
     if (!impact.result) result = {result.name, CaseResult::kError, impact.victim + ": no revert was recorded", {}};
     result.took += impact.revert_took;
   }
+  if (summary.one_way() && result.result == CaseResult::kPassed)
+    return {result.name, CaseResult::kSkipped, fates_of(summary), {}};
   return result;
 }
 
@@ -113,6 +134,9 @@ std::string junit_report(const RunSummary& summary) {
   xml.empty("property", {{"name", "run"}, {"value", summary.run}});
   xml.empty("property", {{"name", "hypothesis"}, {"value", summary.hypothesis}});
   xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary.attack, summary.victims)}});
+  std::string choice = choice_in_words(summary);
+  if (!choice.empty()) xml.empty("property", {{"name", "victims"}, {"value", choice}});
+  for (const Tile& tile : tiles_of(summary)) xml.empty("property", {{"name", tile.name}, {"value", tile.value}});
   for (const ActionSummary& action : summary.actions)
     xml.empty("property", {{"name", "rollback"}, {"value", action.text + ": " + action.result}});
   for (const std::string& note : summary.notes) xml.empty("property", {{"name", "note"}, {"value", note}});

@@ -1,4 +1,4 @@
-#include "run/report/html/well_formed.h"
+#include "run/report/well_formed.h"
 
 #include <gtest/gtest.h>
 

@@ -4,6 +4,7 @@
 #include "run/report/html/markup.h"
 #include "run/report/html/scale.h"
 #include "run/report/report.h"
+#include "run/report/tiles.h"
 #include "run/report/wording.h"
 
 namespace ordeal::report {
@@ -26,11 +27,24 @@ std::string code(std::string text) {
 }
 
 std::string when_cell(const ExpectationSummary& expectation, When time) {
-  for (const WhenSummary& when : expectation.when)
-    if (when.when == time)
-      return fmt::format("{} {}", mark_of(when.status),
-                         plain(when.value ? format_value(*when.value, unit_of(expectation)) : "no data"));
+  for (const WhenSummary& when : expectation.when) {
+    if (when.when != time) continue;
+    std::string text = fmt::format("{} {}", mark_of(when.status),
+                                   plain(when.value ? format_value(*when.value, unit_of(expectation)) : "no data"));
+    if (when.worst && when.worst != when.value)
+      text += plain(fmt::format(" (worst {})", format_value(*when.worst, unit_of(expectation))));
+    return text;
+  }
   return "";
+}
+
+std::string effects(const RunSummary& summary) {
+  std::string out;
+  for (const ExpectationSummary& expectation : summary.expectations) {
+    std::string effect = effect_in_words(summary, expectation);
+    if (!effect.empty()) out += fmt::format("- {}: {}\n", plain(expectation.name), plain(effect));
+  }
+  return out.empty() ? out : out + "\n";
 }
 
 std::string expectations_table(const RunSummary& summary) {
@@ -50,7 +64,8 @@ std::string impacts_table(const RunSummary& summary) {
     std::string proven = "– no proof";
     for (const events::Proven& one : summary.proofs)
       if (one.victim == impact.victim) proven = (one.proof.proven ? "✓ " : "✕ ") + plain(one.proof.measured);
-    std::string result = impact.result ? to_text(*impact.result) : "not seen";
+    RevertText revert = revert_in_words(impact);
+    std::string result = revert.detail.empty() ? revert.text : revert.text + ": " + revert.detail;
     out += fmt::format("| {} | {} | {} |\n", plain(impact.victim), proven, plain(result));
   }
   return out + "\n";
@@ -70,9 +85,8 @@ std::string timings(const RunSummary& summary) {
   auto line = [&](const std::optional<Nanos>& latency, const char* name) {
     if (latency) out += fmt::format("- {}: {}\n", name, format_latency(*latency));
   };
-  line(summary.detection(), "fault on to breach");
+  for (const Tile& tile : tiles_of(summary)) out += fmt::format("- {}: {}\n", plain(tile.name), plain(tile.value));
   line(summary.breach_to_halt(), "breach to halt");
-  line(summary.halt_to_reverted(), "halt to fault off");
   return out.empty() ? out : out + "\n";
 }
 
@@ -92,8 +106,10 @@ std::string markdown_report(const RunSummary& summary) {
   out += fmt::format("**{} {}**", headline.mark, headline.title);
   if (summary.verdict) out += fmt::format(": {}", plain(summary.verdict->reason));
   out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary.attack, summary.victims)));
-  out += expectations_table(summary) + timings(summary) + impacts_table(summary) + rollback_list(summary) +
-         notes_list(summary) + "## What to do next\n\n";
+  std::string choice = choice_in_words(summary);
+  if (!choice.empty()) out += fmt::format("Victims: {}\n\n", plain(choice));
+  out += timings(summary) + expectations_table(summary) + effects(summary) + impacts_table(summary) +
+         rollback_list(summary) + notes_list(summary) + "## What to do next\n\n";
   size_t number = 0;
   for (const std::string& step : next_steps(summary)) out += fmt::format("{}. {}\n", ++number, plain(step));
   out += fmt::format("\nRun {}, {}, took {}, Ordeal {}.\n", code(summary.run), date_in_words(summary),

@@ -1,4 +1,4 @@
-#include "run/report/flags.h"
+#include "run/report/html/flags.h"
 
 #include <algorithm>
 
