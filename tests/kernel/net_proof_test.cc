@@ -82,7 +82,7 @@ TEST_F(NetProof, TwoPacketsProveNothing) {
   EXPECT_EQ(arrive(2, 100ms).size(), 2u);
   Proof proof = host_->revert();
   EXPECT_FALSE(proof.proven);
-  EXPECT_TRUE(says(proof, "only 2 packets were delayed on arrival, 10 are needed (min_events)")) << proof.reason;
+  EXPECT_TRUE(says(proof, "only 2 packets were delayed on arrival, 10 are required (min_events)")) << proof.reason;
 }
 
 TEST_F(NetProof, ADirectionWithoutTrafficIsNotHiddenByTheOther) {

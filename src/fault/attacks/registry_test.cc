@@ -39,7 +39,7 @@ host::Features all_features() {
   features.capabilities = {"CAP_NET_ADMIN", "CAP_NET_RAW",  "CAP_SYS_ADMIN", "CAP_KILL",
                            "CAP_SYS_NICE",  "CAP_SYS_BOOT", "CAP_SYS_PTRACE"};
   features.queue = sys::QueueStyle::kNative;
-  features.freezer = "version 2";
+  features.freezer = "v2";
   return features;
 }
 

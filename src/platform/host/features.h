@@ -24,7 +24,7 @@ struct Features {
   bool owned_tables = false;  // another socket cannot take over our nftables table
   bool pidfd = false;
   bool cgroup_kill = false;       // cgroup v2 with cgroup.kill
-  std::string freezer;            // "version 1", "version 2" or ""
+  std::string freezer;            // "v1", "v2" or ""
   bool cgroups_writable = false;  // the cpu hierarchy
   bool reaper_cgroup = false;     // the reaper can have one of its own
   Priority priority = Priority::kNone;

@@ -354,7 +354,7 @@ class PauseFault : public Fault {
                               counted(method.live.processes.size(), "process", "processes"),
                               format_duration(attack.length), name_some(method.live.processes));
     step.undo = method.freezer ? "thaw it, unless somebody else already has"
-                               : "SIGCONT to each of them, whether it has stopped yet or not";
+                               : "SIGCONT to each of them, whether stopped yet or not";
     step.proof = info().proof;
     step.claims = claims_on(victim, method.live, "running");
     for (const sys::Still& still : method.still) step.notes.push_back(still.why + " by somebody else, and stays so");
