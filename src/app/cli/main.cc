@@ -96,6 +96,11 @@ std::pair<CLI::App*, Flags&> add_command(CLI::App& app, Choice& choice, const ch
 
 void add_json(CLI::App* command, Flags& flags) { command->add_flag("--json", flags.json, "Print JSON"); }
 
+constexpr const char* kHaltFooter =
+    "Root, and members of the group `ordeal`, halt every run of this host, whoever started it and wherever it keeps\n"
+    "its state; other users halt their own. With --state-dir: the runs that keep their state in DIR. The latch binds\n"
+    "the same runs, until root (or the owner of DIR) says `ordeal resume`. docs/halting.md has it all.";
+
 void add_safety(CLI::App& app, Choice& choice) {
   auto [halt, halting] =
       add_command(app, choice, "halt", "End everything and start nothing until `ordeal resume`; with RUN, end that run",
@@ -104,6 +109,7 @@ void add_safety(CLI::App& app, Choice& choice) {
   halt->add_option("--reason", halting.reason, "Why, for the record")->type_name("TEXT");
   add_json(halt, halting);
   add_state_dir(halt, halting.state_dir);
+  halt->footer(kHaltFooter);
 
   auto [resume, resuming] = add_command(app, choice, "resume", "Release the halt latch",
                                         [](const Flags& f) { return resume_command(f.state_dir); });

@@ -124,6 +124,7 @@ Result<Verdict> run_experiment(const session::RunOptions& options) {
   std::unique_ptr<session::LiveApi> live = TRY(make_live_api(options, registry, offset));
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
   TRY_VOID(host::check_latch(paths));                           // nothing starts under the latch
+  TRY_VOID(host::adopt_requests(paths));                        // a member's halt is root's from now on
   TRY_VOID(replay_dead_runs(options.state_dir));                // nothing of an earlier, dead run is left
   session::Prepared prepared = TRY(session::prepare(options));  // the files are good; victims and steps are known
   TRY_VOID(
