@@ -121,8 +121,9 @@ void add_safety(CLI::App& app, Choice& choice) {
   add_json(revert, reverting);
   add_state_dir(revert, reverting.state_dir);
 
-  auto [verify, verifying] = add_command(app, choice, "verify-clean", "Show what differs from before the last run",
-                                         [](const Flags& f) { return verify_clean_command(f.state_dir, f.json); });
+  auto [verify, verifying] =
+      add_command(app, choice, "verify-clean", "Show what is left of the last run, and what else has changed",
+                  [](const Flags& f) { return verify_clean_command(f.state_dir, f.json); });
   add_json(verify, verifying);
   add_state_dir(verify, verifying.state_dir);
 }

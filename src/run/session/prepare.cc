@@ -246,6 +246,13 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
 
 Result<Prepared> prepare(const RunOptions& options) {
   Prepared prepared;
+std::vector<std::string> claims_of(const Prepared& prepared) {
+  std::vector<std::string> all;
+  for (const VictimPlan& plan : prepared.plans)
+    for (std::string& claim : claims_of(plan)) all.push_back(std::move(claim));
+  return all;
+}
+
   TRY_VOID(read_experiment(options, prepared));
   auto fault = fault::resolve(prepared.experiment.attack);
   if (!fault) return wrap(fault.error(), options.experiment);

@@ -48,5 +48,7 @@ constexpr uint16_t kWatcherPorts = 200;
 // The experiment with the file of --expect, decoded; its arguments are not resolved.
 Result<> read_experiment(const RunOptions& options, Prepared& prepared);
 Result<Prepared> prepare(const RunOptions& options);
+// What the steps on all victims hold (model/claim.h).
+std::vector<std::string> claims_of(const Prepared& prepared);
 
 }  // namespace ordeal::session

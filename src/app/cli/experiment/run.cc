@@ -101,7 +101,7 @@ void host(session::LocalSession& session, int signals, const std::function<void(
 
 // From the record's first line to the guard's end. An error is from before the attack.
 Result<Verdict> run_recorded(const Hosted& run) {
-  TRY_VOID(save_fingerprint(run.paths));  // verify-clean can compare with now
+  TRY_VOID(save_fingerprint(run.paths, session::claims_of(run.prepared)));  // verify-clean can compare with now
   guard::GuardClient guard = TRY(session::start_guard(run.prepared, run.options, run.run_id));
   TRY_VOID(sys::drop_all_capabilities());
   UniqueFd signals = TRY(take_signals());
