@@ -75,7 +75,9 @@ void override_experiment(const RunOptions& options, Experiment& experiment) {
 }
 
 Result<> expect_objectives(const std::string& file, Prepared& prepared) {
-  for (Expectation& expectation : slo::expectations_of(TRY(read_openslo(file)))) {
+  std::vector<slo::Slo> slos = TRY(read_openslo(file));
+  for (const std::string& note : slo::notes_of(slos)) prepared.notes.push_back(fmt::format("{}: {}", file, note));
+  for (Expectation& expectation : slo::expectations_of(slos)) {
     prepared.notes.push_back(fmt::format("\"{}\" is watched because of {}", expectation.name, file));
     prepared.experiment.expect.push_back(std::move(expectation));
   }
@@ -244,8 +246,6 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
   return {};
 }
 
-Result<Prepared> prepare(const RunOptions& options) {
-  Prepared prepared;
 std::vector<std::string> claims_of(const Prepared& prepared) {
   std::vector<std::string> all;
   for (const VictimPlan& plan : prepared.plans)
@@ -253,6 +253,8 @@ std::vector<std::string> claims_of(const Prepared& prepared) {
   return all;
 }
 
+Result<Prepared> prepare(const RunOptions& options) {
+  Prepared prepared;
   TRY_VOID(read_experiment(options, prepared));
   auto fault = fault::resolve(prepared.experiment.attack);
   if (!fault) return wrap(fault.error(), options.experiment);
