@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "core/base/io/output.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "core/json/value.h"
 #include "fault/attacks/fault.h"
@@ -104,7 +105,7 @@ MachineFinding record(const host::Features&, const host::Paths& paths) {
   if (!store && store.error().code == Errc::kNotFound) return {"record", "no run yet in " + paths.record(), ""};
   auto rows = store ? store->list(1'000'000) : tl::unexpected(store.error());
   if (!rows) return {"record", rows.error().message(), "move the file away", ExitCode::kInternal};
-  return {"record", fmt::format("{} runs in {}", rows->size(), paths.record()), ""};
+  return {"record", fmt::format("{} in {}", counted(rows->size(), "run", "runs"), paths.record()), ""};
 }
 
 MachineFinding policy(const host::Features&, const host::Paths&) {

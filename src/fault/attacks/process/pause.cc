@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
 #include "fault/attacks/process/paused_time.h"
@@ -350,10 +351,10 @@ class PauseFault : public Fault {
     Step step;
     step.kind = StepKind::kJournalled;
     step.victim = victim.name;
-    step.action =
-        fmt::format("{} {} processes for {}: {}",
-                    method.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
-                    method.live.processes.size(), format_duration(attack.length), name_some(method.live.processes));
+    step.action = fmt::format("{} {} for {}: {}",
+                              method.freezer ? "freeze the cgroup " + victim.cgroup + " with its" : "SIGSTOP to",
+                              counted(method.live.processes.size(), "process", "processes"),
+                              format_duration(attack.length), name_some(method.live.processes));
     step.undo = method.freezer ? "thaw it, unless somebody else did"
                                : "SIGCONT to each of them, whether it has stopped by then or not";
     step.proof = info().proof;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
@@ -142,10 +143,10 @@ Result<Round> first_round(const Victim& victim, const ProcessMatch& match, const
   if (!round.kill.empty()) return round;
   if (!round.spared.empty()) return fail(Errc::kRefused, join(round.spared, "; "));
   std::string near = match.nearest(table.processes);
-  return fail(
-      Errc::kNotInjected,
-      fmt::format("no process {} in {}; {} processes are there", match.text(), victim.name, table.processes.size()),
-      near.empty() ? "" : fmt::format("the nearest name is {}", near));
+  return fail(Errc::kNotInjected,
+              fmt::format("no process {} in {}; {} there", match.text(), victim.name,
+                          counted(table.processes.size(), "process is", "processes are")),
+              near.empty() ? "" : fmt::format("the nearest name is {}", near));
 }
 
 class KillerImpact : public Impact {
@@ -202,7 +203,8 @@ class KillerImpact : public Impact {
     proof.got = kills.dead();
     proof.unit = "processes";
     proof.coverage = {kills.coverage()};
-    proof.measured = fmt::format("{} of {} killed processes died, in {} rounds", kills.dead(), kills.sent(), rounds_);
+    proof.measured = fmt::format("{} of {} killed processes died, in {}", kills.dead(), kills.sent(),
+                                 counted(static_cast<size_t>(rounds_), "round", "rounds"));
     if (!spared_.empty())
       proof.measured += "; spared: " + join(std::vector<std::string>(spared_.begin(), spared_.end()), "; ");
     if (!proof.proven)

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
@@ -252,8 +253,8 @@ class ShutdownFault : public Fault {
       step.proof = "none from here: Ordeal ends with the host, and the run stays interrupted in the record";
       step.claims = {"host/power"};
     } else {
-      step.action = fmt::format("after {}, SIGKILL to all {} processes: {}", delay, live.processes.size(),
-                                name_some(live.processes));
+      step.action = fmt::format("after {}, SIGKILL to {}: {}", delay,
+                                counted(live.processes.size(), "process", "processes"), name_some(live.processes));
       step.claims = claims_on(victim, live, "processes");
       step.proof = info().proof;
       if (reboot) step.notes.push_back("reboot has no meaning here: its supervisor decides whether it comes back");
