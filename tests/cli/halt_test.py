@@ -117,6 +117,18 @@ class Halting(Case):
         self.assertFalse(Path(self.state, "halt.json").exists())
         self.assertEqual(self.as_root("plan", *self.files()).returncode, 0)
 
+    def test_a_member_without_a_home_and_another_group(self):
+        """The folder that root has given to a group stays its own."""
+        victim, run = self.start()
+        os.chown(self.requests, 0, MEMBER)
+        self.requests.chmod(0o1775)
+        done = self.as_user(MEMBER, False, "/usr/bin/env", "-u", "HOME", self.program, "halt", *self.place())
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.ends(victim, run)
+        self.assertEqual(self.as_root("resume").returncode, 0)
+        self.assertEqual(self.as_root("halt").returncode, 0)
+        self.assertEqual(self.requests.stat().st_gid, MEMBER)
+
     def test_nothing_ran(self):
         """The request is a latch of its own."""
         victim, run = self.start()
@@ -175,8 +187,8 @@ class Halting(Case):
         below = Path(self.folder, "below")
         below.mkdir()
         (below / "keep").write_text("x")
-        for number, script in enumerate((f"ln -s {secret} all", f"ln -s {below}/new all", f"ln -s {below} RUN", "mkfifo RUN",
-                                         "mkfifo all", "mkdir all", f"ln -s {secret} RUN", "echo '{' > all")):
+        for script in (f"ln -s {secret} all", f"ln -s {below}/new all", f"ln -s {below} RUN", "mkfifo RUN", "mkfifo all",
+                       "mkdir all", f"ln -s {secret} RUN", "echo '{' > all"):
             with self.subTest(script):
                 victim, run = self.start()
                 name = next(path.name for path in Path(self.state, "run").iterdir() if path.is_dir())

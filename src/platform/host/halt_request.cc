@@ -98,9 +98,11 @@ Result<> make_requests_folder(const Paths& paths) {
   std::optional<gid_t> group = ::geteuid() == 0 ? group_id(kHaltGroup) : std::nullopt;
   if (!group) return {};
   std::string path = requests_folder(paths.latches.front());
-  if (::mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) return fail_errno("cannot make " + path);
+  if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) return fail_errno("cannot make " + path);
   UniqueFd folder = open_folder(path);
-  if (!folder) return fail_errno("cannot open " + path);
+  struct stat is {};
+  if (!folder || ::fstat(folder.get(), &is) < 0) return fail_errno("cannot open " + path);
+  if (is.st_gid != 0) return {};
   if (::fchown(folder.get(), 0, *group) < 0 || ::fchmod(folder.get(), kFolderMode) < 0)
     return fail_errno("cannot give " + path + " to the group " + kHaltGroup);
   return {};

@@ -22,7 +22,8 @@ struct HaltRequest {
 
 std::string requests_folder(const std::string& latch);
 
-// As root, where the host has the group: the folder beside the latch that is ours. Nothing otherwise.
+// As root, where the host has the group: the folder beside the latch that is ours. Nothing otherwise. One that belongs
+// to a group already stays as it is.
 Result<> make_requests_folder(const Paths& paths);
 // Whether this process may ask there, and may not simply set the latch.
 bool may_request(const Paths& paths);

@@ -74,10 +74,11 @@ struct Reach {
 
 Result<Reach> find_reach(const std::string& state_dir, const std::string& run_id, const std::string& reason) {
   Reach reach{{}, {}, state_dir, run_id, reason};
-  host::Paths paths = TRY(host::Paths::find(state_dir));
-  host::Paths of_root = state_dir.empty() ? host::Paths::of_root() : paths;
+  auto paths = host::Paths::find(state_dir);
+  host::Paths of_root = paths && !state_dir.empty() ? *paths : host::Paths::of_root();
   if (host::may_request(of_root)) reach.of_root = of_root;
-  if (state_dir.empty() || !reach.of_root) reach.own = paths;
+  if (!paths && !reach.of_root) return tl::unexpected(std::move(paths).error());
+  if (paths && (state_dir.empty() || !reach.of_root)) reach.own = *paths;  // a member without a home has no own
   return reach;
 }
 
