@@ -1,5 +1,6 @@
 """Whole runs, as root: hostile names, secrets, and outputs that fail while a fault is in force. A process of the test's own
 is paused; whatever happens to the output, it goes on afterwards, and the verdict is recorded."""
+import contextlib
 import glob
 import http.client
 import json
@@ -67,23 +68,38 @@ class Runs(Case):
     def is_stopped(self, pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] in "tT"
 
-    def test_a_systemd_unit_by_its_name(self):
-        """In the plan, the record and the guard it is a unit; what is beside it goes on."""
-        name = f"t-ordeal-{os.getpid()}"
+    @contextlib.contextmanager
+    def unit(self):
+        """A systemd unit's cgroup, as systemd would make it."""
         before = {*glob.glob("/sys/fs/cgroup/system.slice"), *glob.glob("/sys/fs/cgroup/*/system.slice")}
+        name = f"t-ordeal-{os.getpid()}"
         cgroup = Cgroup(f"/system.slice/{name}.service", ["unified", "freezer", "systemd"])
-        inside, beside = self.process("t-inside"), self.process("t-beside")
         try:
-            for folder in cgroup.folders:
-                Path(folder, "cgroup.procs").write_text(str(inside.pid))
-            file = self.file("unit.yaml", f"""
+            yield name, cgroup
+        finally:
+            cgroup.thaw()
+            cgroup.kill()
+            remove_cgroups(f"system.slice/{name}.service", cgroup.names)
+            for slice_folder in {os.path.dirname(folder) for folder in cgroup.folders} - before:
+                os.rmdir(slice_folder)
+
+    def unit_experiment(self, name, attack):
+        return self.file("unit.yaml", f"""
 name: unit
 target: {{type: systemd, name: {name}}}
-attack: {{type: pause, length: 1s}}
+attack: {attack}
 baseline: 300ms
 recovery: 2s
 expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0}}]
 """)
+
+    def test_a_systemd_unit_by_its_name(self):
+        """In the plan, the record and the guard it is a unit; what is beside it goes on."""
+        inside, beside = self.process("t-inside"), self.process("t-beside")
+        with self.unit() as (name, cgroup):
+            for folder in cgroup.folders:
+                Path(folder, "cgroup.procs").write_text(str(inside.pid))
+            file = self.unit_experiment(name, "{type: pause, length: 1s}")
             planned = json.loads(self.run_ordeal("plan", "--json", file).stdout)["victims"][0]["victim"]
             self.assertEqual((planned["kind"], planned["name"], planned["cgroup"]),
                              ("unit", f"{name}.service", f"/system.slice/{name}.service"))
@@ -93,13 +109,29 @@ expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0
             self.assertEqual((run.returncode, frozen, cgroup.frozen()), (0, True, False), output)
             self.assertIsNone(beside.poll())
             self.assertEqual(self.recorded(), ("held", 0))
-        finally:
-            cgroup.thaw()
-            inside.kill()
-            inside.wait()
-            remove_cgroups(f"system.slice/{name}.service", cgroup.names)
-            for slice_folder in {os.path.dirname(folder) for folder in cgroup.folders} - before:
-                os.rmdir(slice_folder)
+
+    def test_a_unit_of_more_processes_than_descriptors(self):
+        """A freeze needs no descriptor for each of them; what signals each may have as many as the hard limit allows."""
+        count = 1100
+        with self.unit() as (name, cgroup):
+            def enter():
+                for folder in cgroup.folders:
+                    Path(folder, "cgroup.procs").write_text("0")
+            crowd = subprocess.Popen(["/bin/sh", "-c", f"i=0; while [ $i -lt {count} ]; do sleep 600 & i=$((i+1)); done; "
+                                      "echo ready; wait"], stdout=subprocess.PIPE, preexec_fn=enter)
+            self.children.append(crowd)
+            self.assertEqual(crowd.stdout.readline(), b"ready\n")
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            for attack, limits in (("{type: pause, length: 1s}", (256, 256)),
+                                   ("{type: process_killer, length: 1s, args: {process: sleep}}", (256, hard))):
+                begin = time.monotonic()
+                done = self.run_ordeal("run", self.unit_experiment(name, attack), "--json",
+                                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits))  # noqa: B023
+                took = time.monotonic() - begin
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                proof = [json.loads(line)["data"] for line in done.stdout.splitlines() if b'"type":"proof"' in line]
+                self.assertGreaterEqual(proof[0]["got"], count, proof)
+                self.assertLess(took, 10, attack)
 
     def assertFree(self, child):
         self.assertIsNone(child.poll())

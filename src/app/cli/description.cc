@@ -100,6 +100,11 @@ std::pair<CLI::App*, Flags&> add_command(CLI::App& app, Choice& choice, const ch
 
 void add_json(CLI::App* command, Flags& flags) { command->add_flag("--json", flags.json, "Print JSON"); }
 
+constexpr const char* kHaltFooter =
+    "Root, and members of the group `ordeal`, halt every run of this host, whoever started it and wherever it keeps\n"
+    "its state; other users halt their own. With --state-dir: the runs that keep their state in DIR. The latch binds\n"
+    "the same runs, until root (or the owner of DIR) says `ordeal resume`. docs/halting.md has it all.";
+
 void add_safety(CLI::App& app, Choice& choice) {
   auto [halt, halting] =
       add_command(app, choice, "halt", "End everything and start nothing until `ordeal resume`; with RUN, end that run",
@@ -108,6 +113,7 @@ void add_safety(CLI::App& app, Choice& choice) {
   halt->add_option("--reason", halting.reason, "Why, for the record")->type_name("TEXT");
   add_json(halt, halting);
   add_state_dir(halt, halting.state_dir);
+  halt->footer(kHaltFooter);
 
   auto [resume, resuming] = add_command(app, choice, "resume", "Release the halt latch",
                                         [](const Flags& f) { return resume_command(f.state_dir); });
@@ -119,8 +125,9 @@ void add_safety(CLI::App& app, Choice& choice) {
   add_json(revert, reverting);
   add_state_dir(revert, reverting.state_dir);
 
-  auto [verify, verifying] = add_command(app, choice, "verify-clean", "Show what differs from before the last run",
-                                         [](const Flags& f) { return verify_clean_command(f.state_dir, f.json); });
+  auto [verify, verifying] =
+      add_command(app, choice, "verify-clean", "Show what is left of the last run, and what else has changed",
+                  [](const Flags& f) { return verify_clean_command(f.state_dir, f.json); });
   add_json(verify, verifying);
   add_state_dir(verify, verifying.state_dir);
 }

@@ -18,6 +18,7 @@
 #include "fault/guard/link/wire.h"
 #include "fault/guard/recovery/dead_runs.h"
 #include "fault/guard/recovery/journal.h"
+#include "platform/host/halt_request.h"
 #include "platform/host/latch.h"
 #include "platform/host/own_cgroup.h"
 #include "platform/host/priority.h"
@@ -48,8 +49,10 @@ Result<UniqueFd> watch_halts(const host::Paths& paths, const std::string& run_fo
   for (const std::string& folder : {paths.state, run_folder})
     if (::inotify_add_watch(fd.get(), folder.c_str(), kWritten) < 0) return fail_errno("cannot watch " + folder);
   // The folder of the host's latch need not exist; then looking every kCheckLatchEvery has to do.
-  for (const std::string& latch : paths.latches)
+  for (const std::string& latch : paths.latches) {
     (void)::inotify_add_watch(fd.get(), std::filesystem::path(latch).parent_path().c_str(), kWritten);
+    (void)::inotify_add_watch(fd.get(), host::requests_folder(latch).c_str(), kWritten);
+  }
   return fd;
 }
 
@@ -322,6 +325,10 @@ void Guard::receive_halt() {
   latch_checked_ = now;
   if (auto latch = host::latch_engaged(paths_)) {
     end_by("latch", latch->reason);
+    Pulse::Step keeping = pulse_->step(kLatchBudget);
+    (void)host::adopt_requests(paths_);
+  } else if (auto asked = host::requested_halt_of(paths_, options_.run_id)) {
+    end_by("person", asked->reason);
   } else if (auto halt = read_file(registration_.folder() + "/halt"); halt || halt.error().sys_errno != ENOENT) {
     end_by("person", halt ? valid_text(*halt) : "the request cannot be read");
   }
@@ -502,6 +509,7 @@ ExitCode Guard::leave() {
     // What stays is found by its folder, which then stays too, by the next start.
     if (!host::leave_own_cgroup(options_.run_id, host::Role::kReaper, kExitTimeout)) return ExitCode::kRevertFailed;
   }
+  host::remove_request_of(paths_, options_.run_id);
   registration_.leave();
   return failed_ ? ExitCode::kRevertFailed : ExitCode::kHeld;
 }

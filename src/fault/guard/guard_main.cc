@@ -1,6 +1,7 @@
 // ordeal-guard: the helper that `ordeal run` starts. Not for people: it speaks on an inherited socket.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 #include <map>
@@ -128,6 +129,14 @@ Result<ExitCode> replay_command(const Flags& flags) {
   return failed ? ExitCode::kRevertFailed : ExitCode::kHeld;
 }
 
+// A victim may have thousands of processes, each of which is signalled through a descriptor of its own.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 Result<ExitCode> dispatch(int argc, char** argv) {
   std::string_view mode = argc > 1 ? argv[1] : "";
   Flags flags = TRY(parse_flags(argc, argv));
@@ -144,6 +153,7 @@ Result<ExitCode> dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   ordeal::guard_output();
   if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
+  ordeal::guard::raise_descriptor_limit();
   auto code = ordeal::guard::dispatch(argc, argv);
   if (code) return static_cast<int>(*code);
   ordeal::print_to_error("ordeal-guard: {}\n", code.error().message());

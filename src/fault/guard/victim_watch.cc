@@ -30,27 +30,38 @@ std::vector<ProcessId> by_age(std::vector<ProcessId> processes) {
 
 }  // namespace
 
-Result<> VictimWatch::add(int impact, const Victim& victim) {
-  Watched watched{victim, {}};
-  for (const ProcessId& id : by_age(victim.processes)) {
-    auto handle = sys::PidFd::open(id.pid, id.start_ticks);
-    if (handle) watched.processes.push_back(std::move(*handle));
-    if (is_container(victim) && watched.processes.empty()) break;  // its first process is gone
+// The first of the processes from `next` on that lives.
+bool VictimWatch::Watched::open_next() {
+  held.reset();
+  while (next < processes.size() && !held) {
+    const ProcessId& id = processes[next++];
+    if (auto handle = sys::PidFd::open(id.pid, id.start_ticks)) held = std::move(*handle);
   }
-  if (victim.kind != VictimKind::kHost && watched.processes.empty())
+  return held.has_value();
+}
+
+bool VictimWatch::Watched::alive() {
+  while (held && held->dead())
+    if (!open_next()) return false;
+  return held.has_value();
+}
+
+Result<> VictimWatch::add(int impact, const Victim& victim) {
+  Watched watched{victim, by_age(victim.processes), 0, std::nullopt};
+  if (is_container(victim) && !watched.processes.empty()) watched.processes.resize(1);
+  bool lives = watched.open_next();
+  if (victim.kind != VictimKind::kHost && !lives)
     return fail(Errc::kNotFound, victim.name + " is gone since it was chosen");
   if (!same_cgroup(victim)) return fail(Errc::kNotFound, "the cgroup of " + victim.name + " has been replaced");
-  if (is_container(victim)) watched.processes.erase(watched.processes.begin() + 1, watched.processes.end());
   watched_.insert_or_assign(impact, std::move(watched));
   return {};
 }
 
-std::vector<std::pair<int, std::string>> VictimWatch::gone() const {
+std::vector<std::pair<int, std::string>> VictimWatch::gone() {
   std::vector<std::pair<int, std::string>> all;
-  for (const auto& [impact, watched] : watched_) {
+  for (auto& [impact, watched] : watched_) {
     if (watched.victim.kind == VictimKind::kHost) continue;
-    auto& processes = watched.processes;
-    if (std::all_of(processes.begin(), processes.end(), [](const sys::PidFd& p) { return p.dead(); })) {
+    if (!watched.alive()) {
       all.emplace_back(impact,
                        is_container(watched.victim) ? "its first process has exited" : "its processes have exited");
     } else if (!same_cgroup(watched.victim)) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -18,12 +19,18 @@ class VictimWatch {
   Result<> add(int impact, const Victim& victim);
   void remove(int impact) { watched_.erase(impact); }
   // The impacts whose victim is gone, and why.
-  std::vector<std::pair<int, std::string>> gone() const;
+  std::vector<std::pair<int, std::string>> gone();
 
  private:
+  // One descriptor, however many processes: the oldest that lives.
   struct Watched {
     Victim victim;
-    std::vector<sys::PidFd> processes;
+    std::vector<ProcessId> processes;  // the oldest first
+    size_t next = 0;                   // of them, to look at when `held` is dead
+    std::optional<sys::PidFd> held;
+
+    bool open_next();
+    bool alive();
   };
   std::map<int, Watched> watched_;
 };

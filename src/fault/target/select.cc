@@ -54,6 +54,10 @@ std::string described(const Target& target) {
   return fmt::format("{} {}", kThings[static_cast<size_t>(target.type)], join(parts, ", "));
 }
 
+std::string processes_are(const Snapshot& snapshot) {
+  return counted(snapshot.processes.size(), "process is", "processes are");
+}
+
 std::string nearest_to(const std::string& name, const Target& target, const Inventory& inventory,
                        const Snapshot& snapshot) {
   std::vector<std::string> names;
@@ -66,8 +70,9 @@ std::string nearest_to(const std::string& name, const Target& target, const Inve
 
 Unexpected nothing_matched(const Target& target, const Inventory& inventory, const Snapshot& snapshot,
                            const std::vector<std::string>& notes) {
-  bool from_inventory = target.type == TargetType::kKubernetes || target.type == TargetType::kContainer;
-  std::string text = fmt::format("no {}; {} processes are visible", described(target), snapshot.processes.size());
+  bool from_inventory = target.type == TargetType::kKubernetes || target.type == TargetType::kContainer ||
+                        target.type == TargetType::kSystemd;
+  std::string text = fmt::format("no {}; {} visible", described(target), processes_are(snapshot));
   if (from_inventory)
     text +=
         inventory ? " and the inventory lists " + counted(inventory->size(), "entry", "entries") : ", and no inventory";
@@ -91,8 +96,8 @@ Result<> all_names_found(const Target& target, const std::vector<Victim>& victim
     if (found) continue;
     std::string near = nearest_to(name, target, inventory, snapshot);
     return fail(Errc::kNotInjected,
-                fmt::format("no {} named {}; {} processes are visible", kThings[static_cast<size_t>(target.type)], name,
-                            snapshot.processes.size()),
+                fmt::format("no {} named {}; {} visible", kThings[static_cast<size_t>(target.type)], name,
+                            processes_are(snapshot)),
                 near.empty() ? "" : fmt::format("the nearest name is {}", near));
   }
   return {};
@@ -112,13 +117,17 @@ Result<int64_t> how_many(const Target& target, int64_t allowed) {
   if (target.count) {
     if (*target.count < 1) return fail(Errc::kRefused, "a count of 0 selects nothing");
     if (*target.count > allowed)
-      return fail(Errc::kNotInjected, fmt::format("{} victims requested, {} available", *target.count, allowed));
+      return fail(Errc::kNotInjected,
+                  fmt::format("{} requested, {} available",
+                              counted(static_cast<size_t>(*target.count), "victim", "victims"), allowed));
     return *target.count;
   }
   if (!target.percentage) return allowed;
   int64_t number = take_percent(allowed, *target.percentage);
   if (number > 0) return number;
-  return fail(Errc::kRefused, fmt::format("{:g} % of {} victims, rounded down, is none", *target.percentage, allowed),
+  return fail(Errc::kRefused,
+              fmt::format("{:g} % of {}, rounded down, is none", *target.percentage,
+                          counted(static_cast<size_t>(allowed), "victim", "victims")),
               "use a count instead, or a larger percentage");
 }
 

@@ -205,6 +205,21 @@ TEST(Select, NothingMatchedNamesTheNearest) {
   EXPECT_EQ(selection.error().advice(), "the nearest name is postgres");
 }
 
+// Labels are the inventory's, so a refusal tells whether there was one.
+TEST(Select, NothingMatchedNamesTheInventoryThatWasAsked) {
+  Target target;
+  target.labels = {{"app", "nginxx"}};
+  for (TargetType type : {TargetType::kSystemd, TargetType::kContainer}) {
+    target.type = type;
+    auto without = select(target, std::nullopt, shop(), {}, 1);
+    ASSERT_FALSE(without);
+    EXPECT_NE(without.error().message().find(", and no inventory"), std::string::npos) << without.error().message();
+    auto with = select(target, inventory(), shop(), {}, 1);
+    ASSERT_FALSE(with);
+    EXPECT_NE(with.error().message().find("the inventory lists"), std::string::npos) << with.error().message();
+  }
+}
+
 TEST(Select, OneMissingNameOfSeveralIsAnError) {
   Target target = pods();
   target.names = {"api-1", "api-9"};

@@ -88,7 +88,10 @@ json::Value made() {
 
 TEST(Dashboard, EveryExpressionGivesDataOnTheFixture) {
   promql::SeriesStore store = fixture();
-  for (const std::string& text : expressions(made())) {
+  std::vector<std::string> texts = expressions(made());
+  for (std::string& text : expressions(grafana_dashboard("a", "a", panels_for(std::nullopt, {}))))
+    texts.push_back(std::move(text));
+  for (const std::string& text : texts) {
     auto parsed = promql::parse(text);
     ASSERT_TRUE(parsed) << text << ": " << parsed.error().message();
     auto result = promql::eval_instant(**parsed, store, kNowMs);
@@ -97,17 +100,48 @@ TEST(Dashboard, EveryExpressionGivesDataOnTheFixture) {
   }
 }
 
-TEST(Dashboard, HasFourPanelsAndOneForEachExpectation) {
-  std::vector<std::string> titles;
+using Titles = std::vector<std::string>;
+
+Titles titles_of(const std::vector<Panel>& panels) {
+  Titles titles;
+  for (const Panel& panel : panels) titles.push_back(panel.title);
+  return titles;
+}
+
+TEST(Dashboard, ShowsWhatIsWatchedAndNothingElse) {
+  EXPECT_EQ(titles_of(panels_for(experiment(), {objective()})),
+            (Titles{"few errors", "p95 of all", "three pods", "Error Budget of requests succeed", "Run Phase",
+                    "Expectations", "Trigger Statistic", "Impacts in Force"}))
+      << "`odd` has the query of `three pods`, and a probe has none";
   json::Value dashboard = made();
-  for (const json::Value& panel : dashboard.at("panels").as_array()) titles.emplace_back(panel.at("title").as_string());
-  EXPECT_EQ(titles, (std::vector<std::string>{"Error Rate", "p95 Latency", "Circuit Breaker State", "Active Pods",
-                                              "p95 of all", "three pods", "Error Budget of requests succeed",
-                                              "Run Phase", "Expectations", "Trigger Statistic", "Impacts in Force"}))
-      << "`few errors` is the error rate's own limit, `odd` has the query of `three pods`";
   const json::Value& errors = dashboard.at("panels").as_array()[0];
   EXPECT_EQ(errors.at("fieldConfig").at("defaults").at("thresholds").at("steps").as_array()[1].at("value").as_double(),
             0.05);
+  Experiment probed = experiment();
+  probed.expect.erase(probed.expect.begin(), probed.expect.end() - 1);
+  EXPECT_EQ(titles_of(panels_for(probed, {})), (Titles{"Run Phase", "Expectations", "Impacts in Force"}));
+  probed.expect.clear();
+  EXPECT_EQ(titles_of(panels_for(probed, {})), (Titles{"Run Phase", "Impacts in Force"}));
+}
+
+TEST(Dashboard, OfNothingHasTheUsualPanels) {
+  EXPECT_EQ(titles_of(panels_for(std::nullopt, {})),
+            (Titles{"Error Rate", "p95 Latency", "Circuit Breaker State", "Active Pods", "Run Phase", "Expectations",
+                    "Trigger Statistic", "Impacts in Force"}));
+  EXPECT_EQ(titles_of(panels_for(std::nullopt, {objective()})).front(), "Error Budget of requests succeed");
+}
+
+// An expectation on the query of a usual panel is drawn as that one, with its own limit.
+TEST(Dashboard, DrawsWhatItKnows) {
+  Experiment one;
+  one.expect.resize(1);
+  one.expect[0].name = "no breaker is open";
+  one.expect[0].query = "circuit_breaker_state";
+  one.expect[0].condition = "result < 1";
+  Panel panel = panels_for(one, {}).front();
+  EXPECT_EQ(panel.title, "no breaker is open");
+  EXPECT_EQ(panel.kind, PanelKind::kStateTimeline);
+  EXPECT_EQ(panel.mappings.size(), 3u);
 }
 
 // What a linter of dashboards asks for, and what Grafana needs to import a file.

@@ -63,15 +63,12 @@ Panel breaker() {
 }
 
 // kube-state-metrics has a series of 0 or 1 for every phase, so that count() counts pods in all of them.
-Panel pods(const std::optional<Experiment>& experiment) {
-  std::string where = experiment && !experiment->target.namespace_.empty()
-                          ? fmt::format("namespace={}, ", promql::quoted(experiment->target.namespace_))
-                          : "";
+Panel pods() {
   return {"Active Pods",
           "Pods in the phase Running (a sum, since there is a series of 0 for every other phase).",
           PanelKind::kStat,
           "short",
-          {{fmt::format("sum(kube_pod_status_phase{{{}phase=\"Running\"}})", where), "running"}},
+          {{"sum(kube_pod_status_phase{phase=\"Running\"})", "running"}},
           {{std::nullopt, "red"}, {1, "green"}},
           {}};
 }
@@ -103,19 +100,30 @@ std::optional<Panel> panel_of(const Expectation& expectation) {
   return panel;
 }
 
-// An expectation on the query of a panel gives that panel its own limit.
+std::vector<Panel> usual_panels() { return {error_rate(), latency(), breaker(), pods()}; }
+
+auto with_query(std::vector<Panel>& panels, const std::string& query) {
+  return std::find_if(panels.begin(), panels.end(),
+                      [&](const Panel& panel) { return same_query(panel.queries.front().expr, query); });
+}
+
+// What has the query of a usual panel is shown as that one, under its own name and limit. Two expectations on one query
+// share a panel.
 void add_expectation(const Expectation& expectation, std::vector<Panel>& panels) {
   auto fresh = panel_of(expectation);
   if (!fresh) return;
-  auto known = std::find_if(panels.begin(), panels.end(), [&](const Panel& panel) {
-    return same_query(panel.queries.front().expr, expectation.query);
-  });
-  if (known == panels.end()) {
-    panels.push_back(std::move(*fresh));
+  if (auto shown = with_query(panels, expectation.query); shown != panels.end()) {
+    shown->description += " " + fresh->description;
     return;
   }
-  known->description = fresh->description;
-  if (known->kind == PanelKind::kTimeSeries) known->steps = fresh->steps;
+  std::vector<Panel> usual = usual_panels();
+  if (auto known = with_query(usual, expectation.query); known != usual.end()) {
+    known->title = fresh->title;
+    known->description = fresh->description;
+    if (known->kind == PanelKind::kTimeSeries) known->steps = fresh->steps;
+    fresh = std::move(*known);
+  }
+  panels.push_back(std::move(*fresh));
 }
 
 Panel burn(const slo::Slo& slo, const slo::Objective& objective) {
@@ -132,48 +140,70 @@ Panel burn(const slo::Slo& slo, const slo::Objective& objective) {
   return panel;
 }
 
-std::vector<Panel> own_panels() {
-  return {
-      {"Run Phase",
-       "Where the run is: before the attack, during, reverting, after.",
-       PanelKind::kStateTimeline,
-       "short",
-       {{"max by (phase) (ordeal_run_phase)", "{{phase}}"}},
-       {{std::nullopt, "green"}},
-       {{0, " ", "transparent"}, {1, "now", "orange"}}},
-      {"Expectations",
-       "Whether each expectation held at its last look.",
-       PanelKind::kStateTimeline,
-       "short",
-       {{"min by (expectation) (ordeal_expectation_holds)", "{{expectation}}"}},
-       {{std::nullopt, "green"}},
-       {{0, "violated", "red"}, {1, "holds", "green"}}},
-      {"Trigger Statistic",
-       "What is counted beside the query, over its bound: a run halts at 1.",
-       PanelKind::kTimeSeries,
-       "percentunit",
-       {{"max by (expectation) (ordeal_trigger_closeness)", "{{expectation}}"}},
-       limit(1),
-       {}},
-      {"Impacts in Force",
-       "Faults that are injected at the moment.",
-       PanelKind::kTimeSeries,
-       "short",
-       {{"sum by (attack) (ordeal_impacts_active)", "{{attack}}"}},
-       {{std::nullopt, "orange"}},
-       {}},
-  };
+Panel run_phase() {
+  return {"Run Phase",
+          "Where the run is: before the attack, during, reverting, after.",
+          PanelKind::kStateTimeline,
+          "short",
+          {{"max by (phase) (ordeal_run_phase)", "{{phase}}"}},
+          {{std::nullopt, "green"}},
+          {{0, " ", "transparent"}, {1, "now", "orange"}}};
+}
+
+Panel expectations_held() {
+  return {"Expectations",
+          "Whether each expectation held at its last check.",
+          PanelKind::kStateTimeline,
+          "short",
+          {{"min by (expectation) (ordeal_expectation_holds)", "{{expectation}}"}},
+          {{std::nullopt, "green"}},
+          {{0, "violated", "red"}, {1, "holds", "green"}}};
+}
+
+Panel trigger_statistic() {
+  return {"Trigger Statistic",
+          "What is counted beside the query, over its bound: a run halts at 1.",
+          PanelKind::kTimeSeries,
+          "percentunit",
+          {{"max by (expectation) (ordeal_trigger_closeness)", "{{expectation}}"}},
+          limit(1),
+          {}};
+}
+
+Panel impacts_in_force() {
+  return {"Impacts in Force",
+          "Faults that are injected at the moment.",
+          PanelKind::kTimeSeries,
+          "short",
+          {{"sum by (attack) (ordeal_impacts_active)", "{{attack}}"}},
+          {{std::nullopt, "orange"}},
+          {}};
+}
+
+bool is_counted(const Expectation& expectation) {
+  return judge::design_trigger(expectation).kind == judge::TriggerDesign::Signal::kCounts;
+}
+
+// Of what a run says of itself, what this experiment will have.
+std::vector<Panel> own_panels(const std::optional<Experiment>& experiment) {
+  bool any = !experiment || !experiment->expect.empty();
+  bool counted = !experiment || std::any_of(experiment->expect.begin(), experiment->expect.end(), is_counted);
+  std::vector<Panel> panels{run_phase()};
+  if (any) panels.push_back(expectations_held());
+  if (counted) panels.push_back(trigger_statistic());
+  panels.push_back(impacts_in_force());
+  return panels;
 }
 
 }  // namespace
 
 std::vector<Panel> panels_for(const std::optional<Experiment>& experiment, const std::vector<slo::Slo>& slos) {
-  std::vector<Panel> panels{error_rate(), latency(), breaker(), pods(experiment)};
+  std::vector<Panel> panels = experiment || !slos.empty() ? std::vector<Panel>{} : usual_panels();
   if (experiment)
     for (const Expectation& expectation : experiment->expect) add_expectation(expectation, panels);
   for (const slo::Slo& slo : slos)
     for (const slo::Objective& objective : slo.objectives) panels.push_back(burn(slo, objective));
-  for (Panel& own : own_panels()) panels.push_back(std::move(own));
+  for (Panel& own : own_panels(experiment)) panels.push_back(std::move(own));
   return panels;
 }
 

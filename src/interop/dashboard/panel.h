@@ -1,6 +1,7 @@
-// Panels: what a dashboard about an experiment shows, before it becomes Grafana's JSON. Four standard panels (error
-// rate, p95 latency, circuit breaker state, active pods), one for each expectation, and what Ordeal says of itself
-// (report/run_metrics.h). Pure.
+// Panels: what a dashboard about an experiment shows, before it becomes Grafana's JSON: what is watched and nothing
+// else. One for each query of the expectations, one for each objective, and what Ordeal says of itself
+// (report/run_metrics.h). Where there is neither experiment nor objective, four usual ones: error rate, p95 latency,
+// circuit breaker state, active pods. Pure.
 #pragma once
 
 #include <optional>
@@ -39,7 +40,7 @@ struct Panel {
   std::vector<Mapping> mappings;
 };
 
-// The four standard panels come first, then the expectations that are no copy of one of them, then Ordeal's own.
+// Expectations come first, then objectives, then Ordeal's own.
 std::vector<Panel> panels_for(const std::optional<Experiment>& experiment, const std::vector<slo::Slo>& slos);
 
 }  // namespace ordeal::dashboard

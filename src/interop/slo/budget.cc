@@ -16,6 +16,11 @@ constexpr Nanos kPoint = 1min;        // between two looks at a value over a win
 constexpr Nanos kRateWindow = 5min;   // of the traffic that is there now
 constexpr Nanos kShortestLook = 15s;  // within a slice
 
+constexpr Nanos kSeenFor = 5min;  // a sample, by a query of one instant
+
+// 500 looks over a window, which a server answers at once.
+Nanos history_step(Nanos length) { return std::max<Nanos>(std::chrono::ceil<seconds>(length / 500), 15s); }
+
 std::string length_text(Nanos length) {
   int64_t ms = length / 1ms;
   return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000) : fmt::format("{}ms", ms);
@@ -102,6 +107,18 @@ BudgetQueries queries_of(const Slo& slo, const Objective& objective, Nanos lengt
   }
   if (counts_events(slo)) return {bad_increase(slo, length), increase(slo.indicator.total, length)};
   return over_points(bad_share(slo, objective), length, kPoint);
+}
+
+std::string history_query(const Slo& slo, Nanos length) {
+  std::string seen = counts_events(slo) ? selector_of(slo.indicator.total) : operand(slo.indicator.part);
+  return fmt::format("min(min_over_time(timestamp({0})[{1}:{2}])) or min(timestamp({0}))", seen, length_text(length),
+                     length_text(history_step(length)));
+}
+
+std::optional<Nanos> missing_history(Nanos length, double first_seconds, Nanos now_since_epoch) {
+  Nanos missing = length - (now_since_epoch - from_seconds(first_seconds));
+  bool told = std::isfinite(first_seconds) && missing > 2 * history_step(length) + kSeenFor;
+  return told ? std::optional(missing) : std::nullopt;
 }
 
 std::optional<Nanos> unit_of(const Slo& slo, const Objective& objective) {

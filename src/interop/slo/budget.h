@@ -34,6 +34,11 @@ Span span_of(const TimeWindow& window, Nanos now_since_epoch);
 // Bad and all events, or slices, of the last `length`. Points and slices in which nothing was measured are neither bad
 // nor counted. `bad` gives nothing where its metric has no series at all.
 BudgetQueries queries_of(const Slo& slo, const Objective& objective, Nanos length);
+// When the data of the last `length` begin, in seconds since the Unix epoch, as the source tells it: to within a
+// history_step() and the five minutes in which Prometheus sees a last sample.
+std::string history_query(const Slo& slo, Nanos length);
+// How much of it is missing at the begin; nothing where it is all there, as far as can be told.
+std::optional<Nanos> missing_history(Nanos length, double first_seconds, Nanos now_since_epoch);
 // The length of a slice, or of a point (a minute) of what is no counter; nullopt where events are counted.
 std::optional<Nanos> unit_of(const Slo& slo, const Objective& objective);
 // Events a second over the last five minutes: what an attack can spoil. Only where events are counted.

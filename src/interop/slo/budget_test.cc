@@ -50,6 +50,20 @@ Slo ratio() {
   return slo;
 }
 
+// The day of data begins 25 hours ago.
+TEST(History, ThatIsShorterThanTheWindowIsTold) {
+  Day day(0.002);
+  Nanos now = milliseconds(kNow);
+  Slo gauge;
+  gauge.indicator = {Indicator::Method::kThreshold, "latency", ""};
+  for (const Slo& slo : {ratio(), gauge}) {
+    EXPECT_FALSE(missing_history(24h, day.ask(history_query(slo, 24h)), now));
+    auto missing = missing_history(40h, day.ask(history_query(slo, 40h)), now);
+    ASSERT_TRUE(missing);
+    EXPECT_NEAR(to_seconds(*missing), 15 * 3600, 600);
+  }
+}
+
 TEST(Budget, OfEvents) {
   Day day(0.002);
   BudgetQueries queries = queries_of(ratio(), objective(0.99), 24h);

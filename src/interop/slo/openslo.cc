@@ -6,6 +6,7 @@
 
 #include "core/base/text/text.h"
 #include "core/json/reader.h"
+#include "interop/slo/indicator.h"
 #include "prometheus/promql/syntax/parser.h"
 #include "prometheus/promql/syntax/printer.h"
 
@@ -39,74 +40,12 @@ Result<Period> decode_period(const Reader& reader) {
   return *period;
 }
 
-// The PromQL of a metricSource.
-Result<std::string> decode_source(const Reader& reader) {
-  TRY_VOID(reader.only({"metricSource"}));
-  Reader source = TRY(reader.at("metricSource"));
-  TRY_VOID(source.only({"type", "metricSourceRef", "spec"}));
-  if (auto type = TRY(source.find("type")))
-    if (std::string name = TRY(type->text()); name != "Prometheus" && name != "prometheus")
-      return type->expected("Prometheus, the only source that is read");
-  Reader query = TRY(TRY(source.at("spec")).at("query"));
-  std::string text = TRY(query.text());
-  auto parsed = promql::parse(text);
-  if (!parsed) return query.refuse(parsed.error().message());
-  promql::ValueKind kind = (*parsed)->kind();
-  if (kind != promql::ValueKind::kVector && kind != promql::ValueKind::kScalar)
-    return query.refuse(fmt::format("expected a number for each series, found a {}", promql::kind_name(kind)));
-  return promql::print(**parsed);
-}
-
-// A counter by itself, or the sum of it: what increase() can be made of.
-Result<std::string> decode_counter(const Reader& reader) {
-  std::string text = TRY(decode_source(reader));
-  auto parsed = TRY(promql::parse(text));
-  const promql::Expr* inside = &promql::inner(*parsed);
-  if (auto* sum = std::get_if<promql::Aggregate>(&inside->node); sum && sum->op == promql::AggregateOp::kSum)
-    inside = &promql::inner(*sum->expr);
-  const auto* selector = std::get_if<promql::VectorSelector>(&inside->node);
-  if (!selector || selector->shift != promql::TimeShift())
-    return TRY(reader.at("metricSource"))
-        .refuse(fmt::format("expected a counter such as http_requests_total{{code=\"500\"}}, without rate(), offset "
-                            "and @, found \"{}\"",
-                            text));
-  return text;
-}
-
-Result<Indicator> decode_ratio(const Reader& reader) {
-  TRY_VOID(reader.only({"counter", "good", "bad", "total", "raw", "rawType"}));
-  if (auto raw = TRY(reader.find("raw"))) {
-    std::string type = TRY(TRY(reader.at("rawType")).word({"success", "failure"}));
-    std::string source = TRY(decode_source(*raw));
-    return Indicator{type == "success" ? Method::kSuccessRatio : Method::kFailureRatio, std::move(source), ""};
-  }
-  auto good = TRY(reader.find("good")), bad = TRY(reader.find("bad"));
-  if (good.has_value() == bad.has_value()) return reader.refuse("expected good or bad, and not both");
-  auto counter = TRY(reader.find("counter"));
-  if (!counter || !TRY(counter->boolean()))
-    return reader.refuse("counter must be true: numbers that go up and down cannot be added up to a budget");
-  Indicator indicator;
-  indicator.kind = good ? Method::kGoodOfTotal : Method::kBadOfTotal;
-  indicator.part = TRY(decode_counter(good ? *good : *bad));
-  indicator.total = TRY(decode_counter(TRY(reader.at("total"))));
-  return indicator;
-}
-
-Result<Indicator> decode_sli(const Reader& spec) {
-  TRY_VOID(spec.only({"description", "ratioMetric", "thresholdMetric"}));
-  auto ratio = TRY(spec.find("ratioMetric")), threshold = TRY(spec.find("thresholdMetric"));
-  if (ratio.has_value() == threshold.has_value())
-    return spec.refuse("expected ratioMetric or thresholdMetric, and not both");
-  if (ratio) return decode_ratio(*ratio);
-  std::string source = TRY(decode_source(*threshold));
-  return Indicator{Method::kThreshold, std::move(source), ""};
-}
-
 Result<Nanos> decode_start(const Reader& calendar) {
   TRY_VOID(calendar.only({"startTime", "timeZone"}));
   if (auto zone = TRY(calendar.find("timeZone")))
     if (std::string name = TRY(zone->text()); name != "UTC" && name != "Etc/UTC")
-      return zone->expected("UTC, the only time zone that is known here");
+      return advised(zone->expected("UTC, the only time zone that is known here"),
+                     "write timeZone: UTC, and the start in UTC, or use a rolling window");
   Reader start = TRY(calendar.at("startTime"));
   std::string text = TRY(start.text());
   std::replace(text.begin(), text.end(), ' ', 'T');
@@ -133,8 +72,11 @@ Result<TimeWindow> decode_window(const Reader& spec) {
 Result<double> decode_target(const Reader& reader) {
   auto target = TRY(reader.find("target")), percent = TRY(reader.find("targetPercent"));
   if (target.has_value() == percent.has_value()) return reader.refuse("expected target or targetPercent, and not both");
+  if (target && target->value().is_number() && target->value().to_number<double>() > 1)
+    return advised(target->expected("a number from 0 to 1"), "a target in percent is written as targetPercent:");
   double value = target ? TRY(target->number(0, 1)) : TRY(percent->number(0, 100)) / 100;
-  if (value >= 1) return (target ? *target : *percent).refuse("a target of everything leaves no budget");
+  if (value >= 1)
+    return advised((target ? *target : *percent).refuse("a target of everything leaves no budget"), "write 0.999, say");
   return value;
 }
 
@@ -158,7 +100,20 @@ Result<> decode_comparison(const Reader& reader, Objective& objective) {
   return {};
 }
 
+// What OpenSLO allows elsewhere, or for a composite of several indicators.
+Result<> refuse_misplaced(const Reader& objective) {
+  constexpr std::pair<std::string_view, const char*> kMisplaced[] = {
+      {"timeWindow", "write timeWindow: below spec, beside objectives:"},
+      {"indicator", "write an SLO of its own for each indicator, with indicator: below spec"},
+      {"indicatorRef", "write an SLO of its own for each indicator, with indicatorRef: below spec"},
+      {"ratioMetrics", "that is openslo/v1alpha: write indicator: {spec: {ratioMetric: ...}} below spec"}};
+  for (const auto& [key, hint] : kMisplaced)
+    if (auto found = TRY(objective.find(key))) return advised(found->refuse("is not read here"), hint);
+  return {};
+}
+
 Result<Objective> decode_objective(const Reader& reader, const Indicator& indicator, bool slices) {
+  TRY_VOID(refuse_misplaced(reader));
   TRY_VOID(
       reader.only({"displayName", "op", "value", "target", "targetPercent", "timeSliceTarget", "timeSliceWindow"}));
   Objective objective;
@@ -183,11 +138,22 @@ using Indicators = std::vector<std::pair<std::string, Indicator>>;
 Result<Indicator> find_indicator(const Reader& spec, const Indicators& known) {
   auto inside = TRY(spec.find("indicator")), by_name = TRY(spec.find("indicatorRef"));
   if (inside.has_value() == by_name.has_value()) return spec.refuse("expected indicator or indicatorRef, and not both");
-  if (inside) return decode_sli(TRY(inside->at("spec")));
+  if (inside) return decode_indicator(TRY(inside->at("spec")));
   std::string name = TRY(by_name->text());
   for (const auto& [known_name, indicator] : known)
     if (known_name == name) return indicator;
-  return by_name->refuse(fmt::format("there is no SLI of the name \"{}\" in this file", name));
+  return advised(by_name->refuse(fmt::format("there is no SLI of the name \"{}\" in this file", name)),
+                 "put the SLI into the same file, behind a line of ---");
+}
+
+Result<bool> budgets_slices(const Reader& spec) {
+  auto method = TRY(spec.find("budgetingMethod"));
+  if (!method)
+    return advised(spec.refuse("\"budgetingMethod\" is missing"), "write budgetingMethod: Occurrences, or Timeslices");
+  auto word = method->word({"Occurrences", "Timeslices"});
+  if (!word)
+    return advised(Unexpected(word.error()), "count events with Occurrences, or slices of time with Timeslices");
+  return *word == "Timeslices";
 }
 
 Result<Slo> decode_slo(const Reader& document, const Indicators& known) {
@@ -199,7 +165,7 @@ Result<Slo> decode_slo(const Reader& document, const Indicators& known) {
   if (auto service = TRY(spec.find("service"))) slo.service = TRY(service->text());
   slo.indicator = TRY(find_indicator(spec, known));
   slo.window = TRY(decode_window(spec));
-  bool slices = TRY(TRY(spec.at("budgetingMethod")).word({"Occurrences", "Timeslices"})) == "Timeslices";
+  bool slices = TRY(budgets_slices(spec));
   Reader objectives = TRY(spec.at("objectives"));
   for (const Reader& item : TRY(objectives.items()))
     slo.objectives.push_back(TRY(decode_objective(item, slo.indicator, slices)));
@@ -209,9 +175,25 @@ Result<Slo> decode_slo(const Reader& document, const Indicators& known) {
 
 Result<std::string> kind_of(const Reader& document) {
   TRY_VOID(document.only({"apiVersion", "kind", "metadata", "spec"}));
-  TRY_VOID(TRY(document.at("apiVersion")).word({kVersion}).map([](auto) {}));
+  Reader version = TRY(document.at("apiVersion"));
+  if (std::string text = TRY(version.text()); text != kVersion)
+    return advised(version.expected(kVersion), "write apiVersion: openslo/v1, in whose form the file has to be");
   return TRY(document.at("kind"))
       .word({"SLO", "SLI", "Service", "DataSource", "AlertPolicy", "AlertCondition", "AlertNotificationTarget"});
+}
+
+// A document is one object, or a list of them.
+Result<std::vector<Reader>> objects_of(const std::vector<json::Document>& documents) {
+  std::vector<Reader> objects;
+  for (const json::Document& document : documents) {
+    Reader reader(document);
+    if (!reader.value().is_array()) {
+      objects.push_back(reader);
+      continue;
+    }
+    for (Reader& item : TRY(reader.items())) objects.push_back(std::move(item));
+  }
+  return objects;
 }
 
 }  // namespace
@@ -226,6 +208,14 @@ std::string full_name(const Slo& slo, const Objective& objective) {
   return objective.name.empty() ? slo.name : slo.name + ": " + objective.name;
 }
 
+std::vector<std::string> notes_of(const std::vector<Slo>& slos) {
+  std::vector<std::string> notes;
+  for (const Slo& slo : slos)
+    for (const std::string& note : slo.indicator.notes)
+      if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
+  return notes;
+}
+
 // decode_openslo() lets nothing in but a selector or a sum of one.
 std::string selector_of(const std::string& counter) {
   auto parsed = promql::parse(counter);
@@ -235,22 +225,26 @@ std::string selector_of(const std::string& counter) {
 }
 
 bool is_openslo(const json::Document& document) {
-  const json::Object* object = document.value.if_object();
+  const json::Array* list = document.value.if_array();
+  const json::Value* first = list ? (list->empty() ? nullptr : &list->front()) : &document.value;
+  const json::Object* object = first ? first->if_object() : nullptr;
   const json::Value* version = object ? object->if_contains("apiVersion") : nullptr;
-  return version && version->is_string() && std::string_view(version->get_string()).starts_with("openslo/");
+  if (!version || !version->is_string()) return false;
+  std::string_view text = version->get_string();
+  return text.starts_with("openslo/") || text.starts_with("openslo.com/") || text.starts_with("OpenSLO/");
 }
 
 Result<std::vector<Slo>> decode_openslo(const std::vector<json::Document>& documents) {
+  std::vector<Reader> objects = TRY(objects_of(documents));
   Indicators indicators;
-  for (const json::Document& document : documents) {
-    Reader reader(document);
-    if (TRY(kind_of(reader)) != "SLI") continue;
-    std::string name = TRY(TRY(TRY(reader.at("metadata")).at("name")).text());
-    indicators.emplace_back(name, TRY(decode_sli(TRY(reader.at("spec")))));
+  for (const Reader& object : objects) {
+    if (TRY(kind_of(object)) != "SLI") continue;
+    std::string name = TRY(TRY(TRY(object.at("metadata")).at("name")).text());
+    indicators.emplace_back(name, TRY(decode_indicator(TRY(object.at("spec")))));
   }
   std::vector<Slo> slos;
-  for (const json::Document& document : documents)
-    if (Reader reader(document); TRY(kind_of(reader)) == "SLO") slos.push_back(TRY(decode_slo(reader, indicators)));
+  for (const Reader& object : objects)
+    if (TRY(kind_of(object)) == "SLO") slos.push_back(TRY(decode_slo(object, indicators)));
   if (slos.empty()) return fail(Errc::kInvalidInput, "there is no document of the kind SLO");
   return slos;
 }

@@ -1,6 +1,7 @@
 // Slo: a service level objective as OpenSLO v1 states it (openslo.com; docs/formats/openslo.md has what is read).
 // A file may hold several documents: SLOs, the SLIs that they name, and kinds that mean nothing here (Service,
-// DataSource, AlertPolicy, AlertCondition, AlertNotificationTarget). Pure; errors name the field.
+// DataSource, AlertPolicy, AlertCondition, AlertNotificationTarget), as documents or as a list. Pure; errors name the
+// field, and say in their hint what to write instead.
 #pragma once
 
 #include <optional>
@@ -23,8 +24,9 @@ struct Indicator {
     kThreshold,     // a value that is compared
   };
   Method kind = Method::kBadOfTotal;
-  std::string part;   // good, bad, the ratio or the value
-  std::string total;  // of kGoodOfTotal and kBadOfTotal
+  std::string part;                  // good, bad, the ratio or the value
+  std::string total;                 // of kGoodOfTotal and kBadOfTotal
+  std::vector<std::string> notes{};  // what was made of the file, each "FIELD: …"
 };
 
 // "28d" and its kin. Rolling months have 30 days, quarters 90, years 365.
@@ -64,6 +66,8 @@ Result<std::vector<Slo>> decode_openslo(const std::vector<json::Document>& docum
 
 // "Payments succeed: three nines"
 std::string full_name(const Slo& slo, const Objective& objective);
+// What was made of the file, each once.
+std::vector<std::string> notes_of(const std::vector<Slo>& slos);
 // A counter without the sum() around it.
 std::string selector_of(const std::string& counter);
 

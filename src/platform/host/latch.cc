@@ -1,5 +1,6 @@
 #include "platform/host/latch.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 
 #include "core/base/io/file.h"
 #include "core/json/fields.h"
+#include "platform/host/halt_request.h"
 
 namespace ordeal::json {
 
@@ -39,16 +41,28 @@ bool is_missing(const std::filesystem::path& path) {
   return true;
 }
 
+std::optional<LatchState> read_latch(const std::string& path) {
+  auto text = read_file(path);
+  // Looked at after the try to read it: one that was released meanwhile is none.
+  if (!text && is_missing(path)) return std::nullopt;
+  auto state = text ? decode_latch(*text) : tl::unexpected(text.error());
+  if (state) return *state;
+  return LatchState{"the latch cannot be read, so it counts as engaged: " + state.error().message(), "unknown", ""};
+}
+
+// Whoever does not own the folder cannot say that it is over.
+Result<> check_owner(const std::string& latch) {
+  std::string folder = std::filesystem::path(latch).parent_path();
+  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0 || errno != EACCES) return {};
+  return fail(Errc::kRefused, "only the owner of " + folder + " can release its latch", "run `sudo ordeal resume`");
+}
+
 }  // namespace
 
 std::optional<LatchState> latch_engaged(const Paths& paths) {
   for (const std::string& path : paths.latches) {
-    auto text = read_file(path);
-    // Looked at after the try to read it: one that was released meanwhile is none.
-    if (!text && is_missing(path)) continue;
-    auto state = text ? decode_latch(*text) : tl::unexpected(text.error());
-    if (state) return *state;
-    return LatchState{"the latch cannot be read, so it counts as engaged: " + state.error().message(), "unknown", ""};
+    if (auto state = read_latch(path)) return state;
+    if (auto asked = requested_halt(path)) return LatchState{asked->reason, asked->by, asked->since};
   }
   return std::nullopt;
 }
@@ -72,11 +86,20 @@ Result<> engage_latch(const Paths& paths, const std::string& reason, const std::
   return written;
 }
 
+Result<> adopt_requests(const Paths& paths) {
+  const std::string& path = paths.latches.front();
+  if (::geteuid() != 0 || read_latch(path)) return {};
+  auto asked = requested_halt(path);
+  return asked ? engage_latch(paths, asked->reason, asked->by, wall_now()) : Result<>{};
+}
+
 Result<bool> release_latch(const Paths& paths) {
   const std::string& path = paths.latches.front();
+  TRY_VOID(check_owner(path));
+  bool asked = TRY(remove_requests(paths));
   if (::unlink(path.c_str()) == 0) return true;
   if (errno != ENOENT) return fail_errno("cannot release the latch " + path);
-  return false;
+  return asked;
 }
 
 }  // namespace ordeal::host

@@ -1,6 +1,7 @@
 // The halt latch: while it is engaged nothing starts, and what runs ends. One file, halt.json, readable by all.
 // Whatever has that name and cannot be read or parsed counts as engaged: a folder, a pipe, a link to nothing, a file of
-// a user whom we cannot read. So does a state folder that is a link to nothing. Nothing here waits.
+// a user whom we cannot read. So does a state folder that is a link to nothing, and a request for a halt beside it
+// (halt_request.h). Nothing here waits.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,9 @@ std::optional<LatchState> latch_engaged(const Paths& paths);
 Result<> check_latch(const Paths& paths);
 // Where there is no room for the reason it is engaged without one.
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall);
-// The first of the latches only. False when it was not engaged.
+// As root: a request beside the latch that is ours engages it, so that whoever asked cannot take that back.
+Result<> adopt_requests(const Paths& paths);
+// The first of the latches only, with the requests beside it. False when it was not engaged. kRefused: it is not ours.
 Result<bool> release_latch(const Paths& paths);
 
 }  // namespace ordeal::host

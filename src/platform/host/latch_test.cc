@@ -1,5 +1,6 @@
 #include "platform/host/latch.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 #include <functional>
 
 #include "core/base/io/file.h"
+#include "platform/host/halt_request.h"
 
 namespace ordeal::host {
 namespace {
@@ -114,6 +116,79 @@ TEST_F(Latch, AsRootAStateFolderOfOthersIsRefusedToWhoStartsSomething) {
     EXPECT_TRUE(engage_latch(paths, "why", "me", 0s)) << "halting is never refused";
     ASSERT_EQ(::chown(one.c_str(), 0, 0), 0);
   }
+}
+
+// A folder as root makes it; here everybody asks as himself.
+struct Requests : Latch {
+  std::string asked = requests_folder(file);
+  void SetUp() override {
+    Latch::SetUp();
+    fs::create_directory(asked);
+  }
+};
+
+constexpr const char* kRun = "r20261123t201504z-k3f2a";
+
+TEST_F(Requests, EngageTheLatchUntilItIsReleased) {
+  EXPECT_FALSE(latch_engaged(paths));
+  ASSERT_TRUE(ask_for_halt(paths, "", "the pager"));
+  ASSERT_TRUE(ask_for_halt(paths, "", "once more")) << "it is asked for already";
+  auto state = latch_engaged(paths);
+  ASSERT_TRUE(state);
+  EXPECT_TRUE(state->reason.starts_with("the pager, by ")) << state->reason;
+  EXPECT_TRUE(*release_latch(paths));
+  EXPECT_FALSE(latch_engaged(paths));
+  EXPECT_TRUE(fs::is_empty(asked));
+}
+
+TEST_F(Requests, OfOneRunEndThatRunOnly) {
+  ASSERT_TRUE(ask_for_halt(paths, kRun, ""));
+  EXPECT_FALSE(latch_engaged(paths));
+  EXPECT_TRUE(requested_halt_of(paths, kRun));
+  EXPECT_FALSE(requested_halt_of(paths, "r20261123t201504z-aaaaa"));
+  remove_request_of(paths, kRun);
+  EXPECT_FALSE(requested_halt_of(paths, kRun));
+}
+
+// Nothing of it is opened, followed or waited for, and all of it can be removed.
+TEST_F(Requests, MayBeAnything) {
+  const Unreadable kAll[] = {{"a file", [](auto& at) { (void)replace_whole(at, "x"); }},
+                             {"a pipe", [](auto& at) { ::mkfifo(at.c_str(), 0600); }},
+                             {"a folder", [](auto& at) { fs::create_directory(at); }},
+                             {"a link to a folder", [](auto& at) { fs::create_directory_symlink("/", at); }},
+                             {"a link to nothing", [](auto& at) { fs::create_symlink("/nowhere", at); }}};
+  for (const Unreadable& one : kAll) {
+    one.make(asked + "/x");
+    EXPECT_TRUE(latch_engaged(paths)) << one.name;
+    EXPECT_TRUE(release_latch(paths).value_or(false)) << one.name;
+    EXPECT_FALSE(latch_engaged(paths)) << one.name;
+  }
+}
+
+TEST_F(Requests, TooManyCountAsOneAndAreRemoved) {
+  constexpr std::string_view kLetters = "abcdefghijkl";
+  for (char a : kLetters)
+    for (char b : kLetters)
+      for (char c : kLetters) fs::create_symlink("x", fmt::format("{}/r20261123t201504z-aa{}{}{}", asked, a, b, c));
+  EXPECT_TRUE(latch_engaged(paths));
+  EXPECT_TRUE(*release_latch(paths));
+  EXPECT_TRUE(fs::is_empty(asked));
+}
+
+TEST_F(Requests, AFolderThatIsNoneCountsAsOne) {
+  fs::remove(asked);
+  (void)replace_whole(asked, "x");
+  auto state = latch_engaged(paths);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->by, "unknown");
+}
+
+TEST_F(Requests, BecomeRootsLatchSoThatNobodyElseTakesThemBack) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root does that";
+  ASSERT_TRUE(ask_for_halt(paths, "", "the pager"));
+  ASSERT_TRUE(adopt_requests(paths));
+  fs::remove(asked + "/all");
+  EXPECT_TRUE(latch_engaged(paths)->reason.starts_with("the pager, by "));
 }
 
 }  // namespace

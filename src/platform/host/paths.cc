@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/base/io/file.h"
+#include "platform/host/halt_request.h"
 
 namespace ordeal::host {
 namespace {
@@ -50,7 +51,7 @@ Paths Paths::of_root() { return Paths{kHostState, "/run/ordeal", {kHostLatch}}; 
 
 Result<> Paths::make() const {
   for (const std::string& folder : {state, run, journal_folder()}) TRY_VOID(make_folders(folder));
-  return {};
+  return make_requests_folder(*this);
 }
 
 }  // namespace ordeal::host

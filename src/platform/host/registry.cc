@@ -253,8 +253,13 @@ Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id) {
 Result<std::vector<ActiveRun>> recorded_runs(const Paths& paths) {
   std::vector<ActiveRun> runs;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(paths.run, error))
-    if (entry.is_directory()) runs.push_back(TRY(read_claims(entry.path())));
+  for (const auto& entry : fs::directory_iterator(paths.run, error)) {
+    if (!entry.is_directory()) continue;
+    auto run = read_claims(entry.path());
+    if (!run && !fs::exists(entry.path())) continue;  // it has ended meanwhile
+    if (!run) return tl::unexpected(std::move(run).error());
+    runs.push_back(std::move(*run));
+  }
   if (error && error != std::errc::no_such_file_or_directory)
     return fail_errno("cannot read " + paths.run, error.value());
   return runs;

@@ -17,7 +17,6 @@ namespace ordeal::sys {
 namespace {
 
 constexpr Nanos kToolLimit = 5s;
-constexpr const char* kCgroupSection = "cgroup settings";
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
@@ -95,6 +94,17 @@ std::vector<std::string> mounts() {
   return all;
 }
 
+// Each line with its table, so that whose it is can be seen: "table inet x: chain y {".
+std::vector<std::string> nft_rules() {
+  std::vector<std::string> all = tool({"nft", "-s", "list", "ruleset"});
+  std::string table;
+  for (std::string& line : all) {
+    if (line.starts_with("table ")) table = line.substr(0, line.find(" {"));
+    if (!table.empty()) line = table + ": " + std::string(trim(line));
+  }
+  return all;
+}
+
 // Without the flags that the kernel clears by itself a moment after an address was added.
 std::vector<std::string> addresses() {
   std::vector<std::string> all = tool({"ip", "-o", "address", "show"});
@@ -107,14 +117,14 @@ std::vector<std::string> addresses() {
 std::string setting_name(const std::string& line) { return line.substr(0, line.find(" = ")); }
 
 void compare_lines(const std::string& section, std::vector<std::string> before, std::vector<std::string> now,
-                   std::vector<std::string>& differences) {
+                   std::vector<Difference>& differences) {
   std::sort(before.begin(), before.end());
   std::sort(now.begin(), now.end());
   std::vector<std::string> gone, come;
   std::set_difference(before.begin(), before.end(), now.begin(), now.end(), std::back_inserter(gone));
   std::set_difference(now.begin(), now.end(), before.begin(), before.end(), std::back_inserter(come));
-  for (const std::string& line : gone) differences.push_back(fmt::format("{}: - {}", section, line));
-  for (const std::string& line : come) differences.push_back(fmt::format("{}: + {}", section, line));
+  for (const std::string& line : gone) differences.push_back({section, '-', line});
+  for (const std::string& line : come) differences.push_back({section, '+', line});
 }
 
 void keep_common_settings(std::vector<std::string>& lines, const std::vector<std::string>& others) {
@@ -134,7 +144,7 @@ Fingerprint take_fingerprint() {
   print["addresses"] = addresses();
   print["qdiscs"] = tool({"tc", "qdisc", "show"});
   print["filters"] = filters(print["qdiscs"]);
-  print["nft"] = tool({"nft", "-s", "list", "ruleset"});
+  print["nft"] = nft_rules();
   print["iptables"] = tool({"iptables-save"});
   print["ip6tables"] = tool({"ip6tables-save"});
   drop_comments(print["iptables"]);
@@ -148,8 +158,10 @@ Fingerprint take_fingerprint() {
   return print;
 }
 
-std::vector<std::string> compare(const Fingerprint& before, const Fingerprint& now) {
-  std::vector<std::string> differences;
+std::string Difference::text() const { return fmt::format("{}: {} {}", section, sign, line); }
+
+std::vector<Difference> compare(const Fingerprint& before, const Fingerprint& now) {
+  std::vector<Difference> differences;
   for (const auto& [section, lines] : before) {
     auto found = now.find(section);
     if (found == now.end()) continue;

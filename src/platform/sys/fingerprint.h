@@ -16,8 +16,18 @@ using Fingerprint = std::map<std::string, std::vector<std::string>>;
 
 Fingerprint take_fingerprint();
 
-// "nft: + table inet x", "mounts: - /mnt": what the second has more or less than the first. Cgroups that only one of
-// them has are left out, since services come and go; their settings are compared where both have them.
-std::vector<std::string> compare(const Fingerprint& before, const Fingerprint& now);
+constexpr const char* kCgroupSection = "cgroup settings";
+
+struct Difference {
+  std::string section;
+  char sign;  // '+' for what the second has more, '-' for what it lacks
+  std::string line;
+  std::string text() const;  // "nft: + table inet x"
+  bool operator==(const Difference&) const = default;
+};
+
+// What the second has more or less than the first. Cgroups that only one of them has are left out, since services come
+// and go; their settings are compared where both have them. A line of nft begins with its table.
+std::vector<Difference> compare(const Fingerprint& before, const Fingerprint& now);
 
 }  // namespace ordeal::sys

@@ -88,8 +88,9 @@ Or<promql::ExprPtr> query_of(const Parameters& parameters) {
 // Some seconds at most; Prometheus has 50 million samples in memory at one time, and two minutes.
 constexpr size_t kMostWork = 200'000'000;
 
-Or<promql::EvalOptions> options_of(const Parameters& parameters) {
+Or<promql::EvalOptions> options_of(const Parameters& parameters, int64_t default_step_ms) {
   promql::EvalOptions options;
+  options.default_step_ms = default_step_ms;
   options.most_work = kMostWork;
   if (!find(parameters, "lookback_delta")) return options;
   auto lookback = duration_of(parameters, "lookback_delta");
@@ -141,12 +142,12 @@ Answer query_answer(Result<QueryResult> result, int64_t at_ms, size_t limit) {
   return accept(std::move(data), &*result);
 }
 
-Answer query(const promql::Storage& storage, const Parameters& parameters, int64_t now_ms) {
+Answer query(const promql::Storage& storage, const Parameters& parameters, int64_t now_ms, int64_t default_step_ms) {
   auto limit = limit_of(parameters);
   if (!limit) return refuse(limit.error());
   auto at = time_of(parameters, "time", now_ms);
   if (!at) return refuse(at.error());
-  auto options = options_of(parameters);
+  auto options = options_of(parameters, default_step_ms);
   if (!options) return refuse(options.error());
   auto expr = query_of(parameters);
   if (!expr) return refuse(expr.error());
@@ -173,12 +174,12 @@ Or<Range> range_of(const Parameters& parameters) {
   return Range{*from, *to, *step};
 }
 
-Answer query_range(const promql::Storage& storage, const Parameters& parameters) {
+Answer query_range(const promql::Storage& storage, const Parameters& parameters, int64_t default_step_ms) {
   auto limit = limit_of(parameters);
   if (!limit) return refuse(limit.error());
   auto range = range_of(parameters);
   if (!range) return refuse(range.error());
-  auto options = options_of(parameters);
+  auto options = options_of(parameters, default_step_ms);
   if (!options) return refuse(options.error());
   auto expr = query_of(parameters);
   if (!expr) return refuse(expr.error());
@@ -275,8 +276,8 @@ Answer metadata_answer(const Api::MetadataMap& metadata, const Parameters& param
 Answer Api::answer(std::string_view path, const Parameters& parameters, int64_t now_ms) const {
   constexpr std::string_view kRoot = "/api/v1/", kLabel = "label/", kValues = "/values";
   std::string_view name = path.starts_with(kRoot) ? path.substr(kRoot.size()) : std::string_view();
-  if (name == "query") return query(storage_, parameters, now_ms);
-  if (name == "query_range") return query_range(storage_, parameters);
+  if (name == "query") return query(storage_, parameters, now_ms, default_step_ms_);
+  if (name == "query_range") return query_range(storage_, parameters, default_step_ms_);
   if (name == "series") return series(storage_, parameters);
   if (name == "labels") return label_names(storage_, parameters);
   if (name == "metadata") return metadata_answer(metadata_, parameters);

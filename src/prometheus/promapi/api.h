@@ -40,6 +40,9 @@ class Api {
   Api(const promql::Storage& storage, std::string version, const MetadataMap& metadata)
       : storage_(storage), version_(std::move(version)), metadata_(metadata) {}
 
+  // Of a subquery that names none; Prometheus' minute unless set.
+  void set_default_step(int64_t ms) { default_step_ms_ = ms; }
+
   // `path` from /api/v1/ on; `now_ms` is the time of a query that names none. 404 for what Prometheus has and this has
   // not.
   Answer answer(std::string_view path, const Parameters& parameters, int64_t now_ms) const;
@@ -48,6 +51,7 @@ class Api {
   const promql::Storage& storage_;
   std::string version_;
   const MetadataMap& metadata_;
+  int64_t default_step_ms_ = promql::EvalOptions{}.default_step_ms;
 };
 
 // Prometheus' time parameter: Unix seconds with a fraction, or RFC 3339. In milliseconds.

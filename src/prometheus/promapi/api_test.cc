@@ -47,6 +47,15 @@ TEST_F(ApiTest, ARangeQueryIsAMatrix) {
             R"([[1,"0.5"],[1.5,"0.5"],[2,"1"],[2.5,"1"]]}]}})");
 }
 
+// By Prometheus' minute the ten seconds hold one look; by the interval of what is scraped, one a second.
+TEST_F(ApiTest, ASubqueryWithoutAStepGoesByTheScrapeInterval) {
+  const Parameters asked{{"query", "max_over_time(sum(load)[10s:])"}, {"time", "10.5"}};
+  EXPECT_EQ(ask("/api/v1/query", asked).find("\"5\""), std::string::npos);
+  api_.set_default_step(promql::scraped_step_ms(200ms));
+  EXPECT_NE(ask("/api/v1/query", asked).find("\"5\""), std::string::npos);
+  EXPECT_EQ(promql::scraped_step_ms(5s), 5000);
+}
+
 TEST_F(ApiTest, WarningsStandBesideTheData) {
   EXPECT_NE(ask("/api/v1/query", {{"query", "rate(load[5s])"}}).find(R"("infos":["PromQL info: metric might not)"),
             std::string::npos);

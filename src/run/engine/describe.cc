@@ -17,8 +17,9 @@ std::string looked_at(const Expectation& expectation) {
   return "command " + hide_command(expectation.command->argv);
 }
 
-std::string unit_of(const Expectation& expectation) {
-  return expectation.http && expectation.http->latency ? "s" : guess_unit(looked_at(expectation));
+// What the expectation says itself; "" leaves it to the text.
+const char* unit_said(const Expectation& expectation) {
+  return expectation.http && expectation.http->latency ? "s" : "";
 }
 
 // How a value went beyond a limit, and what the limit is.
@@ -53,7 +54,7 @@ events::Expectation describe_expectation(const judge::Judge& judge) {
   events::Expectation described{expectation.name, looked_at(expectation), expectation.condition, {}, expectation.halt};
   described.when.assign(expectation.when.begin(), expectation.when.end());
   if (judge.design().kind == judge::TriggerDesign::Signal::kCounts) described.trigger = judge.design().text;
-  if (expectation.http && expectation.http->latency) described.unit = "s";
+  described.unit = unit_said(expectation);
   if (auto threshold = judge.condition().threshold())
     described.threshold = {std::string(expr::symbol(threshold->comparison)), threshold->value};
   return described;
@@ -94,7 +95,8 @@ std::string describe_breach(const judge::Judge& judge, const judge::Judgement& j
   auto threshold = judge.condition().threshold();
   if (!threshold) return fmt::format("{} was {:.4g}, expected {}", who, *judgement.value, expectation.condition);
   const auto& [moved, limit] = words_of(threshold->comparison);
-  auto [value, bound] = told_apart(*judgement.value, threshold->value, unit_of(expectation));
+  auto [value, bound] =
+      told_apart(*judgement.value, threshold->value, unit_of(unit_said(expectation), looked_at(expectation)));
   return fmt::format("{} {} {} ({} {})", who, moved, value, limit, bound);
 }
 

@@ -27,7 +27,7 @@ std::string describe_counted(const Expectation& expectation, const judge::Counte
 // A probe answers within its own time limit, if only that there was none. Without an answer for longer, watching is
 // dead and the lease is not renewed; without data for longer at the attack's end, nothing is proven.
 Nanos answer_at_most(const Expectation& expectation);
-constexpr const char* kOwnLack = "this says nothing about the system; fix the monitoring, and run it again";
+constexpr const char* kOwnLack = "this says nothing about the system: fix the source or the probe, then run it again";
 std::string describe_held(const Setup& setup);
 // How long a phase is planned to take; 0 when it is open.
 Nanos planned_length(const Experiment& experiment, Phase phase);

@@ -157,7 +157,7 @@ std::string date_in_words(const RunSummary& summary) {
 }
 
 std::string unit_of(const ExpectationSummary& expectation) {
-  return expectation.unit.empty() ? guess_unit(expectation.text) : expectation.unit;
+  return ordeal::unit_of(expectation.unit, expectation.text);
 }
 
 std::string condition_in_words(const ExpectationSummary& expectation) {

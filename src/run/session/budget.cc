@@ -57,6 +57,12 @@ Result<std::vector<slo::Burn>> ask_burns(PrometheusQuerier& querier, const slo::
   return burns;
 }
 
+// A source that cannot tell leaves the budget as known as it was.
+std::optional<Nanos> ask_missing(PrometheusQuerier& querier, const slo::Slo& slo, Nanos span) {
+  auto first = querier.number(slo::history_query(slo, span)).value_or(std::nullopt);
+  return first ? slo::missing_history(span, *first, wall_now()) : std::nullopt;
+}
+
 Result<ObjectiveState> ask_objective(PrometheusQuerier& querier, const slo::Slo& slo, const slo::Objective& objective) {
   slo::Span span = slo::span_of(slo.window, wall_now());
   slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
@@ -69,6 +75,8 @@ Result<ObjectiveState> ask_objective(PrometheusQuerier& querier, const slo::Slo&
   state.unit = slo::unit_of(slo, objective);
   state.counts = objective.slice ? "slices" : state.unit ? "minutes" : "events";
   state.burns = TRY(ask_burns(querier, slo, objective));
+  state.span = span.elapsed;
+  state.missing = ask_missing(querier, slo, state.span);
   return state;
 }
 
@@ -154,8 +162,10 @@ Result<> enforce(const std::vector<BudgetCheck>& checks) {
 }
 
 std::string in_words(const BudgetCheck& check) {
-  return fmt::format("{}: {}; this run may take {:.3g} % at worst, {:.3g} % must be left", check.state.name,
-                     in_words(check.state), check.cost * 100, check.reserve * 100);
+  std::string history = history_in_words(check.state);
+  return fmt::format("{}: {}; this run may take {:.3g} % at worst, {:.3g} % must be left{}{}", check.state.name,
+                     in_words(check.state), check.cost * 100, check.reserve * 100, history.empty() ? "" : "; ",
+                     history);
 }
 
 json::Value to_json(const BudgetCheck& check) {
@@ -170,15 +180,27 @@ json::Value to_json(const ObjectiveState& state) {
   for (const slo::Burn& burn : state.burns)
     burns.push_back(json::Object{{"window", format_duration(burn.window)}, {"rate", burn.rate}});
   const slo::Budget& budget = state.budget;
-  return json::Object{{"name", state.name},
-                      {"target", budget.target},
-                      {"period", format_duration(budget.period)},
-                      {"counts", state.counts},
-                      {"bad", budget.bad},
-                      {"total", budget.total},
-                      {"allowed", budget.allowed()},
-                      {"remaining", budget.remaining()},
-                      {"burn", std::move(burns)}};
+  return json::Object{
+      {"name", state.name},
+      {"target", budget.target},
+      {"period", format_duration(budget.period)},
+      {"counts", state.counts},
+      {"bad", budget.bad},
+      {"total", budget.total},
+      {"allowed", budget.allowed()},
+      {"remaining", budget.remaining()},
+      {"missing_history_s", state.missing ? json::Value(to_seconds(*state.missing)) : json::Value(nullptr)},
+      {"burn", std::move(burns)}};
+}
+
+std::string history_in_words(const ObjectiveState& state) {
+  if (!state.missing) return "";
+  auto whole = [](Nanos length) {
+    return format_duration(length < 1h ? Nanos(std::chrono::floor<seconds>(length))
+                                       : Nanos(std::chrono::floor<std::chrono::minutes>(length)));
+  };
+  return fmt::format("the source has only the last {} of the window of {}: what happened before is not counted",
+                     whole(state.span - *state.missing), whole(state.span));
 }
 
 std::string in_words(const ObjectiveState& state) {

@@ -18,6 +18,8 @@ struct ObjectiveState {
   const char* counts = "events";  // what bad and total are of: events, slices, minutes
   std::optional<Nanos> unit;      // of slices and minutes
   std::vector<slo::Burn> burns;   // those of whose window something is known
+  Nanos span{0};                  // what was asked for: the whole of a rolling window, or what has passed of another
+  std::optional<Nanos> missing;   // at its begin: the source's data begin that much later
 };
 
 // kInvalidInput names file, line and field.
@@ -44,5 +46,7 @@ json::Value to_json(const BudgetCheck& check);
 json::Value to_json(const ObjectiveState& state);
 // "62.1 % left of 43 200 bad events (99.9 % over 30d)"
 std::string in_words(const ObjectiveState& state);
+// "the source has only the last 3d of the window of 28d: …"; "" where it has all of it.
+std::string history_in_words(const ObjectiveState& state);
 
 }  // namespace ordeal::session

@@ -74,7 +74,8 @@ Result<std::unique_ptr<LiveApi>> LiveApi::listen(const std::string& address, con
   return std::unique_ptr<LiveApi>(new LiveApi(std::move(state)));
 }
 
-void LiveApi::start() {
+void LiveApi::start(Nanos interval) {
+  state_->api.set_default_step(promql::scraped_step_ms(interval));
   state_->loop.spawn([s = state_.get()] { return s->keep_up(); });
   state_->thread = std::thread([s = state_.get()] { s->loop.run(); });
 }

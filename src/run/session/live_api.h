@@ -20,8 +20,8 @@ class LiveApi {
   // it. kInvalidInput says what is wrong with the flags.
   static Result<std::unique_ptr<LiveApi>> listen(const std::string& address, const std::string& token_file,
                                                  const metrics::Registry& registry, WallOffset offset);
-  // Where signals are blocked already: the thread must take none.
-  void start();
+  // Where signals are blocked already: the thread must take none. `interval` is that of the scraper.
+  void start(Nanos interval);
   ~LiveApi();
 
   // A sample for the copy, from any thread.

@@ -76,7 +76,9 @@ void override_experiment(const RunOptions& options, Experiment& experiment) {
 }
 
 Result<> expect_objectives(const std::string& file, Prepared& prepared) {
-  for (Expectation& expectation : slo::expectations_of(TRY(read_openslo(file)))) {
+  std::vector<slo::Slo> slos = TRY(read_openslo(file));
+  for (const std::string& note : slo::notes_of(slos)) prepared.notes.push_back(fmt::format("{}: {}", file, note));
+  for (Expectation& expectation : slo::expectations_of(slos)) {
     prepared.notes.push_back(fmt::format("\"{}\" is watched because of {}", expectation.name, file));
     prepared.experiment.expect.push_back(std::move(expectation));
   }
@@ -263,6 +265,13 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
   if (!options.expect.empty()) TRY_VOID(read_expectations(options, prepared));
   override_experiment(options, prepared.experiment);
   return {};
+}
+
+std::vector<std::string> claims_of(const Prepared& prepared) {
+  std::vector<std::string> all;
+  for (const VictimPlan& plan : prepared.plans)
+    for (std::string& claim : claims_of(plan)) all.push_back(std::move(claim));
+  return all;
 }
 
 Result<Prepared> prepare(const RunOptions& options) {

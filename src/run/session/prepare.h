@@ -51,5 +51,7 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared);
 // Every condition and query can be judged, in the time that the phases give.
 Result<> check_expectations(const Experiment& experiment);
 Result<Prepared> prepare(const RunOptions& options);
+// What the steps on all victims hold (model/claim.h).
+std::vector<std::string> claims_of(const Prepared& prepared);
 
 }  // namespace ordeal::session

@@ -109,7 +109,7 @@ std::optional<Observation> gives_nothing_anyway(const promql::Expr& numerator, c
   for (size_t first = 0; first < values; ++first) {
     promql::ExprPtr wider =
         with_selectors(numerator, [&](Matchers& matchers) { matchers = that_find(matchers, first, store); });
-    auto result = promql::eval_instant(*wider, store.storage, store.at_ms);
+    auto result = promql::eval_instant(*wider, store.storage, store.at_ms, store.eval_options);
     if (!result) return no_zero(Outcome::kError, result.error().message());
     if (!result->vector.empty()) continue;
     Observation why = explain_empty(*wider, store.storage, store.at_ms);

@@ -29,6 +29,7 @@ struct NumeratorStore {
   int64_t at_ms;
   std::function<bool(const std::string& metric)> announced;  // by a page that is up
   bool expect_series = true;
+  promql::EvalOptions eval_options = {};
 };
 std::optional<Observation> why_no_zero(const promql::Expr& numerator, const NumeratorStore& store);
 

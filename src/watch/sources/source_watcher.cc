@@ -119,6 +119,7 @@ struct SourceWatcher::Impl {
   std::vector<Look> looks;
   BootTime began = boot_now();
   promql::SeriesStore store;
+  promql::EvalOptions eval_options;  // of what is scraped
   // Two clients, because a kept connection does not say which local ports it may use.
   net::HttpClient quiet;
   net::HttpClient plain;
@@ -172,6 +173,7 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   if (!experiment.sources.scrape.empty()) {
     scraper.emplace(quiet, store, experiment.sources.scrape, options.offset, options.local_ports);
     scrape_patience = experiment.sources.interval / 2;
+    eval_options.default_step_ms = promql::scraped_step_ms(experiment.sources.interval);
     timer = UniqueFd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!timer) return fail_errno("cannot make a timer");
     TRY_VOID(watch(timer.get()));
@@ -292,7 +294,7 @@ void SourceWatcher::Impl::read_pages() {
 
 Observation SourceWatcher::Impl::evaluate(const promql::Expr& query, bool expect_series) {
   int64_t now = now_ms();
-  auto result = promql::eval_instant(query, store, now);
+  auto result = promql::eval_instant(query, store, now, eval_options);
   if (!result) return trouble(Outcome::kError, result.error().message());
   if (result->kind != promql::ValueKind::kVector || !result->vector.empty()) return observe(*result);
   Observation empty = explain_empty(query, store, now);
@@ -302,7 +304,7 @@ Observation SourceWatcher::Impl::evaluate(const promql::Expr& query, bool expect
                                         evaluate(*sides->denominator, expect_series));
   if (ratio.kind != Outcome::kValues) return ratio;
   auto announced = [this](const std::string& metric) { return scraper->announces(metric, true); };
-  return why_no_zero(*sides->numerator, {store, now, announced, expect_series}).value_or(ratio);
+  return why_no_zero(*sides->numerator, {store, now, announced, expect_series, eval_options}).value_or(ratio);
 }
 
 bool SourceWatcher::Impl::pages_doubted(const Look& look, const Observation& seen) const {

@@ -40,12 +40,12 @@ Result<std::unique_ptr<session::LiveApi>> make_live_api(const session::RunOption
 // state is.
 class LiveFeed {
  public:
-  LiveFeed(session::LiveApi* live, const metrics::Registry& registry, watch::SourceWatcher& watcher)
+  LiveFeed(session::LiveApi* live, const metrics::Registry& registry, watch::SourceWatcher& watcher, Nanos interval)
       : live_(live), registry_(registry), watcher_(watcher) {
     if (!live_) return;
     watcher.set_listener(
         [live](const promql::Labels& labels, int64_t ms, double value) { live->add(labels, ms, value); });
-    live_->start();
+    live_->start(interval);
   }
   void add(RunEvents& events) {
     if (!live_ || !events.take_fresh()) return;
@@ -101,14 +101,15 @@ void host(session::LocalSession& session, int signals, const std::function<void(
 
 // From the record's first line to the guard's end. An error is from before the attack.
 Result<Verdict> run_recorded(const Hosted& run) {
-  TRY_VOID(save_fingerprint(run.paths));  // verify-clean can compare with now
+  TRY_VOID(save_fingerprint(run.paths, session::claims_of(run.prepared)));  // verify-clean can compare with now
   guard::GuardClient guard = TRY(session::start_guard(run.prepared, run.options, run.run_id));
   TRY_VOID(sys::drop_all_capabilities());
   UniqueFd signals = TRY(take_signals());
   auto sink = [&](const RunEvent& event) { run.events.take(event); };
   auto session = TRY(session::LocalSession::create(run.prepared, std::move(guard), run.paths, run.run_id, run.offset,
                                                    std::move(sink)));
-  LiveFeed feed(run.live, run.registry, session->watcher());  // whoever may ask sees it live
+  Nanos interval = run.prepared.experiment.sources.interval;
+  LiveFeed feed(run.live, run.registry, session->watcher(), interval);  // whoever may ask sees it live
   if (run.live) run.progress.show("PromQL and /metrics are answered at " + run.live->url());
   host(*session, signals.get(), [&] {
     feed.add(run.events);
@@ -123,6 +124,7 @@ Result<Verdict> run_experiment(const session::RunOptions& options) {
   metrics::Registry registry;
   std::unique_ptr<session::LiveApi> live = TRY(make_live_api(options, registry, offset));
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
+  TRY_VOID(host::adopt_requests(paths));                        // a member's halt is root's from now on
   TRY_VOID(host::check_latch(paths));                           // nothing starts under the latch
   TRY_VOID(replay_dead_runs(options.state_dir));                // nothing of an earlier, dead run is left
   session::Prepared prepared = TRY(session::prepare(options));  // the files are good; victims and steps are known

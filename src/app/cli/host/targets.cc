@@ -5,6 +5,7 @@
 
 #include "app/cli/commands.h"
 #include "core/base/io/output.h"
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/target/survey.h"
 #include "platform/host/policy_file.h"
@@ -33,7 +34,7 @@ std::string programs_text(std::vector<std::string> programs) {
 std::string size_text(const SurveyEntry& entry) {
   std::vector<std::string> programs = entry.programs;
   if (entry.group == target::Group::kProcess) programs.clear();
-  return fmt::format("{} process{}{}", entry.processes, entry.processes == 1 ? "" : "es", programs_text(programs));
+  return counted(entry.processes, "process", "processes") + programs_text(programs);
 }
 
 void print_entry(const SurveyEntry& entry) {

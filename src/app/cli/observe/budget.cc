@@ -11,6 +11,7 @@ namespace {
 
 void print_state(const session::ObjectiveState& state) {
   print("{}\n  {}\n", state.name, in_words(state));
+  if (std::string history = history_in_words(state); !history.empty()) print("  {}\n", history);
   for (const slo::Burn& burn : state.burns) {
     auto left = state.budget.remaining() > 0 ? slo::time_to_exhaustion(state.budget, burn.rate) : std::nullopt;
     print("  burn rate {:>8.2f} over the last {:<4}{}\n", burn.rate, format_duration(burn.window),
@@ -34,6 +35,7 @@ Result<ExitCode> show_budgets(const std::string& file, const std::string& promet
   if (!is_http_url(prometheus))
     return fail(Errc::kInvalidInput, fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, prometheus));
   auto slos = TRY(session::read_openslo(file));
+  for (const std::string& note : slo::notes_of(slos)) print_to_error("ordeal: {}: {}\n", file, note);
   ExitCode code = ExitCode::kHeld;
   TRY_VOID(session::ask_budgets(slos, prometheus, [&](const Result<session::ObjectiveState>& state) {
     code = stronger(code, state ? print_one(*state, json) : print_error(unknown(state.error())));

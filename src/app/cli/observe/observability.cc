@@ -34,6 +34,7 @@ Result<Subject> read_subject(const ObservabilityOptions& options) {
   std::string slo = options.slo;
   if (slo.empty() && subject.experiment && subject.experiment->budget) slo = subject.experiment->budget->slo;
   if (!slo.empty()) subject.slos = TRY(session::read_openslo(slo));
+  for (const std::string& note : slo::notes_of(subject.slos)) print_to_error("ordeal: {}: {}\n", slo, note);
   return subject;
 }
 

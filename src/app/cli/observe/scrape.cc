@@ -4,6 +4,7 @@
 #include "app/cli/commands.h"
 #include "core/base/duration.h"
 #include "core/base/io/output.h"
+#include "core/base/text/quantity.h"
 #include "platform/net/fetcher.h"
 #include "run/session/live_api.h"
 #include "watch/scraping/api_server.h"
@@ -40,7 +41,7 @@ class Reporter {
     for (size_t i = 0; i < all.size(); ++i) {
       const watch::Scraper::Status& status = all[i];
       if (status.scrapes == 0) continue;
-      std::string line = status.up ? fmt::format("up, {} samples", status.samples) : "down: " + status.trouble;
+      std::string line = status.up ? "up, " + counted(status.samples, "sample", "samples") : "down: " + status.trouble;
       if (status.up && !status.trouble.empty()) line = "up; " + status.trouble;
       std::string state = status.up && status.trouble.empty() ? "up" : line;
       if (told_[i] != state) print("{} {}\n", status.url, line);
@@ -102,12 +103,14 @@ Result<> scrape(const ScrapeOptions& options) {
   promql::SeriesStore store({.keep_ms = std::chrono::duration_cast<milliseconds>(rhythm.keep).count()});
   watch::Scraper scraper(fetcher->client(), store, targets_of(options), offset, std::nullopt);
   promapi::Api api(store, ORDEAL_VERSION, scraper.metadata());
+  api.set_default_step(promql::scraped_step_ms(rhythm.interval));
   auto answerer = [&](std::string path, promapi::Parameters parameters) -> net::Task<promapi::Answer> {
     co_return api.answer(path, parameters, now_ms(offset));
   };
   auto server = TRY(watch::serve_api(loop, server_options, answerer));
-  print("Scraping {} target{} each {}; PromQL is answered at http://{}:{}/ (Ctrl-C ends)\n", options.urls.size(),
-        options.urls.size() == 1 ? "" : "s", options.interval, server_options.http.address, server->port());
+  print("Scraping {} each {}; PromQL is answered at http://{}:{}/ (Ctrl-C ends)\n",
+        counted(options.urls.size(), "target", "targets"), options.interval, server_options.http.address,
+        server->port());
   push_output();
   bool ended = false;
   loop.on_terminate([&] {

@@ -1,9 +1,11 @@
 // halt and resume: they work without any server, and on a run whose engine hangs, since the guard watches the files; on
-// one whose guard and reaper hang too, by ending them. Nothing is said to be off before the journals are replayed.
+// one whose guard and reaper hang too, by ending them. Nothing is said to be off before the journals are replayed, or,
+// by a member of the group `ordeal`, before root's guards have given up what they held.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "app/cli/commands.h"
@@ -13,6 +15,7 @@
 #include "core/json/value.h"
 #include "core/model/run/run_id.h"
 #include "fault/guard/link/heartbeat.h"
+#include "platform/host/halt_request.h"
 #include "platform/host/latch.h"
 #include "platform/host/priority.h"
 #include "platform/host/registry.h"
@@ -62,59 +65,108 @@ struct Ended {
   std::vector<std::string> still_there;  // hold something still
 };
 
-Result<> request(const host::Paths& paths, const std::string& run_id, const std::string& reason) {
-  std::string by = sys::user_name(::geteuid());
-  std::string why = reason.empty() ? "asked by " + by : reason;
-  if (!run_id.empty()) return host::request_halt(paths, run_id, why);
-  TRY_VOID(paths.make());
-  return host::engage_latch(paths, why, by, wall_now());
+// What a halt is about. A member of the group `ordeal` asks root's guards to end what he may not end himself.
+struct Reach {
+  std::optional<host::Paths> own;      // what this user may end
+  std::optional<host::Paths> of_root;  // what he may ask for
+  std::string state_dir, run_id, reason;
+};
+
+Result<Reach> find_reach(const std::string& state_dir, const std::string& run_id, const std::string& reason) {
+  Reach reach{{}, {}, state_dir, run_id, reason};
+  auto paths = host::Paths::find(state_dir);
+  host::Paths of_root = paths && !state_dir.empty() ? *paths : host::Paths::of_root();
+  if (host::may_request(of_root)) reach.of_root = of_root;
+  if (!paths && !reach.of_root) return tl::unexpected(std::move(paths).error());
+  if (paths && (state_dir.empty() || !reach.of_root)) reach.own = *paths;  // a member without a home has no own
+  return reach;
 }
 
-// For the words alone: it waits for no lock and fails with nothing, since the asking must not come later because of it.
-std::vector<std::string> named_as_holding(const host::Paths& paths, const std::string& run_id) {
+// For the words alone, and for who may lock nothing: it waits for no lock and fails with nothing, since the asking must
+// not come later because of it.
+std::vector<std::string> named_as_holding(const std::optional<host::Paths>& paths, const std::string& run_id) {
   std::vector<std::string> runs;
-  for (const host::ActiveRun& run : host::recorded_runs(paths).value_or(std::vector<host::ActiveRun>{}))
+  if (!paths) return runs;
+  for (const host::ActiveRun& run : host::recorded_runs(*paths).value_or(std::vector<host::ActiveRun>{}))
     if ((run_id.empty() || run.run == run_id) && run.holds()) runs.push_back(run.run);
   return runs;
 }
 
-// First the asking, then force, and always what dead runs have left.
-Result<Ended> end_all(const std::string& state_dir, const std::string& run_id, const std::string& reason) {
-  host::Paths paths = TRY(host::Paths::find(state_dir));
-  Ended ended;
-  ended.halted = named_as_holding(paths, run_id);
-  Result<> asked = request(paths, run_id, reason);
-  bool dead = !asked && asked.error().code == Errc::kNotFound;
-  if (!asked && !dead) return refusal_of(std::move(asked).error());
-  std::vector<std::string> stuck = TRY(wait_for_end(paths, run_id));
-  ended.runs = TRY(replay({state_dir, run_id, stuck}));
+bool is_recorded(const host::Paths& paths, const std::string& run_id) {
+  auto runs = host::recorded_runs(paths).value_or(std::vector<host::ActiveRun>{});
+  return std::any_of(runs.begin(), runs.end(), [&](const host::ActiveRun& run) { return run.run == run_id; });
+}
+
+// Of everything, a member asks root alone: that binds his own runs, too.
+Result<> request(const Reach& reach) {
+  bool everything = reach.run_id.empty();
+  if (reach.of_root && (everything || is_recorded(*reach.of_root, reach.run_id)))
+    return host::ask_for_halt(*reach.of_root, reach.run_id, reach.reason);
+  if (!reach.own) return fail(Errc::kNotFound, "no live run " + reach.run_id, "`ordeal list` shows the runs");
+  std::string by = sys::user_name(::geteuid());
+  std::string why = reach.reason.empty() ? "asked by " + by : reach.reason;
+  if (!everything) return host::request_halt(*reach.own, reach.run_id, why);
+  TRY_VOID(reach.own->make());
+  return host::engage_latch(*reach.own, why, by, wall_now());
+}
+
+// By force what does not obey, and always what dead runs have left.
+Result<> end_own(const Reach& reach, Ended& ended) {
+  std::vector<std::string> stuck = TRY(wait_for_end(*reach.own, reach.run_id));
+  ended.runs = TRY(replay({reach.state_dir, reach.run_id, stuck}));
   for (BootTime until = boot_now() + (stuck.empty() ? Nanos(0) : kWaitAtMost - kSlowLimit);;) {
-    ended.still_there = TRY(holding(paths, run_id));
-    if (ended.still_there.empty() || boot_now() >= until) break;
+    ended.still_there = TRY(holding(*reach.own, reach.run_id));
+    if (ended.still_there.empty() || boot_now() >= until) return {};
     std::this_thread::sleep_for(5ms);
   }
+}
+
+void await_root(const Reach& reach, BootTime begin, Ended& ended) {
+  for (;; std::this_thread::sleep_for(5ms)) {
+    std::vector<std::string> runs = named_as_holding(reach.of_root, reach.run_id);
+    bool over = runs.empty() || boot_now() - begin > kSlowLimit;
+    if (over) ended.still_there.insert(ended.still_there.end(), runs.begin(), runs.end());
+    if (over) return;
+  }
+}
+
+Result<Ended> end_all(const Reach& reach) {
+  BootTime begin = boot_now();
+  Ended ended;
+  ended.halted = named_as_holding(reach.own, reach.run_id);
+  for (std::string& run : named_as_holding(reach.of_root, reach.run_id)) ended.halted.push_back(std::move(run));
+  Result<> asked = request(reach);
+  bool dead = !asked && asked.error().code == Errc::kNotFound;
+  if (!asked && !dead) return refusal_of(std::move(asked).error());
+  if (reach.own) TRY_VOID(end_own(reach, ended));
+  if (reach.of_root) await_root(reach, begin, ended);
   if (dead && ended.runs.empty()) return tl::unexpected(std::move(asked).error());
   return ended;
 }
 
 // Whoever is not root has a registry of his own: a run of root's goes on, and he must not believe otherwise.
-Result<> check_root_runs(const std::string& state_dir, const std::string& run_id) {
-  if (!state_dir.empty() || ::geteuid() == 0) return {};
+Result<> check_root_runs(const Reach& reach) {
+  if (!reach.state_dir.empty() || reach.of_root || ::geteuid() == 0) return {};
   for (const host::ActiveRun& run : TRY(host::recorded_runs(host::Paths::of_root())))
-    if ((run_id.empty() || run.run == run_id) && run.holds())
+    if ((reach.run_id.empty() || run.run == reach.run_id) && run.holds())
       return fail(Errc::kRefused, fmt::format("the run {} of root goes on: only root can halt it", run.run),
-                  "run `sudo ordeal halt`");
+                  "run `sudo ordeal halt`, or join the group `ordeal`, whose members may halt");
   return {};
 }
 
-void print_halted(const Ended& ended, double took, bool latched) {
+void print_halted(const Ended& ended, double took, const std::string& until) {
   const std::vector<std::string>& halted = ended.halted;
   size_t count = halted.size();
   if (count == 0 && ended.runs.empty()) print("No run that keeps its state here held a fault.");
   if (count == 0 && !ended.runs.empty()) print("All that dead runs had left was removed in {:.0f} ms.", took);
   if (count == 1) print("Run {} halted: all its faults were removed in {:.0f} ms.", halted.front(), took);
   if (count > 1) print("{} runs halted, all faults removed in {:.0f} ms: {}.", count, took, join(halted, ", "));
-  print("{}\n", latched ? " Nothing starts until `ordeal resume`." : "");
+  print("{}\n", until);
+}
+
+std::string latched_until(const Reach& reach) {
+  if (!reach.run_id.empty()) return "";
+  return reach.of_root ? " Nothing starts until root runs `ordeal resume`." : " Nothing starts until `ordeal resume`.";
 }
 
 }  // namespace
@@ -124,8 +176,10 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
     if (auto id = parse_run_id(run_id); !id) return print_error(id.error());
   BootTime start = boot_now();
   (void)host::raise_priority();  // a halt does not wait behind the load that it is to end
-  auto ended = end_all(state_dir, run_id, reason);
-  Result<> others = check_root_runs(state_dir, run_id);
+  auto reach = find_reach(state_dir, run_id, reason);
+  if (!reach) return print_error(reach.error());
+  auto ended = end_all(*reach);
+  Result<> others = check_root_runs(*reach);
   if (!ended) return others ? print_bad_run(ended.error()) : print_error(others.error());
   bool off = ended->still_there.empty() && !any_failed(ended->runs);
   double took = to_millis(boot_now() - start);
@@ -138,13 +192,14 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   } else {
     print_runs(ended->runs);
   }
-  if (!json && off && others) print_halted(*ended, took, run_id.empty());
+  if (!json && off && others) print_halted(*ended, took, latched_until(*reach));
   if (off && !others) return print_error(others.error());
   if (off) return ExitCode::kHeld;
   std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
                                              : "still in force: what the run " + ended->still_there.front() + " holds";
-  return print_error(Error{Errc::kRevertFailed, what, 0,
-                           "`ordeal list` shows the runs; look at the host, then `ordeal revert`", nullptr});
+  std::string next = reach->of_root ? "run `sudo ordeal halt`, which also ends what does not obey"
+                                    : "`ordeal list` shows the runs; look at the host, then `ordeal revert`";
+  return print_error(Error{Errc::kRevertFailed, what, 0, next, nullptr});
 }
 
 ExitCode resume_command(const std::string& state_dir) {

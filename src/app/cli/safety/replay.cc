@@ -51,7 +51,7 @@ Result<> replay_dead_runs(const std::string& state_dir) {
   for (const guard::DeadRun& run : TRY(replay({state_dir, "", {}})))
     if (!run.failed.empty())
       return fail(Errc::kRevertFailed, fmt::format("the run {} left something behind: {}", run.run, run.failed.front()),
-                  "mend it by hand, then `ordeal revert` and `ordeal resume`");
+                  "undo it by hand, then `ordeal revert` and `ordeal resume`");
   return {};
 }
 

@@ -1,7 +1,9 @@
-// verify-clean: what is different from before the last run, and anything of Ordeal's that still stands. What dead runs
-// have left is undone first, and said.
+// verify-clean: what of that which the last run touched differs from before it, and anything of Ordeal's that still
+// stands. What else has changed is listed apart. What dead runs have left is undone first, and said.
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "app/cli/commands.h"
@@ -10,6 +12,8 @@
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
 #include "core/json/reader.h"
+#include "core/json/value.h"
+#include "fault/guard/recovery/touched.h"
 #include "platform/host/registry.h"
 #include "platform/sys/cgroup/cgroup.h"
 #include "platform/sys/fingerprint.h"
@@ -17,6 +21,8 @@
 
 namespace ordeal::cli {
 namespace {
+
+constexpr const char* kClaims = "claims";  // a section of its own in the file
 
 std::string file_of(const host::Paths& paths) { return paths.state + "/fingerprint.json"; }
 
@@ -32,47 +38,91 @@ Result<sys::Fingerprint> read_fingerprint(const host::Paths& paths) {
   return print;
 }
 
-void find_journals(const host::Paths& paths, std::vector<std::string>& left) {
+// What a difference is: left by a run, or made by somebody else.
+struct Findings {
+  std::vector<std::string> left;
+  std::vector<std::string> others;
+};
+
+void find_journals(const host::Paths& paths, Findings& found) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(paths.journal_folder(), error))
-    left.push_back("journal " + entry.path().string());
+    found.left.push_back("journal " + entry.path().string());
 }
 
-void find_cgroups(std::vector<std::string>& left) {
+std::string value_of(const std::vector<std::string>& argv, const std::string& flag) {
+  auto at = std::find(argv.begin(), argv.end(), flag);
+  return at == argv.end() || at + 1 == argv.end() ? "" : *(at + 1);
+}
+
+// A guard of another user or another state folder may be in the middle of its run.
+bool is_ours(const sys::Process& process, const std::string& state_dir) {
+  return process.uid == ::geteuid() && value_of(process.argv, "--state-dir") == state_dir;
+}
+
+// The runs that live elsewhere.
+std::vector<std::string> find_processes(const std::string& state_dir, Findings& found) {
+  std::vector<std::string> elsewhere;
+  for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{})) {
+    if (process.comm != "ordeal-guard" || !process.alive()) continue;
+    bool ours = is_ours(process, state_dir);
+    (ours ? found.left : found.others).push_back(fmt::format("process {} {}", process.pid, process.command_line()));
+    if (std::string run = value_of(process.argv, "--run"); !ours && !run.empty()) elsewhere.push_back(run);
+  }
+  return elsewhere;
+}
+
+void find_cgroups(const std::vector<std::string>& elsewhere, Findings& found) {
   auto tree = sys::CgroupTree::discover();
   if (!tree) return;
   for (const sys::Hierarchy& hierarchy : tree->hierarchies()) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(hierarchy.mount, error))
-      if (entry.path().filename().string().starts_with("ordeal-")) left.push_back("cgroup " + entry.path().string());
+    for (const auto& entry : std::filesystem::directory_iterator(hierarchy.mount, error)) {
+      std::string name = entry.path().filename();
+      if (!name.starts_with("ordeal-")) continue;
+      bool others = std::any_of(elsewhere.begin(), elsewhere.end(), [&](auto& run) { return name.ends_with(run); });
+      (others ? found.others : found.left).push_back("cgroup " + entry.path().string());
+    }
   }
 }
 
-void find_processes(std::vector<std::string>& left) {
-  for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{}))
-    if (process.comm == "ordeal-guard" && process.alive())
-      left.push_back(fmt::format("process {} {}", process.pid, process.command_line()));
+// Of Ordeal's own, while no run of this folder is live.
+void find_leftovers(const host::Paths& paths, const std::string& state_dir, Findings& found) {
+  find_journals(paths, found);
+  find_cgroups(find_processes(state_dir, found), found);
 }
 
-// Of Ordeal's own, while no run is live.
-std::vector<std::string> leftovers(const host::Paths& paths) {
-  std::vector<std::string> left;
-  find_journals(paths, left);
-  find_cgroups(left);
-  find_processes(left);
-  return left;
+// Without claims it was written by an earlier version: then everything is judged.
+void compare_with_now(const sys::Fingerprint& before, Findings& found) {
+  auto claims = before.find(kClaims);
+  for (const sys::Difference& difference : sys::compare(before, sys::take_fingerprint())) {
+    bool touched = claims == before.end() || guard::is_touched(difference, claims->second);
+    (touched ? found.left : found.others).push_back(difference.text());
+  }
+}
+
+Result<> write_fingerprint(const host::Paths& paths, const sys::Fingerprint& print) {
+  json::Object object;
+  for (const auto& [section, lines] : print) object[section] = json::texts(lines);
+  return write_atomically(file_of(paths), json::write(object), 0600);
+}
+
+void print_findings(const Findings& found) {
+  for (const std::string& line : found.left) print("{}\n", line);
+  if (found.left.empty()) print("Clean: nothing is left of what the last run touched.\n");
+  if (!found.others.empty()) print("Changed on this host since then, and not by a run:\n");
+  for (const std::string& line : found.others) print("  {}\n", line);
 }
 
 }  // namespace
 
-Result<> save_fingerprint(const host::Paths& paths) {
-  json::Object object;
-  for (const auto& [section, lines] : sys::take_fingerprint()) {
-    json::Array array;
-    for (const std::string& line : lines) array.push_back(json::Value(line));
-    object[section] = std::move(array);
-  }
-  return write_atomically(file_of(paths), json::write(object), 0600);
+Result<> save_fingerprint(const host::Paths& paths, const std::vector<std::string>& claims) {
+  bool alone = TRY(host::active_runs(paths)).empty();
+  auto earlier = read_fingerprint(paths);
+  sys::Fingerprint print = alone || !earlier ? sys::take_fingerprint() : std::move(*earlier);
+  auto& all = print[kClaims];
+  all.insert(all.end(), claims.begin(), claims.end());
+  return write_fingerprint(paths, print);
 }
 
 ExitCode verify_clean_command(const std::string& state_dir, bool json) {
@@ -88,19 +138,19 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
                              "wait for it, or `ordeal halt` it", nullptr});
   auto before = read_fingerprint(*paths);
   if (!before) return print_error(before.error());
-  std::vector<std::string> differences = sys::compare(*before, sys::take_fingerprint());
-  for (std::string& left : leftovers(*paths)) differences.push_back(std::move(left));
+  Findings found;
+  compare_with_now(*before, found);
+  find_leftovers(*paths, state_dir, found);
   for (const guard::DeadRun& run : *undone)
-    for (const std::string& failed : run.failed) differences.push_back(run.run + ": NOT undone: " + failed);
-  json::Array list;
-  for (const std::string& difference : differences) list.push_back(json::Value(difference));
+    for (const std::string& failed : run.failed) found.left.push_back(run.run + ": NOT undone: " + failed);
+  bool clean = found.left.empty();
   if (json)
-    print_json(
-        json::Object{{"clean", differences.empty()}, {"differences", std::move(list)}, {"runs", runs_json(*undone)}});
-  if (!json)
-    for (const std::string& difference : differences) print("{}\n", difference);
-  if (!json && differences.empty()) print("Clean: nothing differs from before the last run.\n");
-  return differences.empty() ? ExitCode::kHeld : ExitCode::kRevertFailed;
+    print_json(json::Object{{"clean", clean},
+                            {"differences", json::texts(found.left)},
+                            {"others", json::texts(found.others)},
+                            {"runs", runs_json(*undone)}});
+  if (!json) print_findings(found);
+  return clean ? ExitCode::kHeld : ExitCode::kRevertFailed;
 }
 
 }  // namespace ordeal::cli

@@ -30,6 +30,8 @@ const std::vector<Prefix>& prefixes_of(std::string_view unit) {
 
 // Three significant digits, no exponent in the ordinary range, thousands apart by a narrow space.
 std::string format_number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value < 0 ? "-Inf" : "+Inf";
   double size = std::abs(value);
   if (size != 0 && (size < 1e-6 || size >= 1e12)) return fmt::format("{:.3g}", value);
   int digits = size == 0 ? 0 : std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 8);
@@ -78,6 +80,10 @@ std::string guess_unit(std::string_view query) {
   return "";
 }
 
+std::string unit_of(std::string_view unit, std::string_view query) {
+  return unit.empty() ? guess_unit(query) : std::string(unit);
+}
+
 Scale scale_for(double largest, std::string_view unit) {
   const std::vector<Prefix>& prefixes = prefixes_of(unit);
   for (const Prefix& prefix : prefixes)
@@ -86,7 +92,7 @@ Scale scale_for(double largest, std::string_view unit) {
 }
 
 std::string format_on(const Scale& scale, double value) {
-  return with_suffix(format_number(value * scale.factor), scale.suffix);
+  return with_suffix(format_number(value * scale.factor), std::isfinite(value) ? scale.suffix : "");
 }
 
 std::string format_value(double value, std::string_view unit) { return format_on(scale_for(value, unit), value); }

@@ -11,6 +11,8 @@ namespace ordeal {
 
 // The unit that a query's text gives away ("…_seconds_bucket", a ratio of two rates), or "".
 std::string guess_unit(std::string_view query);
+// `unit` where somebody has said it, else as guessed.
+std::string unit_of(std::string_view unit, std::string_view query);
 
 // How the numbers of one axis are written: value * factor, then the suffix.
 struct Scale {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace ordeal {
 namespace {
 
@@ -13,6 +15,9 @@ TEST(Quantity, NumbersCarryTheirUnit) {
   EXPECT_EQ(format_value(0.01, "ratio"), "1\u00a0%");
   EXPECT_EQ(format_value(0.0023, "ratio"), "0.23\u00a0%");
   EXPECT_EQ(format_value(3, ""), "3");
+  EXPECT_EQ(format_value(std::numeric_limits<double>::infinity(), "ratio"), "+Inf");
+  EXPECT_EQ(format_value(-std::numeric_limits<double>::infinity(), "s"), "-Inf");
+  EXPECT_EQ(format_value(std::numeric_limits<double>::quiet_NaN(), "bytes"), "NaN");
   EXPECT_EQ(format_value(-0.0, ""), "0");
   EXPECT_EQ(format_value(1234567, ""), "1\u2009234\u2009567");
   EXPECT_EQ(format_value(3 * 1048576.0, "bytes"), "3\u00a0MiB");

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 
 namespace ordeal::fault {
@@ -26,7 +27,9 @@ Proof prove_each(Proof proof, const std::vector<PacketsSeen>& directions,
 }
 
 std::string lapses_in_words(int lapses) {
-  return lapses > 0 ? fmt::format(" (the kernel's lease expired {} times: the machine is busy)", lapses) : "";
+  return lapses > 0 ? fmt::format(" (the kernel's lease expired {}: the machine is busy)",
+                                  counted(static_cast<size_t>(lapses), "time", "times"))
+                    : "";
 }
 
 std::string nothing_matched(const PacketsAsked& asked, const PacketsSeen& seen) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/base/text/quantity.h"
+
 namespace ordeal::fault {
 namespace {
 
@@ -29,8 +31,7 @@ Result<> Kills::allowed(const std::vector<sys::Process>& processes) {
 }
 
 std::string Kills::lasting() const {
-  if (sent_ == 0) return "";
-  return sent_ == 1 ? "1 process was killed" : fmt::format("{} processes were killed", sent_);
+  return sent_ == 0 ? "" : counted(static_cast<size_t>(sent_), "process was killed", "processes were killed");
 }
 
 Result<> Kills::send(const sys::Process& process) {

@@ -10,6 +10,8 @@
 #include "core/base/duration.h"
 #include "core/expr/condition.h"
 #include "core/model/input/experiment.h"
+#include "core/model/input/inventory.h"
+#include "core/model/input/policy.h"
 #include "interop/argo/check/lint_metric.h"
 #include "interop/argo/check/query_traps.h"
 #include "interop/argo/check/validation.h"
@@ -30,6 +32,40 @@ bool is_resource(const json::Value& value) {
   return version && object->contains("kind") && !own;
 }
 
+bool has_any(const json::Object* object, std::initializer_list<std::string_view> keys) {
+  return object && std::any_of(keys.begin(), keys.end(), [&](std::string_view key) { return object->contains(key); });
+}
+
+// Read by others (interop/slo).
+bool is_openslo(const json::Value& value) {
+  const json::Array* list = value.if_array();
+  const json::Object* object = list ? (list->empty() ? nullptr : list->front().if_object()) : value.if_object();
+  const json::Value* version = object ? object->if_contains("apiVersion") : nullptr;
+  return version && version->is_string() && std::string_view(version->get_string()).starts_with("openslo");
+}
+
+bool is_policy(const json::Value& value) { return has_any(value.if_object(), {"blast_radius", "protected", "caps"}); }
+
+// A ConfigMap whose only file is a policy.
+bool is_policy_map(const json::Value& value) {
+  const json::Object* object = value.if_object();
+  const json::Value* kind = object ? object->if_contains("kind") : nullptr;
+  const json::Value* data = object ? object->if_contains("data") : nullptr;
+  bool one = kind && *kind == "ConfigMap" && data && data->is_object() && data->get_object().size() == 1;
+  if (!one || !data->get_object().begin()->value().is_string()) return false;
+  auto inside = json::parse_document(std::string_view(data->get_object().begin()->value().get_string()));
+  return inside && is_policy(inside->value);
+}
+
+// The files that are Ordeal's own, by what stands in them.
+enum class OwnFile { kExperiment, kExpectations, kPolicy, kInventory };
+
+OwnFile own_file(const json::Value& value) {
+  if (value.is_array()) return OwnFile::kInventory;
+  if (has_any(value.if_object(), {"attack", "target", "spec"})) return OwnFile::kExperiment;
+  return is_policy(value) ? OwnFile::kPolicy : OwnFile::kExpectations;
+}
+
 class Linter {
  public:
   void read(const SourceFile& file) {
@@ -38,6 +74,11 @@ class Linter {
     size_t count = bundle.documents.size() + bundle.skipped.size() + bundle.errors.size();
     std::move(bundle.skipped.begin(), bundle.skipped.end(), std::back_inserter(manifest_.ignored));
     for (const json::Document& document : bundle.documents) {
+      if (is_openslo(document.value)) continue;
+      if (is_policy_map(document.value)) {
+        read_policy_map(file.name, document);
+        continue;
+      }
       if (!is_resource(document.value)) {
         read_own(file.name, document, count);
         continue;
@@ -67,19 +108,44 @@ class Linter {
  private:
   void add(Finding finding) { findings_.push_back(std::move(finding)); }
 
-  // An experiment or its expectations.
   void read_own(const std::string& file, const json::Document& document, size_t documents) {
-    const json::Object* object = document.value.if_object();
-    bool is_experiment =
-        object && (object->contains("attack") || object->contains("target") || object->contains("spec"));
     if (documents > 1)
-      return add({Severity::kError, file, line_of(document, ""), "", "an experiment stands alone in its file", "", ""});
+      return add({Severity::kError, file, line_of(document, ""), "",
+                  "a file of Ordeal's stands alone: an experiment, expectations, a policy or an inventory", "", ""});
+    OwnFile kind = own_file(document.value);
     Experiment experiment;
-    Result<> decoded = is_experiment ? decode_experiment(document).map([&](Experiment e) { experiment = std::move(e); })
-                                     : merge_expectations(experiment, document);
+    Result<> decoded = decode_own(kind, document, experiment);
     if (!decoded) return add(finding_of(file, decoded.error()));
     bool own_scraper = experiment.sources.prometheus.empty();
     for (size_t i = 0; i < experiment.expect.size(); ++i) look_at(file, document, i, experiment.expect[i], own_scraper);
+  }
+
+  // Its errors count lines from the beginning of the text within, which is a block below its key.
+  void read_policy_map(const std::string& file, const json::Document& document) {
+    auto policy = decode_policy(document, "");
+    if (policy) return;
+    std::string inside =
+        fmt::format("data.{}", std::string_view(document.value.at("data").get_object().begin()->key()));
+    Error error{policy.error().code, policy.error().message(), 0, policy.error().advice(), nullptr};
+    if (error.what.starts_with(inside + ": ")) error.what.erase(0, inside.size() + 2);
+    Finding finding = finding_of(file, error);
+    finding.line += line_of(document, inside);
+    add(std::move(finding));
+  }
+
+  static Result<> decode_own(OwnFile kind, const json::Document& document, Experiment& experiment) {
+    switch (kind) {
+      case OwnFile::kExperiment:
+        experiment = TRY(decode_experiment(document));
+        return {};
+      case OwnFile::kExpectations:
+        return merge_expectations(experiment, document);
+      case OwnFile::kPolicy:
+        return decode_policy(document, "").map([](auto&&) {});
+      case OwnFile::kInventory:
+        return decode_inventory(document).map([](auto&&) {});
+    }
+    return {};
   }
 
   static int line_of(const json::Document& document, const std::string& path) {

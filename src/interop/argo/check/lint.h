@@ -1,5 +1,6 @@
-// lint: what is wrong with Argo files and with Ordeal's own, and what in them means something else than it seems to.
-// Pure: the files' texts are given. Several files are looked at together, so that a Rollout finds its templates.
+// lint: what is wrong with Argo files and with Ordeal's own (experiments, expectations, policies, inventories), and
+// what in them means something else than it seems to. OpenSLO's objects are passed over: interop/slo reads them. Pure:
+// the files' texts are given. Several files are looked at together, so that a Rollout finds its templates.
 #pragma once
 
 #include <string>

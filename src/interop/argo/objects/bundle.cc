@@ -75,10 +75,11 @@ std::string name_in(const Piece& piece) {
   return std::string(trim(rest.substr(0, rest.find_first_of(",}\r\n"))));
 }
 
-// What says of itself, in so many words, that it is neither Argo's nor Ordeal's: its kind and name.
+// What says of itself, in so many words, that it is neither Argo's nor OpenSLO's nor Ordeal's: its kind and name.
 std::optional<std::string> foreign(const Piece& piece) {
   auto version = top_level(piece, "apiVersion"), kind = top_level(piece, "kind");
-  if (!version || !kind || kind->empty() || version->starts_with("ordeal.dev/")) return std::nullopt;
+  if (!version || !kind || kind->empty()) return std::nullopt;
+  if (version->starts_with("ordeal.dev/") || version->starts_with("openslo")) return std::nullopt;
   bool ours = std::find(kOurKinds.begin(), kOurKinds.end(), *kind) != kOurKinds.end();
   if (ours && (*kind == "List" || version->starts_with("argoproj.io/"))) return std::nullopt;
   std::string name = name_in(piece);

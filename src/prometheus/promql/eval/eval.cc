@@ -377,6 +377,8 @@ class Evaluator {
 
 }  // namespace
 
+int64_t scraped_step_ms(Nanos interval) { return std::max<int64_t>(interval / 1ms, 1000); }
+
 Result<QueryResult> eval_instant(const Expr& expr, const Storage& storage, int64_t at_ms, const EvalOptions& options) {
   Evaluator evaluator(storage, options, at_ms, at_ms, 0);
   Value value = TRY(evaluator.eval_step(expr, at_ms));

@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "core/base/clock.h"
 #include "prometheus/promql/eval/result.h"
 #include "prometheus/promql/store/storage.h"
 #include "prometheus/promql/syntax/ast.h"
@@ -21,6 +22,10 @@ struct EvalOptions {
   // Samples and series that all steps together may touch; more is an error. A million takes some milliseconds.
   size_t most_work = std::numeric_limits<size_t>::max();
 };
+
+// The step of a subquery that names none, over what Ordeal scrapes that often: the interval, and at least a second. An
+// attack may be over within the minute that Prometheus takes (its global evaluation interval).
+int64_t scraped_step_ms(Nanos interval);
 
 Result<QueryResult> eval_instant(const Expr& expr, const Storage& storage, int64_t at_ms,
                                  const EvalOptions& options = {});

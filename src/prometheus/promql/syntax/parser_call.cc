@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/base/text/quantity.h"
 #include "prometheus/promql/functions/function_table.h"
 #include "prometheus/promql/syntax/parse_state.h"
 
@@ -60,7 +61,8 @@ Result<> ParseState::check_call(const Call& call, size_t at) const {
     std::string wanted = least == most   ? fmt::format("{}", least)
                          : given < least ? fmt::format("at least {}", least)
                                          : fmt::format("at most {}", most);
-    return fail_here(at, fmt::format("{}() takes {} argument(s), found {}", function.name, wanted, given));
+    const char* noun = (given < least ? least : most) == 1 ? "argument" : "arguments";
+    return fail_here(at, fmt::format("{}() takes {} {}, found {}", function.name, wanted, noun, given));
   }
   for (size_t i = 0; i < given; ++i) {
     ValueKind kind = function.arguments[std::min(i, function.arguments.size() - 1)];
@@ -78,7 +80,8 @@ Result<ExprPtr> ParseState::parse_aggregate(AggregateOp op) {
   if (!grouped) TRY(parse_grouping(aggregate));
   size_t wanted = op >= AggregateOp::kTopk ? 2 : 1;
   if (arguments.size() != wanted) {
-    return fail_here(at, fmt::format("{} takes {} argument(s), found {}", symbol(op), wanted, arguments.size()));
+    return fail_here(at, fmt::format("{} takes {}, found {}", symbol(op), counted(wanted, "argument", "arguments"),
+                                     arguments.size()));
   }
   aggregate.expr = std::move(arguments.back());
   if (wanted == 2) aggregate.parameter = std::move(arguments.front());
