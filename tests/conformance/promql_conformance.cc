@@ -50,7 +50,7 @@ int stop(const std::string& what, int code) {
 int main(int argc, char** argv) {
   bool multiplied = true;
   std::vector<std::string> paths;
-  for (std::string word : std::vector<std::string>(argv + 1, argv + argc)) {
+  for (const std::string& word : std::vector<std::string>(argv + 1, argv + argc)) {
     if (word == "--help") return fmt::print("{}", kUsage), 0;
     if (word == "--once") multiplied = false;
     if (!word.starts_with("--")) paths.push_back(word);

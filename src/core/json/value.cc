@@ -46,7 +46,7 @@ struct Writer {
     out += '{';
     bool first = true;
     for (const auto& [key, item] : object) {
-      if (!first) out += pretty ? "," : ",";
+      if (!first) out += ',';
       first = false;
       newline(depth + 1);
       put_text(key);

@@ -8,6 +8,8 @@
 namespace ordeal::target {
 namespace {
 
+using Names = std::vector<std::string>;
+
 const std::string kDb(64, 'd');
 const std::string kEdge(64, 'e');
 

@@ -10,7 +10,6 @@
 namespace ordeal::dashboard {
 namespace {
 
-using slo::testing::kMinute;
 using slo::testing::kNow;
 using slo::testing::Shop;
 using slo::testing::Traffic;

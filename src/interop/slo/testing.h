@@ -33,7 +33,7 @@ inline void fill(promql::SeriesStore& store, const Traffic& world, int64_t minut
   for (int64_t minute = -30; minute <= minutes; ++minute) {
     int64_t at = kNow + (minute - minutes) * kMinute;
     if (world.busy(std::max<int64_t>(minute, 0))) good += 60 * (1 - world.bad), bad += 60 * world.bad, seen = true;
-    auto put = [&](promql::Labels labels, double value) { store.append(std::move(labels), at, value); };
+    auto put = [&](const promql::Labels& labels, double value) { store.append(labels, at, value); };
     if (good > 0) put({{"__name__", "requests_total"}, {"job", "shop"}, {"code", "200"}}, good);
     if (bad > 0) put({{"__name__", "requests_total"}, {"job", "shop"}, {"code", "500"}}, bad);
     if (!seen) continue;

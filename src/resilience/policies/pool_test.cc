@@ -96,7 +96,7 @@ TEST_F(PoolTest, TheLimitHoldsAndARefusalIsCounted) {
   EXPECT_EQ(pool_->refused(), 1u);
   EXPECT_EQ(server_.opened, 2);
   auto moved = std::move(one);
-  EXPECT_FALSE(one);
+  EXPECT_FALSE(one);  // NOLINT(bugprone-use-after-move): what a lease promises
   EXPECT_EQ(moved->number(), 1);
   EXPECT_FALSE(pool_->acquire());
 }

@@ -15,7 +15,6 @@ namespace {
 
 using Matchers = std::vector<promql::Matcher>;
 using promql::Matcher;
-using promql::MatchType;
 
 std::string near(const std::string& word, const std::vector<std::string>& names) {
   std::string found = json::nearest(word, std::vector<std::string_view>(names.begin(), names.end()));

@@ -78,7 +78,8 @@ Verdict RunEvents::close(Verdict verdict, std::vector<ReportFile>& reports) {
   progress_.finish(run_, verdict, events_);
   verdict = settle_output(std::move(verdict));
   if (events_.size() > reported) correct(reports);
-  verdict = settle(std::move(verdict), store_.finish_run(run_, verdict));
+  auto recorded = store_.finish_run(run_, verdict);
+  verdict = settle(std::move(verdict), recorded);
   failpoint("engine.verdict_recorded");
   return verdict;
 }

@@ -56,7 +56,7 @@ FunctionSpec of_quantile(FunctionSpec spec) {
   return spec;
 }
 
-std::vector<FunctionSpec> make_table() {
+std::vector<FunctionSpec> make_table() {  // NOLINT(readability-function-size): one line per function
   using Status = FunctionStatus;
   std::vector<FunctionSpec> table = {
       map("abs", [](double v) { return std::abs(v); }),
