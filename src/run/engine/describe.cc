@@ -108,7 +108,8 @@ ReadingInWords describe_reading(const judge::Judge& judge, const judge::Judgemen
     std::string value = judgement.value ? fmt::format("{:.4g}{}", *judgement.value, where) : "";
     return {std::move(value), "expected " + expectation.condition};
   }
-  auto [value, bound] = told_apart(judgement.value.value_or(threshold->value), threshold->value, unit_of(expectation));
+  auto [value, bound] = told_apart(judgement.value.value_or(threshold->value), threshold->value,
+                                   unit_of(unit_said(expectation), looked_at(expectation)));
   std::string limit = fmt::format("{} {}", words_of(threshold->comparison).second, bound);
   return {judgement.value ? value + where : "", std::move(limit)};
 }

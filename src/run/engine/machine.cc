@@ -135,8 +135,7 @@ void Machine::not_recovered(size_t index) {
     return fail_with(Outcome::kInconclusive,
                      fmt::format("\"{}\" could not be watched after the attack: {}", name, lack), kOwnLack);
   fail_with(Outcome::kDeviated,
-            fmt::format("\"{}\" did not hold again within {} after the attack", name,
-                        format_duration(at_most)),
+            fmt::format("\"{}\" did not hold again within {} after the attack", name, format_duration(at_most)),
             "the fault is off; find out why the system does not recover");
 }
 

@@ -12,8 +12,7 @@
 
 namespace ordeal::session {
 
-constexpr const char* kCorrectTheQuery =
-    "Fix the query; if the series appears only later, set `expect_series: false`.";
+constexpr const char* kCorrectTheQuery = "Fix the query; if the series appears only later, set `expect_series: false`.";
 
 // Every query must parse and be evaluable; kInvalidInput names the expectation and the column.
 Result<> check_queries(const Experiment& experiment);
