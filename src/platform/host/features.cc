@@ -102,8 +102,7 @@ void look_at_cgroups(const sys::CgroupTree& tree, Features& features) {
     features.cgroup_kill = has_below(unified->mount, "cgroup.kill");
     if (has_below(unified->mount, "cgroup.freeze")) features.freezer = "v2";
   }
-  if (const sys::Hierarchy* freezer = tree.with("freezer"); freezer && freezer->version == 1)
-    features.freezer = "v1";
+  if (const sys::Hierarchy* freezer = tree.with("freezer"); freezer && freezer->version == 1) features.freezer = "v1";
   const sys::Hierarchy* cpu = tree.with("cpu");
   features.cgroups_writable = cpu && ::access((cpu->mount + "/cgroup.procs").c_str(), W_OK) == 0;
 }
