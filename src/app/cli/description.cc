@@ -250,13 +250,13 @@ void add_observability(CLI::App& app, Choice& choice) {
 }
 
 void add_argo(CLI::App& app, Choice& choice) {
-  CLI::App* lint =
-      app.add_subcommand("lint", "Traps and mistakes in Argo Rollouts' files, experiments and expectations");
+  CLI::App* lint = app.add_subcommand(
+      "lint", "Traps and mistakes in every file that Ordeal reads: Argo Rollouts' and OpenSLO's, and its own");
   auto linted = std::make_shared<AnalysisOptions>();
   lint->add_option("files", linted->files, "Looked at together: a Rollout finds its templates")
       ->required()
       ->type_name("FILE");
-  lint->add_flag("--json", linted->json, "One JSON object a finding");
+  lint->add_flag("--json", linted->json, "One JSON object per finding");
   lint->callback([linted, &choice] { choice.code = lint_command(linted->files, linted->json); });
 
   CLI::App* analysis = app.add_subcommand("analysis", "Run an Argo AnalysisTemplate against a Prometheus");

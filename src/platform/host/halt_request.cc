@@ -169,4 +169,13 @@ void remove_request_of(const Paths& paths, const std::string& run_id) {
   if (folder) (void)::unlinkat(folder.get(), run_id.c_str(), 0);
 }
 
+void remove_old_requests(const Paths& paths) {
+  UniqueFd folder = open_folder(requests_folder(paths.latches.front()));
+  if (!folder) return;
+  (void)each_name(folder, [&](const char* name) {
+    if (is_run_id(name) && !std::filesystem::exists(paths.run_folder(name))) (void)remove_name(folder.get(), name);
+    return false;
+  });
+}
+
 }  // namespace ordeal::host

@@ -37,5 +37,7 @@ std::optional<HaltRequest> requested_halt_of(const Paths& paths, const std::stri
 // Beside the latch that is ours: those of everything, or that of one run.
 Result<bool> remove_requests(const Paths& paths);
 void remove_request_of(const Paths& paths, const std::string& run_id);
+// Those of runs that have ended, as root.
+void remove_old_requests(const Paths& paths);
 
 }  // namespace ordeal::host

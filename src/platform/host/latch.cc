@@ -88,7 +88,9 @@ Result<> engage_latch(const Paths& paths, const std::string& reason, const std::
 
 Result<> adopt_requests(const Paths& paths) {
   const std::string& path = paths.latches.front();
-  if (::geteuid() != 0 || read_latch(path)) return {};
+  if (::geteuid() != 0) return {};
+  remove_old_requests(paths);
+  if (read_latch(path)) return {};
   auto asked = requested_halt(path);
   return asked ? engage_latch(paths, asked->reason, asked->by, wall_now()) : Result<>{};
 }

@@ -23,7 +23,8 @@ std::optional<LatchState> latch_engaged(const Paths& paths);
 Result<> check_latch(const Paths& paths);
 // Where there is no room for the reason it is engaged without one.
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall);
-// As root: a request beside the latch that is ours engages it, so that whoever asked cannot take that back.
+// As root: a request beside the latch that is ours engages it, so that whoever asked cannot take that back. Requests of
+// runs that have ended are removed.
 Result<> adopt_requests(const Paths& paths);
 // The first of the latches only, with the requests beside it. False when it was not engaged. kRefused: it is not ours.
 Result<bool> release_latch(const Paths& paths);

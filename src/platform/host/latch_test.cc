@@ -183,6 +183,17 @@ TEST_F(Requests, AFolderThatIsNoneCountsAsOne) {
   EXPECT_EQ(state->by, "unknown");
 }
 
+TEST_F(Requests, OfRunsThatHaveEndedAreRemoved) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root does that";
+  const std::string ended = "r20261123t201504z-aaaaa";
+  fs::create_directories(paths.run_folder(kRun));
+  ASSERT_TRUE(ask_for_halt(paths, kRun, "") && ask_for_halt(paths, ended, ""));
+  ASSERT_TRUE(adopt_requests(paths));
+  EXPECT_TRUE(requested_halt_of(paths, kRun));
+  EXPECT_FALSE(requested_halt_of(paths, ended));
+  EXPECT_FALSE(latch_engaged(paths));
+}
+
 TEST_F(Requests, BecomeRootsLatchSoThatNobodyElseTakesThemBack) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root does that";
   ASSERT_TRUE(ask_for_halt(paths, "", "the pager"));

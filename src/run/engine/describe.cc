@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "core/base/duration.h"
 #include "core/base/text/quantity.h"
 #include "core/base/text/secrets.h"
@@ -39,6 +41,10 @@ std::pair<const char*, const char*> words_of(expr::Comparison comparison) {
       break;
   }
   return {"was", "expected anything but"};
+}
+
+std::string four_digits(double value) {
+  return std::isfinite(value) ? fmt::format("{:.4g}", value) : plain_value(value, "");
 }
 
 // Both as a person reads them, with so many digits that they differ where the numbers do.
@@ -93,7 +99,8 @@ std::string describe_breach(const judge::Judge& judge, const judge::Judgement& j
   std::string who = expectation.name + (judgement.series.empty() ? "" : " at " + judgement.series);
   if (!judgement.value) return fmt::format("{} returned no data ({})", who, judgement.detail);
   auto threshold = judge.condition().threshold();
-  if (!threshold) return fmt::format("{} was {:.4g}, expected {}", who, *judgement.value, expectation.condition);
+  if (!threshold)
+    return fmt::format("{} was {}, expected {}", who, four_digits(*judgement.value), expectation.condition);
   const auto& [moved, limit] = words_of(threshold->comparison);
   auto [value, bound] =
       told_apart(*judgement.value, threshold->value, unit_of(unit_said(expectation), looked_at(expectation)));
