@@ -74,7 +74,7 @@ class Check(Case):
         code, out, _ = self.check(file)
         self.assertEqual(code, 4, out)
         self.assertIn("none: no data (limit: below 1): there is no metric queeu; the nearest is queue", out)
-        self.assertIn("            Correct the query", out)
+        self.assertIn("            Fix the query", out)
         self.assertIn("            Start what is to answer there, or correct the address", out)
         self.assertTrue(out.endswith("2 of 2 expectations have no data now\n"), out)
 

@@ -65,7 +65,7 @@ class Lint(Case):
                 (POLICY.replace("caps", "cap"), 5, "did you mean \"caps\"?"),
                 (POLICY.replace("production", "prod*"), 4, "prod*"),
                 (config_map(POLICY.replace("production", "prod*")), 9, "prod*"),
-                (INVENTORY + INVENTORY, 2, "stands twice"),
+                (INVENTORY + INVENTORY, 2, "given twice"),
                 (INVENTORY.replace("pid: 12", "pid: 12, cgroup: /a"), 1, "exactly one of cgroup, pid and match"),
                 (SLO.replace("0.9", "99.9"), 13, "expected a number from 0 to 1")):
             findings = self.lint(text)

@@ -55,7 +55,7 @@ TEST_F(VictimWatchTest, LoneProcessesAreGoneWhenTheLastOfThemIs) {
   }
   end(three.processes[2].pid);
   ASSERT_EQ(watch.gone().size(), 1u);
-  EXPECT_EQ(watch.gone()[0].second, "its processes have ended");
+  EXPECT_EQ(watch.gone()[0].second, "its processes have exited");
   EXPECT_EQ(watch.add(2, three).error().code, Errc::kNotFound);
 }
 
@@ -66,7 +66,7 @@ TEST_F(VictimWatchTest, AContainerIsGoneWithItsFirstProcess) {
   EXPECT_TRUE(watch.gone().empty());
   end(container.processes[0].pid);
   ASSERT_EQ(watch.gone().size(), 1u);
-  EXPECT_EQ(watch.gone()[0].second, "its first process has ended");
+  EXPECT_EQ(watch.gone()[0].second, "its first process has exited");
 }
 
 TEST_F(VictimWatchTest, HoldsOneDescriptorHoweverManyProcessesThereAre) {

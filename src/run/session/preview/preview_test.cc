@@ -147,7 +147,7 @@ TEST_F(FirstLookTest, SaysWhyThereIsNoValueAndWhatToDo) {
   auto readings = look({query("queeu", "result < 5"), query("requests_total{code=\"500\"}", "result < 5")});
   EXPECT_NE(readings[0].why.find("there is no metric queeu; the nearest is queue"), std::string::npos)
       << readings[0].why;
-  EXPECT_NE(readings[0].advice.find("Correct the query"), std::string::npos);
+  EXPECT_NE(readings[0].advice.find("Fix the query"), std::string::npos);
   EXPECT_EQ(readings[1].reading, Reading::kNoData);
   EXPECT_NE(readings[1].why, "");
   EXPECT_EQ(exit_code_of(readings), ExitCode::kInconclusive);
