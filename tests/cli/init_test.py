@@ -1,6 +1,5 @@
 """What `init` writes can be planned as it stands: on a process of the test's own, for every attack there is."""
 import json
-import os
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
