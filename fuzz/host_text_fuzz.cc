@@ -9,6 +9,7 @@
 #include "platform/sys/network/packet.h"
 #include "platform/sys/process/capability.h"
 #include "platform/sys/process/process.h"
+#include "platform/sys/sockets/listeners.h"
 
 namespace {
 
@@ -31,6 +32,8 @@ void check_prefix(std::string_view text) {
 void check_process(std::string_view text) {
   (void)sys::parse_stat(text);
   (void)sys::parse_capabilities(text);
+  for (const sys::ListeningSocket& socket : sys::parse_listening(text)) (void)sys::to_text(socket);
+  (void)sys::first_address(text);
   (void)sys::parse_cpu_list(text);
   sys::Process process;
   process.cgroups = sys::parse_cgroups(text);

@@ -4,7 +4,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from program import ORDEAL, Case, main
+from program import EVIL, ORDEAL, Case, main
 
 PAGE = ("# TYPE http_request_duration_seconds histogram\n"
         + "".join(f'http_request_duration_seconds_bucket{{le="{le}"}} {n}\n' for le, n in (("0.1", 90), ("0.5", 100), ("1", 100), ("+Inf", 100)))
@@ -60,6 +60,14 @@ class Init(Case):
                 done = self.run_ordeal("lint", self.file("e.yaml", text), state=False)
                 self.assertEqual(done.returncode, 0, done)
                 self.assertIn("# Only an example", text)
+
+    def test_names_of_others_steer_nothing_and_are_read_back(self):
+        child = self.process(EVIL[:15])
+        listed = self.run_ordeal("targets", "--json", state=False).stdout.splitlines()
+        name = next(entry["name"] for entry in map(json.loads, listed) if entry["type"] == "process" and "owned" in entry["name"])
+        text = self.init(name, "--attack", "pause")
+        self.assertNotRegex(text.replace("\n", ""), r"[\x00-\x1f\x7f]")
+        self.assertEqual([victim["victim"]["processes"][0]["pid"] for victim in self.plan(text)["victims"]], [child.pid])
 
     def test_one_of_several_is_taken(self):
         for _ in range(3):

@@ -9,7 +9,8 @@ from program import ORDEAL, Case, main
 
 GOOD = {"name": "x", "target": {"type": "host"}, "attack": {"type": "cpu", "args": {}}}
 TAKES = [["plan", "FILE"], ["run", "FILE"], ["plan", "GOOD", "--expect", "FILE"], ["plan", "GOOD", "--inventory", "FILE"],
-         ["plan", "GOOD", "--policy", "FILE"], ["lint", "FILE"], ["analysis", "FILE"], ["dashboard", "FILE"],
+         ["plan", "GOOD", "--policy", "FILE"], ["check", "FILE"], ["check", "GOOD", "--expect", "FILE"],
+         ["init", "host", "--policy", "FILE"], ["lint", "FILE"], ["analysis", "FILE"], ["dashboard", "FILE"],
          ["dashboard", "GOOD", "--expect", "FILE"], ["rules", "--slo", "FILE"],
          ["budget", "FILE", "--prometheus", "http://127.0.0.1:1"], ["scrape", "http://127.0.0.1:1/", "--token-file", "FILE"]]
 

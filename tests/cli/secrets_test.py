@@ -40,6 +40,8 @@ class Secrets(Case):
                         {"name": "q", "query": "up", "condition": "result == 1"}])
             self.assertIn("***", self.hides("plan", *files))
             self.assertIn("***", self.hides("plan", "--json", *files))
+            self.assertIn("***", self.hides("check", files[0], state=False))
+            self.hides("check", "--json", files[0], state=False)
 
     def test_what_was_seen_with_its_name_is_hidden_without_it(self):
         victim = self.process("sleeper")
@@ -59,6 +61,8 @@ class Secrets(Case):
         self.hides("plan", *files, "--prometheus", URL)
         self.hides("plan", *files, "--prometheus", f"ftp://me:{SECRET}@host", codes=[2])
         self.hides("plan", *files, "--prometheus", "http://me:hunt/r2x@127.0.0.1:1/")
+        self.hides("check", files[0], "--prometheus", URL, state=False)
+        self.hides("init", "host", "--metrics", URL, state=False, codes=[2])
 
     def test_the_command_line_that_everybody_may_read(self):
         os.mkfifo(self.folder + "/pipe")  # which holds it up for 5 s

@@ -5,6 +5,7 @@
 
 #include "fault/attacks/victim/reach.h"
 #include "fault/guard/newcomers.h"
+#include "platform/sys/sockets/listeners.h"
 #include "proc_fixture.h"
 
 namespace ordeal {
@@ -245,6 +246,113 @@ TEST_F(ProtectTest, WhoeverJoinsTheNetworkNamespaceEndsTheImpactAndTheVictimsOwn
     guest.kill_group(SIGKILL);
     guest.wait(1s);
   }
+}
+
+// A process that shares its network namespace is told apart by a cgroup in which it stands alone.
+class LoneTest : public ProtectTest {
+ protected:
+  void SetUp() override {
+    ProtectTest::SetUp();
+    if (IsSkipped()) return;
+    if (!tree_.unified()) GTEST_SKIP() << "needs cgroups of version 2";
+    make_cgroup("lone");
+    make_cgroup("elsewhere");
+  }
+  Result<std::vector<Step>> plan_on(const sys::Child& child) {
+    return latency_.plan(in_host_netns(process(child)), latency_attack_, fault::Protection());
+  }
+  std::string refusal_of(const sys::Child& child) {
+    auto plan = plan_on(child);
+    if (plan) return "";
+    EXPECT_EQ(plan.error().code, Errc::kRefused);
+    return plan.error().message();
+  }
+  void move(pid_t pid, const std::string& to) {
+    for (const sys::Cgroup& part : tree_.find_all(path(to))) ASSERT_TRUE(part.join(pid));
+  }
+
+  const fault::Fault& latency_ = fault::latency_fault();
+  Attack latency_attack_ = attack(latency_, R"({"delay": 100})");
+};
+
+TEST_F(LoneTest, AloneInItsCgroupItCanBeHitAndWhoeverJoinsEndsIt) {
+  auto& child = start("sleep 95 & wait", "lone");
+  ASSERT_TRUE(eventually([&] { return alive("lone") == 2; }));
+  auto plan = plan_on(child);
+  ASSERT_TRUE(plan) << plan.error().message();
+  EXPECT_EQ(plan->front().claims.front(), "cgroup:" + path("lone") + "/packets/arrival");
+  Victim victim = in_host_netns(process(child));
+  auto reach = latency_.reach(victim, latency_attack_);
+  ASSERT_TRUE(reach) << reach.error().message();
+  EXPECT_EQ(reach->cgroup, path("lone"));
+  EXPECT_TRUE(reach->of_victim_only);
+
+  fault::Protection none;
+  guard::Newcomers newcomers;
+  newcomers.add(1, victim, *reach);
+  EXPECT_EQ(end_of(newcomers, none, 300ms), "") << "what it has started is its own";
+  auto& guest = start_argv({"sleep", "96"}, "lone");
+  BootTime joined = boot_now();
+  std::string why = end_of(newcomers, none, 2s);
+  EXPECT_NE(why.find(fmt::format("(pid {}) has joined the cgroup {}", guest.pid(), path("lone"))), why.npos) << why;
+  EXPECT_NE(why.find("it does not belong to the victim"), why.npos) << why;
+  EXPECT_LT(boot_now() - joined, 500ms);
+  EXPECT_NE(refusal_of(child).find("others are in its cgroup " + path("lone") + ", too: sleep (pid"), std::string::npos)
+      << refusal_of(child);
+  auto applied = apply(latency_, victim, latency_attack_);
+  ASSERT_FALSE(applied) << "checked again when it is injected";
+  EXPECT_EQ(applied.error().code, Errc::kRefused);
+}
+
+TEST_F(LoneTest, WhoeverOfItLeavesTheCgroupEndsIt) {
+  auto& child = start("sleep 97 & wait", "lone");
+  ASSERT_TRUE(eventually([&] { return alive("lone") == 2; }));
+  Victim victim = in_host_netns(process(child));
+  auto reach = latency_.reach(victim, latency_attack_);
+  ASSERT_TRUE(reach) << reach.error().message();
+  fault::Protection none;
+  guard::Newcomers newcomers;
+  newcomers.add(1, victim, *reach);
+  EXPECT_EQ(end_of(newcomers, none, 200ms), "");
+  for (pid_t pid : pids("lone"))
+    if (pid != child.pid()) move(pid, "elsewhere");
+  std::string why = end_of(newcomers, none, 1s);
+  EXPECT_NE(why.find("has left the cgroup " + path("lone")), why.npos) << why;
+}
+
+TEST_F(LoneTest, ASocketFromThereInOtherHandsRefusesIt) {
+  auto& maker = start_argv({"python3", "-c",
+                            "import socket, time; time.sleep(0.3); s = socket.socket(); s.bind(('127.0.0.1', 0)); "
+                            "s.listen(); time.sleep(60)"},
+                           "lone");
+  ASSERT_TRUE(eventually([&] { return sys::sockets_of(maker.pid()).size() == 1; }));
+  EXPECT_EQ(refusal_of(maker), "") << "it holds its own";
+  move(maker.pid(), "elsewhere");
+  auto& child = start_argv({"sleep", "98"}, "lone");
+  wait_for_program(child, "sleep");
+  EXPECT_NE(refusal_of(child).find("sockets that were made in its cgroup"), std::string::npos) << refusal_of(child);
+  EXPECT_NE(refusal_of(child).find(fmt::format("(pid {})", maker.pid())), std::string::npos);
+}
+
+TEST_F(LoneTest, ASocketThatItsChildTookElsewhereRefusesIt) {
+  auto& parent = start_argv({"python3", "-c",
+                             "import os, socket, time; time.sleep(0.3); s = socket.socket(); s.bind(('127.0.0.1', 0)); "
+                             "s.listen(); os.fork(); time.sleep(60)"},
+                            "lone");
+  ASSERT_TRUE(eventually([&] { return alive("lone") == 2; }));
+  EXPECT_EQ(refusal_of(parent), "");
+  for (pid_t pid : pids("lone"))
+    if (pid != parent.pid()) move(pid, "elsewhere");
+  EXPECT_NE(refusal_of(parent).find("sockets that were made in its cgroup"), std::string::npos) << refusal_of(parent);
+}
+
+TEST_F(LoneTest, InTheRootItCannotBeToldApart) {
+  auto& child = start_argv({"sleep", "99"});
+  wait_for_program(child, "sleep");
+  auto own = sys::read_process(child.pid());
+  for (const auto& membership : own->cgroups)
+    if (membership.controllers.empty() && membership.path != "/") GTEST_SKIP() << "the test is not in the root";
+  EXPECT_NE(refusal_of(child).find("no cgroup of version 2 to tell its packets apart"), std::string::npos);
 }
 
 }  // namespace

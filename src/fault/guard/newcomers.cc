@@ -86,7 +86,9 @@ Nanos scan_interval(Nanos cost) { return std::max(kShortestLook, cost * kScanSha
 std::string in_words(const fault::Reach& reach, const fault::Protection& protection) {
   if (reach.chosen || (reach.host && !protection.has_names())) return "";
   if (!reach.host && reach.netns_mark == 0)
-    return reach.cgroup.empty() ? "" : "a protected process that joins the cgroup ends the attack within 100 ms";
+    return reach.cgroup.empty() || reach.of_victim_only
+               ? ""
+               : "a protected process that joins the cgroup ends the attack within 100 ms";
   Nanos cost = scan_cost(reach);
   const char* what = reach.gives_way ? "is left alone, along with all ICMP," : "ends the attack";
   return fmt::format(
@@ -195,7 +197,7 @@ std::optional<std::string> Newcomers::look_at_cgroup(Watched& watched, const fau
   for (const auto& [pid, start] : away) {
     watched.members.erase(pid);
     auto stat = sys::read_stat(pid);
-    bool ours = !watched.may_leave && !watched.victim.cgroup.empty();
+    bool ours = !watched.may_leave && (!watched.victim.cgroup.empty() || watched.reach.of_victim_only);
     if (ours && stat && lives(*stat, start))
       return fmt::format("{} (pid {}) has left the cgroup {}", stat->comm, pid, watched.home);
   }
@@ -205,6 +207,9 @@ std::optional<std::string> Newcomers::look_at_cgroup(Watched& watched, const fau
     if (!process) continue;
     auto rule = is_burner(*process) ? protection.policy_refusal(*process)
                                     : fault::refusal_in(watched.reach, *process, protection);
+    bool stranger = watched.reach.of_victim_only && process->alive() && !is_burner(*process) &&
+                    !is_of_victim(*process, watched.victim);
+    if (!rule && stranger) rule = "it does not belong to the victim " + watched.victim.name;
     if (rule) return fmt::format("{} has joined the cgroup {}: {}", named(*process), watched.home, *rule);
     watched.members[pid] = process->start_ticks;
   }

@@ -41,7 +41,7 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
     return fail(Errc::kNotFound, victim.name + " is now in another network namespace");
   NetScope scope = TRY(net_scope(victim, place.netns));
   bool sockets_only = traffic.protocols != std::vector<uint8_t>{IPPROTO_ICMP, IPPROTO_ICMPV6};
-  if (!scope.alone || sockets_only) place.scope = scope.sockets;
+  if (!scope.alone || sockets_only) place.scope = scope.sockets, place.cgroup = scope.cgroup;
   place.alone = scope.alone;
   place.link = TRY(link_of(place.netns, traffic.device));
   traffic.scope = place.scope;
@@ -52,9 +52,10 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
 }  // namespace
 
 std::string judged_packets() {
-  return "all sockets of the victim's cgroup, and with a namespace-wide rule every process in the network namespace; "
-         "with the target host the whole host, by the policies alone. A protected process is refused (3); one that "
-         "joins later ends the attack, or, where only ICMP is namespace-wide, ICMP is left alone from then on";
+  return "all sockets of the victim's cgroup, or of the cgroup in which a lone process is alone, and with a "
+         "namespace-wide rule every process in the network namespace; with the target host the whole host, by the "
+         "policies alone. A protected process is refused (3); one that joins later ends the attack, or, where only ICMP "
+         "is namespace-wide, ICMP is left alone from then on";
 }
 
 ArgumentInfo direction_argument(std::string gremlin) {
@@ -100,7 +101,7 @@ Result<Reach> PacketFault::reach(const Victim& victim, const Attack& attack) con
   PacketAttack wanted = TRY(read(attack));
   PacketPlace place = TRY(place_of(victim, wanted.traffic));
   bool gives_way = wanted.traffic.means_icmp_besides();
-  if (place.scope && !gives_way) return whole_victim(victim);
+  if (place.scope && !gives_way) return cgroup_reach(victim, place.cgroup);
   Reach reach = TRY(netns_reach(victim));
   reach.gives_way = gives_way;
   return reach;
@@ -126,13 +127,17 @@ Step PacketFault::step_for(const Victim& victim, const PacketAttack& attack, con
                             describe(attack.traffic));
   step.undo = undo_in_words();
   step.proof = info().proof;
-  std::string resource = place.scope ? fmt::format("cgroup:{}", victim.cgroup) : fmt::format("netns:{}", netns);
+  std::string resource = place.scope ? fmt::format("cgroup:{}", place.cgroup) : fmt::format("netns:{}", netns);
   // The whole namespace is the run's: at the end of another run's attack the kernel would drop what this one holds.
   step.claims = {fmt::format("{}/packets/{}", resource, name), fmt::format("netns:{}/packets/*", netns)};
   if (place.scope)
     step.notes.push_back(
         "only packets of sockets created in the cgroup are hit, whatever else is in the network namespace or joins it; "
         "packets that belong to no socket pass");
+  if (place.scope && victim.cgroup.empty())
+    step.notes.push_back(fmt::format(
+        "it is alone in its cgroup {}: any other process that joins ends the attack within 100 ms of being seen",
+        place.cgroup));
   if (attack.traffic.means_icmp_besides())
     step.notes.push_back("ICMP of the whole network namespace is hit too, until another process joins it");
   step.notes.push_back("exempt: neighbour discovery, Packet Too Big, and Ordeal's own monitoring");

@@ -29,8 +29,9 @@ struct PacketAttack {
 struct PacketPlace {
   sys::NetNs netns;
   std::optional<packets::SocketScope> scope;
-  uint32_t link = 0;   // of the named device; 0 when none is named
-  bool alone = false;  // nobody but the victim lives in the namespace
+  uint32_t link = 0;        // of the named device; 0 when none is named
+  bool alone = false;       // nobody but the victim lives in the namespace
+  std::string cgroup = {};  // of the scope
 };
 
 class PacketImpact : public Impact {

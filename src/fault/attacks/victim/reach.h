@@ -18,6 +18,7 @@ struct Reach {
   bool chosen = false;
   bool host = false;                 // everything on it
   std::string cgroup;                // what is in it or below it, in any hierarchy
+  bool of_victim_only = false;       // and nobody joins that cgroup but what the victim has started
   std::vector<ProcessId> processes;  // just these
   uint64_t netns_mark = 0;           // what lives in this network namespace (sys::netns_mark)
   bool gives_way = false;            // a newcomer there is left alone (Impact::leave_others_alone()), and ends nothing

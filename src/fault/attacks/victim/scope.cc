@@ -11,6 +11,7 @@
 #include "platform/sys/cgroup/socket_cgroups.h"
 #include "platform/sys/network/address_translation.h"
 #include "platform/sys/network/netns.h"
+#include "platform/sys/sockets/listeners.h"
 
 namespace ordeal::fault {
 namespace {
@@ -73,6 +74,77 @@ bool holds_its_sockets(const sys::Cgroup& cgroup, const LiveVictim& live, const 
   return found->empty() || std::any_of(found->begin(), found->end(), is_own);
 }
 
+std::string unified_path(const sys::Process& process) {
+  for (const sys::CgroupMembership& membership : process.cgroups)
+    if (membership.controllers.empty()) return membership.path;
+  return "";
+}
+
+Result<> all_are_visible(const Victim& victim, const char* what) {
+  if (sys::NetNs::all_processes_are_visible()) return {};
+  return fail(Errc::kRefused,
+              fmt::format("a rule would hit all of the {} of {}, and here it cannot be seen who joins it: Ordeal is in "
+                          "a PID namespace of its own",
+                          what, victim.name),
+              "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
+}
+
+// In a cgroup of this path, in whatever hierarchy.
+Result<std::vector<sys::Process>> others_in(const std::string& path, const std::set<pid_t>& family) {
+  std::vector<sys::Process> others;
+  Reach reach;
+  reach.cgroup = path;
+  for (sys::Process& process : TRY(in_reach(reach)))
+    if (process.alive() && !family.count(process.pid)) others.push_back(std::move(process));
+  return others;
+}
+
+// A socket stays of the cgroup in which it was made, whoever holds it: those outside who hold one, what the victim has
+// started included, since nobody judges there who is protected.
+Result<std::vector<sys::Process>> holders_outside(const sys::Cgroup& cgroup, const sys::NetNs& netns,
+                                                  const std::vector<sys::Process>& table) {
+  std::set<uint64_t> ids = ids_of(cgroup), inodes;
+  for (const sys::MadeSocket& made : TRY(sys::made_sockets(netns)))
+    if (made.inode != 0 && ids.count(made.cgroup)) inodes.insert(made.inode);
+  std::vector<sys::Process> holders;
+  for (const sys::Process& process : table) {
+    std::string path = unified_path(process);
+    bool inside = path == cgroup.path() || path.starts_with(cgroup.path() + "/");
+    if (inodes.empty() || inside || !process.alive() || process.kernel_thread()) continue;
+    auto held = sys::sockets_of(process.pid);
+    bool any = std::any_of(held.begin(), held.end(), [&](uint64_t inode) { return inodes.count(inode) != 0; });
+    if (any) holders.push_back(process);
+  }
+  return holders;
+}
+
+Unexpected not_told_apart(const Error& shared, const std::string& why) {
+  return fail(Errc::kRefused, shared.what + ", and " + why,
+              "give the victim a network namespace or a cgroup of version 2 of its own");
+}
+
+// The cgroup in which a lone process stands alone. `shared` says who else lives in its network namespace.
+Result<sys::Cgroup> lone_cgroup(const Victim& victim, const LiveVictim& live, const sys::NetNs& netns,
+                                const Error& shared) {
+  std::string path = unified_path(live.processes.front());
+  const sys::Hierarchy* unified = live.tree.unified();
+  auto cgroup = unified && !path.empty() && path != "/" ? live.tree.find(*unified, path) : std::nullopt;
+  if (!cgroup) return not_told_apart(shared, "it has no cgroup of version 2 to tell its packets apart");
+  TRY_VOID(all_are_visible(victim, "cgroup"));
+  std::vector<sys::Process> table = TRY(sys::list_processes());
+  std::set<pid_t> family = family_of(victim, table);
+  std::vector<sys::Process> others = TRY(others_in(path, family));
+  if (!others.empty())
+    return not_told_apart(shared, fmt::format("others are in its cgroup {}, too: {}", path, name_some(others)));
+  for (const sys::Process& process : live.processes)
+    if (unified_path(process) != path)
+      return not_told_apart(shared, fmt::format("its processes are in several cgroups, {} among them", path));
+  auto holders = TRY(holders_outside(*cgroup, netns, table));
+  if (holders.empty()) return std::move(*cgroup);
+  return not_told_apart(
+      shared, fmt::format("sockets that were made in its cgroup {} are held by others: {}", path, name_some(holders)));
+}
+
 }  // namespace
 
 Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns) {
@@ -83,10 +155,12 @@ Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns) {
   auto alone = owns_netns(victim);
   scope.alone = alone.has_value();
   auto cgroup = unified_cgroup(live, victim);
+  if (!alone && victim.cgroup.empty()) cgroup = TRY(lone_cgroup(victim, live, netns, alone.error()));
   if (!alone && !cgroup)
-    return fail(Errc::kRefused, alone.error().what + ", and it has no cgroup of version 2 to tell its packets apart",
-                "give the victim a network namespace or a cgroup of version 2 of its own");
-  if (cgroup && (!alone || holds_its_sockets(*cgroup, live, netns))) scope.sockets = TRY(scope_of(*cgroup));
+    return not_told_apart(alone.error(), "it has no cgroup of version 2 to tell its packets apart");
+  if (!cgroup || (alone && !holds_its_sockets(*cgroup, live, netns))) return scope;
+  scope.sockets = TRY(scope_of(*cgroup));
+  scope.cgroup = cgroup->path();
   return scope;
 }
 
@@ -108,13 +182,17 @@ Result<> owns_netns(const Victim& victim) {
               "choose a victim with a network namespace of its own");
 }
 
+Reach cgroup_reach(const Victim& victim, const std::string& cgroup) {
+  Reach reach = whole_victim(victim);
+  if (!victim.cgroup.empty()) return reach;
+  reach.processes.clear();
+  reach.cgroup = cgroup;
+  reach.of_victim_only = true;
+  return reach;
+}
+
 Result<Reach> netns_reach(const Victim& victim) {
-  if (!sys::NetNs::all_processes_are_visible())
-    return fail(Errc::kRefused,
-                fmt::format("a rule would hit all of the network namespace of {}, and here it cannot be seen who joins "
-                            "it: Ordeal is in a PID namespace of its own",
-                            victim.name),
-                "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
+  TRY_VOID(all_are_visible(victim, "network namespace"));
   LiveVictim live = TRY(look_at(victim));
   Reach reach;
   reach.netns_mark = sys::netns_mark(live.processes.front().pid);

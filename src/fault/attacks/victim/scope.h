@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "core/base/result.h"
 #include "core/model/victim.h"
@@ -18,13 +19,18 @@ Result<> owns_netns(const Victim& victim);
 // How the packets of a victim are told apart in its network namespace.
 struct NetScope {
   std::optional<packets::SocketScope> sockets;  // those of sockets that were made in its cgroup
+  std::string cgroup;                           // which; "" without `sockets`
   bool alone = false;                           // nobody else lives in the namespace
 };
 // By its cgroup wherever that can be: then nobody who joins the namespace is hit. It cannot be without a cgroup of
 // version 2 that holds the victim, when the victim's sockets were made before it came into its cgroup, or where ports
 // are redirected, so that what arrives names no socket. Then it is the whole namespace, and kRefused when the victim is
-// not alone there and has no such cgroup. A host is alone, and has no scope.
+// not alone there and has no such cgroup. A host is alone, and has no scope. A lone process has such a cgroup where it
+// stands alone in it with what it has started, and nobody else holds a socket that was made there.
 Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns);
+
+// Whoever is in the cgroup of its scope, which is the victim's own or that of a lone process.
+Reach cgroup_reach(const Victim& victim, const std::string& cgroup);
 
 // Whoever lives in the victim's network namespace, now and later.
 Result<Reach> netns_reach(const Victim& victim);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint16_t kCgroupId = 21;  // INET_DIAG_CGROUP_ID; since Linux 5.8
 
-Result<> collect(NetlinkSocket& socket, uint8_t family, uint8_t protocol, std::set<uint64_t>& ids) {
+Result<> collect(NetlinkSocket& socket, uint8_t family, uint8_t protocol, std::vector<MadeSocket>& sockets) {
   inet_diag_req_v2 request{};
   request.sdiag_family = family;
   request.sdiag_protocol = protocol;
@@ -23,25 +23,34 @@ Result<> collect(NetlinkSocket& socket, uint8_t family, uint8_t protocol, std::s
   batch.begin(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, "list the sockets of the namespace");
   batch.put_header({reinterpret_cast<const uint8_t*>(&request), sizeof request});
   return socket.dump(batch, [&](const nlmsghdr& message) {
-    if (message.nlmsg_type != SOCK_DIAG_BY_FAMILY) return;
+    if (message.nlmsg_type != SOCK_DIAG_BY_FAMILY || message.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return;
     auto id = find_attribute(payload_of(message, sizeof(inet_diag_msg)), kCgroupId);
-    uint64_t number = 0;
-    if (!id || id->value.size() != sizeof number) return;
-    std::memcpy(&number, id->value.data(), sizeof number);
-    ids.insert(number);
+    MadeSocket made;
+    if (!id || id->value.size() != sizeof made.cgroup) return;
+    std::memcpy(&made.cgroup, id->value.data(), sizeof made.cgroup);
+    inet_diag_msg head{};
+    std::memcpy(&head, NLMSG_DATA(&message), sizeof head);
+    made.inode = head.idiag_inode;
+    sockets.push_back(made);
   });
 }
 
 }  // namespace
 
 Result<std::set<uint64_t>> socket_cgroups(const NetNs& where) {
-  return where.run([]() -> Result<std::set<uint64_t>> {
-    std::set<uint64_t> ids;
+  std::set<uint64_t> ids;
+  for (const MadeSocket& made : TRY(made_sockets(where))) ids.insert(made.cgroup);
+  return ids;
+}
+
+Result<std::vector<MadeSocket>> made_sockets(const NetNs& where) {
+  return where.run([]() -> Result<std::vector<MadeSocket>> {
+    std::vector<MadeSocket> sockets;
     NetlinkSocket socket = TRY(NetlinkSocket::open(NETLINK_SOCK_DIAG));
     using Numbers = std::initializer_list<uint8_t>;
     for (uint8_t family : Numbers{AF_INET, AF_INET6})
-      for (uint8_t protocol : Numbers{IPPROTO_TCP, IPPROTO_UDP}) TRY_VOID(collect(socket, family, protocol, ids));
-    return ids;
+      for (uint8_t protocol : Numbers{IPPROTO_TCP, IPPROTO_UDP}) TRY_VOID(collect(socket, family, protocol, sockets));
+    return sockets;
   });
 }
 
