@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/base/duration.h"
 #include "core/base/text/quantity.h"
 
 namespace ordeal::judge {
@@ -15,7 +14,7 @@ namespace {
 constexpr double kCalibration = 1.5;  // of the baseline's greatest sum
 constexpr double kPauses = 3;         // of the baseline's longest pause
 
-std::string rounded(Nanos duration) { return format_duration(std::chrono::ceil<milliseconds>(duration)); }
+std::string rounded(Nanos duration) { return plain_value(to_seconds(std::chrono::ceil<milliseconds>(duration)), "s"); }
 
 // An attack that delays answers keeps them all for a while when it begins, and that is no silence. A new connection
 // waits three times (TCP, TLS 1.3, the request), and a call further down adds to it.

@@ -45,7 +45,7 @@ struct FastAlarm {
   enum class Rule { kCusum, kSilence };
   Rule kind = Rule::kCusum;
   std::string group;  // which one, when the query has several
-  std::string text;   // "57 of 240 events were bad (23.8 %) within 900ms; 1 % allowed"
+  std::string text;   // "57 of 240 events were bad (23.8 %) within 900 ms; 1 % allowed"
 };
 const char* to_text(FastAlarm::Rule kind);
 
@@ -69,7 +69,7 @@ class FastTrigger {
   double dispersion() const { return dispersion_; }
   // The greatest sum over its bound: 1 is an alarm.
   double closeness() const;
-  // "" when nothing was counted. What arm() has fixed: "212/s; also halts after 1s without
+  // "" when nothing was counted. What arm() has fixed: "212/s; also halts after 1 s without
   // a request".
   std::string learned() const;
 

@@ -56,7 +56,7 @@ TEST(FastTrigger, ABreachOfFourTimesTheThresholdIsSeenInASecond) {
   ASSERT_TRUE(alarm);
   EXPECT_EQ(alarm->kind, FastAlarm::Rule::kCusum);
   EXPECT_LE(looks, 8) << "200 a second, 20 % bad";
-  EXPECT_NE(alarm->text.find("events were bad (20 %) within 700ms"), std::string::npos) << alarm->text;
+  EXPECT_NE(alarm->text.find("events were bad (20 %) within 700 ms"), std::string::npos) << alarm->text;
   EXPECT_NE(alarm->text.find("5 % allowed"), std::string::npos) << alarm->text;
   EXPECT_FALSE(traffic.look(20, 20)) << "told once";
 }
@@ -165,7 +165,7 @@ TEST(FastTrigger, TrafficThatCeasesIsSilence) {
   ASSERT_TRUE(alarm);
   EXPECT_EQ(alarm->kind, FastAlarm::Rule::kSilence);
   EXPECT_EQ(looks, 10) << "78 ms would be enough at 200 a second; the least patience is 1 s";
-  EXPECT_NE(alarm->text.find("no event for 1s, 200 a second before"), std::string::npos) << alarm->text;
+  EXPECT_NE(alarm->text.find("no event for 1 s, 200 a second before"), std::string::npos) << alarm->text;
 }
 
 TEST(FastTrigger, LittleTrafficNeedsLongerSilence) {

@@ -174,8 +174,8 @@ expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0
         code, text = self.on_terminal(*files, "--report", self.folder + "/r.json")
         self.assertEqual(code, 0, text)
         shown = re.sub(MOVES, "", text).replace("\r", "")
-        self.assertIn("3 impacts in force: api-0, api-1, api-2", shown)
-        self.assertIn("no impact in force", shown[shown.index("3 impacts"):])
+        self.assertRegex(shown, "3 faults in force\n  api-0: .*\n  api-1: .*\n  api-2: .*\n")
+        self.assertIn("no fault in force", shown[shown.index("3 faults"):])
         impacts = json.loads(Path(self.folder, "r.json").read_text())["impacts"]
         self.assertEqual([(each["impact"], each["victim"], each["result"]) for each in impacts],
                          [(i, f"api-{i}", "clean") for i in range(3)])
@@ -193,7 +193,7 @@ expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0
         victim = self.process("quiet")
         _, text = self.on_terminal(*self.experiment(victim.pid, "quiet", expect=[], length="2s"))
         shown = re.sub(MOVES, "", text).replace("\r", "")
-        self.assertGreater(shown.count("1 impact in force: quiet"), 5, shown[-2000:])
+        self.assertGreater(shown.count("1 fault in force\n  quiet: "), 5, shown[-2000:])
 
     def test_hostile_names_on_a_terminal(self):
         """Movement, erasing and colour are Ordeal's own there, and nothing else."""

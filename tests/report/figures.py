@@ -82,16 +82,16 @@ def tiles(report):
         if timings[key] is not None:
             expected.append((latency(timings[key]), name))
     if timings["recovered_ms"]:
-        expected.append((latency(timings["recovered_ms"]), "to recover"))
+        expected.append((latency(timings["recovered_ms"]), "recovered in"))
     if report["impacts"]:
         expected.append((f"{attack['confirmed']} of {attack['hit']}", "faults confirmed"))
     for impact in report["impacts"]:
         if impact["runs_again"] is False:
-            expected.append(("✕ not running", impact["victim"]))
+            expected.append(("✕\u00a0not running", impact["victim"]))
         if impact["result"] == "failed":
-            expected.append(("! not reverted", impact["victim"]))
+            expected.append(("!\u00a0not reverted", impact["victim"]))
     if any(not action["ok"] for action in report["rollback"]):
-        expected.append(("✕ rollback failed", ""))
+        expected.append(("✕\u00a0rollback failed", ""))
     return expected
 
 

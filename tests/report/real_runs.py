@@ -37,6 +37,34 @@ KINDS = {
 }
 
 
+def kill_of(report):
+    """How long after it was asked for the kill came, in seconds."""
+    impact = report["impacts"][0]
+    return impact["done_s"][0] - impact["begin_s"]
+
+
+# What the JSON report of each kind must say.
+FACTS = {
+    "held": [("the attack is said with what was given", lambda r: r["attack"]["given"] == [])],
+    "deviated": [("it says how long the recovery took", lambda r: 0 < r["timings"]["recovered_ms"] < 5000),
+                 ("after the attack its worst is worse than its end",
+                  lambda r: r["expectations"][0]["when"][2]["worst"] > r["expectations"][0]["when"][2]["value"])],
+    "counted": [("the breach was counted before the query showed it", lambda r: r["breaches"][0]["trigger"] == "cusum")],
+    "failed-rollback": [("what failed is the first thing to do", lambda r: r["next"][0].startswith("The rollback failed"))],
+    "killed": [("the kill is where it happened, two seconds after it was asked for", lambda r: 1.9 < kill_of(r) < 3),
+               ("the victim ran again", lambda r: r["impacts"][0]["runs_again"] is True),
+               ("after the 0.7 s that it took", lambda r: 600 < r["impacts"][0]["back_after_ms"] < 3000),
+               ("there was nothing to revert", lambda r: "nothing to revert" in r["impacts"][0]["reverted"])],
+    "dead": [("the victim is dead", lambda r: r["impacts"][0]["runs_again"] is False),
+             ("it was killed at once", lambda r: -0.5 < kill_of(r) < 0.5),
+             ("its start is the first thing to do", lambda r: "did not come back" in r["next"][0])],
+}
+
+
+def false_facts(kind, report):
+    return [what for what, is_so in FACTS.get(kind, []) if not is_so(report)]
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]

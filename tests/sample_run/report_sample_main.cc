@@ -1,14 +1,34 @@
-// report_sample FILE.html|FILE.json|events [KIND]: the report of a made-up run, for looking at it, or its events, a
-// line each. report_sample kinds: the kinds that there are.
+// report_sample FILE.html|FILE.json|events [KIND]: the report of a made-up run, for looking at it, or its events, one
+// per line. KIND "index" is the page over all of them; report_sample kinds names them.
 #include <string_view>
 
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
+#include "run/report/index_page.h"
 #include "run/report/report.h"
+#include "run/report/wording.h"
 #include "sample_run/sample_run.h"
 
+namespace {
+
+using namespace ordeal;
+
+// Of all kinds, every second one with a link.
+std::string index_of_kinds() {
+  std::vector<report::IndexEntry> entries;
+  for (const SampleKind& kind : sample_kinds()) {
+    report::RunSummary run = report::summarize(sample_run(kind.options));
+    entries.push_back({run.run, run.name + " (" + kind.name + ")", run.wall(run.begin),
+                       run.verdict ? run.verdict->outcome : "interrupted",
+                       report::attack_in_words(run.attack, run.victims),
+                       entries.size() % 2 ? "" : kind.name + ".html"});
+  }
+  return report::html_index(entries);
+}
+
+}  // namespace
+
 int main(int count, char** words) {
-  using namespace ordeal;
   std::string_view where = count > 1 ? words[1] : "", kind = count > 2 ? words[2] : "deviated";
   std::optional<SampleOptions> options;
   for (const SampleKind& known : sample_kinds()) {
@@ -16,8 +36,9 @@ int main(int count, char** words) {
     if (kind == known.name) options = known.options;
   }
   if (where == "kinds") return finish_output() ? 0 : 7;
+  if (kind == "index" && !where.empty()) return write_atomically(words[1], index_of_kinds()) ? 0 : 7;
   if (where.empty() || !options) {
-    print_to_error("usage: report_sample FILE.html|FILE.json|events [KIND], report_sample kinds\n");
+    print_to_error("usage: report_sample FILE.html|FILE.json|events [KIND|index], report_sample kinds\n");
     return 2;
   }
   std::vector<RunEvent> events = sample_run(*options);

@@ -349,7 +349,7 @@ TEST(Machine, WhatIsCountedHaltsBeforeTheQueryCrosses) {
   run.looks(10);
   ASSERT_TRUE(run.verdict);
   EXPECT_EQ(run.verdict->outcome, Outcome::kDeviated);
-  EXPECT_EQ(run.verdict->reason, "errors: 60 of 120 events were bad (50 %) within 600ms; 1 % allowed");
+  EXPECT_EQ(run.verdict->reason, "errors: 60 of 120 events were bad (50 %) within 600 ms; 1 % allowed");
   EXPECT_NE(run.verdict->hint.find("fast: false"), std::string::npos);
 }
 

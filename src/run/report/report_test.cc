@@ -231,7 +231,7 @@ TEST(EveryReport, OfAKillSaysThatNothingIsToBeRevertedAndWhetherTheVictimCameBac
   expect_everywhere(killed, "running again 1.3 s after the kill");
   expect_everywhere(dead, "nothing to revert");
   expect_everywhere(dead, "did not come back before the run ended");
-  EXPECT_TRUE(has(html_report(dead), "<li class=\"bad\"><b>✕ not running</b>"));
+  EXPECT_TRUE(has(html_report(dead), "<li class=\"bad\"><b>✕\u00a0not running</b>"));
   for (const std::string& report : all_formats(dead)) EXPECT_FALSE(has(report, "left behind")) << report.substr(0, 300);
   for (const std::string& report : all_formats(dead)) EXPECT_FALSE(has(report, "✓ clean")) << report.substr(0, 300);
   EXPECT_TRUE(has(next_steps(dead).front(), "api-1 did not come back"));
@@ -250,10 +250,10 @@ TEST(EveryReport, ABreachWithoutAProvenImpactIsNoPlainDeviation) {
 
 TEST(EveryReport, AFailedRollbackIsRedAndTheFirstThingToDo) {
   RunSummary summary = kind_of_run("failed-rollback");
-  EXPECT_TRUE(has(html_report(summary), "<li class=\"bad\"><b>✕ rollback failed</b>"));
+  EXPECT_TRUE(has(html_report(summary), "<li class=\"bad\"><b>✕\u00a0rollback failed</b>"));
   EXPECT_TRUE(has(next_steps(summary).front(), "The rollback failed"));
   expect_everywhere(summary, "ollback failed");
-  EXPECT_TRUE(has(html_report(kind_of_run("failed-revert")), "<li class=\"alarm\"><b>! not reverted</b>"));
+  EXPECT_TRUE(has(html_report(kind_of_run("failed-revert")), "<li class=\"alarm\"><b>!\u00a0not reverted</b>"));
   EXPECT_TRUE(has(next_steps(kind_of_run("failed-revert")).front(), "api-3 was not reverted"));
 }
 

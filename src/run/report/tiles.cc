@@ -25,17 +25,18 @@ void put_failed_reverts(Tiles& tiles, const RunSummary& summary) {
   std::vector<std::string> victims;
   for (const ImpactSummary& impact : summary.impacts)
     if (impact.result == events::RevertResult::kFailed) victims.push_back(impact.victim);
-  if (!victims.empty()) tiles.push_back({Tone::kAlarm, "! not reverted", some_of(victims)});
+  if (!victims.empty()) tiles.push_back({Tone::kAlarm, "!\u00a0not reverted", some_of(victims)});
 }
 
 void put_failed_rollback(Tiles& tiles, const RunSummary& summary) {
   auto failed = std::find_if(summary.actions.begin(), summary.actions.end(), [](auto& action) { return !action.ok; });
-  if (failed != summary.actions.end()) tiles.push_back({Tone::kBad, "✕ rollback failed", failed->result});
+  if (failed != summary.actions.end())
+    tiles.push_back({Tone::kBad, "✕\u00a0rollback failed", failed->text + ": " + failed->result});
 }
 
 void put_dead(Tiles& tiles, const RunSummary& summary) {
   std::vector<std::string> dead = summary.dead();
-  if (!dead.empty()) tiles.push_back({Tone::kBad, "✕ not running", some_of(dead) + " at the end of the run"});
+  if (!dead.empty()) tiles.push_back({Tone::kBad, "✕\u00a0not running", some_of(dead) + " at the end of the run"});
 }
 
 void put_recovery(Tiles& tiles, const RunSummary& summary) {
@@ -43,10 +44,10 @@ void put_recovery(Tiles& tiles, const RunSummary& summary) {
   if (!slowest) return;
   const EffectSummary& effect = slowest->effect;
   if (!effect.recovered)
-    tiles.push_back({Tone::kBad, "✕ not recovered", slowest->name + " at the end of the run"});
+    tiles.push_back({Tone::kBad, "✕\u00a0not recovered", slowest->name + " at the end of the run"});
   else if (*effect.recovered > Nanos(0))
-    tiles.push_back({Tone::kNeutral, format_latency(*effect.recovered),
-                     (summary.one_way() ? "to recover from the kill: " : "to recover: ") + slowest->name});
+    tiles.push_back(
+        {Tone::kNeutral, format_latency(*effect.recovered), fmt::format("recovered in ({})", slowest->name)});
 }
 
 void put_return(Tiles& tiles, const RunSummary& summary) {
@@ -58,11 +59,12 @@ void put_return(Tiles& tiles, const RunSummary& summary) {
 }
 
 void put_left_behind(Tiles& tiles, const RunSummary& summary) {
-  if (summary.one_way()) return tiles.push_back({Tone::kNeutral, "– nothing to revert", "a kill cannot be undone"});
-  if (summary.all_reverted_clean()) return tiles.push_back({Tone::kGood, "✓ nothing", "left behind"});
+  if (summary.one_way())
+    return tiles.push_back({Tone::kNeutral, "–\u00a0nothing to revert", "a kill cannot be undone"});
+  if (summary.all_reverted_clean()) return tiles.push_back({Tone::kGood, "✓\u00a0nothing", "left behind"});
   auto open = [](const ImpactSummary& impact) { return !impact.result; };
   if (std::any_of(summary.impacts.begin(), summary.impacts.end(), open))
-    tiles.push_back({Tone::kAlarm, "? unknown", "left behind"});
+    tiles.push_back({Tone::kAlarm, "?\u00a0unknown", "left behind"});
 }
 
 void put_impacts(Tiles& tiles, const RunSummary& summary) {

@@ -12,7 +12,7 @@ namespace ordeal::report {
 struct Tile {
   Tone tone = Tone::kNeutral;
   std::string value;  // "13.4 s", "✕ failed"
-  std::string name;   // "to recover: p95 latency"
+  std::string name;   // "recovered in (p95 latency)"
 };
 std::vector<Tile> tiles_of(const RunSummary& summary);
 

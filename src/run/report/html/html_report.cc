@@ -155,6 +155,9 @@ void Page::put_expectation(size_t index) {
     html_.close();
   }
   html_.close();
+  for (const BreachSummary& breach : summary_.breaches)
+    if (breach.expectation == index && breach.counted())
+      html_.element("p", {{"class", "counted"}}, "Counted: " + breach.text);
   std::string effect = effect_in_words(summary_, expectation);
   if (!effect.empty()) html_.element("p", {{"class", "effect"}}, effect);
   html_.raw(draw_figure(summary_, index));

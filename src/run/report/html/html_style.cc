@@ -24,7 +24,7 @@ p{margin:0 0 8px;overflow-wrap:anywhere}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:6px 24px;margin:28px 0 0}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(134px,1fr));gap:12px;margin:24px 0 0;padding:0;list-style:none}
-.tiles li{background:var(--wash);border-radius:8px;padding:14px 16px}
+.tiles li{background:var(--wash);border-radius:8px;padding:14px}
 .tiles b{display:block;font-size:20px;font-weight:600;line-height:1.3}
 .tiles li.good b{color:var(--good)}
 .tiles .alarm{--tone:var(--bad)}
@@ -32,7 +32,7 @@ dl.facts dd{margin:0;overflow-wrap:anywhere}
 .tiles li.bad b,.tiles li.alarm b{color:var(--tone)}
 .tiles li{overflow-wrap:anywhere}
 td.revert.bad,td.revert.alarm{color:var(--tone)}
-.effect{font-size:14px;margin:-6px 0 12px}
+.effect,.counted{font-size:14px;margin:-6px 0 12px}
 figure{margin:0;position:relative}
 .tip{position:absolute;pointer-events:none;background:var(--ink);color:var(--bg);border-radius:4px;padding:2px 7px;font-size:12px;white-space:nowrap}
 .chart .cursor{stroke:var(--ink);stroke-opacity:.5}
@@ -46,7 +46,7 @@ ol.next code,.verdict code{background:var(--wash);border-radius:4px;padding:1px 
 code,pre{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
 .query{display:block;color:var(--soft);margin:2px 0 8px;overflow-wrap:anywhere}
 .whens{display:flex;flex-wrap:wrap;gap:4px 32px;margin:0 0 14px;padding:0;list-style:none;font-size:14px}
-.whens b{font-weight:600}.whens span{color:var(--soft)}.whens .standing{color:var(--tone)}
+.whens b{font-weight:600}.whens span{color:var(--soft)}.whens .standing{color:var(--tone);white-space:nowrap}
 .chart{display:block;width:100%;height:auto;overflow:visible;font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif}
 .chart text{fill:var(--soft)}
 .chart .y,.chart .leftward{text-anchor:end}.chart .x{text-anchor:middle}
@@ -76,7 +76,7 @@ td small.time{white-space:nowrap}
 tr:last-child td{border-bottom:0}
 td:last-child,th:last-child{padding-right:0}
 ol.next{padding-left:22px;margin:0}ol.next li{margin:0 0 8px;padding-left:4px;overflow-wrap:anywhere}
-.runs td.when{white-space:nowrap}a{color:var(--line)}
+.runs td.when,.runs small{white-space:nowrap}a{color:var(--line)}
 details summary{cursor:pointer;color:var(--soft)}
 pre{background:var(--wash);border-radius:8px;padding:16px;white-space:pre-wrap;overflow-wrap:anywhere}
 footer{margin-top:56px;color:var(--soft);font-size:13px}
@@ -150,7 +150,7 @@ document.querySelectorAll("figure[data-points]").forEach(function(figure){
 })();
 )js";
 
-const char* const kHtmlStyleHash = "sha256-e2eutgYYW/WWVjKb6/Ssr4x2ag9OeYw/4my5/q1ax5U=";
+const char* const kHtmlStyleHash = "sha256-m7H7D30nSYjql+MU8s2YbS1SQry9vWUsmgUMA0U1BfE=";
 const char* const kReadingsScriptHash = "sha256-Btlb4+YNwcQmtNzdT0k+1eboSjsxwxE4y229789KGTk=";
 
 }  // namespace ordeal::report

@@ -145,7 +145,7 @@ TEST(TextReport, SaysWhatThePageSaysWithinItsWidth) {
     std::string text = text_report(summary, {width, false});
     for (const char* part :
          {"✕ The hypothesis did not hold", "p95 latency must stay below 1", "What to do next",
-          "to recover: p95 latency", "✓ clean in", "run /usr/local/bin/rollback", "error rate had no data"})
+          "recovered in (p95 latency)", "✓ clean in", "run /usr/local/bin/rollback", "error rate had no data"})
       EXPECT_TRUE(shows(text, part)) << part << "\n" << text;
     for (std::string_view line : split(text, '\n')) EXPECT_LE(columns(line), width + 20) << line;
   }

@@ -46,7 +46,7 @@ class TextReport {
       if (std::string effect = effect_in_words(summary_, expectation); expectation.effect.left && !effect.empty())
         put(fmt::format("  {}: {}", expectation.name, effect), 4);
     put("  next: " + next_steps(summary_).front(), 8);
-    if (!report_path.empty()) put("  report: " + report_path, 4);
+    if (!report_path.empty()) out_ += "  report: " + printable(report_path) + "\n";  // in one piece, to be copied
     return std::move(out_);
   }
 
@@ -109,6 +109,9 @@ void TextReport::put_expectation(const ExpectationSummary& expectation) {
                                  tone_of(when.status), style_),
                         value, extra);
   }
+  auto index = static_cast<size_t>(&expectation - summary_.expectations.data());
+  for (const BreachSummary& breach : summary_.breaches)
+    if (breach.expectation == index && breach.counted()) put("      Counted: " + breach.text, 6);
   if (std::string effect = effect_in_words(summary_, expectation); !effect.empty()) put("      " + effect, 6);
 }
 
