@@ -1,9 +1,11 @@
 """Members of the group `ordeal` end what root runs, and can do nothing else: as root, with a user of that group, and one of
 none, on a host of its own."""
+import contextlib
 import grp
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import time
@@ -128,6 +130,33 @@ class Halting(Case):
         self.assertEqual(self.as_root("resume").returncode, 0)
         self.assertEqual(self.as_root("halt").returncode, 0)
         self.assertEqual(self.requests.stat().st_gid, MEMBER)
+
+    def ordeal_processes(self):
+        """Engine, guard, reaper and standby of the run."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if words[0].startswith(("ordeal-guard", self.program)) and self.state in words:
+                    found.append(int(folder.name))
+        return found
+
+    def test_a_member_is_not_told_that_all_is_off_when_nobody_obeys(self):
+        victim, run = self.start()
+        stopped = self.ordeal_processes()
+        self.assertGreaterEqual(len(stopped), 4)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        halted = self.as_member("halt")
+        self.assertEqual(halted.returncode, 6, halted.stdout + halted.stderr)
+        self.assertIn("still in force: what the run r", halted.stderr)
+        self.assertIn("run `sudo ordeal halt`", halted.stderr)
+        self.assertTrue(self.is_stopped(victim))
+        by_root = self.as_root("halt")
+        self.assertEqual(by_root.returncode, 0, by_root.stdout + by_root.stderr)
+        self.assertFalse(self.is_stopped(victim))
+        run.kill()
+        run.communicate(timeout=20)
 
     def test_nothing_ran(self):
         """The request is a latch of its own."""

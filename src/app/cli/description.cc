@@ -11,8 +11,10 @@ namespace {
 
 void add_state_dir(CLI::App* command, std::string& state_dir) {
   command
-      ->add_option("--state-dir", state_dir,
-                   "Keep all state below DIR instead of /var/lib/ordeal, for tests: runs elsewhere are not seen")
+      ->add_option(
+          "--state-dir", state_dir,
+          "Keep all state below DIR instead of /var/lib/ordeal, for tests: runs elsewhere are not seen, and the "
+          "host's latch binds here, too")
       ->type_name("DIR");
 }
 

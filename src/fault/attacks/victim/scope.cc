@@ -90,27 +90,27 @@ Result<> all_are_visible(const Victim& victim, const char* what) {
 }
 
 // In a cgroup of this path, in whatever hierarchy.
-Result<std::vector<sys::Process>> others_in(const std::string& path, const std::set<pid_t>& family) {
+Result<std::vector<sys::Process>> others_in(const std::string& path, const Victim& victim) {
   std::vector<sys::Process> others;
   Reach reach;
   reach.cgroup = path;
   for (sys::Process& process : TRY(in_reach(reach)))
-    if (process.alive() && !family.count(process.pid)) others.push_back(std::move(process));
+    if (process.alive() && !descends_from(victim, process.pid)) others.push_back(std::move(process));
   return others;
 }
 
 // A socket stays of the cgroup in which it was made, whoever holds it: those outside who hold one, what the victim has
 // started included, since nobody judges there who is protected.
-Result<std::vector<sys::Process>> holders_outside(const sys::Cgroup& cgroup, const sys::NetNs& netns,
-                                                  const std::vector<sys::Process>& table) {
+Result<std::vector<sys::Process>> holders_outside(const sys::Cgroup& cgroup, const sys::NetNs& netns) {
   std::set<uint64_t> ids = ids_of(cgroup), inodes;
   for (const sys::MadeSocket& made : TRY(sys::made_sockets(netns)))
     if (made.inode != 0 && ids.count(made.cgroup)) inodes.insert(made.inode);
   std::vector<sys::Process> holders;
-  for (const sys::Process& process : table) {
+  if (inodes.empty()) return holders;
+  for (const sys::Process& process : TRY(sys::list_processes())) {
     std::string path = unified_path(process);
     bool inside = path == cgroup.path() || path.starts_with(cgroup.path() + "/");
-    if (inodes.empty() || inside || !process.alive() || process.kernel_thread()) continue;
+    if (inside || !process.alive() || process.kernel_thread()) continue;
     auto held = sys::sockets_of(process.pid);
     bool any = std::any_of(held.begin(), held.end(), [&](uint64_t inode) { return inodes.count(inode) != 0; });
     if (any) holders.push_back(process);
@@ -131,15 +131,13 @@ Result<sys::Cgroup> lone_cgroup(const Victim& victim, const LiveVictim& live, co
   auto cgroup = unified && !path.empty() && path != "/" ? live.tree.find(*unified, path) : std::nullopt;
   if (!cgroup) return not_told_apart(shared, "it has no cgroup of version 2 to tell its packets apart");
   TRY_VOID(all_are_visible(victim, "cgroup"));
-  std::vector<sys::Process> table = TRY(sys::list_processes());
-  std::set<pid_t> family = family_of(victim, table);
-  std::vector<sys::Process> others = TRY(others_in(path, family));
+  std::vector<sys::Process> others = TRY(others_in(path, victim));
   if (!others.empty())
     return not_told_apart(shared, fmt::format("others are in its cgroup {}, too: {}", path, name_some(others)));
   for (const sys::Process& process : live.processes)
     if (unified_path(process) != path)
       return not_told_apart(shared, fmt::format("its processes are in several cgroups, {} among them", path));
-  auto holders = TRY(holders_outside(*cgroup, netns, table));
+  auto holders = TRY(holders_outside(*cgroup, netns));
   if (holders.empty()) return std::move(*cgroup);
   return not_told_apart(
       shared, fmt::format("sockets that were made in its cgroup {} are held by others: {}", path, name_some(holders)));
