@@ -54,7 +54,8 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
 std::string judged_packets() {
   return "all sockets of the victim's cgroup, or of the cgroup in which a lone process is alone, and with a "
          "namespace-wide rule every process in the network namespace; with the target host the whole host, by the "
-         "policies alone. A protected process is refused (3); one that joins later ends the attack, or, where only ICMP "
+         "policies alone. A protected process is refused (3); one that joins later ends the attack, or, where only "
+         "ICMP "
          "is namespace-wide, ICMP is left alone from then on";
 }
 
