@@ -134,7 +134,7 @@ class Init(Case):
 
     def test_what_is_not_here(self):
         self.assertIn("what is it to be about?", self.init(code=2))
-        self.assertIn('nothing here is called like "t-init-none"', self.init("t-init-none", code=2))
+        self.assertIn('no target here matches "t-init-none"', self.init("t-init-none", code=2))
         self.assertIn("latency", self.init("--attack", "latnecy", code=2))
 
 

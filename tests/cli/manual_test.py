@@ -69,7 +69,7 @@ class Manual(unittest.TestCase):
             self.assertEqual(say("help", command), say(command, "--help"))
 
     def test_a_command_that_is_none(self):
-        self.assertEqual(say("help", "repotr", code=2), 'ordeal: there is no command "repotr"\n  did you mean "report"?\n')
+        self.assertEqual(say("help", "repotr", code=2), 'ordeal: unknown command "repotr"\n  did you mean "report"?\n')
 
     def test_every_command_has_exit_codes_of_its_own(self):
         for command, text in self.helps():

@@ -11,25 +11,24 @@ namespace {
 
 void add_state_dir(CLI::App* command, std::string& state_dir) {
   command
-      ->add_option(
-          "--state-dir", state_dir,
-          "Keep all state below DIR instead of /var/lib/ordeal, for tests: runs elsewhere are not seen, and the "
-          "host's latch binds here, too")
+      ->add_option("--state-dir", state_dir,
+                   "Keep all state in DIR instead of /var/lib/ordeal, for tests; runs in other state directories are "
+                   "not seen, and the "
+                   "host's latch binds here, too")
       ->type_name("DIR");
 }
 
 void add_watching(CLI::App* command, session::RunOptions& options) {
-  command->add_option("experiment", options.experiment, "The experiment, JSON or YAML; - is standard input")
+  command->add_option("experiment", options.experiment, "The experiment, JSON or YAML; - for standard input")
       ->required()
       ->type_name("FILE");
-  command->add_option("--set", options.set, "A field of the experiment, such as attack.args.delay=5s; may be repeated")
+  command->add_option("--set", options.set, "Set a field of the experiment, such as attack.args.delay=5s; repeatable")
       ->type_name("FIELD=VALUE");
   command->add_option("--length", options.length, "How long the fault is in force")->type_name("DURATION");
-  command->add_option("--expect", options.expect, "Expectations and sources, when the experiment has none")
-      ->type_name("FILE");
-  command->add_option("--arg", options.args, "An argument of the Argo file of --expect; may be repeated")
+  command->add_option("--expect", options.expect, "Additional expectations and sources")->type_name("FILE");
+  command->add_option("--arg", options.args, "An argument for the Argo file given with --expect; repeatable")
       ->type_name("NAME=VALUE");
-  command->add_option("--prometheus", options.prometheus, "Ask this Prometheus instead of scraping")
+  command->add_option("--prometheus", options.prometheus, "Query this Prometheus instead of scraping")
       ->type_name("URL")
       ->envname("ORDEAL_PROMETHEUS");
   command->add_flag("--json", options.json, "One JSON object per line instead of text");
@@ -37,13 +36,14 @@ void add_watching(CLI::App* command, session::RunOptions& options) {
 
 void add_experiment(CLI::App* command, session::RunOptions& options) {
   add_watching(command, options);
-  command->add_option("--inventory", options.inventory, "Which processes and containers stand for pods and labels")
+  command->add_option("--inventory", options.inventory, "Which processes and containers represent pods and labels")
       ->type_name("FILE");
   command
-      ->add_option("--policy", options.policies, "Blast radius, protection and caps, besides /etc/ordeal/policy.yaml")
+      ->add_option("--policy", options.policies,
+                   "Blast radius, protection and caps, in addition to /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
-  command->add_flag("--no-rollback", options.no_rollback, "Do nothing to the deployment after a breach");
+  command->add_flag("--no-rollback", options.no_rollback, "Do not roll back the deployment after a breach");
   add_state_dir(command, options.state_dir);
 }
 
@@ -66,7 +66,7 @@ void add_run(CLI::App& app, Choice& choice) {
   give(check, choice, checked, check_command);
 
   CLI::App* plan =
-      app.add_subcommand("plan", "Show the victims, the rules and each step with its undo. Touches nothing");
+      app.add_subcommand("plan", "Show the victims, the rules and each step with its undo. Changes nothing");
   auto planned = std::make_shared<session::RunOptions>();
   add_experiment(plan, *planned);
   give(plan, choice, planned, plan_command);
@@ -77,9 +77,9 @@ void add_run(CLI::App& app, Choice& choice) {
   run->add_option("--report", options->reports,
                   "Write the report there too: .html, .json, .xml (JUnit), .md or .txt; checked before the attack")
       ->type_name("FILE");
-  run->add_option("--listen", options->listen, "Answer PromQL and /metrics there while it runs, for Grafana")
+  run->add_option("--listen", options->listen, "Serve PromQL and /metrics during the run, for Grafana")
       ->type_name("ADDRESS:PORT");
-  run->add_option("--token-file", options->token_file, "The bearer token to ask for there; needed off loopback")
+  run->add_option("--token-file", options->token_file, "Require this bearer token; mandatory off loopback")
       ->type_name("FILE");
   run->add_flag("-q,--quiet", options->quiet, "Print the verdict only");
   give(run, choice, options, run_command);
@@ -108,11 +108,11 @@ constexpr const char* kHaltFooter =
     "the same runs, until root (or the owner of DIR) says `ordeal resume`. docs/halting.md has it all.";
 
 void add_safety(CLI::App& app, Choice& choice) {
-  auto [halt, halting] =
-      add_command(app, choice, "halt", "End everything and start nothing until `ordeal resume`; with RUN, end that run",
-                  [](const Flags& f) { return halt_command(f.state_dir, f.run, f.reason, f.json); });
-  halt->add_option("run", halting.run, "End this run only, without the latch")->type_name("RUN");
-  halt->add_option("--reason", halting.reason, "Why, for the record")->type_name("TEXT");
+  auto [halt, halting] = add_command(app, choice, "halt",
+                                     "Halt all runs and start none until `ordeal resume`; with RUN, halt only that run",
+                                     [](const Flags& f) { return halt_command(f.state_dir, f.run, f.reason, f.json); });
+  halt->add_option("run", halting.run, "Halt only this run, without engaging the latch")->type_name("RUN");
+  halt->add_option("--reason", halting.reason, "The reason, for the record")->type_name("TEXT");
   add_json(halt, halting);
   add_state_dir(halt, halting.state_dir);
   halt->footer(kHaltFooter);
@@ -121,9 +121,8 @@ void add_safety(CLI::App& app, Choice& choice) {
                                         [](const Flags& f) { return resume_command(f.state_dir); });
   add_state_dir(resume, resuming.state_dir);
 
-  auto [revert, reverting] =
-      add_command(app, choice, "revert", "Undo what an earlier, dead process left (normally nothing)",
-                  [](const Flags& f) { return revert_command(f.state_dir, f.json); });
+  auto [revert, reverting] = add_command(app, choice, "revert", "Undo what a dead run left behind (normally nothing)",
+                                         [](const Flags& f) { return revert_command(f.state_dir, f.json); });
   add_json(revert, reverting);
   add_state_dir(revert, reverting.state_dir);
 
@@ -137,32 +136,32 @@ void add_safety(CLI::App& app, Choice& choice) {
 void add_report(CLI::App& app, Choice& choice) {
   CLI::App* report = app.add_subcommand("report", "The report of a run, or one page over all runs");
   auto options = std::make_shared<ReportOptions>();
-  report->add_option("run", options->run, "Its id, the beginning of it, or \"last\"")->type_name("RUN");
+  report->add_option("run", options->run, "The run's id, a prefix of it, or \"last\"")->type_name("RUN");
   report->add_flag("--all", options->all, "One page over all runs; it links each report RUN.html that lies beside it");
   report
       ->add_option("--format", options->format,
                    "html, json, junit, md or text; without it as FILE ends, text on a terminal, else html")
       ->check(CLI::IsMember({"html", "json", "junit", "md", "text"}));
-  report->add_option("-o,--output", options->output, "Write there instead of to the terminal")->type_name("FILE");
+  report->add_option("-o,--output", options->output, "Write to FILE instead of the terminal")->type_name("FILE");
   add_state_dir(report, options->state_dir);
   give(report, choice, options, report_command);
 }
 
 void add_looking(CLI::App& app, Choice& choice) {
   auto [doctor, examined] =
-      add_command(app, choice, "doctor", "What this machine can inject, by which mechanism, and what is missing",
+      add_command(app, choice, "doctor", "Show what this machine can inject, how, and what is missing",
                   [](const Flags& f) { return doctor_command(f.state_dir, f.json); });
   add_json(doctor, examined);
   add_state_dir(doctor, examined.state_dir);
 
   auto [attacks, shown] = add_command(app, choice, "attacks", "The attacks and their arguments",
                                       [](const Flags& f) { return attacks_command(f.type, f.json); });
-  attacks->add_option("type", shown.type, "One attack, in full")->type_name("TYPE");
+  attacks->add_option("type", shown.type, "Describe one attack in full")->type_name("TYPE");
   add_json(attacks, shown);
 
   auto [list, listed] = add_command(app, choice, "list", "The runs of this host, newest first",
                                     [](const Flags& f) { return list_command(f.state_dir, f.limit, f.json); });
-  list->add_option("--limit", listed.limit, "At most so many")->capture_default_str();
+  list->add_option("--limit", listed.limit, "Maximum number of runs")->capture_default_str();
   add_json(list, listed);
   add_state_dir(list, listed.state_dir);
 
@@ -171,21 +170,23 @@ void add_looking(CLI::App& app, Choice& choice) {
 
 constexpr const char* kTargetsFooter =
     "Each has a line to paste into an experiment, which `ordeal plan` then explains:\n"
-    "  target: {type: systemd, name: nginx}       a unit, with all that runs in it\n"
-    "  target: {type: container, name: redis}     of Docker or Podman by name, of any engine by id\n"
-    "  target: {type: container, cgroup: /shop}   whatever is in a cgroup\n"
-    "  target: {type: process, name: haproxy}     each process of that name; percentage or count take some\n"
+    "  target: {type: systemd, name: nginx}       a unit, with everything in it\n"
+    "  target: {type: container, name: redis}     by name with Docker or Podman, by id with any engine\n"
+    "  target: {type: container, cgroup: /shop}   everything in a cgroup\n"
+    "  target: {type: process, name: haproxy}     each process with that name; limit with percentage or count\n"
     "  target: {type: host}                       this machine\n"
-    "What is marked as protected is never hit, and has no line. As root, names are known and nothing is hidden.\n"
+    "Protected entries are never hit and have no line. Run as root to see all names and entries.\n"
     "docs/targets.md says what an attack on each of them reaches.";
 
 void add_targets(CLI::App& app, Choice& choice) {
   CLI::App* targets =
-      app.add_subcommand("targets", "What can be hit here, each with its `target:` line for an experiment");
+      app.add_subcommand("targets", "List what can be targeted here, each with its `target:` line for an experiment");
   auto options = std::make_shared<TargetsOptions>();
-  targets->add_option("words", options->words, "Only what has this in its kind, name, cgroup, engine or programs")
+  targets
+      ->add_option("words", options->words,
+                   "Only entries with these words in their kind, name, cgroup, engine or programs")
       ->type_name("WORDS");
-  targets->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
+  targets->add_option("--policy", options->policies, "What is protected, in addition to /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
   targets->add_flag("--json", options->json, "One JSON object per line instead of text");
@@ -198,27 +199,26 @@ void add_init(CLI::App& app, Choice& choice) {
   auto options = std::make_shared<InitOptions>();
   init->add_option("target", options->target, "What to attack, by its name in `ordeal targets`; \"host\" is this host")
       ->type_name("TARGET");
-  init->add_option("--attack", options->attack, "The attack; one that suits the target when absent")->type_name("NAME");
-  init->add_option("--metrics", options->metrics, "A page of metrics on which expectations are found")
-      ->type_name("URL");
-  init->add_option("-o,--output", options->output, "Write there instead of to the terminal")->type_name("FILE");
-  init->add_flag("--force", options->force, "Replace FILE when it is there already");
-  init->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
+  init->add_option("--attack", options->attack, "The attack; by default one that suits the target")->type_name("NAME");
+  init->add_option("--metrics", options->metrics, "A metrics page on which to find expectations")->type_name("URL");
+  init->add_option("-o,--output", options->output, "Write to FILE instead of the terminal")->type_name("FILE");
+  init->add_flag("--force", options->force, "Overwrite FILE if it exists");
+  init->add_option("--policy", options->policies, "What is protected, in addition to /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
   give(init, choice, options, init_command);
 }
 
 void add_scrape(CLI::App& app, Choice& choice) {
-  CLI::App* scrape = app.add_subcommand("scrape", "Scrape targets and answer PromQL, for Grafana and promtool");
+  CLI::App* scrape = app.add_subcommand("scrape", "Scrape targets and serve PromQL, for Grafana and promtool");
   auto options = std::make_shared<ScrapeOptions>();
   scrape->add_option("urls", options->urls, "Pages in the text or OpenMetrics format")->required()->type_name("URL");
-  scrape->add_option("--interval", options->interval, "Between two scrapes, 100ms to 1m")->capture_default_str();
-  scrape->add_option("--keep", options->keep, "How long a sample is kept, in memory only")->capture_default_str();
-  scrape->add_option("--job", options->job, "The label job of what is scraped")->capture_default_str();
-  scrape->add_option("--token-file", options->token_file, "The bearer token to ask for; needed off loopback")
+  scrape->add_option("--interval", options->interval, "Time between scrapes, 100ms to 1m")->capture_default_str();
+  scrape->add_option("--keep", options->keep, "How long samples are kept (in memory only)")->capture_default_str();
+  scrape->add_option("--job", options->job, "The job label of the scraped series")->capture_default_str();
+  scrape->add_option("--token-file", options->token_file, "Require this bearer token; mandatory off loopback")
       ->type_name("FILE");
-  scrape->add_option("--listen", options->listen, "Where queries are answered")
+  scrape->add_option("--listen", options->listen, "Address to serve queries on")
       ->capture_default_str()
       ->type_name("ADDRESS:PORT");
   give(scrape, choice, options, scrape_command);
@@ -228,7 +228,7 @@ void add_budget(CLI::App& app, Choice& choice) {
   auto [budget, flags] = add_command(app, choice, "budget", "What is left of an error budget, and how fast it burns",
                                      [](const Flags& f) { return budget_command(f.file, f.prometheus, f.json); });
   budget->add_option("slo", flags.file, "SLOs in the OpenSLO format")->required()->type_name("FILE");
-  budget->add_option("--prometheus", flags.prometheus, "Where the events of the whole window are known")
+  budget->add_option("--prometheus", flags.prometheus, "The Prometheus with the history of the whole window")
       ->required()
       ->type_name("URL")
       ->envname("ORDEAL_PROMETHEUS");
@@ -239,12 +239,12 @@ void add_observability(CLI::App& app, Choice& choice) {
   auto add = [&](const char* name, const char* what, ExitCode (*command)(const ObservabilityOptions&)) {
     CLI::App* one = app.add_subcommand(name, what);
     auto options = std::make_shared<ObservabilityOptions>();
-    one->add_option("experiment", options->experiment, "What it is about; without one, the usual panels")
+    one->add_option("experiment", options->experiment, "The experiment; without one, the standard panels")
         ->type_name("FILE");
-    one->add_option("--expect", options->expect, "Expectations, when the experiment has none")->type_name("FILE");
-    one->add_option("--slo", options->slo, "SLOs in the OpenSLO format; the experiment's budget.slo when absent")
+    one->add_option("--expect", options->expect, "Additional expectations")->type_name("FILE");
+    one->add_option("--slo", options->slo, "SLOs in the OpenSLO format; default: the experiment's budget.slo")
         ->type_name("FILE");
-    one->add_option("-o,--output", options->output, "Write there instead of to the terminal")->type_name("FILE");
+    one->add_option("-o,--output", options->output, "Write to FILE instead of the terminal")->type_name("FILE");
     give(one, choice, options, command);
   };
   add("dashboard", "A Grafana dashboard: what the experiment watches, with its phases shaded", dashboard_command);
@@ -255,7 +255,7 @@ void add_argo(CLI::App& app, Choice& choice) {
   CLI::App* lint = app.add_subcommand(
       "lint", "Traps and mistakes in every file that Ordeal reads: Argo Rollouts' and OpenSLO's, and its own");
   auto linted = std::make_shared<AnalysisOptions>();
-  lint->add_option("files", linted->files, "Looked at together: a Rollout finds its templates")
+  lint->add_option("files", linted->files, "Read together, so that a Rollout finds its templates")
       ->required()
       ->type_name("FILE");
   lint->add_flag("--json", linted->json, "One JSON object per finding");
@@ -266,13 +266,13 @@ void add_argo(CLI::App& app, Choice& choice) {
   analysis->add_option("files", options->files, "Rollouts, AnalysisTemplates, AnalysisRuns")
       ->required()
       ->type_name("FILE");
-  analysis->add_option("--template", options->templates, "This one, when the files hold several; may be repeated")
+  analysis->add_option("--template", options->templates, "The template to run, if the files hold several; repeatable")
       ->type_name("NAME");
-  analysis->add_option("--arg", options->args, "An argument's value; may be repeated")->type_name("NAME=VALUE");
-  analysis->add_option("--prometheus", options->prometheus, "Ask this one instead of the files' address")
+  analysis->add_option("--arg", options->args, "An argument's value; repeatable")->type_name("NAME=VALUE");
+  analysis->add_option("--prometheus", options->prometheus, "Query this Prometheus instead of the files' address")
       ->type_name("URL")
       ->envname("ORDEAL_PROMETHEUS");
-  analysis->add_flag("--strict", options->strict, "Exactly as Argo: a vector is never compared as a number");
+  analysis->add_flag("--strict", options->strict, "Exactly as Argo: never compare a vector as a number");
   analysis->add_flag("--json", options->json, "One JSON object per line instead of text");
   give(analysis, choice, options, analysis_command);
 }
@@ -281,12 +281,13 @@ void add_manual(CLI::App& app, Choice& choice) {
   CLI::App* help = app.add_subcommand("help", "What a command does, its options and its exit codes");
   auto helped = std::make_shared<HelpOptions>();
   help->add_option("command", helped->command, "The command; without one, the program")->type_name("COMMAND");
-  help->add_flag("--man", helped->man, "As a man page, for `man -l -`");
-  help->add_option("--write", helped->write, "All man pages and completions, into this folder")->group("");
+  help->add_flag("--man", helped->man, "Print a man page, for `man -l -`");
+  help->add_option("--write", helped->write, "Write all man pages and completions to this directory")->group("");
   help->callback([&app, helped, &choice] { choice.code = help_command(app, *helped); });
 
-  auto [docs, shown] = add_command(app, choice, "docs", "The pages on formats, attacks, targets and safety; lists them",
-                                   [](const Flags& f) { return docs_command(f.file, f.json); });
+  auto [docs, shown] =
+      add_command(app, choice, "docs", "The pages on formats, attacks, targets and safety; without a topic, list them",
+                  [](const Flags& f) { return docs_command(f.file, f.json); });
   docs->add_option("topic", shown.file, "The page to print, such as targets or policy")->type_name("TOPIC");
   docs->add_flag("--json", shown.json, "Print the list as JSON");
 

@@ -34,8 +34,8 @@ ExitCode complain(const CLI::App& app, const std::string& first, const std::stri
     put_error(app.help());
   } else if (!is_command && first.front() != '-') {
     std::string near = json::nearest(first, {known.begin(), known.end()});
-    std::string advice = near.empty() ? "known are " + join(known, ", ") : "did you mean \"" + near + "\"?";
-    print_to_error("ordeal: there is no command \"{}\"; {}\n", first, advice);
+    std::string advice = near.empty() ? "known commands: " + join(known, ", ") : "did you mean \"" + near + "\"?";
+    print_to_error("ordeal: unknown command \"{}\"; {}\n", first, advice);
   } else {
     print_to_error("ordeal: {}\n  see `{} --help`\n", why, begun(app));
   }

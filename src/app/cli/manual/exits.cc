@@ -8,7 +8,7 @@ namespace ordeal::cli {
 namespace {
 
 constexpr ExitMeaning kBadInput{2, "bad input"};
-constexpr ExitMeaning kInternal{7, "an error of Ordeal's own"};
+constexpr ExitMeaning kInternal{7, "internal error in Ordeal"};
 constexpr std::string_view kPrefix = "Exit codes: ";
 constexpr size_t kWidth = 100;
 
@@ -19,10 +19,10 @@ const Table& table() {
   static const std::vector<ExitMeaning> of_a_run{{0, "held"},
                                                  {1, "deviated"},
                                                  kBadInput,
-                                                 {3, "refused by safety"},
+                                                 {3, "refused for safety"},
                                                  {4, "not injected or inconclusive"},
                                                  {5, "halted"},
-                                                 {6, "a revert failed, manual intervention is needed"},
+                                                 {6, "a revert failed: manual intervention needed"},
                                                  kInternal};
   static const std::vector<ExitMeaning> of_a_question{{0, "done"}, kBadInput, kInternal};
   static const Table all{
@@ -41,13 +41,13 @@ const Table& table() {
        {{0, "nothing is in force any more"},
         {2, "bad input, or no such run"},
         {3, "you may not halt it"},
-        {6, "something is still in force, manual intervention is needed"},
+        {6, "something is still in force: manual intervention needed"},
         kInternal}},
       {"resume", {{0, "released"}, {3, "another latch is engaged still, or you may not"}, kInternal}},
       {"revert",
        {{0, "nothing is left behind"},
         {3, "a live run holds something: it is not touched"},
-        {6, "something could not be undone, manual intervention is needed"},
+        {6, "something could not be undone: manual intervention needed"},
         kInternal}},
       {"verify-clean",
        {{0, "clean"},

@@ -120,7 +120,7 @@ Result<std::vector<sys::Process>> holders_outside(const sys::Cgroup& cgroup, con
 
 Unexpected not_told_apart(const Error& shared, const std::string& why) {
   return fail(Errc::kRefused, shared.what + ", and " + why,
-              "give the victim a network namespace or a cgroup of version 2 of its own");
+              "give the victim its own network namespace or its own cgroup v2");
 }
 
 // The cgroup in which a lone process stands alone. `shared` says who else lives in its network namespace.
@@ -170,14 +170,14 @@ Result<> owns_netns(const Victim& victim) {
   const uint64_t mark = sys::netns_mark(live.processes.front().pid);
   if (mark == 0) return fail(Errc::kNotFound, fmt::format("{} is gone", victim.name));
   if (mark == sys::netns_mark(1))
-    return fail(Errc::kRefused, fmt::format("{} lives in the host's own network namespace", victim.name),
-                "choose the target \"host\", or give the victim a network namespace of its own");
+    return fail(Errc::kRefused, fmt::format("{} is in the host's own network namespace", victim.name),
+                "use the target \"host\", or give the victim its own network namespace");
   std::vector<sys::Process> others = TRY(others_in_netns(victim, mark));
   if (others.empty()) return {};
   return fail(Errc::kRefused,
               fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
                           name_some(others)),
-              "choose a victim with a network namespace of its own");
+              "choose a victim with its own network namespace");
 }
 
 Reach cgroup_reach(const Victim& victim, const std::string& cgroup) {

@@ -53,7 +53,7 @@ Unexpected nothing_called(const target::Survey& survey, const std::string& words
   std::vector<std::string> names;
   for (const SurveyEntry& entry : survey.entries) names.push_back(entry.name);
   std::string near = sys::nearest_name(words, names);
-  return fail(Errc::kInvalidInput, fmt::format("nothing here is called like \"{}\"", words),
+  return fail(Errc::kInvalidInput, fmt::format("no target here matches \"{}\"", words),
               near.empty() ? "`ordeal targets` lists all that is here." : fmt::format("Did you mean \"{}\"?", near));
 }
 

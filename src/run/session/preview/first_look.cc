@@ -142,7 +142,7 @@ class FirstLook {
   void explain(const Item& item, FirstReading& reading) const {
     const Expectation& expectation = item.judge.expectation();
     if (item.looks == 0) {
-      reading.why = fmt::format("no answer within {:.0f} s", to_seconds(at_most()));
+      reading.why = fmt::format("no response within {:.0f} s", to_seconds(at_most()));
       reading.advice = "See why what it asks hangs.";
     } else if (item.seen.kind == Outcome::kValues) {
       reading.why = item.judgement.detail;
