@@ -185,11 +185,11 @@ TEST(Rules, AlertOnTheOppositeOfEachLimit) {
   EXPECT_EQ(groups[0].rules[2].expr, "(sum(up)) < 3");
   slo::Slo slices = objective();
   slices.objectives[0].slice = 5min;
-  EXPECT_EQ(
-      left_out(experiment(), {slices}),
-      (std::vector<std::string>{
-          "no rule for \"odd\": its condition is no comparison with a number", "no rule for \"probe\": it is a probe",
-          "no rule for \"requests succeed\": a slice is longer than the windows of a burn rate"}));
+  EXPECT_EQ(left_out(experiment(), {slices}),
+            (std::vector<std::string>{
+                "no rule for \"odd\": its condition is not a comparison with a number",
+                "no rule for \"probe\": it is a probe",
+                "no rule for \"requests succeed\": a slice is longer than the windows of a burn rate"}));
 }
 
 TEST(Rules, GroupsHaveNamesOfTheirOwnAndScalarsBecomeVectors) {

@@ -34,7 +34,7 @@ std::vector<Step> limit(double value) { return steps_of(expr::Threshold{Comparis
 
 Panel error_rate() {
   return {"Error Rate",
-          "Share of requests that fail. Empty while no error was ever counted; without traffic there is no value.",
+          "Share of requests that fail. Empty until the first error is counted, and without traffic.",
           PanelKind::kTimeSeries,
           "percentunit",
           {{kErrorRate, "errors"}},
@@ -44,7 +44,7 @@ Panel error_rate() {
 
 Panel latency() {
   return {"p95 Latency",
-          "One line for each series of buckets: nineteen of twenty requests are faster.",
+          "One line per series of buckets: 19 of 20 requests are faster.",
           PanelKind::kTimeSeries,
           "s",
           {{kLatency, "{{pod}} {{route}}"}},
@@ -162,7 +162,7 @@ Panel expectations_held() {
 
 Panel trigger_statistic() {
   return {"Trigger Statistic",
-          "What is counted beside the query, over its bound: a run halts at 1.",
+          "The raw counts behind the query, relative to their bound: a run halts at 1.",
           PanelKind::kTimeSeries,
           "percentunit",
           {{"max by (expectation) (ordeal_trigger_closeness)", "{{expectation}}"}},
@@ -172,7 +172,7 @@ Panel trigger_statistic() {
 
 Panel impacts_in_force() {
   return {"Impacts in Force",
-          "Faults that are injected at the moment.",
+          "Faults in force now.",
           PanelKind::kTimeSeries,
           "short",
           {{"sum by (attack) (ordeal_impacts_active)", "{{attack}}"}},

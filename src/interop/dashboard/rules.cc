@@ -72,7 +72,7 @@ RuleGroup expectations(const Experiment& experiment) {
 RuleGroup on_ordeal() {
   return {"ordeal",
           {{"OrdealAttackUnderWay", "max by (experiment) (ordeal_run_phase{phase=\"during\"}) == 1", Nanos(0), "info",
-            "An experiment attacks this system now: {{ $labels.experiment }}"}}};
+            "An experiment is attacking this system: {{ $labels.experiment }}"}}};
 }
 
 struct BurnAlert {
@@ -144,8 +144,8 @@ std::vector<std::string> left_out(const std::optional<Experiment>& experiment, c
   for (const Expectation& expectation : experiment ? experiment->expect : std::vector<Expectation>{})
     if (!limit_of(expectation))
       leave(expectation.name, expectation.query.empty()           ? "it is a probe"
-                              : !promql::parse(expectation.query) ? "its query is none that Ordeal can read"
-                                                                  : "its condition is no comparison with a number");
+                              : !promql::parse(expectation.query) ? "its query is not one that Ordeal can read"
+                                                                  : "its condition is not a comparison with a number");
   for (const slo::Slo& slo : slos)
     for (const slo::Objective& objective : slo.objectives)
       if (objective.slice) leave(slo::full_name(slo, objective), "a slice is longer than the windows of a burn rate");

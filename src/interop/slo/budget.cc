@@ -135,9 +135,10 @@ Result<Budget> make_budget(const Objective& objective, const Span& span, std::op
   if (!total || !(*total > 0) || !std::isfinite(*total))
     return fail(Errc::kNotFound, "nothing was counted in the period: without traffic no budget is known");
   if (!bad || !std::isfinite(*bad))
-    return fail(Errc::kNotFound, "what counts as bad was never seen, whatever its labels say: no budget is known",
-                "Look for a misspelt metric, job or label. A counter that appears with its first error can be made to "
-                "begin at 0 by the service.");
+    return fail(
+        Errc::kNotFound, "what counts as bad was never seen, whatever its labels say: no budget is known",
+        "Look for a misspelt metric, job or label. If the counter appears only with its first error, let the service "
+        "start it at 0.");
   double scale = to_seconds(span.period) / to_seconds(span.elapsed);
   return Budget{objective.target, span.period, *bad, *total * scale};
 }

@@ -97,7 +97,7 @@ std::string counter_hint(const promql::Expr& expr) {
   if (binary && binary->op == promql::BinaryOp::kSub) return "give what is subtracted as bad:, and leave good: out";
   if (binary && binary->op == promql::BinaryOp::kDiv)
     return "a ratio that is computed already is given as raw:, with rawType: success or failure";
-  if (binary) return "choose the series of both by one selector, such as {code=~\"2..|3..\"}";
+  if (binary) return "select the series of both with one selector, such as {code=~\"2..|3..\"}";
   return "give the counter itself, such as http_requests_total{code=~\"5..\"}, or a sum() of it, without offset and @";
 }
 

@@ -44,7 +44,7 @@ Result<Nanos> decode_start(const Reader& calendar) {
   TRY_VOID(calendar.only({"startTime", "timeZone"}));
   if (auto zone = TRY(calendar.find("timeZone")))
     if (std::string name = TRY(zone->text()); name != "UTC" && name != "Etc/UTC")
-      return advised(zone->expected("UTC, the only time zone that is known here"),
+      return advised(zone->expected("UTC, the only time zone supported"),
                      "write timeZone: UTC, and the start in UTC, or use a rolling window");
   Reader start = TRY(calendar.at("startTime"));
   std::string text = TRY(start.text());
@@ -104,8 +104,8 @@ Result<> decode_comparison(const Reader& reader, Objective& objective) {
 Result<> refuse_misplaced(const Reader& objective) {
   constexpr std::pair<std::string_view, const char*> kMisplaced[] = {
       {"timeWindow", "write timeWindow: below spec, beside objectives:"},
-      {"indicator", "write an SLO of its own for each indicator, with indicator: below spec"},
-      {"indicatorRef", "write an SLO of its own for each indicator, with indicatorRef: below spec"},
+      {"indicator", "write a separate SLO for each indicator, with indicator: below spec"},
+      {"indicatorRef", "write a separate SLO for each indicator, with indicatorRef: below spec"},
       {"ratioMetrics", "that is openslo/v1alpha: write indicator: {spec: {ratioMetric: ...}} below spec"}};
   for (const auto& [key, hint] : kMisplaced)
     if (auto found = TRY(objective.find(key))) return advised(found->refuse("is not read here"), hint);
@@ -122,7 +122,7 @@ Result<Objective> decode_objective(const Reader& reader, const Indicator& indica
   if (slices) TRY_VOID(decode_slice(reader, objective));
   for (std::string_view key : {"timeSliceTarget", "timeSliceWindow"})
     if (auto field = TRY(reader.find(key)); field && !slices)
-      return field->refuse("has a meaning only with budgetingMethod: Timeslices");
+      return field->refuse("only has a meaning with budgetingMethod: Timeslices");
   if (indicator.kind == Method::kThreshold) TRY_VOID(decode_comparison(reader, objective));
   return objective;
 }
@@ -142,7 +142,7 @@ Result<Indicator> find_indicator(const Reader& spec, const Indicators& known) {
   std::string name = TRY(by_name->text());
   for (const auto& [known_name, indicator] : known)
     if (known_name == name) return indicator;
-  return advised(by_name->refuse(fmt::format("there is no SLI of the name \"{}\" in this file", name)),
+  return advised(by_name->refuse(fmt::format("there is no SLI named \"{}\" in this file", name)),
                  "put the SLI into the same file, behind a line of ---");
 }
 
@@ -177,7 +177,7 @@ Result<std::string> kind_of(const Reader& document) {
   TRY_VOID(document.only({"apiVersion", "kind", "metadata", "spec"}));
   Reader version = TRY(document.at("apiVersion"));
   if (std::string text = TRY(version.text()); text != kVersion)
-    return advised(version.expected(kVersion), "write apiVersion: openslo/v1, in whose form the file has to be");
+    return advised(version.expected(kVersion), "write apiVersion: openslo/v1, and follow its form");
   return TRY(document.at("kind"))
       .word({"SLO", "SLI", "Service", "DataSource", "AlertPolicy", "AlertCondition", "AlertNotificationTarget"});
 }
@@ -245,7 +245,7 @@ Result<std::vector<Slo>> decode_openslo(const std::vector<json::Document>& docum
   std::vector<Slo> slos;
   for (const Reader& object : objects)
     if (TRY(kind_of(object)) == "SLO") slos.push_back(TRY(decode_slo(object, indicators)));
-  if (slos.empty()) return fail(Errc::kInvalidInput, "there is no document of the kind SLO");
+  if (slos.empty()) return fail(Errc::kInvalidInput, "there is no document of kind SLO");
   return slos;
 }
 

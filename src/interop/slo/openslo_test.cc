@@ -114,7 +114,7 @@ TEST(OpenSlo, ErrorsNameTheField) {
   std::string slices = replaced(kRatio, "Occurrences", "Timeslices");
   EXPECT_NE(complaint(slices).find("timeSliceTarget"), std::string::npos) << complaint(slices);
   EXPECT_EQ(complaint("apiVersion: openslo/v1\nkind: Service\nmetadata: {name: x}\nspec: {}\n"),
-            "there is no document of the kind SLO");
+            "there is no document of kind SLO");
 }
 
 TEST(ExpectationsOf, ARatioOfCounters) {

@@ -31,10 +31,11 @@ void RunMetrics::on(const events::Look& look) {
   metrics::LabelPairs labels{{"expectation", look.name}};
   if (look.value) registry_.gauge("ordeal_expectation_value", "What the last look gave.", labels).set(*look.value);
   if (look.reading == Reading::kHolds || look.reading == Reading::kBreached)
-    registry_.gauge("ordeal_expectation_holds", "Whether the last look held.", labels)
+    registry_.gauge("ordeal_expectation_holds", "Whether the last check held.", labels)
         .set(look.reading == Reading::kHolds ? 1 : 0);
   if (look.closeness)
-    registry_.gauge("ordeal_trigger_closeness", "What is counted, over its bound.", labels).set(*look.closeness);
+    registry_.gauge("ordeal_trigger_closeness", "The raw counts behind the query, relative to their bound.", labels)
+        .set(*look.closeness);
 }
 
 void RunMetrics::on(const events::Injected&) { impacts().add(1); }

@@ -217,7 +217,7 @@ ExpectationStatus Projection::status(const ExpectationSummary& expectation, size
 
 void Projection::finish() {
   for (const auto& [type, count] : unknown_)
-    summary_.notes.push_back(fmt::format("{} event{} of the type \"{}\" {} left out: a newer Ordeal wrote this record",
+    summary_.notes.push_back(fmt::format("{} event{} of type \"{}\" {} left out: a newer Ordeal wrote this record",
                                          count, count == 1 ? "" : "s", type, count == 1 ? "is" : "are"));
   if (!summary_.phases.empty()) summary_.phases.back().end = summary_.end;
   for (size_t i = 0; i < summary_.expectations.size(); ++i)

@@ -27,7 +27,7 @@ const std::vector<OutcomeWords>& outcomes() {
        "victims) until you find the limit."},
       {"deviated",
        {Tone::kBad, "✕", "The hypothesis did not hold"},
-       "Find the cause with the moment of the breach in the chart, fix it, and run the same file again: the verdict "
+       "Use the moment of the breach in the chart to find the cause, fix it, and run the same file again: the verdict "
        "should turn to held."},
       {"not injected",
        {Tone::kNeutral, "○", "The fault was not injected"},
@@ -39,7 +39,7 @@ const std::vector<OutcomeWords>& outcomes() {
        "again."},
       {"halted",
        {Tone::kNeutral, "■", "Halted before the end"},
-       "The run was ended from outside. When the reason is gone (`ordeal resume` lifts a latch), run it again."},
+       "The run was stopped from outside. When the reason is gone (`ordeal resume` lifts a latch), run it again."},
       {"refused",
        {Tone::kAlarm, "⊘", "Refused by a safety rule"},
        "`ordeal plan` names the rule; change the target or the policy, not the rule's meaning."},
@@ -51,7 +51,7 @@ const std::vector<OutcomeWords>& outcomes() {
        "This is an error of Ordeal, not of your system. Check `ordeal verify-clean`, then report it with this page."},
       {"",
        {Tone::kAlarm, "–", "Interrupted: the run has no verdict"},
-       "The program that ran this experiment ended before its verdict. Check `ordeal verify-clean`, then run it "
+       "The program that ran this experiment died before its verdict. Check `ordeal verify-clean`, then run it "
        "again."},
   };
   return kOutcomes;

@@ -19,7 +19,7 @@ Result<Experiment> read_to_check(const session::RunOptions& options) {
   TRY_VOID(session::read_experiment(options, prepared));
   const std::string& file = options.expect.empty() ? options.experiment : options.expect;
   if (prepared.experiment.expect.empty())
-    return fail(Errc::kInvalidInput, file + ": there is no expectation to look at",
+    return fail(Errc::kInvalidInput, file + ": there is no expectation to evaluate",
                 "Add `expect`, or give --expect FILE.");
   if (auto checked = session::check_expectations(prepared.experiment); !checked) return wrap(checked.error(), file);
   return std::move(prepared.experiment);
@@ -38,7 +38,7 @@ void print_result(const Readings& readings) {
     print("{} {} {} not hold now{}\n", broken, of_all, broken == 1 ? "does" : "do",
           what_fails_now(readings).empty()
               ? ""
-              : ": a run would end before its attack. Fix the system, the query or the limit first");
+              : ": a run would stop before its attack. Fix the system, the query or the limit first");
   } else if (silent > 0) {
     print("{} {} {} no data now\n", silent, of_all, silent == 1 ? "has" : "have");
   } else {

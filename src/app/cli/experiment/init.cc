@@ -82,7 +82,7 @@ Result<metrics::Exposition> read_page(const std::string& url) {
   if (reply->status != 200) return fail(Errc::kInvalidInput, fmt::format("{}: HTTP {}", what, reply->status), advice);
   const std::string* type = net::find_header(reply->headers, "Content-Type");
   metrics::Exposition page = metrics::parse_exposition(reply->body, metrics::format_of(type ? *type : ""));
-  if (page.samples.empty()) return fail(Errc::kInvalidInput, what + ": there is no sample on it", advice);
+  if (page.samples.empty()) return fail(Errc::kInvalidInput, what + ": it has no samples", advice);
   return page;
 }
 
@@ -119,11 +119,11 @@ void name_target(session::Draft& draft, Aim& aim) {
   if (aim.line.empty()) {
     aim.name = "your service";
     aim.line = session::example_target(*draft.attack);
-    draft.on_target = {"Only an example: put one of the lines of `ordeal targets` here."};
+    draft.on_target = {"Only an example: replace it with one of the lines of `ordeal targets`."};
   } else if (aim.victims.size() > 1) {
     aim.line.insert(aim.line.rfind('}'), ", count: 1");
     draft.on_target = {
-        fmt::format("One of the {} that it means here; without `count` it takes all of them.", aim.victims.size())};
+        fmt::format("One of the {} that match here; without `count` all of them are hit.", aim.victims.size())};
   } else {
     draft.on_target = {"`ordeal targets` lists what else can be hit here."};
   }
@@ -140,7 +140,7 @@ void expect(session::Draft& draft, const Aim& aim, const metrics::Exposition* pa
         "from here.",
         aim.name, aim.front->port);
   } else {
-    draft.no_expectation = aim.victims.empty() ? "What your users see of it is not known here."
+    draft.no_expectation = aim.victims.empty() ? "What your users see of it cannot be known here."
                                                : "No port was found on which it listens (as root, all are seen).";
   }
 }
@@ -169,9 +169,10 @@ Result<std::string> make_text(const InitOptions& options) {
 Result<> check_text(const std::string& text) {
   auto document = json::parse_document(text);
   auto experiment = document ? decode_experiment(*document) : tl::unexpected(document.error());
-  if (!experiment) return fail(Errc::kInternal, "what was written is no experiment: " + experiment.error().message());
+  if (!experiment)
+    return fail(Errc::kInternal, "what was written is not an experiment: " + experiment.error().message());
   if (auto fault = fault::resolve(experiment->attack); !fault)
-    return fail(Errc::kInternal, "what was written is no attack: " + fault.error().message());
+    return fail(Errc::kInternal, "what was written is not an attack: " + fault.error().message());
   return {};
 }
 

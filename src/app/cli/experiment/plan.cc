@@ -78,7 +78,7 @@ std::string in_words(const fault::Demand& demand) {
   std::string of = demand.unit.empty() ? demand.of : "of " + demand.of;
   std::string text = fmt::format("{} of {} {}", number(demand.asked), number(demand.there), of);
   if (demand.asked <= demand.there) return text;
-  return text + ": more than there is, so that each victim gets less than is asked of it; ask for less, or hit fewer";
+  return text + ": more than there is, so each victim gets less than asked; ask for less, or hit fewer";
 }
 
 // What will prove that it held, or why nothing can.
@@ -124,11 +124,11 @@ void print_rollback(const std::vector<RollbackAction>& actions) {
 void print_decision(const Result<>& may_start, size_t victims, const Readings& readings) {
   std::string fails = what_fails_now(readings);
   if (may_start && !fails.empty())
-    return print("Nothing was touched. `ordeal run` would end before its attack: {}.\n", fails);
+    return print("Nothing was changed. `ordeal run` would stop before its attack: {}.\n", fails);
   if (may_start)
-    return print("Nothing was touched. `ordeal run` would start: {} can be hit.\n",
+    return print("Nothing was changed. `ordeal run` would start: {} can be hit.\n",
                  counted(victims, "victim", "victims"));
-  print("Nothing was touched. `ordeal run` would refuse: {}\n", may_start.error().message());
+  print("Nothing was changed. `ordeal run` would refuse: {}\n", may_start.error().message());
   if (!may_start.error().advice().empty()) print("{:12}{}\n", "", may_start.error().advice());
 }
 

@@ -110,7 +110,7 @@ Result<Verdict> run_recorded(const Hosted& run) {
                                                    std::move(sink)));
   Nanos interval = run.prepared.experiment.sources.interval;
   LiveFeed feed(run.live, run.registry, session->watcher(), interval);  // whoever may ask sees it live
-  if (run.live) run.progress.show("PromQL and /metrics are answered at " + run.live->url());
+  if (run.live) run.progress.show("PromQL and /metrics are served at " + run.live->url());
   host(*session, signals.get(), [&] {
     feed.add(run.events);
     run.progress.refresh(boot_now());

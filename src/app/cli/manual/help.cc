@@ -37,7 +37,7 @@ Result<const CommandOutline*> find_command(const ProgramOutline& all, const std:
     known.push_back(command.name);
   }
   std::string near = json::nearest(name, known);
-  return fail(Errc::kInvalidInput, "there is no command \"" + name + "\"",
+  return fail(Errc::kInvalidInput, "unknown command \"" + name + "\"",
               near.empty() ? "`ordeal help` lists them" : "did you mean \"" + near + "\"?");
 }
 

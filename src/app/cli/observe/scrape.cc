@@ -108,7 +108,7 @@ Result<> scrape(const ScrapeOptions& options) {
     co_return api.answer(path, parameters, now_ms(offset));
   };
   auto server = TRY(watch::serve_api(loop, server_options, answerer));
-  print("Scraping {} each {}; PromQL is answered at http://{}:{}/ (Ctrl-C ends)\n",
+  print("Scraping {} every {}; PromQL is served at http://{}:{}/ (Ctrl-C stops)\n",
         counted(options.urls.size(), "target", "targets"), options.interval, server_options.http.address,
         server->port());
   push_output();

@@ -149,7 +149,7 @@ Result<> check_root_runs(const Reach& reach) {
   if (!reach.state_dir.empty() || reach.of_root || ::geteuid() == 0) return {};
   for (const host::ActiveRun& run : TRY(host::recorded_runs(host::Paths::of_root())))
     if ((reach.run_id.empty() || run.run == reach.run_id) && run.holds())
-      return fail(Errc::kRefused, fmt::format("the run {} of root goes on: only root can halt it", run.run),
+      return fail(Errc::kRefused, fmt::format("root's run {} continues: only root can halt it", run.run),
                   "run `sudo ordeal halt`, or join the group `ordeal`, whose members may halt");
   return {};
 }
@@ -158,7 +158,7 @@ void print_halted(const Ended& ended, double took, const std::string& until) {
   const std::vector<std::string>& halted = ended.halted;
   size_t count = halted.size();
   if (count == 0 && ended.runs.empty()) print("No run that keeps its state here held a fault.");
-  if (count == 0 && !ended.runs.empty()) print("All that dead runs had left was removed in {:.0f} ms.", took);
+  if (count == 0 && !ended.runs.empty()) print("Everything dead runs had left behind was removed in {:.0f} ms.", took);
   if (count == 1) print("Run {} halted: all its faults were removed in {:.0f} ms.", halted.front(), took);
   if (count > 1) print("{} runs halted, all faults removed in {:.0f} ms: {}.", count, took, join(halted, ", "));
   print("{}\n", until);
@@ -197,7 +197,7 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   if (off) return ExitCode::kHeld;
   std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
                                              : "still in force: what the run " + ended->still_there.front() + " holds";
-  std::string next = reach->of_root ? "run `sudo ordeal halt`, which also ends what does not obey"
+  std::string next = reach->of_root ? "run `sudo ordeal halt`, which also kills what does not obey"
                                     : "`ordeal list` shows the runs; look at the host, then `ordeal revert`";
   return print_error(Error{Errc::kRevertFailed, what, 0, next, nullptr});
 }
@@ -208,7 +208,7 @@ ExitCode resume_command(const std::string& state_dir) {
   auto released = host::release_latch(*paths);
   if (!released) return print_error(released.error());
   if (auto still = host::latch_engaged(*paths))
-    return print_error(Error{Errc::kRefused, "the host's latch is engaged still: " + still->reason, 0,
+    return print_error(Error{Errc::kRefused, "the host's latch is still engaged: " + still->reason, 0,
                              "release it as root with `ordeal resume`, without --state-dir", nullptr});
   print("{}\n", *released ? "The latch is released." : "The latch was not engaged.");
   return ExitCode::kHeld;

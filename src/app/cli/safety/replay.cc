@@ -64,7 +64,7 @@ struct Part {
 constexpr std::array<Part, 4> kParts{
     {{&guard::DeadRun::undone, "undone"},
      {&guard::DeadRun::as_before, "was already as before"},
-     {&guard::DeadRun::other_boot, "of another boot: nothing of it can be in force, forgotten"},
+     {&guard::DeadRun::other_boot, "from another boot: nothing of it can be in force; removed"},
      {&guard::DeadRun::failed, "NOT undone"}}};
 
 void print_run(const guard::DeadRun& run) {
@@ -75,7 +75,7 @@ void print_run(const guard::DeadRun& run) {
       print("{}: {}: {}\n", run.run, part.says, text);
     }
   }
-  if (!any) print("{}: nothing was in force; its empty traces are removed\n", run.run);
+  if (!any) print("{}: nothing was in force; its empty traces were removed\n", run.run);
 }
 
 json::Array live_json(const std::vector<host::ActiveRun>& live) {
@@ -98,7 +98,8 @@ Result<std::vector<host::ActiveRun>> holding(const std::string& state_dir) {
 
 void print_live(const std::vector<host::ActiveRun>& live) {
   for (const host::ActiveRun& run : live)
-    print("{} is live and holds {}: not touched; `ordeal halt {}` ends it\n", run.run, join(run.claims, ", "), run.run);
+    print("{} is live and holds {}: not touched; `ordeal halt {}` stops it\n", run.run, join(run.claims, ", "),
+          run.run);
 }
 
 }  // namespace
@@ -106,7 +107,7 @@ void print_live(const std::vector<host::ActiveRun>& live) {
 Unexpected refusal_of(Error error) {
   if (error.sys_errno == EACCES || error.sys_errno == EPERM) {
     error.code = Errc::kRefused;
-    error.hint = "do it as the user who ran it, or as root; nothing was done, and nobody knows yet what is in force";
+    error.hint = "run it as that user, or as root; nothing was changed, and it is not known what is in force";
   }
   return tl::unexpected(std::move(error));
 }

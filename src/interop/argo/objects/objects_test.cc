@@ -132,7 +132,7 @@ TEST(Manifest, RefusesWithLineFieldAndTheNearestName) {
       {object("AnalysisTemplate", "{metrics: [{name: a, provider: {prometeus: {query: up}}}]}"), "line 4: spec.metrics[0].provider.prometeus: unknown key \"prometeus\"; did you mean \"prometheus\"?"},
       {object("AnalysisTemplate", "{metrics: [{name: a, provider: {prometheus: {adress: x, query: up}}}]}"), "line 4: spec.metrics[0].provider.prometheus.adress: unknown key \"adress\"; did you mean \"address\"?"},
       {object("AnalysisTemplate", "{args: [{name: a, value: 0.01}]}"), "line 4: spec.args[0].value: expected text (in quotes, since Argo takes texts only), found 0.01"},
-      {object("AnalysisTemplate", "{args: [{name: a}, {name: a}]}"), "line 4: spec.args[1]: the argument \"a\" stands twice"},
+      {object("AnalysisTemplate", "{args: [{name: a}, {name: a}]}"), "line 4: spec.args[1]: the argument \"a\" is given twice"},
       {object("Rollout", "{strategy: {}}"), "line 4: spec.strategy: expected exactly one of canary and blueGreen"},
       {object("Rollout", "{strategy: {canary: {steps: [{setWeigth: 5}]}}}"), "line 4: spec.strategy.canary.steps[0].setWeigth: unknown key \"setWeigth\"; did you mean \"setWeight\"?"},
       {object("Rollout", "{strategy: {canary: {steps: [{pause: {duration: [1]}}]}}}"), "line 4: spec.strategy.canary.steps[0].pause.duration: expected whole seconds, or a duration such as 30s, found [1]"},

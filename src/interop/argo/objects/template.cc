@@ -84,7 +84,7 @@ Result<std::vector<Argument>> decode_arguments(const Reader& reader) {
   for (const Reader& item : TRY(reader.items())) {
     all.push_back(TRY(decode_argument(item)));
     for (size_t i = 0; i + 1 < all.size(); ++i)
-      if (all[i].name == all.back().name) return item.refuse("the argument \"" + all[i].name + "\" stands twice");
+      if (all[i].name == all.back().name) return item.refuse("the argument \"" + all[i].name + "\" is given twice");
   }
   return all;
 }

@@ -92,7 +92,7 @@ void Page::put_top() {
 std::string Page::last_words() const {
   if (summary_.timeline.empty()) return "Nothing was recorded.";
   EventText text = describe(summary_.timeline.back(), summary_);
-  return fmt::format("The last thing recorded, after {}, was {}: {}", format_latency(summary_.end - summary_.begin),
+  return fmt::format("The last event on record, after {}, was {}: {}", format_latency(summary_.end - summary_.begin),
                      text.kind, text.text);
 }
 
@@ -129,7 +129,7 @@ void Page::put_tiles() {
 void Page::put_expectations() {
   html_.element("h2", {}, "What was expected, and what happened");
   if (summary_.expectations.empty())
-    html_.element("p", {}, "This run had no expectation, so it can prove nothing. Add some with --expect FILE.");
+    html_.element("p", {}, "This run had no expectation, so it cannot prove anything. Add some with --expect FILE.");
   for (size_t i = 0; i < summary_.expectations.size(); ++i) put_expectation(i);
 }
 
@@ -253,7 +253,7 @@ void Page::put_story() {
   html_.close().close();
   if (skipped > 0)
     html_.element("p", {{"class", "eyebrow"}},
-                  fmt::format("{} events in the middle are left out here; the record has them.", skipped));
+                  fmt::format("{} events in the middle are omitted here; the record has them.", skipped));
 }
 
 void Page::put_definition() {

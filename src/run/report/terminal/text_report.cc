@@ -117,7 +117,8 @@ void TextReport::put_expectation(const ExpectationSummary& expectation) {
 
 void TextReport::put_expectations() {
   head("What was expected");
-  if (summary_.expectations.empty()) put("  nothing, so this run can prove nothing; add `expect`, or --expect FILE", 2);
+  if (summary_.expectations.empty())
+    put("  nothing, so this run cannot prove anything; add `expect`, or --expect FILE", 2);
   for (const ExpectationSummary& expectation : summary_.expectations) put_expectation(expectation);
 }
 

@@ -34,8 +34,8 @@ std::string comments(const std::vector<std::string>& texts, const char* indent =
 
 std::string head(const Draft& draft) {
   return comments({"Made by `ordeal init`; every line is yours to change. docs/formats/experiment.md has all keys.",
-                   fmt::format("  ordeal check {}   what each expectation says now, without a fault", draft.file),
-                   fmt::format("  ordeal plan {}    who would be hit, and how; touches nothing", draft.file),
+                   fmt::format("  ordeal check {}   the value of each expectation now, without a fault", draft.file),
+                   fmt::format("  ordeal plan {}    who would be hit, and how; changes nothing", draft.file),
                    fmt::format("  ordeal run {}", draft.file)}) +
          "\n";
 }
@@ -43,7 +43,7 @@ std::string head(const Draft& draft) {
 std::string about(const Draft& draft) {
   return fmt::format("name: {}\n", quoted(fmt::format("{} on {}", draft.attack->type, draft.subject))) +
          "# What you believe, in a sentence:\n" +
-         fmt::format("hypothesis: {}\n\n", quoted(fmt::format("Users of {} notice nothing of it", draft.subject)));
+         fmt::format("hypothesis: {}\n\n", quoted(fmt::format("Users of {} do not notice", draft.subject)));
 }
 
 std::string argument_line(const ArgumentInfo& argument, const json::Value* value) {

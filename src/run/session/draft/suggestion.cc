@@ -96,8 +96,8 @@ Suggestion suggest_latency(const metrics::Exposition& page, const std::string& f
   bool known = std::isfinite(p95);
   std::string unit = guess_unit(family + "_seconds_bucket");
   std::string seen =
-      known ? fmt::format("95 % of the {:.0f} requests so far took at most {}", buckets.total(), plain_value(p95, unit))
-            : "no request was counted so far";
+      known ? fmt::format("95 % of the {:.0f} requests so far took {} or less", buckets.total(), plain_value(p95, unit))
+            : "no request counted so far";
   return {"p95 of " + family,
           fmt::format("histogram_quantile(0.95, sum by (le) (rate({}_bucket[{}])))", family, kWindow),
           "",
@@ -180,8 +180,8 @@ double share_limit(const Counted& counted) {
 Suggestion suggest_errors(const std::string& name, const Counted& counted) {
   std::string query =
       fmt::format("sum(rate({0}{{{1}}}[{2}])) / sum(rate({0}[{2}]))", name, counted.label.errors, kWindow);
-  std::string seen = counted.total > 0 ? fmt::format("{:.0f} of {:.0f} so far", counted.bad, counted.total)
-                                       : "nothing was counted so far";
+  std::string seen =
+      counted.total > 0 ? fmt::format("{:.0f} of {:.0f} so far", counted.bad, counted.total) : "nothing counted so far";
   return {"errors of " + name, query, "", fmt::format("result < {}", share_limit(counted)), seen, false, false};
 }
 
@@ -237,14 +237,14 @@ Suggestion suggest_probe(const std::string& address, uint16_t port) {
             "",
             fmt::format("{{tcp: \"{}\"}}", at),
             fmt::format("result < {}", kUsualLatency),
-            "The time to connect, in seconds; ask something of it with a query or a command if you can",
+            "The time to connect, in seconds; prefer a query or a command that uses the service",
             true,
             false};
   return {"an answer from " + at,
           "",
           fmt::format("{{http: {{url: \"{}://{}/\", result: latency}}}}", secure ? "https" : "http", at),
           fmt::format("result < {}", kUsualLatency),
-          "The time to the last byte of the page, in seconds; give the path that your users ask",
+          "The time to the last byte of the page, in seconds; use a path that your users request",
           true,
           false};
 }

@@ -143,7 +143,7 @@ class FirstLook {
     const Expectation& expectation = item.judge.expectation();
     if (item.looks == 0) {
       reading.why = fmt::format("no response within {:.0f} s", to_seconds(at_most()));
-      reading.advice = "See why what it asks hangs.";
+      reading.advice = "Find out why what it queries hangs.";
     } else if (item.seen.kind == Outcome::kValues) {
       reading.why = item.judgement.detail;
       reading.advice = "Correct the condition, or the query: " + expectation.condition;
@@ -164,7 +164,7 @@ class FirstLook {
       reading.advice = "Correct `result: json:…`, or ask another URL.";
     else
       reading.advice = late ? "See why it hangs, or give the probe a longer `timeout`."
-                            : "Start what is to answer there, or correct the address of the probe.";
+                            : "Start the service, or fix the probe's address.";
   }
 
   void explain_query(const Item& item, FirstReading& reading) const {
@@ -182,7 +182,7 @@ class FirstLook {
     for (size_t i = 0; i < pages.size() && experiment_.sources.prometheus.empty(); ++i) {
       if (pages[i].last_ms != 0) continue;
       reading.why = fmt::format("{} cannot be scraped: {}", without_password(pages[i].url), pages[i].trouble);
-      reading.advice = fmt::format("Start what serves it, or correct `sources.scrape[{}].url`.", i);
+      reading.advice = fmt::format("Start the service, or fix `sources.scrape[{}].url`.", i);
       return true;
     }
     return false;
@@ -195,9 +195,9 @@ class FirstLook {
       case Outcome::kNoSuchSeries:
         return "Send some traffic and check again, or correct the values of its labels.";
       case Outcome::kStale:
-        return "Its series have ended: see whether what exported them still runs.";
+        return "Its series have ended: check whether their exporter still runs.";
       default:
-        return "See whether the source answers, or correct `sources`.";
+        return "Check whether the source responds, or fix `sources`.";
     }
   }
 

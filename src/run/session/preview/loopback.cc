@@ -55,7 +55,7 @@ std::map<uint64_t, std::string> holders_of(const Victim& victim) {
 
 std::string sentence(const ListeningSocket& socket, const std::string& who) {
   return fmt::format(
-      "{} {} only, and loopback is left alone: no packet of it would be hit. Write `device: lo` in attack.args to "
+      "{} {} only, and loopback is left alone: none of its packets would be hit. Write `device: lo` in attack.args to "
       "hit it",
       who.empty() ? "what listens there is at" : who + " listens on", to_text(socket));
 }
