@@ -80,13 +80,16 @@ Result<> all_are_visible(const Victim& victim, const char* what) {
               "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
 }
 
-// In a cgroup of this path, in whatever hierarchy.
-Result<std::vector<sys::Process>> others_in(const std::string& path, const std::set<pid_t>& family) {
+// Those of `inside`, which were seen before the table, that are alive in it and not of the family.
+std::vector<sys::Process> others_of(const std::vector<sys::Process>& inside, const std::vector<sys::Process>& table,
+                                    const std::set<pid_t>& family) {
   std::vector<sys::Process> others;
-  Reach reach;
-  reach.cgroup = path;
-  for (sys::Process& process : TRY(in_reach(reach)))
-    if (process.alive() && !family.count(process.pid)) others.push_back(std::move(process));
+  for (const sys::Process& process : table) {
+    bool is_inside = std::any_of(inside.begin(), inside.end(), [&](const sys::Process& one) {
+      return one.pid == process.pid && one.start_ticks == process.start_ticks;
+    });
+    if (is_inside && process.alive() && !family.count(process.pid)) others.push_back(process);
+  }
   return others;
 }
 
@@ -122,9 +125,12 @@ Result<sys::Cgroup> lone_cgroup(const Victim& victim, const LiveVictim& live, co
   auto cgroup = unified && !path.empty() && path != "/" ? live.tree.find(*unified, path) : std::nullopt;
   if (!cgroup) return not_told_apart(shared, "it has no cgroup of version 2 to tell its packets apart");
   TRY_VOID(all_are_visible(victim, "cgroup"));
+  Reach whole;
+  whole.cgroup = path;
+  // First who is inside, so that what a victim starts meanwhile is no stranger.
+  std::vector<sys::Process> inside = TRY(in_reach(whole));
   std::vector<sys::Process> table = TRY(sys::list_processes());
-  std::set<pid_t> family = family_of(victim, table);
-  std::vector<sys::Process> others = TRY(others_in(path, family));
+  std::vector<sys::Process> others = others_of(inside, table, family_of(victim, table));
   if (!others.empty())
     return not_told_apart(shared, fmt::format("others are in its cgroup {}, too: {}", path, name_some(others)));
   for (const sys::Process& process : live.processes)
