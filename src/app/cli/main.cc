@@ -189,6 +189,11 @@ void add_targets(CLI::App& app, Choice& choice) {
   give(targets, choice, options, targets_command);
 }
 
+constexpr const char* kInitFooter =
+    "  ordeal init nginx --metrics http://127.0.0.1:8000/metrics -o first.yaml\n"
+    "  ordeal init --attack latency          for a target that you name later\n\n"
+    "Exit codes: 0 written, 2 bad input or FILE is there already, 3 the target is protected.";
+
 void add_init(CLI::App& app, Choice& choice) {
   CLI::App* init = app.add_subcommand("init", "Write a commented experiment on something that is here, to begin with");
   auto options = std::make_shared<InitOptions>();
@@ -202,6 +207,7 @@ void add_init(CLI::App& app, Choice& choice) {
   init->add_option("--policy", options->policies, "Who is protected, besides /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
+  init->footer(kInitFooter);
   give(init, choice, options, init_command);
 }
 
