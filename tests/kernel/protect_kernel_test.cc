@@ -339,7 +339,7 @@ TEST_F(LoneTest, ASocketThatItsChildTookElsewhereRefusesIt) {
                              "import os, socket, time; time.sleep(0.3); s = socket.socket(); s.bind(('127.0.0.1', 0)); "
                              "s.listen(); os.fork(); time.sleep(60)"},
                             "lone");
-  ASSERT_TRUE(eventually([&] { return alive("lone") == 2; }));
+  ASSERT_TRUE(eventually([&] { return sys::sockets_of(parent.pid()).size() == 1 && alive("lone") == 2; }));
   EXPECT_EQ(refusal_of(parent), "");
   for (pid_t pid : pids("lone"))
     if (pid != parent.pid()) move(pid, "elsewhere");

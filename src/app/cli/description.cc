@@ -194,6 +194,10 @@ void add_targets(CLI::App& app, Choice& choice) {
   give(targets, choice, options, targets_command);
 }
 
+constexpr const char* kInitFooter =
+    "  ordeal init nginx --metrics http://127.0.0.1:8000/metrics -o first.yaml\n"
+    "  ordeal init --attack latency          for a target to be filled in later";
+
 void add_init(CLI::App& app, Choice& choice) {
   CLI::App* init = app.add_subcommand("init", "Write a commented first experiment on something that runs here");
   auto options = std::make_shared<InitOptions>();
@@ -206,6 +210,7 @@ void add_init(CLI::App& app, Choice& choice) {
   init->add_option("--policy", options->policies, "What is protected, in addition to /etc/ordeal/policy.yaml")
       ->type_name("FILE")
       ->envname("ORDEAL_POLICY");
+  init->footer(kInitFooter);
   give(init, choice, options, init_command);
 }
 

@@ -91,9 +91,8 @@ void print_evidence(const Experiment& experiment, const Expectation& expectation
 
 void print_expectation(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
   print("Expect      {}: {}{}{}\n", expectation.name, expectation.condition,
-        expectation.within
-            ? fmt::format(", {} after each phase has begun at the latest", format_duration(*expectation.within))
-            : "",
+        expectation.within ? fmt::format(", within {} of the start of each phase", format_duration(*expectation.within))
+                           : "",
         expectation.halt ? ", a breach halts" : "");
   judge::TriggerDesign design = judge::design_trigger(expectation);
   using Signal = judge::TriggerDesign::Signal;

@@ -36,7 +36,7 @@ const Table& table() {
         kBadInput,
         {4, "one has no value now"},
         kInternal}},
-      {"init", {{0, "written"}, {2, "bad input, or nothing has such a name"}, kInternal}},
+      {"init", {{0, "written"}, {2, "bad input, or FILE exists"}, {3, "the target is protected"}, kInternal}},
       {"halt",
        {{0, "nothing is in force any more"},
         {2, "bad input, or no such run"},

@@ -25,15 +25,21 @@ bool descends_from(const Victim& victim, pid_t pid) {
   return false;
 }
 
+// Asked last of all, so that what a victim started and is over meanwhile is no stranger.
+bool is_stranger(const Victim& victim, const sys::Process& process) {
+  if (!process.alive() || process.kernel_thread() || descends_from(victim, process.pid)) return false;
+  auto stat = sys::read_stat(process.pid);
+  return stat && stat->start_ticks == process.start_ticks && stat->alive();
+}
+
 // Only of those inside more is read than their mark: a host may have thousands of processes.
 Result<std::vector<sys::Process>> others_in_netns(const Victim& victim, uint64_t mark) {
   std::vector<sys::Process> others;
   for (pid_t pid : TRY(sys::list_pids())) {
     if (sys::netns_mark(pid) != mark) continue;
     auto process = sys::read_process(pid);
-    if (!process || !process->alive() || process->kernel_thread()) continue;
-    bool ours = (!victim.cgroup.empty() && sys::in_cgroup(*process, victim.cgroup)) || descends_from(victim, pid);
-    if (!ours) others.push_back(std::move(*process));
+    if (!process || (!victim.cgroup.empty() && sys::in_cgroup(*process, victim.cgroup))) continue;
+    if (is_stranger(victim, *process)) others.push_back(std::move(*process));
   }
   return others;
 }
@@ -95,7 +101,7 @@ Result<std::vector<sys::Process>> others_in(const std::string& path, const Victi
   Reach reach;
   reach.cgroup = path;
   for (sys::Process& process : TRY(in_reach(reach)))
-    if (process.alive() && !descends_from(victim, process.pid)) others.push_back(std::move(process));
+    if (is_stranger(victim, process)) others.push_back(std::move(process));
   return others;
 }
 
