@@ -26,7 +26,8 @@ def pause(**more):
 
 # Kind: what the experiment says, how many workers there are, whether the first is started again, the exit code.
 KINDS = {
-    "held": (pause(hypothesis="One paused worker of two is not noticed"), 2, False, 0),
+    "held": (pause(hypothesis="One paused worker of two is not noticed",
+                   target={"type": "process", "pattern": ".*service.py worker t-worker.*", "percentage": 50}), 2, False, 0),
     "deviated": (pause(hypothesis="The service lives without its worker"), 1, False, 1),
     "counted": (pause(hypothesis="A breach is seen before a query of a minute shows it", baseline="12s", expect=expectations("1m")[:1]), 1, False, 1),
     "failed-rollback": (pause(rollback=[{"command": ["/bin/false"]}]), 1, False, 1),
@@ -45,7 +46,8 @@ def kill_of(report):
 
 # What the JSON report of each kind must say.
 FACTS = {
-    "held": [("the attack is said with what was given", lambda r: r["attack"]["given"] == [])],
+    "held": [("the attack is said with what was given, which is nothing", lambda r: r["attack"]["given"] == []),
+             ("what was asked and hit", lambda r: r["attack"]["choice"].replace("\u00a0", " ") == "asked 50 %, hit 1 of 2 (50 %)")],
     "deviated": [("it says how long the recovery took", lambda r: 0 < r["timings"]["recovered_ms"] < 5000),
                  ("after the attack its worst is worse than its end",
                   lambda r: r["expectations"][0]["when"][2]["worst"] > r["expectations"][0]["when"][2]["value"])],
