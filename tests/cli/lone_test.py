@@ -84,7 +84,7 @@ class Lone(unittest.TestCase):
         self.server(9102)
         plan = self.run_ordeal("plan")
         self.assertEqual(plan.returncode, 0, plan)
-        self.assertIn(f"it stands alone in its cgroup /{self.cgroup.name}", plan.stdout)
+        self.assertIn(f"it is alone in its cgroup /{self.cgroup.name}", plan.stdout)
         done = []
         runner = threading.Thread(target=lambda: done.append(self.run_ordeal("run", "--json")))
         runner.start()
