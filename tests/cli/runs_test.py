@@ -186,7 +186,7 @@ expect: [{{name: beside, probe: {{command: [/bin/true]}}, condition: result == 0
         log = subprocess.run(self.command(*files), stdin=subprocess.DEVNULL, capture_output=True, timeout=40).stdout.decode()
         for i, victim in enumerate(victims):
             self.assertEqual(log.count(f"fault on: api-{i}"), 1, log)
-            self.assertEqual(log.count(f"fault off: api-{i}: removed"), 1, log)
+            self.assertEqual(log.count(f"fault off: api-{i}: removed in"), 1, log)
             self.assertFree(victim)
 
     def test_a_run_without_expectations_shows_its_impact_while_it_lasts(self):

@@ -126,8 +126,7 @@ void Projection::on(const events::Injected& injected, const RunEvent& event) {
   impact.victim = injected.victim;
   impact.begin = event.boot;
   for (const Step& step : injected.steps) impact.steps.push_back(step.action);
-  impact.one_way = !injected.steps.empty() && std::all_of(injected.steps.begin(), injected.steps.end(),
-                                                          [](auto& step) { return step.kind == StepKind::kOneWay; });
+  impact.one_way = is_one_way(injected.steps);
   summary_.impacts.push_back(std::move(impact));
 }
 
@@ -229,6 +228,11 @@ void Projection::finish() {
 }
 
 }  // namespace
+
+bool is_one_way(const std::vector<Step>& steps) {
+  auto one_way = [](const Step& step) { return step.kind == StepKind::kOneWay; };
+  return !steps.empty() && std::all_of(steps.begin(), steps.end(), one_way);
+}
 
 RunSummary summarize(const std::vector<RunEvent>& events) { return Projection().take(events); }
 

@@ -167,6 +167,9 @@ struct RunSummary {
 
 RunSummary summarize(const std::vector<RunEvent>& events);
 
+// No step can be undone; false of none.
+bool is_one_way(const std::vector<Step>& steps);
+
 // Of a `run` event; without samples.
 std::vector<ExpectationSummary> expectations_of(const events::Run& run);
 

@@ -72,6 +72,8 @@ void TerminalView::take(const RunEvent& event) {
   if (const auto* injected = as<events::Injected>(event))
     in_force_[injected->impact] = {printable(injected->victim),
                                    injected->steps.empty() ? "" : printable(injected->steps.front().action)};
+  const auto* begun = as<events::Injected>(event);
+  if (begun && is_one_way(begun->steps)) one_way_.insert(begun->impact);
   if (const auto* gone = as<events::VictimGone>(event)) in_force_.erase(gone->impact);
   if (const auto* reverted = as<events::Reverted>(event)) in_force_.erase(reverted->impact);
   const auto* breach = as<events::Breach>(event);
@@ -85,11 +87,19 @@ void TerminalView::apply(const RunEvent& event) {
   if (const auto* look = as<events::Look>(event)) return on(*look, event);
   if (as<events::Unknown>(event)) return;
   take(event);
-  EventText text = describe(event, expectations_);
+  EventText text = describe_here(event);
   std::string line = printable(text.kind + ": " + text.text);
   if (!text.detail.empty()) line += " (" + printable(text.detail) + ")";
   if (!as<events::Ended>(event)) due_.push_back(stamped(event.boot, line));
   if (!as<events::PhaseBegun>(event)) last_ = {text.tone, text.kind, line, {}};
+}
+
+EventText TerminalView::describe_here(const RunEvent& event) const {
+  EventText text = describe(event, expectations_);
+  const auto* reverted = as<events::Reverted>(event);
+  if (reverted && one_way_.count(reverted->impact) && reverted->result == events::RevertResult::kClean)
+    return {Tone::kNeutral, "attack off", reverted->victim + ": nothing to revert", reverted->error};
+  return text;
 }
 
 std::string TerminalView::stamped(BootTime at, const std::string& text) const {

@@ -48,6 +48,7 @@ class TerminalView {
   size_t name_width(const TerminalStyle& style) const;
   std::string row_line(size_t index, const TerminalStyle& style) const;
   std::string readings_line() const;
+  EventText describe_here(const RunEvent& event) const;
   std::string stamped(BootTime at, const std::string& text) const;
 
   std::string run_, name_, hypothesis_;
@@ -57,6 +58,7 @@ class TerminalView {
   std::vector<ExpectationSummary> expectations_;  // without samples
   std::vector<Row> rows_;
   std::map<int, Impact> in_force_;
+  std::set<int> one_way_;  // impacts of which nothing can be undone
   EventText last_;
   std::vector<std::string> breaches_;  // the first of each expectation
   std::set<uint64_t> breached_;

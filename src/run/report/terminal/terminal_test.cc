@@ -139,6 +139,19 @@ TEST(TerminalView, ALowTerminalKeepsWhatIsBreachedAndCountsTheRest) {
   EXPECT_TRUE(shows(joined(frame), "more")) << joined(frame);
 }
 
+TEST(TerminalView, OfAKillNothingIsTakenOffAndWhetherItCameBackIsTold) {
+  TerminalView view;
+  std::string lines;
+  for (const SampleKind& kind : sample_kinds())
+    for (const RunEvent& event : kind.name == "killed" ? sample_run(kind.options) : std::vector<RunEvent>{}) {
+      view.apply(event);
+      lines += joined(view.new_lines(event.boot));
+    }
+  EXPECT_TRUE(shows(lines, "attack off: api-1: nothing to revert")) << lines;
+  EXPECT_TRUE(shows(lines, "back: api-1 was running again 1.3\u00a0s after it was killed")) << lines;
+  EXPECT_FALSE(shows(lines, "removed")) << lines;
+}
+
 TEST(TextReport, SaysWhatThePageSaysWithinItsWidth) {
   RunSummary summary = summarize(sample_run());
   for (size_t width : {60u, 80u, 120u}) {
