@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 import unittest
@@ -14,7 +15,8 @@ from pathlib import Path
 from program import ENVIRONMENT, ORDEAL, Case, main
 
 PROGRAM = str(Path(ORDEAL).resolve())
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 SHELLS = ("bash", "zsh", "fish")
 # A line of --help that begins with a name: "  -q,--quiet   What", "  experiment FILE REQUIRED".
 OPTION = re.compile(r"^  ((?:-\w,)?--[\w-]+)(.*)", re.M)
@@ -141,15 +143,36 @@ class Docs(Case):
         self.assertIn("the pages are not installed", done.stderr)
 
 
-class Version(unittest.TestCase):
-    def test_it_says_the_commit(self):
-        root = Path(__file__).resolve().parents[2]
-        head = subprocess.run(["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+class Version(Case):
+    def header_of(self, source):
+        header = Path(self.folder, "commit.h")
+        subprocess.run(["cmake", f"-DSOURCE={source}", f"-DHEADER={header}", "-P", str(ROOT / "cmake/Commit.cmake")], check=True)
+        return header.read_text()
+
+    def git(self, *words):
+        return subprocess.run(["git", "-c", "safe.directory=*", "-C", str(ROOT), *words], capture_output=True)
+
+    def test_it_says_what_was_built(self):
+        self.assertRegex(say("--version"), r"^ordeal \d+\.\d+\.\d+( \(commit [0-9a-f]{12}(, changed since)?\))?\n$")
+
+    def test_the_commit_is_found_in_a_tree_in_an_archive_or_nowhere(self):
+        head = self.git("rev-parse", "--short=12", "HEAD")
         if head.returncode != 0:
-            self.assertRegex(say("--version"), r"^ordeal [\d.]+( \(commit [0-9a-f]{12}\))?\n$")
-        else:
-            # The program may be older than a commit that changed nothing of it; its build is not this test's.
-            self.assertRegex(say("--version"), r"^ordeal [\d.]+ \(commit [0-9a-f]{12}(, changed since)?\)\n$")
+            self.skipTest("no tree of git")
+        commit = head.stdout.decode().strip()
+        self.assertRegex(self.header_of(ROOT), rf'"{commit}(, changed since)?"')
+        archive = self.git("archive", "HEAD", "cmake").stdout
+        subprocess.run(["tar", "-x", "-C", self.folder], input=archive, check=True)
+        self.assertIn(f'"{commit}"', self.header_of(self.folder))
+        shutil.copy(ROOT / "cmake/archive-commit.txt", self.folder + "/cmake/archive-commit.txt")
+        self.assertIn('""', self.header_of(self.folder))
+
+
+class Samples(unittest.TestCase):
+    def test_the_first_experiment_is_the_readme_s(self):
+        printed = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text().split("## Your first experiment")[1], re.S)[1]
+        sample = (ROOT / "examples/first.yaml").read_text()
+        self.assertEqual(*(re.sub(r"(?m)^#.*\n", "", text) for text in (printed, sample)))
 
 
 class Shells(Case):
@@ -182,30 +205,31 @@ class Shells(Case):
 
     def in_zsh(self, lines):
         """What stands on the command line after a tab behind each line."""
+        Path(self.folder, ".zshrc").write_text(
+            f"unset zle_bracketed_paste; fpath=({self.folder} $fpath); autoload -U compinit; compinit -u -D\n"
+            f"show() {{ print -r -- \"$BUFFER\" >>{self.folder}/shown; BUFFER= }}; zle -N show; bindkey '^T' show\n")
+        shown = Path(self.folder, "shown")
+        shown.write_text("")
         pid, terminal = pty.fork()
         if pid == 0:
             os.chdir(self.folder)
-            os.execvpe("zsh", ["zsh", "-f", "-i"], self.environment)
+            os.execvpe("zsh", ["zsh", "-i"], {**self.environment, "ZDOTDIR": self.folder})
         try:
-            self.type(terminal, "unsetopt zle_bracketed_paste; PS1='READY> '; fpath=(. $fpath); autoload -U compinit; "
-                                "compinit -u -D; bindkey '^X' kill-whole-line; show() { print -rn -- \"<$BUFFER>\" }; "
-                                "zle -N show; bindkey '^T' show; print SET''UP\n", "SETUP")
-            for line in lines:
-                yield re.findall(r"<([^<>]*)>", self.type(terminal, line + "\t\x14", ">", f"<{line.split()[0]}"))[-1]
-                os.write(terminal, b"\x18")
+            for count, line in enumerate(lines, 1):
+                os.write(terminal, f"{line}\t\x14".encode())
+                self.drain(terminal, lambda count=count: len(shown.read_text().splitlines()) == count)
         finally:
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             os.close(terminal)
+        return shown.read_text().splitlines()
 
-    def type(self, terminal, text, end, begin=""):
-        os.write(terminal, text.encode())
+    def drain(self, terminal, done):
         seen, until = "", time.monotonic() + 20
-        while time.monotonic() < until and end not in seen[max(seen.rfind(begin), 0):] or begin not in seen:
-            if select.select([terminal], [], [], 0.2)[0]:
-                seen += os.read(terminal, 65536).decode(errors="replace")
+        while not done():
             self.assertLess(time.monotonic(), until, seen)
-        return seen
+            if select.select([terminal], [], [], 0.05)[0]:
+                seen += os.read(terminal, 65536).decode(errors="replace")
 
     def test_bash(self):
         self.assertEqual(self.in_bash("ordeal rep"), ["report"])
@@ -234,7 +258,7 @@ class Shells(Case):
         typed = {"ordeal rep": "ordeal report ", "ordeal run --ex": "ordeal run --expect=", "ordeal run my": "ordeal run my\\ file.yaml ",
                  "ordeal attacks lat": "ordeal attacks latency ", "ordeal report --format ju": "ordeal report --format junit ",
                  "ordeal docs formats/pol": "ordeal docs formats/policy "}
-        self.assertEqual(list(self.in_zsh(typed)), list(typed.values()))
+        self.assertEqual(self.in_zsh(typed), list(typed.values()))
 
 
 if __name__ == "__main__":

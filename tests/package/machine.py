@@ -43,8 +43,7 @@ def build(folder):
 
 def enter(argv):
     """In namespaces of our own: makes the machine and becomes argv in it."""
-    folder = "/tmp/ordeal-machine"
-    os.makedirs(folder, exist_ok=True)
+    folder = "/mnt"  # of the namespace alone
     root = build(folder)
     os.dup2(os.open(folder + "/upper", os.O_RDONLY | os.O_DIRECTORY), UPPER, inheritable=True)
     os.dup2(os.open("/", os.O_RDONLY | os.O_DIRECTORY), LOWER, inheritable=True)

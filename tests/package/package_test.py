@@ -164,6 +164,15 @@ class Package(unittest.TestCase):
             self.assertIn("./usr/" + path, paths)
         self.assertFalse([path for path in paths if re.search(r"resilience.*\.(a|h|cmake)$", path)], "the library is another component")
 
+    def test_1_cmake_installs_it_under_any_prefix(self):
+        say("cmake", "--install", str(BUILD), "--component", "ordeal", "--prefix", "/tmp/prefix")
+        os.rename("/tmp/prefix", "/tmp/moved")
+        self.assertIn("guard           /tmp/moved/libexec/ordeal/ordeal-guard\n", say("/tmp/moved/bin/ordeal", "doctor"))
+        self.assertIn("# Policy\n", say("/tmp/moved/bin/ordeal", "docs", "policy"))
+        self.assertEqual(sorted(os.listdir("/tmp/moved")), ["bin", "libexec", "share"])
+        os.remove("/tmp/moved/libexec/ordeal/ordeal-guard")
+        self.assertIn("install both programs", say("/tmp/moved/bin/ordeal", "doctor", code=7))
+
     def test_2_installed_it_is_there_for_people(self):
         say("dpkg", "-i", self.old)
         self.assertEqual(self.status(), f"ii  {OLD}")

@@ -23,7 +23,7 @@ COMMANDS = {
     "demo-latency": ("the demo's latency experiment with the fix holds 30 times of 30; about 30 minutes",
                      [DEMO, "--only", "latency-queued", "--count", "30"]),
     "trial": ("an engineer with nothing but the package: four faults on a service with nginx, PostgreSQL and redis, each command "
-              "timed; about 4 minutes, and Debian's archive", [TRIAL]),
+              "timed; about 3 minutes, and Debian's archive", [TRIAL]),
     "rest": ("PSS and CPU at rest over 60 s, with the bars asserted", ["rest", "--soak"]),
 }
 
