@@ -192,8 +192,9 @@ class Package(unittest.TestCase):
         self.addCleanup(server.kill)
         self.assertTrue(wait_until(lambda: not subprocess.run(["bash", "-c", ": >/dev/tcp/127.0.0.1/8000"], stderr=subprocess.DEVNULL).returncode))
         say("ordeal", "plan", "/tmp/first.yaml")
-        # A fifth of a core is to be had beside other tests, too.
-        said = say("ordeal", "run", "/tmp/first.yaml", "--length", "2s", "--set", "attack.args.percent=20")
+        # What can be had and held on a busy machine, too: a fifth of a core, and a page within 5 s.
+        said = say("ordeal", "run", "/tmp/first.yaml", "--length", "2s", "--set", "attack.args.percent=20",
+                   "--set", "expect[0].condition=result < 5")
         self.assertIn("held", said)
         run, verdict = (json.loads(say("ordeal", "list", "--json"))[key] for key in ("id", "verdict"))
         self.assertEqual(verdict, "held")
