@@ -64,11 +64,14 @@ Result<> print_page(const std::string& name) {
 }
 
 Result<> print_list(bool json) {
-  for (const DocsPage& page : TRY(docs_pages())) {
+  std::vector<DocsPage> pages = TRY(docs_pages());
+  size_t width = 0;
+  for (const DocsPage& page : pages) width = std::max(width, page.topic.size());
+  for (const DocsPage& page : pages) {
     if (json) {
       print_json(json::Object{{"topic", page.topic}, {"title", page.title}, {"path", page.path.string()}});
     } else {
-      print("{:<26} {}\n", page.topic, page.title);
+      print("{}{}  {}\n", page.topic, std::string(width - page.topic.size(), ' '), page.title);
     }
   }
   return {};

@@ -31,7 +31,7 @@ std::string slanted(std::string_view text) { return "\\fI" + plain(text) + "\\fR
 std::string head(const std::string& title) {
   std::string upper;
   for (char c : title) upper += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return fmt::format(".TH {} 1 \"\" \"ordeal {}\" \"Ordeal\"\n", plain(upper), ORDEAL_VERSION);
+  return fmt::format(".TH {} 1 \"\" \"ordeal {}\" \"Ordeal\"\n.nh\n.ad l\n", plain(upper), ORDEAL_VERSION);
 }
 
 std::string section(std::string_view title, const std::string& text) {
