@@ -22,7 +22,7 @@
 #include "platform/host/latch.h"
 #include "platform/host/own_cgroup.h"
 #include "platform/host/priority.h"
-#include "platform/host/state_dirs.h"
+#include "platform/host/state/state_dirs.h"
 #include "platform/sys/process/process.h"
 #include "platform/sys/process/protected.h"
 

@@ -1,4 +1,4 @@
-#include "platform/host/state_dirs.h"
+#include "platform/host/state/state_dirs.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
