@@ -11,6 +11,8 @@ import pwd
 import re
 import select
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -137,6 +139,17 @@ class Package(unittest.TestCase):
         cls.before = machine.changes(DPKGS)
         cls.group = Path("/etc/group").read_text()
 
+    def kill_all_of(self, paused):
+        """Engine, guard, reaper and standby at the same instant, so that nobody undoes anything."""
+        pids = [int(path.split("/")[2]) for path in processes_of("/usr/bin/ordeal", "/usr/libexec/ordeal/ordeal-guard")]
+        self.assertGreaterEqual(len(pids), 4)
+        for deadly in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                os.kill(pid, deadly)
+        paused.run.wait(10)
+        self.assertTrue(wait_until(lambda: not processes_of("/usr/libexec/ordeal/ordeal-guard")))
+        self.assertTrue(paused.is_paused(), "nobody is left who could have undone it")
+
     def during(self, *more):
         paused = Paused(*more)
         self.addCleanup(paused.end)
@@ -221,6 +234,31 @@ class Package(unittest.TestCase):
         self.assertEqual(sorted(path.name for path in LATCH.parent.glob("halt.json*")), ["halt.json"])
         say("ordeal", "resume")
 
+    def test_5_a_reason_that_only_mentions_the_package_is_a_persons(self):
+        say("ordeal", "halt", "--reason", 'bug: "the package ordeal is being replaced or removed"')
+        latch = LATCH.read_text()
+        say("/var/lib/dpkg/info/ordeal.postinst", "configure")
+        self.assertEqual(LATCH.read_text(), latch)
+        say("ordeal", "resume")
+
+    def test_5_a_request_of_a_member_stays(self):
+        request = LATCH.parent / "halt-requests/all"
+        request.symlink_to("page 4712")
+        say("dpkg", "-i", self.new)
+        self.assertIn("page 4712", say("ordeal", "doctor", code=3))
+        say("ordeal", "resume")
+        self.assertFalse(request.is_symlink())
+
+    def test_5_the_packages_own_latch_alone_is_removed_by_postinst(self):
+        say("ordeal", "halt", "--reason", "the package ordeal is being replaced or removed")
+        others = Path("/var/lib/ordeal/halt-requests/all")
+        others.symlink_to("page 4713")
+        say("/var/lib/dpkg/info/ordeal.postinst", "configure")
+        self.assertFalse(LATCH.exists())
+        self.assertTrue(others.is_symlink(), "nobody has resumed")
+        say("ordeal", "resume")
+        self.assertEqual(sorted(path.name for path in LATCH.parent.glob("halt.json*")), [])
+
     def test_6_what_cannot_be_undone_keeps_the_package_whole(self):
         journal = Path("/var/lib/ordeal/journal/r20261123t201504z-k3f9a.journal")
         journal.write_bytes(DAMAGED)
@@ -254,6 +292,91 @@ class Package(unittest.TestCase):
                 self.assertEqual(say("nft", "list", "ruleset"), "")
                 say("dpkg", "-i", self.new)
                 self.assertFalse(LATCH.exists(), "installed again, runs may start")
+
+    def test_7_what_a_dead_run_left_in_another_state_folder_is_undone(self):
+        paused = self.during("--state-dir", "/tmp/dead")
+        self.kill_all_of(paused)
+        self.assertEqual(len(glob.glob("/tmp/dead/journal/*")), 1)
+        say("dpkg", "--remove", "ordeal")
+        self.assertFalse(paused.is_paused())
+        self.assertEqual(glob.glob("/tmp/dead/journal/*") + paused.cgroups(), [])
+        say("dpkg", "-i", self.new)
+        self.assertFalse(LATCH.exists() or Path("/tmp/dead/halt.json").exists())
+
+    def test_7_a_latch_of_a_person_in_another_state_folder_stays(self):
+        say("ordeal", "halt", "--reason", "page 4714", "--state-dir", "/tmp/dead")
+        latch = Path("/tmp/dead/halt.json").read_text()
+        say("dpkg", "-i", self.new)
+        self.assertEqual(Path("/tmp/dead/halt.json").read_text(), latch)
+        say("ordeal", "resume", "--state-dir", "/tmp/dead")
+
+    def test_7_what_cannot_be_undone_in_another_state_folder_keeps_the_package_whole(self):
+        journal = Path("/tmp/dead/journal/r20261123t201504z-k3f9a.journal")
+        journal.write_bytes(DAMAGED)
+        said = say("dpkg", "--remove", "ordeal", code=1)
+        self.assertIn("not all faults of the runs in /tmp/dead could be removed", said)
+        self.assertRegex(self.status(), rf"^[ir]i  {NEW}$")
+        journal.unlink()
+        # Nor does root act on what others may have written.
+        Path("/tmp/dead").chmod(0o777)
+        self.assertIn("users other than root can write", say("dpkg", "--remove", "ordeal", code=1))
+        shutil.rmtree("/tmp/dead")
+        say("dpkg", "-i", self.new)
+        say("ordeal", "resume")
+
+    def test_7_a_dead_run_of_nobody_knows_where_keeps_the_package_whole(self):
+        paused = self.during("--state-dir", "/tmp/unknown")
+        self.kill_all_of(paused)
+        shutil.rmtree("/var/lib/ordeal/state-dirs")
+        cgroup, = paused.cgroups()[:1]
+        self.assertIn(cgroup, say("dpkg", "--remove", "ordeal", code=1))
+        self.assertTrue(paused.is_paused())
+        say("ordeal", "revert", "--state-dir", "/tmp/unknown")
+        self.assertFalse(paused.is_paused())
+        say("dpkg", "--remove", "ordeal")
+        say("dpkg", "-i", self.new)
+        self.assertFalse(LATCH.exists())
+
+    def guard_of(self, user, state):
+        """A guard of a run of that user, in whose hands nothing is; and the engine's end of its socket."""
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        guard = subprocess.Popen(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "/usr/libexec/ordeal/ordeal-guard",
+                                  "--guard", "--run", "r20261123t201504z-k3x5q", "--socket", str(its.fileno()), "--lease-ms", "5000",
+                                  "--state-dir", state], pass_fds=(its.fileno(),), stdin=subprocess.DEVNULL)
+        its.close()
+        self.addCleanup(guard.wait)
+        self.addCleanup(guard.kill)
+        self.addCleanup(ours.close)
+        self.assertIn(b"ready", ours.recv(65536))
+        return ours
+
+    def test_7_what_a_user_has_written_is_acted_on_as_that_user(self):
+        theirs = Path("/tmp/theirs")
+        theirs.mkdir()
+        os.chown(theirs, 65534, 65534)
+        engine = self.guard_of(65534, str(theirs))
+        journal = theirs / "journal/r20261123t201504z-k3f9a.journal"
+        journal.write_bytes(DAMAGED)
+        os.chown(journal, 65534, 65534)
+        self.assertIn(f"not all faults of the runs in {theirs} could be removed (as the user 65534)", say("dpkg", "--remove", "ordeal", code=1))
+        self.assertEqual({path.stat().st_uid for path in theirs.rglob("*")}, {65534}, "root has written nothing there")
+        engine.close()
+        journal.unlink()
+        say("dpkg", "--remove", "ordeal")
+        self.assertNotIn(str(theirs), map(read_link, glob.glob("/var/lib/ordeal/state-dirs/*")))
+        say("dpkg", "-i", self.new)
+        self.assertFalse(LATCH.exists())
+
+    def test_7_a_group_that_has_members_or_was_there_before_stays(self):
+        group = subprocess.run(["getent", "group", "ordeal"], capture_output=True, text=True).stdout
+        say("gpasswd", "--add", "nobody", "ordeal")
+        self.assertIn("members: nobody", say("dpkg", "--purge", "ordeal"))
+        say("gpasswd", "--delete", "nobody", "ordeal")
+        say("dpkg", "-i", self.new)
+        say("dpkg", "--purge", "ordeal")
+        self.assertEqual(say("getent", "group", "ordeal"), group)
+        say("groupdel", "ordeal")
+        say("dpkg", "-i", self.new)
 
     def test_8_purged_nothing_is_left(self):
         say("dpkg", "--purge", "ordeal")

@@ -22,6 +22,7 @@
 #include "platform/host/latch.h"
 #include "platform/host/own_cgroup.h"
 #include "platform/host/priority.h"
+#include "platform/host/state/state_dirs.h"
 #include "platform/sys/process/process.h"
 #include "platform/sys/process/protected.h"
 
@@ -84,6 +85,7 @@ Result<Guard> Guard::start(GuardOptions options) {
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
   TRY_VOID(paths.make());
   TRY_VOID(paths.check_private());
+  host::note_state_dir(paths);
   StandingRules rules = TRY(StandingRules::read(options.policies, options.inventory));
   host::Registration registration = TRY(host::Registration::enter(paths, options.run_id));
   failpoint("guard.registered");

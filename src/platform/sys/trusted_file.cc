@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <filesystem>
@@ -50,9 +51,11 @@ Result<std::string> read_all(int fd, const std::string& path) {
 // A walk along a path, one name at a time, from the root on.
 class Walk {
  public:
-  Walk(std::string path, const Trust& trust) : path_(std::move(path)), trust_(trust) {}
+  enum class Last { kRead, kOnlyCheck };
+  Walk(std::string path, const Trust& trust, Last last) : path_(std::move(path)), trust_(trust), last_(last) {}
 
-  Result<std::string> read() {
+  // The text of the file; "" when it is only checked.
+  Result<std::string> walk() {
     std::error_code error;
     auto absolute = std::filesystem::absolute(path_, error);
     if (error) return fail(Errc::kInvalidInput, "the current directory is gone, and " + path_ + " is below it");
@@ -96,6 +99,7 @@ class Walk {
       TRY_VOID(follow(entry.get(), here));
       return std::nullopt;
     }
+    if (some_file && last_ == Last::kOnlyCheck) return "";
     if (some_file) return read_last(name, here);
     folder_ = std::move(entry);
     place_ = std::move(here);
@@ -126,11 +130,16 @@ class Walk {
   // A link's own mode says nothing.
   Result<> check(const struct stat& status, int fd, const std::string& here) const {
     if (!trust_.strict) return {};
-    if (status.st_uid != 0 && status.st_uid != trust_.owner)
-      return refuse(here, fmt::format("belongs to the user {}", status.st_uid));
+    if (!may_own(status.st_uid)) return refuse(here, fmt::format("belongs to the user {}", status.st_uid));
     if (S_ISLNK(status.st_mode) || (status.st_mode & kOthersWrite) == 0) return {};
+    if ((status.st_mode & S_IWOTH) == 0 && status.st_gid == trust_.group) return {};
     if (S_ISDIR(status.st_mode) && ((status.st_mode & S_ISVTX) != 0 || read_only(fd))) return {};
     return refuse(here, "can be written by others");
+  }
+
+  bool may_own(uid_t user) const {
+    const std::vector<uid_t>& more = trust_.more_owners;
+    return user == 0 || user == trust_.owner || std::find(more.begin(), more.end(), user) != more.end();
   }
 
   Unexpected refuse(const std::string& here, const std::string& why) const {
@@ -149,6 +158,7 @@ class Walk {
 
   std::string path_;  // as given
   Trust trust_;
+  Last last_;
   std::deque<std::string> names_;  // what is still to be walked
   UniqueFd folder_;
   std::string place_;  // of folder_
@@ -160,6 +170,13 @@ class Walk {
 
 Trust Trust::of_this_process() { return {::geteuid() == 0, 0}; }
 
-Result<std::string> read_trusted(const std::string& path, const Trust& trust) { return Walk(path, trust).read(); }
+Result<std::string> read_trusted(const std::string& path, const Trust& trust) {
+  return Walk(path, trust, Walk::Last::kRead).walk();
+}
+
+Result<> check_trusted(const std::string& path, const Trust& trust) {
+  TRY_VOID(Walk(path, trust, Walk::Last::kOnlyCheck).walk());
+  return {};
+}
 
 }  // namespace ordeal::sys

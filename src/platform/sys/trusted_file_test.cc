@@ -117,5 +117,34 @@ TEST_F(TrustedFile, WhatIsAUsersIsRefusedAlsoInASafeFolder) {
   EXPECT_EQ(strict("inner/file").substr(0, 2), kForbidden);  // its owner can, however sticky the folder
 }
 
+TEST_F(TrustedFile, OneThatIsOnlyCheckedMayBeLargeAndUnreadable) {
+  Trust own{true, ::geteuid()};
+  std::string file = folder_ / "inner/file";
+  EXPECT_TRUE(check_trusted(file, own));
+  fs::resize_file(file, 2 * kMaxInputBytes);
+  ASSERT_EQ(::chmod(file.c_str(), 0311), 0);
+  EXPECT_TRUE(check_trusted(file, own));
+  EXPECT_EQ(check_trusted(folder_ / "inner", own).error().code, Errc::kInvalidInput);
+  EXPECT_EQ(check_trusted(folder_ / "none", own).error().code, Errc::kNotFound);
+  ASSERT_EQ(::chmod(file.c_str(), 0757), 0);
+  EXPECT_EQ(check_trusted(file, own).error().code, Errc::kRefused);
+}
+
+TEST_F(TrustedFile, MoreOwnersAndAGroupCanBeTrusted) {
+  std::string file = folder_ / "inner/file";
+  ASSERT_EQ(::chmod(file.c_str(), 0664), 0);
+  struct stat is {};
+  ASSERT_EQ(::stat(file.c_str(), &is), 0);
+  EXPECT_EQ(read("inner/file", {true, ::geteuid(), {}, is.st_gid}), "text");
+  EXPECT_EQ(read("inner/file", {true, ::geteuid(), {}, is.st_gid + 1}).substr(0, 2), kForbidden);
+  ASSERT_EQ(::chmod(file.c_str(), 0666), 0);
+  EXPECT_EQ(read("inner/file", {true, ::geteuid(), {}, is.st_gid}).substr(0, 2), kForbidden);
+  if (::geteuid() != 0) return;
+  ASSERT_EQ(::chmod(file.c_str(), 0644), 0);
+  ASSERT_EQ(::chown(file.c_str(), 65534, 0), 0);
+  EXPECT_EQ(read("inner/file", {true, 0, {65533}}).substr(0, 2), kForbidden);
+  EXPECT_EQ(read("inner/file", {true, 0, {65533, 65534}}), "text");
+}
+
 }  // namespace
 }  // namespace ordeal::sys

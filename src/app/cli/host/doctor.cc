@@ -11,7 +11,7 @@
 #include "core/base/text/text.h"
 #include "core/json/value.h"
 #include "fault/attacks/fault.h"
-#include "fault/guard/link/client.h"
+#include "fault/guard/link/find_guard.h"
 #include "fault/guard/recovery/journal.h"
 #include "platform/host/features.h"
 #include "platform/host/latch.h"
@@ -64,7 +64,7 @@ MachineFinding cgroups(const host::Features& features, const host::Paths&) {
 MachineFinding guard_program(const host::Features&, const host::Paths&) {
   auto found = guard::find_guard();
   if (found) return {"guard", *found, ""};
-  return {"guard", found.error().message(), found.error().advice(), ExitCode::kInternal};
+  return {"guard", found.error().message(), found.error().advice(), exit_code_of(found.error())};
 }
 
 MachineFinding reaper(const host::Features& features, const host::Paths&) {

@@ -8,7 +8,7 @@
 #include "app/cli/commands.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "fault/guard/link/client.h"
+#include "fault/guard/link/find_guard.h"
 #include "fault/guard/link/messages.h"
 #include "platform/host/registry.h"
 #include "platform/sys/process/child_runner.h"

@@ -4,9 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "core/model/run/exit_code.h"
+#include "fault/guard/link/find_guard.h"
 #include "fault/guard/link/wire.h"
 #include "fault/guard/recovery/dead_runs.h"
 
@@ -123,18 +122,6 @@ Result<UniqueFd> in_memory(const std::string& text) {
 }
 
 }  // namespace
-
-Result<std::string> find_guard() {
-  std::error_code error;
-  std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  std::filesystem::path beside = self.parent_path(), above = beside.parent_path();
-  for (const std::filesystem::path& folder : {above / "libexec/ordeal", beside, above})
-    if (std::filesystem::path path = folder / "ordeal-guard"; ::access(path.c_str(), X_OK) == 0) return path.string();
-  return fail(
-      Errc::kInternal,
-      fmt::format("ordeal-guard is neither in {} nor beside {}", (above / "libexec/ordeal").string(), self.string()),
-      "install both programs: with the package, `cmake --install`, or in one folder");
-}
 
 Result<GuardClient> GuardClient::start(const GuardStart& options) {
   auto [ours, theirs] = TRY(message_pair());

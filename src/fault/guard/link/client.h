@@ -121,8 +121,4 @@ class GuardClient {
   bool gone_ = false;
 };
 
-// The path of ordeal-guard: where it is installed (../libexec/ordeal of the running program, never another
-// installation's), beside the running program, or in the folder above it (programs of the tests).
-Result<std::string> find_guard();
-
 }  // namespace ordeal::guard
