@@ -82,7 +82,7 @@ class Check(Case):
         code, out, _ = self.check(file)
         self.assertEqual(code, 1, out)
         self.assertIn("(limit: below 1 %), does not hold\n", out)
-        self.assertIn("1 of 2 expectations does not hold now: a run would end before its attack", out)
+        self.assertIn("1 of 2 expectations does not hold now: a run would stop before its attack", out)
 
     def test_neither_programs_nor_answers_meet_any_right(self):
         powerless = "grep -q 'CapEff:.0*$' /proc/self/status && grep -q 'NoNewPrivs:.1$' /proc/self/status"
@@ -99,7 +99,7 @@ class Check(Case):
         self.assertEqual(code, 4, out)
         self.assertIn("none: no data (limit: below 1): there is no metric queeu; the nearest is queue", out)
         self.assertIn("            Fix the query", out)
-        self.assertIn("            Start what is to answer there, or correct the address", out)
+        self.assertIn("            Start the service, or fix the probe's address", out)
         self.assertTrue(out.endswith("2 of 2 expectations have no data now\n"), out)
 
     def test_a_source_that_is_down_is_named(self):
@@ -167,7 +167,7 @@ class Check(Case):
         self.assertNotIn("POST", Page.asked)
         self.assertEqual([reading["reading"] for reading in data["readings"]], ["breached", "not_asked", "not_asked"])
         if data["would_start"]:
-            self.assertIn("`ordeal run` would end before its attack: \"queue\" does not hold now.", out)
+            self.assertIn("`ordeal run` would stop before its attack: \"queue\" does not hold now.", out)
 
     def test_plan_asks_without_any_right(self):
         _, out, _ = self.plan({"name": "page", "probe": {"http": self.url + "/rights"}, "condition": "result == 200"})

@@ -75,7 +75,7 @@ class Init(Case):
             self.process("t-init-several")
         text = self.init("t-init-several")
         self.assertIn("target: {type: process, name: t-init-several, count: 1}", text)
-        self.assertIn("# One of the 3 that it means here", text)
+        self.assertIn("# One of the 3 that match here", text)
         self.assertEqual(len(self.plan(text)["victims"]), 1)
 
     def listener(self, name, port=0):
@@ -103,7 +103,7 @@ class Init(Case):
         narrowed = self.plan(text.replace('device: "lo"', '# device: "lo"'))
         warnings = [w for w in narrowed["warnings"] if "loopback" in w]
         if narrowed["victims"][0]["victim"]["processes"]:
-            self.assertEqual(warnings, [f"t-init-lo listens on 127.0.0.1:{port} only, and loopback is left alone: no packet of it "
+            self.assertEqual(warnings, [f"t-init-lo listens on 127.0.0.1:{port} only, and loopback is left alone: none of its packets "
                                         "would be hit. Write `device: lo` in attack.args to hit it"])
 
     def test_expectations_from_a_page(self):

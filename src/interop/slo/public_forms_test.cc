@@ -137,7 +137,7 @@ const std::vector<Form>& forms() {
              source("b")),
        "", "", "", "metricSource.type: expected Prometheus", "give the metric as PromQL"},
       {"an indicator in another file", std::string(kHead) + "  indicatorRef: errors\n" + kTail, "", "", "",
-       "there is no SLI of the name \"errors\" in this file", "put the SLI into the same file"},
+       "there is no SLI named \"errors\" in this file", "put the SLI into the same file"},
   };
   return kForms;
 }
