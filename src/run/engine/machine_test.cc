@@ -73,7 +73,7 @@ Setup setup_with(int victims, const std::string& condition = "result < 1") {
   }
   Expectation expectation;
   expectation.name = "errors";
-  expectation.query = "errors";
+  expectation.command = CommandProbe{{"errors"}, 1s};
   expectation.condition = condition;
   setup.judges.push_back(*judge::Judge::create(expectation));
   setup.experiment.expect.push_back(expectation);
