@@ -3,15 +3,31 @@ import json
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from program import EVIL, Case, main
 
 
+def rights_of_ordeal():
+    """What the program that asks now could do, as the kernel says: (capabilities, whether it can never gain any)."""
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            status = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+        except OSError:
+            continue
+        if status["Name"] == "ordeal" and status["PPid"] == str(os.getpid()):
+            return int(status["CapEff"], 16), status["NoNewPrivs"] == "1"
+    return None
+
+
 class Page(BaseHTTPRequestHandler):
     asked = []
+    rights = []
 
     def do_GET(self):
         Page.asked.append(self.command)
+        if self.path == "/rights":
+            Page.rights.append(rights_of_ordeal())
         good = f'requests_total{{code="200"}} {10 * len(Page.asked)}\n' + f'requests_total{{code="500"}} {len(Page.asked)}\nqueue 7\n'
         body = good.encode()
         self.send_response(200)
@@ -32,7 +48,7 @@ ERRORS = 'sum(rate(requests_total{code=~"5.."}[5s])) / sum(rate(requests_total[5
 class Check(Case):
     def setUp(self):
         super().setUp()
-        Page.asked = []
+        Page.asked, Page.rights = [], []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -66,7 +82,15 @@ class Check(Case):
         code, out, _ = self.check(file)
         self.assertEqual(code, 1, out)
         self.assertIn("(limit: below 1 %), does not hold\n", out)
-        self.assertIn("1 of 2 expectations does not hold now: a run would end before its attack", out)
+        self.assertIn("1 of 2 expectations does not hold now: a run would stop before its attack", out)
+
+    def test_neither_programs_nor_answers_meet_any_right(self):
+        powerless = "grep -q 'CapEff:.0*$' /proc/self/status && grep -q 'NoNewPrivs:.1$' /proc/self/status"
+        file = self.written({"name": "program", "probe": {"command": ["/bin/sh", "-c", powerless]}, "condition": "result == 0"},
+                            {"name": "page", "probe": {"http": self.url + "/rights"}, "condition": "result == 200"})
+        code, out, _ = self.check(file)
+        self.assertEqual(code, 0, out)
+        self.assertEqual(set(Page.rights), {(0, True)})
 
     def test_no_data_is_4_and_says_what_to_do(self):
         file = self.written({"name": "none", "query": "queeu", "condition": "result < 1"},
@@ -75,7 +99,7 @@ class Check(Case):
         self.assertEqual(code, 4, out)
         self.assertIn("none: no data (limit: below 1): there is no metric queeu; the nearest is queue", out)
         self.assertIn("            Fix the query", out)
-        self.assertIn("            Start what is to answer there, or correct the address", out)
+        self.assertIn("            Start the service, or fix the probe's address", out)
         self.assertTrue(out.endswith("2 of 2 expectations have no data now\n"), out)
 
     def test_a_source_that_is_down_is_named(self):
@@ -143,7 +167,12 @@ class Check(Case):
         self.assertNotIn("POST", Page.asked)
         self.assertEqual([reading["reading"] for reading in data["readings"]], ["breached", "not_asked", "not_asked"])
         if data["would_start"]:
-            self.assertIn("`ordeal run` would end before its attack: \"queue\" does not hold now.", out)
+            self.assertIn("`ordeal run` would stop before its attack: \"queue\" does not hold now.", out)
+
+    def test_plan_asks_without_any_right(self):
+        _, out, _ = self.plan({"name": "page", "probe": {"http": self.url + "/rights"}, "condition": "result == 200"})
+        self.assertIn("Now         page: 200 (expected 200), holds\n", out)
+        self.assertEqual(set(Page.rights), {(0, True)})
 
     def test_plan_says_once_what_is_the_same(self):
         victims, out, data = self.plan()

@@ -1,5 +1,6 @@
 """What `init` writes can be planned as it stands: on a process of the test's own, for every attack there is."""
 import json
+import os
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -74,7 +75,7 @@ class Init(Case):
             self.process("t-init-several")
         text = self.init("t-init-several")
         self.assertIn("target: {type: process, name: t-init-several, count: 1}", text)
-        self.assertIn("# One of the 3 that it means here", text)
+        self.assertIn("# One of the 3 that match here", text)
         self.assertEqual(len(self.plan(text)["victims"]), 1)
 
     def listener(self, name, port=0):
@@ -102,7 +103,7 @@ class Init(Case):
         narrowed = self.plan(text.replace('device: "lo"', '# device: "lo"'))
         warnings = [w for w in narrowed["warnings"] if "loopback" in w]
         if narrowed["victims"][0]["victim"]["processes"]:
-            self.assertEqual(warnings, [f"t-init-lo listens on 127.0.0.1:{port} only, and loopback is left alone: no packet of it "
+            self.assertEqual(warnings, [f"t-init-lo listens on 127.0.0.1:{port} only, and loopback is left alone: none of its packets "
                                         "would be hit. Write `device: lo` in attack.args to hit it"])
 
     def test_expectations_from_a_page(self):
@@ -116,6 +117,32 @@ class Init(Case):
         self.assertEqual([r["reading"] for r in plan["readings"] if r["expectation"].startswith("the page")], ["holds"])
         for bad in (url + "x", "http://127.0.0.1:1/metrics", "127.0.0.1:1"):
             self.assertIn("--metrics", self.init("t-init-page", "--metrics", bad, code=2))
+
+    def test_a_secret_of_the_page_is_in_no_file_that_others_read(self):
+        self.process("t-init-secret")
+        url = f"http://me:hunter2hunter2@127.0.0.1:{self.serve(Metrics)}/metrics"
+        path, link = self.folder + "/secret.yaml", self.folder + "/stdout"
+        os.symlink("/dev/stdout", link)
+        for words in ((), ("-o", "-"), ("-o", "/dev/stdout"), ("-o", link)):
+            text = self.init("t-init-secret", "--metrics", url, *words)
+            self.assertNotIn("hunter2", text)
+            self.assertIn(f'url: "{url.replace("hunter2hunter2", "***")}"', text)
+            self.assertIn("# Replace *** with the secret", text)
+        self.file("secret.yaml", "mine")
+        os.chmod(path, 0o644)
+        done = self.run_ordeal("init", "t-init-secret", "--metrics", url, "-o", path, "--force", state=False)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(f"only you can read {path} (mode 600)", done.stderr.decode())
+        self.assertNotIn("hunter2", (done.stdout + done.stderr).decode())
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        text = open(path).read()
+        self.assertIn(url, text)
+        self.assertIn("# The URL holds a secret", text)
+        self.assertEqual(self.run_ordeal("lint", path, state=False).returncode, 0)
+        # Without one it is a file like any other.
+        self.init("t-init-secret", "--metrics", url.replace("me:hunter2hunter2@", ""), "-o", path + "2")
+        self.assertNotEqual(os.stat(path + "2").st_mode & 0o044, 0)
+        self.assertNotIn("secret,", open(path + "2").read())
 
     def test_a_host_is_narrowed_to_a_port(self):
         self.assertRegex(self.init("host", "--attack", "latency"), r"\n    port: 8080 ")

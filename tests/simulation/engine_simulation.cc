@@ -121,6 +121,7 @@ class SimulatedRun {
     EXPECT_FALSE(breach_seen_during_) << "held although a breach was seen";
   }
   std::string outcome() const { return verdict_ ? to_text(verdict_->outcome) : "crashed"; }
+  bool held_after_more_than_the_recovery() const { return outcome() == "held" && within_ > kRecovery; }
 
  private:
   struct Work {
@@ -139,7 +140,7 @@ class SimulatedRun {
     setup.experiment.name = "simulated";
     setup.experiment.attack.length = seconds(1 + static_cast<int64_t>(random_.below(8)));
     setup.experiment.baseline = 1s;
-    setup.experiment.recovery = 3s;
+    setup.experiment.recovery = kRecovery;
     all_needed_ = random_.below(2);
     setup.one_way = one_way_ = random_.below(3) == 0;
     setup.experiment.min_injected = all_needed_ ? 100 : 50;
@@ -157,7 +158,7 @@ class SimulatedRun {
     expectation.condition = "result < 0.01";
     expectation.no_data = static_cast<NoData>(random_.below(3));
     expectation.for_ = Nanos(0);  // one look that violates is a breach
-    if (random_.below(2)) expectation.within = seconds(1 + static_cast<int64_t>(random_.below(4)));
+    if (random_.below(2)) expectation.within = seconds(1 + static_cast<int64_t>(random_.below(6)));
     within_ = expectation.within.value_or(Nanos(0));
     setup.judges.push_back(*judge::Judge::create(expectation));
     victims_ = setup.victims;
@@ -446,6 +447,7 @@ class SimulatedRun {
   NoData no_data_{};
   Nanos length_{0};
   Nanos within_{0};
+  static constexpr Nanos kRecovery = 3s;
   bool all_needed_ = true, one_way_ = false;
   size_t actions_ = 0;  // of the rollback
   Machine machine_;
@@ -468,6 +470,8 @@ class SimulatedRun {
   std::optional<Verdict> verdict_;
 };
 
+constexpr const char* kHeldLate = "held with a `within` longer than the recovery";
+
 void simulate(uint64_t seed, std::map<std::string, int>& outcomes) {
   Claims claims;
   Random random(seed);
@@ -483,6 +487,7 @@ void simulate(uint64_t seed, std::map<std::string, int>& outcomes) {
   for (const auto& run : runs) {
     run->check_at_the_end();
     ++outcomes[run->outcome()];
+    outcomes[kHeldLate] += run->held_after_more_than_the_recovery();
   }
 }
 
@@ -497,7 +502,7 @@ TEST(EngineSimulation, TenThousandSchedulesKeepTheSafetyModel) {
   }
   for (const auto& [outcome, count] : outcomes) fmt::print("{}: {}\n", outcome, count);
   if (only) return;
-  for (const char* outcome : {"held", "deviated", "not injected", "halted", "refused", "error", "crashed"})
+  for (const char* outcome : {"held", "deviated", "not injected", "halted", "refused", "error", "crashed", kHeldLate})
     EXPECT_GT(outcomes[outcome], 50) << "the schedules do not reach the outcome " << outcome;
 }
 

@@ -119,7 +119,7 @@ Result<std::string> decode_counter(const Reader& reader, Indicator& indicator, b
                  counter_hint(*parsed));
 }
 
-// A rate says by itself that it is of a counter.
+// For what is no rate: a rate says by itself that it is of a counter.
 Result<> check_counter(const Reader& reader) {
   auto counter = TRY(reader.find("counter"));
   if (!counter)
@@ -145,11 +145,11 @@ Result<Indicator> decode_ratio(const Reader& reader) {
   auto good = TRY(reader.find("good")), bad = TRY(reader.find("bad"));
   if (good.has_value() == bad.has_value())
     return advised(reader.refuse("expected good or bad, and not both"), "leave one of them out: total tells the other");
-  bool rates = false;
+  bool part_is_rate = false, total_is_rate = false;
   indicator.kind = good ? Method::kGoodOfTotal : Method::kBadOfTotal;
-  indicator.part = TRY(decode_counter(good ? *good : *bad, indicator, rates));
-  indicator.total = TRY(decode_counter(TRY(reader.at("total")), indicator, rates));
-  if (!rates) TRY_VOID(check_counter(reader));
+  indicator.part = TRY(decode_counter(good ? *good : *bad, indicator, part_is_rate));
+  indicator.total = TRY(decode_counter(TRY(reader.at("total")), indicator, total_is_rate));
+  if (!part_is_rate || !total_is_rate) TRY_VOID(check_counter(reader));
   return indicator;
 }
 

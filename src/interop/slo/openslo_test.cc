@@ -104,7 +104,7 @@ TEST(OpenSlo, ErrorsNameTheField) {
       {"sum(http_requests_total)", "sum(http_requests_total", "query: "},
       {"type: Prometheus", "type: Datadog", "metricSource.type: expected Prometheus"},
       {"bad: {", "good: {metricSource: {spec: {query: x}}}\n        bad: {", "expected good or bad, and not both"},
-      {"target: 0.999", "target: 0.9, timeSliceTarget: 0.9", "only with budgetingMethod: Timeslices"},
+      {"target: 0.999", "target: 0.9, timeSliceTarget: 0.9", "only has a meaning with budgetingMethod: Timeslices"},
       {"Occurrences", "Ratio", "budgetingMethod: expected one of Occurrences, Timeslices"},
   };
   for (const Case& one : cases) {

@@ -97,6 +97,14 @@ const std::vector<Form>& forms() {
        "apiVersion: openslo/v1alpha\nkind: SLO\nmetadata: {name: a}\nspec: {service: s, budgetingMethod: Occurrences, "
        "objectives: [{ratioMetrics: {good: {source: prometheus, queryType: promql, query: a}}, target: 0.9}]}\n",
        "", "", "", "expected openslo/v1, found \"openslo/v1alpha\"", "write apiVersion: openslo/v1"},
+      {"a rate of gauges", good_of_total("rate(a_total[5m])", "in_flight", "counter: false, "), "", "", "",
+       "counter: numbers that go up and down cannot be added up", "name counters, with counter: true"},
+      {"a gauge of a rate", good_of_total("in_flight", "rate(b_total[5m])", "counter: false, "), "", "", "",
+       "counter: numbers that go up and down cannot be added up", "name counters, with counter: true"},
+      {"a rate of something unsaid", good_of_total("rate(a_total[5m])", "b_total"), "", "", "",
+       "\"counter\" is missing", "write counter: true beside total:"},
+      {"a rate of a counter", good_of_total("rate(a_total[5m])", "b_total", "counter: true, "), "sum(a_total)",
+       "b_total", "is read as the counter", "", ""},
       {"counters without `counter`", good_of_total("a_total", "b_total"), "", "", "", "\"counter\" is missing",
        "write counter: true beside total:"},
       {"a total less what failed", good_of_total("sum(rate(b[5m])) - sum(rate(bad[5m]))", "sum(rate(b[5m]))"), "", "",
@@ -129,7 +137,7 @@ const std::vector<Form>& forms() {
              source("b")),
        "", "", "", "metricSource.type: expected Prometheus", "give the metric as PromQL"},
       {"an indicator in another file", std::string(kHead) + "  indicatorRef: errors\n" + kTail, "", "", "",
-       "there is no SLI of the name \"errors\" in this file", "put the SLI into the same file"},
+       "there is no SLI named \"errors\" in this file", "put the SLI into the same file"},
   };
   return kForms;
 }

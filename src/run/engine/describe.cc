@@ -154,7 +154,7 @@ std::string describe_held(const Setup& setup) {
 Nanos planned_length(const Experiment& experiment, Phase phase) {
   if (phase == Phase::kBefore) return experiment.baseline;
   if (phase == Phase::kDuring) return experiment.attack.total();
-  if (phase == Phase::kAfter) return experiment.recovery;
+  if (phase == Phase::kAfter) return longest_recovery(experiment);
   return Nanos(0);
 }
 

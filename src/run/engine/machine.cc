@@ -107,6 +107,7 @@ void Machine::tick_revert() {
 void Machine::tick_after() {
   if (acting_) return;
   if (over()) return finish();
+  judge_recoveries();
   bool holding = true, recovered = true, proven = true;
   for (size_t i = 0; i < looks_.size(); ++i) {
     if (!counts_in_phase(i)) continue;
@@ -119,17 +120,33 @@ void Machine::tick_after() {
   bool settled = verdict_ || hopeless();
   if (recovered && (proven || settled) && !waits_for_returns()) return finish();
   bool waits = holding && !settled;
-  Nanos at_most = setup_.experiment.recovery + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
+  Nanos at_most = recovery_at_most() + (waits ? kRecoveredFor + 2 * setup_.sample_every : Nanos(0));
   if (in_phase() < at_most) return;
   for (size_t i = 0; i < looks_.size(); ++i)
     if (counts_in_phase(i) && !looks_[i].holds_since) not_recovered(i);
   finish();
 }
 
+Nanos Machine::recovery_at_most() const {
+  Nanos longest = setup_.experiment.recovery;
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (counts_in_phase(i)) longest = std::max(longest, recovery_of(setup_.experiment, setup_.judges[i].expectation()));
+  return longest;
+}
+
+// Another one's `within` may make the phase longer; it gives nobody else more time.
+void Machine::judge_recoveries() {
+  for (size_t i = 0; i < looks_.size(); ++i) {
+    bool due = counts_in_phase(i) && in_phase() >= recovery_of(setup_.experiment, setup_.judges[i].expectation());
+    if (!due || std::exchange(looks_[i].recovery_judged, true)) continue;
+    if (!looks_[i].holds_since) not_recovered(i);
+  }
+}
+
 void Machine::not_recovered(size_t index) {
   const Expectation& expectation = setup_.judges[index].expectation();
   const std::string& name = expectation.name;
-  Nanos at_most = std::min(expectation.within.value_or(setup_.experiment.recovery), setup_.experiment.recovery);
+  Nanos at_most = expectation.within.value_or(setup_.experiment.recovery);
   const std::string& lack = looks_[index].lack;
   if (!lack.empty())
     return fail_with(Outcome::kInconclusive,

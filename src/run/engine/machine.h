@@ -184,6 +184,7 @@ class Machine {
     std::string unseen;
     bool breach_told = false;
     bool return_judged = false;
+    bool recovery_judged = false;
     bool trouble_told = false;
   };
   struct Breach {
@@ -228,6 +229,8 @@ class Machine {
   void tick_during();
   void tick_revert();
   void tick_after();
+  Nanos recovery_at_most() const;
+  void judge_recoveries();
   void not_recovered(size_t index);
   void look_again();
   void judge(size_t index, const Observation& observation);

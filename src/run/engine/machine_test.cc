@@ -16,7 +16,8 @@ struct Drive {
   std::vector<std::string> emitted;  // types of requests, in order
   std::string last_note;
   std::optional<Verdict> verdict;
-  double value = 0;  // what the one expectation sees
+  double value = 0;             // what the one expectation sees
+  std::optional<double> other;  // and what a second one does
   bool answers = true;
 
   explicit Drive(Setup setup) : machine(std::move(setup)) { take(machine.start(now)); }
@@ -39,6 +40,7 @@ struct Drive {
       now += 200ms;
       feed(Tick{});
       if (answers) feed(Observed{0, seen_now(value)});
+      if (other) feed(Observed{1, seen_now(*other)});
     }
   }
   // Of data that was taken just now.
@@ -71,6 +73,7 @@ Setup setup_with(int victims, const std::string& condition = "result < 1") {
   }
   Expectation expectation;
   expectation.name = "errors";
+  expectation.command = CommandProbe{{"errors"}, 1s};
   expectation.condition = condition;
   setup.judges.push_back(*judge::Judge::create(expectation));
   setup.experiment.expect.push_back(expectation);
@@ -206,6 +209,59 @@ TEST(Within, AfterTheAttackItIsTheTimeToComeBackIn) {
     EXPECT_EQ(run.verdict->outcome, back < 1s ? Outcome::kHeld : Outcome::kDeviated) << run.verdict->reason;
     std::string late = "\"errors\" did not hold again within 1s after the attack";
     EXPECT_EQ(run.verdict->reason == late, back > 1s) << run.verdict->reason;
+  }
+}
+
+// Longer than the recovery of 4 s, and judged in all three phases.
+Setup setup_within_longer() {
+  Setup setup = setup_within(6s);
+  setup.experiment.attack.length = 8s;
+  return setup;
+}
+
+TEST(Within, WhereItIsLongerThanTheRecoveryItReplacesIt) {
+  ASSERT_EQ(setup_within_longer().experiment.recovery, Nanos(4s));
+  EXPECT_EQ(longest_recovery(setup_within_longer().experiment), Nanos(6s));
+  for (Nanos back : {Nanos(0), Nanos(5s), Nanos(7s)}) {
+    Drive run(setup_within_longer());
+    run.until(Phase::kInject);
+    run.applied(0);
+    run.until(Phase::kRevert);
+    run.reverted(0);
+    run.value = 5;
+    run.ticks(static_cast<int>(back / Nanos(200ms)));
+    run.value = 0;
+    run.until(Phase::kDone);
+    ASSERT_TRUE(run.verdict);
+    EXPECT_EQ(run.verdict->outcome, back < 6s ? Outcome::kHeld : Outcome::kDeviated) << run.verdict->reason;
+    std::string late = "\"errors\" did not hold again within 6s after the attack";
+    EXPECT_EQ(run.verdict->reason == late, back > 6s) << run.verdict->reason;
+  }
+}
+
+TEST(Within, NobodyElseGetsMoreTimeByIt) {
+  for (Nanos back : {Nanos(3s), Nanos(5s)}) {
+    engine::Setup setup = setup_within_longer();
+    Expectation other = setup.experiment.expect[0];
+    other.name = "other";
+    other.within.reset();
+    other.when = {When::kAfter};
+    setup.experiment.expect.push_back(other);
+    setup.judges.push_back(*judge::Judge::create(other));
+    Drive run(std::move(setup));
+    run.other = 0;
+    run.until(Phase::kInject);
+    run.applied(0);
+    run.until(Phase::kRevert);
+    run.reverted(0);
+    run.other = 5;
+    run.ticks(static_cast<int>(back / Nanos(200ms)));
+    run.other = 0;
+    run.until(Phase::kDone);
+    ASSERT_TRUE(run.verdict);
+    EXPECT_EQ(run.verdict->outcome, back < 4s ? Outcome::kHeld : Outcome::kDeviated) << run.verdict->reason;
+    std::string late = "\"other\" did not hold again within 4s after the attack";
+    EXPECT_EQ(run.verdict->reason == late, back > 4s) << run.verdict->reason;
   }
 }
 

@@ -26,8 +26,8 @@ std::optional<Error> too_short(const Experiment& experiment, const Expectation& 
   Nanos needed = window + 2 * sample_every;
   if (expectation.when.count(When::kDuring) && experiment.attack.length < needed)
     return refuse("length", needed, experiment.attack.length);
-  if (expectation.when.count(When::kAfter) && experiment.recovery < window)
-    return refuse("recovery", needed, experiment.recovery);
+  Nanos recovery = recovery_of(experiment, expectation);
+  if (expectation.when.count(When::kAfter) && recovery < window) return refuse("recovery", needed, recovery);
   return std::nullopt;
 }
 
@@ -46,17 +46,6 @@ Result<> outlasted(const Experiment& experiment, size_t index, const char* key, 
           "breach",
           index, expectation.name, key, format_duration(given), format_duration(attack)),
       fmt::format("Give a shorter `{}`, or a longer `length`.", key));
-}
-
-// Judged after the attack alone, it has the recovery, and no more.
-Result<> within_recovery(const Experiment& experiment, size_t index) {
-  const Expectation& expectation = experiment.expect[index];
-  Nanos given = expectation.within.value_or(Nanos(0));
-  if (expectation.when != std::set{When::kAfter} || given <= experiment.recovery) return {};
-  return fail(Errc::kInvalidInput,
-              fmt::format("expect[{}] \"{}\": within: {} is longer than the recovery of {}, which decides", index,
-                          expectation.name, format_duration(given), format_duration(experiment.recovery)),
-              "Give a shorter `within`, or a longer `recovery`.");
 }
 
 }  // namespace
@@ -88,7 +77,6 @@ Result<> check_lasting(const Experiment& experiment) {
     const Expectation& expectation = experiment.expect[i];
     TRY_VOID(outlasted(experiment, i, "for", expectation.for_));
     TRY_VOID(outlasted(experiment, i, "within", expectation.within));
-    TRY_VOID(within_recovery(experiment, i));
   }
   return {};
 }

@@ -18,7 +18,6 @@ struct EvidencePlan {
 EvidencePlan plan_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every);
 
 // A `for` or a `within` that the attack cannot outlast is bad input: nothing could ever breach the expectation in it.
-// So is a `within` that is longer than the recovery where it is judged in that alone.
 Result<> check_lasting(const Experiment& experiment);
 
 }  // namespace ordeal::session

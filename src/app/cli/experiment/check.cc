@@ -7,6 +7,7 @@
 #include "app/cli/experiment/readings.h"
 #include "core/base/io/output.h"
 #include "core/base/text/quantity.h"
+#include "platform/sys/process/capability.h"
 #include "run/session/prepare.h"
 
 namespace ordeal::cli {
@@ -52,6 +53,8 @@ void print_result(const Readings& readings) {
 ExitCode check_command(const session::RunOptions& options) {
   auto experiment = read_to_check(options);
   if (!experiment) return print_error(experiment.error());
+  // The file may belong to somebody else, and so may the programs that it names.
+  if (auto dropped = sys::drop_all_capabilities(); !dropped) return print_error(dropped.error());
   auto readings = session::look_once(*experiment, session::Ask::kAll, options.json ? nullptr : print_waiting);
   if (!readings) return print_error(readings.error());
   if (options.json) {

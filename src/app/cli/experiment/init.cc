@@ -145,7 +145,21 @@ void expect(session::Draft& draft, const Aim& aim, const metrics::Exposition* pa
   }
 }
 
-Result<std::string> make_text(const InitOptions& options) {
+bool holds_secret(const std::string& url) { return without_password(url) != url; }
+
+// An experiment has no other place for the secrets of a page than its URL, so whoever reads one reads the other.
+enum class Secrets { kWritten, kLeftOut };
+
+void name_source(session::Draft& draft, const std::string& url, Secrets secrets) {
+  draft.metrics_url = secrets == Secrets::kWritten ? url : without_password(url);
+  if (!holds_secret(url)) return;
+  draft.on_source = {
+      secrets == Secrets::kWritten
+          ? "The URL holds a secret: only you can read this file (mode 600); keep it out of repositories."
+          : "Replace *** with the secret, which is left out here, and first run `chmod 600` on the file."};
+}
+
+Result<std::string> make_text(const InitOptions& options, Secrets secrets) {
   session::Draft draft;
   Aim aim;
   if (!options.target.empty()) aim = TRY(aim_at(options));
@@ -157,7 +171,7 @@ Result<std::string> make_text(const InitOptions& options) {
   if (!options.output.empty() && options.output != "-") draft.file = options.output;
   draft.subject = aim.name;
   draft.target_line = aim.line;
-  draft.metrics_url = options.metrics;
+  name_source(draft, options.metrics, secrets);
   draft.job = job_of(aim.name);
   draft.args = session::example_arguments(*draft.attack, port_of(aim), aim.program);
   if (draft.attack->hits_network) name_loopback(draft, aim), narrow_host(draft, aim);
@@ -176,6 +190,28 @@ Result<> check_text(const std::string& text) {
   return {};
 }
 
+Result<std::string> make_checked_text(const InitOptions& options, Secrets secrets) {
+  std::string text = TRY(make_text(options, secrets));
+  TRY_VOID(check_text(text));
+  return text;
+}
+
+// A pipe or a terminal has readers that nobody can choose.
+Result<> write_file(const InitOptions& options) {
+  OutputFile file = TRY(OutputFile::prepare(options.output));
+  Secrets secrets = file.can_be_rewritten() ? Secrets::kWritten : Secrets::kLeftOut;
+  std::string text = TRY(make_checked_text(options, secrets));
+  bool secret = secrets == Secrets::kWritten && holds_secret(options.metrics);
+  if (secret) TRY_VOID(file.keep_private());
+  TRY_VOID(file.write(text));
+  print("Wrote {0}. Now `ordeal check {0}`, then `ordeal plan {0}`.\n", options.output);
+  if (secret)
+    print_to_error(
+        "The URL of --metrics holds a secret, so only you can read {} (mode 600). Keep it out of repositories.\n",
+        options.output);
+  return {};
+}
+
 Result<> make_experiment(const InitOptions& options) {
   bool to_file = !options.output.empty() && options.output != "-";
   std::error_code error;
@@ -185,14 +221,8 @@ Result<> make_experiment(const InitOptions& options) {
   if (options.target.empty() && options.attack.empty())
     return fail(Errc::kInvalidInput, "what is it to be about?",
                 "Give one of what `ordeal targets` lists, or --attack NAME of `ordeal attacks`.");
-  std::string text = TRY(make_text(options));
-  TRY_VOID(check_text(text));
-  if (!to_file) {
-    put_document(text);
-    return {};
-  }
-  TRY_VOID(write_output(options.output, text));
-  print("Wrote {0}. Now `ordeal check {0}`, then `ordeal plan {0}`.\n", options.output);
+  if (to_file) return write_file(options);
+  put_document(TRY(make_checked_text(options, Secrets::kLeftOut)));
   return {};
 }
 

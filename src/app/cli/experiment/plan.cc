@@ -10,6 +10,7 @@
 #include "core/base/text/quantity.h"
 #include "judge/trigger_design.h"
 #include "platform/host/latch.h"
+#include "platform/sys/process/capability.h"
 #include "run/rollback/rollback.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/local/local_session.h"
@@ -244,6 +245,8 @@ ExitCode plan_command(const session::RunOptions& options) {
   if (!prepared) return print_error(prepared.error());
   Result<> latch = host::check_latch(*paths);
   Result<> may_start = latch ? session::check_plans(*prepared) : latch;
+  // The plan is made; only answers of others are read from here on.
+  if (auto dropped = sys::drop_all_capabilities(); !dropped) return print_error(dropped.error());
   auto readings =
       session::look_once(prepared->experiment, session::Ask::kHarmless, options.json ? nullptr : print_waiting);
   if (!readings) return print_error(readings.error());

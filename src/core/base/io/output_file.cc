@@ -176,6 +176,14 @@ Result<> OutputFile::write(std::string_view text) {
   return {};
 }
 
+Result<> OutputFile::keep_private() {
+  constexpr mode_t kOwnerAlone = 0600;
+  mode_ = kOwnerAlone;
+  if (kind_ == Writes::kInPlace && ::fchmod(fd_.get(), kOwnerAlone) < 0)
+    return fail_errno("cannot keep others from reading " + path_);
+  return {};
+}
+
 // What is not ours already is opened for writing only now: a pipe may have its reader by then.
 Result<> OutputFile::write_stream(std::string_view text) const {
   std::string node = fmt::format("/proc/self/fd/{}", fd_.get());

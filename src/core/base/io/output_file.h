@@ -27,6 +27,8 @@ class OutputFile {
   // Changes nothing, except that kInPlace makes a file that is missing. kInvalidInput where the path cannot be.
   static Result<OutputFile> prepare(const std::string& path, Mode mode = Mode::kReplace);
   Result<> write(std::string_view text);
+  // What is written from now on can be read by its owner alone (mode 0600). Only where can_be_rewritten().
+  Result<> keep_private();
   // What was written through is gone.
   bool can_be_rewritten() const { return kind_ != Writes::kStream; }
 

@@ -48,6 +48,17 @@ TEST_F(OutputFolder, AFileCanBeRewrittenAsAWhole) {
   EXPECT_FALSE(OutputFile::prepare("/dev/null")->can_be_rewritten());
 }
 
+TEST_F(OutputFolder, WhatIsPrivateIsReadByItsOwnerAlone) {
+  for (auto way : {OutputFile::Mode::kReplace, OutputFile::Mode::kInPlace}) {
+    ASSERT_TRUE(write_output(path + "/x", "old"));
+    ::chmod((path + "/x").c_str(), 0644);
+    OutputFile file = *OutputFile::prepare(path + "/x", way);
+    ASSERT_TRUE(file.keep_private());
+    ASSERT_TRUE(file.write("secret"));
+    EXPECT_EQ(mode_of(path + "/x") & 0777, 0600u);
+  }
+}
+
 TEST_F(OutputFolder, ADeviceIsWrittenThroughAndStays) {
   EXPECT_TRUE(write_output("/dev/null", "text"));
   EXPECT_TRUE(S_ISCHR(mode_of("/dev/null")));

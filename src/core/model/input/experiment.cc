@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/text/text.h"
 #include "core/base/text/url.h"
 #include "core/expr/condition.h"
@@ -269,6 +271,17 @@ Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_na
 }
 
 }  // namespace
+
+Nanos recovery_of(const Experiment& experiment, const Expectation& expectation) {
+  return std::max(experiment.recovery, expectation.within.value_or(Nanos(0)));
+}
+
+Nanos longest_recovery(const Experiment& experiment) {
+  Nanos longest = experiment.recovery;
+  for (const Expectation& expectation : experiment.expect)
+    if (expectation.when.count(When::kAfter)) longest = std::max(longest, recovery_of(experiment, expectation));
+  return longest;
+}
 
 bool is_http_url(std::string_view url) {
   auto parts = parse_url(url);

@@ -102,10 +102,16 @@ struct Experiment {
   std::optional<uint64_t> seed;
   double min_injected = 100;                            // percent of the chosen victims that must be hit
   Nanos baseline = 5s;                                  // watching before the attack
-  Nanos recovery = 30s;                                 // at most, until the `after` expectations hold
+  Nanos recovery = 30s;                                 // see recovery_of()
   std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
   std::optional<BudgetSpec> budget;
 };
+
+// How long after the attack it may take until the expectation holds: the recovery, or its `within` where that is
+// longer.
+Nanos recovery_of(const Experiment& experiment, const Expectation& expectation);
+// The longest of those judged after the attack; the recovery without any.
+Nanos longest_recovery(const Experiment& experiment);
 
 // http or https, a host, and a port from 1 to 65535 when there is one.
 bool is_http_url(std::string_view url);

@@ -63,14 +63,13 @@ std::string attack_block(const Draft& draft) {
 
 std::string sources_block(const Draft& draft) {
   if (draft.metrics_url.empty()) return "";
-  return fmt::format(
-      "# Ordeal reads this page five times a second while the experiment runs.\n"
-      "sources: {{scrape: [{{url: {}, job: {}}}]}}\n\n",
-      quoted(draft.metrics_url), quoted(draft.job));
+  return "# Ordeal reads this page five times a second while the experiment runs.\n" + comments(draft.on_source) +
+         fmt::format("sources: {{scrape: [{{url: {}, job: {}}}]}}\n\n", quoted(draft.metrics_url), quoted(draft.job));
 }
 
 std::string item(const Suggestion& one) {
-  std::string text = comment(one.comment) + fmt::format("- name: {}\n", quoted(one.name));
+  std::string text = comment(one.comment) + (one.unmet.empty() ? "" : comment(one.unmet));
+  text += fmt::format("- name: {}\n", quoted(one.name));
   text += one.query.empty() ? fmt::format("  probe: {}\n", one.probe)
                             : fmt::format("  query: {}\n", single_quoted(one.query));
   text += fmt::format("  condition: {}\n", one.condition);

@@ -20,6 +20,7 @@ struct Draft {
   json::Object args;                   // of those of the attack
   std::vector<std::string> on_attack;  // comments
   std::string metrics_url;             // "" is none
+  std::vector<std::string> on_source;  // comments
   std::string job;                     // its label
   std::vector<Suggestion> expect;
   std::string no_expectation;  // why there is none; for a comment

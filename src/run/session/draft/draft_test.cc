@@ -1,6 +1,7 @@
 // What `init` writes: every attack's draft decodes, whatever the names in it are.
 #include "run/session/draft/draft.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/json/yaml.h"
@@ -48,6 +49,49 @@ TEST(Suggestion, TheWaysInWhichAStatusIsWritten) {
   EXPECT_EQ(from("requests_total{status=\"ready\"} 1\n").size(), 1u) << "that is no status of requests";
 }
 
+// `slow` of 100 requests take 5 s, the others 0.1 s at most.
+std::string page_with(int slow, int errors) {
+  std::string page = "# TYPE http_latency_seconds histogram\n";
+  for (const char* bound : {"0.1", "0.5", "1", "2.5"})
+    page += fmt::format("http_latency_seconds_bucket{{le=\"{}\"}} {}\n", bound, 100 - slow);
+  page += "http_latency_seconds_bucket{le=\"5\"} 100\nhttp_latency_seconds_bucket{le=\"+Inf\"} 100\n";
+  return page + fmt::format("http_requests_total{{code=\"200\"}} {}\nhttp_requests_total{{code=\"500\"}} {}\n",
+                            100 - errors, errors);
+}
+
+TEST(Suggestion, ALimitIsOneThatAServiceInTroubleBreaks) {
+  auto found = from(page_with(20, 30).c_str());
+  EXPECT_EQ(found[0].condition, "result < 1");
+  EXPECT_EQ(found[0].unmet, "does not hold now (today: 5 s): fix the service first, or choose the limit yourself");
+  EXPECT_EQ(found[1].condition, "result < 0.05");
+  EXPECT_EQ(found[1].unmet, "does not hold now (today: 30 %): fix the service first, or choose the limit yourself");
+
+  found = from(page_with(0, 4).c_str());
+  EXPECT_EQ(found[0].condition, "result < 0.5") << "one bucket above";
+  EXPECT_EQ(found[0].unmet, "");
+  EXPECT_EQ(found[1].condition, "result < 0.05");
+  EXPECT_EQ(found[1].unmet, "") << "4 % holds";
+}
+
+TEST(Suggestion, SlowerThanTheLastBucketIsNotUncounted) {
+  auto found = from(
+      "# TYPE http_latency_seconds histogram\nhttp_latency_seconds_bucket{le=\"0.1\"} 0\n"
+      "http_latency_seconds_bucket{le=\"0.5\"} 0\nhttp_latency_seconds_bucket{le=\"2\"} 0\n"
+      "http_latency_seconds_bucket{le=\"+Inf\"} 9\n");
+  EXPECT_EQ(found[0].condition, "result < 0.5");
+  EXPECT_EQ(found[0].comment,
+            "more than 5 % of the 9 requests so far took more than 2 s; the limit is one of its buckets");
+  EXPECT_NE(found[0].unmet.find("(today: more than 2 s)"), std::string::npos);
+}
+
+TEST(Suggestion, BucketsOfJobsAreNoLimits) {
+  auto found = from(
+      "# TYPE job_duration_seconds histogram\njob_duration_seconds_bucket{le=\"10\"} 9\n"
+      "job_duration_seconds_bucket{le=\"60\"} 9\njob_duration_seconds_bucket{le=\"+Inf\"} 9\n");
+  EXPECT_EQ(found[0].condition, "result < 1");
+  EXPECT_EQ(found[0].comment.find("one of its buckets"), std::string::npos);
+}
+
 TEST(Suggestion, TheLastBucketIsNoLimit) {
   auto found = from(
       "# TYPE http_latency_seconds histogram\nhttp_latency_seconds_bucket{le=\"0.1\"} 0\n"
@@ -87,7 +131,8 @@ TEST_P(EveryAttack, IsDraftedSoThatItDecodes) {
       draft.job = "shop";
       draft.expect = from(kPage);
       draft.expect.push_back(suggest_probe("127.0.0.1", 80));
-      draft.expect.back().name = draft.expect.back().comment = kEvil;
+      draft.expect.back().name = draft.expect.back().comment = draft.expect.back().unmet = kEvil;
+      draft.on_source = {kEvil};
     }
     std::string text = write(draft);
     auto document = json::parse_document(text);

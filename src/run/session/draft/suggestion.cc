@@ -21,7 +21,13 @@ using metrics::Sample;
 constexpr const char* kWindow = "5s";  // which the baseline fills
 constexpr size_t kMostOfAKind = 2;
 constexpr double kUsualLatency = 0.5;  // seconds
+constexpr double kMostLatency = 1;     // a limit beyond what any user waits for is none
 constexpr double kUsualShare = 0.01;
+constexpr double kMostShare = 0.05;
+
+std::string unmet_today(const std::string& today) {
+  return fmt::format("does not hold now (today: {}): fix the service first, or choose the limit yourself", today);
+}
 
 bool holds_any(const std::string& text, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(), [&](auto word) { return text.find(word) != std::string::npos; });
@@ -71,40 +77,66 @@ Buckets buckets_of(const metrics::Exposition& page, const std::string& family) {
   return buckets;
 }
 
-// The bound under which 95 % of all requests so far stayed; infinity where none was counted.
+// The bound under which 95 % of all requests so far stayed; infinity where there is none.
 double p95_of(const Buckets& buckets) {
   for (const auto& [bound, count] : buckets.upto)
     if (buckets.total() > 0 && count >= 0.95 * buckets.total()) return bound;
   return std::numeric_limits<double>::infinity();
 }
 
-// A bound of the histogram, so that requests can be counted by it, and not the last one, which no quantile exceeds.
-double limit_for(const Buckets& buckets, double seconds) {
+std::vector<double> finite_bounds(const Buckets& buckets) {
   std::vector<double> bounds;
   for (const auto& [bound, count] : buckets.upto)
     if (std::isfinite(bound)) bounds.push_back(bound);
-  if (bounds.empty()) return seconds;
+  return bounds;
+}
+
+// Bounds of the histogram, so that requests can be counted by them, and not the last one, which no quantile exceeds.
+std::vector<double> possible_limits(const Buckets& buckets) {
+  std::vector<double> bounds = finite_bounds(buckets);
   if (bounds.size() > 1) bounds.pop_back();
-  for (double bound : bounds)
-    if (bound >= seconds) return bound;
-  return bounds.back();
+  bounds.erase(std::upper_bound(bounds.begin(), bounds.end(), kMostLatency), bounds.end());
+  return bounds;
+}
+
+// One bucket above the p95, where that is known.
+double limit_for(const Buckets& buckets, double p95) {
+  std::vector<double> bounds = possible_limits(buckets);
+  bool counted = buckets.total() > 0;
+  if (bounds.empty()) return counted ? kMostLatency : kUsualLatency;
+  auto found = counted ? std::upper_bound(bounds.begin(), bounds.end(), p95)
+                       : std::lower_bound(bounds.begin(), bounds.end(), kUsualLatency);
+  return found == bounds.end() ? bounds.back() : *found;
+}
+
+struct Latency {
+  std::string seen, unmet;
+};
+
+Latency latency_so_far(const Buckets& buckets, double p95, double limit, const std::string& unit) {
+  if (buckets.total() <= 0) return {"no request counted so far", ""};
+  std::vector<double> bounds = finite_bounds(buckets);
+  if (bounds.empty()) return {fmt::format("{:.0f} requests so far, in no bucket but +Inf", buckets.total()), ""};
+  bool known = std::isfinite(p95);
+  std::string today = known ? plain_value(p95, unit) : "more than " + plain_value(bounds.back(), unit);
+  std::string seen = known ? fmt::format("95 % of the {:.0f} requests so far took {} or less", buckets.total(), today)
+                           : fmt::format("more than 5 % of the {:.0f} requests so far took {}", buckets.total(), today);
+  return {seen, p95 > limit ? unmet_today(today) : ""};
 }
 
 Suggestion suggest_latency(const metrics::Exposition& page, const std::string& family) {
   Buckets buckets = buckets_of(page, family);
-  double p95 = p95_of(buckets);
-  bool known = std::isfinite(p95);
-  std::string unit = guess_unit(family + "_seconds_bucket");
-  std::string seen =
-      known ? fmt::format("95 % of the {:.0f} requests so far took {} or less", buckets.total(), plain_value(p95, unit))
-            : "no request counted so far";
+  double p95 = p95_of(buckets), limit = limit_for(buckets, p95);
+  Latency latency = latency_so_far(buckets, p95, limit, guess_unit(family + "_seconds_bucket"));
+  bool counts = buckets.upto.count(limit) != 0;
   return {"p95 of " + family,
           fmt::format("histogram_quantile(0.95, sum by (le) (rate({}_bucket[{}])))", family, kWindow),
           "",
-          fmt::format("result < {}", limit_for(buckets, known ? 2 * p95 : kUsualLatency)),
-          seen + "; the limit is one of its buckets",
+          fmt::format("result < {}", limit),
+          latency.seen + (counts ? "; the limit is one of its buckets" : ""),
           false,
-          false};
+          false,
+          latency.unmet};
 }
 
 std::vector<Suggestion> latencies(const metrics::Exposition& page) {
@@ -169,12 +201,13 @@ std::map<std::string, Counted> counted_by_status(const metrics::Exposition& page
   return found;
 }
 
-// The usual share, or a round one that is twice as much as there was so far.
-double share_limit(const Counted& counted) {
-  double share = counted.total > 0 ? counted.bad / counted.total : 0;
-  for (double limit : {kUsualShare, 0.02, 0.05, 0.1, 0.2, 0.5})
+double share_so_far(const Counted& counted) { return counted.total > 0 ? counted.bad / counted.total : 0; }
+
+// The usual share, or a round one that is twice as much as there was so far, up to the most.
+double share_limit(double share) {
+  for (double limit : {kUsualShare, 0.02})
     if (2 * share <= limit) return limit;
-  return 0.9;
+  return kMostShare;
 }
 
 Suggestion suggest_errors(const std::string& name, const Counted& counted) {
@@ -182,7 +215,9 @@ Suggestion suggest_errors(const std::string& name, const Counted& counted) {
       fmt::format("sum(rate({0}{{{1}}}[{2}])) / sum(rate({0}[{2}]))", name, counted.label.errors, kWindow);
   std::string seen =
       counted.total > 0 ? fmt::format("{:.0f} of {:.0f} so far", counted.bad, counted.total) : "nothing counted so far";
-  return {"errors of " + name, query, "", fmt::format("result < {}", share_limit(counted)), seen, false, false};
+  double share = share_so_far(counted), limit = share_limit(share);
+  std::string unmet = share >= limit ? unmet_today(fmt::format("{:.3g} %", share * 100)) : "";
+  return {"errors of " + name, query, "", fmt::format("result < {}", limit), seen, false, false, unmet};
 }
 
 std::vector<Suggestion> error_shares(const metrics::Exposition& page) {

@@ -18,10 +18,12 @@ struct Suggestion {
   std::string comment;  // what it is made from
   bool no_data_is_breach = false;
   bool not_during = false;  // judged before and after the attack alone
+  std::string unmet = "";   // that what was counted so far is beyond the limit; a comment too
 };
 
 // What a page tells of its users: latency histograms, counters of requests with a status, and the page itself under the
-// label job. Limits follow what was counted so far. Pure.
+// label job. Limits follow what was counted so far, up to
+// 1 s and 5 %: beyond that hardly anything could break them. Pure.
 std::vector<Suggestion> suggest_from(const metrics::Exposition& page, const std::string& job);
 
 // A probe of a port: HTTP, or only a connection where what usually listens there speaks something else. Pure.

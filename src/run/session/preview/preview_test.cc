@@ -163,7 +163,7 @@ TEST_F(FirstLookTest, APageThatDoesNotAnswerIsNamedAndSoIsAProbe) {
   EXPECT_NE(readings[0].why.find("http://127.0.0.1:1/metrics cannot be scraped"), std::string::npos) << readings[0].why;
   EXPECT_NE(readings[0].advice.find("sources.scrape[0].url"), std::string::npos);
   EXPECT_EQ(readings[1].reading, Reading::kNoData);
-  EXPECT_NE(readings[1].advice.find("address of the probe"), std::string::npos);
+  EXPECT_NE(readings[1].advice.find("the probe's address"), std::string::npos);
 }
 
 TEST_F(FirstLookTest, APlanStartsNoProgramAndPostsNothing) {
