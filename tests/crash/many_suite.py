@@ -116,7 +116,7 @@ def run_suite(lab, report, options):
     took = [run.event("reverted")["data"]["reverted_boot_ns"] / 1e9 - begin for run in runs if run.event("reverted")]
     problems += [] if done.returncode == 0 else [f"halt: exit {done.returncode}: {done.stdout}{done.stderr}"]
     problems += [] if took and max(took) <= BAR else [f"the last was reverted after {max(took, default=9):.3f} s, bar {BAR} s"]
-    problems += [f"exit code {code}, expected 5: {run.text()[-600:]}" for code, run in zip(codes, runs) if code != 5]
+    problems += [f"exit code {code}, expected 5: {run.text()[-900:]}" for code, run in zip(codes, runs) if code != 5]
     stopped = [v.pid for v in victims if "\nState:\tT" in read(f"/proc/{v.pid}/status")]
     problems += [f"{len(stopped)} victims stand still"] if stopped else []
     said = json.loads(done.stdout)["took_ms"] if done.returncode == 0 else 0

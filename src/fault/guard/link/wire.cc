@@ -45,6 +45,15 @@ bool is_finite(const json::Value& value) {
                                            [](const auto& member) { return is_finite(member.value()); });
 }
 
+// Whether the other side closed without having read everything. The kernel says so once, ahead of what that side had
+// sent before: those messages are still there.
+bool was_reset(ssize_t n) { return n < 0 && errno == ECONNRESET; }
+
+ssize_t receive_now(int fd, char* buffer, size_t size, int flags) {
+  ssize_t n = ::recv(fd, buffer, size, flags | MSG_DONTWAIT);
+  return was_reset(n) ? ::recv(fd, buffer, size, flags | MSG_DONTWAIT) : n;
+}
+
 }  // namespace
 
 Result<json::Object> parse_message(std::string_view text) {
@@ -55,11 +64,11 @@ Result<json::Object> parse_message(std::string_view text) {
 }
 
 Result<Received> receive_message(int fd) {
-  ssize_t n = ::recv(fd, nullptr, 0, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC);
+  ssize_t n = receive_now(fd, nullptr, 0, MSG_PEEK | MSG_TRUNC);
   std::string buffer(n > 0 ? static_cast<size_t>(n) : 0, '\0');
-  if (n > 0) n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (n > 0) n = receive_now(fd, buffer.data(), buffer.size(), 0);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return Received{};
-  if (n < 0 && errno == ECONNRESET) return Received{std::nullopt, true, std::nullopt};
+  if (was_reset(n)) return Received{std::nullopt, true, std::nullopt};
   if (n < 0) return fail_errno("cannot receive");
   if (n == 0) return Received{std::nullopt, true, std::nullopt};
   auto message = parse_message(buffer);

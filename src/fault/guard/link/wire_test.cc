@@ -42,6 +42,19 @@ TEST(Wire, WhatCannotBeReadIsNoEndOfTheConnection) {
   EXPECT_TRUE(second && second->message) << "and the next one is read";
 }
 
+TEST(Wire, WhatTheOtherSideSentLastArrivesThoughItLeftSomethingUnread) {
+  auto pair = message_pair().value();
+  ASSERT_TRUE(send_message(pair.first.get(), json::Object{{"op", "unread"}}));
+  for (const char* op : {"reverted", "halted"}) ASSERT_TRUE(send_message(pair.second.get(), json::Object{{"op", op}}));
+  pair.second.reset();
+  for (const char* op : {"reverted", "halted"}) {
+    auto received = receive_message(pair.first.get());
+    ASSERT_TRUE(received && received->message);
+    EXPECT_EQ((*received->message)["op"], op);
+  }
+  EXPECT_TRUE(receive_message(pair.first.get())->closed);
+}
+
 TEST(Wire, TheEndOfTheOtherSideIsTold) {
   auto pair = message_pair();
   ASSERT_TRUE(pair);

@@ -75,7 +75,9 @@ void LocalWorld::poll_only(int fd) const {
 
 void LocalWorld::collect_background() {
   if (recovery_ && recovery_->returned()) {
-    inbox_.push_front(recovery_->take());  // it happened before whatever was asked meanwhile
+    // After what the guard had sent by then, and before whatever was asked meanwhile.
+    auto place = inbox_.begin() + static_cast<std::ptrdiff_t>(std::min(sent_before_loss_, inbox_.size()));
+    inbox_.insert(place, recovery_->take());
     stop_polling(recovery_->descriptor());
     recovery_.reset();
     for (int fd : parts_polled()) (void)poll_too(fd);
@@ -152,6 +154,7 @@ std::optional<engine::Event> LocalWorld::translate(const guard::GuardEvent& even
 void LocalWorld::lose_guard(const guard::GuardEvent& event) {
   stop_polling(guard_.fd());
   guard_lost_ = true;
+  sent_before_loss_ = inbox_.size();
   recovery_.emplace([this, event] { return end_run(event); });
   poll_only(recovery_->descriptor());
 }

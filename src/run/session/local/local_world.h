@@ -78,6 +78,7 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   std::vector<sys::Process> processes_;                       // as of `listed_`
   BootTime listed_{};
   bool guard_lost_ = false;
+  size_t sent_before_loss_ = 0;  // events in the inbox when it was
   bool standby_lost_ = false;
   bool ended_ = false;
   std::optional<Result<ExitCode>> guard_end_;
