@@ -229,10 +229,92 @@ class Halting(Case):
                 self.assertEqual(resumed.returncode, 0, resumed.stderr)
                 self.assertEqual(os.listdir(self.requests), [])
                 self.assertEqual((secret.read_text(), os.listdir(below)), ("t0p-s3cret", ["keep"]))
-        self.shell(f"cd {self.requests} && mkdir all && touch all/x")
-        kept = self.as_root("resume")
-        self.assertNotEqual(kept.returncode, 0, "a folder with something in it is removed by hand")
+        self.shell(f"cd {self.requests} && mkdir -p all/a/b && touch all/x && ln -s {below} all/a/b/link")
         self.assertEqual(self.as_root("run", *self.files()).returncode, 3)
+        resumed = self.as_root("resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assertEqual(os.listdir(self.requests), [])
+        self.assertFalse(Path(f"{self.requests}.removed").exists())
+        self.assertEqual(os.listdir(below), ["keep"])
+
+    def test_a_member_is_told_what_dead_runs_of_root_left(self):
+        """Their journals, in a folder that he may list and not read; nothing is left in the registry."""
+        victim, run = self.start()
+        for pid in self.ordeal_processes():
+            os.kill(pid, signal.SIGSTOP)
+        for pid in self.ordeal_processes():
+            os.kill(pid, signal.SIGKILL)
+        run.communicate(timeout=20)
+        name = next(path.name for path in Path(self.state, "run").iterdir() if path.is_dir())
+        shutil.rmtree(Path(self.state, "run", name))
+        self.assertTrue(self.is_stopped(victim))
+        for words in (["halt"], ["halt", name]):
+            halted = self.as_member(*words)
+            self.assertEqual(halted.returncode, 6, halted.stdout + halted.stderr)
+            self.assertIn(f"the run {name} left something behind: its journal is still there", halted.stderr)
+            self.assertIn("run `sudo ordeal halt`", halted.stderr)
+        Path(self.state, "journal").chmod(0o700)
+        unknown = self.as_member("halt")
+        self.assertEqual(unknown.returncode, 6, unknown.stdout + unknown.stderr)
+        self.assertIn("it is not known what is in force", unknown.stderr)
+        Path(self.state, "journal").chmod(0o755)
+        by_root = self.as_root("halt")
+        self.assertEqual(by_root.returncode, 0, by_root.stdout + by_root.stderr)
+        self.assertFalse(self.is_stopped(victim))
+        self.assertEqual(self.as_member("halt").returncode, 0)
+
+    def test_a_member_is_told_of_a_failed_revert(self):
+        self.assertEqual(self.as_root("halt").returncode, 0)
+        latch = Path(self.state, "halt.json")
+        latch.write_text(json.dumps({**json.loads(latch.read_text()), "reason": "a revert failed on x",
+                                     "revert_failed": True}))
+        halted = self.as_member("halt", "--json")
+        self.assertEqual(halted.returncode, 6, halted.stdout + halted.stderr)
+        self.assertIn("a revert failed on x", halted.stderr)
+        self.assertFalse(json.loads(halted.stdout)["reverted"])
+
+    def test_a_registry_that_a_member_cannot_read_may_hold_anything(self):
+        self.assertEqual(self.as_root("halt").returncode, 0)
+        self.assertEqual(self.as_root("resume").returncode, 0)
+        name = "r20261123t201504z-aaaaa"
+        folder = Path(self.state, "run", name)
+        folder.mkdir()
+        claims = folder / "claims.json"
+        for words, request in ((["halt"], "all"), (["halt", name], name)):
+            for mode, text in ((0o644, "{"), (0o600, "{}")):
+                with self.subTest(words=words, text=text):
+                    claims.write_text(text)
+                    claims.chmod(mode)
+                    halted = self.as_member(*words)
+                    self.assertEqual(halted.returncode, 6, halted.stdout + halted.stderr)
+                    self.assertIn("it is not known what is in force", halted.stderr)
+                    self.assertTrue((self.requests / request).is_symlink(), "the request stands all the same")
+                    (self.requests / request).unlink()
+
+    def test_a_request_beside_the_latch_of_the_host_engages_that_one(self):
+        """The run keeps its state elsewhere."""
+        self.assertEqual(self.as_root("halt", own=True).returncode, 0)
+        self.assertEqual(self.as_root("resume", own=True).returncode, 0)
+        victim, run = self.start()
+        host = Path("/var/lib/ordeal")
+        self.assertEqual(self.shell(f"ln -s 'the pager' {host}/halt-requests/all").returncode, 0)
+        self.ends(victim, run)
+        self.shell(f"rm -f {host}/halt-requests/all")
+        latch = json.loads((host / "halt.json").read_text())
+        self.assertEqual((latch["reason"], latch["by"]), ("the pager, by nobody", "nobody"))
+        self.assertFalse(Path(self.state, "halt.json").exists())
+        self.assertEqual(self.as_root("run", *self.files()).returncode, 3)
+        self.assertEqual(self.as_root("resume", own=True).returncode, 0)
+
+    def test_a_halt_of_root_keeps_the_reason_of_a_request_that_stands(self):
+        self.assertEqual(self.as_root("halt", "--reason", "an upgrade").returncode, 0)
+        self.assertEqual(self.as_root("resume").returncode, 0)
+        self.assertEqual(self.as_member("halt", "--reason", "the pager").returncode, 0)
+        self.assertFalse(Path(self.state, "halt.json").exists())
+        self.assertEqual(self.as_root("halt", "--reason", "an upgrade").returncode, 0)
+        self.assertEqual(self.shell(f"rm -f {self.requests}/all").returncode, 0)
+        latch = json.loads(Path(self.state, "halt.json").read_text())
+        self.assertEqual((latch["reason"], latch["by"]), ("the pager, by nobody", "nobody"))
 
 
 own_host.main()

@@ -326,14 +326,25 @@ void Guard::receive_halt() {
   if (!changed && now - latch_checked_ < kCheckLatchEvery) return;
   latch_checked_ = now;
   if (auto latch = host::latch_engaged(paths_)) {
-    end_by("latch", latch->reason);
-    Pulse::Step keeping = pulse_->step(kLatchBudget);
-    (void)host::adopt_requests(paths_);
+    end_by_latch(*latch);
   } else if (auto asked = host::requested_halt_of(paths_, options_.run_id)) {
     end_by("person", asked->reason);
   } else if (auto halt = read_file(registration_.folder() + "/halt"); halt || halt.error().sys_errno != ENOENT) {
     end_by("person", halt ? valid_text(*halt) : "the request cannot be read");
   }
+}
+
+// The latch is root's before anything ends, so that whoever asked takes nothing back. A slow disk is waited for when
+// all has ended.
+void Guard::end_by_latch(const host::LatchState& latch) {
+  {
+    Pulse::Step adopting = pulse_->step(kLatchBudget);
+    (void)host::adopt_request(latch);
+  }
+  end_by("latch", latch.reason);
+  Pulse::Step keeping = pulse_->step(kLatchBudget);
+  host::sync_adopted(latch);
+  host::remove_old_requests(paths_);
 }
 
 void Guard::work_impacts() {
@@ -478,8 +489,8 @@ void Guard::send_reverted(const Ended& ended, const std::string& why, bool broke
 void Guard::revert_failed(const std::string& victim, const Error& error) {
   failed_ = true;
   Pulse::Step step = pulse_->step(kLatchBudget);
-  (void)host::engage_latch(paths_, fmt::format("a revert failed on {}: {}", victim, error.message()), options_.run_id,
-                           wall_now());
+  (void)host::engage_for_failed_revert(paths_, fmt::format("a revert failed on {}: {}", victim, error.message()),
+                                       options_.run_id);
 }
 
 void Guard::end_all(const std::string& why) {

@@ -22,6 +22,7 @@
 #include "fault/guard/recovery/reaper_link.h"
 #include "fault/guard/standing_rules.h"
 #include "fault/guard/victim_watch.h"
+#include "platform/host/latch.h"
 #include "platform/host/paths.h"
 #include "platform/host/registry.h"
 
@@ -97,6 +98,7 @@ class Guard {
   void send_reverted(const Ended& ended, const std::string& why, bool broken);
   void end_all(const std::string& why);
   void end_by(const std::string& by, const std::string& why);
+  void end_by_latch(const host::LatchState& latch);
   void send(const FromGuard& message);
   std::vector<std::string> claims_of(const ActiveImpact& active) const;
   ExitCode leave();

@@ -93,8 +93,8 @@ Result<ExitCode> standby_command(const Flags& flags) {
 
 // What cannot be undone stops everything until a person has looked.
 void latch(const host::Paths& paths, const DeadRun& dead) {
-  (void)host::engage_latch(paths, fmt::format("a revert failed in {}: {}", dead.run, dead.failed.front()), "replay",
-                           wall_now());
+  (void)host::engage_for_failed_revert(paths, fmt::format("a revert failed in {}: {}", dead.run, dead.failed.front()),
+                                       "replay");
 }
 
 Result<std::vector<DeadRun>> end_and_clean(const host::Paths& paths, const Flags& flags) {

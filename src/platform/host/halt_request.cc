@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "core/base/clock.h"
+#include "core/base/defer.h"
 #include "core/base/io/unique_fd.h"
 #include "core/base/text/printable.h"
 #include "core/base/text/text.h"
@@ -27,7 +28,8 @@ namespace {
 constexpr mode_t kFolderMode = S_ISVTX | 0775;
 constexpr const char* kEverything = "all";
 constexpr size_t kMostReason = 1000;  // bytes
-constexpr int kMostNames = 1000;      // more of them count as a request, so that nobody can make us count for long
+constexpr Nanos kClearAtMost = 2s;
+constexpr int kMostNames = 1000;  // more of them count as a request, so that nobody can make us count for long
 
 using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
 
@@ -82,10 +84,69 @@ int each_name(const UniqueFd& fd, const std::function<bool(const char*)>& see) {
   return E2BIG;
 }
 
-Result<> remove_name(int folder, const char* name) {
-  if (::unlinkat(folder, name, 0) == 0 || errno == ENOENT) return {};
-  if (errno == EISDIR && ::unlinkat(folder, name, AT_REMOVEDIR) == 0) return {};
-  return fail_errno(fmt::format("cannot remove the request {}", printable(name)));
+bool unlink_name(int folder, const char* name) {
+  if (::unlinkat(folder, name, 0) == 0 || errno == ENOENT) return true;
+  return errno == EISDIR && ::unlinkat(folder, name, AT_REMOVEDIR) == 0;
+}
+
+// Where folders go that are not empty: beside the requests, of whoever removes them alone.
+std::string removed_folder(const std::string& requests) { return requests + ".removed"; }
+
+UniqueFd open_removed(const std::string& requests) {
+  std::string path = removed_folder(requests);
+  if (::mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) return UniqueFd();
+  UniqueFd folder = open_folder(path);
+  struct stat is {};
+  bool ours = folder && ::fstat(folder.get(), &is) == 0 && is.st_uid == ::geteuid();
+  return ours && ::fchmod(folder.get(), 0700) == 0 ? std::move(folder) : UniqueFd();
+}
+
+// To a name that is free there.
+bool move_to(int removed, int folder, const char* name) {
+  for (int number = 0; number < kMostNames; ++number) {
+    std::string free = fmt::format("{}.{}", boot_now().time_since_epoch().count(), number);
+    if (::renameat(folder, name, removed, free.c_str()) == 0 || errno == ENOENT) return true;
+    if (errno != EEXIST && errno != ENOTEMPTY) return false;
+  }
+  return false;
+}
+
+// Folders within it become its siblings, however deep they lie.
+void empty_removed(int removed, const char* name, BootTime until) {
+  UniqueFd folder(::openat(removed, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder) return;
+  (void)each_name(folder, [&](const char* inside) {
+    return boot_now() >= until || (!unlink_name(folder.get(), inside) && !move_to(removed, folder.get(), inside));
+  });
+}
+
+// As much as there is time for; the rest is in nobody's way, and goes the next time.
+void clear_removed(const std::string& requests) {
+  std::string path = removed_folder(requests);
+  UniqueFd removed = open_folder(path);
+  BootTime until = boot_now() + kClearAtMost;
+  while (removed && ::rmdir(path.c_str()) < 0 && errno != ENOENT && boot_now() < until) {
+    (void)each_name(removed, [&](const char* name) {
+      if (!unlink_name(removed.get(), name)) empty_removed(removed.get(), name, until);
+      return boot_now() >= until;
+    });
+  }
+}
+
+Result<> cannot_remove(const std::string& path, int error) {
+  Result<> failed = fail_errno("cannot remove the request " + path, error);
+  failed.error().hint = "as root, run `rm -r " + path + "`, then `ordeal resume` again";
+  return failed;
+}
+
+// A folder that is not empty goes at once, whatever its owner does in it meanwhile.
+Result<> remove_name(const std::string& path, int folder, const char* name) {
+  if (unlink_name(folder, name)) return {};
+  std::string whole = path + "/" + printable(name);
+  if (errno != ENOTEMPTY && errno != EEXIST) return cannot_remove(whole, errno);
+  UniqueFd removed = open_removed(path);
+  if (removed && move_to(removed.get(), folder, name)) return {};
+  return cannot_remove(whole, errno);
 }
 
 }  // namespace
@@ -151,11 +212,12 @@ Result<bool> remove_requests(const Paths& paths) {
   if (!folder && errno == ENOENT) return false;
   if (!folder) return fail_errno("cannot open " + path);
   bool any = false;
+  Defer clear([&] { clear_removed(path); });
   for (int error = E2BIG; error == E2BIG;) {
     Result<> removed;
     error = each_name(folder, [&](const char* name) {
       any = true;
-      removed = remove_name(folder.get(), name);
+      removed = remove_name(path, folder.get(), name);
       return !removed;
     });
     if (!removed) return tl::unexpected(std::move(removed).error());
@@ -170,10 +232,12 @@ void remove_request_of(const Paths& paths, const std::string& run_id) {
 }
 
 void remove_old_requests(const Paths& paths) {
-  UniqueFd folder = open_folder(requests_folder(paths.latches.front()));
-  if (!folder) return;
+  std::string path = requests_folder(paths.latches.front());
+  UniqueFd folder = open_folder(path);
+  if (!folder || ::geteuid() != 0) return;
   (void)each_name(folder, [&](const char* name) {
-    if (is_run_id(name) && !std::filesystem::exists(paths.run_folder(name))) (void)remove_name(folder.get(), name);
+    if (is_run_id(name) && !std::filesystem::exists(paths.run_folder(name)))
+      (void)remove_name(path, folder.get(), name);
     return false;
   });
 }

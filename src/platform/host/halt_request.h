@@ -1,7 +1,8 @@
 // Halting by who may not: members of the group `ordeal` end what root runs, and start, resume or change nothing.
 // Beside root's latch stands the folder halt-requests (root:ordeal, 1775). A request is a name in it: the id of a run,
 // or any other for everything; of a symbolic link the target says why, the owner who. Root lists names, reads links and
-// removes names there, and never opens, follows or writes anything, so whatever is put there leads nowhere.
+// removes names there, and never follows or writes anything, so whatever is put there leads nowhere. A folder that is
+// not empty is moved to halt-requests.removed (0700) and emptied there.
 #pragma once
 
 #include <optional>
@@ -34,7 +35,7 @@ Result<> ask_for_halt(const Paths& paths, const std::string& run_id, const std::
 std::optional<HaltRequest> requested_halt(const std::string& latch);
 // Of that run, beside any of the latches that bind it.
 std::optional<HaltRequest> requested_halt_of(const Paths& paths, const std::string& run_id);
-// Beside the latch that is ours: those of everything, or that of one run.
+// Beside the latch that is ours: those of everything, or that of one run. An error names the path that stays.
 Result<bool> remove_requests(const Paths& paths);
 void remove_request_of(const Paths& paths, const std::string& run_id);
 // Those of runs that have ended, as root.

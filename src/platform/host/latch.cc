@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/base/io/file.h"
+#include "core/base/io/unique_fd.h"
 #include "core/json/fields.h"
 #include "platform/host/halt_request.h"
 
@@ -19,7 +20,8 @@ using host::LatchState;
 template <>
 struct Shape<LatchState> {
   static constexpr auto kFields =
-      std::tuple{must("reason", &LatchState::reason), must("by", &LatchState::by), must("since", &LatchState::since)};
+      std::tuple{must("reason", &LatchState::reason), must("by", &LatchState::by), must("since", &LatchState::since),
+                 may("revert_failed", &LatchState::revert_failed)};
 };
 
 }  // namespace ordeal::json
@@ -47,12 +49,43 @@ std::optional<LatchState> read_latch(const std::string& path) {
   if (!text && is_missing(path)) return std::nullopt;
   auto state = text ? decode_latch(*text) : tl::unexpected(text.error());
   if (state) return *state;
-  return LatchState{"the latch cannot be read, so it counts as engaged: " + state.error().message(), "unknown", ""};
+  std::string why = "the latch " + path + " cannot be read, so it counts as engaged: " + state.error().message();
+  return LatchState{why, "unknown", "", true, ""};
+}
+
+bool is_readable(const LatchState& latch) { return !latch.since.empty(); }
+
+std::optional<LatchState> read_requests(const std::string& latch) {
+  auto asked = requested_halt(latch);
+  if (!asked) return std::nullopt;
+  return LatchState{asked->reason, asked->by, asked->since, false, latch};
+}
+
+std::string folder_of(const std::string& latch) { return std::filesystem::path(latch).parent_path(); }
+
+enum class Disk { kWait, kDoNotWait };
+
+Result<> write_latch(const std::string& path, const LatchState& latch, Disk disk = Disk::kWait) {
+  json::Object state{{"v", 1}};
+  json::write_fields(latch, state);
+  auto made = make_folders(folder_of(path));
+  auto write = disk == Disk::kWait ? &write_atomically : &replace_whole;
+  auto written = made ? write(path, json::write_pretty(state), 0644) : made;
+  // An empty file cannot be read as a latch, and so is one.
+  if (written || make_empty(path) || (made && !is_missing(path))) return {};
+  return written;
+}
+
+LatchState root_latch(const LatchState& asked) { return {asked.reason, asked.by, rfc3339(wall_now()), false, ""}; }
+
+void sync_path(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  if (fd) (void)::fsync(fd.get());
 }
 
 // Whoever does not own the folder cannot say that it is over.
 Result<> check_owner(const std::string& latch) {
-  std::string folder = std::filesystem::path(latch).parent_path();
+  std::string folder = folder_of(latch);
   if (::faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0 || errno != EACCES) return {};
   return fail(Errc::kRefused, "only the owner of " + folder + " can release its latch", "run `sudo ordeal resume`");
 }
@@ -62,8 +95,14 @@ Result<> check_owner(const std::string& latch) {
 std::optional<LatchState> latch_engaged(const Paths& paths) {
   for (const std::string& path : paths.latches) {
     if (auto state = read_latch(path)) return state;
-    if (auto asked = requested_halt(path)) return LatchState{asked->reason, asked->by, asked->since};
+    if (auto asked = read_requests(path)) return asked;
   }
+  return std::nullopt;
+}
+
+std::optional<LatchState> failed_revert(const Paths& paths) {
+  for (const std::string& path : paths.latches)
+    if (auto state = read_latch(path); state && state->revert_failed) return state;
   return std::nullopt;
 }
 
@@ -76,23 +115,40 @@ Result<> check_latch(const Paths& paths) {
 }
 
 Result<> engage_latch(const Paths& paths, const std::string& reason, const std::string& by, Nanos wall) {
+  return write_latch(paths.latches.front(), {reason, by, rfc3339(wall), false, ""});
+}
+
+Result<> engage_for_failed_revert(const Paths& paths, const std::string& what, const std::string& by) {
+  return write_latch(paths.latches.front(), {what, by, rfc3339(wall_now()), true, ""});
+}
+
+Result<> engage_for_person(const Paths& paths, const std::string& reason, const std::string& by) {
   const std::string& path = paths.latches.front();
-  json::Object state{{"v", 1}};
-  json::write_fields(LatchState{reason, by, rfc3339(wall)}, state);
-  auto made = make_folders(paths.state);
-  auto written = made ? write_atomically(path, json::write_pretty(state)) : made;
-  // An empty file cannot be read as a latch, and so is one.
-  if (written || make_empty(path) || (made && !is_missing(path))) return {};
-  return written;
+  if (auto latch = read_latch(path); latch && latch->revert_failed && is_readable(*latch)) return {};
+  auto asked = ::geteuid() == 0 ? read_requests(path) : std::nullopt;
+  return asked ? write_latch(path, root_latch(*asked)) : engage_latch(paths, reason, by, wall_now());
 }
 
 Result<> adopt_requests(const Paths& paths) {
-  const std::string& path = paths.latches.front();
   if (::geteuid() != 0) return {};
   remove_old_requests(paths);
-  if (read_latch(path)) return {};
-  auto asked = requested_halt(path);
-  return asked ? engage_latch(paths, asked->reason, asked->by, wall_now()) : Result<>{};
+  for (const std::string& path : paths.latches) {
+    auto asked = read_requests(path);
+    if (asked && !read_latch(path)) TRY_VOID(write_latch(path, root_latch(*asked)));
+  }
+  return {};
+}
+
+Result<> adopt_request(const LatchState& asked) {
+  const std::string& path = asked.requested_beside;
+  if (path.empty() || ::geteuid() != 0 || read_latch(path)) return {};
+  return write_latch(path, root_latch(asked), Disk::kDoNotWait);
+}
+
+void sync_adopted(const LatchState& asked) {
+  if (asked.requested_beside.empty() || ::geteuid() != 0) return;
+  sync_path(asked.requested_beside);
+  sync_path(folder_of(asked.requested_beside));
 }
 
 Result<bool> release_latch(const Paths& paths) {

@@ -155,6 +155,7 @@ TEST_F(Requests, MayBeAnything) {
   const Unreadable kAll[] = {{"a file", [](auto& at) { (void)replace_whole(at, "x"); }},
                              {"a pipe", [](auto& at) { ::mkfifo(at.c_str(), 0600); }},
                              {"a folder", [](auto& at) { fs::create_directory(at); }},
+                             {"a folder with something in it", [](auto& at) { fs::create_directories(at + "/a/b"); }},
                              {"a link to a folder", [](auto& at) { fs::create_directory_symlink("/", at); }},
                              {"a link to nothing", [](auto& at) { fs::create_symlink("/nowhere", at); }}};
   for (const Unreadable& one : kAll) {
@@ -163,6 +164,32 @@ TEST_F(Requests, MayBeAnything) {
     EXPECT_TRUE(release_latch(paths).value_or(false)) << one.name;
     EXPECT_FALSE(latch_engaged(paths)) << one.name;
   }
+}
+
+// However deep or many; a link within leads nowhere.
+TEST_F(Requests, MayBeFoldersOfAnySize) {
+  std::string kept = folder + "/kept", at = asked + "/x";
+  fs::create_directories(kept + "/inside");
+  for (int depth = 0; depth < 300; ++depth) at += "/d";
+  fs::create_directories(at);
+  fs::create_directory_symlink(kept, at + "/link");
+  for (int number = 0; number < 1500; ++number) fs::create_directory(fmt::format("{}/x/{}", asked, number));
+  fs::create_directories(asked + "/" + kRun + "/a");
+  EXPECT_TRUE(release_latch(paths).value_or(false));
+  EXPECT_FALSE(latch_engaged(paths));
+  EXPECT_TRUE(fs::is_empty(asked));
+  EXPECT_FALSE(fs::exists(asked + ".removed"));
+  EXPECT_TRUE(fs::exists(kept + "/inside"));
+}
+
+TEST_F(Requests, ThatCannotBeRemovedAreNamedWithWhatToDo) {
+  fs::create_directories(asked + "/x/a");
+  (void)replace_whole(asked + ".removed", "no folder");
+  auto released = release_latch(paths);
+  ASSERT_FALSE(released);
+  EXPECT_NE(released.error().message().find(asked + "/x"), std::string::npos) << released.error().message();
+  EXPECT_NE(released.error().advice().find("rm -r " + asked + "/x"), std::string::npos) << released.error().advice();
+  EXPECT_TRUE(latch_engaged(paths));
 }
 
 TEST_F(Requests, TooManyCountAsOneAndAreRemoved) {
@@ -200,6 +227,51 @@ TEST_F(Requests, BecomeRootsLatchSoThatNobodyElseTakesThemBack) {
   ASSERT_TRUE(adopt_requests(paths));
   fs::remove(asked + "/all");
   EXPECT_TRUE(latch_engaged(paths)->reason.starts_with("the pager, by "));
+}
+
+// A run whose state is elsewhere is bound by this latch, too.
+TEST_F(Requests, EngageTheLatchBesideWhichTheyAre) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root does that";
+  Paths other{folder + "/other", folder + "/other/run", {folder + "/other/halt.json", file}};
+  ASSERT_TRUE(other.make());
+  ASSERT_TRUE(ask_for_halt(paths, "", "the pager"));
+  auto read = latch_engaged(other);
+  ASSERT_TRUE(read);
+  fs::remove(asked + "/all");
+  ASSERT_TRUE(adopt_request(*read)) << "it has gone meanwhile, and was acted on";
+  sync_adopted(*read);
+  EXPECT_TRUE(latch_engaged(paths)->reason.starts_with("the pager, by "));
+  EXPECT_FALSE(fs::exists(other.latches.front()));
+
+  fs::remove(file);
+  ASSERT_TRUE(ask_for_halt(paths, "", "once more"));
+  ASSERT_TRUE(adopt_requests(other)) << "as a run does that starts";
+  fs::remove(asked + "/all");
+  EXPECT_TRUE(latch_engaged(paths)->reason.starts_with("once more, by "));
+}
+
+TEST_F(Requests, GiveTheirReasonToRootsHalt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root does that";
+  ASSERT_TRUE(engage_for_person(paths, "an upgrade", "root"));
+  EXPECT_EQ(latch_engaged(paths)->reason, "an upgrade");
+  ASSERT_TRUE(ask_for_halt(paths, "", "the pager"));
+  ASSERT_TRUE(engage_for_person(paths, "an upgrade", "root"));
+  fs::remove(asked + "/all");
+  EXPECT_TRUE(latch_engaged(paths)->reason.starts_with("the pager, by "));
+}
+
+TEST_F(Latch, OfAFailedRevertSaysSoAndKeepsItsReason) {
+  EXPECT_FALSE(failed_revert(paths));
+  ASSERT_TRUE(engage_for_person(paths, "why", "me"));
+  EXPECT_FALSE(failed_revert(paths));
+  ASSERT_TRUE(engage_for_failed_revert(paths, "it stays frozen", "r1"));
+  ASSERT_TRUE(engage_for_person(paths, "why", "me"));
+  ASSERT_TRUE(failed_revert(paths));
+  EXPECT_EQ(failed_revert(paths)->reason, "it stays frozen");
+  ASSERT_TRUE(replace_whole(file, "{"));
+  EXPECT_TRUE(failed_revert(paths)) << "nobody knows";
+  ASSERT_TRUE(engage_for_person(paths, "why", "me"));
+  EXPECT_EQ(latch_engaged(paths)->reason, "why");
 }
 
 }  // namespace

@@ -253,10 +253,11 @@ Result<bool> remove_dead_run(const Paths& paths, const std::string& run_id) {
 Result<std::vector<ActiveRun>> recorded_runs(const Paths& paths) {
   std::vector<ActiveRun> runs;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(paths.run, error)) {
-    if (!entry.is_directory()) continue;
-    auto run = read_claims(entry.path());
-    if (!run && !fs::exists(entry.path())) continue;  // it has ended meanwhile
+  for (fs::directory_iterator it(paths.run, error), end; !error && it != end; it.increment(error)) {
+    std::error_code unknown, gone;
+    if (!it->is_directory(unknown) && !unknown) continue;
+    auto run = read_claims(it->path());
+    if (!run && !fs::exists(it->path(), gone) && !gone) continue;  // it has ended meanwhile
     if (!run) return tl::unexpected(std::move(run).error());
     runs.push_back(std::move(*run));
   }

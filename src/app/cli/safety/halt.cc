@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -15,6 +16,7 @@
 #include "core/json/value.h"
 #include "core/model/run/run_id.h"
 #include "fault/guard/link/heartbeat.h"
+#include "fault/guard/recovery/journal.h"
 #include "platform/host/halt_request.h"
 #include "platform/host/latch.h"
 #include "platform/host/priority.h"
@@ -63,6 +65,7 @@ struct Ended {
   std::vector<std::string> halted;       // held something when it was asked for
   std::vector<guard::DeadRun> runs;      // dead or taken over, and what was undone of them
   std::vector<std::string> still_there;  // hold something still
+  std::string doubt;                     // why root's may still be in force, where no run of root's holds it
 };
 
 // What a halt is about. A member of the group `ordeal` asks root's guards to end what he may not end himself.
@@ -82,32 +85,47 @@ Result<Reach> find_reach(const std::string& state_dir, const std::string& run_id
   return reach;
 }
 
-// For the words alone, and for who may lock nothing: it waits for no lock and fails with nothing, since the asking must
-// not come later because of it.
-std::vector<std::string> named_as_holding(const std::optional<host::Paths>& paths, const std::string& run_id) {
+// For those who may lock nothing: it waits for no lock.
+Result<std::vector<std::string>> recorded_as_holding(const host::Paths& paths, const std::string& run_id) {
   std::vector<std::string> runs;
-  if (!paths) return runs;
-  for (const host::ActiveRun& run : host::recorded_runs(*paths).value_or(std::vector<host::ActiveRun>{}))
+  for (const host::ActiveRun& run : TRY(host::recorded_runs(paths)))
     if ((run_id.empty() || run.run == run_id) && run.holds()) runs.push_back(run.run);
   return runs;
 }
 
-bool is_recorded(const host::Paths& paths, const std::string& run_id) {
-  auto runs = host::recorded_runs(paths).value_or(std::vector<host::ActiveRun>{});
+// For the words alone: it fails with nothing, since the asking must not come later because of it.
+std::vector<std::string> named_as_holding(const std::optional<host::Paths>& paths, const std::string& run_id) {
+  return paths ? recorded_as_holding(*paths, run_id).value_or(std::vector<std::string>{}) : std::vector<std::string>{};
+}
+
+Result<bool> is_recorded(const host::Paths& paths, const std::string& run_id) {
+  std::vector<host::ActiveRun> runs = TRY(host::recorded_runs(paths));
   return std::any_of(runs.begin(), runs.end(), [&](const host::ActiveRun& run) { return run.run == run_id; });
+}
+
+// Of root, of everything or of a run that root may hold.
+Result<> request_of_root(const Reach& reach) { return host::ask_for_halt(*reach.of_root, reach.run_id, reach.reason); }
+
+Result<> request_own_run(const Reach& reach, const std::string& why) {
+  if (!reach.own) return fail(Errc::kNotFound, "no live run " + reach.run_id, "`ordeal list` shows the runs");
+  return host::request_halt(*reach.own, reach.run_id, why);
 }
 
 // Of everything, a member asks root alone: that binds his own runs, too.
 Result<> request(const Reach& reach) {
   bool everything = reach.run_id.empty();
-  if (reach.of_root && (everything || is_recorded(*reach.of_root, reach.run_id)))
-    return host::ask_for_halt(*reach.of_root, reach.run_id, reach.reason);
-  if (!reach.own) return fail(Errc::kNotFound, "no live run " + reach.run_id, "`ordeal list` shows the runs");
   std::string by = sys::user_name(::geteuid());
   std::string why = reach.reason.empty() ? "asked by " + by : reach.reason;
-  if (!everything) return host::request_halt(*reach.own, reach.run_id, why);
-  TRY_VOID(reach.own->make());
-  return host::engage_latch(*reach.own, why, by, wall_now());
+  if (everything && reach.of_root) return request_of_root(reach);
+  if (everything) {
+    TRY_VOID(reach.own->make());
+    return host::engage_for_person(*reach.own, why, by);
+  }
+  Result<bool> of_root = reach.of_root ? is_recorded(*reach.of_root, reach.run_id) : Result<bool>(false);
+  if (of_root && !*of_root) return request_own_run(reach, why);
+  TRY_VOID(request_of_root(reach));
+  if (!of_root) (void)request_own_run(reach, why);  // it is not known whose run it is
+  return {};
 }
 
 // By force what does not obey, and always what dead runs have left.
@@ -121,12 +139,46 @@ Result<> end_own(const Reach& reach, Ended& ended) {
   }
 }
 
+// Its guard leaves the registry after its journal is gone.
+Result<bool> has_left_journal(const host::Paths& paths, const std::string& run) {
+  if (TRY(is_recorded(paths, run))) return false;
+  std::error_code unknown;
+  return std::filesystem::exists(paths.journal(run), unknown) || unknown;
+}
+
+// The first run of root's whose journal is left. Those that still stand in the registry may yet undo it.
+Result<std::optional<std::string>> journal_left(const Reach& reach, bool also_standing) {
+  for (std::string& run : TRY(guard::runs_with_journal(reach.of_root->journal_folder()))) {
+    bool meant = reach.run_id.empty() || run == reach.run_id;
+    if (meant && (also_standing || TRY(has_left_journal(*reach.of_root, run)))) return std::move(run);
+  }
+  return std::optional<std::string>();
+}
+
+// A guard whose revert failed has left the registry too: what it left says so. "": nothing does.
+std::string doubt_about_root(const Reach& reach, bool also_standing) {
+  auto left = journal_left(reach, also_standing);
+  if (!left) return "it is not known what is in force: " + left.error().message();
+  if (*left) return "the run " + **left + " left something behind: its journal is still there";
+  auto latch = host::failed_revert(*reach.of_root);
+  return latch ? latch->reason : "";
+}
+
+bool any_journal(const Reach& reach) {
+  auto left = journal_left(reach, true);
+  return !left || *left;
+}
+
+// A registry that cannot be read may hold anything.
 void await_root(const Reach& reach, BootTime begin, Ended& ended) {
   for (;; std::this_thread::sleep_for(5ms)) {
-    std::vector<std::string> runs = named_as_holding(reach.of_root, reach.run_id);
-    bool over = runs.empty() || boot_now() - begin > kSlowLimit;
-    if (over) ended.still_there.insert(ended.still_there.end(), runs.begin(), runs.end());
-    if (over) return;
+    auto runs = recorded_as_holding(*reach.of_root, reach.run_id);
+    bool late = boot_now() - begin > kSlowLimit;
+    bool waiting = !runs || !runs->empty() || (any_journal(reach) && doubt_about_root(reach, false).empty());
+    if (waiting && !late) continue;
+    if (runs) ended.still_there.insert(ended.still_there.end(), runs->begin(), runs->end());
+    ended.doubt = runs ? doubt_about_root(reach, true) : "it is not known what is in force: " + runs.error().message();
+    return;
   }
 }
 
@@ -140,7 +192,7 @@ Result<Ended> end_all(const Reach& reach) {
   if (!asked && !dead) return refusal_of(std::move(asked).error());
   if (reach.own) TRY_VOID(end_own(reach, ended));
   if (reach.of_root) await_root(reach, begin, ended);
-  if (dead && ended.runs.empty()) return tl::unexpected(std::move(asked).error());
+  if (dead && ended.runs.empty() && ended.doubt.empty()) return tl::unexpected(std::move(asked).error());
   return ended;
 }
 
@@ -164,6 +216,12 @@ void print_halted(const Ended& ended, double took, const std::string& until) {
   print("{}\n", until);
 }
 
+std::string what_remains(const Ended& ended) {
+  if (any_failed(ended.runs)) return "something could not be undone and may still be in force";
+  if (!ended.still_there.empty()) return "still in force: what the run " + ended.still_there.front() + " holds";
+  return "something may still be in force: " + ended.doubt;
+}
+
 std::string latched_until(const Reach& reach) {
   if (!reach.run_id.empty()) return "";
   return reach.of_root ? " Nothing starts until root runs `ordeal resume`." : " Nothing starts until `ordeal resume`.";
@@ -181,7 +239,7 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   auto ended = end_all(*reach);
   Result<> others = check_root_runs(*reach);
   if (!ended) return others ? print_bad_run(ended.error()) : print_error(others.error());
-  bool off = ended->still_there.empty() && !any_failed(ended->runs);
+  bool off = ended->still_there.empty() && ended->doubt.empty() && !any_failed(ended->runs);
   double took = to_millis(boot_now() - start);
   if (json) {
     print_json(json::Object{{"reverted", off && others},
@@ -195,10 +253,10 @@ ExitCode halt_command(const std::string& state_dir, const std::string& run_id, c
   if (!json && off && others) print_halted(*ended, took, latched_until(*reach));
   if (off && !others) return print_error(others.error());
   if (off) return ExitCode::kHeld;
-  std::string what = any_failed(ended->runs) ? "something could not be undone and may still be in force"
-                                             : "still in force: what the run " + ended->still_there.front() + " holds";
-  std::string next = reach->of_root ? "run `sudo ordeal halt`, which also kills what does not obey"
-                                    : "`ordeal list` shows the runs; look at the host, then `ordeal revert`";
+  std::string what = what_remains(*ended);
+  std::string next = reach->of_root
+                         ? "run `sudo ordeal halt`, which also kills what does not obey and undoes what is left"
+                         : "`ordeal list` shows the runs; look at the host, then `ordeal revert`";
   return print_error(Error{Errc::kRevertFailed, what, 0, next, nullptr});
 }
 

@@ -28,10 +28,7 @@ constexpr Nanos kDiskPatience = 4s;
 Result<std::set<std::string>> known_runs(const host::Paths& paths) {
   std::set<std::string> runs;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(paths.journal_folder(), error))
-    if (entry.path().extension() == ".journal") runs.insert(entry.path().stem());
-  if (error && error != std::errc::no_such_file_or_directory)
-    return fail_errno("cannot read " + paths.journal_folder(), error.value());
+  for (std::string& run : TRY(runs_with_journal(paths.journal_folder()))) runs.insert(std::move(run));
   for (const auto& entry : fs::directory_iterator(paths.run, error))
     if (entry.is_directory()) runs.insert(entry.path().filename());
   if (error && error != std::errc::no_such_file_or_directory)

@@ -147,6 +147,15 @@ Result<std::map<int, fault::UndoRecord>> open_records(std::string_view text, con
   return open;
 }
 
+Result<std::vector<std::string>> runs_with_journal(const std::string& folder) {
+  std::vector<std::string> runs;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (it->path().extension() == ".journal") runs.push_back(it->path().stem());
+  if (error && error != std::errc::no_such_file_or_directory) return fail_errno("cannot read " + folder, error.value());
+  return runs;
+}
+
 Result<std::optional<UniqueFd>> lock_journal(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!fd) return fail_errno("cannot open " + path);

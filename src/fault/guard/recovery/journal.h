@@ -37,6 +37,9 @@ Result<std::map<int, fault::UndoRecord>> read_journal(const std::string& path);
 // The same of a journal's bytes; `path` is for the error.
 Result<std::map<int, fault::UndoRecord>> open_records(std::string_view text, const std::string& path);
 
+// The runs of which the folder holds a journal. One that is not there holds none.
+Result<std::vector<std::string>> runs_with_journal(const std::string& folder);
+
 // Takes the journal's lock; nothing when a live run holds it.
 Result<std::optional<UniqueFd>> lock_journal(const std::string& path);
 

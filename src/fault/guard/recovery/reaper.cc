@@ -165,8 +165,8 @@ void Reaper::leave() {
   failpoint("reaper.leaving");
   if (journal_ && !failed_) (void)journal_->remove();
   if (failed_)
-    (void)host::engage_latch(options_.paths, "a revert failed in " + options_.run_id + "; run `ordeal revert`",
-                             "reaper", wall_now());
+    (void)host::engage_for_failed_revert(options_.paths,
+                                         "a revert failed in " + options_.run_id + "; run `ordeal revert`", "reaper");
   // Also after a goodbye: the guard removes it too, but may be killed before it does.
   // The folder goes last: by its name the next start finds a cgroup that stayed.
   if (!host::leave_own_cgroup(options_.run_id)) return;

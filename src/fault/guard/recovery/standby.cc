@@ -71,8 +71,8 @@ Result<DeadRun> Standby::end(Nanos grace) {
   if (ended && ended->failed.empty()) return ended;
   failed_ = true;
   std::string why = ended ? ended->failed.front() : ended.error().message();
-  (void)host::engage_latch(options_.paths, fmt::format("a revert failed in {}: {}", options_.run_id, why), "standby",
-                           wall_now());
+  (void)host::engage_for_failed_revert(options_.paths, fmt::format("a revert failed in {}: {}", options_.run_id, why),
+                                       "standby");
   return ended;
 }
 

@@ -33,8 +33,8 @@ Verdict with_guard_end(Verdict verdict, const std::optional<Result<ExitCode>>& c
 
 // A failed revert stops everything until a person has looked. Guard, reaper and standby engage the latch for theirs.
 Verdict with_latch(Verdict verdict, const host::Paths& paths, const std::string& run_id) {
-  if (verdict.outcome != Outcome::kRevertFailed || host::latch_engaged(paths)) return verdict;
-  auto engaged = host::engage_latch(paths, "a revert failed in " + run_id + ": " + verdict.reason, run_id, wall_now());
+  if (verdict.outcome != Outcome::kRevertFailed || host::failed_revert(paths)) return verdict;
+  auto engaged = host::engage_for_failed_revert(paths, "a revert failed in " + run_id + ": " + verdict.reason, run_id);
   if (!engaged) verdict.reason += "; and " + engaged.error().message();
   return verdict;
 }
