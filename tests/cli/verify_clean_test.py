@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 
 import own_host
-from program import ENVIRONMENT, ORDEAL, Case
+from program import ENVIRONMENT, ORDEAL, RUN, Case
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 from lab.cgroups import Cgroup, remove_cgroups  # noqa: E402
 
 HIERARCHIES = ["unified", "freezer"]
+PROGRAM = str(Path(ORDEAL).resolve())  # for those that are started in another directory
 
 
 class VerifyClean(Case):
@@ -135,6 +136,78 @@ class VerifyClean(Case):
         other.communicate(timeout=20)
         self.other.thaw()
         self.assertEqual(self.verify()[:2], (0, []))
+
+    def left_of(self, directory):
+        """What is left behind and what is somebody else's, of the processes; in any writing of the directory."""
+        done = subprocess.run([PROGRAM, "verify-clean", "--json", "--state-dir", directory], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, env=ENVIRONMENT, cwd=self.folder, timeout=30)
+        said = json.loads(done.stdout)
+        return [[line for line in said[key] if line.startswith("process ")] for key in ("differences", "others")]
+
+    def helper(self, directory, run=RUN):
+        """One with the name of a helper and the command line of a standby, of a run that nobody holds."""
+        before = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            return self.process("ordeal-guard", "--standby", "--run", run, "--state-dir", directory)
+        finally:
+            os.chdir(before)
+
+    def test_a_helper_is_ours_however_its_directory_is_written(self):
+        self.run_once()
+        os.symlink(self.state, self.folder + "/link")
+        for written in ("state", "./state/", "link", self.state + "/", self.folder + "/x/../state"):
+            helper = self.helper(written)
+            for asked in (self.state, "state", "./state/"):
+                left, others = self.left_of(asked)
+                self.assertTrue(any(f"process {helper.pid} " in line for line in left), (written, asked, left, others))
+            helper.kill()
+            helper.wait()
+        self.assertEqual(self.left_of(self.state)[0], [])
+
+    def test_a_helper_elsewhere_whose_run_is_not_live_is_left_behind(self):
+        self.run_once()
+        helper = self.helper(self.folder + "/elsewhere")
+        self.assertTrue(any(f"process {helper.pid} " in line for line in self.left_of(self.state)[0]))
+
+    def burner(self):
+        words = [str(Path(PROGRAM).parent / "ordeal-guard"), "--burn", "--threads", "1", "--load", "0.01",
+                 "--limit-ms", "60000"]
+        burner = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.children.append(burner)
+        burner.stdin.write(b"g")
+        burner.stdin.flush()
+        self.assertEqual(burner.stdout.read(1), b"b")
+        return burner
+
+    def test_a_burner_of_no_guard_is_left_behind(self):
+        self.run_once()
+        burner = self.burner()
+        self.assertTrue(any(f"process {burner.pid} " in line for line in self.left_of(self.state)[0]))
+        self.assertEqual(self.verify()[0], 6)
+
+    def test_a_burner_of_a_run_that_lives_elsewhere_is_not(self):
+        """Its guard is told an absolute directory, though the run was given a relative one."""
+        self.run_once()
+        loaded = json.loads(Path(self.paused("20s")).read_text())
+        loaded["attack"] = {"type": "cpu", "args": {"cores": 1, "percent": 5}}
+        words = [PROGRAM, "run", self.file("cpu.json", loaded), "--state-dir", "elsewhere"]
+        other = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 env=ENVIRONMENT, cwd=self.folder)
+        self.children.append(other)
+        for _ in range(300):
+            left, others = self.left_of(self.state)
+            self.assertEqual(left, [])
+            if any(" --burn " in line for line in others):
+                break
+            time.sleep(0.02)
+        self.assertTrue(any(" --burn " in line for line in others), others)
+        for role in (" --guard ", " --reaper ", " --standby "):
+            self.assertTrue(any(role in line and self.folder + "/elsewhere" in line for line in others), (role, others))
+        halted = subprocess.run([ORDEAL, "halt", "--state-dir", self.folder + "/elsewhere"], capture_output=True, timeout=30)
+        self.assertEqual(halted.returncode, 0, halted.stderr)
+        other.communicate(timeout=20)
+        self.assertEqual(self.left_of(self.state)[0], [])
 
 
 own_host.main()

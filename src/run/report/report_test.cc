@@ -238,6 +238,24 @@ TEST(EveryReport, OfAKillSaysThatNothingIsToBeRevertedAndWhetherTheVictimCameBac
   EXPECT_TRUE(has(html_report(killed), ">✕ kill</text>"));
 }
 
+TEST(EveryReport, OfAVictimThatWentAwayIsNotGreenAboutIt) {
+  RunSummary summary = summary_of(troubled_sample());
+  for (ImpactSummary& impact : summary.impacts) impact.result = events::RevertResult::kClean;
+  ASSERT_EQ(summary.gone(), std::vector<std::string>{"api-2"});
+  expect_everywhere(summary, "the victim went away: its first process has ended; whether it is back is not known");
+  for (const std::string& report : all_formats(summary)) {
+    EXPECT_FALSE(has(report, "left behind")) << report.substr(0, 300);
+    EXPECT_FALSE(has(report, "api-2: ✓ clean")) << report.substr(0, 300);
+  }
+  EXPECT_EQ(revert_in_words(summary.impacts[1]).tone, Tone::kNeutral);
+  EXPECT_EQ(revert_in_words(summary.impacts[0]).tone, Tone::kGood);
+  EXPECT_TRUE(has(html_report(summary), "<b>–\u00a0fault off</b>"));
+  EXPECT_TRUE(has(junit_report(summary), "<skipped message=\"fault off; api-2: the victim went away"));
+  EXPECT_TRUE(has(next_steps(summary).front(), "api-2 went away during the attack"));
+  summary.impacts[1].gone.clear();
+  EXPECT_TRUE(has(html_report(summary), "left behind")) << "nobody went";
+}
+
 TEST(EveryReport, SaysWhatWasAskedAndWhatWasHit) {
   expect_everywhere(kind_of_run("dead"), "asked 50 %, hit 1 of 3 (33 %)");
 }

@@ -168,7 +168,7 @@ ImpactSummary* Projection::impact(int id) {
 void Projection::on(const events::VictimGone& gone, const RunEvent& event) {
   ImpactSummary* ended = impact(gone.impact);
   if (!ended) return;
-  ended->gone = gone.why.empty() ? "the victim went" : gone.why;
+  ended->gone = gone.why.empty() ? "no reason was given" : gone.why;
   if (!ended->end) ended->end = event.boot;
 }
 
@@ -315,6 +315,13 @@ std::vector<std::string> RunSummary::dead() const {
   std::vector<std::string> names;
   for (const ImpactSummary& impact : impacts)
     if (impact.dead()) names.push_back(impact.victim);
+  return names;
+}
+
+std::vector<std::string> RunSummary::gone() const {
+  std::vector<std::string> names;
+  for (const ImpactSummary& impact : impacts)
+    if (!impact.gone.empty()) names.push_back(impact.victim);
   return names;
 }
 

@@ -156,10 +156,12 @@ struct RunSummary {
   std::optional<Nanos> detection() const;
   std::optional<Nanos> breach_to_halt() const;
   std::optional<Nanos> halt_to_reverted() const;
-  bool all_reverted_clean() const;  // true when nothing was injected
+  bool all_reverted_clean() const;  // of the faults, not of the victims; true when nothing was injected
   bool one_way() const;             // all that was injected cannot be undone; false when nothing was
   // Victims that did not run when the run ended, and those on which the fault was not confirmed.
   std::vector<std::string> dead() const;
+  // Victims that went away while their fault was in force, whether or not they came back.
+  std::vector<std::string> gone() const;
   std::vector<std::string> unproven() const;
   // The expectation that was the last to be back within its limit, or is not back; null when none was ever outside.
   const ExpectationSummary* slowest() const;

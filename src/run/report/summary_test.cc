@@ -99,7 +99,7 @@ TEST(Summary, SaysWhatANewerOrdealWroteThatIsLeftOut) {
     events.back().data = events::Unknown{"weather", {{"sky", "grey"}}};
   }
   RunSummary summary = summarize(events);
-  EXPECT_EQ(summary.notes.back(), "2 events of the type \"weather\" are left out: a newer Ordeal wrote this record");
+  EXPECT_EQ(summary.notes.back(), "2 events of type \"weather\" are left out: a newer Ordeal wrote this record");
   EXPECT_EQ(summary.timeline.size(), told);
 }
 

@@ -61,6 +61,9 @@ void put_return(Tiles& tiles, const RunSummary& summary) {
 void put_left_behind(Tiles& tiles, const RunSummary& summary) {
   if (summary.one_way())
     return tiles.push_back({Tone::kNeutral, "–\u00a0nothing to revert", "a kill cannot be undone"});
+  std::vector<std::string> gone = summary.gone();
+  if (summary.all_reverted_clean() && !gone.empty())
+    return tiles.push_back({Tone::kNeutral, "–\u00a0fault off", some_of(gone) + " went away"});
   if (summary.all_reverted_clean()) return tiles.push_back({Tone::kGood, "✓\u00a0nothing", "left behind"});
   auto open = [](const ImpactSummary& impact) { return !impact.result; };
   if (std::any_of(summary.impacts.begin(), summary.impacts.end(), open))

@@ -225,6 +225,9 @@ RevertText revert_in_words(const ImpactSummary& impact) {
   if (impact.result == events::RevertResult::kFailed) return {Tone::kAlarm, "! not reverted", impact.error};
   if (!impact.one_way) {
     if (!impact.result) return {Tone::kAlarm, "! no revert was seen", ""};
+    if (!impact.gone.empty())
+      return {Tone::kNeutral, "– fault off",
+              fmt::format("the victim went away: {}; whether it is back is not known", impact.gone)};
     return {Tone::kGood, "✓ clean in\u00a0" + format_latency(impact.revert_took), ""};
   }
   std::string nothing = "nothing to revert";
@@ -233,7 +236,7 @@ RevertText revert_in_words(const ImpactSummary& impact) {
     return {Tone::kBad, "✕ " + nothing,
             fmt::format("running again {} after the kill, but not when the run ended", format_latency(*impact.back))};
   if (impact.dead()) return {Tone::kBad, "✕ " + nothing, "it did not come back before the run ended"};
-  if (impact.there && impact.back)
+  if (impact.there && impact.back && impact.gone.empty())
     return {Tone::kGood, "✓ " + nothing, fmt::format("running again {} after the kill", format_latency(*impact.back))};
   return {Tone::kNeutral, "– " + nothing, "whether it came back is not known"};
 }
@@ -252,6 +255,10 @@ std::vector<std::string> next_steps(const RunSummary& summary) {
     put_once(steps, fmt::format("{} did not come back after it was killed. Start it, and find out why its supervisor "
                                 "did not.",
                                 victim));
+  for (const ImpactSummary& impact : summary.impacts)
+    if (!impact.gone.empty() && !impact.one_way)
+      put_once(steps, fmt::format("{} went away during the attack: {}. Check that it runs again.", impact.victim,
+                                  impact.gone));
   if (summary.verdict) put_once(steps, sentence(summary.verdict->hint));
   for (const FailedInjection& failed : summary.failed) put_once(steps, sentence(failed.hint));
   for (const events::Proven& proven : summary.proofs)

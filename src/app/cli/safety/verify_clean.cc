@@ -1,13 +1,13 @@
 // verify-clean: what of that which the last run touched differs from before it, and anything of Ordeal's that still
 // stands. What else has changed is listed apart. What dead runs have left is undone first, and said.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "app/cli/commands.h"
 #include "app/cli/safety/fingerprint.h"
+#include "app/cli/safety/helpers.h"
 #include "app/cli/safety/replay.h"
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
@@ -17,7 +17,6 @@
 #include "platform/host/registry.h"
 #include "platform/sys/cgroup/cgroup.h"
 #include "platform/sys/fingerprint.h"
-#include "platform/sys/process/process.h"
 
 namespace ordeal::cli {
 namespace {
@@ -50,26 +49,18 @@ void find_journals(const host::Paths& paths, Findings& found) {
     found.left.push_back("journal " + entry.path().string());
 }
 
-std::string value_of(const std::vector<std::string>& argv, const std::string& flag) {
-  auto at = std::find(argv.begin(), argv.end(), flag);
-  return at == argv.end() || at + 1 == argv.end() ? "" : *(at + 1);
-}
-
-// A guard of another user or another state folder may be in the middle of its run.
-bool is_ours(const sys::Process& process, const std::string& state_dir) {
-  return process.uid == ::geteuid() && value_of(process.argv, "--state-dir") == state_dir;
+void find_processes(const std::vector<Helper>& helpers, Findings& found) {
+  for (const Helper& helper : helpers)
+    (helper.elsewhere ? found.others : found.left)
+        .push_back(fmt::format("process {} {}", helper.process.pid, helper.process.command_line()));
 }
 
 // The runs that live elsewhere.
-std::vector<std::string> find_processes(const std::string& state_dir, Findings& found) {
-  std::vector<std::string> elsewhere;
-  for (const sys::Process& process : sys::list_processes().value_or(std::vector<sys::Process>{})) {
-    if (process.comm != "ordeal-guard" || !process.alive()) continue;
-    bool ours = is_ours(process, state_dir);
-    (ours ? found.left : found.others).push_back(fmt::format("process {} {}", process.pid, process.command_line()));
-    if (std::string run = value_of(process.argv, "--run"); !ours && !run.empty()) elsewhere.push_back(run);
-  }
-  return elsewhere;
+std::vector<std::string> runs_elsewhere(const std::vector<Helper>& helpers) {
+  std::vector<std::string> runs;
+  for (const Helper& helper : helpers)
+    if (helper.elsewhere && !helper.run.empty()) runs.push_back(helper.run);
+  return runs;
 }
 
 void find_cgroups(const std::vector<std::string>& elsewhere, Findings& found) {
@@ -87,16 +78,20 @@ void find_cgroups(const std::vector<std::string>& elsewhere, Findings& found) {
 }
 
 // Of Ordeal's own, while no run of this folder is live.
-void find_leftovers(const host::Paths& paths, const std::string& state_dir, Findings& found) {
+void find_leftovers(const host::Paths& paths, Findings& found) {
+  std::vector<Helper> helpers = find_helpers(paths);
   find_journals(paths, found);
-  find_cgroups(find_processes(state_dir, found), found);
+  find_processes(helpers, found);
+  find_cgroups(runs_elsewhere(helpers), found);
 }
 
 // Without claims it was written by an earlier version: then everything is judged.
 void compare_with_now(const sys::Fingerprint& before, Findings& found) {
   auto claims = before.find(kClaims);
+  auto tree = sys::CgroupTree::discover();
+  const auto hierarchies = tree ? tree->hierarchies() : std::vector<sys::Hierarchy>{};
   for (const sys::Difference& difference : sys::compare(before, sys::take_fingerprint())) {
-    bool touched = claims == before.end() || guard::is_touched(difference, claims->second);
+    bool touched = claims == before.end() || guard::is_touched(difference, claims->second, hierarchies);
     (touched ? found.left : found.others).push_back(difference.text());
   }
 }
@@ -140,7 +135,7 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
   if (!before) return print_error(before.error());
   Findings found;
   compare_with_now(*before, found);
-  find_leftovers(*paths, state_dir, found);
+  find_leftovers(*paths, found);
   for (const guard::DeadRun& run : *undone)
     for (const std::string& failed : run.failed) found.left.push_back(run.run + ": NOT undone: " + failed);
   bool clean = found.left.empty();

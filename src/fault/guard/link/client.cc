@@ -123,6 +123,18 @@ Result<UniqueFd> in_memory(const std::string& text) {
 
 }  // namespace
 
+namespace {
+
+// What a helper's command line says must hold wherever it is read.
+std::string absolute(const std::string& folder) {
+  if (folder.empty()) return folder;
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::absolute(folder, error);
+  return error ? folder : path.lexically_normal().string();
+}
+
+}  // namespace
+
 Result<GuardClient> GuardClient::start(const GuardStart& options) {
   auto [ours, theirs] = TRY(message_pair());
   constexpr int kSocket = 3;
@@ -133,7 +145,7 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
                 "--run",        options.run_id,
                 "--socket",     std::to_string(kSocket),
                 "--lease-ms",   fmt::format("{}", std::chrono::duration_cast<milliseconds>(options.lease).count())};
-  if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", options.state_dir});
+  if (!options.state_dir.empty()) spawn.argv.insert(spawn.argv.end(), {"--state-dir", absolute(options.state_dir)});
   for (const std::string& policy : options.policies) spawn.argv.insert(spawn.argv.end(), {"--policy", policy});
   UniqueFd inventory = TRY(in_memory(options.inventory));
   spawn.argv.insert(spawn.argv.end(), {"--inventory", std::to_string(kInventory)});
@@ -152,8 +164,8 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
 }
 
 Result<> GuardClient::start_standby(const GuardStart& options) {
-  standby_ =
-      std::make_unique<StandbyLink>(TRY(StandbyLink::start(TRY(find_guard()), options.run_id, options.state_dir)));
+  standby_ = std::make_unique<StandbyLink>(
+      TRY(StandbyLink::start(TRY(find_guard()), options.run_id, absolute(options.state_dir))));
   return standby_->await_ready();
 }
 

@@ -55,12 +55,13 @@ Case proof_case(const RunSummary& summary) {
   return result;
 }
 
-// What became of victims on which something was done that cannot be undone.
+// What became of victims that do not stand as they did: something was done to them that cannot be undone, or they went.
 std::string fates_of(const RunSummary& summary) {
   std::vector<std::string> fates;
   for (const ImpactSummary& impact : summary.impacts)
-    fates.push_back(fmt::format("{}: {}", impact.victim, revert_in_words(impact).detail));
-  return "nothing to revert; " + join(fates, "; ");
+    if (impact.one_way || !impact.gone.empty())
+      fates.push_back(fmt::format("{}: {}", impact.victim, revert_in_words(impact).detail));
+  return (summary.one_way() ? "nothing to revert; " : "fault off; ") + join(fates, "; ");
 }
 
 Case revert_case(const RunSummary& summary) {
@@ -72,7 +73,7 @@ Case revert_case(const RunSummary& summary) {
     if (!impact.result) result = {result.name, CaseResult::kError, impact.victim + ": no revert was recorded", {}};
     result.took += impact.revert_took;
   }
-  if (summary.one_way() && result.result == CaseResult::kPassed)
+  if ((summary.one_way() || !summary.gone().empty()) && result.result == CaseResult::kPassed)
     return {result.name, CaseResult::kSkipped, fates_of(summary), {}};
   return result;
 }

@@ -176,7 +176,7 @@ const Proof* Page::proof_of(const std::string& victim) const {
 void Page::put_impact(const ImpactSummary& impact) {
   html_.open("tr").element("td", {}, impact.victim);
   html_.open("td").text(join(impact.steps, "; "));
-  if (!impact.gone.empty()) html_.element("small", {}, "The victim went away: " + impact.gone);
+  if (impact.one_way && !impact.gone.empty()) html_.element("small", {}, "The victim went away: " + impact.gone);
   html_.close();
   const Proof* proof = proof_of(impact.victim);
   html_.open("td").text(!proof ? "– no proof" : (proof->proven ? "✓ " : "✕ ") + proof->measured);
