@@ -103,7 +103,7 @@ def other_boot(lab, report):
     run, before = die_together(lab)
     problems = [] if lab.victim_cgroup.frozen() else ["nothing was left to revert: the test shows nothing"]
     done = with_other_boot_id(lab, run, "revert")
-    if done.returncode != 0 or "of another boot" not in done.stdout or ": undone" in done.stdout:
+    if done.returncode != 0 or "from another boot" not in done.stdout or ": undone" in done.stdout:
         problems.append(f"exit {done.returncode}: {done.stdout}{done.stderr}")
     if not lab.victim_cgroup.frozen():
         problems.append("it undid what another boot is said to have done")
