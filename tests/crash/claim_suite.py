@@ -114,7 +114,7 @@ def of_root(lab, report):
     done = subprocess.run(["unshare", "-m", "sh", "-ec", script, "sh", claims, lab.ordeal], capture_output=True, text=True,
                           env=env)
     shutil.rmtree(home)
-    report.case("without rights, a run of root's", check(lab, done, (3,), ["of root goes on", "sudo ordeal halt"]),
+    report.case("without rights, a run of root's", check(lab, done, (3,), ["root's run ", "sudo ordeal halt"]),
                 (done.stdout + done.stderr).strip()[:110])
 
 
