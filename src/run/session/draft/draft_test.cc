@@ -92,6 +92,16 @@ TEST(Suggestion, BucketsOfJobsAreNoLimits) {
   EXPECT_EQ(found[0].comment.find("one of its buckets"), std::string::npos);
 }
 
+TEST(Suggestion, AHistogramOfSecondsWillDoWhereNoneIsNamedBetter) {
+  const std::string page =
+      "# TYPE user_seconds histogram\nuser_seconds_bucket{le=\"0.1\"} 9\nuser_seconds_bucket{le=\"0.4\"} 10\n"
+      "user_seconds_bucket{le=\"+Inf\"} 10\nuser_seconds_count 10\n";
+  EXPECT_EQ(from(page.c_str()).front().name, "p95 of user_seconds");
+  const std::string better =
+      "# TYPE request_duration_seconds histogram\nrequest_duration_seconds_bucket{le=\"+Inf\"} 1\n";
+  EXPECT_EQ(from((page + better).c_str()).front().name, "p95 of request_duration_seconds");
+}
+
 TEST(Suggestion, TheLastBucketIsNoLimit) {
   auto found = from(
       "# TYPE http_latency_seconds histogram\nhttp_latency_seconds_bucket{le=\"0.1\"} 0\n"

@@ -139,14 +139,19 @@ Suggestion suggest_latency(const metrics::Exposition& page, const std::string& f
           latency.unmet};
 }
 
+bool says_latency(const std::string& name) {
+  return holds_any(name, {"duration", "latency", "request", "response", "handling"});
+}
+
+// Those whose name says that they time requests; where none does, all that count seconds.
 std::vector<Suggestion> latencies(const metrics::Exposition& page) {
-  std::vector<std::string> families;
+  std::vector<std::string> named, others;
   for (const auto& [name, type] : page.types)
-    if (type == metrics::Type::kHistogram && is_plain_name(name) && name.ends_with("_seconds") &&
-        holds_any(name, {"duration", "latency", "request", "response", "handling"}))
-      families.push_back(name);
+    if (type == metrics::Type::kHistogram && is_plain_name(name) && name.ends_with("_seconds"))
+      (says_latency(name) ? named : others).push_back(name);
   std::vector<Suggestion> found;
-  for (const std::string& family : best_of(std::move(families))) found.push_back(suggest_latency(page, family));
+  for (const std::string& family : best_of(std::move(named.empty() ? others : named)))
+    found.push_back(suggest_latency(page, family));
   return found;
 }
 
