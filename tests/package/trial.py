@@ -177,6 +177,26 @@ def trial(deb):
     return 0 if first < LIMIT else 1
 
 
+def begin(session, services):
+    """Seconds of commands until the verdict of the experiment that `ordeal init` writes."""
+    session.type("ordeal", "init", "trial-redis", "--attack", "latency", "--metrics", "http://127.0.0.1:9100/metrics", "-o", "first.yaml")
+    session.type("cat", "first.yaml")
+    session.type("ordeal", "check", "first.yaml")
+    session.type("ordeal", "plan", "--set", "attack.args.device=lo", "first.yaml")
+    session.type("ordeal", "run", "--set", "attack.args.device=lo", "--length", "10s", "first.yaml", code=None)
+    first = session.spent
+    settle(session, services, "first", None)
+    return first
+
+
+def settle(session, services, name, code):
+    outcome = json.loads(session.type("ordeal", "list", "--limit", "1", "--json"))["verdict"]
+    if outcome not in ("held", "deviated") or (code is not None and outcome != ("held", "deviated")[code]):
+        raise SystemExit(f"{name}: {outcome}")
+    session.type("ordeal", "verify-clean")
+    wait_for("the service after it", services.healthy)
+
+
 def use(session, services):
     """Seconds of commands until the first verdict."""
     session.type("ordeal", "--version")
@@ -185,17 +205,12 @@ def use(session, services):
     for _, _, target, _, _ in EXPERIMENTS:
         if f"target: {target}\n" not in listed:
             raise SystemExit(f"`ordeal targets` does not list {target}")
-    first = None
+    first = begin(session, services)
     for name, hypothesis, target, attack, code in EXPERIMENTS:
         session.write(name, hypothesis, target, attack)
         session.type("ordeal", "plan", f"{name}.yaml")
         session.type("ordeal", "run", f"{name}.yaml", code=code)
-        first = first or session.spent
-        outcome = json.loads(session.type("ordeal", "list", "--limit", "1", "--json"))["verdict"]
-        if outcome not in ("held", "deviated") or (code is not None and outcome != ("held", "deviated")[code]):
-            raise SystemExit(f"{name}: {outcome}")
-        session.type("ordeal", "verify-clean")
-        wait_for("the service after it", services.healthy)
+        settle(session, services, name, code)
     session.type("ordeal", "report", "last", "-o", "report.html")
     session.type("ordeal", "list")
     return first
