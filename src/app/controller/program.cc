@@ -5,9 +5,10 @@
 
 #include <algorithm>
 
-#include "app/controller/controller.h"
+#include "app/controller/seeing/access.h"
+#include "app/controller/hosting/controller.h"
 #include "app/controller/health.h"
-#include "app/controller/watches.h"
+#include "app/controller/seeing/watches.h"
 #include "core/base/io/output.h"
 #include "core/base/io/wait.h"
 #include "core/base/random.h"
@@ -25,12 +26,6 @@ constexpr Nanos kEndWithin = 15s;
 constexpr Nanos kLongestTurn = 1s;
 
 void log_line(const std::string& text) { print_to_error("ordeal controller: {}\n", text); }
-
-Result<kube::Access> find_access(const ProgramOptions& options) {
-  if (options.kubeconfig.empty() && options.context.empty())
-    if (auto pod = kube::in_cluster(); pod || pod.error().code != Errc::kNotFound) return pod;
-  return kube::load_kubeconfig({options.kubeconfig, options.context});
-}
 
 Result<Labels> labels_of(const std::string& selector) {
   LabelSelector parsed = TRY(parse_label_selector(selector));
@@ -135,6 +130,7 @@ class Program {
     ports.wall = wall_now;
     ports.identity = options.name;
     ports.namespace_ = options.namespace_;
+    ports.policy_origin = "ConfigMap " + options.policy;
     ports.rollback = options.rollback;
     ports.may_inject = options.whole_cluster;
     ports.keep_records = options.keep_records;
@@ -208,7 +204,7 @@ Result<> run_program(const ProgramOptions& options, int signals) {
   Labels agents = TRY(labels_of(options.agents));
   std::unique_ptr<Health> health;
   if (!options.listen.empty()) health = TRY(Health::create(options.listen));
-  auto client = TRY(kube::Client::create(TRY(find_access(options))));
+  auto client = TRY(kube::Client::create(TRY(find_access(options.kubeconfig, options.context))));
   client->on_warning([](const std::string& warning) { log_line("the API server warns: " + warning); });
   Program program(options, *client, std::move(agents), std::move(health));
   return program.run(signals);

@@ -18,9 +18,10 @@ class Kept {
   T& put(const std::string& key, T value) {
     auto& entry = all_[key];
     entry = {std::move(value), round_};
+    ++changes_;
     return entry.value;
   }
-  void remove(const std::string& key) { all_.erase(key); }
+  void remove(const std::string& key) { changes_ += all_.erase(key); }
   // What the list did not have.
   std::vector<T> synced() {
     std::vector<T> gone;
@@ -28,6 +29,7 @@ class Kept {
       bool stays = it->second.round == round_;
       if (!stays) gone.push_back(std::move(it->second.value));
       it = stays ? std::next(it) : all_.erase(it);
+      changes_ += !stays;
     }
     complete_ = true;
     return gone;
@@ -36,6 +38,8 @@ class Kept {
   // A whole list has come since it began.
   bool complete() const { return complete_; }
   size_t size() const { return all_.size(); }
+  // Grows with each change.
+  uint64_t changes() const { return changes_; }
   const T* find(const std::string& key) const {
     auto found = all_.find(key);
     return found == all_.end() ? nullptr : &found->second.value;
@@ -57,7 +61,7 @@ class Kept {
     uint64_t round = 0;
   };
   std::unordered_map<std::string, Entry> all_;
-  uint64_t round_ = 0;
+  uint64_t round_ = 0, changes_ = 0;
   bool complete_ = false;
 };
 

@@ -1,4 +1,4 @@
-#include "app/controller/announcer.h"
+#include "app/controller/writing/announcer.h"
 
 #include <fmt/format.h>
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "app/controller/cluster_stores.h"
-#include "app/controller/controller.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/hosting/controller.h"
 #include "app/controller/program.h"
 #include "platform/kube/mirror.h"
 

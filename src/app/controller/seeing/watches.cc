@@ -1,4 +1,4 @@
-#include "app/controller/watches.h"
+#include "app/controller/seeing/watches.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "app/controller/verdicts.h"
+#include "app/controller/hosting/verdicts.h"
 
 #include <algorithm>
 #include <cctype>

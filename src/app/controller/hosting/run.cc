@@ -1,16 +1,15 @@
-#include "app/controller/run.h"
+#include "app/controller/hosting/run.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "app/controller/verdicts.h"
+#include "app/controller/hosting/verdicts.h"
 #include "core/base/io/failpoint.h"
 #include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "core/json/hide.h"
 #include "core/model/cluster/names.h"
-#include "run/session/cluster/followers.h"
 
 namespace ordeal::controller {
 namespace {
@@ -40,18 +39,21 @@ RunEvent without_secrets(const RunEvent& event) {
 
 store::NewRun new_run(const cluster::ExperimentObject& object, const Admitted& admitted, Nanos wall) {
   return {admitted.status.run, object.name, wall, json::without_secrets(to_json(admitted.prepared.experiment)),
-          json::without_secrets(admitted.prepared.plan)};
+          json::without_secrets(session::plan_json(admitted.prepared))};
 }
 
 }  // namespace
 
 Run::Run(const Ports& ports, const ClusterStores& stores, Announcer& announcer, cluster::ExperimentObject object,
-         Admitted admitted)
+         Admitted admitted, std::function<target::ClusterLoad()> others)
     : ports_(ports),
       stores_(stores),
       announcer_(announcer),
       object_(std::move(object)),
       prepared_(admitted.prepared),
+      others_(std::move(others)),
+      targets_(prepared_.targets),
+      following_{prepared_.choice.chosen, {prepared_.choice.allowed.begin(), prepared_.choice.allowed.end()}},
       status_(admitted.status),
       writer_(ports.send, ports.now, {object_.namespace_, object_.name},
               {[this](const auto& status) {
@@ -152,22 +154,27 @@ void Run::gone(const std::string& why) {
 
 // Below the floor that the policy sets no fault goes on.
 void Run::guard_floor() {
-  bool watches = session_ && !session_->judged() && !halting_ && ports_.now() - judged_at_ >= kJudgePodsEvery;
-  if (!watches || stores_.pod_changes() == pods_judged_) return;
+  bool follows = prepared_.experiment.target.follow, floor = session::has_floor(prepared_);
+  bool watches = session_ && !session_->judged() && !halting_ && (follows || floor);
+  if (!watches || ports_.now() - judged_at_ < kJudgePodsEvery || stores_.pods.changes() == pods_judged_) return;
   judged_at_ = ports_.now();
-  pods_judged_ = stores_.pod_changes();
-  if (std::string rule = session::broken_floor(prepared_, stores_.pods); !rule.empty()) return halt("floor", rule);
-  follow();
+  pods_judged_ = stores_.pods.changes();
+  const cluster::View& view = stores_.view(prepared_.workloads);
+  if (std::string rule = session::broken_floor(prepared_, view); !rule.empty()) return halt("floor", rule);
+  if (follows && status_.phase == to_text(Phase::kDuring)) follow(view);
 }
 
-void Run::follow() {
-  if (!prepared_.experiment.target.follow || status_.phase != to_text(Phase::kDuring)) return;
-  for (session::Follower& follower : session::followers_of(prepared_, stores_.view())) {
-    prepared_.victims.push_back(follower.victim);
-    prepared_.targets.push_back(follower.target);
-    ++status_.victims;
-    session_->world().join(std::move(follower.victim), std::move(follower.target));
-  }
+// Pods that are new, and those that are back as somebody else: each is judged as at the start.
+void Run::follow(const cluster::View& view) {
+  auto followed = target::follow(prepared_.experiment, prepared_.facts, prepared_.rules, view, others_(),
+                                 *prepared_.experiment.seed, following_);
+  if (!followed) return ports_.log(fmt::format("{}: {}", object_.name, followed.error().message()));
+  for (const auto& picks : {followed->taken, followed->back})
+    for (const target::ClusterPick& pick : picks) {
+      targets_.push_back(session::target_of(pick));
+      ++status_.victims;
+      session_->world().join(pick.model_victim, targets_.back());
+    }
 }
 
 void Run::dispatch() {

@@ -1,4 +1,4 @@
-#include "app/controller/status_writer.h"
+#include "app/controller/writing/status_writer.h"
 
 #include <algorithm>
 

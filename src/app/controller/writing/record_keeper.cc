@@ -1,4 +1,4 @@
-#include "app/controller/record_keeper.h"
+#include "app/controller/writing/record_keeper.h"
 
 #include <fmt/format.h>
 

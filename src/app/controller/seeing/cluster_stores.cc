@@ -1,4 +1,4 @@
-#include "app/controller/cluster_stores.h"
+#include "app/controller/seeing/cluster_stores.h"
 
 #include <fmt/format.h>
 
@@ -15,7 +15,6 @@ bool ClusterStores::is_agent(const cluster::Pod& pod) const {
 }
 
 void ClusterStores::put_pod(cluster::Pod pod) {
-  ++pod_changes_;
   if (auto old = agents_.find(pod.uid); old != agents_.end()) {
     --served_[old->second];
     agents_.erase(old);
@@ -26,7 +25,6 @@ void ClusterStores::put_pod(cluster::Pod pod) {
 }
 
 void ClusterStores::remove_pod(const std::string& uid) {
-  ++pod_changes_;
   if (auto old = agents_.find(uid); old != agents_.end()) {
     --served_[old->second];
     agents_.erase(old);
@@ -62,6 +60,12 @@ session::ClusterNow ClusterStores::now() const {
   return now;
 }
 
-cluster::View ClusterStores::view() const { return {pods.values(), nodes.values(), {}, budgets.values()}; }
+const cluster::View& ClusterStores::view(const std::vector<cluster::Workload>& workloads) const {
+  uint64_t changes = pods.changes() + nodes.changes() + budgets.changes();
+  if (viewed_ != changes) view_ = {pods.values(), nodes.values(), {}, budgets.values()};
+  viewed_ = changes;
+  view_.workloads = workloads;
+  return view_;
+}
 
 }  // namespace ordeal::controller

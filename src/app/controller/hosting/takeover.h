@@ -5,10 +5,10 @@
 #include <map>
 #include <string>
 
-#include "app/controller/announcer.h"
-#include "app/controller/cluster_stores.h"
-#include "app/controller/ports.h"
-#include "app/controller/status_writer.h"
+#include "app/controller/writing/announcer.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/hosting/ports.h"
+#include "app/controller/writing/status_writer.h"
 
 namespace ordeal::controller {
 
@@ -20,6 +20,7 @@ class Takeover {
 
   const std::string& run() const { return object_.status.run; }
   int64_t targets() const { return object_.status.victims; }
+  const std::string& home() const { return object_.namespace_; }
   bool done() const { return done_; }
   // Another changed the Experiment meanwhile: it is to be judged anew.
   bool again() const { return again_; }

@@ -16,6 +16,7 @@ struct Ports {
   std::function<Nanos()> wall;
   std::string identity;   // in the Lease and in status.holder
   std::string namespace_;  // of the release
+  std::string policy_origin = "policy";  // what it is called
   bool rollback = false;  // an experiment may have one
   bool may_inject = true;  // false where the installation only plans and watches
   int keep_records = 50;  // of each namespace

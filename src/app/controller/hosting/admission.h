@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "app/controller/announcer.h"
-#include "app/controller/cluster_stores.h"
-#include "app/controller/ports.h"
+#include "app/controller/writing/announcer.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/hosting/ports.h"
 #include "run/session/cluster/api_rollback.h"
 
 namespace ordeal::controller {
@@ -27,7 +27,7 @@ class Admission {
 
   // `load` is asked for at the moment at which it counts.
   Admission(const Ports& ports, const ClusterStores& stores, Announcer& announcer, cluster::ExperimentObject object,
-            std::function<ActiveLoad()> load);
+            std::function<target::ClusterLoad()> load);
   ~Admission();
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
@@ -36,8 +36,8 @@ class Admission {
   Admitted take() { return std::move(*admitted_); }
   // Ends it as refused.
   void refuse(const Error& error);
-  // How many victims it reserves for the caps.
-  int64_t reserved() const;
+  // The victims that it holds for the caps; null before it is prepared.
+  const session::ClusterPrepared* prepared() const { return admitted_ ? &admitted_->prepared : nullptr; }
   const std::string& name() const { return object_.name; }
 
   BootTime next_wake() const { return outbox_.next_wake(); }
@@ -61,7 +61,7 @@ class Admission {
   const ClusterStores& stores_;
   Announcer& announcer_;
   cluster::ExperimentObject object_;
-  std::function<ActiveLoad()> load_;
+  std::function<target::ClusterLoad()> load_;
   session::Outbox outbox_;
   State state_ = State::kWorking;
   bool begun_ = false;

@@ -1,4 +1,4 @@
-#include "app/controller/controller.h"
+#include "app/controller/hosting/controller.h"
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
@@ -52,8 +52,16 @@ void Controller::Case::dispatch() {
 
 std::string Controller::Case::run_id() const { return run ? run->id() : takeover ? takeover->run() : ""; }
 
-int64_t Controller::Case::targets() const {
-  return run ? run->targets() : takeover ? takeover->targets() : admission ? admission->reserved() : 0;
+void Controller::Case::add_to(target::ClusterLoad& load) const {
+  const session::ClusterPrepared* prepared = admission ? admission->prepared() : nullptr;
+  if (run || prepared) {
+    const auto& targets = run ? run->targets() : prepared->targets;
+    load.targets += static_cast<int64_t>(targets.size());
+    for (const session::ClusterTarget& target : targets)
+      if (target.victim.kind != "node") ++load.pods[target.victim.namespace_];
+  }
+  if (takeover) load.targets += takeover->targets(), load.pods[takeover->home()] += takeover->targets();
+  load.runs += run || prepared || takeover;
 }
 
 Controller::Controller(Ports ports, ClusterStores& stores)
@@ -180,8 +188,8 @@ void Controller::begin_due() {
 void Controller::begin(const cluster::ExperimentObject& object) {
   Case& one = cases_[object.uid];
   if (object.status.run.empty()) {
-    one.admission =
-        std::make_unique<Admission>(ports_, stores_, announcer_, object, [this] { return load(); });
+    one.admission = std::make_unique<Admission>(ports_, stores_, announcer_, object,
+                                                [this, uid = object.uid] { return load_beside(uid); });
     return;
   }
   one.takeover = std::make_unique<Takeover>(ports_, stores_, announcer_, object);
@@ -190,12 +198,10 @@ void Controller::begin(const cluster::ExperimentObject& object) {
 }
 
 // What other runs hold; an Experiment that is being admitted holds what it was prepared for.
-ActiveLoad Controller::load() const {
-  ActiveLoad load;
-  for (const auto& [uid, one] : cases_) {
-    load.targets += one.targets();
-    load.runs += one.targets() > 0;
-  }
+target::ClusterLoad Controller::load_beside(const std::string& uid) const {
+  target::ClusterLoad load;
+  for (const auto& [other, one] : cases_)
+    if (other != uid) one.add_to(load);
   return load;
 }
 
@@ -204,7 +210,8 @@ void Controller::begin_run(const std::string& uid, Case& one) {
   Admitted admitted = one.admission->take();
   one.admission.reset();
   if (!object) return;  // deleted meanwhile: nothing was injected
-  one.run = std::make_unique<Run>(ports_, stores_, announcer_, *object, std::move(admitted));
+  one.run = std::make_unique<Run>(ports_, stores_, announcer_, *object, std::move(admitted),
+                                  [this, uid] { return load_beside(uid); });
   case_of_run_[one.run->id()] = uid;
   poll(one);
   one.touched = true;

@@ -10,12 +10,12 @@
 #include <string>
 #include <unordered_map>
 
-#include "app/controller/admission.h"
-#include "app/controller/announcer.h"
-#include "app/controller/cluster_stores.h"
-#include "app/controller/ports.h"
-#include "app/controller/run.h"
-#include "app/controller/takeover.h"
+#include "app/controller/hosting/admission.h"
+#include "app/controller/writing/announcer.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/hosting/ports.h"
+#include "app/controller/hosting/run.h"
+#include "app/controller/hosting/takeover.h"
 #include "core/base/io/unique_fd.h"
 
 namespace ordeal::controller {
@@ -60,7 +60,7 @@ class Controller {
     BootTime next_wake() const;
     void dispatch();
     std::string run_id() const;
-    int64_t targets() const;
+    void add_to(target::ClusterLoad& load) const;
   };
   using Cases = std::map<std::string, Case>;  // by uid
 
@@ -76,7 +76,8 @@ class Controller {
   void halt_all();
   void touch_ready();
   void poll(Case& one);
-  ActiveLoad load() const;
+  // What all of them hit, but for the one.
+  target::ClusterLoad load_beside(const std::string& uid) const;
   Case* case_of(const std::string& run);
   bool is_over(const cluster::Injection& injection) const;
   void sweep();

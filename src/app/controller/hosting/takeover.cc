@@ -1,11 +1,11 @@
-#include "app/controller/takeover.h"
+#include "app/controller/hosting/takeover.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "app/controller/record_keeper.h"
-#include "app/controller/verdicts.h"
+#include "app/controller/writing/record_keeper.h"
+#include "app/controller/hosting/verdicts.h"
 #include "core/base/io/failpoint.h"
 #include "core/base/text/text.h"
 #include "core/model/cluster/names.h"

@@ -1,10 +1,10 @@
-#include "app/controller/admission.h"
+#include "app/controller/hosting/admission.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "app/controller/verdicts.h"
+#include "app/controller/hosting/verdicts.h"
 #include "core/base/io/failpoint.h"
 #include "core/json/hide.h"
 #include "core/model/run/run_id.h"
@@ -37,7 +37,7 @@ Error refused(std::string what, std::string hint = {}) {
 }  // namespace
 
 Admission::Admission(const Ports& ports, const ClusterStores& stores, Announcer& announcer,
-                     cluster::ExperimentObject object, std::function<ActiveLoad()> load)
+                     cluster::ExperimentObject object, std::function<target::ClusterLoad()> load)
     : ports_(ports),
       stores_(stores),
       announcer_(announcer),
@@ -54,10 +54,6 @@ void Admission::dispatch() {
     begin();
   }
   outbox_.dispatch();
-}
-
-int64_t Admission::reserved() const {
-  return admitted_ ? static_cast<int64_t>(admitted_->prepared.victims.size()) : 0;
 }
 
 void Admission::begin() {
@@ -145,14 +141,11 @@ void Admission::ask_rollback() {
 }
 
 void Admission::prepare() {
-  cluster::View view = stores_.view();
-  view.workloads = workloads_;
   if (!stores_.policy())
     return refuse(refused("there is no policy: nothing limits the blast radius",
                           "create the ConfigMap that the controller was told of (key config.yaml)"));
-  session::ClusterInputs inputs{object_.namespace_, object_.name, view, *stores_.policy(), "policy"};
-  inputs.load = load_();
-  inputs.rollback = ports_.rollback;
+  session::ClusterInputs inputs{object_.namespace_, ports_.namespace_, stores_.view(workloads_), *stores_.policy(),
+                                ports_.policy_origin, load_()};
   auto prepared = session::prepare_cluster(std::move(*experiment_), inputs);
   if (!prepared) return refuse(prepared.error());
   watch::SourceLogin login = session::login_of(prepared->experiment, secrets_);

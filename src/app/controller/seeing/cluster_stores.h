@@ -42,9 +42,8 @@ class ClusterStores {
   bool complete() const { return pods.complete() && nodes.complete() && halt_known_ && policy_known_; }
   bool agent_ready(const std::string& node) const;
   session::ClusterNow now() const;
-  cluster::View view() const;
-  // Grows with each change of a pod.
-  uint64_t pod_changes() const { return pod_changes_; }
+  // As it is now, with the workloads of whoever asks; good until it is asked for again.
+  const cluster::View& view(const std::vector<cluster::Workload>& workloads) const;
   // Whether what agents write is heard now; set by whoever watches.
   std::function<bool()> hearing;
 
@@ -58,7 +57,8 @@ class ClusterStores {
   std::optional<cluster::Halt> halt_;
   bool halt_known_ = false, policy_known_ = false;
   std::optional<std::string> policy_;
-  uint64_t pod_changes_ = 0;
+  mutable cluster::View view_;
+  mutable std::optional<uint64_t> viewed_;  // the changes that it shows
 };
 
 }  // namespace ordeal::controller

@@ -6,24 +6,25 @@
 #include <memory>
 #include <string>
 
-#include "app/controller/admission.h"
-#include "app/controller/announcer.h"
-#include "app/controller/cluster_stores.h"
-#include "app/controller/ports.h"
-#include "app/controller/record_keeper.h"
-#include "app/controller/status_writer.h"
+#include "app/controller/hosting/admission.h"
+#include "app/controller/writing/announcer.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/hosting/ports.h"
+#include "app/controller/writing/record_keeper.h"
+#include "app/controller/writing/status_writer.h"
 
 namespace ordeal::controller {
 
 class Run {
  public:
   Run(const Ports& ports, const ClusterStores& stores, Announcer& announcer, cluster::ExperimentObject object,
-      Admitted admitted);
+      Admitted admitted, std::function<target::ClusterLoad()> others);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
   const std::string& id() const { return status_.run; }
-  int64_t targets() const { return status_.victims; }
+  // With the victims that were taken in later.
+  const std::vector<session::ClusterTarget>& targets() const { return targets_; }
   bool done() const { return done_; }
   int descriptor() const { return session_ ? session_->descriptor() : -1; }
 
@@ -51,7 +52,7 @@ class Run {
   void on(const auto&) {}
   void fail_to_begin(const Error& error);
   void guard_floor();
-  void follow();
+  void follow(const cluster::View& view);
   void write_status();
   void end();
   void written(const cluster::ExperimentStatus& status);
@@ -62,6 +63,9 @@ class Run {
   Announcer& announcer_;
   cluster::ExperimentObject object_;
   session::ClusterPrepared prepared_;
+  std::function<target::ClusterLoad()> others_;  // what other runs hit
+  std::vector<session::ClusterTarget> targets_;
+  target::Following following_;
   cluster::ExperimentStatus status_;
   StatusWriter writer_;
   RecordKeeper record_;
