@@ -14,9 +14,9 @@
 namespace ordeal::controller {
 namespace {
 
-constexpr Nanos kEvery = 500ms;
-constexpr Nanos kMargin = 5s;
-constexpr const char* kManager = "ordeal-drain";
+constexpr Nanos kDrainEvery = 500ms;
+constexpr Nanos kDrainMargin = 5s;
+constexpr const char* kDrainManager = "ordeal-drain";
 constexpr const char* kReason = "Ordeal is being uninstalled";
 
 json::Value halt_object(bool engaged) {
@@ -50,7 +50,7 @@ class Drain {
       auto answer = world_.ask(request);
       if (answer) return std::move(*answer);
       if (!answer.error().passes() || world_.now() > until_) return tl::unexpected(answer.error().error(what));
-      world_.sleep(kEvery);
+      world_.sleep(kDrainEvery);
     }
   }
 
@@ -62,7 +62,7 @@ class Drain {
       world_.say("the cluster is halted already");
       return {};
     }
-    kube::Request request = kube::apply(kube::kHalts, {"", cluster::kHaltName}, halt_object(true), kManager, true);
+    kube::Request request = kube::apply(kube::kHalts, {"", cluster::kHaltName}, halt_object(true), kDrainManager, true);
     TRY_VOID(ask(request, "cannot halt the cluster").map([](auto) {}));
     made_ = there ? Made::kEngaged : Made::kHalt;
     world_.say("the cluster is halted: every run ends now");
@@ -74,7 +74,7 @@ class Drain {
     kube::ObjectName name{"", cluster::kHaltName};
     kube::Request request = made_ == Made::kHalt
                                 ? kube::remove(kube::kHalts, name)
-                                : kube::apply(kube::kHalts, name, halt_object(false), kManager, true);
+                                : kube::apply(kube::kHalts, name, halt_object(false), kDrainManager, true);
     return ask(request, "cannot release the halt").map([](auto) {});
   }
 
@@ -95,7 +95,7 @@ class Drain {
   void finish_overdue(const std::vector<cluster::Injection>& held) {
     for (const cluster::Injection& injection : held) {
       BootTime seen = seen_.emplace(injection.uid, world_.now()).first->second;
-      if (world_.now() - seen < injection.spec.lease + kMargin) continue;
+      if (world_.now() - seen < injection.spec.lease + kDrainMargin) continue;
       auto taken = world_.ask(session::without_finalizer(injection));
       if (!taken && taken.error().kind != kube::ApiFailure::Kind::kNotFound) continue;
       world_.say(fmt::format("the agent of {} did not confirm that {}/{} is reverted; its lease is over",
@@ -114,7 +114,7 @@ class Drain {
         world_.say(fmt::format("{} Injections are not reverted yet", said));
       }
       if (world_.now() > until_) return tl::unexpected(hangs(left));
-      world_.sleep(kEvery);
+      world_.sleep(kDrainEvery);
     }
   }
 
@@ -137,7 +137,7 @@ class Drain {
     while (replicas(TRY(ask(kube::get(kube::kDeployments, name), "cannot read the controller's Deployment"))) > 0) {
       if (world_.now() > until_)
         return fail(Errc::kRevertFailed, "the controller's pods do not end", "look at its Deployment, then try again");
-      world_.sleep(kEvery);
+      world_.sleep(kDrainEvery);
     }
     return {};
   }

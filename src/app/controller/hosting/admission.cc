@@ -168,7 +168,7 @@ void Admission::checked(const Result<session::SourceCheck>& check) {
   status.run = make_run_id(ports_.wall(), ports_.random());
   status.phase = to_text(Phase::kCheck);
   status.started = rfc3339(ports_.wall());
-  status.candidates = admitted_->prepared.candidates;
+  status.candidates = admitted_->prepared.choice.candidates;
   status.victims = static_cast<int64_t>(admitted_->prepared.victims.size());
   status.renewal.count = 1;
   std::string message = fmt::format("{} of {} candidates are the victims", status.victims, status.candidates);

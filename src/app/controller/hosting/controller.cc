@@ -14,8 +14,8 @@ namespace {
 
 constexpr Nanos kAgainAfter = 300ms;
 constexpr Nanos kAgentFinishes = 5s;  // between "reverted" and taking the finaliser away
-constexpr Nanos kMargin = 1s;
-constexpr const char* kManager = "ordeal-controller";
+constexpr Nanos kSweepMargin = 1s;
+constexpr const char* kHaltManager = "ordeal-controller";
 
 std::string key_of(const std::string& namespace_, const std::string& name) { return namespace_ + "/" + name; }
 
@@ -287,7 +287,7 @@ void Controller::sweep() {
       it = keeps ? std::next(it) : left_.erase(it);
       continue;
     }
-    Nanos patience = injection->status.state == "reverted" ? kAgentFinishes : 2 * injection->spec.lease + kMargin;
+    Nanos patience = injection->status.state == "reverted" ? kAgentFinishes : 2 * injection->spec.lease + kSweepMargin;
     if (ports_.now() - it->second < patience) {
       ++it;
       continue;
@@ -322,7 +322,7 @@ void Controller::engage_halt(const std::string& why) {
       {"kind", "Halt"},
       {"metadata", json::Object{{"name", cluster::kHaltName}}},
       {"spec", json::Object{{"engaged", true}, {"reason", why}, {"by", "ordeal controller"}}}};
-  outbox_.add(kube::apply(kube::kHalts, {"", cluster::kHaltName}, body, kManager, true),
+  outbox_.add(kube::apply(kube::kHalts, {"", cluster::kHaltName}, body, kHaltManager, true),
               [this](const kube::Answer<json::Value>& answer) {
                 if (!answer) ports_.log(answer.error().error("cannot engage the Halt").message());
               });

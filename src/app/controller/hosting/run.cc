@@ -63,7 +63,7 @@ Run::Run(const Ports& ports, const ClusterStores& stores, Announcer& announcer, 
       record_(ports.send, ports.now, {object_.namespace_, object_.name, object_.uid, status_.run},
               new_run(object_, admitted, ports.wall())) {
   session::ClusterRun run{status_.run, object_.namespace_, object_.name, object_.uid};
-  run.candidates = std::max<int64_t>(prepared_.candidates, 1);
+  run.candidates = std::max<int64_t>(prepared_.choice.candidates, 1);
   run.one_way = prepared_.one_way();
   auto make_parts = [&](engine::Inbox& inbox) { return ports_.make_parts(prepared_, admitted.login, status_.run, inbox); };
   auto session = session::ClusterSession::create(

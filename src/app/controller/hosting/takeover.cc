@@ -14,8 +14,8 @@ namespace ordeal::controller {
 namespace {
 
 constexpr const char* kReplaced = "the controller was replaced";
-constexpr Nanos kMargin = 1s;
-constexpr Nanos kLookAgain = 500ms;
+constexpr Nanos kLeaseMargin = 1s;
+constexpr Nanos kWaitAgain = 500ms;
 
 bool reverted(const cluster::Injection& injection) { return injection.status.state == "reverted"; }
 
@@ -74,11 +74,11 @@ void Takeover::claimed(const kube::Answer<json::Value>& answer) {
 }
 
 void Takeover::wait_for_agents() {
-  bool over = ports_.now() >= claimed_at_ + cluster::kClusterLease + kMargin;
+  bool over = ports_.now() >= claimed_at_ + cluster::kClusterLease + kLeaseMargin;
   bool hears = !stores_.hearing || stores_.hearing();
   bool waits = std::any_of(injections_.begin(), injections_.end(), [](const auto& one) { return !reverted(one.second); });
   // What a dead controller has made a moment ago may not have been seen yet.
-  if (!hears || (waits && !over) || ports_.now() < claimed_at_ + kMargin) return;
+  if (!hears || (waits && !over) || ports_.now() < claimed_at_ + kLeaseMargin) return;
   for (const auto& [name, injection] : injections_) {
     if (reverted(injection)) continue;
     silent_.push_back(injection.spec.node);
@@ -165,7 +165,7 @@ void Takeover::dispatch() {
 BootTime Takeover::next_wake() const {
   if (done_ || again_) return BootTime::max();
   BootTime next = std::min(outbox_.next_wake(), writer_.next_wake());
-  return step_ == Step::kWaiting || step_ == Step::kEnding ? std::min(next, ports_.now() + kLookAgain) : next;
+  return step_ == Step::kWaiting || step_ == Step::kEnding ? std::min(next, ports_.now() + kWaitAgain) : next;
 }
 
 }  // namespace ordeal::controller

@@ -11,8 +11,8 @@
 namespace ordeal::controller {
 namespace {
 
-constexpr Nanos kEvery = 1s;
-constexpr const char* kManager = "ordeal-controller";
+constexpr Nanos kRecordEvery = 1s;
+constexpr const char* kRecordManager = "ordeal-controller";
 constexpr const char* kKey = "record.gz";
 
 json::Value owner_reference(const RecordOwner& owner) {
@@ -22,7 +22,7 @@ json::Value owner_reference(const RecordOwner& owner) {
                       {"uid", owner.uid}};
 }
 
-const json::Value* look(const json::Value& value, std::initializer_list<const char*> path) {
+const json::Value* field_of(const json::Value& value, std::initializer_list<const char*> path) {
   const json::Value* found = &value;
   for (const char* key : path) {
     found = found && found->is_object() ? found->get_object().if_contains(key) : nullptr;
@@ -48,7 +48,7 @@ kube::Request record_write(const RecordOwner& owner, const store::RecordPart& pa
                                   {"kind", "ConfigMap"},
                                   {"metadata", std::move(metadata)},
                                   {"binaryData", json::Object{{kKey, kube::encode_base64(part.gzip)}}}};
-  kube::Request request = kube::apply(kube::kConfigMaps, {owner.namespace_, name}, body, kManager, true);
+  kube::Request request = kube::apply(kube::kConfigMaps, {owner.namespace_, name}, body, kRecordManager, true);
   request.timeout = 20s;
   return request;
 }
@@ -56,8 +56,8 @@ kube::Request record_write(const RecordOwner& owner, const store::RecordPart& pa
 std::vector<store::RecordPart> record_parts(const json::Array& config_maps) {
   std::vector<store::RecordPart> parts;
   for (const json::Value& map : config_maps) {
-    const json::Value* name = look(map, {"metadata", "name"});
-    const json::Value* data = look(map, {"binaryData"});
+    const json::Value* name = field_of(map, {"metadata", "name"});
+    const json::Value* data = field_of(map, {"binaryData"});
     if (!name || !name->is_string() || !data || !data->is_object() || data->get_object().size() != 1) continue;
     std::string_view text(name->get_string());
     auto index = parse_number<int>(text.substr(text.rfind('-') + 1));
@@ -74,11 +74,11 @@ RecordKeeper::RecordKeeper(session::Send send, session::Now now, RecordOwner own
 BootTime RecordKeeper::next_wake() const {
   BootTime next = outbox_.next_wake();
   if (!record_.changed() || !outbox_.empty()) return next;
-  return std::min(next, finishing_ ? BootTime() : written_ + kEvery);
+  return std::min(next, finishing_ ? BootTime() : written_ + kRecordEvery);
 }
 
 void RecordKeeper::dispatch() {
-  if (record_.changed() && outbox_.empty() && (finishing_ || now_() - written_ >= kEvery)) {
+  if (record_.changed() && outbox_.empty() && (finishing_ || now_() - written_ >= kRecordEvery)) {
     written_ = now_();
     for (const store::RecordPart& part : record_.take_changed())
       outbox_.add(record_write(owner_, part), [this](const kube::Answer<json::Value>& answer) {

@@ -5,8 +5,8 @@
 namespace ordeal::controller {
 namespace {
 
-constexpr Nanos kEvery = 1s;
-constexpr Nanos kAgainAfter = 200ms;
+constexpr Nanos kStatusEvery = 1s;
+constexpr Nanos kWriteAgainAfter = 200ms;
 constexpr Nanos kAnswerWithin = 4s;  // less than a third of the lease: a lost answer costs one renewal, no run
 
 json::Object operation(const char* op, const char* path, json::Value value) {
@@ -39,7 +39,7 @@ void StatusWriter::want(const cluster::ExperimentStatus& status, bool urgent) {
 
 BootTime StatusWriter::next_wake() const {
   if (lost_ || under_way_ || !wanted_) return BootTime::max();
-  return urgent_ ? not_before_ : std::max(not_before_, written_at_ + kEvery);
+  return urgent_ ? not_before_ : std::max(not_before_, written_at_ + kStatusEvery);
 }
 
 void StatusWriter::dispatch() {
@@ -77,7 +77,7 @@ void StatusWriter::answered(const kube::Answer<json::Value>& answer) {
   // What is newer by now is sent instead.
   if (!wanted_) wanted_ = sent_;
   urgent_ = true;
-  not_before_ = now_() + kAgainAfter;
+  not_before_ = now_() + kWriteAgainAfter;
   if (failure.kind == Kind::kInvalid) ask_whose();
 }
 
@@ -92,7 +92,7 @@ void StatusWriter::ask_whose() {
 
 void StatusWriter::told_whose(const kube::Answer<json::Value>& answer) {
   under_way_ = false;
-  not_before_ = now_() + 5 * kAgainAfter;
+  not_before_ = now_() + 5 * kWriteAgainAfter;
   bool gone = !answer && answer.error().kind == kube::ApiFailure::Kind::kNotFound;
   std::string holder = answer ? text_at(*answer, "holder") : "";
   bool other = answer && (holder != sent_.holder || text_at(*answer, "run") != sent_.run);

@@ -11,7 +11,7 @@
 namespace ordeal::session {
 namespace {
 
-constexpr Nanos kLookAgain = 50ms;
+constexpr Nanos kHttpLookEvery = 50ms;
 constexpr const char* kWithout = "or run it without a rollback (an empty `rollback` list)";
 
 kube::Request request_of(const argo::ApiCall& call) {
@@ -142,7 +142,7 @@ void ApiRollback::dispatch() {
   end(ok, std::move(result));
 }
 
-BootTime ApiRollback::next_wake() const { return http_ ? now_() + kLookAgain : BootTime::max(); }
+BootTime ApiRollback::next_wake() const { return http_ ? now_() + kHttpLookEvery : BootTime::max(); }
 
 void ApiRollback::perform(const RolloutAction& action) {
   if (action.action == "undo")

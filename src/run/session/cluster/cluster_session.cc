@@ -18,7 +18,7 @@ Result<engine::Setup> make_setup(const ClusterPrepared& prepared, const ClusterR
   setup.one_way = run.one_way;
   setup.one_by_one = false;
   setup.follow = prepared.experiment.target.follow;
-  setup.candidates = prepared.candidates;
+  setup.candidates = static_cast<int64_t>(prepared.choice.allowed.size());
   setup.injector = "an agent";
   setup.inject_at_most = kInjectAtMost;
   setup.revert_at_most = 2 * run.lease + 5s;

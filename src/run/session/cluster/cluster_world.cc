@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMostAtOnce = 50;
 constexpr Nanos kCreateAtMost = 40s;  // all of them; what is not made by then is not
-constexpr Nanos kLookAgain = 200ms;
+constexpr Nanos kConfirmAgain = 200ms;
 constexpr Nanos kMargin = 1s;         // how late a lease may end
 constexpr const char* kNoAgentHint = "`kubectl get pods -o wide` in Ordeal's namespace shows which nodes have an agent";
 
@@ -241,7 +241,7 @@ bool ClusterWorld::settled() const {
 BootTime ClusterWorld::next_wake() const {
   BootTime next = inbox_.empty() ? outbox_.next_wake() : BootTime();
   if (injections_.all_over()) return next;
-  if (stopping_) return std::min(next, std::max(over_by(), clock_() + kLookAgain));
+  if (stopping_) return std::min(next, std::max(over_by(), clock_() + kConfirmAgain));
   for (const auto& [name, injection] : injections_.all()) {
     if (injection.over || injection.given_up || (injection.answered && !went_)) continue;
     BootTime due = injection.created ? went_.value_or(*injection.created) + run_.lease : injection.asked + kCreateAtMost;
