@@ -9,6 +9,7 @@
 #include <set>
 
 #include "app/controller/hosting/controller.h"
+#include "core/model/cluster/names.h"
 #include "simulated_api.h"
 
 namespace ordeal {
@@ -216,6 +217,7 @@ class Simulation {
     return clock.now >= from && clock.now < from + schedule.outage_length;
   }
 
+  double seconds_in() const { return to_seconds(clock.now - BootTime(1h)); }
   bool breached() const { return schedule.breach && clock.now >= BootTime(1h) + *schedule.breach; }
 
   Clock clock;
@@ -277,6 +279,9 @@ class Simulation {
 
   void changed(SimulatedApi::Change change, const std::string& plural, const json::Value& object) {
     check_change(change, plural, object);
+    if (std::getenv("ORDEAL_SIMULATION_LOG"))
+      std::printf("%8.3f %s %s\n", seconds_in(), change == SimulatedApi::Change::kPut ? "put" : "gone",
+                  json::write(object).substr(0, 1500).c_str());
     for (auto& host : hosts) deliver(host->fed, [this, change, plural, object, host = host.get()] {
       // A paused one hears everything later, as from a new list.
       host->hear(change, plural, object);
@@ -331,13 +336,17 @@ class Simulation {
     ASSERT_TRUE(object) << object.error().message();
     const cluster::ExperimentStatus& status = object->status;
     cluster::ExperimentStatus& before = seen_[object->uid];
-    if (!before.run.empty()) EXPECT_EQ(status.run, before.run) << "a second run of one Experiment";
+    if (!before.run.empty()) {
+      EXPECT_EQ(status.run, before.run) << "a second run of one Experiment";
+    }
     if (!before.renewal.stop.empty()) {
       EXPECT_EQ(status.renewal.stop.empty(), false) << "a stop was taken back";
       EXPECT_EQ(status.renewal.count, before.renewal.count) << "a renewal after the stop";
     }
     EXPECT_GE(status.renewal.count, before.renewal.count);
-    if (!before.verdict.empty()) EXPECT_EQ(status.verdict, before.verdict) << "a verdict was changed";
+    if (!before.verdict.empty()) {
+      EXPECT_EQ(status.verdict, before.verdict) << "a verdict was changed";
+    }
     if (status.verdict == "held") check_held(status);
     before = status;
   }
@@ -356,8 +365,9 @@ class Simulation {
   // Without a renewal that was confirmed within the lease nothing is in force.
   void check_now() {
     for (const auto& agent : agents)
-      for (const auto& [key, held] : agent->all_)
-        if (held.in_force) EXPECT_LE(clock.now, held.lease_end) << key << " outlived its lease";
+      for (const auto& [key, held] : agent->all_) {
+        EXPECT_TRUE(!held.in_force || clock.now <= held.lease_end) << key << " outlived its lease";
+      }
   }
 
   void check_at_the_end() {
@@ -427,7 +437,10 @@ Hosting::Hosting(Simulation& simulation, const std::string& name) {
     return Result<session::SessionParts>(std::move(parts));
   };
   ports.random = [&simulation] { return simulation.random.next(); };
-  ports.log = [](const std::string&) {};
+  // ORDEAL_SIMULATION_LOG=1 tells the story of a seed.
+  ports.log = [&simulation, name](const std::string& text) {
+    if (std::getenv("ORDEAL_SIMULATION_LOG")) std::printf("%8.3f %s: %s\n", simulation.seconds_in(), name.c_str(), text.c_str());
+  };
   controller = std::make_unique<Controller>(std::move(ports), stores);
 }
 

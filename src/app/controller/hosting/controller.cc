@@ -38,13 +38,13 @@ cluster::Injection trimmed(const cluster::Injection& injection) {
 }  // namespace
 
 BootTime Controller::Case::next_wake() const {
-  if (touched) return BootTime();
+  if (*touched) return BootTime();
   if (admission) return admission->next_wake();
   return run ? run->next_wake() : takeover->next_wake();
 }
 
 void Controller::Case::dispatch() {
-  touched = false;
+  *touched = false;
   if (admission) admission->dispatch();
   if (run) run->dispatch();
   if (takeover) takeover->dispatch();
@@ -76,10 +76,11 @@ Controller::~Controller() = default;
 void Controller::put_experiment(json::Value&& value) {
   auto object = cluster::experiment_object_from_json(std::move(value));
   if (!object) return ports_.log("an Experiment cannot be read: " + object.error().message());
-  const cluster::ExperimentObject& kept = experiments_.put(object->uid, std::move(*object));
+  std::string uid = object->uid;
+  const cluster::ExperimentObject& kept = experiments_.put(uid, std::move(*object));
   auto found = cases_.find(kept.uid);
   if (found == cases_.end()) return consider(kept);
-  found->second.touched = true;
+  *found->second.touched = true;
   if (found->second.run) found->second.run->changed(kept);
   if (found->second.takeover && kept.deleting) found->second.takeover->deleted();
 }
@@ -95,7 +96,7 @@ void Controller::forget_experiment(const cluster::ExperimentObject& object) {
   due_.erase(object.uid);
   auto found = cases_.find(object.uid);
   if (found == cases_.end()) return;
-  found->second.touched = true;
+  *found->second.touched = true;
   if (found->second.run) found->second.run->deleted();
   if (found->second.takeover) found->second.takeover->deleted();
 }
@@ -112,7 +113,7 @@ void Controller::put_injection(json::Value&& value) {
   Case* one = case_of(injection->spec.run);
   if (one && one->run) one->run->saw(*injection);
   if (one && one->takeover) one->takeover->saw(*injection);
-  if (one) one->touched = true;
+  if (one) *one->touched = true;
   if (!injection->has_finalizer)
     left_.erase(key);
   else if (!one)
@@ -132,7 +133,7 @@ void Controller::forget_injection(const cluster::Injection& injection) {
   if (!one) return;
   if (one->run) one->run->lost(injection.name);
   if (one->takeover) one->takeover->lost(injection.name);
-  one->touched = true;
+  *one->touched = true;
 }
 
 void Controller::injections_synced() {
@@ -164,7 +165,7 @@ void Controller::lead(bool leads) {
 void Controller::stop(const std::string& why) {
   stopping_ = why;
   due_.clear();
-  for (auto& [uid, one] : cases_) one.touched = true;
+  for (auto& [uid, one] : cases_) *one.touched = true;
 }
 
 void Controller::consider(const cluster::ExperimentObject& object) {
@@ -185,14 +186,33 @@ void Controller::begin_due() {
   }
 }
 
+Ports Controller::ports_of(const Case& one) const {
+  Ports ports = ports_;
+  ports.send = [send = ports_.send, touched = one.touched](kube::Request request, kube::Client::Callback callback) {
+    send(std::move(request), [touched, callback = std::move(callback)](kube::Answer<json::Value> answer) {
+      *touched = true;
+      callback(std::move(answer));
+    });
+  };
+  ports.check_source = [check = ports_.check_source, touched = one.touched](
+                           const Experiment& experiment, const watch::SourceLogin& login, Ports::SourceChecked checked) {
+    check(experiment, login, [touched, checked = std::move(checked)](Result<session::SourceCheck> answer) {
+      *touched = true;
+      checked(std::move(answer));
+    });
+  };
+  return ports;
+}
+
 void Controller::begin(const cluster::ExperimentObject& object) {
   Case& one = cases_[object.uid];
+  one.ports = ports_of(one);
   if (object.status.run.empty()) {
-    one.admission = std::make_unique<Admission>(ports_, stores_, announcer_, object,
+    one.admission = std::make_unique<Admission>(one.ports, stores_, announcer_, object,
                                                 [this, uid = object.uid] { return load_beside(uid); });
     return;
   }
-  one.takeover = std::make_unique<Takeover>(ports_, stores_, announcer_, object);
+  one.takeover = std::make_unique<Takeover>(one.ports, stores_, announcer_, object);
   case_of_run_[object.status.run] = object.uid;
   injections_.each([&](const cluster::Injection& injection) { one.takeover->saw(injection); });
 }
@@ -210,11 +230,11 @@ void Controller::begin_run(const std::string& uid, Case& one) {
   Admitted admitted = one.admission->take();
   one.admission.reset();
   if (!object) return;  // deleted meanwhile: nothing was injected
-  one.run = std::make_unique<Run>(ports_, stores_, announcer_, *object, std::move(admitted),
+  one.run = std::make_unique<Run>(one.ports, stores_, announcer_, *object, std::move(admitted),
                                   [this, uid] { return load_beside(uid); });
   case_of_run_[one.run->id()] = uid;
   poll(one);
-  one.touched = true;
+  *one.touched = true;
 }
 
 void Controller::poll(Case& one) {
@@ -226,7 +246,7 @@ void Controller::poll(Case& one) {
 void Controller::touch_ready() {
   std::array<epoll_event, 64> ready{};
   int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 0);
-  for (int i = 0; i < count; ++i) static_cast<Case*>(ready[static_cast<size_t>(i)].data.ptr)->touched = true;
+  for (int i = 0; i < count; ++i) *static_cast<Case*>(ready[static_cast<size_t>(i)].data.ptr)->touched = true;
 }
 
 void Controller::halt_all() {
@@ -234,7 +254,7 @@ void Controller::halt_all() {
   for (auto& [uid, one] : cases_) {
     if (!one.run || (why.empty() && stopping_.empty())) continue;
     one.run->halt(stopping_.empty() ? "latch" : "signal", stopping_.empty() ? why : stopping_);
-    one.touched = true;
+    *one.touched = true;
   }
 }
 
@@ -346,7 +366,7 @@ void Controller::dispatch() {
   BootTime now = ports_.now();
   for (auto it = cases_.begin(); it != cases_.end();) {
     auto one = it++;
-    if (!one->second.touched && one->second.next_wake() > now) continue;
+    if (!*one->second.touched && one->second.next_wake() > now) continue;
     one->second.dispatch();
     advance(one);
   }

@@ -51,10 +51,11 @@ class Controller {
  private:
   // An Experiment that is worked on: one of the three.
   struct Case {
+    Ports ports;  // each answer touches it
     std::unique_ptr<Admission> admission;
     std::unique_ptr<Run> run;
     std::unique_ptr<Takeover> takeover;
-    bool touched = true;
+    std::shared_ptr<bool> touched = std::make_shared<bool>(true);
     int descriptor = -1;
 
     BootTime next_wake() const;
@@ -68,6 +69,7 @@ class Controller {
   void consider(const cluster::ExperimentObject& object);
   void begin_due();
   void begin(const cluster::ExperimentObject& object);
+  Ports ports_of(const Case& one) const;
   void begin_run(const std::string& uid, Case& one);
   void forget_experiment(const cluster::ExperimentObject& object);
   void forget_injection(const cluster::Injection& injection);

@@ -62,22 +62,27 @@ Run::Run(const Ports& ports, const ClusterStores& stores, Announcer& announcer, 
                [this](const auto& status) { written(status); }, [this](const std::string& why) { gone(why); }}),
       record_(ports.send, ports.now, {object_.namespace_, object_.name, object_.uid, status_.run},
               new_run(object_, admitted, ports.wall())) {
+  announcer_.tell(object_, false, "Admitted", fmt::format("run {} of {} victims", status_.run, status_.victims));
+  begin(admitted.login);
+}
+
+void Run::begin(const watch::SourceLogin& login) {
   session::ClusterRun run{status_.run, object_.namespace_, object_.name, object_.uid};
   run.candidates = std::max<int64_t>(prepared_.choice.candidates, 1);
   run.one_way = prepared_.one_way();
-  auto make_parts = [&](engine::Inbox& inbox) { return ports_.make_parts(prepared_, admitted.login, status_.run, inbox); };
+  auto make_parts = [&](engine::Inbox& inbox) { return ports_.make_parts(prepared_, login, status_.run, inbox); };
   auto session = session::ClusterSession::create(
       prepared_, run, stores_.now(), ports_.send, ports_.now,
       WallOffset{ports_.wall() - ports_.now().time_since_epoch()}, make_parts,
       [this](const RunEvent& event) { take(event); });
-  announcer_.tell(object_, false, "Admitted", fmt::format("run {} of {} victims", status_.run, status_.victims));
-  if (!session) return fail_to_begin(session.error());
+  if (!session) {
+    verdict_ = refusal_verdict(session.error());
+    return;
+  }
   session_ = std::move(*session);
   session_->start();
   changed(object_);
 }
-
-void Run::fail_to_begin(const Error& error) { verdict_ = refusal_verdict(error); }
 
 void Run::take(const RunEvent& said) {
   RunEvent event = without_secrets(said);

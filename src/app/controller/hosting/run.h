@@ -50,7 +50,7 @@ class Run {
   void on(const events::Injected&);
   void on(const events::Ended& ended);
   void on(const auto&) {}
-  void fail_to_begin(const Error& error);
+  void begin(const watch::SourceLogin& login);
   void guard_floor();
   void follow(const cluster::View& view);
   void write_status();

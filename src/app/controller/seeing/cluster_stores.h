@@ -15,9 +15,9 @@ namespace ordeal::controller {
 
 class ClusterStores {
  public:
-  // Agents are the pods of `namespace_` with these labels; none: it is not asked whether a node has one.
-  ClusterStores(std::string namespace_, Labels agent_labels)
-      : namespace_(std::move(namespace_)), agent_labels_(std::move(agent_labels)) {}
+  // Agents are the pods of `own_namespace` with these labels; none: it is not asked whether a node has one.
+  ClusterStores(std::string own_namespace, Labels agent_labels)
+      : namespace_(std::move(own_namespace)), agent_labels_(std::move(agent_labels)) {}
 
   void put_pod(cluster::Pod pod);
   void remove_pod(const std::string& uid);
