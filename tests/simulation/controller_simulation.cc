@@ -184,7 +184,7 @@ class Simulation {
       bool writes = request.method != "GET" && request.path.find("/events") == std::string::npos;
       if (writes && hosts.front().get() == hosting && ++written == schedule.controller_dies_at)
         return end_first(random.below(2) == 0 ? std::optional(request) : std::nullopt);
-      send(std::move(request), [hosting, alive = &hosting->alive, callback = std::move(callback)](auto answer) {
+      send(std::move(request), [alive = &hosting->alive, callback = std::move(callback)](auto answer) {
         if (*alive) callback(std::move(answer));
       });
     };
@@ -280,7 +280,7 @@ class Simulation {
   void changed(SimulatedApi::Change change, const std::string& plural, const json::Value& object) {
     check_change(change, plural, object);
     tell(change, object);
-    for (auto& host : hosts) deliver(host->fed, [this, change, plural, object, host = host.get()] {
+    for (auto& host : hosts) deliver(host->fed, [change, plural, object, host = host.get()] {
       // A paused one hears everything later, as from a new list.
       host->hear(change, plural, object);
     });

@@ -13,6 +13,7 @@ namespace ordeal::controller {
 namespace {
 
 constexpr Nanos kAgainAfter = 300ms;
+constexpr Nanos kOtherEndsIt = 20s;
 constexpr Nanos kAgentFinishes = 5s;  // between "reverted" and taking the finaliser away
 constexpr Nanos kSweepMargin = 1s;
 constexpr const char* kHaltManager = "ordeal-controller";
@@ -264,18 +265,19 @@ void Controller::advance(Cases::iterator one) {
   if (the.admission) {
     State state = the.admission->state();
     if (state == State::kAdmitted) begin_run(one->first, the);
-    if (state == State::kRefused || state == State::kAgain) return close(one, state == State::kAgain);
+    if (state == State::kRefused || state == State::kAgain) return close(one, state == State::kAgain ? std::optional(kAgainAfter) : std::nullopt);
     bool nothing = !the.admission && !the.run;
     bool ends = the.admission && !stopping_.empty() && state == State::kWorking;
-    if (nothing || ends) return close(one, false);
+    if (nothing || ends) return close(one, std::nullopt);
   }
-  if (the.takeover && (the.takeover->done() || the.takeover->again())) return close(one, the.takeover->again());
+  if (the.takeover && (the.takeover->done() || the.takeover->again())) return close(one, the.takeover->again() ? std::optional(kAgainAfter) : std::nullopt);
   if (!the.run || !the.run->done()) return;
   if (the.run->revert_failed()) engage_halt(fmt::format("a revert failed in {}", the.run->id()));
-  close(one, false);
+  // Whoever has it leads now, or leads no more: then it is ours to end.
+  close(one, the.run->taken() ? std::optional(kOtherEndsIt) : std::nullopt);
 }
 
-void Controller::close(Cases::iterator one, bool again) {
+void Controller::close(Cases::iterator one, std::optional<Nanos> again) {
   std::string uid = one->first, run = one->second.run_id();
   if (one->second.descriptor >= 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, one->second.descriptor, nullptr);
   cases_.erase(one);
@@ -287,7 +289,7 @@ void Controller::close(Cases::iterator one, bool again) {
     });
   const cluster::ExperimentObject* object = experiments_.find(uid);
   if (!object) return;
-  if (again && leads_ && !object->deleting) due_[uid] = ports_.now() + kAgainAfter;
+  if (again && leads_ && !object->deleting) due_[uid] = ports_.now() + *again;
   if (!run.empty()) age_records(object->namespace_);
 }
 

@@ -74,7 +74,8 @@ class Controller {
   void forget_experiment(const cluster::ExperimentObject& object);
   void forget_injection(const cluster::Injection& injection);
   void advance(Cases::iterator one);
-  void close(Cases::iterator one, bool again);
+  // `again` after so long, where it is not over.
+  void close(Cases::iterator one, std::optional<Nanos> again);
   void halt_all();
   void touch_ready();
   void poll(Case& one);

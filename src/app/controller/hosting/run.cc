@@ -147,7 +147,7 @@ void Run::deleted() {
 void Run::gone(const std::string& why) {
   if (!why.empty()) {
     ports_.log(fmt::format("{}: {}", object_.name, why));
-    done_ = true;
+    done_ = taken_ = true;
     return;
   }
   deleted();

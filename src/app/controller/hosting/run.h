@@ -35,7 +35,9 @@ class Run {
   // It is not there any more, or being deleted.
   void deleted();
   void halt(const std::string& by, const std::string& why);
-  // It needs another controller that finishes it: a revert could not be confirmed.
+  // Somebody else has it.
+  bool taken() const { return taken_; }
+  // An agent says that something could not be reverted.
   bool revert_failed() const { return revert_failed_; }
 
   BootTime next_wake() const;
@@ -76,7 +78,7 @@ class Run {
   bool deleted_ = false;
   bool revert_failed_ = false;
   bool ended_ = false;     // the last status is wanted
-  bool done_ = false;
+  bool done_ = false, taken_ = false;
   uint64_t pods_judged_ = 0;
   BootTime judged_at_{}, dispatched_{};
 };

@@ -42,7 +42,7 @@ void Takeover::saw(const cluster::Injection& injection) {
   injections_[injection.name] = injection;
 }
 
-// Tests that the holder is still the dead one: of two that take over one succeeds.
+// Tests that it is as it was seen: of two that take over one succeeds, and what has ended meanwhile stays so.
 void Takeover::claim() {
   failpoint("controller.before_claim");
   cluster::ExperimentStatus status = object_.status;
@@ -51,8 +51,7 @@ void Takeover::claim() {
   auto operation = [](const char* op, const char* path, json::Value value) {
     return json::Object{{"op", op}, {"path", path}, {"value", std::move(value)}};
   };
-  json::Value body = json::Array{operation("test", "/status/run", json::Value(object_.status.run)),
-                                 operation("test", "/status/holder", json::Value(object_.status.holder)),
+  json::Value body = json::Array{operation("test", "/metadata/resourceVersion", json::Value(object_.version)),
                                  operation("replace", "/status", to_json(status))};
   outbox_.add(kube::patch(kube::kExperiments, {object_.namespace_, object_.name, "status"}, kube::kJsonPatch, body),
               [this, status](const kube::Answer<json::Value>& answer) {
