@@ -364,8 +364,8 @@ std::unique_ptr<CLI::App> describe(Choice& choice) {
       "ordeal");
   app->set_version_flag("--version", version_text());
   app->require_subcommand(1);
-  for (auto add : {add_run, add_safety, add_looking, add_targets, add_init, add_scrape, add_installed, add_budget, add_observability,
-                   add_argo, add_manual})
+  for (auto add : {add_run, add_safety, add_looking, add_targets, add_init, add_scrape, add_installed, add_budget,
+                   add_observability, add_argo, add_manual})
     add(*app, choice);
   add_exit_codes(*app);
   return app;

@@ -195,8 +195,9 @@ Ports Controller::ports_of(const Case& one) const {
       callback(std::move(answer));
     });
   };
-  ports.check_source = [check = ports_.check_source, touched = one.touched](
-                           const Experiment& experiment, const watch::SourceLogin& login, Ports::SourceChecked checked) {
+  ports.check_source = [check = ports_.check_source, touched = one.touched](const Experiment& experiment,
+                                                                            const watch::SourceLogin& login,
+                                                                            Ports::SourceChecked checked) {
     check(experiment, login, [touched, checked = std::move(checked)](Result<session::SourceCheck> answer) {
       *touched = true;
       checked(std::move(answer));
@@ -265,12 +266,14 @@ void Controller::advance(Cases::iterator one) {
   if (the.admission) {
     State state = the.admission->state();
     if (state == State::kAdmitted) begin_run(one->first, the);
-    if (state == State::kRefused || state == State::kAgain) return close(one, state == State::kAgain ? std::optional(kAgainAfter) : std::nullopt);
+    if (state == State::kRefused || state == State::kAgain)
+      return close(one, state == State::kAgain ? std::optional(kAgainAfter) : std::nullopt);
     bool nothing = !the.admission && !the.run;
     bool ends = the.admission && !stopping_.empty() && state == State::kWorking;
     if (nothing || ends) return close(one, std::nullopt);
   }
-  if (the.takeover && (the.takeover->done() || the.takeover->again())) return close(one, the.takeover->again() ? std::optional(kAgainAfter) : std::nullopt);
+  if (the.takeover && (the.takeover->done() || the.takeover->again()))
+    return close(one, the.takeover->again() ? std::optional(kAgainAfter) : std::nullopt);
   if (!the.run || !the.run->done()) return;
   if (the.run->revert_failed()) engage_halt(fmt::format("a revert failed in {}", the.run->id()));
   // Whoever has it leads now, or leads no more: then it is ours to end.
@@ -339,11 +342,11 @@ void Controller::age_records(const std::string& namespace_) {
 
 // A failed revert stops everything until a person has looked.
 void Controller::engage_halt(const std::string& why) {
-  json::Value body = json::Object{
-      {"apiVersion", cluster::kApiVersion},
-      {"kind", "Halt"},
-      {"metadata", json::Object{{"name", cluster::kHaltName}}},
-      {"spec", json::Object{{"engaged", true}, {"reason", why}, {"by", "ordeal controller"}}}};
+  json::Value body =
+      json::Object{{"apiVersion", cluster::kApiVersion},
+                   {"kind", "Halt"},
+                   {"metadata", json::Object{{"name", cluster::kHaltName}}},
+                   {"spec", json::Object{{"engaged", true}, {"reason", why}, {"by", "ordeal controller"}}}};
   outbox_.add(kube::apply(kube::kHalts, {"", cluster::kHaltName}, body, kHaltManager, true),
               [this](const kube::Answer<json::Value>& answer) {
                 if (!answer) ports_.log(answer.error().error("cannot engage the Halt").message());

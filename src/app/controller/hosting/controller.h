@@ -11,11 +11,11 @@
 #include <unordered_map>
 
 #include "app/controller/hosting/admission.h"
-#include "app/controller/writing/announcer.h"
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/ports.h"
 #include "app/controller/hosting/run.h"
 #include "app/controller/hosting/takeover.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/writing/announcer.h"
 #include "core/base/io/unique_fd.h"
 
 namespace ordeal::controller {

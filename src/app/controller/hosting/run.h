@@ -1,15 +1,15 @@
-// Run: one run of an Experiment that was admitted, as its controller hosts it: the session, its renewals and status, its
-// record and Events. It is done when everything is reverted (or waited for), said in the status and recorded, or when
-// another controller has it.
+// Run: one run of an Experiment that was admitted, as its controller hosts it: the session, its renewals and status,
+// its record and Events. It is done when everything is reverted (or waited for), said in the status and recorded, or
+// when another controller has it.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "app/controller/hosting/admission.h"
-#include "app/controller/writing/announcer.h"
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/ports.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/writing/announcer.h"
 #include "app/controller/writing/record_keeper.h"
 #include "app/controller/writing/status_writer.h"
 
@@ -77,7 +77,7 @@ class Run {
   bool halting_ = false;
   bool deleted_ = false;
   bool revert_failed_ = false;
-  bool ended_ = false;     // the last status is wanted
+  bool ended_ = false;  // the last status is wanted
   bool done_ = false, taken_ = false;
   uint64_t pods_judged_ = 0;
   BootTime judged_at_{}, dispatched_{};
