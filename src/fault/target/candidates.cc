@@ -244,8 +244,13 @@ Result<Candidates> pods(const Target& target, const std::vector<Known>& known, c
   return candidates;
 }
 
+Result<Candidates> nodes(const Target&, const std::vector<Known>&, const Snapshot&) {
+  return fail(Errc::kInvalidInput, "target.type: there are no nodes here, they are a cluster's",
+              "on a host say {type: host}");
+}
+
 using Finder = Result<Candidates> (*)(const Target&, const std::vector<Known>&, const Snapshot&);
-constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods, &units};
+constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods, &units, &nodes};
 
 }  // namespace
 

@@ -20,6 +20,7 @@
 #include "platform/host/registry.h"
 #include "run/rollback/rollback.h"
 #include "run/session/argo_expect.h"
+#include "run/session/cluster_keys.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
 #include "run/session/preview/loopback.h"
@@ -282,7 +283,9 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.fault = *fault;
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
+  if (auto here = refuse_cluster_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
   prepared.policies = TRY(host::read_policies(options.policies));
+  for (const Policy& policy : prepared.policies) TRY_VOID(refuse_cluster_keys(policy));
   target::Inventory inventory;
   if (!options.inventory.empty()) {
     prepared.inventory = TRY(read_secretly(options.inventory));

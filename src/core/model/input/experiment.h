@@ -120,7 +120,7 @@ struct PodPages {
 };
 
 struct Sources {
-  std::string prometheus;            // base URL of a real one; "" is none
+  std::string prometheus;  // base URL of a real one; "" is none
   std::optional<SourceAccess> access;
   std::optional<PodPages> pods;
   std::vector<ScrapeTarget> scrape;  // Ordeal's own scraper
@@ -143,11 +143,11 @@ struct Experiment {
   std::vector<Expectation> expect;
   Sources sources;
   std::optional<uint64_t> seed;
-  double min_injected = 100;                            // percent of the chosen victims that must be hit
-  Nanos baseline = 5s;                                  // watching before the attack
-  Nanos recovery = 30s;                                 // see recovery_of()
-  std::string environment;   // must be the cluster's where its policy says so; "" is not said
-  bool all_traffic = false;  // in a cluster a network fault with neither peer nor port needs it
+  double min_injected = 100;  // percent of the chosen victims that must be hit
+  Nanos baseline = 5s;        // watching before the attack
+  Nanos recovery = 30s;       // see recovery_of()
+  std::string environment;    // must be the cluster's where its policy says so; "" is not said
+  bool all_traffic = false;   // in a cluster a network fault with neither peer nor port needs it
   std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
   std::optional<BudgetSpec> budget;
 };

@@ -28,7 +28,7 @@ struct Policy {
   // In a cluster only (fault/target/cluster/gates.h); each is off while it is not set.
   std::optional<double> max_namespace_percent;  // of the running pods of a namespace
   std::optional<double> max_cluster_percent;    // of all running pods
-  std::optional<int64_t> min_running;           // pods that match the target and are not hit, before and during
+  std::optional<int64_t> min_running;           // pods that match the target and go on running, before and during
   std::optional<double> min_running_percent;    // of those that match
   std::string environment;                      // what this cluster is
   bool require_environment = false;             // an experiment must name it
