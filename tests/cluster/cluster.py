@@ -229,12 +229,14 @@ class Cluster:
             things = [fakes.pod(f"{name}-{index:05}", namespace, labels, node=nodes[index % len(nodes)], **more)
                       for index in range(count)]
             self.at_once(lambda thing: self.api.must("POST", f"/api/v1/namespaces/{namespace}/pods", thing), things)
+            others = f"/api/v1/namespaces/{namespace}/pods?limit=1&fieldSelector=status.phase!=Running&labelSelector="
+            others += quote(",".join(f"{key}={value}" for key, value in labels.items()))
+            run = lambda: not self.api.must("GET", others)["items"]
         else:
-            self.apply(fakes.deployment(name, namespace, labels, count, **more))
+            path = self.api.path(self.apply(fakes.deployment(name, namespace, labels, count, **more))[0])
+            run = lambda: self.api.must("GET", path)["status"].get("readyReplicas", 0) >= count
         if wait:
-            selector = ",".join(f"{key}={value}" for key, value in labels.items())
-            self.wait_for(lambda: len(self.running(namespace, selector)) >= count, 30 + count / 20, f"{count} pods of {name}",
-                          0.1 if count < 1000 else 1)
+            self.wait_for(run, 30 + count / 10, f"{count} pods of {name}")
 
     def namespace(self, name, labels=None):
         """Makes it, and returns when pods can be made in it."""

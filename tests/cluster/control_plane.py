@@ -72,7 +72,7 @@ class ControlPlane:
             f"--tls-cert-file={pki.crt('api-server')}", f"--tls-private-key-file={pki.key('api-server')}",
             f"--client-ca-file={pki.crt('ca')}",
             f"--kubelet-client-certificate={pki.crt('to-kubelets')}", f"--kubelet-client-key={pki.key('to-kubelets')}",
-            f"--kubelet-certificate-authority={pki.crt('ca')}",
+            f"--kubelet-certificate-authority={pki.crt('ca')}", "--kubelet-preferred-address-types=InternalIP",
             "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             f"--service-account-key-file={pki.folder}/accounts.pub",

@@ -65,7 +65,8 @@ class RealNode:
         self.seconds = now() - began
 
     def record_what_to_remove(self):
-        made = {"links": [self.bridge], "cgroups": [self.cgroup_path]}
+        folders = [folder for folder in PRIVATE if not os.path.exists(folder)]
+        made = {"links": [self.bridge], "cgroups": [self.cgroup_path], "folders": folders}
         Path(self.cluster.folder, "made.json").write_text(json.dumps(made))
 
     def make_cgroup(self):

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from lab.cgroups import hierarchies, removed, write_where_it_is
@@ -22,6 +23,9 @@ def remove(folder):
         end_cgroup(path)
     for link in made.get("links", []):
         subprocess.run(["ip", "link", "delete", link], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for point in made.get("folders", []):  # the mount points of what was in the node's namespace; somebody may use one now
+        with suppress(OSError):
+            os.rmdir(point)
     if Path(folder).exists():
         shutil.rmtree(folder)
 
