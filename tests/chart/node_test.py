@@ -69,7 +69,7 @@ class OnANode(unittest.TestCase):
         cls.home = folder.name
         archive = f"{cls.home}/ordeal.tar"
         subprocess.run([CHART.parents[1] / "scripts/image", archive, BUILD], check=True, capture_output=True)
-        cls.cluster = cls.enterClassContext(Cluster(flags={"kube-apiserver": ["--kubelet-preferred-address-types=InternalIP"]}))
+        cls.cluster = cls.enterClassContext(Cluster())
         cls.cluster.start_real_node().load(archive)
         cls.cluster.namespace("ordeal")
         cls.things = render(cls.home)
