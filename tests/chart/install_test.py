@@ -249,6 +249,17 @@ class Installed(unittest.TestCase):
         self.assertEqual({policy["metadata"]["name"]: policy["status"].get("typeChecking", {}) for policy in policies},
                          {f"{name}.ordeal.dev": {} for name in ("injections", "agents", "records")})
 
+    def test_pod_security_refuses_the_agent_alone(self):
+        self.cluster.namespace("strict", {"pod-security.kubernetes.io/enforce": "restricted"})
+        things = render(self.home)
+        for kind, name in (("Deployment", "ordeal-controller"), ("Job", "ordeal-drain"), ("DaemonSet", "ordeal-agent")):
+            spec = {**one(things, kind, name)["spec"]["template"]["spec"], "serviceAccountName": "default"}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "strict"}, "spec": spec}
+            status, answer = self.api("POST", "/api/v1/namespaces/strict/pods?dryRun=All", pod)
+            self.assertEqual(status, 403 if name == "ordeal-agent" else 201, answer)
+            if name == "ordeal-agent":
+                self.assertIn("violates PodSecurity", answer["message"])
+
     def test_who_administers_a_namespace_installs_there(self):
         upgraded = self.helm("upgrade", "ordeal", CHART, "--namespace", RELEASE, *sets([*VALUES, "users.tenants=true"]))
         self.assertEqual(upgraded.returncode, 0, upgraded.stderr)
@@ -295,4 +306,7 @@ class Installed(unittest.TestCase):
 
 if __name__ == "__main__":
     skip_without("kubectl", "helm")
+    if not list(CHART.glob("crds/*.yaml")):
+        print("skipped: charts/ordeal/crds holds no definitions yet")
+        sys.exit(77)
     unittest.main(warnings="ignore")
