@@ -22,7 +22,8 @@ inline constexpr const char* kLeaderLease = "ordeal-controller";
 // A value that a label may have, of a name that may be longer (253 characters): the name itself up to 63, else its
 // first 46 characters, "-" and 16 hex digits of a hash of all of it.
 std::string label_value(std::string_view name);
-// "EXPERIMENT-NODE" as the name of the Injection: the same for the same two, at most 253 characters.
+// "EXPERIMENT-RUN-NODE" as the name of the Injection, RUN being the random part of the run's id: the same for the same
+// three, at most 253 characters (what is longer ends in a hash). A node's second run never meets an old one's object.
 std::string injection_name(std::string_view experiment, std::string_view run, std::string_view node);
 
 }  // namespace ordeal::cluster

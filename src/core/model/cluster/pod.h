@@ -19,9 +19,9 @@ struct Container {
   std::string id;  // without the runtime's "containerd://"; "" while there is none
   bool running = false;
   bool ready = false;
-  bool init = false;          // of initContainers: a sidecar where it runs
+  bool init = false;  // of initContainers: a sidecar where it runs
   int64_t restarts = 0;
-  Nanos started{0};           // wall clock, whole seconds; 0 while it does not run
+  Nanos started{0};  // wall clock, whole seconds; 0 while it does not run
 };
 
 struct OwnerRef {
@@ -32,10 +32,10 @@ struct OwnerRef {
 struct Pod {
   std::string namespace_, name, uid;
   Labels labels;
-  std::string node;            // "" while it is not scheduled
-  std::string phase;           // Pending, Running, Succeeded, Failed, Unknown
-  bool ready = false;          // the condition
-  bool terminating = false;    // it has a deletionTimestamp
+  std::string node;          // "" while it is not scheduled
+  std::string phase;         // Pending, Running, Succeeded, Failed, Unknown
+  bool ready = false;        // the condition
+  bool terminating = false;  // it has a deletionTimestamp
   bool host_network = false;
   bool shares_processes = false;
   std::optional<OwnerRef> controller;

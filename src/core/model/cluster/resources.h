@@ -1,9 +1,10 @@
-// The custom resources by which controller and agents speak: Experiment (its status; the spec is model/input/experiment),
-// Injection and Halt. docs/formats/resources.md describes them for people; charts/ordeal/crds holds their schemas.
+// The custom resources by which controller and agents speak: Experiment (its status; the spec is
+// model/input/experiment), Injection and Halt. docs/formats/resources.md describes them for people; charts/ordeal/crds
+// holds their schemas.
 //
 // Who writes what: people the spec of an Experiment and of the Halt; the controller the status of Experiments and the
-// spec of Injections (never changed once it is made); the agent of a node the status of its Injections, at most twice in
-// a run without trouble: when its impacts are in force (or, of one-way attacks, checked), and when all are reverted.
+// spec of Injections (never changed once it is made); the agent of a node the status of its Injections, at most twice
+// in a run without trouble: when its impacts are in force (or, of one-way attacks, checked), and when all are reverted.
 // Wall clocks of two machines are never compared: durations travel.
 #pragma once
 
@@ -22,13 +23,14 @@
 namespace ordeal::cluster {
 
 constexpr Nanos kClusterLease = 15s;
+constexpr Nanos kLongestLease = 60s;  // an Injection that asks for more is refused
 
 // What a controller writes on the Experiment at least every lease/3, after a tick of watching.
 struct Renewal {
-  int64_t count = 0;    // grows with each renewal; what does not grow is no renewal
-  std::string halt;     // the Halt that it has seen released: "UID/GENERATION"; "" is none
-  bool go = false;      // one-way attacks may act: all victims were checked
-  std::string stop;     // why everything is to be reverted; "" is go on. Never taken back within a run
+  int64_t count = 0;  // grows with each renewal; what does not grow is no renewal
+  std::string halt;   // the Halt that it has seen released: "UID/GENERATION"; "" is none
+  bool go = false;    // one-way attacks may act: all victims were checked
+  std::string stop;   // why everything is to be reverted; "" is go on. Never taken back within a run
   bool operator==(const Renewal&) const = default;
 };
 
@@ -90,7 +92,7 @@ struct ImpactStatus {
   int id = 0;
   std::string state;  // checked, injected, failed, gone, reverted
   std::string error, hint;
-  std::string code;   // of an error: refused, not_injected, unsupported, revert_failed, system, internal
+  std::string code;  // of an error: refused, not_injected, unsupported, revert_failed, system, internal
   std::vector<Step> steps;
   Nanos in_force{0};  // how long it was, once it is reverted
   Nanos took{0};      // to revert
@@ -101,9 +103,9 @@ struct ImpactStatus {
 };
 
 struct InjectionStatus {
-  std::string state;     // checked, injected, reverted; "" before the agent has seen it
-  std::string agent;     // the agent's pod and boot
-  int64_t renewal = 0;   // the count that was last confirmed
+  std::string state;           // checked, injected, reverted; "" before the agent has seen it
+  std::string agent;           // the agent's pod and boot
+  int64_t renewal = 0;         // the count that was last confirmed
   std::string halted_by, why;  // what ended it, where it was not the controller: latch, person, lease, error
   std::vector<ImpactStatus> impacts;
   std::vector<Condition> conditions;  // Injected, Reverted
