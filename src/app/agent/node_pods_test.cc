@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "app/agent/node_view.h"
+#include "core/base/io/file.h"
 #include "core/json/yaml.h"
 #include "core/model/input/inventory.h"
 
@@ -202,7 +203,7 @@ TEST_F(Node, TheInventoryHoldsEveryPodAndContainer) {
 
 TEST_F(Node, AnInventoryThatIsTooLargeLeavesContainersOutAndNeverPods) {
   std::vector<cluster::Pod> pods;
-  for (int i = 0; i < 1200; ++i) {
+  for (int i = 0; i < 1500; ++i) {
     cluster::Pod pod = pod_;
     pod.name = "api-" + std::to_string(i);
     pod.uid = fmt::format("{:08x}-0001-4000-8000-0123456789ab", i);
@@ -214,8 +215,8 @@ TEST_F(Node, AnInventoryThatIsTooLargeLeavesContainersOutAndNeverPods) {
   auto text = NodePods(pods, snapshot_).inventory();
   ASSERT_TRUE(text);
   EXPECT_LE(text->size(), kMaxInputBytes);
-  EXPECT_NE(text->find("\"shop/api-1199\""), std::string::npos);
-  EXPECT_EQ(text->find("\"shop/api-1199/main\""), std::string::npos);
+  EXPECT_NE(text->find("\"shop/api-1499\""), std::string::npos);
+  EXPECT_EQ(text->find("\"shop/api-1499/main\""), std::string::npos);
   for (cluster::Pod& pod : pods) pod.labels["padding"] = std::string(2000, 'x');
   EXPECT_EQ(NodePods(pods, snapshot_).inventory().error().code, Errc::kRefused);
 }
