@@ -77,6 +77,7 @@ Agent::Agent(AgentParts parts, std::unique_ptr<kube::Client> client, std::vector
 Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, std::function<void(const std::string&)> say) {
+  ::mallopt(M_ARENA_MAX, 1);  // its few threads only wait; an arena each would stay
   (void)host::enter_cgroup_namespace_of_init();
   kube::Access access =
       options.kubeconfig.empty() ? TRY(kube::in_cluster()) : TRY(kube::load_kubeconfig({options.kubeconfig, ""}));
