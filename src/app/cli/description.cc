@@ -282,6 +282,29 @@ void add_argo(CLI::App& app, Choice& choice) {
   give(analysis, choice, options, analysis_command);
 }
 
+constexpr const char* kAgentFooter =
+    "Started by the chart on each node. It carries out the Injections of its node through guards, and reverts each "
+    "when\n"
+    "the API server says so, or says nothing for the length of a lease.";
+
+void add_agent(CLI::App& app, Choice& choice) {
+  CLI::App* agent = app.add_subcommand("agent", "Carry out the injections of one node of a cluster");
+  auto flags = std::make_shared<AgentFlags>();
+  agent->add_option("--node", flags->node, "The name of this node")->required()->type_name("NAME");
+  agent->add_option("--namespace", flags->namespace_, "Ordeal's own namespace, in which nothing is ever hit")
+      ->required()
+      ->type_name("NAME");
+  agent->add_option("--name", flags->name, "The name of the agent's pod; default: the host's name")->type_name("NAME");
+  agent->add_option("--policy-configmap", flags->policy, "The ConfigMap with the policy")
+      ->required()
+      ->type_name("NAMESPACE/NAME");
+  agent->add_option("--kubeconfig", flags->kubeconfig, "Use this file instead of the pod's service account")
+      ->type_name("FILE");
+  add_state_dir(agent, flags->state_dir);
+  agent->footer(kAgentFooter);
+  give(agent, choice, flags, agent_command);
+}
+
 void add_manual(CLI::App& app, Choice& choice) {
   CLI::App* help = app.add_subcommand("help", "What a command does, its options and its exit codes");
   auto helped = std::make_shared<HelpOptions>();
@@ -326,7 +349,7 @@ std::unique_ptr<CLI::App> describe(Choice& choice) {
   app->set_version_flag("--version", version_text());
   app->require_subcommand(1);
   for (auto add : {add_run, add_safety, add_looking, add_targets, add_init, add_scrape, add_budget, add_observability,
-                   add_argo, add_manual})
+                   add_argo, add_agent, add_manual})
     add(*app, choice);
   add_exit_codes(*app);
   return app;

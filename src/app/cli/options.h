@@ -63,4 +63,11 @@ struct CompletionOptions {
   std::string values;  // what is there now: runs, live-runs, topics; "" prints the script of the shell
 };
 
+struct AgentFlags {
+  std::string node, name, namespace_;
+  std::string policy;      // NAMESPACE/NAME of the ConfigMap
+  std::string kubeconfig;  // "" is the pod's service account
+  std::string state_dir;
+};
+
 }  // namespace ordeal::cli
