@@ -41,6 +41,10 @@ ExitCode rules_command(const ObservabilityOptions& options);
 ExitCode lint_command(const std::vector<std::string>& files, bool json);
 // Runs an AnalysisTemplate against a Prometheus until its end or a signal.
 ExitCode analysis_command(const AnalysisOptions& options);
+// Hosts the Experiments of a cluster until a signal.
+ExitCode controller_command(const ControllerOptions& options);
+// Ends every run of a cluster, before Ordeal is taken out of it. 6 names what hangs.
+ExitCode drain_command(const DrainCommandOptions& options);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 // The report of a run, or the page of all runs.
 ExitCode report_command(const ReportOptions& options);
