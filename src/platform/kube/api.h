@@ -68,14 +68,18 @@ struct Request {
   std::string body{};  // JSON; "" is none
   std::string type = "application/json";
   Nanos timeout = 10s;
+  std::string wrong{};  // why it cannot be meant: it fails as kInvalid and is not sent
 };
 
-// Without a name: the collection. `options` as in the API: fieldManager, dryRun, force.
+// `get` without a name is of the collection. What the API takes beside these goes into `query`: fieldManager, dryRun,
+// fieldValidation, gracePeriodSeconds, propagationPolicy. A name that the API could not know (empty where one object is
+// meant, ".", "..", with a slash or a percent sign) makes the request `wrong`: nothing empties a collection by
+// accident.
 Request get(const Resource& resource, const ObjectName& object);
 Request create(const Resource& resource, const ObjectName& object, const json::Value& body);
 Request replace(const Resource& resource, const ObjectName& object, const json::Value& body);
 Request patch(const Resource& resource, const ObjectName& object, const char* type, const json::Value& body);
-// Server-side apply as `manager`; takes fields that others own when `force`.
+// Server-side apply as `manager`; takes fields that others own when `force`, else those are a kConflict.
 Request apply(const Resource& resource, const ObjectName& object, const json::Value& body, const std::string& manager,
               bool force);
 // `uid` "" is whichever object has the name; else only that very one (409 otherwise).
@@ -90,15 +94,15 @@ struct Cause {
 // Why a request has failed. Kinds are what a caller acts on, not every reason there is.
 struct ApiFailure {
   enum class Kind {
-    kUnreachable,    // no connection, or TLS: nothing was done
-    kTimeout,        // it may have been done
-    kUnauthorized,   // 401: who we are is not known
+    kUnreachable,    // no connection, or TLS: nothing was done; for what only reads also one that broke
+    kTimeout,        // no answer: it may have been done
+    kUnauthorized,   // 401, or a plugin that gives no credential (`code` 0): who we are is not known
     kForbidden,      // 403
     kNotFound,       // 404: the object, or where `no_such_resource` the API itself
     kAlreadyExists,  // 409 AlreadyExists
     kConflict,       // 409: a stale resourceVersion or uid
     kExpired,        // 410, or an ERROR event with that code: list again
-    kTooEarly,       // 504 ResourceVersionTooLarge: the same again after `retry_after`
+    kTooEarly,       // 504 ResourceVersionTooLarge: the server has not come that far; again after `retry_after`
     kBudget,         // 429 by a PodDisruptionBudget
     kThrottled,      // 429 by the server
     kInvalid,        // 400, 405, 406, 415, 422: the request is wrong; `causes` name its fields
@@ -108,14 +112,15 @@ struct ApiFailure {
   Kind kind = Kind::kBadAnswer;
   int code = 0;  // HTTP
   std::string reason;
-  std::string message;
+  std::string message;  // at most some thousand bytes, valid UTF-8, perhaps of several lines
   std::vector<Cause> causes;
-  std::optional<Nanos> retry_after;
+  std::optional<Nanos> retry_after;  // at most an hour
   bool no_such_resource = false;
 
   // "GET /api/v1/…: pods is forbidden: …", with what to do next where that is known.
   Error error(const std::string& what) const;
-  // The same again may succeed: connection, time-out, throttled, too early, server.
+  // The same again may succeed: connection, time-out, throttled, too early, server; and a pod that is refused since the
+  // service account of its new namespace is not there yet.
   bool passes() const;
 };
 const char* to_text(ApiFailure::Kind kind);

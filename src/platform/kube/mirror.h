@@ -1,6 +1,8 @@
 // Mirror: keeps up with one collection, or one object, for as long as it lives: a list, then a watch from there, again
-// and again. An expired version lists anew; what fails is tried again after 0.1 s, doubling up to 5 s, with jitter. What
-// is kept of an object is the owner's business.
+// and again. An expired version lists anew, and so does a watch in which nothing came at all, not even a bookmark (a
+// server that was set back to an older state is silent). What fails is tried again after 0.1 s, doubling up to 5 s,
+// with jitter, or when the server says so. What is kept of an object is the owner's business. A handler may destroy the
+// mirror; handlers are called from inside the client's dispatch().
 #pragma once
 
 #include <functional>
@@ -16,6 +18,8 @@ struct MirrorOptions {
   ObjectName object{};
   std::string label_selector{}, field_selector{};
   int page_size = 500;
+  Nanos server_timeout = 290s, silence{0};   // of each watch (WatchStart)
+  std::function<BootTime()> now = boot_now;  // for tests
 };
 
 struct MirrorHandlers {
@@ -23,11 +27,12 @@ struct MirrorHandlers {
   std::function<void(json::Value&& object)> put;
   // It is gone; `object` is its last state.
   std::function<void(const json::Value& object)> gone;
-  // A list begins: what is not put before synced() is gone (deletions were missed meanwhile).
+  // A list has begun to come: what is not put between the last relist() and synced() is gone (deletions were missed
+  // meanwhile). A list that breaks off begins anew, with another relist().
   std::function<void()> relist;
   // Everything up to now has been put. After each list.
   std::function<void()> synced;
-  // The first failure after a good answer, and each time that the reason changes.
+  // The first failure after a good answer, and each time that the reason changes. A version that has expired is none.
   std::function<void(const ApiFailure&)> trouble;
 };
 

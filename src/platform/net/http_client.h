@@ -49,6 +49,8 @@ struct HttpCall {
   std::string login;              // "user:password" of basic authentication; "" is the URL's, if any
   std::string token_file;         // its content is sent as "Authorization: Bearer"
   ClientTls tls;
+  std::string tls_name;     // checked in the certificate (and asked for) instead of the URL's host; "" is that
+  bool compressed = false;  // takes a gzip answer too; the body comes unpacked, and `max_body` is of that
 };
 
 struct HttpTimings {

@@ -10,6 +10,7 @@
 #include "core/base/io/file.h"
 #include "core/base/io/unique_fd.h"
 #include "core/base/text/text.h"
+#include "core/base/text/url.h"
 
 namespace ordeal::net {
 
@@ -187,6 +188,7 @@ void set_connection(Transfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "ordeal/" ORDEAL_VERSION);
+  if (call.compressed) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   if (call.connect_only) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   bool uploads = transfer.streaming && transfer.streaming->wish.produce;
   if (call.connect_only || call.fresh_connection || uploads) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -196,6 +198,25 @@ void set_connection(Transfer& transfer) {
     curl_easy_setopt(easy, CURLOPT_LOCALPORTRANGE, static_cast<long>(call.local_ports->count));
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, reset_on_close);
   }
+}
+
+std::string bracketed(std::string_view host) {
+  return host.find(':') == std::string_view::npos ? std::string(host) : fmt::format("[{}]", host);
+}
+
+// curl checks the name in the URL, so that gets the other name; where to connect to is said apart.
+void set_tls_name(Transfer& transfer) {
+  const HttpCall& call = transfer.call;
+  auto url = parse_url(call.url);
+  if (!url || url->scheme != "https" || call.tls_name.empty()) return;
+  std::string name = bracketed(call.tls_name);
+  uint16_t port = port_of(*url);
+  std::string other = fmt::format("https://{}:{}{}", name, port, url->rest);
+  curl_easy_setopt(transfer.easy, CURLOPT_URL, other.c_str());
+  std::string place = fmt::format("{}:{}:{}:{}", name, port, bracketed(url->host), port);
+  transfer.connect_to = curl_slist_append(nullptr, place.c_str());
+  curl_easy_setopt(transfer.easy, CURLOPT_CONNECT_TO, transfer.connect_to);
+  transfer.headers = curl_slist_append(transfer.headers, fmt::format("Host: {}", url->place).c_str());
 }
 
 void set_times(Transfer& transfer) {
@@ -302,6 +323,7 @@ BootTime Streaming::deadline(Nanos head_timeout) const {
 Transfer::~Transfer() {
   curl_easy_cleanup(easy);
   curl_slist_free_all(headers);
+  curl_slist_free_all(connect_to);
 }
 
 tl::expected<void, HttpFailure> Transfer::prepare() {
@@ -311,6 +333,7 @@ tl::expected<void, HttpFailure> Transfer::prepare() {
   if (streaming) streaming->upload_ended = !streaming->wish.produce;
   set_callbacks(*this);
   set_connection(*this);
+  set_tls_name(*this);
   set_times(*this);
   set_tls(*this);
   set_body(*this);

@@ -53,6 +53,7 @@ struct Transfer {
   bool gone = false;  // cancelled or ended
   void* easy = nullptr;
   curl_slist* headers = nullptr;
+  curl_slist* connect_to = nullptr;
   std::array<char, 256> message{};
 
   Transfer() = default;
