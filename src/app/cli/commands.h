@@ -49,6 +49,8 @@ ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 // The report of a run, or the page of all runs.
 ExitCode report_command(const ReportOptions& options);
 ExitCode attacks_command(const std::string& type, bool json);
+// The program of a node of a cluster, until a signal.
+ExitCode agent_command(const AgentFlags& flags);
 // `app` is the description (description.h) that the help is read off.
 ExitCode help_command(const CLI::App& app, const HelpOptions& options);
 ExitCode completion_command(const CLI::App& app, const CompletionOptions& options);

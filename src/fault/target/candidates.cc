@@ -262,7 +262,7 @@ Result<Candidates> find_candidates(const Target& target, const Inventory& invent
                 "give it names, labels, a namespace, a pattern or a cgroup");
   if (target.type == TargetType::kKubernetes && !inventory)
     return fail(Errc::kNotFound, "the target kubernetes needs a cluster or an inventory, and there is neither",
-                "list the processes that represent the pods: --inventory FILE");
+                "list the processes that represent the pods here: --inventory FILE; or run it in a cluster: --cluster");
   std::vector<Known> known;
   if (inventory) known = TRY(resolve(*inventory, snapshot));
   return kFinders[static_cast<size_t>(target.type)](target, known, snapshot);

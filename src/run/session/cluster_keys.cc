@@ -13,7 +13,7 @@ struct ClusterKey {
 
 constexpr const char* kByLabels = "on a host give labels, and an inventory that says who has them";
 constexpr const char* kByName = "on a host give the name of the container, or its cgroup";
-constexpr const char* kRunThere = "run it in a cluster, or leave it out";
+constexpr const char* kRunThere = "run it in a cluster: --cluster; or leave it out";
 constexpr const char* kScrape = "on a host list the pages: sources.scrape: [{url: URL}]";
 constexpr const char* kForward =
     "on a host put what answers without it in front of the server, or give a URL with user and password";

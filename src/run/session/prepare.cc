@@ -98,8 +98,10 @@ Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
   if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
   TRY_VOID(refuse_args(options));
   if (slo::is_openslo(documents->front())) return expect_objectives(options.expect, prepared);
-  TRY_VOID(
-      read_document(options.expect, [&](json::Document& d) { return merge_expectations(prepared.experiment, d); }));
+  TRY_VOID(read_text(options.expect, text, [&](json::Document& document) {
+    prepared.expect_file = document.value;
+    return merge_expectations(prepared.experiment, document);
+  }));
   resolve_slo(prepared.experiment, options.expect);
   return {};
 }
@@ -259,6 +261,7 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
   prepared.experiment = TRY(read_document(options.experiment, [&](json::Document& document) -> Result<Experiment> {
     TRY_VOID(change(document.value, options));
+    prepared.file = document.value;
     return decode_experiment(document);
   }));
   resolve_slo(prepared.experiment, options.experiment);

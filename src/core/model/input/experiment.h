@@ -120,7 +120,7 @@ struct PodPages {
 };
 
 struct Sources {
-  std::string prometheus;  // base URL of a real one; "" is none
+  std::string prometheus;            // base URL of a real one; "" is none
   std::vector<ScrapeTarget> scrape;  // Ordeal's own scraper
   Nanos interval = 200ms;            // of a tick, and of the scraper
   std::optional<SourceAccess> access;
