@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab and the cluster
-from cluster import Cluster, fakes  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from lab import Lab  # noqa: E402
 from lab.cgroups import CGROUPS, Cgroup  # noqa: E402
 from lab.processes import kill, now, read, start, stop, wait_until  # noqa: E402

@@ -283,7 +283,8 @@ void add_argo(CLI::App& app, Choice& choice) {
 }
 
 constexpr const char* kAgentFooter =
-    "Started by the chart on each node. It carries out the Injections of its node through guards, and reverts each when\n"
+    "Started by the chart on each node. It carries out the Injections of its node through guards, and reverts each "
+    "when\n"
     "the API server says so, or says nothing for the length of a lease.";
 
 void add_agent(CLI::App& app, Choice& choice) {
