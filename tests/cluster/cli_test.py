@@ -145,12 +145,13 @@ class OnACluster(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cluster = Cluster(nodes=3).__enter__()
+        cls.addClassCleanup(cls.cluster.close)
         cls.api = cls.cluster.api
         cls.me = Laptop(cls.cluster.kubeconfig)
         cls.bare = {words: cls.me(*words) for words in cls.asked_of_a_bare_cluster()}
         done = cls.cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "charts/ordeal/crds"))
         assert done[0] == 0, done
-        cls.cluster.wait_for(lambda: len(cls.api("GET", GROUP)[1].get("resources", [])) >= 6, 20, "the definitions")
+        cls.cluster.wait_for(lambda: cls.served() >= {"experiments", "injections", "halts"}, 20, "the definitions")
         for space in ("ordeal", "shop", "kept"):
             cls.cluster.namespace(space)
         cls.cluster.apply(release())
@@ -159,14 +160,15 @@ class OnACluster(unittest.TestCase):
         cls.cluster.wait_for(lambda: len(cls.cluster.running("ordeal", "app.kubernetes.io/component=agent")) == 3, 30, "agents")
 
     @classmethod
+    def served(cls):
+        status, answer = cls.api("GET", GROUP)
+        return {resource["name"] for resource in answer["resources"]} if status == 200 else set()
+
+    @classmethod
     def asked_of_a_bare_cluster(cls):
         file = cls.me.file(experiment())
         return [("install",), ("plan", "--cluster", file), ("run", "--cluster", file), ("halt", "--cluster"),
                 ("list", "--cluster")]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
 
     def setUp(self):
         self.run_id = "r20261123t201504z-" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz234567", k=5))
@@ -276,7 +278,7 @@ class OnACluster(unittest.TestCase):
 
     def injection(self, name, node="node-0000"):
         """Of a run that nobody hosts."""
-        attack = {"type": "cpu", "args": {}, "length": "30s"}
+        attack = {"type": "cpu", "args": {}, "length_ms": 30000, "lead_in_ms": 0, "min_events": 10}
         victim = {"kind": "pod", "namespace": "shop", "pod": "api-1", "uid": "u"}
         thing = {"apiVersion": "ordeal.dev/v1alpha1", "kind": "Injection",
                  "metadata": {"name": name, "labels": {"ordeal.dev/run": self.run_id}},
@@ -312,10 +314,10 @@ class OnACluster(unittest.TestCase):
     # run
 
     def test_what_the_server_refuses_is_bad_input_and_makes_nothing(self):
-        wrong = experiment(target={"type": "kubernetes", "namespace": "shop", "labels": {"app": "api"}, "percentage": 500})
-        resource = {"apiVersion": "ordeal.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "a", "namespace": "shop"},
-                    "spec": wrong}
-        self.assert_said(self.me("run", "--cluster", self.me.file(resource)), 2, "percentage")
+        resource = {"apiVersion": "ordeal.dev/v1alpha1", "kind": "Experiment",
+                    "metadata": {"name": "No_Name", "namespace": "shop"}, "spec": experiment()}
+        for command in ("run", "plan"):
+            self.assert_said(self.me(command, "--cluster", self.me.file(resource)), 2, "metadata.name")
         self.assertEqual(self.experiments(), {})
 
     def test_flags_of_a_host_are_refused(self):
