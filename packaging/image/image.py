@@ -24,8 +24,9 @@ MACHINES = {"Advanced Micro Devices X86-64": ("x86_64-linux-gnu", "amd64"), "AAr
 FOLDERS = ["dev", "etc", "proc", "run", "run/ordeal", "sys", "tmp", "usr", "var", "var/lib", "var/lib/ordeal"]
 LINKS = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 FILES = {
-    "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\nordeal:x:65532:65532:Ordeal:/tmp:/sbin/nologin\n",
-    "etc/group": "root:x:0:\nordeal:x:65532:\n",
+    "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin\n",
+    # No group `ordeal`: its members may ask a host for a halt, and in a cluster nobody is one.
+    "etc/group": "root:x:0:\nnonroot:x:65532:\n",
     "etc/nsswitch.conf": "hosts: files dns\n",
 }
 

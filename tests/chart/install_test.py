@@ -16,6 +16,7 @@ from helm import CHART, helm, one, render, sets  # noqa: E402
 from rights import AGENT, CLUSTER_WIDE, CONTROLLER, NAMED, POLICY, RELEASE, ROLLBACK, SHOP, TENANT  # noqa: E402
 
 ROOT = CHART.parents[1]
+INJECTED = {"status": {"state": "injected", "impacts": []}}
 VERBS = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"]
 VALUES = ["secret.managed=true", "secret.teamID=12", "secret.teamSecret=s3cret", "policy.configMap=gremlin/gremlin-config",
           f"prometheus.secrets[0].namespace={SHOP}", "prometheus.secrets[0].names={prom-token}"]
@@ -44,11 +45,10 @@ def injection(name, node):
     return {
         "apiVersion": "ordeal.dev/v1alpha1", "kind": "Injection",
         "metadata": {"name": name, "namespace": SHOP, "finalizers": ["ordeal.dev/revert"], "labels": {"ordeal.dev/node": node}},
-        "spec": {"run": "r20260101t000000z-aaaaa", "experiment": "slow", "experiment_uid": "5b1c2a7e-0000-4000-8000-000000000001",
-                 "node": node, "lease": "15s", "candidates": 1, "impacts": [{
-                     "id": 0, "attack": {"type": "latency", "args": {"delay": "100ms"}, "length": "60s"},
-                     "victim": {"kind": "pod", "namespace": SHOP, "pod": "shop-0",
-                                "uid": "5b1c2a7e-0000-4000-8000-000000000002"}}]}}
+        "spec": {"run": "r20260101t000000z-aaaaa", "experiment": "slow", "experimentUID": "5b1c2a7e-0000-4000-8000-000000000001",
+                 "node": node, "leaseMs": 15000, "candidates": 1, "impacts": [{
+                     "id": 0, "victim": {"kind": "pod", "namespace": SHOP, "pod": "shop-0", "uid": "5b1c2a7e-0000-4000-8000-000000000002"},
+                     "attack": {"type": "latency", "args": {"delay": "100ms"}, "length_ms": 60000, "lead_in_ms": 0, "min_events": 1}}]}}
 
 
 class Installed(unittest.TestCase):
@@ -183,11 +183,10 @@ class Installed(unittest.TestCase):
     def test_nobody_else_changes_what_an_injection_says(self):
         self.made("slow-b", "node-0000")
         path, worse = f"{INJECTIONS}/slow-b", {"spec": {"candidates": 2}}
-        status, answer = self.api("PATCH", path, worse, content_type="merge")
-        self.assertEqual(status, 403, answer)
-        self.assertIn("changes the spec of an Injection, and this is ordeal-test-admin", answer["message"])
         agent = {"as_user": user("ordeal-agent"), "as_groups": groups(), NODE_CLAIM: "node-0000"}
-        self.assertEqual(self.api("PATCH", path, worse, content_type="merge", **agent)[0], 403)
+        for who in ({}, agent):  # the definition itself says so (422), before admission would (403)
+            status, answer = self.api("PATCH", path, worse, content_type="merge", **who)
+            self.assertIn(status, (403, 422), answer)
         labelled, _ = self.api("PATCH", path, {"metadata": {"annotations": {"seen": "yes"}}}, content_type="merge")
         self.assertEqual(labelled, 200)
 
@@ -198,7 +197,7 @@ class Installed(unittest.TestCase):
         for pod in agents:
             own = pod["spec"]["nodeName"] == "node-0000"
             api = Api(self.cluster.plane.port, self.cluster.ca, token=self.token_of(pod))
-            status, answer = api("PATCH", f"{INJECTIONS}/slow-c/status", {"status": {"state": "injected"}}, content_type="merge")
+            status, answer = api("PATCH", f"{INJECTIONS}/slow-c/status", INJECTED, content_type="merge")
             self.assertEqual(status, 200 if own else 403, answer)
             if not own:
                 self.assertIn("this is the agent of node node-0001; the Injection is for node node-0000", answer["message"])
@@ -217,7 +216,7 @@ class Installed(unittest.TestCase):
     def test_a_token_that_names_no_node_writes_nothing(self):
         self.made("slow-d", "node-0000")
         api = Api(self.cluster.plane.port, self.cluster.ca, token=self.cluster.token("ordeal-agent", RELEASE))
-        status, answer = api("PATCH", f"{INJECTIONS}/slow-d/status", {"status": {"state": "injected"}}, content_type="merge")
+        status, answer = api("PATCH", f"{INJECTIONS}/slow-d/status", INJECTED, content_type="merge")
         self.assertEqual(status, 403, answer)
         self.assertIn("names no node", answer["message"])
 
@@ -248,6 +247,17 @@ class Installed(unittest.TestCase):
         policies = self.api.must("GET", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies")["items"]
         self.assertEqual({policy["metadata"]["name"]: policy["status"].get("typeChecking", {}) for policy in policies},
                          {f"{name}.ordeal.dev": {} for name in ("injections", "agents", "records")})
+
+    def test_pod_security_refuses_the_agent_alone(self):
+        self.cluster.namespace("strict", {"pod-security.kubernetes.io/enforce": "restricted"})
+        things = render(self.home)
+        for kind, name in (("Deployment", "ordeal-controller"), ("Job", "ordeal-drain"), ("DaemonSet", "ordeal-agent")):
+            spec = {**one(things, kind, name)["spec"]["template"]["spec"], "serviceAccountName": "default"}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "strict"}, "spec": spec}
+            status, answer = self.api("POST", "/api/v1/namespaces/strict/pods?dryRun=All", pod)
+            self.assertEqual(status, 403 if name == "ordeal-agent" else 201, answer)
+            if name == "ordeal-agent":
+                self.assertIn("violates PodSecurity", answer["message"])
 
     def test_who_administers_a_namespace_installs_there(self):
         upgraded = self.helm("upgrade", "ordeal", CHART, "--namespace", RELEASE, *sets([*VALUES, "users.tenants=true"]))
@@ -295,4 +305,7 @@ class Installed(unittest.TestCase):
 
 if __name__ == "__main__":
     skip_without("kubectl", "helm")
+    if not list(CHART.glob("crds/*.yaml")):
+        print("skipped: charts/ordeal/crds holds no definitions yet")
+        sys.exit(77)
     unittest.main(warnings="ignore")

@@ -24,7 +24,6 @@ OWN = {
     "CAP_SYS_ADMIN": "entering network and cgroup namespaces",
     "CAP_SYS_NICE": "SCHED_FIFO of guard and reaper",
     "CAP_SYS_PTRACE": "opening /proc/PID/ns of processes of other users",
-    "CAP_SYS_RESOURCE": "a lower oom_score_adj, where the node lets it",
 }
 
 CONTROLLER = [("Deployment", "ordeal", "ordeal-controller"), ("Role", "ordeal", "ordeal-controller"),

@@ -3,6 +3,7 @@ metrics server that an autoscaler asks."""
 from pathlib import Path
 
 from . import node
+from .fakes import LABEL
 from .programs import cache, program
 
 # Of the metrics server; its Service has no selector, since it runs in no pod.
@@ -46,7 +47,8 @@ def start_metrics_server(cluster):
         program("metrics-server"), *(f"{flag}={cluster.kubeconfig}" for flag in (
             "--kubeconfig", "--authentication-kubeconfig", "--authorization-kubeconfig")),
         f"--bind-address={node.GATEWAY}", f"--secure-port={port}", f"--cert-dir={pki.folder}/metrics-server",
-        "--kubelet-preferred-address-types=InternalIP", "--kubelet-use-node-status-port", "--metric-resolution=10s",
+        "--kubelet-preferred-address-types=InternalIP", "--kubelet-use-node-status-port",
+        f"--node-selector={LABEL}=real", "--metric-resolution=10s", "--kubelet-request-timeout=5s",
         f"--kubelet-certificate-authority={pki.crt('ca')}", *cluster.flags.get("metrics-server", [])])
     cluster.apply([*METRICS, slice_of_it])
     path = f"/apis/metrics.k8s.io/v1beta1/nodes/{node.NAME}"

@@ -4,6 +4,7 @@ cgroup of its own. Without kube-proxy: the address of the kubernetes Service is 
 there, so that pods find the API server in the ordinary way. Needs root; one at a time on a machine."""
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ class RealNode:
 
     def start(self):
         began = now()
-        for name in ("containerd", "ctr", "runc", "busybox", "ip"):
+        for name in ("containerd", "ctr", "runc", "host-local", "busybox", "ip", "kubelet"):
             program(name)
         os.makedirs(self.folder + "/cni")
         self.record_what_to_remove()
@@ -91,8 +92,7 @@ class RealNode:
                 "type": "bridge", "bridge": self.bridge, "isGateway": True, "ipMasq": False, "hairpinMode": True,
                 "ipam": {"type": "host-local", "ranges": [[{"subnet": f"{NETWORK}.0/24", "gateway": GATEWAY}]],
                          "routes": [{"dst": "0.0.0.0/0"}]}}]}))
-        api_server = str(self.cluster.plane.port)
-        self.cluster.run("service-proxy", [sys.executable, "-B", f"{HERE}/proxy.py", SERVICE, "443", api_server])
+        self.reconnect()
 
     def make_namespace(self):
         """Held by one process; ready when the file is there."""
@@ -169,3 +169,23 @@ class RealNode:
         addresses = [{"type": "InternalIP", "address": "127.0.0.1"}, {"type": "Hostname", "address": NAME}]
         self.cluster.api.must("PATCH", path + "/status", {"status": {"addresses": addresses}}, content_type="strategic")
         self.cluster.api.must("PATCH", path, {"spec": {"taints": None}}, content_type="merge")
+
+    # Its pods and the API server; the kubelet has its own connection
+
+    def reconnect(self):
+        process = self.cluster.processes.get("service-proxy")
+        if process:
+            process.send_signal(signal.SIGCONT)
+            return
+        api_server = str(self.cluster.plane.port)
+        self.cluster.run("service-proxy", [sys.executable, "-B", f"{HERE}/proxy.py", SERVICE, "443", api_server])
+
+    def cut(self):
+        """Connections are reset, new ones refused."""
+        process = self.cluster.processes.pop("service-proxy")
+        process.kill()
+        process.wait()
+
+    def stall(self):
+        """Connections are made, and nothing passes."""
+        self.cluster.processes["service-proxy"].send_signal(signal.SIGSTOP)

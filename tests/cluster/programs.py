@@ -7,8 +7,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
-DEBIAN = {"containerd": "containerd", "ctr": "containerd", "runc": "runc",
-          "busybox": "busybox-static", "openssl": "openssl", "iptables": "iptables", "ip": "iproute2"}
+DEBIAN = {"containerd": "containerd", "ctr": "containerd", "runc": "runc", "host-local": "containernetworking-plugins",
+          "busybox": "busybox-static", "openssl": "openssl", "ip": "iproute2"}
 
 
 class Absent(RuntimeError):
@@ -22,7 +22,7 @@ def cache():
 def program(name):
     """Its path; raises Absent."""
     if name in DEBIAN:
-        found = shutil.which(name)
+        found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/lib/cni")
         if not found:
             raise Absent(f"{name} is not installed: apt-get install --no-install-recommends {DEBIAN[name]}")
         return found

@@ -298,6 +298,45 @@ void add_scrape(CLI::App& app, Choice& choice) {
   give(scrape, choice, options, scrape_command);
 }
 
+void add_access(CLI::App* command, std::string& kubeconfig, std::string& context) {
+  command->add_option("--kubeconfig", kubeconfig, "Which cluster; default: that of the pod it runs in")
+      ->type_name("FILE");
+  command->add_option("--context", context, "A context of the kubeconfig")->type_name("NAME");
+}
+
+void add_installed(CLI::App& app, Choice& choice) {
+  CLI::App* controller = app.add_subcommand("controller", "Host the Experiments of a cluster (started by the chart)");
+  auto options = std::make_shared<ControllerOptions>();
+  controller->add_option("--namespace", options->namespace_, "Where its Lease and its agents are")
+      ->capture_default_str()
+      ->type_name("NAME");
+  controller->add_option("--name", options->name, "What it is called in the Lease, unique")
+      ->required()
+      ->type_name("NAME");
+  controller->add_option("--scope", options->scope, "cluster, or namespace: watch that alone, and inject nothing")
+      ->capture_default_str();
+  controller->add_option("--policy-configmap", options->policy, "The policy, key config.yaml")
+      ->required()
+      ->type_name("NAMESPACE/NAME");
+  controller->add_flag("--rollback", options->rollback, "Experiments may have a rollback");
+  controller->add_option("--keep", options->keep, "How many records of each namespace are kept")->capture_default_str();
+  controller->add_option("--agents", options->agents, "Labels of the agents' pods; empty does not ask for them")
+      ->capture_default_str()
+      ->type_name("LABELS");
+  controller->add_option("--listen", options->listen, "Answer /healthz and /readyz there")->type_name("ADDRESS:PORT");
+  add_access(controller, options->kubeconfig, options->context);
+  give(controller, choice, options, controller_command);
+
+  CLI::App* drain = app.add_subcommand("drain", "End every run of a cluster before Ordeal is uninstalled");
+  auto draining = std::make_shared<DrainCommandOptions>();
+  drain->add_option("--namespace", draining->namespace_, "Of the controller")->capture_default_str()->type_name("NAME");
+  drain->add_option("--deployment", draining->deployment, "The controller's, ended once all is reverted")
+      ->type_name("NAME");
+  drain->add_option("--within", draining->within, "How long it may take")->capture_default_str()->type_name("DURATION");
+  add_access(drain, draining->kubeconfig, draining->context);
+  give(drain, choice, draining, drain_command);
+}
+
 void add_budget(CLI::App& app, Choice& choice) {
   auto [budget, flags] = add_command(app, choice, "budget", "What is left of an error budget, and how fast it burns",
                                      [](const Flags& f) { return budget_command(f.file, f.prometheus, f.json); });
@@ -351,6 +390,29 @@ void add_argo(CLI::App& app, Choice& choice) {
   give(analysis, choice, options, analysis_command);
 }
 
+constexpr const char* kAgentFooter =
+    "Started by the chart on each node. It carries out the Injections of its node through guards, and reverts each "
+    "when\n"
+    "the API server says so, or says nothing for the length of a lease.";
+
+void add_agent(CLI::App& app, Choice& choice) {
+  CLI::App* agent = app.add_subcommand("agent", "Carry out the injections of one node of a cluster");
+  auto flags = std::make_shared<AgentFlags>();
+  agent->add_option("--node", flags->node, "The name of this node")->required()->type_name("NAME");
+  agent->add_option("--namespace", flags->namespace_, "Ordeal's own namespace, in which nothing is ever hit")
+      ->required()
+      ->type_name("NAME");
+  agent->add_option("--name", flags->name, "The name of the agent's pod; default: the host's name")->type_name("NAME");
+  agent->add_option("--policy-configmap", flags->policy, "The ConfigMap with the policy")
+      ->required()
+      ->type_name("NAMESPACE/NAME");
+  agent->add_option("--kubeconfig", flags->kubeconfig, "Use this file instead of the pod's service account")
+      ->type_name("FILE");
+  add_state_dir(agent, flags->state_dir);
+  agent->footer(kAgentFooter);
+  give(agent, choice, flags, agent_command);
+}
+
 void add_manual(CLI::App& app, Choice& choice) {
   CLI::App* help = app.add_subcommand("help", "What a command does, its options and its exit codes");
   auto helped = std::make_shared<HelpOptions>();
@@ -395,7 +457,7 @@ std::unique_ptr<CLI::App> describe(Choice& choice) {
   app->set_version_flag("--version", version_text());
   app->require_subcommand(1);
   for (auto add : {add_run, add_safety, add_looking, add_targets, add_init, add_scrape, add_budget, add_observability,
-                   add_argo, add_manual})
+                   add_argo, add_agent, add_installed, add_manual})
     add(*app, choice);
   add_exit_codes(*app);
   return app;

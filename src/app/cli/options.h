@@ -69,6 +69,20 @@ struct ScrapeOptions {
   std::string token_file;
 };
 
+// Of the programs of a cluster's installation.
+struct ControllerOptions {
+  std::string namespace_ = "ordeal", name, scope = "cluster", policy;
+  bool rollback = false;
+  std::string listen;
+  int keep = 50;
+  std::string agents = "app.kubernetes.io/name=ordeal,app.kubernetes.io/component=agent";
+  std::string kubeconfig, context;
+};
+struct DrainCommandOptions {
+  std::string namespace_ = "ordeal", deployment, within = "150s";
+  std::string kubeconfig, context;
+};
+
 struct HelpOptions {
   std::string command;  // "" is the program
   bool man = false;     // roff instead of text
@@ -78,6 +92,13 @@ struct HelpOptions {
 struct CompletionOptions {
   std::string shell;   // bash, zsh, fish
   std::string values;  // what is there now: runs, live-runs, topics; "" prints the script of the shell
+};
+
+struct AgentFlags {
+  std::string node, name, namespace_;
+  std::string policy;      // NAMESPACE/NAME of the ConfigMap
+  std::string kubeconfig;  // "" is the pod's service account
+  std::string state_dir;
 };
 
 }  // namespace ordeal::cli

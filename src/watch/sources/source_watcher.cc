@@ -169,7 +169,7 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   }
   prober.emplace(plain, children);
   for (int fd : {quiet.descriptor(), plain.descriptor(), children.descriptor()}) TRY_VOID(watch(fd));
-  if (!own_scraper) prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports);
+  if (!own_scraper) prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports, options.login);
   if (!experiment.sources.scrape.empty()) {
     scraper.emplace(quiet, store, experiment.sources.scrape, options.offset, options.local_ports);
     scrape_patience = experiment.sources.interval / 2;

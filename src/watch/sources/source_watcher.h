@@ -23,6 +23,7 @@ struct WatchOptions {
   Nanos query_timeout = 1s;
   // Scrapes and queries leave from these ports, so that a fault can exempt them; probes never do.
   std::optional<net::PortRange> local_ports;
+  SourceLogin login{};  // to the Prometheus
 };
 
 // The error, said of the query of expect[index].

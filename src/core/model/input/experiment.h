@@ -120,11 +120,11 @@ struct PodPages {
 };
 
 struct Sources {
-  std::string prometheus;  // base URL of a real one; "" is none
-  std::optional<SourceAccess> access;
-  std::optional<PodPages> pods;
+  std::string prometheus;            // base URL of a real one; "" is none
   std::vector<ScrapeTarget> scrape;  // Ordeal's own scraper
   Nanos interval = 200ms;            // of a tick, and of the scraper
+  std::optional<SourceAccess> access;
+  std::optional<PodPages> pods;
 };
 
 // The error budget that a run must leave: it is refused when its worst case would take more (docs/formats/openslo.md).

@@ -1,0 +1,106 @@
+// InjectionRun: one Injection on this node, carried out: a Course, and the hands that do what it says. The guard acts,
+// never this process. Poll descriptor() until next_wake(), then dispatch(), which waits for nothing but the start of a
+// guard; the client is dispatched by its owner. Destroying one that is not finished ends its impacts.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/agent/course.h"
+#include "app/agent/injection_writer.h"
+#include "app/agent/node_view.h"
+#include "core/base/io/unique_fd.h"
+#include "fault/guard/lost_guard.h"
+#include "fault/packets/exemption.h"
+#include "platform/host/paths.h"
+#include "run/session/local/background.h"
+
+namespace ordeal::agent {
+
+// What the runs of an agent share.
+struct AgentParts {
+  kube::Client& client;
+  NodeIdentity identity;
+  host::Paths paths;
+  std::string state_dir;                       // as given, "" for the default
+  std::string agent;                           // for the status: pod and boot
+  std::vector<packets::Exemption> exemptions;  // of attacks on the node itself
+  std::function<void(const std::string&)> say;
+};
+
+class InjectionRun {
+ public:
+  // `parts` outlives it.
+  static Result<std::unique_ptr<InjectionRun>> create(const AgentParts& parts, cluster::Injection injection);
+  ~InjectionRun();
+
+  int descriptor() const { return epoll_.get(); }
+  BootTime next_wake() const;
+  void dispatch();
+
+  void saw_halt(const std::optional<cluster::Halt>& halt);
+  void stop(const std::string& by, const std::string& why);
+  // Nothing is in force any more, whether or not the API server knows.
+  bool at_rest() const { return course_.at_rest(); }
+  bool finished() const { return course_.finished(); }
+
+ private:
+  InjectionRun(const AgentParts& parts, cluster::Injection injection);
+  void happens(Happened what) { inbox_.push_back(std::move(what)); }
+  void carry_out(const ToDos& todos);
+  void carry_out(const todo::ReadExperiment& what);
+  void carry_out(const todo::ReadHalt& what);
+  void carry_out(const todo::FindVictims& what);
+  void carry_out(const todo::StartGuard& what);
+  void carry_out(const todo::Check& what);
+  void carry_out(const todo::Inject& what);
+  void carry_out(const todo::Renew& what);
+  void carry_out(const todo::RevertAll& what);
+  void carry_out(const todo::EndGuard& what);
+  void carry_out(const todo::WriteStatus& what);
+  void carry_out(const todo::Release& what);
+  void carry_out(const todo::EngageLatch& what);
+
+  void experiment_answered(kube::Answer<json::Value> answer, BootTime asked);
+  void watch_experiment(const std::string& version);
+  void halt_answered(kube::Answer<json::Value> answer);
+  void read_policy();
+  void policy_answered(kube::Answer<json::Value> answer);
+  void find_victims_now();
+  Result<> may_begin() const;
+  Result<> start_guard();
+  Result<> write_policy(const std::string& text);
+  void collect_background();
+  void collect_guard();
+  void lose_guard(const guard::GuardEvent& event);
+  void poll(int fd, bool wanted) const;
+  bool guard_obeys() const { return guard_ && !guard_over_ && !recovery_ && !ending_; }
+  std::string policy_file() const;
+  const std::string& run_id() const { return course_.spec().run; }
+
+  const AgentParts& parts_;
+  cluster::Injection injection_;
+  Course course_;
+  InjectionWriter writer_;
+  UniqueFd epoll_;
+  std::deque<Happened> inbox_;
+  bool started_ = false;
+
+  std::optional<kube::Ticket> reading_experiment_, reading_halt_, reading_policy_, watch_;
+  BootTime halt_again_ = BootTime::max();
+  std::unique_ptr<NodeReader> reader_;
+  std::optional<Result<NodeView>> view_;
+  std::string inventory_;
+  std::string policy_;
+
+  std::optional<guard::GuardClient> guard_;
+  bool guard_over_ = false;  // it has said its last word, or is lost
+  bool standby_lost_ = false;
+  std::optional<session::Background<guard::LostGuard>> recovery_;
+  std::optional<session::Background<Result<ExitCode>>> ending_;
+};
+
+}  // namespace ordeal::agent

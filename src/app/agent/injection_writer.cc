@@ -1,0 +1,162 @@
+#include "app/agent/injection_writer.h"
+
+#include <fmt/format.h>
+
+#include "core/model/cluster/names.h"
+
+namespace ordeal::agent {
+namespace {
+
+constexpr Nanos kFirstPause = 100ms;
+constexpr Nanos kLongestPause = 5s;
+
+using Kind = kube::ApiFailure::Kind;
+
+// The same again may succeed, also once somebody has given us the right.
+bool may_pass(const kube::ApiFailure& failure) {
+  return failure.passes() || failure.kind == Kind::kForbidden || failure.kind == Kind::kUnauthorized ||
+         failure.kind == Kind::kBadAnswer;
+}
+
+json::Object test(const char* path, json::Value value) {
+  return {{"op", "test"}, {"path", path}, {"value", std::move(value)}};
+}
+
+std::optional<size_t> place_of_ours(const json::Value& injection) {
+  const json::Value* metadata = injection.is_object() ? injection.get_object().if_contains("metadata") : nullptr;
+  const json::Value* list =
+      metadata && metadata->is_object() ? metadata->get_object().if_contains("finalizers") : nullptr;
+  if (!list || !list->is_array()) return std::nullopt;
+  for (size_t i = 0; i < list->get_array().size(); ++i) {
+    const json::Value& one = list->get_array()[i];
+    if (one.is_string() && one.get_string() == cluster::kFinalizer) return i;
+  }
+  return std::nullopt;
+}
+
+std::string uid_of(const json::Value& injection) {
+  const json::Value* metadata = injection.is_object() ? injection.get_object().if_contains("metadata") : nullptr;
+  const json::Value* uid = metadata && metadata->is_object() ? metadata->get_object().if_contains("uid") : nullptr;
+  return uid && uid->is_string() ? std::string(uid->get_string()) : "";
+}
+
+}  // namespace
+
+InjectionWriter::InjectionWriter(kube::Client& client, kube::ObjectName name, std::string uid, Listener listener)
+    : client_(client), name_(std::move(name)), uid_(std::move(uid)), listener_(std::move(listener)) {}
+
+InjectionWriter::~InjectionWriter() {
+  if (under_way_) client_.cancel(*under_way_);
+}
+
+void InjectionWriter::write(const cluster::InjectionStatus& status) { status_ = to_json(status); }
+
+BootTime InjectionWriter::next_wake() const {
+  bool waits = status_ || (releasing_ && !released_);
+  return waits && !under_way_ ? again_at_ : BootTime::max();
+}
+
+void InjectionWriter::dispatch() {
+  if (under_way_ || boot_now() < again_at_) return;
+  if (gone_) {
+    if (std::exchange(status_, std::nullopt)) listener_.written();
+    if (releasing_ && !std::exchange(released_, true)) listener_.released();
+  } else if (status_) {
+    send_status();
+  } else if (releasing_ && !released_) {
+    send_release();
+  }
+}
+
+void InjectionWriter::send(kube::Request request, void (InjectionWriter::*then)(const kube::Answer<json::Value>&)) {
+  under_way_ = client_.send(std::move(request), [this, then](kube::Answer<json::Value> answer) {
+    under_way_.reset();
+    if (answer) pause_ = Nanos(0);
+    (this->*then)(answer);
+  });
+}
+
+void InjectionWriter::send_status() {
+  json::Object metadata{{"uid", uid_}};
+  json::Object body{{"metadata", std::move(metadata)}, {"status", std::move(*status_)}};
+  status_.reset();
+  kube::ObjectName place = name_;
+  place.subresource = "status";
+  json::Value sent = body.at("status");
+  under_way_ = client_.send(kube::patch(kube::kInjections, place, kube::kMergePatch, std::move(body)),
+                            [this, sent = std::move(sent)](kube::Answer<json::Value> answer) mutable {
+                              under_way_.reset();
+                              bool again = !answer && may_pass(answer.error());
+                              if (again && !status_) status_ = std::move(sent);
+                              status_answered(answer);
+                            });
+}
+
+void InjectionWriter::status_answered(const kube::Answer<json::Value>& answer) {
+  if (answer) {
+    pause_ = Nanos(0);
+  } else {
+    const kube::ApiFailure& failure = answer.error();
+    if (may_pass(failure)) return later(failure);
+    gone_ = failure.kind == Kind::kNotFound || failure.kind == Kind::kConflict;
+    if (!gone_) tell(failure, "cannot write the status of the Injection " + name_.name);
+  }
+  if (!status_) listener_.written();
+}
+
+// With our finaliser alone, as the controller makes it, one request does.
+void InjectionWriter::send_release() {
+  if (others_) return look_for_finalizer();
+  json::Array patch;
+  patch.push_back(test("/metadata/uid", json::Value(uid_)));
+  patch.push_back(test("/metadata/finalizers", json::Array{cluster::kFinalizer}));
+  patch.push_back(json::Object{{"op", "remove"}, {"path", "/metadata/finalizers"}});
+  send_removal(std::move(patch));
+}
+
+void InjectionWriter::send_removal(json::Array patch) {
+  send(kube::patch(kube::kInjections, name_, kube::kJsonPatch, std::move(patch)), &InjectionWriter::release_answered);
+}
+
+void InjectionWriter::look_for_finalizer() {
+  send(kube::get(kube::kInjections, name_), &InjectionWriter::finalizers_seen);
+}
+
+void InjectionWriter::finalizers_seen(const kube::Answer<json::Value>& answer) {
+  if (!answer && answer.error().kind != Kind::kNotFound) return later(answer.error());
+  auto place = answer && uid_of(*answer) == uid_ ? place_of_ours(*answer) : std::nullopt;
+  if (!place) {
+    gone_ = true;
+    return;
+  }
+  std::string path = fmt::format("/metadata/finalizers/{}", *place);
+  json::Array patch;
+  patch.push_back(test("/metadata/uid", json::Value(uid_)));
+  patch.push_back(test(path.c_str(), json::Value(cluster::kFinalizer)));
+  patch.push_back(json::Object{{"op", "remove"}, {"path", path}});
+  send_removal(std::move(patch));
+}
+
+void InjectionWriter::release_answered(const kube::Answer<json::Value>& answer) {
+  if (answer || answer.error().kind == Kind::kNotFound) {
+    gone_ = true;
+    return;
+  }
+  // A test has failed: something else stands there than was thought.
+  others_ = others_ || answer.error().kind == Kind::kInvalid || answer.error().kind == Kind::kConflict;
+  later(answer.error());
+}
+
+void InjectionWriter::later(const kube::ApiFailure& failure) {
+  pause_ = std::min(kLongestPause, std::max(kFirstPause, pause_ * 2));
+  Nanos pause = std::max(pause_, failure.retry_after.value_or(Nanos(0)));
+  again_at_ = boot_now() + pause / 2 + from_seconds(to_seconds(pause) / 2 * random_.uniform());
+  tell(failure, "cannot write to the Injection " + name_.name + ", and tries again");
+}
+
+void InjectionWriter::tell(const kube::ApiFailure& failure, const std::string& what) {
+  std::string kind = fmt::format("{} {}", kube::to_text(failure.kind), failure.reason);
+  if (std::exchange(told_, kind) != kind) listener_.trouble(failure.error(what).message());
+}
+
+}  // namespace ordeal::agent

@@ -1,0 +1,160 @@
+#include "app/agent/node_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/agent/node_pods.h"
+#include "core/json/reader.h"
+#include "core/json/yaml.h"
+#include "core/model/cluster/names.h"
+#include "fault/attacks/fault.h"
+#include "platform/sys/process/protected.h"
+
+namespace ordeal::agent {
+namespace {
+
+std::string described(const kube::ObjectName& policy) {
+  return fmt::format("ConfigMap {}/{}", policy.namespace_, policy.name);
+}
+
+Unexpected unknown_policy(const kube::ObjectName& name, const std::string& why) {
+  return fail(Errc::kRefused, fmt::format("which policy applies is not known: {}: {}", described(name), why),
+              "create it, or name another with the chart's policy.configMap");
+}
+
+Result<> refuse_protected(const Victim& victim, const target::Snapshot& snapshot) {
+  if (victim.kind == VictimKind::kHost) return {};
+  for (const sys::Process& process : snapshot.processes) {
+    bool inside = std::find(victim.processes.begin(), victim.processes.end(),
+                            ProcessId{process.pid, process.start_ticks}) != victim.processes.end();
+    if (!inside) continue;
+    if (auto rule = sys::always_protected(process, snapshot.own))
+      return fail(Errc::kRefused, fmt::format("{} is refused: {} (pid {})", victim.name, *rule, process.pid));
+  }
+  return {};
+}
+
+Result<> judge(const Victim& victim, const NodeView& view, const target::Snapshot& snapshot,
+               const NodeIdentity& identity) {
+  if (!victim.namespace_.empty() && victim.namespace_ == identity.namespace_)
+    return fail(Errc::kRefused, fmt::format("{} is refused: the namespace {} is Ordeal's own, and always protected",
+                                            victim.name, victim.namespace_));
+  if (auto refusal = refusal_of(view.policy, victim))
+    return fail(Errc::kRefused, victim.name + " is refused by " + refusal->rule);
+  return refuse_protected(victim, snapshot);
+}
+
+Result<Victim> find_one(const cluster::PlannedImpact& impact, const NodeView& view, const NodePods& pods,
+                        const target::Snapshot& snapshot, const NodeIdentity& identity) {
+  const fault::Fault* fault = TRY(fault::find_fault(impact.attack.type));
+  bool node = impact.victim.kind == "node";
+  Victim victim = node ? node_victim(identity.node, view.node_labels, snapshot)
+                       : TRY(pods.find(impact.victim, fault->info().hits_network));
+  TRY_VOID(judge(victim, view, snapshot, identity));
+  return victim;
+}
+
+}  // namespace
+
+Result<std::string> policy_text(const json::Value& config_map, const kube::ObjectName& name) {
+  const json::Object* object = config_map.if_object();
+  const json::Value* found = object ? object->if_contains("data") : nullptr;
+  const json::Object* data = found ? found->if_object() : nullptr;
+  if (!data || data->empty()) return unknown_policy(name, "it has no data");
+  const json::Value* text = data->if_contains(cluster::kPolicyKey);
+  if (!text && data->size() == 1) text = &data->begin()->value();
+  if (!text)
+    return unknown_policy(name, fmt::format("it has {} keys and none is {}", data->size(), cluster::kPolicyKey));
+  if (!text->is_string()) return unknown_policy(name, "its data is no text");
+  return std::string(text->get_string());
+}
+
+Result<Policy> decode_cluster_policy(const std::string& text, const kube::ObjectName& name) {
+  auto document = json::parse_document(text);
+  if (!document) return unknown_policy(name, document.error().message());
+  auto policy = decode_policy(*document, described(name));
+  if (!policy) return unknown_policy(name, policy.error().message());
+  return policy;
+}
+
+NodeReader::NodeReader(kube::Client& client, const NodeIdentity& identity, bool with_node,
+                       std::function<void(Result<NodeView>)> done)
+    : client_(client), identity_(identity), done_(std::move(done)) {
+  waiting_for_ = with_node ? 3 : 2;
+  tickets_.push_back(client_.send(kube::get(kube::kConfigMaps, identity_.policy),
+                                  [this](kube::Answer<json::Value> answer) { take_policy(std::move(answer)); }));
+  if (with_node)
+    tickets_.push_back(client_.send(kube::get(kube::kNodes, {"", identity_.node}),
+                                    [this](kube::Answer<json::Value> answer) { take_node(std::move(answer)); }));
+  list_pods();
+}
+
+NodeReader::~NodeReader() {
+  for (kube::Ticket ticket : tickets_) client_.cancel(ticket);
+}
+
+void NodeReader::list_pods() {
+  kube::Client::List list;
+  list.resource = kube::kPods;
+  list.field_selector = "spec.nodeName=" + identity_.node;
+  list.page = [this](json::Array&& items) { take_pods(std::move(items)); };
+  list.restart = [this] { view_.pods.clear(); };
+  list.done = [this](kube::Answer<std::string> answer) {
+    if (!answer) return give_up(answer.error().error("cannot list the pods of the node " + identity_.node));
+    got_one();
+  };
+  tickets_.push_back(client_.list(std::move(list)));
+}
+
+void NodeReader::take_pods(json::Array&& items) {
+  for (const json::Value& item : items) {
+    auto pod = cluster::pod_from_json(item);
+    if (!pod) return give_up(wrap(pod.error(), "cannot read the pods of the node " + identity_.node).value());
+    view_.pods.push_back(std::move(*pod));
+  }
+}
+
+void NodeReader::take_policy(kube::Answer<json::Value> answer) {
+  if (!answer) {
+    if (answer.error().kind == kube::ApiFailure::Kind::kNotFound)
+      return give_up(unknown_policy(identity_.policy, "there is none").value());
+    return give_up(answer.error().error("cannot read the policy, the " + described(identity_.policy)));
+  }
+  auto text = policy_text(*answer, identity_.policy);
+  if (!text) return give_up(text.error());
+  auto policy = decode_cluster_policy(*text, identity_.policy);
+  if (!policy) return give_up(policy.error());
+  view_.policy_text = std::move(*text);
+  view_.policy = std::move(*policy);
+  got_one();
+}
+
+void NodeReader::take_node(kube::Answer<json::Value> answer) {
+  if (!answer) return give_up(answer.error().error("cannot read the node " + identity_.node));
+  auto node = cluster::node_from_json(*answer);
+  if (!node) return give_up(node.error());
+  view_.node_labels = std::move(node->labels);
+  got_one();
+}
+
+void NodeReader::give_up(Error error) {
+  if (auto done = std::exchange(done_, nullptr)) done(tl::unexpected(std::move(error)));
+}
+
+void NodeReader::got_one() {
+  if (--waiting_for_ > 0) return;
+  if (auto done = std::exchange(done_, nullptr)) done(std::move(view_));
+}
+
+Result<FoundVictims> find_victims(const cluster::InjectionSpec& spec, const NodeView& view,
+                                  const target::Snapshot& snapshot, const NodeIdentity& identity) {
+  NodePods pods(view.pods, snapshot);
+  FoundVictims found;
+  found.inventory = TRY(pods.inventory());
+  for (const cluster::PlannedImpact& impact : spec.impacts)
+    found.victims.push_back(find_one(impact, view, pods, snapshot, identity));
+  return found;
+}
+
+}  // namespace ordeal::agent

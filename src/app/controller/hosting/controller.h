@@ -1,0 +1,105 @@
+// Controller: every Experiment that its watches tell of, from its creation to its end, many runs on one thread. It acts
+// only while it leads; whoever leads next ends what it left. Nothing blocks: poll descriptor() until next_wake(), then
+// dispatch().
+// It also takes the finalisers of Injections away that nobody finishes: of runs that are over, or gone.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "app/controller/hosting/admission.h"
+#include "app/controller/writing/announcer.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/hosting/ports.h"
+#include "app/controller/hosting/run.h"
+#include "app/controller/hosting/takeover.h"
+#include "core/base/io/unique_fd.h"
+
+namespace ordeal::controller {
+
+class Controller {
+ public:
+  Controller(Ports ports, ClusterStores& stores);
+  ~Controller();
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  // From a kube::Mirror each.
+  void put_experiment(json::Value&& object);
+  void remove_experiment(const json::Value& object);
+  void relist_experiments() { experiments_.relist(); }
+  void experiments_synced();
+  void put_injection(json::Value&& object);
+  void remove_injection(const json::Value& object);
+  void relist_injections() { injections_.relist(); }
+  void injections_synced();
+
+  // Whoever stops leading forgets all runs: they are another's.
+  void lead(bool leads);
+  // Every run is ended in good order, and none begins; then idle().
+  void stop(const std::string& why);
+  bool idle() const { return cases_.empty(); }
+  size_t active() const { return cases_.size(); }
+
+  int descriptor() const { return epoll_.get(); }
+  BootTime next_wake() const;
+  void dispatch();
+
+ private:
+  // An Experiment that is worked on: one of the three.
+  struct Case {
+    Ports ports;  // each answer touches it
+    std::unique_ptr<Admission> admission;
+    std::unique_ptr<Run> run;
+    std::unique_ptr<Takeover> takeover;
+    std::shared_ptr<bool> touched = std::make_shared<bool>(true);
+    int descriptor = -1;
+
+    BootTime next_wake() const;
+    void dispatch();
+    std::string run_id() const;
+    void add_to(target::ClusterLoad& load) const;
+  };
+  using Cases = std::map<std::string, Case>;  // by uid
+
+  bool acts() const { return leads_ && stores_.complete() && experiments_.complete() && injections_.complete(); }
+  void consider(const cluster::ExperimentObject& object);
+  void begin_due();
+  void begin(const cluster::ExperimentObject& object);
+  Ports ports_of(const Case& one) const;
+  void begin_run(const std::string& uid, Case& one);
+  void forget_experiment(const cluster::ExperimentObject& object);
+  void forget_injection(const cluster::Injection& injection);
+  void advance(Cases::iterator one);
+  void close(Cases::iterator one, bool again);
+  void halt_all();
+  void touch_ready();
+  void poll(Case& one);
+  // What all of them hit, but for the one.
+  target::ClusterLoad load_beside(const std::string& uid) const;
+  Case* case_of(const std::string& run);
+  bool is_over(const cluster::Injection& injection) const;
+  void sweep();
+  void age_records(const std::string& namespace_);
+  void engage_halt(const std::string& why);
+
+  Ports ports_;
+  ClusterStores& stores_;
+  Announcer announcer_;
+  session::Outbox outbox_;
+  session::Kept<cluster::ExperimentObject> experiments_;  // by uid
+  session::Kept<cluster::Injection> injections_;          // by namespace/name, without what a run needs of them
+  Cases cases_;
+  std::unordered_map<std::string, std::string> case_of_run_;  // uid by run
+  std::map<std::string, BootTime> due_;                       // uids that are to be considered, and when
+  std::map<std::string, BootTime> left_;                      // Injections with a finaliser of no run, and since when
+  std::set<std::string> aged_;                                // runs whose records are deleted
+  bool leads_ = false;
+  std::string stopping_;
+  UniqueFd epoll_;
+};
+
+}  // namespace ordeal::controller

@@ -1,0 +1,171 @@
+#include "app/controller/hosting/takeover.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/controller/writing/record_keeper.h"
+#include "app/controller/hosting/verdicts.h"
+#include "core/base/io/failpoint.h"
+#include "core/base/text/text.h"
+#include "core/model/cluster/names.h"
+
+namespace ordeal::controller {
+namespace {
+
+constexpr const char* kReplaced = "the controller was replaced";
+constexpr Nanos kLeaseMargin = 1s;
+constexpr Nanos kWaitAgain = 500ms;
+
+bool reverted(const cluster::Injection& injection) { return injection.status.state == "reverted"; }
+
+bool unclean(const cluster::Injection& injection) {
+  const auto& impacts = injection.status.impacts;
+  return std::any_of(impacts.begin(), impacts.end(), [](const auto& impact) { return !impact.clean; });
+}
+
+}  // namespace
+
+Takeover::Takeover(const Ports& ports, const ClusterStores& stores, Announcer& announcer,
+                   cluster::ExperimentObject object)
+    : ports_(ports),
+      stores_(stores),
+      announcer_(announcer),
+      object_(std::move(object)),
+      outbox_(ports.send, ports.now, 10),
+      writer_(ports.send, ports.now, {object_.namespace_, object_.name},
+              {[](const auto&) {}, [](const auto&) {}, [this](const std::string& why) { (why.empty() ? deleted_ : again_) = true; }}) {}
+
+void Takeover::saw(const cluster::Injection& injection) {
+  if (injection.spec.run != run()) return;
+  failed_ |= unclean(injection);
+  injections_[injection.name] = injection;
+}
+
+// Tests that the holder is still the dead one: of two that take over one succeeds.
+void Takeover::claim() {
+  failpoint("controller.before_claim");
+  cluster::ExperimentStatus status = object_.status;
+  status.holder = ports_.identity;
+  status.renewal.stop = kReplaced;
+  auto operation = [](const char* op, const char* path, json::Value value) {
+    return json::Object{{"op", op}, {"path", path}, {"value", std::move(value)}};
+  };
+  json::Value body = json::Array{operation("test", "/status/run", json::Value(object_.status.run)),
+                                 operation("test", "/status/holder", json::Value(object_.status.holder)),
+                                 operation("replace", "/status", to_json(status))};
+  outbox_.add(kube::patch(kube::kExperiments, {object_.namespace_, object_.name, "status"}, kube::kJsonPatch, body),
+              [this, status](const kube::Answer<json::Value>& answer) {
+                claimed(answer);
+                if (answer) object_.status = status;
+              });
+}
+
+// A claim whose first answer was lost fails the second time: then the Experiment names us, and is judged anew.
+void Takeover::claimed(const kube::Answer<json::Value>& answer) {
+  if (answer) {
+    claimed_at_ = ports_.now();
+    step_ = Step::kWaiting;
+  } else if (answer.error().kind == kube::ApiFailure::Kind::kNotFound) {
+    deleted_ = true;
+  } else {
+    again_ = true;
+  }
+}
+
+void Takeover::wait_for_agents() {
+  bool over = ports_.now() >= claimed_at_ + cluster::kClusterLease + kLeaseMargin;
+  bool hears = !stores_.hearing || stores_.hearing();
+  bool waits = std::any_of(injections_.begin(), injections_.end(), [](const auto& one) { return !reverted(one.second); });
+  // What a dead controller has made a moment ago may not have been seen yet.
+  if (!hears || (waits && !over) || ports_.now() < claimed_at_ + kLeaseMargin) return;
+  for (const auto& [name, injection] : injections_) {
+    if (reverted(injection)) continue;
+    silent_.push_back(injection.spec.node);
+    outbox_.add(session::without_finalizer(injection), [](const auto&) {});
+  }
+  step_ = Step::kRecording;
+  close_record();
+}
+
+// What it had written so far is kept; one part more says how it ended.
+void Takeover::close_record() {
+  kube::Request request = kube::get(kube::kConfigMaps, {object_.namespace_, ""});
+  request.query.emplace_back("labelSelector", fmt::format("{}=true,{}={}", cluster::kRecordLabel, cluster::kRunLabel, run()));
+  outbox_.add(std::move(request), [this](const kube::Answer<json::Value>& answer) {
+    const json::Value* items = answer && answer->is_object() ? answer->get_object().if_contains("items") : nullptr;
+    if (items && items->is_array()) write_closing_part(items->get_array());
+    if (!items) end();
+  });
+}
+
+void Takeover::write_closing_part(const json::Array& config_maps) {
+  auto parts = record_parts(config_maps);
+  int next = static_cast<int>(parts.size());
+  auto record = store::read_cluster_record(std::move(parts));
+  // Without a beginning there is nothing to end.
+  if (!record || record->row.exit) return end();
+  RunEvent event;
+  event.seq = record->events.empty() ? 0 : record->events.back().seq + 1;
+  event.run = run();
+  event.boot = record->events.empty() ? BootTime() : record->events.back().boot;
+  event.wall = ports_.wall();
+  RunEvent ended = event;
+  event.data = events::Halt{kReplaced, "engine", event.boot};
+  ended.seq = event.seq + 1;
+  ended.data = events::Ended{verdict()};
+  RecordOwner owner{object_.namespace_, object_.name, object_.uid, run()};
+  outbox_.add(record_write(owner, store::closing_part(next, {event, ended})), [this](const auto&) { end(); });
+}
+
+Verdict Takeover::verdict() const {
+  if (failed_)
+    return {Outcome::kRevertFailed, fmt::format("{}, and a revert failed", kReplaced),
+            "the Injections of the run say where and why"};
+  if (!silent_.empty())
+    return {Outcome::kRevertFailed,
+            fmt::format("{}, and the agents of {} have not confirmed within the lease that everything is reverted",
+                        kReplaced, join(silent_, ", ")),
+            "look at these nodes: `ordeal revert` and `ordeal verify-clean` on each"};
+  return {Outcome::kHalted, kReplaced, "create the Experiment again to run it"};
+}
+
+void Takeover::end() {
+  failpoint("controller.before_complete");
+  step_ = Step::kEnding;
+  Ending ending;
+  ending.verdict = verdict();
+  const auto* injected = cluster::find_condition(object_.status.conditions, "Injected");
+  ending.injected = injected && injected->status == cluster::Truth::kTrue;
+  if (!silent_.empty()) ending.reverted = cluster::Truth::kUnknown;
+  if (failed_) ending.reverted = cluster::Truth::kFalse;
+  ending.reverted_message = silent_.empty() ? "" : "not confirmed by the agents of " + join(silent_, ", ");
+  put_ending(object_.status, ending, ports_.wall());
+  // Nobody knows what was seen while nobody watched.
+  cluster::set_condition(object_.status.conditions,
+                         {"Held", cluster::Truth::kUnknown, camel_case(to_text(ending.verdict.outcome)), kReplaced, ""},
+                         ports_.wall());
+  writer_.want(object_.status, true);
+  announcer_.tell(object_, true, "Complete", ending.verdict.reason);
+}
+
+void Takeover::dispatch() {
+  if (done_ || again_) return;
+  if (deleted_) {
+    done_ = true;
+    return;
+  }
+  if (step_ == Step::kClaiming && !std::exchange(asked_, true)) claim();
+  if (step_ == Step::kWaiting) wait_for_agents();
+  outbox_.dispatch();
+  writer_.dispatch();
+  done_ = step_ == Step::kEnding && writer_.clean();
+}
+
+BootTime Takeover::next_wake() const {
+  if (done_ || again_) return BootTime::max();
+  BootTime next = std::min(outbox_.next_wake(), writer_.next_wake());
+  return step_ == Step::kWaiting || step_ == Step::kEnding ? std::min(next, ports_.now() + kWaitAgain) : next;
+}
+
+}  // namespace ordeal::controller
