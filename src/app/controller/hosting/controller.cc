@@ -351,12 +351,13 @@ void Controller::engage_halt(const std::string& why) {
 BootTime Controller::next_wake() const {
   BootTime next = std::min(announcer_.next_wake(), outbox_.next_wake());
   for (const auto& [uid, one] : cases_) next = std::min(next, one.next_wake());
-  for (const auto& [uid, when] : due_) next = std::min(next, acts() ? when : ports_.now() + 1s);
-  if (!left_.empty()) next = std::min(next, ports_.now() + 1s);
+  for (const auto& [uid, when] : due_) next = std::min(next, acts() ? when : turned_ + 1s);
+  if (!left_.empty()) next = std::min(next, turned_ + 1s);
   return next;
 }
 
 void Controller::dispatch() {
+  turned_ = ports_.now();
   if (acts()) {
     begin_due();
     sweep();

@@ -97,6 +97,7 @@ class Controller {
   std::map<std::string, BootTime> due_;                       // uids that are to be considered, and when
   std::map<std::string, BootTime> left_;                      // Injections with a finaliser of no run, and since when
   std::set<std::string> aged_;                                // runs whose records are deleted
+  BootTime turned_{};
   bool leads_ = false;
   std::string stopping_;
   UniqueFd epoll_;

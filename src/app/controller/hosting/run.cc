@@ -184,6 +184,7 @@ void Run::follow(const cluster::View& view) {
 
 void Run::dispatch() {
   if (done_) return;
+  dispatched_ = ports_.now();
   guard_floor();
   if (session_) session_->dispatch();
   bool over = session_ ? session_->finished() : verdict_.has_value();
@@ -241,7 +242,7 @@ BootTime Run::next_wake() const {
   if (done_) return BootTime::max();
   BootTime next = std::min(writer_.next_wake(), record_.next_wake());
   if (session_) next = std::min(next, session_->next_wake());
-  return ended_ ? std::min(next, ports_.now() + kJudgePodsEvery) : next;
+  return ended_ ? std::min(next, dispatched_ + kJudgePodsEvery) : next;
 }
 
 }  // namespace ordeal::controller

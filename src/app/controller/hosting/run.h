@@ -78,7 +78,7 @@ class Run {
   bool ended_ = false;     // the last status is wanted
   bool done_ = false;
   uint64_t pods_judged_ = 0;
-  BootTime judged_at_{};
+  BootTime judged_at_{}, dispatched_{};
 };
 
 }  // namespace ordeal::controller

@@ -151,6 +151,7 @@ void Takeover::end() {
 
 void Takeover::dispatch() {
   if (done_ || again_) return;
+  looked_ = ports_.now();
   if (deleted_) {
     done_ = true;
     return;
@@ -165,7 +166,7 @@ void Takeover::dispatch() {
 BootTime Takeover::next_wake() const {
   if (done_ || again_) return BootTime::max();
   BootTime next = std::min(outbox_.next_wake(), writer_.next_wake());
-  return step_ == Step::kWaiting || step_ == Step::kEnding ? std::min(next, ports_.now() + kWaitAgain) : next;
+  return step_ == Step::kWaiting || step_ == Step::kEnding ? std::min(next, looked_ + kWaitAgain) : next;
 }
 
 }  // namespace ordeal::controller

@@ -241,7 +241,7 @@ bool ClusterWorld::settled() const {
 BootTime ClusterWorld::next_wake() const {
   BootTime next = inbox_.empty() ? outbox_.next_wake() : BootTime();
   if (injections_.all_over()) return next;
-  if (stopping_) return std::min(next, std::max(over_by(), clock_() + kConfirmAgain));
+  if (stopping_) return std::min(next, std::max(over_by(), dispatched_ + kConfirmAgain));
   for (const auto& [name, injection] : injections_.all()) {
     if (injection.over || injection.given_up || (injection.answered && !went_)) continue;
     BootTime due = injection.created ? went_.value_or(*injection.created) + run_.lease : injection.asked + kCreateAtMost;
@@ -251,9 +251,11 @@ BootTime ClusterWorld::next_wake() const {
 }
 
 void ClusterWorld::dispatch() {
-  BootTime now = clock_();
-  if (stopping_) end_what_is_due(now);
-  else if (!injections_.all().empty()) give_up_silent(now);
+  BootTime now = dispatched_ = clock_();
+  if (stopping_)
+    end_what_is_due(now);
+  else
+    give_up_silent(now);
   outbox_.dispatch();
 }
 
