@@ -245,7 +245,7 @@ class Agents {
         impact.code = "not_injected";
       }
       if (each == "injected")
-        impact.steps.push_back({StepKind::kOwned, planned.victim.pod, "simulated", "itself", "", {}, {}});
+        impact.steps.push_back({StepKind::kOwned, planned.victim.pod, "simulated", "itself", "its word", {}, {}});
       status.impacts.push_back(std::move(impact));
     }
     return status;
