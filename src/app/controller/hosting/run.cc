@@ -71,10 +71,9 @@ void Run::begin(const watch::SourceLogin& login) {
   run.candidates = std::max<int64_t>(prepared_.choice.candidates, 1);
   run.one_way = prepared_.one_way();
   auto make_parts = [&](engine::Inbox& inbox) { return ports_.make_parts(prepared_, login, status_.run, inbox); };
-  auto session = session::ClusterSession::create(
-      prepared_, run, stores_.now(), ports_.send, ports_.now,
-      WallOffset{ports_.wall() - ports_.now().time_since_epoch()}, make_parts,
-      [this](const RunEvent& event) { take(event); });
+  auto session = session::ClusterSession::create(prepared_, run, stores_.now(), ports_.send, ports_.now,
+                                                 WallOffset{ports_.wall() - ports_.now().time_since_epoch()},
+                                                 make_parts, [this](const RunEvent& event) { take(event); });
   if (!session) {
     verdict_ = refusal_verdict(session.error());
     return;
@@ -147,7 +146,7 @@ void Run::deleted() {
 void Run::gone(const std::string& why) {
   if (!why.empty()) {
     ports_.log(fmt::format("{}: {}", object_.name, why));
-    done_ = true;
+    done_ = taken_ = true;
     return;
   }
   deleted();
@@ -184,6 +183,7 @@ void Run::follow(const cluster::View& view) {
 
 void Run::dispatch() {
   if (done_) return;
+  dispatched_ = ports_.now();
   guard_floor();
   if (session_) session_->dispatch();
   bool over = session_ ? session_->finished() : verdict_.has_value();
@@ -241,7 +241,7 @@ BootTime Run::next_wake() const {
   if (done_) return BootTime::max();
   BootTime next = std::min(writer_.next_wake(), record_.next_wake());
   if (session_) next = std::min(next, session_->next_wake());
-  return ended_ ? std::min(next, ports_.now() + kJudgePodsEvery) : next;
+  return ended_ ? std::min(next, dispatched_ + kJudgePodsEvery) : next;
 }
 
 }  // namespace ordeal::controller

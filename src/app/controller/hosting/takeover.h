@@ -5,9 +5,9 @@
 #include <map>
 #include <string>
 
-#include "app/controller/writing/announcer.h"
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/ports.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/writing/announcer.h"
 #include "app/controller/writing/status_writer.h"
 
 namespace ordeal::controller {
@@ -50,7 +50,7 @@ class Takeover {
   StatusWriter writer_;
   Step step_ = Step::kClaiming;
   bool asked_ = false;
-  BootTime claimed_at_{};
+  BootTime claimed_at_{}, looked_{};
   std::map<std::string, cluster::Injection> injections_;  // by name, of this run
   std::vector<std::string> silent_;                       // nodes
   bool failed_ = false;                                   // an agent says that a revert failed

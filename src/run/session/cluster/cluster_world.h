@@ -105,6 +105,7 @@ class ClusterWorld : public Injector, public RecoveryWatcher {
   std::optional<BootTime> went_;                       // the word was given
   BootTime renewed_{};                                 // a renewal was begun to be written, or asked for
   std::optional<BootTime> stop_written_;
+  BootTime dispatched_{};
   bool stopping_ = false;
   bool told_nothing_in_force_ = false;
 };
