@@ -1,5 +1,6 @@
-// The agents of all nodes of a test cluster, in one process: they answer Injections as docs/adr/0011 says, and do nothing
-// to anybody. What they say to be in force is printed, a line each time: "NODE in force RUN N" and "NODE over RUN WHY".
+// The agents of all nodes of a test cluster, in one process: they answer Injections as docs/adr/0011 says, and do
+// nothing to anybody. What they say to be in force is printed, a line each time: "NODE in force RUN N" and "NODE over
+// RUN WHY".
 //
 //   agents --kubeconfig FILE [--delay MS] [--silent NODE,…] [--refuse NODE,…] [--deaf NODE,…]
 //
@@ -34,9 +35,9 @@ struct Options {
 struct Held {
   cluster::Injection object;
   int64_t confirmed = 0;
-  BootTime due{};                 // when it is answered
+  BootTime due{};  // when it is answered
   BootTime lease_end{}, read_at{};
-  BootTime since{};               // in force
+  BootTime since{};  // in force
   bool answered = false, in_force = false, reading = false, over = false;
 };
 
@@ -118,8 +119,10 @@ class Agents {
     held.object = std::move(*injection);
     held.due = boot_now() + options_.delay;
     // Carried out once: what an earlier one has begun is only ended.
-    if (held.object.status.state == "reverted") held.over = true;
-    else if (!held.object.status.state.empty()) write_reverted(held, "error");
+    if (held.object.status.state == "reverted")
+      held.over = true;
+    else if (!held.object.status.state.empty())
+      write_reverted(held, "error");
   }
 
   static void complain_of(const Error& error) { std::fprintf(stderr, "agents: %s\n", error.message().c_str()); }
@@ -150,7 +153,8 @@ class Agents {
   // What a read says renews; an event of the watch only ends and lets go.
   void judge(Held& held, const cluster::ExperimentObject& experiment) {
     const cluster::Renewal& renewal = experiment.status.renewal;
-    if (experiment.deleting || experiment.status.run != held.object.spec.run) return end(held, "its Experiment went", "");
+    if (experiment.deleting || experiment.status.run != held.object.spec.run)
+      return end(held, "its Experiment went", "");
     if (!renewal.stop.empty()) return end(held, renewal.stop, "");
     if (renewal.go && held.object.spec.waits_for_go && held.answered && !held.in_force) inject(held);
   }
@@ -217,7 +221,8 @@ class Agents {
         impact.error = "the node refuses it";
         impact.code = "not_injected";
       }
-      if (each == "injected") impact.steps.push_back({StepKind::kOwned, planned.victim.pod, "simulated", "itself", "", {}, {}});
+      if (each == "injected")
+        impact.steps.push_back({StepKind::kOwned, planned.victim.pod, "simulated", "itself", "", {}, {}});
       status.impacts.push_back(std::move(impact));
     }
     return status;

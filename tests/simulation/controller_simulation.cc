@@ -1,8 +1,8 @@
-// Controllers, agents and an API server under many seeded schedules, in time of their own: answers get lost or come late,
-// watches lag, agents die or are cut off, people halt and delete, a controller dies between any two of its writes, and one
-// that was thought dead goes on beside its successor. Whatever happens: nothing is in force without a renewal that was
-// confirmed within the lease, no Experiment is run twice, nothing is called held that was not in force for its length,
-// and at the end all is reverted and no finaliser is left. A failure prints its seed.
+// Controllers, agents and an API server under many seeded schedules, in time of their own: answers get lost or come
+// late, watches lag, agents die or are cut off, people halt and delete, a controller dies between any two of its
+// writes, and one that was thought dead goes on beside its successor. Whatever happens: nothing is in force without a
+// renewal that was confirmed within the lease, no Experiment is run twice, nothing is called held that was not in force
+// for its length, and at the end all is reverted and no finaliser is left. A failure prints its seed.
 #include <gtest/gtest.h>
 
 #include <queue>
@@ -49,14 +49,14 @@ class Clock {
 
 struct Schedule {
   double lose_request = 0, lose_answer = 0;
-  Nanos slowest = 20ms;          // of an answer
-  Nanos lag = 20ms;              // of a watch
-  std::optional<Nanos> outage;   // of the API server for everybody
+  Nanos slowest = 20ms;         // of an answer
+  Nanos lag = 20ms;             // of a watch
+  std::optional<Nanos> outage;  // of the API server for everybody
   Nanos outage_length{0};
   std::set<int> dead_nodes, cut_nodes, restarted_nodes;  // during the attack
   std::optional<Nanos> halt, deletes, breach;
-  int controller_dies_at = 0;    // its n-th write; 0 is never
-  bool zombie = false;           // it was only paused, and goes on beside the next one
+  int controller_dies_at = 0;  // its n-th write; 0 is never
+  bool zombie = false;         // it was only paused, and goes on beside the next one
   bool one_way = false;
 };
 
@@ -157,9 +157,8 @@ class Simulation {
  public:
   explicit Simulation(uint64_t seed, std::optional<Schedule> given = std::nullopt)
       : random(seed), schedule(given ? *given : draw(random)) {
-    api.listen([this](auto change, const std::string& plural, const json::Value& object) {
-      changed(change, plural, object);
-    });
+    api.listen(
+        [this](auto change, const std::string& plural, const json::Value& object) { changed(change, plural, object); });
     for (int node = 0; node < kNodes; ++node) agents.push_back(std::make_unique<Agent>(*this, node));
     host("controller-a");
     for (int i = 0; i < kExperiments; ++i) clock.in(seconds(1 + i * 3), [this, i] { create_experiment(i); });
@@ -184,7 +183,7 @@ class Simulation {
       bool writes = request.method != "GET" && request.path.find("/events") == std::string::npos;
       if (writes && hosts.front().get() == hosting && ++written == schedule.controller_dies_at)
         return end_first(random.below(2) == 0 ? std::optional(request) : std::nullopt);
-      send(std::move(request), [hosting, alive = &hosting->alive, callback = std::move(callback)](auto answer) {
+      send(std::move(request), [alive = &hosting->alive, callback = std::move(callback)](auto answer) {
         if (*alive) callback(std::move(answer));
       });
     };
@@ -280,10 +279,11 @@ class Simulation {
   void changed(SimulatedApi::Change change, const std::string& plural, const json::Value& object) {
     check_change(change, plural, object);
     tell(change, object);
-    for (auto& host : hosts) deliver(host->fed, [this, change, plural, object, host = host.get()] {
-      // A paused one hears everything later, as from a new list.
-      host->hear(change, plural, object);
-    });
+    for (auto& host : hosts)
+      deliver(host->fed, [change, plural, object, host = host.get()] {
+        // A paused one hears everything later, as from a new list.
+        host->hear(change, plural, object);
+      });
     for (auto& agent : agents)
       clock.in(Nanos(random.below(static_cast<uint64_t>(schedule.lag.count()))),
                [agent = agent.get(), change, plural, object] { agent->hear(change, plural, object); });
@@ -309,11 +309,11 @@ class Simulation {
   }
 
   void create_experiment(int number) {
-    json::Value body = json::Object{
-        {"apiVersion", cluster::kApiVersion},
-        {"kind", "Experiment"},
-        {"metadata", json::Object{{"name", fmt::format("slow-{}", number)}, {"namespace", "shop"}}},
-        {"spec", json::parse(spec(number)).value()}};
+    json::Value body =
+        json::Object{{"apiVersion", cluster::kApiVersion},
+                     {"kind", "Experiment"},
+                     {"metadata", json::Object{{"name", fmt::format("slow-{}", number)}, {"namespace", "shop"}}},
+                     {"spec", json::parse(spec(number)).value()}};
     (void)api.handle(kube::create(kube::kExperiments, {"shop", ""}, body));
   }
 
@@ -449,7 +449,8 @@ Hosting::Hosting(Simulation& simulation, const std::string& name) {
   };
   ports.random = [&simulation] { return simulation.random.next(); };
   ports.log = [&simulation, name](const std::string& text) {
-    if (std::getenv("ORDEAL_SIMULATION_LOG")) std::printf("%8.3f %s: %s\n", simulation.seconds_in(), name.c_str(), text.c_str());
+    if (std::getenv("ORDEAL_SIMULATION_LOG"))
+      std::printf("%8.3f %s: %s\n", simulation.seconds_in(), name.c_str(), text.c_str());
   };
   controller = std::make_unique<Controller>(std::move(ports), stores);
 }
@@ -486,8 +487,10 @@ void Agent::hear(SimulatedApi::Change change, const std::string& plural, const j
   auto experiment = cluster::experiment_object_from_json(json::Value(object));
   for (auto& [key, held] : all_) {
     if (held.object.spec.experiment_uid != experiment->uid) continue;
-    if (gone) end(held, "its Experiment is gone", "");
-    else judge(held, *experiment);
+    if (gone)
+      end(held, "its Experiment is gone", "");
+    else
+      judge(held, *experiment);
   }
 }
 
@@ -601,8 +604,10 @@ void Agent::die(bool comes_back) {
       held.object = *injection;
       held.over = true;
       if (!injection->has_finalizer) continue;
-      if (injection->status.state == "reverted") take_finalizer(injection->name);
-      else write(held, "reverted", "reverted", "error");
+      if (injection->status.state == "reverted")
+        take_finalizer(injection->name);
+      else
+        write(held, "reverted", "reverted", "error");
     }
   });
 }

@@ -69,7 +69,9 @@ engine::Setup setup_of(int victims) {
 struct Played {
   explicit Played(engine::Setup setup)
       : session(std::move(setup), world.parts(), world.inbox, {"run", WallOffset(), 100ms},
-                [this](const RunEvent& event) { injected += as<events::Injected>(event) != nullptr, ended += as<events::Reverted>(event) != nullptr; }) {
+                [this](const RunEvent& event) {
+                  injected += as<events::Injected>(event) != nullptr, ended += as<events::Reverted>(event) != nullptr;
+                }) {
     session.start();
   }
   void turn() {

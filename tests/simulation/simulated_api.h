@@ -51,7 +51,9 @@ class SimulatedApi {
     std::string path() const { return collection + "/" + name; }
   };
 
-  static json::Value parsed(const std::string& body) { return body.empty() ? json::Value() : json::parse(body).value(); }
+  static json::Value parsed(const std::string& body) {
+    return body.empty() ? json::Value() : json::parse(body).value();
+  }
 
   // /api/v1/namespaces/NS/PLURAL/NAME/SUB or /apis/GROUP/VERSION/[namespaces/NS/]PLURAL/NAME/SUB
   static Place place_of(const std::string& path) {

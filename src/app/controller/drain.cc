@@ -91,7 +91,8 @@ class Drain {
     return held;
   }
 
-  // An agent that is there takes its finaliser away. Where none is, the lease is over some time after it was seen first.
+  // An agent that is there takes its finaliser away. Where none is, the lease is over some time after it was seen
+  // first.
   void finish_overdue(const std::vector<cluster::Injection>& held) {
     for (const cluster::Injection& injection : held) {
       BootTime seen = seen_.emplace(injection.uid, world_.now()).first->second;

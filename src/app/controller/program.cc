@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "app/controller/seeing/access.h"
-#include "app/controller/hosting/controller.h"
 #include "app/controller/health.h"
+#include "app/controller/hosting/controller.h"
+#include "app/controller/seeing/access.h"
 #include "app/controller/seeing/watches.h"
 #include "core/base/io/output.h"
 #include "core/base/io/wait.h"
@@ -82,15 +82,17 @@ Result<session::SessionParts> make_parts(const Ports& ports, const session::Clus
   options.offset = WallOffset::measure();
   options.login = login;
   session::SessionParts parts;
-  auto watcher = TRY(watch::SourceWatcher::create(
-      prepared.experiment, options, [&inbox](size_t index, const Observation& observation) {
-        inbox.push_back(engine::Observed{index, observation});
-      }));
+  auto watcher = TRY(watch::SourceWatcher::create(prepared.experiment, options,
+                                                  [&inbox](size_t index, const Observation& observation) {
+                                                    inbox.push_back(engine::Observed{index, observation});
+                                                  }));
   parts.troubles = [watcher = watcher.get()] { return troubles_of(*watcher); };
   parts.watcher = std::move(watcher);
-  auto actuator = std::make_unique<session::ApiRollback>(
-      prepared.experiment.rollback.value_or(std::vector<RollbackAction>{}), run, ports.send, ports.now,
-      [&inbox](rollback::ActionDone done) { inbox.push_back(engine::Acted{std::move(done.action), done.last}); });
+  auto actuator =
+      std::make_unique<session::ApiRollback>(prepared.experiment.rollback.value_or(std::vector<RollbackAction>{}), run,
+                                             ports.send, ports.now, [&inbox](rollback::ActionDone done) {
+                                               inbox.push_back(engine::Acted{std::move(done.action), done.last});
+                                             });
   parts.dispatch_actuator = [actuator = actuator.get()] { actuator->dispatch(); };
   parts.actuator = std::move(actuator);
   return parts;
@@ -140,9 +142,8 @@ class Program {
     ports.log = log_line;
     Ports copy = ports;
     ports.make_parts = [copy](const session::ClusterPrepared& prepared, const watch::SourceLogin& login,
-                              const std::string& run, engine::Inbox& inbox) {
-      return make_parts(copy, prepared, login, run, inbox);
-    };
+                              const std::string& run,
+                              engine::Inbox& inbox) { return make_parts(copy, prepared, login, run, inbox); };
     return ports;
   }
 

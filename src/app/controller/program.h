@@ -15,9 +15,9 @@ struct ProgramOptions {
   bool whole_cluster = true;          // else only `namespace_` is watched, and nothing is injected
   std::string policy;                 // "NAMESPACE/NAME" of its ConfigMap
   bool rollback = false;
-  std::string listen;                 // "ADDRESS:PORT" for /healthz and /readyz; "" is none
+  std::string listen;  // "ADDRESS:PORT" for /healthz and /readyz; "" is none
   int keep_records = 50;
-  std::string kubeconfig, context;    // both "": the service account of this pod, else the usual kubeconfig
+  std::string kubeconfig, context;  // both "": the service account of this pod, else the usual kubeconfig
   std::string agents = "app.kubernetes.io/name=ordeal,app.kubernetes.io/component=agent";  // "" does not ask for them
 };
 

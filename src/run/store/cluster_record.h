@@ -1,8 +1,8 @@
 // ClusterRecord: the record of a run as the parts that ConfigMaps of a cluster carry (docs/formats/record.md): each is
 // gzip of lines of JSON, the first line of part 0 is the run itself (id, name, started, experiment, plan), every other
-// line an event. Only the last part changes; one that has reached kPartBytes is sealed. A record has at most kMostParts:
-// beyond kPartsWithLooks looks are left out, and the last line says how many; what decides is never left out.
-// Pure: who talks to the cluster puts the parts there and brings them back.
+// line an event. Only the last part changes; one that has reached kPartBytes is sealed. A record has at most
+// kMostParts: beyond kPartsWithLooks looks are left out, and the last line says how many; what decides is never left
+// out. Pure: who talks to the cluster puts the parts there and brings them back.
 #pragma once
 
 #include <cstdint>

@@ -66,7 +66,8 @@ void Admission::begin() {
   experiment_ = std::move(*read);
   const auto& rollback = experiment_->experiment.rollback;
   if (rollback && !rollback->empty() && !ports_.rollback)
-    return refuse(refused("rollback: this installation does not roll back (the chart's value rollback.enabled)", kNotHere));
+    return refuse(
+        refused("rollback: this installation does not roll back (the chart's value rollback.enabled)", kNotHere));
   ask_all();
 }
 
@@ -116,8 +117,8 @@ void Admission::ask_secrets() {
       if (value) {
         secrets_[session::to_text(key)] = std::move(*value);
       } else {
-        std::string why = answer ? fmt::format("it has no key {}", key.key)
-                                 : answer.error().error("it cannot be read").message();
+        std::string why =
+            answer ? fmt::format("it has no key {}", key.key) : answer.error().error("it cannot be read").message();
         refusal_ = refused(fmt::format("spec.sources.access: Secret {}: {}", key.name, why),
                            "create it in the Experiment's namespace; the chart's value prometheus.secretNamespaces "
                            "lists the namespaces whose Secrets may be read");
@@ -144,8 +145,8 @@ void Admission::prepare() {
   if (!stores_.policy())
     return refuse(refused("there is no policy: nothing limits the blast radius",
                           "create the ConfigMap that the controller was told of (key config.yaml)"));
-  session::ClusterInputs inputs{object_.namespace_, ports_.namespace_, stores_.view(workloads_), *stores_.policy(),
-                                ports_.policy_origin, load_()};
+  session::ClusterInputs inputs{object_.namespace_, ports_.namespace_,    stores_.view(workloads_),
+                                *stores_.policy(),  ports_.policy_origin, load_()};
   auto prepared = session::prepare_cluster(std::move(*experiment_), inputs);
   if (!prepared) return refuse(prepared.error());
   watch::SourceLogin login = session::login_of(prepared->experiment, secrets_);
@@ -159,8 +160,7 @@ void Admission::prepare() {
 
 void Admission::checked(const Result<session::SourceCheck>& check) {
   if (!check) return refuse(check.error());
-  auto usable =
-      session::take_source_check(admitted_->prepared, check->fastest, check->slowest, check->warning);
+  auto usable = session::take_source_check(admitted_->prepared, check->fastest, check->slowest, check->warning);
   if (!usable) return refuse(usable.error());
   // It may have been engaged while the sources were asked.
   if (std::string why = stores_.halted(); !why.empty()) return refuse(refused(why));
@@ -201,8 +201,9 @@ cluster::ExperimentStatus Admission::fresh_status() const {
 void Admission::write(cluster::ExperimentStatus status, State then) {
   writing_ = std::move(status);
   then_ = then;
-  json::Value body = json::Object{
-      {"metadata", json::Object{{"resourceVersion", object_.version}, {"uid", object_.uid}}}, {"status", to_json(writing_)}};
+  json::Value body =
+      json::Object{{"metadata", json::Object{{"resourceVersion", object_.version}, {"uid", object_.uid}}},
+                   {"status", to_json(writing_)}};
   kube::ObjectName object{object_.namespace_, object_.name, "status"};
   outbox_.add(kube::patch(kube::kExperiments, object, kube::kMergePatch, body),
               [this](const kube::Answer<json::Value>& answer) { written(answer); });

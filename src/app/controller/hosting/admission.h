@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "app/controller/writing/announcer.h"
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/ports.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/writing/announcer.h"
 #include "run/session/cluster/api_rollback.h"
 
 namespace ordeal::controller {

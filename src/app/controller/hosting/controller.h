@@ -11,11 +11,11 @@
 #include <unordered_map>
 
 #include "app/controller/hosting/admission.h"
-#include "app/controller/writing/announcer.h"
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/ports.h"
 #include "app/controller/hosting/run.h"
 #include "app/controller/hosting/takeover.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/writing/announcer.h"
 #include "core/base/io/unique_fd.h"
 
 namespace ordeal::controller {
@@ -74,7 +74,8 @@ class Controller {
   void forget_experiment(const cluster::ExperimentObject& object);
   void forget_injection(const cluster::Injection& injection);
   void advance(Cases::iterator one);
-  void close(Cases::iterator one, bool again);
+  // `again` after so long, where it is not over.
+  void close(Cases::iterator one, std::optional<Nanos> again);
   void halt_all();
   void touch_ready();
   void poll(Case& one);

@@ -14,18 +14,18 @@ struct Ports {
   session::Send send;
   session::Now now;
   std::function<Nanos()> wall;
-  std::string identity;   // in the Lease and in status.holder
-  std::string namespace_;  // of the release
+  std::string identity;                  // in the Lease and in status.holder
+  std::string namespace_;                // of the release
   std::string policy_origin = "policy";  // what it is called
-  bool rollback = false;  // an experiment may have one
-  bool may_inject = true;  // false where the installation only plans and watches
-  int keep_records = 50;  // of each namespace
+  bool rollback = false;                 // an experiment may have one
+  bool may_inject = true;                // false where the installation only plans and watches
+  int keep_records = 50;                 // of each namespace
 
   using SourceChecked = std::function<void(Result<session::SourceCheck>)>;
   // Asks the sources of an experiment whether they answer; takes seconds, so elsewhere.
   std::function<void(const Experiment&, const watch::SourceLogin&, SourceChecked)> check_source;
-  std::function<Result<session::SessionParts>(const session::ClusterPrepared&, const watch::SourceLogin&, const std::string& run,
-                                              engine::Inbox&)>
+  std::function<Result<session::SessionParts>(const session::ClusterPrepared&, const watch::SourceLogin&,
+                                              const std::string& run, engine::Inbox&)>
       make_parts;
   std::function<uint64_t()> random;
   std::function<void(const std::string&)> log;

@@ -71,10 +71,9 @@ void Run::begin(const watch::SourceLogin& login) {
   run.candidates = std::max<int64_t>(prepared_.choice.candidates, 1);
   run.one_way = prepared_.one_way();
   auto make_parts = [&](engine::Inbox& inbox) { return ports_.make_parts(prepared_, login, status_.run, inbox); };
-  auto session = session::ClusterSession::create(
-      prepared_, run, stores_.now(), ports_.send, ports_.now,
-      WallOffset{ports_.wall() - ports_.now().time_since_epoch()}, make_parts,
-      [this](const RunEvent& event) { take(event); });
+  auto session = session::ClusterSession::create(prepared_, run, stores_.now(), ports_.send, ports_.now,
+                                                 WallOffset{ports_.wall() - ports_.now().time_since_epoch()},
+                                                 make_parts, [this](const RunEvent& event) { take(event); });
   if (!session) {
     verdict_ = refusal_verdict(session.error());
     return;
@@ -147,7 +146,7 @@ void Run::deleted() {
 void Run::gone(const std::string& why) {
   if (!why.empty()) {
     ports_.log(fmt::format("{}: {}", object_.name, why));
-    done_ = true;
+    done_ = taken_ = true;
     return;
   }
   deleted();

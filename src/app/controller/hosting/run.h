@@ -1,15 +1,15 @@
-// Run: one run of an Experiment that was admitted, as its controller hosts it: the session, its renewals and status, its
-// record and Events. It is done when everything is reverted (or waited for), said in the status and recorded, or when
-// another controller has it.
+// Run: one run of an Experiment that was admitted, as its controller hosts it: the session, its renewals and status,
+// its record and Events. It is done when everything is reverted (or waited for), said in the status and recorded, or
+// when another controller has it.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "app/controller/hosting/admission.h"
-#include "app/controller/writing/announcer.h"
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/ports.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/writing/announcer.h"
 #include "app/controller/writing/record_keeper.h"
 #include "app/controller/writing/status_writer.h"
 
@@ -35,7 +35,9 @@ class Run {
   // It is not there any more, or being deleted.
   void deleted();
   void halt(const std::string& by, const std::string& why);
-  // It needs another controller that finishes it: a revert could not be confirmed.
+  // Somebody else has it.
+  bool taken() const { return taken_; }
+  // An agent says that something could not be reverted.
   bool revert_failed() const { return revert_failed_; }
 
   BootTime next_wake() const;
@@ -75,8 +77,8 @@ class Run {
   bool halting_ = false;
   bool deleted_ = false;
   bool revert_failed_ = false;
-  bool ended_ = false;     // the last status is wanted
-  bool done_ = false;
+  bool ended_ = false;  // the last status is wanted
+  bool done_ = false, taken_ = false;
   uint64_t pods_judged_ = 0;
   BootTime judged_at_{}, dispatched_{};
 };

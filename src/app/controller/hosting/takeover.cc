@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "app/controller/writing/record_keeper.h"
 #include "app/controller/hosting/verdicts.h"
+#include "app/controller/writing/record_keeper.h"
 #include "core/base/io/failpoint.h"
 #include "core/base/text/text.h"
 #include "core/model/cluster/names.h"
@@ -34,7 +34,8 @@ Takeover::Takeover(const Ports& ports, const ClusterStores& stores, Announcer& a
       object_(std::move(object)),
       outbox_(ports.send, ports.now, 10),
       writer_(ports.send, ports.now, {object_.namespace_, object_.name},
-              {[](const auto&) {}, [](const auto&) {}, [this](const std::string& why) { (why.empty() ? deleted_ : again_) = true; }}) {}
+              {[](const auto&) {}, [](const auto&) {},
+               [this](const std::string& why) { (why.empty() ? deleted_ : again_) = true; }}) {}
 
 void Takeover::saw(const cluster::Injection& injection) {
   if (injection.spec.run != run()) return;
@@ -42,7 +43,7 @@ void Takeover::saw(const cluster::Injection& injection) {
   injections_[injection.name] = injection;
 }
 
-// Tests that the holder is still the dead one: of two that take over one succeeds.
+// Tests that it is as it was seen: of two that take over one succeeds, and what has ended meanwhile stays so.
 void Takeover::claim() {
   failpoint("controller.before_claim");
   cluster::ExperimentStatus status = object_.status;
@@ -51,8 +52,7 @@ void Takeover::claim() {
   auto operation = [](const char* op, const char* path, json::Value value) {
     return json::Object{{"op", op}, {"path", path}, {"value", std::move(value)}};
   };
-  json::Value body = json::Array{operation("test", "/status/run", json::Value(object_.status.run)),
-                                 operation("test", "/status/holder", json::Value(object_.status.holder)),
+  json::Value body = json::Array{operation("test", "/metadata/resourceVersion", json::Value(object_.version)),
                                  operation("replace", "/status", to_json(status))};
   outbox_.add(kube::patch(kube::kExperiments, {object_.namespace_, object_.name, "status"}, kube::kJsonPatch, body),
               [this, status](const kube::Answer<json::Value>& answer) {
@@ -76,7 +76,8 @@ void Takeover::claimed(const kube::Answer<json::Value>& answer) {
 void Takeover::wait_for_agents() {
   bool over = ports_.now() >= claimed_at_ + cluster::kClusterLease + kLeaseMargin;
   bool hears = !stores_.hearing || stores_.hearing();
-  bool waits = std::any_of(injections_.begin(), injections_.end(), [](const auto& one) { return !reverted(one.second); });
+  bool waits =
+      std::any_of(injections_.begin(), injections_.end(), [](const auto& one) { return !reverted(one.second); });
   // What a dead controller has made a moment ago may not have been seen yet.
   if (!hears || (waits && !over) || ports_.now() < claimed_at_ + kLeaseMargin) return;
   for (const auto& [name, injection] : injections_) {
@@ -91,7 +92,8 @@ void Takeover::wait_for_agents() {
 // What it had written so far is kept; one part more says how it ended.
 void Takeover::close_record() {
   kube::Request request = kube::get(kube::kConfigMaps, {object_.namespace_, ""});
-  request.query.emplace_back("labelSelector", fmt::format("{}=true,{}={}", cluster::kRecordLabel, cluster::kRunLabel, run()));
+  request.query.emplace_back("labelSelector",
+                             fmt::format("{}=true,{}={}", cluster::kRecordLabel, cluster::kRunLabel, run()));
   outbox_.add(std::move(request), [this](const kube::Answer<json::Value>& answer) {
     const json::Value* items = answer && answer->is_object() ? answer->get_object().if_contains("items") : nullptr;
     if (items && items->is_array()) write_closing_part(items->get_array());

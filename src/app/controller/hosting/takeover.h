@@ -5,9 +5,9 @@
 #include <map>
 #include <string>
 
-#include "app/controller/writing/announcer.h"
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/ports.h"
+#include "app/controller/seeing/cluster_stores.h"
+#include "app/controller/writing/announcer.h"
 #include "app/controller/writing/status_writer.h"
 
 namespace ordeal::controller {

@@ -31,12 +31,11 @@ std::optional<std::string> policy_text(const json::Value& config_map) {
 
 json::Value halt_of_map(const json::Value& map) {
   bool engaged = text_at(map, {"data", "engaged"}) != "false";
-  return json::Object{{"metadata", json::Object{{"name", kHaltMap},
-                                                {"uid", text_at(map, {"metadata", "uid"})},
-                                                {"generation", 1}}},
-                      {"spec", json::Object{{"engaged", engaged},
-                                            {"reason", text_at(map, {"data", "reason"})},
-                                            {"by", text_at(map, {"data", "by"})}}}};
+  return json::Object{
+      {"metadata", json::Object{{"name", kHaltMap}, {"uid", text_at(map, {"metadata", "uid"})}, {"generation", 1}}},
+      {"spec",
+       json::Object{
+           {"engaged", engaged}, {"reason", text_at(map, {"data", "reason"})}, {"by", text_at(map, {"data", "by"})}}}};
 }
 
 kube::ObjectName name_of(const std::string& policy) {
@@ -178,7 +177,9 @@ void Watches::watch_policy() {
   add({kube::kConfigMaps, name_of(options_.policy)}, std::move(handlers));
 }
 
-bool Watches::ready() const { return std::all_of(listed_.begin(), listed_.end(), [](bool listed) { return listed; }); }
+bool Watches::ready() const {
+  return std::all_of(listed_.begin(), listed_.end(), [](bool listed) { return listed; });
+}
 
 BootTime Watches::next_wake() const {
   BootTime next = BootTime::max();

@@ -1,5 +1,5 @@
-// Watches: the mirrors of a controller, each told to the part that keeps what it says. What makes the controller useless
-// (no rights, no such resource, nobody) is an error until the first list has come, and is only said after that.
+// Watches: the mirrors of a controller, each told to the part that keeps what it says. What makes the controller
+// useless (no rights, no such resource, nobody) is an error until the first list has come, and is only said after that.
 #pragma once
 
 #include <memory>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/hosting/controller.h"
 #include "app/controller/program.h"
+#include "app/controller/seeing/cluster_stores.h"
 #include "platform/kube/mirror.h"
 
 namespace ordeal::controller {

@@ -23,8 +23,11 @@ void Announcer::tell(const cluster::ExperimentObject& experiment, bool warning, 
   std::string time = rfc3339(std::chrono::floor<seconds>(wall_()));
   if (size_t dot = time.find('.'); dot != std::string::npos) time = time.substr(0, dot) + "Z";
   std::string name = fmt::format("{}.{:x}.{}", experiment.name.substr(0, kMostPrefix), wall_().count(), ++count_);
-  json::Object about{{"apiVersion", cluster::kApiVersion}, {"kind", "Experiment"},  {"namespace", experiment.namespace_},
-                     {"name", experiment.name},            {"uid", experiment.uid}};
+  json::Object about{{"apiVersion", cluster::kApiVersion},
+                     {"kind", "Experiment"},
+                     {"namespace", experiment.namespace_},
+                     {"name", experiment.name},
+                     {"uid", experiment.uid}};
   json::Value body = json::Object{{"apiVersion", "v1"},
                                   {"kind", "Event"},
                                   {"metadata", json::Object{{"name", name}, {"namespace", experiment.namespace_}}},

@@ -16,10 +16,8 @@ constexpr const char* kRecordManager = "ordeal-controller";
 constexpr const char* kKey = "record.gz";
 
 json::Value owner_reference(const RecordOwner& owner) {
-  return json::Object{{"apiVersion", cluster::kApiVersion},
-                      {"kind", "Experiment"},
-                      {"name", owner.experiment},
-                      {"uid", owner.uid}};
+  return json::Object{
+      {"apiVersion", cluster::kApiVersion}, {"kind", "Experiment"}, {"name", owner.experiment}, {"uid", owner.uid}};
 }
 
 const json::Value* field_of(const json::Value& value, std::initializer_list<const char*> path) {

@@ -145,8 +145,7 @@ void ApiRollback::dispatch() {
 BootTime ApiRollback::next_wake() const { return http_ ? now_() + kHttpLookEvery : BootTime::max(); }
 
 void ApiRollback::perform(const RolloutAction& action) {
-  if (action.action == "undo")
-    return undo(kube::kRollouts, {action.name, action.namespace_}, argo::undo_rollout);
+  if (action.action == "undo") return undo(kube::kRollouts, {action.name, action.namespace_}, argo::undo_rollout);
   if (action.action.starts_with("promote")) return promote(action);
   argo::ApiCall call = rollback::planned_calls(actions_[present_])[0];
   patch_or(call, argo::on_main_resource(call), [this, abort = action.action == "abort"](const json::Value& rollout) {
@@ -174,8 +173,7 @@ void ApiRollback::undo(const kube::Resource& resource, const argo::ObjectRef& ob
 
 void ApiRollback::promote(const RolloutAction& action) {
   get(kube::get(kube::kRollouts, {action.namespace_, action.name}), [this, action](const json::Value& rollout) {
-    auto promotion =
-        argo::promote_rollout({action.name, action.namespace_}, rollout, action.action == "promote-full");
+    auto promotion = argo::promote_rollout({action.name, action.namespace_}, rollout, action.action == "promote-full");
     if (!promotion) return end(false, promotion.error().message());
     if (!promotion->status) {
       show({*promotion->spec});
@@ -194,7 +192,7 @@ namespace {
 // /apis/GROUP/VERSION/namespaces/NAMESPACE/RESOURCE/NAME[/SUBRESOURCE]
 json::Value access_review(const argo::ApiCall& call) {
   std::vector<std::string_view> parts = split_words(call.path, "/");
-  json::Object attributes{{"verb", "patch"},           {"group", parts.at(1)}, {"version", parts.at(2)},
+  json::Object attributes{{"verb", "patch"},          {"group", parts.at(1)},    {"version", parts.at(2)},
                           {"namespace", parts.at(4)}, {"resource", parts.at(5)}, {"name", parts.at(6)}};
   if (parts.size() > 7) attributes["subresource"] = parts[7];
   return json::Object{{"apiVersion", "authorization.k8s.io/v1"},

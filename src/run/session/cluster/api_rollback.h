@@ -65,7 +65,7 @@ class ApiRollback : public Actuator {
 // patch, and for each object whether it is there.
 struct RollbackQuestion {
   kube::Request request;
-  std::string about;  // "abort the Rollout api in shop"
+  std::string about;    // "abort the Rollout api in shop"
   bool access = false;  // a SelfSubjectAccessReview: status.allowed decides
 };
 std::vector<RollbackQuestion> rollback_questions(const std::vector<RollbackAction>& actions);

@@ -10,7 +10,8 @@ namespace {
 constexpr Nanos kInjectAtMost = 75s;  // the world itself gives up after 60 s
 constexpr size_t kMostTroubles = 20;
 constexpr const char* kAfterFailedRevert =
-    "look at the node that is named: `ordeal revert` and `ordeal verify-clean` on it; `kubectl get halts` shows whether "
+    "look at the node that is named: `ordeal revert` and `ordeal verify-clean` on it; `kubectl get halts` shows "
+    "whether "
     "the cluster is halted";
 
 Result<engine::Setup> make_setup(const ClusterPrepared& prepared, const ClusterRun& run) {
@@ -45,8 +46,8 @@ Result<std::unique_ptr<ClusterSession>> ClusterSession::create(const ClusterPrep
   ClusterWorld& world = *session->world_;
   session->engine_ = std::make_unique<engine::Session>(
       std::move(setup),
-      engine::World{*session->parts_.watcher, world, *session->parts_.actuator, world, std::move(clock)},
-      world.inbox(), engine::Session::Options{id, offset, prepared.experiment.sources.interval}, std::move(sink));
+      engine::World{*session->parts_.watcher, world, *session->parts_.actuator, world, std::move(clock)}, world.inbox(),
+      engine::Session::Options{id, offset, prepared.experiment.sources.interval}, std::move(sink));
   return session;
 }
 

@@ -392,9 +392,11 @@ TEST(ApiRollbackTest, UndoesADeploymentByItsTemplateBefore) {
         revision, image);
     return json::parse(text).value();
   };
-  server.answer(json::parse(R"({"metadata":{"name":"api","uid":"d","annotations":{"deployment.kubernetes.io/revision":"2"}},
+  server.answer(
+      json::parse(R"({"metadata":{"name":"api","uid":"d","annotations":{"deployment.kubernetes.io/revision":"2"}},
     "spec":{"selector":{"matchLabels":{"app":"api"}},"template":{"metadata":{"labels":{"app":"api"}},
-    "spec":{"containers":[{"name":"app","image":"new"}]}}}})").value());
+    "spec":{"containers":[{"name":"app","image":"new"}]}}}})")
+          .value());
   ASSERT_EQ(server.asked.size(), 1u);
   EXPECT_EQ(server.asked[0].request.query.at(0).second, "app=api");
   server.answer(json::Value(json::Object{{"items", json::Array{set("1", "old"), set("2", "new")}}}));

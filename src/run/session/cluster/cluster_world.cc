@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMostAtOnce = 50;
 constexpr Nanos kCreateAtMost = 40s;  // all of them; what is not made by then is not
 constexpr Nanos kConfirmAgain = 200ms;
-constexpr Nanos kMargin = 1s;         // how late a lease may end
+constexpr Nanos kMargin = 1s;  // how late a lease may end
 constexpr const char* kNoAgentHint = "`kubectl get pods -o wide` in Ordeal's namespace shows which nodes have an agent";
 
 Error unfit_error(std::string what, const char* hint = "") {
@@ -200,8 +200,8 @@ void ClusterWorld::give_up_silent(BootTime now) {
       give_up(injection, fmt::format("the agent of node {} did not answer within {:.0f} s", injection.object.spec.node,
                                      to_seconds(run_.lease)));
     else if (!injection.created && now - injection.asked >= kCreateAtMost)
-      give_up(injection, fmt::format("the API server did not take Injection {} within {:.0f} s", name,
-                                     to_seconds(kCreateAtMost)));
+      give_up(injection,
+              fmt::format("the API server did not take Injection {} within {:.0f} s", name, to_seconds(kCreateAtMost)));
   }
 }
 
@@ -244,7 +244,8 @@ BootTime ClusterWorld::next_wake() const {
   if (stopping_) return std::min(next, std::max(over_by(), dispatched_ + kConfirmAgain));
   for (const auto& [name, injection] : injections_.all()) {
     if (injection.over || injection.given_up || (injection.answered && !went_)) continue;
-    BootTime due = injection.created ? went_.value_or(*injection.created) + run_.lease : injection.asked + kCreateAtMost;
+    BootTime due =
+        injection.created ? went_.value_or(*injection.created) + run_.lease : injection.asked + kCreateAtMost;
     next = std::min(next, due);
   }
   return next;

@@ -12,8 +12,8 @@ constexpr const char* kAgentHint = "look at the agent of that node: `kubectl log
 
 Errc code_of(const std::string& word) {
   static const std::map<std::string, Errc> kCodes{
-      {"refused", Errc::kRefused},     {"not_injected", Errc::kNotInjected},  {"unsupported", Errc::kUnsupported},
-      {"system", Errc::kSystem},       {"revert_failed", Errc::kRevertFailed}, {"internal", Errc::kInternal}};
+      {"refused", Errc::kRefused}, {"not_injected", Errc::kNotInjected},   {"unsupported", Errc::kUnsupported},
+      {"system", Errc::kSystem},   {"revert_failed", Errc::kRevertFailed}, {"internal", Errc::kInternal}};
   auto found = kCodes.find(word);
   return found == kCodes.end() ? Errc::kNotInjected : found->second;
 }
@@ -30,7 +30,8 @@ Proof no_proof(const char* why) {
 }
 
 const cluster::ImpactStatus* find_status(const cluster::InjectionStatus& status, int id) {
-  auto found = std::find_if(status.impacts.begin(), status.impacts.end(), [&](const auto& one) { return one.id == id; });
+  auto found =
+      std::find_if(status.impacts.begin(), status.impacts.end(), [&](const auto& one) { return one.id == id; });
   return found == status.impacts.end() ? nullptr : &*found;
 }
 
@@ -124,7 +125,8 @@ void Injections::end(const NodeInjection& of, const cluster::ImpactStatus& statu
   event.reverted = impact.gone ? std::min(*impact.gone, until) : until;
   event.took = status.took;
   event.proof = status.proof.value_or(no_proof("the agent could not say what was hit"));
-  if (!status.clean && event.error.empty()) event.error = fmt::format("the agent of {} does not say why", of.object.spec.node);
+  if (!status.clean && event.error.empty())
+    event.error = fmt::format("the agent of {} does not say why", of.object.spec.node);
   impact.told = Told::kReverted;
   ++reverted_;
   events.emplace_back(std::move(event));

@@ -20,15 +20,15 @@ namespace ordeal::session {
 kube::Request without_finalizer(const cluster::Injection& injection);
 
 struct NodeInjection {
-  cluster::Injection object;         // as it was made
+  cluster::Injection object;  // as it was made
   BootTime asked{};
-  std::optional<BootTime> created;   // the server has it
-  bool refused = false;              // and never will have it
-  bool given_up = false;             // its agent was silent: it was deleted
-  bool answered = false;             // the agent has said something
-  bool over = false;                 // nothing of it is in force any more, or it was waited for long enough
-  bool confirmed = false;            // and the agent said so
-  bool halted = false;               // why the agent ended it was told
+  std::optional<BootTime> created;  // the server has it
+  bool refused = false;             // and never will have it
+  bool given_up = false;            // its agent was silent: it was deleted
+  bool answered = false;            // the agent has said something
+  bool over = false;                // nothing of it is in force any more, or it was waited for long enough
+  bool confirmed = false;           // and the agent said so
+  bool halted = false;              // why the agent ended it was told
 };
 
 class Injections {

@@ -29,7 +29,8 @@ void complete_rollback(json::Value& object, const std::string& home) {
   if (!actions || !actions->is_array()) return;
   for (json::Value& action : actions->get_array())
     for (const char* kind : {"rollout", "deployment"})
-      if (json::Value* what = look(action, kind); what && what->is_object() && !what->get_object().contains("namespace"))
+      if (json::Value* what = look(action, kind);
+          what && what->is_object() && !what->get_object().contains("namespace"))
         what->get_object()["namespace"] = home;
 }
 
@@ -93,7 +94,8 @@ void scrape_pods(Experiment& experiment, const cluster::View& view, const std::v
 
 std::vector<std::string> warnings_of(const ClusterPrepared& prepared, const target::Gates& gates) {
   std::vector<std::string> warnings = gates.warnings;
-  if (prepared.experiment.expect.empty()) warnings.push_back("no expectation: the run will be inconclusive (add `expect`)");
+  if (prepared.experiment.expect.empty())
+    warnings.push_back("no expectation: the run will be inconclusive (add `expect`)");
   for (const std::string& note : prepared.choice.notes) warnings.push_back(note);
   for (std::string& sentence : half_filled_windows(prepared.experiment)) warnings.push_back(std::move(sentence));
   return warnings;
@@ -120,8 +122,8 @@ std::vector<SecretKey> secrets_of(const Experiment& experiment) {
   std::vector<SecretKey> keys;
   const auto& access = experiment.sources.access;
   if (!access) return keys;
-  for (const auto& key : {access->token, access->username, access->password, access->certificate, access->key,
-                          access->authority})
+  for (const auto& key :
+       {access->token, access->username, access->password, access->certificate, access->key, access->authority})
     if (key) keys.push_back(*key);
   return keys;
 }
@@ -154,8 +156,8 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
   prepared.rules = {{TRY(policy_of(inputs))}, inputs.home, inputs.own_namespace, info.hits_network};
   prepared.facts = target::facts_of(info, experiment.attack);
   prepared.choice = TRY(target::choose_in_cluster(experiment.target, inputs.view, prepared.rules, *experiment.seed));
-  target::Gates gates = TRY(target::judge_gates(experiment, prepared.facts, prepared.rules, inputs.view,
-                                                prepared.choice, inputs.load));
+  target::Gates gates =
+      TRY(target::judge_gates(experiment, prepared.facts, prepared.rules, inputs.view, prepared.choice, inputs.load));
   if (!gates.refusals.empty()) return tl::unexpected(refusal_of(gates.refusals.front()));
   for (const target::ClusterPick& pick : prepared.choice.chosen) {
     prepared.victims.push_back(pick.model_victim);

@@ -47,10 +47,10 @@ struct ClusterPrepared {
   target::ClusterRules rules;
   target::AttackFacts facts;
   target::ClusterChoice choice;
-  std::vector<Victim> victims;          // chosen
-  std::vector<ClusterTarget> targets;   // of each victim
+  std::vector<Victim> victims;         // chosen
+  std::vector<ClusterTarget> targets;  // of each victim
   std::vector<cluster::Workload> workloads;
-  int64_t matched = 0;                  // pods that match and run: of them the floor is a share
+  int64_t matched = 0;  // pods that match and run: of them the floor is a share
   std::vector<std::string> warnings;
   Nanos sample_every{0};
 

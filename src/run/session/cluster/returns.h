@@ -42,7 +42,7 @@ class Returns {
   void look_at_all(const Kept<cluster::Pod>& pods, BootTime now);
 
   std::map<int, Before> before_;
-  std::unordered_set<std::string> known_;  // uids that were there before, or are taken
+  std::unordered_set<std::string> known_;                            // uids that were there before, or are taken
   std::unordered_map<std::string, std::vector<std::string>> fresh_;  // uids of new pods, by owner
   BootTime looked_{};
 };
