@@ -236,6 +236,8 @@ class Installed(unittest.TestCase):
             status, answer = self.api(*attempt[:3], content_type=attempt[3], **controller)
             self.assertEqual(status, 403, (attempt, answer))
             self.assertIn("only ConfigMaps with the label ordeal.dev/record=true", answer["message"])
+        self.assertEqual(self.api("DELETE", f"{path}/theirs", **controller)[0], 403)
+        self.assertEqual(self.api("DELETE", f"{path}/record", **controller)[0], 200)
         self.assertEqual(self.api("PATCH", f"{path}/theirs", {"data": {"a": "b"}}, content_type="merge")[0], 200)
 
     # Installing

@@ -12,8 +12,8 @@ CONTROLLER = [
     ("argoproj.io/rollouts", READ), ("argoproj.io/analysistemplates", READ),
     ("ordeal.dev/experiments", READ), ("ordeal.dev/experiments/status", "patch update"),
     ("ordeal.dev/injections", READ + " create patch delete"),
-    ("ordeal.dev/halts", READ),
-    ("configmaps", READ + " create update patch"),
+    ("ordeal.dev/halts", READ + " create"),
+    ("configmaps", READ + " create update patch delete"),
     ("events", "create patch"),
 ]
 ROLLBACK = [("argoproj.io/rollouts", "patch"), ("argoproj.io/rollouts/status", "patch"), ("apps/deployments", "patch")]
@@ -33,6 +33,7 @@ TENANT = [(resource, verbs) for resource, verbs in CONTROLLER
 NAMED = [
     ("ordeal-controller", RELEASE, "coordination.k8s.io/leases", "", "create"),
     ("ordeal-controller", RELEASE, "coordination.k8s.io/leases", "ordeal-controller", "get update patch"),
+    ("ordeal-controller", "", "ordeal.dev/halts", "global", "patch"),
     ("ordeal-controller", SHOP, "secrets", "prom-token", "get"),
     ("ordeal-agent", POLICY, "configmaps", "gremlin-config", "get"),
     ("ordeal-drain", "", "ordeal.dev/halts", "global", "get patch delete"),

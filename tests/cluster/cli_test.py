@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`ordeal` from a laptop against a real API server with pods of KWOK: plan, run, halt, list, report, install, and what it
-says where a kubeconfig is wrong, a right is missing or nobody is there. The controller's part is played by the test."""
+says where a kubeconfig is wrong, a right is missing or nobody is there. The controller's part is played by the test; at
+the end a real one hosts, with simulated agents. Arguments: the programs `ordeal` and `cluster_agents`."""
 import base64
 import gzip
 import json
@@ -13,9 +14,10 @@ import tempfile
 import threading
 import time
 import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-ORDEAL = str(Path(sys.argv.pop(1)).resolve()) if len(sys.argv) > 1 else "build/release/ordeal"
+ORDEAL, AGENTS = (str(Path(sys.argv.pop(1)).resolve()) for _ in range(2))
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 from cluster import Cluster, skip_without  # noqa: E402
@@ -145,12 +147,13 @@ class OnACluster(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cluster = Cluster(nodes=3).__enter__()
+        cls.addClassCleanup(cls.cluster.close)
         cls.api = cls.cluster.api
         cls.me = Laptop(cls.cluster.kubeconfig)
         cls.bare = {words: cls.me(*words) for words in cls.asked_of_a_bare_cluster()}
         done = cls.cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "charts/ordeal/crds"))
         assert done[0] == 0, done
-        cls.cluster.wait_for(lambda: len(cls.api("GET", GROUP)[1].get("resources", [])) >= 6, 20, "the definitions")
+        cls.cluster.wait_for(lambda: cls.served() >= {"experiments", "injections", "halts"}, 20, "the definitions")
         for space in ("ordeal", "shop", "kept"):
             cls.cluster.namespace(space)
         cls.cluster.apply(release())
@@ -159,14 +162,15 @@ class OnACluster(unittest.TestCase):
         cls.cluster.wait_for(lambda: len(cls.cluster.running("ordeal", "app.kubernetes.io/component=agent")) == 3, 30, "agents")
 
     @classmethod
+    def served(cls):
+        status, answer = cls.api("GET", GROUP)
+        return {resource["name"] for resource in answer["resources"]} if status == 200 else set()
+
+    @classmethod
     def asked_of_a_bare_cluster(cls):
         file = cls.me.file(experiment())
         return [("install",), ("plan", "--cluster", file), ("run", "--cluster", file), ("halt", "--cluster"),
                 ("list", "--cluster")]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
 
     def setUp(self):
         self.run_id = "r20261123t201504z-" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz234567", k=5))
@@ -276,7 +280,7 @@ class OnACluster(unittest.TestCase):
 
     def injection(self, name, node="node-0000"):
         """Of a run that nobody hosts."""
-        attack = {"type": "cpu", "args": {}, "length": "30s"}
+        attack = {"type": "cpu", "args": {}, "length_ms": 30000, "lead_in_ms": 0, "min_events": 10}
         victim = {"kind": "pod", "namespace": "shop", "pod": "api-1", "uid": "u"}
         thing = {"apiVersion": "ordeal.dev/v1alpha1", "kind": "Injection",
                  "metadata": {"name": name, "labels": {"ordeal.dev/run": self.run_id}},
@@ -312,10 +316,10 @@ class OnACluster(unittest.TestCase):
     # run
 
     def test_what_the_server_refuses_is_bad_input_and_makes_nothing(self):
-        wrong = experiment(target={"type": "kubernetes", "namespace": "shop", "labels": {"app": "api"}, "percentage": 500})
-        resource = {"apiVersion": "ordeal.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "a", "namespace": "shop"},
-                    "spec": wrong}
-        self.assert_said(self.me("run", "--cluster", self.me.file(resource)), 2, "percentage")
+        resource = {"apiVersion": "ordeal.dev/v1alpha1", "kind": "Experiment",
+                    "metadata": {"name": "No_Name", "namespace": "shop"}, "spec": experiment()}
+        for command in ("run", "plan"):
+            self.assert_said(self.me(command, "--cluster", self.me.file(resource)), 2, "metadata.name")
         self.assertEqual(self.experiments(), {})
 
     def test_flags_of_a_host_are_refused(self):
@@ -455,6 +459,87 @@ class OnACluster(unittest.TestCase):
         _, said = running.communicate(timeout=30)
         self.assertEqual(running.returncode, 0, said)
         self.assertIn("trying again", said)
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class WithAController(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.page = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        threading.Thread(target=cls.page.serve_forever, daemon=True).start()
+        cls.addClassCleanup(cls.page.shutdown)
+        cluster = cls.cluster = Cluster(nodes=3).__enter__()
+        cls.addClassCleanup(cluster.close)
+        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "charts/ordeal/crds"))
+        for space in ("ordeal", "shop", "kept"):
+            cluster.namespace(space)
+        cluster.apply(release())
+        cluster.make_pods(6, name="api", namespace="shop")
+        cluster.make_pods(2, name="api", namespace="kept")
+        cluster.run("agents", [AGENTS, "--kubeconfig", cluster.kubeconfig])
+        cluster.run("controller", [ORDEAL, "controller", "--namespace", "ordeal", "--name", "real-1", "--policy-configmap",
+                                   "ordeal/ordeal-config", "--agents", "", "--kubeconfig", cluster.kubeconfig])
+        cls.me = Laptop(cluster.kubeconfig)
+
+    def experiment(self, **more):
+        expect = [{"name": "page", "probe": {"http": f"http://127.0.0.1:{self.page.server_port}"}, "condition": "result == 200"}]
+        attack = {"type": "latency", "args": {"delay": "100ms", "port": 8000}}
+        return experiment(**{"attack": attack, "length": "3s", "baseline": "500ms", "recovery": "2s", "expect": expect, **more})
+
+    def injections(self):
+        return self.cluster.api.must("GET", f"{GROUP}/injections")["items"]
+
+    def test_a_run_hits_what_the_plan_says_and_ends_with_its_verdict(self):
+        file = self.me.file(self.experiment())
+        planned = json.loads(self.me("plan", "--cluster", "--json", file)[1])
+        code, printed, said = self.me("run", "--cluster", file)
+        self.assertEqual(code, 0, printed + said)
+        report = json.loads(self.me("report", "--format", "json", "--state-dir", self.me.folder + "/state", "last")[1])
+        there = json.loads(self.me("report", "--cluster", "--format", "json", "last")[1])
+        self.assertEqual(report, there)
+        hit = json.dumps(report)
+        for victim in [victim["pod"] for node in planned["nodes"] for victim in node["victims"]]:
+            self.assertIn(victim, hit)
+        self.assertEqual(self.me("list", "--cluster", "-n", "shop", "--json")[0], 0)
+
+    def in_force(self):
+        running = self.me.start("run", "--cluster", self.me.file(self.experiment(length="60s")))
+        self.cluster.wait_for(lambda: [one for one in self.injections() if one.get("status", {}).get("state") == "injected"], 20,
+                              "an impact", 0.2)
+        return running
+
+    def test_ctrl_c_ends_it_with_all_reverted(self):
+        running = self.in_force()
+        running.send_signal(signal.SIGINT)
+        printed, said = running.communicate(timeout=30)
+        self.assertEqual(running.returncode, 5, printed + said)
+        self.assertEqual([one for one in self.injections() if one.get("status", {}).get("state") != "reverted"], [])
+
+    def test_halt_ends_it_from_elsewhere_and_nothing_starts_until_resume(self):
+        running = self.in_force()
+        halted = self.me("halt", "--cluster", "--reason", "a drill")
+        self.assertEqual(halted[0], 0, halted)
+        self.assertIn("1 run halted", halted[1])
+        printed, said = running.communicate(timeout=30)
+        self.assertEqual(running.returncode, 5, printed + said)
+        self.assertEqual(self.me("run", "--cluster", self.me.file(self.experiment()))[0], 3)
+        self.assertEqual(self.me("resume", "--cluster")[0], 0)
+
+    def test_a_protected_namespace_is_refused_as_the_plan_says(self):
+        target = {"type": "kubernetes", "namespace": "kept", "labels": {"app": "api"}}
+        file = self.me.file(self.experiment(target=target))
+        planned = self.me("plan", "--cluster", file)
+        code, _, said = self.me("run", "--cluster", file)
+        self.assertEqual((planned[0], code), (3, 3), said)
+        self.assertIn("protected.namespaces", said)
 
 
 if __name__ == "__main__":

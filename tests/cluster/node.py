@@ -25,7 +25,7 @@ TUNABLES = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10,
             "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000, "net/ipv4/ip_forward": 1}
 # Where the programs write whatever their flags say.
 PRIVATE = ["/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet", "/var/lib/containerd", "/var/log/pods",
-           "/var/log/containers"]
+           "/var/log/containers", "/var/lib/ordeal", "/run/ordeal"]
 
 CONTAINERD = """version = 2
 root = "{folder}/containerd"

@@ -18,10 +18,11 @@
 - apiGroups: [ordeal.dev]
   resources: [experiments/status]
   verbs: [patch, update]
-# The records of runs, and the policy. RBAC cannot name them by label; the admission policy records.ordeal.dev does.
+# The records of runs (the oldest are deleted), and the policy. RBAC cannot name them by label; the admission policy
+# records.ordeal.dev does.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch, create, update, patch]
+  verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]

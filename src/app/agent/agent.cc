@@ -8,7 +8,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "app/agent/impact_words.h"
+#include "app/agent/course/impact_words.h"
+#include "app/agent/rest.h"
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
 #include "core/base/text/url.h"
@@ -201,7 +202,7 @@ void Agent::gone(const std::string& uid, const std::string& why) {
 }
 
 void Agent::injections_synced() {
-  first_list_ = false;
+  if (std::exchange(first_list_, false)) let_go_of_memory();
   dead_.clear();
   std::set<std::string> missing;
   std::set_difference(known_.begin(), known_.end(), listed_.begin(), listed_.end(),
@@ -242,7 +243,7 @@ void Agent::dispatch() {
 void Agent::remove_finished() {
   std::erase_if(closing_, [](const auto& item) { return item.second->finished; });
   if (std::erase_if(runs_, [](const auto& item) { return item.second->finished(); }) > 0 && runs_.empty())
-    ::malloc_trim(0);
+    let_go_of_memory();
 }
 
 bool Agent::all_at_rest() const {

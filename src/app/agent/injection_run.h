@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "app/agent/course.h"
+#include "app/agent/course/course.h"
 #include "app/agent/injection_writer.h"
 #include "app/agent/node_view.h"
 #include "core/base/io/unique_fd.h"

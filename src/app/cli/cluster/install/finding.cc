@@ -90,7 +90,7 @@ ClusterFinding rights_finding(const std::string& topic, const std::string& whom,
   std::vector<std::string> missing;
   for (const Right& right : rights)
     if (!right.allowed) missing.push_back(right_in_words(right));
-  if (missing.empty()) return {topic, whom + " may"};
+  if (missing.empty()) return {topic, "yes, as " + whom};
   std::string advice = "an administrator: " + binding_of(whom, role);
   return {topic, fmt::format("{} may not {}", whom, join(missing, ", ")), advice, true};
 }

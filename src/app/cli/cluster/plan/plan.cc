@@ -50,7 +50,8 @@ void print_victims(const ClusterPlan& plan) {
 
 void print_ways(const fault::Fault& fault) {
   const AttackInfo& info = fault.info();
-  print("Each agent  {}, as its node allows; proof: {}\n", join(info.mechanisms, ", or "), info.proof);
+  print("Each agent  {}\n", join(info.mechanisms, ", or "));
+  print("            proof: {}\n", info.proof);
   if (info.step == StepKind::kOneWay)
     print("            what it does cannot be undone; it is done once every victim was checked\n");
   else

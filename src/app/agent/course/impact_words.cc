@@ -1,4 +1,4 @@
-#include "app/agent/impact_words.h"
+#include "app/agent/course/impact_words.h"
 
 #include <fmt/format.h>
 

@@ -176,6 +176,7 @@ class Course {
   void ask_all(Progress of, bool inject);
   // After each answer of the guard.
   void go_on();
+  void end_with_the_lease();
   void end(const EndCause& cause);
   void end_guard();
   void report();

@@ -1,11 +1,11 @@
-#include "app/agent/course.h"
+#include "app/agent/course/course.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
-#include "app/agent/impact_words.h"
+#include "app/agent/course/impact_words.h"
 #include "core/base/duration.h"
 #include "core/model/run/run_id.h"
 
@@ -78,22 +78,26 @@ ToDos Course::start(BootTime now) {
 
 ToDos Course::handle(BootTime now, Happened what) {
   now_ = std::max(now_, now);
+  end_with_the_lease();
   if (!finished()) std::visit([this](auto& one) { on(one); }, what);
   return std::exchange(out_, {});
 }
 
 ToDos Course::tick(BootTime now) {
   now_ = std::max(now_, now);
-  if (lives() && now_ >= confirmed_ + spec_.lease) {
-    std::string why = fmt::format("no renewal within {}", format_duration(spec_.lease));
-    end({"lease", no_read_.empty() ? why : why + ": " + no_read_});
-  }
+  end_with_the_lease();
   if (lives() && read_at_ && now_ >= *read_at_) read_experiment();
   if (tell_at_ && now_ >= *tell_at_) {
     tell_at_.reset();
     if (lives()) do_next(todo::WriteStatus{});
   }
   return std::exchange(out_, {});
+}
+
+void Course::end_with_the_lease() {
+  if (!lives() || now_ < confirmed_ + spec_.lease) return;
+  std::string why = fmt::format("no renewal within {}", format_duration(spec_.lease));
+  end({"lease", no_read_.empty() ? why : why + ": " + no_read_});
 }
 
 BootTime Course::next_wake() const {
