@@ -168,17 +168,16 @@ void Run::guard_floor() {
   if (follows && status_.phase == to_text(Phase::kDuring)) follow(view);
 }
 
-// Pods that are new, and those that are back as somebody else: each is judged as at the start.
+// Pods that are new are judged as at the start.
 void Run::follow(const cluster::View& view) {
   auto followed = target::follow(prepared_.experiment, prepared_.facts, prepared_.rules, view, others_(),
                                  *prepared_.experiment.seed, following_);
   if (!followed) return ports_.log(fmt::format("{}: {}", object_.name, followed.error().message()));
-  for (const auto& picks : {followed->taken, followed->back})
-    for (const target::ClusterPick& pick : picks) {
-      targets_.push_back(session::target_of(pick));
-      ++status_.victims;
-      session_->world().join(pick.model_victim, targets_.back());
-    }
+  for (const target::ClusterPick& pick : followed->taken) {
+    targets_.push_back(session::target_of(pick));
+    ++status_.victims;
+    session_->world().join(pick.model_victim, targets_.back());
+  }
 }
 
 void Run::dispatch() {
