@@ -39,10 +39,11 @@ struct Admitted {
 class Admission {
  public:
   Admission(const Experiment& experiment, const AttackFacts& facts, const ClusterRules& rules,
-            const cluster::View& view, const ClusterLoad& others, const Picks& alive, int64_t candidates)
+            const cluster::View& view, const ClusterLoad& others, const Picks& alive, const ClusterJudged& judged)
       : experiment_(experiment), facts_(facts), rules_(rules), view_(view), others_(others) {
     choice_.chosen = alive;
-    choice_.candidates = candidates;
+    choice_.candidates = judged.candidates;
+    choice_.uids = judged.uids;
   }
 
   Result<Admitted> most_of(const Picks& fresh) {
@@ -143,7 +144,7 @@ Result<Followed> follow(const Experiment& experiment, const AttackFacts& facts, 
   int64_t more = wanted(target, static_cast<int64_t>(judged->allowed.size())) - static_cast<int64_t>(hit.size());
   Picks fresh = newcomers(std::move(judged->allowed), state);
   Picks asked = draw_of(std::move(fresh), more, seed, followed.left_out);
-  Admission admission(experiment, facts, rules, view, others, hit, judged->candidates);
+  Admission admission(experiment, facts, rules, view, others, hit, *judged);
   Admitted admitted = TRY(admission.most_of(asked));
   admit(std::move(asked), admitted, state, followed);
   return followed;
