@@ -160,6 +160,17 @@ void Run::gone(const std::string& why) {
 void Run::guard_floor() {
   bool follows = prepared_.experiment.target.follow, floor = session::has_floor(prepared_);
   bool watches = session_ && !session_->judged() && !halting_ && (follows || floor);
+// Whoever changes the policy means the runs as well that go on. What it says of who may be hit at all agents judge.
+void Run::heed_policy() {
+  bool same = std::exchange(heeded_, true) && stores_.policy() == policy_;
+  if (same || !session_ || session_->judged()) return;
+  policy_ = stores_.policy();
+  pods_judged_ = 0;
+  if (!policy_) return halt("policy", "there is no policy any more");
+  auto taken = session::take_policy(prepared_, *policy_, ports_.policy_origin);
+  if (!taken) halt("policy", "the policy cannot be read any more: " + taken.error().message());
+}
+
   if (!watches || ports_.now() - judged_at_ < kJudgePodsEvery || stores_.pods.changes() == pods_judged_) return;
   judged_at_ = ports_.now();
   pods_judged_ = stores_.pods.changes();
@@ -187,6 +198,7 @@ void Run::dispatch() {
   if (session_) session_->dispatch();
   bool over = session_ ? session_->finished() : verdict_.has_value();
   if (over && record_.clean() && !ended_) end();
+  heed_policy();
   if (over) record_.finish();
   write_status();
   writer_.dispatch();

@@ -53,6 +53,7 @@ class Run {
   void on(const events::Ended& ended);
   void on(const auto&) {}
   void begin(const watch::SourceLogin& login);
+  void heed_policy();
   void guard_floor();
   void follow(const cluster::View& view);
   void write_status();
@@ -81,6 +82,8 @@ class Run {
   bool done_ = false, taken_ = false;
   uint64_t pods_judged_ = 0;
   BootTime judged_at_{}, dispatched_{};
+  std::optional<std::string> policy_;  // that counts now, once it was heeded
+  bool heeded_ = false;
 };
 
 }  // namespace ordeal::controller
