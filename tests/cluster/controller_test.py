@@ -123,6 +123,8 @@ class ControllerTest(unittest.TestCase):
     def test_a_run_from_its_creation_to_its_verdict(self):
         half = {"type": "kubernetes", "namespace": "shop", "labels": {"app": "api"}, "percentage": 50}
         self.create(experiment("plain", target=half, seed=7))
+        self.wait_phase("plain", "during")
+        mine = self.injections(run=self.status("plain")["run"])
         status = self.wait_complete("plain")
         # Without an expectation nothing is proven.
         self.assertEqual((status["verdict"], status["exit"]), ("inconclusive", 4), status)
@@ -130,9 +132,9 @@ class ControllerTest(unittest.TestCase):
         for kind, expected in (("Admitted", "True"), ("Injected", "True"), ("Reverted", "True"), ("Held", "Unknown")):
             self.assertEqual(self.condition(status, kind)["status"], expected, kind)
         self.assertEqual(self.condition(status, "Complete")["reason"], "Inconclusive")
-        mine = self.injections(run=status["run"])
         self.assertEqual(sum(len(item["spec"]["impacts"]) for item in mine), 10)
         self.assertEqual(len({item["spec"]["node"] for item in mine}), len(mine), "one for each node")
+        self.cluster.wait_for(lambda: not self.injections(run=status["run"]), 30, "its Injections to be deleted")
         lines = self.record(status["run"])
         self.assertEqual(lines[0]["id"], status["run"])
         self.assertEqual(len(lines[0]["plan"]["victims"]), 10)
@@ -141,7 +143,6 @@ class ControllerTest(unittest.TestCase):
                    if event["involvedObject"]["name"] == "plain"}
         self.assertEqual(reasons & {"Admitted", "Injected", "Complete"}, {"Admitted", "Injected", "Complete"})
         self.assertEqual(self.cluster.delete(experiment("plain")), 200)
-        self.cluster.wait_for(lambda: not self.injections(run=status["run"]), 30, "the Injections to be collected")
         self.cluster.wait_for(lambda: self.cluster.api.must(
             "GET", f"/api/v1/namespaces/shop/configmaps?labelSelector=ordeal.dev/run={status['run']}")["items"] == [], 30, "the record")
 
@@ -202,7 +203,9 @@ class ControllerTest(unittest.TestCase):
             status = self.wait_complete("silent", timeout=90)
         finally:
             self.start_agents()
-        self.assertEqual(status["verdict"], "not_injected", status)
+        # It was not injected; and who says nothing at all confirms nothing either.
+        self.assertEqual((status["verdict"], status["exit"]), ("revert_failed", 6), status)
+        self.assertIn("not injected", status["reason"])
         self.assertIn(node, status["reason"])
 
     def test_a_node_that_is_cut_off_is_named_after_its_lease(self):
