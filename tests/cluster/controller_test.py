@@ -27,8 +27,6 @@ class ControllerTest(Hosted):
     def test_a_run_from_its_creation_to_its_verdict(self):
         half = {"type": "kubernetes", "namespace": "shop", "labels": {"app": "api"}, "percentage": 50}
         self.create(experiment("plain", target=half, seed=7))
-        self.wait_phase("plain", "during")
-        mine = self.injections(run=self.status("plain")["run"])
         status = self.wait_complete("plain")
         # Without an expectation nothing is proven.
         self.assertEqual((status["verdict"], status["exit"]), ("inconclusive", 4), status)
@@ -36,9 +34,9 @@ class ControllerTest(Hosted):
         for kind, expected in (("Admitted", "True"), ("Injected", "True"), ("Reverted", "True"), ("Held", "Unknown")):
             self.assertEqual(self.condition(status, kind)["status"], expected, kind)
         self.assertEqual(self.condition(status, "Complete")["reason"], "Inconclusive")
+        mine = self.injections(run=status["run"])
         self.assertEqual(sum(len(item["spec"]["impacts"]) for item in mine), 10)
         self.assertEqual(len({item["spec"]["node"] for item in mine}), len(mine), "one for each node")
-        self.cluster.wait_for(lambda: not self.injections(run=status["run"]), 30, "its Injections to be deleted")
         lines = self.record(status["run"])
         self.assertEqual(lines[0]["id"], status["run"])
         self.assertEqual(len(lines[0]["plan"]["victims"]), 10)
@@ -47,6 +45,7 @@ class ControllerTest(Hosted):
                    if event["involvedObject"]["name"] == "plain"}
         self.assertEqual(reasons & {"Admitted", "Injected", "Complete"}, {"Admitted", "Injected", "Complete"})
         self.assertEqual(self.cluster.delete(experiment("plain")), 200)
+        self.cluster.wait_for(lambda: not self.injections(run=status["run"]), 30, "the Injections to be collected")
         self.cluster.wait_for(lambda: self.cluster.api.must(
             "GET", f"/api/v1/namespaces/shop/configmaps?labelSelector=ordeal.dev/run={status['run']}")["items"] == [], 30, "the record")
 

@@ -21,7 +21,7 @@ using controller::Controller;
 constexpr Nanos kLength = 20s;
 constexpr Nanos kLease = cluster::kClusterLease;
 constexpr int kNodes = 4, kPodsPerNode = 2, kExperiments = 2;
-constexpr Nanos kEnd = 5min;
+constexpr Nanos kEnd = 16min;
 
 // Things that happen at a moment, in their order.
 class Clock {

@@ -16,6 +16,7 @@ constexpr Nanos kAgainAfter = 300ms;
 constexpr Nanos kOtherEndsIt = 20s;
 constexpr Nanos kAgentFinishes = 5s;  // between "reverted" and taking the finaliser away
 constexpr Nanos kSweepMargin = 1s;
+constexpr Nanos kKeptFor = 10min;  // a reverted Injection, after its run, for whoever looks at what has just ended
 
 std::string key_of(const std::string& namespace_, const std::string& name) { return namespace_ + "/" + name; }
 
@@ -328,6 +329,14 @@ bool Controller::is_over(const cluster::Injection& injection) const {
   return !object || object->deleting || is_complete(object->status) || object->status.run != injection.spec.run;
 }
 
+void Controller::finish(const cluster::Injection& injection) {
+  kube::ObjectName name{injection.namespace_, injection.name};
+  if (!injection.has_finalizer) return outbox_.add(kube::remove(kube::kInjections, name), [](const auto&) {});
+  ports_.log(fmt::format("Injection {}: the finaliser is taken away, since the agent of {} did not",
+                         key_of(injection.namespace_, injection.name), injection.spec.node));
+  outbox_.add(session::without_finalizer(injection), [](const auto&) {});
+}
+
 // An agent takes its finaliser away itself; who is gone cannot. Nothing renews it any more, so that it is over after
 // its lease.
 void Controller::sweep() {
@@ -338,19 +347,14 @@ void Controller::sweep() {
       it = keeps ? std::next(it) : left_.erase(it);
       continue;
     }
-    if (!injection->has_finalizer) {
-      outbox_.add(kube::remove(kube::kInjections, {injection->namespace_, injection->name}), [](const auto&) {});
-      it = left_.erase(it);
-      continue;
-    }
-    Nanos patience = injection->status.state == "reverted" ? kAgentFinishes : 2 * injection->spec.lease + kSweepMargin;
+    Nanos patience = !injection->has_finalizer               ? kKeptFor
+                     : injection->status.state == "reverted" ? kAgentFinishes
+                                                             : 2 * injection->spec.lease + kSweepMargin;
     if (ports_.now() - it->second < patience) {
       ++it;
       continue;
     }
-    ports_.log(fmt::format("Injection {}: the finaliser is taken away, since the agent of {} did not", it->first,
-                           injection->spec.node));
-    outbox_.add(session::without_finalizer(*injection), [](const auto&) {});
+    finish(*injection);
     it = left_.erase(it);
   }
 }

@@ -88,6 +88,7 @@ class Controller {
   bool is_over(const cluster::Injection& injection) const;
   std::optional<cluster::Injection> read_injection(json::Value&& value) const;
   void sweep();
+  void finish(const cluster::Injection& injection);
   void age_records(const std::string& namespace_);
 
   Ports ports_;
