@@ -67,10 +67,10 @@ Error refusal_of(const target::GateRefusal& refusal) {
   return {Errc::kRefused, refusal.sentence, 0, fmt::format("the rule is {}", refusal.rule), nullptr};
 }
 
-Result<Policy> policy_of(const ClusterInputs& inputs) {
-  auto document = json::parse_document(inputs.policy);
-  if (!document) return wrap(document.error(), inputs.origin);
-  return decode_policy(*document, inputs.origin);
+Result<Policy> policy_of(const std::string& text, const std::string& origin) {
+  auto document = json::parse_document(text);
+  if (!document) return wrap(document.error(), origin);
+  return decode_policy(*document, origin);
 }
 
 // The pages of the victims themselves, as they are now.
@@ -153,7 +153,8 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
   prepared.fault = read.fault;
   Experiment& experiment = prepared.experiment;
   const AttackInfo& info = prepared.fault->info();
-  prepared.rules = {{TRY(policy_of(inputs))}, inputs.home, inputs.own_namespace, info.hits_network};
+  prepared.rules = {
+      {TRY(policy_of(inputs.policy, inputs.origin))}, inputs.home, inputs.own_namespace, info.hits_network};
   prepared.facts = target::facts_of(info, experiment.attack);
   prepared.choice = TRY(target::choose_in_cluster(experiment.target, inputs.view, prepared.rules, *experiment.seed));
   target::Gates gates =
@@ -164,7 +165,8 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
     prepared.targets.push_back(target_of(pick));
   }
   prepared.workloads = inputs.view.workloads;
-  if (has_floor(prepared))
+  // A floor may be set later, while it runs.
+  if (experiment.target.type != TargetType::kNode && experiment.target.type != TargetType::kHost)
     prepared.matched = TRY(target::running_that_match(experiment.target, inputs.home, inputs.view));
   scrape_pods(experiment, inputs.view, prepared.targets);
   // By now it has the pages that its queries read.
@@ -204,6 +206,11 @@ json::Value plan_json(const ClusterPrepared& prepared) {
                       {"victims", std::move(victims)},
                       {"left_out", std::move(left_out)},
                       {"left_out_count", static_cast<int64_t>(prepared.choice.left_out.size())}};
+}
+
+Result<> take_policy(ClusterPrepared& prepared, const std::string& text, const std::string& origin) {
+  prepared.rules.policies = {TRY(policy_of(text, origin))};
+  return {};
 }
 
 bool has_floor(const ClusterPrepared& prepared) {

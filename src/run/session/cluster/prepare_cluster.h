@@ -65,6 +65,8 @@ json::Value plan_json(const ClusterPrepared& prepared);
 // One more victim, as the engine and the agents know it.
 ClusterTarget target_of(const target::ClusterPick& pick);
 
+// Judges by this policy from now on. Errors: it cannot be read, which leaves the one before.
+Result<> take_policy(ClusterPrepared& prepared, const std::string& text, const std::string& origin);
 // The rule of the floor that is broken now; "" is none, or no floor.
 std::string broken_floor(const ClusterPrepared& prepared, const cluster::View& view);
 bool has_floor(const ClusterPrepared& prepared);
