@@ -68,6 +68,8 @@ class Controller {
   bool acts() const { return leads_ && stores_.complete() && experiments_.complete() && injections_.complete(); }
   void consider(const cluster::ExperimentObject& object);
   void begin_due();
+  std::ptrdiff_t room() const;  // so many more may be admitted at once
+  Nanos pause_before(const std::string& uid);
   void begin(const cluster::ExperimentObject& object);
   Ports ports_of(const Case& one) const;
   void begin_run(const std::string& uid, Case& one);
@@ -85,6 +87,7 @@ class Controller {
   bool is_over(const cluster::Injection& injection) const;
   void sweep();
   void age_records(const std::string& namespace_);
+  void record_removed(const std::string& run, const kube::Answer<json::Value>& answer);
   void engage_halt(const std::string& why);
 
   Ports ports_;
@@ -96,6 +99,7 @@ class Controller {
   Cases cases_;
   std::unordered_map<std::string, std::string> case_of_run_;  // uid by run
   std::map<std::string, BootTime> due_;                       // uids that are to be considered, and when
+  std::map<std::string, int> tries_;                          // by uid: how often one was to be judged anew
   std::map<std::string, BootTime> left_;                      // Injections with a finaliser of no run, and since when
   std::set<std::string> aged_;                                // runs whose records are deleted
   BootTime turned_{};
