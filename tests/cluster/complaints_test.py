@@ -103,7 +103,8 @@ class Complaints(Hosted):
         time.sleep(2)
         self.assertEqual(versions(), before, "nobody writes any more")
         late = self.wait_complete("mute", "lonely")
-        self.assertEqual(late["verdict"], "not_injected", late)
+        self.assertEqual(late["verdict"], "revert_failed", late)
+        self.assertIn("not injected", late["reason"])
         self.assertIn(MUTE, late["reason"])
 
     def test_chaosblade_1279_each_node_answers_for_itself(self):

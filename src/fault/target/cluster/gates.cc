@@ -78,11 +78,19 @@ void judge_shares(const std::vector<Policy>& policies, const cluster::View& view
   }
 }
 
+// Of the candidates those that other runs hit.
+int64_t hit_by_others(const ClusterChoice& choice, const ClusterLoad& others) {
+  std::set<std::string> chosen;
+  for (const ClusterPick& pick : choice.chosen) chosen.insert(pick.victim.uid);
+  return std::count_if(choice.uids.begin(), choice.uids.end(),
+                       [&](const std::string& uid) { return others.uids.count(uid) > 0 && chosen.count(uid) == 0; });
+}
+
 void judge_caps(const std::vector<Policy>& policies, const ClusterChoice& choice, const ClusterLoad& others,
                 std::vector<GateRefusal>& refusals) {
+  ActiveLoad active{others.runs, others.targets, hit_by_others(choice, others)};
   for (const Policy& policy : policies) {
-    auto rule = cap_broken(policy, {others.runs, others.targets}, static_cast<int64_t>(choice.chosen.size()),
-                           choice.candidates);
+    auto rule = cap_broken(policy, active, static_cast<int64_t>(choice.chosen.size()), choice.candidates);
     if (rule) refusals.push_back({rule->substr(0, rule->find(" is ")), *rule});
   }
 }
@@ -227,6 +235,20 @@ std::optional<GateRefusal> beyond_home(const Target& target, const ClusterRules&
   for (const Policy& policy : rules.policies)
     if (auto refusal = outside(policy, target, rules.home)) return refusal;
   return std::nullopt;
+}
+
+void add_victim(ClusterLoad& load, const cluster::ClusterVictim& victim, const std::string& node) {
+  ++load.targets;
+  bool fresh = load.uids.insert(victim.uid).second;
+  if (victim.kind == "node")
+    load.nodes.insert(node);
+  else
+    load.pods[victim.namespace_] += fresh;
+}
+
+void add_pod_of_node(ClusterLoad& load, const cluster::Pod& pod) {
+  bool hit = pod.runs() && load.nodes.count(pod.node) > 0;
+  if (hit && load.uids.insert(pod.uid).second) ++load.pods[pod.namespace_];
 }
 
 Result<Gates> judge_gates(const Experiment& experiment, const AttackFacts& facts, const ClusterRules& rules,

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,13 @@ struct ClusterLoad {
   int64_t runs = 0;
   int64_t targets = 0;                    // victims, of whatever kind
   std::map<std::string, int64_t> pods{};  // by namespace
+  std::set<std::string> uids{};           // of these pods, as far as they are known, and of nodes
+  std::set<std::string> nodes{};          // victims themselves
 };
+// One more whom a run hits: its pod counts once, however many hit it.
+void add_victim(ClusterLoad& load, const cluster::ClusterVictim& victim, const std::string& node);
+// Once all victims are in it, for each pod of the cluster: with a node all are hit that run on it.
+void add_pod_of_node(ClusterLoad& load, const cluster::Pod& pod);
 
 struct GateRefusal {
   std::string rule;      // "policy.yaml: caps.max_namespace_percent"

@@ -79,6 +79,20 @@ TEST(Gates, APodIsCountedOnceHoweverManyOfItsContainersAreHit) {
   EXPECT_TRUE(gates_of(both, view).refusals.empty());
 }
 
+TEST(Gates, WithANodeThePodsOnItAreHitForOtherRunsToo) {
+  cluster::View view = gated_view();
+  ClusterLoad load;
+  add_victim(load, {"node", "", "", "uid-node-1", "", ""}, "node-1");
+  add_victim(load, {"pod", "staging", "api-001", "uid-api-001", "", ""}, "node-1");
+  add_victim(load, {"container", "shop", view.pods[50].name, view.pods[50].uid, "main", "1"}, "node-1");
+  add_victim(load, {"container", "shop", view.pods[50].name, view.pods[50].uid, "other", "2"}, "node-1");
+  view.pods[1].terminating = true;
+  view.pods[2].node = "node-2";
+  for (const cluster::Pod& pod : view.pods) add_pod_of_node(load, pod);
+  EXPECT_EQ(load.targets, 4);
+  EXPECT_EQ(load.pods, (std::map<std::string, int64_t>{{"staging", 38}, {"shop", 60}})) << "each pod once";
+}
+
 TEST(Gates, CapsAddUpOverTheRunsOfTheCluster) {
   EXPECT_EQ(refused({.policy = "caps: {max_targets: 12}", .others = {1, 3, {}}}),
             "policy: caps.max_targets is 12; 3 are already hit and 10 more are asked for");
@@ -87,6 +101,22 @@ TEST(Gates, CapsAddUpOverTheRunsOfTheCluster) {
   EXPECT_EQ(refused({.policy = "caps: {max_percent: 50}"}),
             "policy: caps.max_percent is 50, so 5 of 10 may be hit, and 10 are asked for");
   EXPECT_EQ(gates_of({.policy = "caps: {max_runs: 0}"}, gated_view()).refusals.at(0).rule, "policy: caps.max_runs");
+}
+
+TEST(Gates, AShareOfTheCandidatesIsOfAllRunsToo) {
+  Case half{.policy = "caps: {max_percent: 50}", .target = "{type: kubernetes, labels: {app: api}, count: 4}"};
+  half.others.uids = {"uid-other-10"};
+  EXPECT_EQ(refused(half), "allowed") << "nobody else hits one of the candidates";
+  cluster::View view = gated_view();
+  ClusterChoice choice =
+      choose_in_cluster(target_of(half.target), view, {{policy_of(half.policy)}, "staging", "ordeal", false}, 1)
+          .value();
+  half.others.uids.clear();
+  for (const ClusterPick& pick : choice.chosen) half.others.uids.insert(pick.victim.uid);
+  EXPECT_EQ(refused(half), "allowed") << "they are the same ones";
+  for (const std::string& uid : choice.uids) half.others.uids.insert(uid);
+  EXPECT_EQ(refused(half),
+            "policy: caps.max_percent is 50, so 5 of 10 may be hit; 6 are already hit, and 4 are asked for");
 }
 
 TEST(Gates, TheEnvironmentMustBeTheClusters) {

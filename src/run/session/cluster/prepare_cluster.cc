@@ -187,7 +187,8 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
     prepared.targets.push_back(target_of(pick));
   }
   prepared.workloads = inputs.view.workloads;
-  if (has_floor(prepared))
+  // A floor may be set later, while it runs.
+  if (experiment.target.type != TargetType::kNode && experiment.target.type != TargetType::kHost)
     prepared.matched = TRY(target::running_that_match(experiment.target, inputs.home, inputs.view));
   TRY_VOID(scrape_pods(prepared, inputs.view));
   // By now it has the pages that its queries read.
@@ -238,6 +239,11 @@ std::vector<PodPage> take_gone(std::vector<PodPage>& pages, const Kept<cluster::
   std::vector<PodPage> gone(first_gone, pages.end());
   pages.erase(first_gone, pages.end());
   return gone;
+}
+
+Result<> take_policy(ClusterPrepared& prepared, const std::string& text, const std::string& origin) {
+  prepared.rules.policies = {TRY(policy_of(text, origin))};
+  return {};
 }
 
 bool has_floor(const ClusterPrepared& prepared) {

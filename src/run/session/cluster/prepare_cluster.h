@@ -80,6 +80,8 @@ ClusterTarget target_of(const target::ClusterPick& pick);
 // Takes out of `pages` those whose pod is gone, or has its address no more.
 std::vector<PodPage> take_gone(std::vector<PodPage>& pages, const Kept<cluster::Pod>& pods);
 
+// Judges by this policy from now on. Errors: it cannot be read, which leaves the one before.
+Result<> take_policy(ClusterPrepared& prepared, const std::string& text, const std::string& origin);
 // The rule of the floor that is broken now; "" is none, or no floor.
 std::string broken_floor(const ClusterPrepared& prepared, const cluster::View& view);
 bool has_floor(const ClusterPrepared& prepared);
