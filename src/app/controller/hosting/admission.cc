@@ -9,7 +9,7 @@
 #include "core/json/hide.h"
 #include "core/model/run/run_id.h"
 #include "platform/kube/access/base64.h"
-#include "run/session/cluster/tenant_rules.h"
+#include "run/session/tenant/rules.h"
 
 namespace ordeal::controller {
 namespace {

@@ -7,7 +7,6 @@
 #include <array>
 
 #include "core/model/cluster/names.h"
-#include "run/store/cluster_record.h"
 
 namespace ordeal::controller {
 namespace {
@@ -82,6 +81,7 @@ Controller::Controller(Ports ports, ClusterStores& stores)
       announcer_(ports_.send, ports_.now, ports_.wall, ports_.identity),
       outbox_(ports_.send, ports_.now, 10),
       latch_(ports_),
+      aging_(outbox_, ports_.log, static_cast<size_t>(ports_.keep_records)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 Controller::~Controller() = default;
@@ -379,28 +379,13 @@ void Controller::sweep() {
   }
 }
 
-// Of a namespace the newest ones are kept; their Experiments stay in any case.
 void Controller::age_records(const std::string& namespace_) {
   std::vector<std::pair<std::string, std::string>> ended;  // when, run
   experiments_.each([&](const cluster::ExperimentObject& object) {
     if (object.namespace_ == namespace_ && is_complete(object.status) && !object.status.run.empty())
       ended.emplace_back(object.status.ended, object.status.run);
   });
-  std::sort(ended.rbegin(), ended.rend());
-  for (size_t i = static_cast<size_t>(ports_.keep_records); i < ended.size(); ++i) {
-    const std::string& run = ended[i].second;
-    if (!aged_.insert(run).second) continue;
-    for (int part = 0; part < store::kMostParts; ++part)
-      outbox_.add(kube::remove(kube::kConfigMaps, {namespace_, record_name(run, part)}),
-                  [this, run](const auto& answer) { record_removed(run, answer); });
-  }
-}
-
-// What was not taken away is tried again with the next run of its namespace.
-void Controller::record_removed(const std::string& run, const kube::Answer<json::Value>& answer) {
-  if (answer || answer.error().kind == kube::ApiFailure::Kind::kNotFound) return;
-  if (aged_.erase(run) > 0)
-    ports_.log(answer.error().error(fmt::format("cannot delete the record of {}", run)).message());
+  aging_.age(namespace_, std::move(ended));
 }
 
 BootTime Controller::next_wake() const {

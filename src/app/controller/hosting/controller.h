@@ -7,7 +7,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -18,6 +17,7 @@
 #include "app/controller/hosting/takeover.h"
 #include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/writing/announcer.h"
+#include "app/controller/writing/record_aging.h"
 #include "core/base/io/unique_fd.h"
 
 namespace ordeal::controller {
@@ -92,13 +92,13 @@ class Controller {
   void sweep();
   void finish(const cluster::Injection& injection);
   void age_records(const std::string& namespace_);
-  void record_removed(const std::string& run, const kube::Answer<json::Value>& answer);
 
   Ports ports_;
   ClusterStores& stores_;
   Announcer announcer_;
   session::Outbox outbox_;
   Latch latch_;
+  RecordAging aging_;
   session::Kept<cluster::ExperimentObject> experiments_;  // by uid
   session::Kept<cluster::Injection> injections_;          // by namespace/name, without what a run needs of them
   Cases cases_;
@@ -106,7 +106,6 @@ class Controller {
   std::map<std::string, BootTime> due_;                       // uids that are to be considered, and when
   std::map<std::string, int> tries_;                          // by uid: how often one was to be judged anew
   std::map<std::string, BootTime> left_;                      // Injections of no run that are not finished
-  std::set<std::string> aged_;                                // runs whose records are deleted
   BootTime turned_{};
   bool leads_ = false;
   std::string stopping_;

@@ -9,9 +9,9 @@
 #include "core/json/yaml.h"
 #include "core/model/cluster/names.h"
 #include "fault/target/cluster/described.h"
-#include "run/session/cluster/tenant_rules.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/prepare.h"
+#include "run/session/tenant/rules.h"
 #include "run/session/watching.h"
 
 namespace ordeal::session {

@@ -1,4 +1,4 @@
-#include "run/session/cluster/tenant_rules.h"
+#include "run/session/tenant/rules.h"
 
 #include <gtest/gtest.h>
 
