@@ -247,14 +247,14 @@ class Installed(unittest.TestCase):
             "apiVersion": "ordeal.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "renewed"},
             "spec": {"attack": {"type": "cpu"}, "target": {"type": "kubernetes", "labels": {"app": "nobody"}}}})
         self.addCleanup(self.api, "DELETE", f"{path}/renewed")
-        forged = {"status": {"renewal": {"count": 1000}}}
+        forged = {"status": {"renewal": {"count": 1000, "halt": "", "go": True, "stop": ""}}}
         status, answer = self.api("PATCH", f"{path}/renewed/status", forged, content_type="merge")
         self.assertEqual(status, 403, answer)
         self.assertIn(f"only {user('ordeal-controller')} writes the status of an Experiment, and this is ordeal-test-admin",
                       answer["message"])
-        status, answer = self.api("PATCH", f"{path}/renewed/status", {"status": {"phase": "check"}}, content_type="merge",
+        status, answer = self.api("PATCH", f"{path}/renewed/status", forged, content_type="merge",
                                   as_user=user("ordeal-controller"), as_groups=groups())
-        self.assertIn(status, (200, 404), answer)
+        self.assertEqual(status, 200, answer)
         labelled, _ = self.api("PATCH", f"{path}/renewed", {"metadata": {"annotations": {"seen": "yes"}}}, content_type="merge")
         self.assertEqual(labelled, 200)
 
