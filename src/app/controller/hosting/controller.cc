@@ -7,12 +7,14 @@
 #include <array>
 
 #include "core/model/cluster/names.h"
-#include "run/store/cluster_record.h"
 
 namespace ordeal::controller {
 namespace {
 
-constexpr Nanos kAgainAfter = 300ms;
+constexpr Nanos kAgainAfter = 300ms;  // doubling
+constexpr Nanos kAgainAtMost = 30s;
+constexpr std::ptrdiff_t kMostAdmissions = 8;  // at once: each may ask an API and a source
+constexpr Nanos kLookAgain = 100ms;            // whether there is room for one more
 constexpr Nanos kOtherEndsIt = 20s;
 constexpr Nanos kAgentFinishes = 5s;  // between "reverted" and taking the finaliser away
 constexpr Nanos kSweepMargin = 1s;
@@ -79,6 +81,7 @@ Controller::Controller(Ports ports, ClusterStores& stores)
       announcer_(ports_.send, ports_.now, ports_.wall, ports_.identity),
       outbox_(ports_.send, ports_.now, 10),
       latch_(ports_),
+      aging_(outbox_, ports_.log, static_cast<size_t>(ports_.keep_records)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 Controller::~Controller() = default;
@@ -104,6 +107,7 @@ void Controller::remove_experiment(const json::Value& value) {
 
 void Controller::forget_experiment(const cluster::ExperimentObject& object) {
   due_.erase(object.uid);
+  tries_.erase(object.uid);
   auto found = cases_.find(object.uid);
   if (found == cases_.end()) return;
   *found->second.touched = true;
@@ -180,6 +184,7 @@ void Controller::lead(bool leads) {
   cases_.clear();
   case_of_run_.clear();
   due_.clear();
+  tries_.clear();
   left_.clear();
   if (!leads) return;
   experiments_.each([this](const cluster::ExperimentObject& object) { consider(object); });
@@ -199,14 +204,23 @@ void Controller::consider(const cluster::ExperimentObject& object) {
   if (leads_ && !over) due_.emplace(object.uid, ports_.now());
 }
 
+std::ptrdiff_t Controller::room() const {
+  return kMostAdmissions -
+         std::count_if(cases_.begin(), cases_.end(), [](const auto& one) { return !!one.second.admission; });
+}
+
+// What another controller has left is never kept waiting by what is new.
 void Controller::begin_due() {
   if (!stopping_.empty()) return;
+  std::ptrdiff_t left = room();
   for (auto it = due_.begin(); it != due_.end();) {
-    if (it->second > ports_.now()) {
+    const cluster::ExperimentObject* object = experiments_.find(it->first);
+    bool fresh = object && object->status.run.empty();
+    if (it->second > ports_.now() || (fresh && left <= 0)) {
       ++it;
       continue;
     }
-    const cluster::ExperimentObject* object = experiments_.find(it->first);
+    left -= fresh;
     it = due_.erase(it);
     if (object && !is_complete(object->status) && !object->deleting && !cases_.count(object->uid)) begin(*object);
   }
@@ -294,16 +308,21 @@ void Controller::advance(Cases::iterator one) {
     State state = the.admission->state();
     if (state == State::kAdmitted) begin_run(one->first, the);
     if (state == State::kRefused || state == State::kAgain)
-      return close(one, state == State::kAgain ? std::optional(kAgainAfter) : std::nullopt);
+      return close(one, state == State::kAgain ? std::optional(pause_before(one->first)) : std::nullopt);
     bool nothing = !the.admission && !the.run;
     bool ends = the.admission && !stopping_.empty() && state == State::kWorking;
     if (nothing || ends) return close(one, std::nullopt);
   }
   if (the.takeover && (the.takeover->done() || the.takeover->again()))
-    return close(one, the.takeover->again() ? std::optional(kAgainAfter) : std::nullopt);
+    return close(one, the.takeover->again() ? std::optional(pause_before(one->first)) : std::nullopt);
   if (!the.run || !the.run->done()) return;
   // Whoever has it leads now, or leads no more: then it is ours to end.
   close(one, the.run->taken() ? std::optional(kOtherEndsIt) : std::nullopt);
+}
+
+Nanos Controller::pause_before(const std::string& uid) {
+  int tried = std::min(tries_[uid]++, 10);
+  return std::min(kAgainAtMost, kAgainAfter * (1 << tried));
 }
 
 void Controller::close(Cases::iterator one, std::optional<Nanos> again) {
@@ -316,6 +335,7 @@ void Controller::close(Cases::iterator one, std::optional<Nanos> again) {
       if (injection.spec.run == run && is_left(injection))
         left_.emplace(key_of(injection.namespace_, injection.name), ports_.now());
     });
+  if (!again) tries_.erase(uid);
   const cluster::ExperimentObject* object = experiments_.find(uid);
   if (!object) return;
   if (again && leads_ && !object->deleting) due_[uid] = ports_.now() + *again;
@@ -359,26 +379,20 @@ void Controller::sweep() {
   }
 }
 
-// Of a namespace the newest ones are kept; their Experiments stay in any case.
 void Controller::age_records(const std::string& namespace_) {
   std::vector<std::pair<std::string, std::string>> ended;  // when, run
   experiments_.each([&](const cluster::ExperimentObject& object) {
     if (object.namespace_ == namespace_ && is_complete(object.status) && !object.status.run.empty())
       ended.emplace_back(object.status.ended, object.status.run);
   });
-  std::sort(ended.rbegin(), ended.rend());
-  for (size_t i = static_cast<size_t>(ports_.keep_records); i < ended.size(); ++i) {
-    const std::string& run = ended[i].second;
-    if (!aged_.insert(run).second) continue;
-    for (int part = 0; part < store::kMostParts; ++part)
-      outbox_.add(kube::remove(kube::kConfigMaps, {namespace_, record_name(run, part)}), [](const auto&) {});
-  }
+  aging_.age(namespace_, std::move(ended));
 }
 
 BootTime Controller::next_wake() const {
   BootTime next = std::min({announcer_.next_wake(), outbox_.next_wake(), latch_.next_wake()});
   for (const auto& [uid, one] : cases_) next = std::min(next, one.next_wake());
-  for (const auto& [uid, when] : due_) next = std::min(next, acts() ? when : turned_ + 1s);
+  BootTime soonest = !acts() ? turned_ + 1s : room() <= 0 ? turned_ + kLookAgain : BootTime();
+  for (const auto& [uid, when] : due_) next = std::min(next, std::max(when, soonest));
   if (!left_.empty()) next = std::min(next, turned_ + 1s);
   return next;
 }

@@ -7,7 +7,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -18,6 +17,7 @@
 #include "app/controller/hosting/takeover.h"
 #include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/writing/announcer.h"
+#include "app/controller/writing/record_aging.h"
 #include "core/base/io/unique_fd.h"
 
 namespace ordeal::controller {
@@ -71,6 +71,8 @@ class Controller {
   bool acts() const { return leads_ && stores_.complete() && experiments_.complete() && injections_.complete(); }
   void consider(const cluster::ExperimentObject& object);
   void begin_due();
+  std::ptrdiff_t room() const;  // so many more may be admitted at once
+  Nanos pause_before(const std::string& uid);
   void begin(const cluster::ExperimentObject& object);
   Ports ports_of(const Case& one) const;
   void begin_run(const std::string& uid, Case& one);
@@ -96,13 +98,14 @@ class Controller {
   Announcer announcer_;
   session::Outbox outbox_;
   Latch latch_;
+  RecordAging aging_;
   session::Kept<cluster::ExperimentObject> experiments_;  // by uid
   session::Kept<cluster::Injection> injections_;          // by namespace/name, without what a run needs of them
   Cases cases_;
   std::unordered_map<std::string, std::string> case_of_run_;  // uid by run
   std::map<std::string, BootTime> due_;                       // uids that are to be considered, and when
+  std::map<std::string, int> tries_;                          // by uid: how often one was to be judged anew
   std::map<std::string, BootTime> left_;                      // Injections of no run that are not finished
-  std::set<std::string> aged_;                                // runs whose records are deleted
   BootTime turned_{};
   bool leads_ = false;
   std::string stopping_;

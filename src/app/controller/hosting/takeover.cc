@@ -16,6 +16,8 @@ namespace {
 constexpr const char* kReplaced = "the controller was replaced";
 constexpr Nanos kLeaseMargin = 1s;  // how late a lease may end
 constexpr Nanos kWaitAgain = 500ms;
+constexpr size_t kMostRecord = size_t{16}
+                               << 20;  // of a record whose beginning is read again; its namespace's people may write it
 
 bool reverted(const cluster::Injection& injection) { return injection.status.state == "reverted"; }
 
@@ -136,9 +138,10 @@ void Takeover::close_record() {
 }
 
 void Takeover::write_closing_part(const json::Array& config_maps) {
-  auto parts = record_parts(config_maps);
+  RecordOwner owner{object_.namespace_, object_.name, object_.uid, run()};
+  auto parts = record_parts(owner, config_maps);
   int next = static_cast<int>(parts.size());
-  auto record = store::read_cluster_record(std::move(parts));
+  auto record = store::read_cluster_record(std::move(parts), kMostRecord);
   // Without a beginning there is nothing to end.
   if (!record || record->row.exit) return end();
   RunEvent event;
@@ -150,7 +153,6 @@ void Takeover::write_closing_part(const json::Array& config_maps) {
   event.data = events::Halt{kReplaced, "engine", event.boot};
   ended.seq = event.seq + 1;
   ended.data = events::Ended{verdict()};
-  RecordOwner owner{object_.namespace_, object_.name, object_.uid, run()};
   outbox_.add(record_write(owner, store::closing_part(next, {event, ended})), [this](const auto&) { end(); });
 }
 

@@ -24,6 +24,12 @@ struct Container {
   Nanos started{0};  // wall clock, whole seconds; 0 while it does not run
 };
 
+// Of a container, by a name that is given once in a pod.
+struct NamedPort {
+  std::string name;
+  int64_t number = 0;
+};
+
 struct OwnerRef {
   std::string kind, name, uid;
   bool operator==(const OwnerRef&) const = default;
@@ -41,6 +47,7 @@ struct Pod {
   std::optional<OwnerRef> controller;
   std::string ip;
   std::vector<Container> containers;
+  std::vector<NamedPort> ports;  // those without a name are left out
 
   bool runs() const { return phase == "Running" && !terminating; }
 };
