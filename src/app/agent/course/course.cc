@@ -183,6 +183,7 @@ void Course::on(happened::FoundVictims& what) {
 
 void Course::on(happened::CannotBegin& what) {
   if (stage_ < Stage::kFinding || stage_ >= Stage::kEnding || guard_) return;
+  if (what.error.code == Errc::kRevertFailed) left_ = what.error.message();
   fail_rest(what.error);
   report();
 }
@@ -309,14 +310,7 @@ void Course::on(happened::GuardEnded& what) {
   if (stage_ != Stage::kEnding) return;
   guard_ = false;
   if (what.error) {
-    bool failed = what.error->code == Errc::kRevertFailed;
-    for (Impact& impact : impacts_) {
-      if (impact.progress != Progress::kOver || !failed) continue;
-      impact.status->clean = false;
-      impact.status->error = what.error->message();
-      impact.status->code = code_text(Errc::kRevertFailed);
-    }
-    if (failed) do_next(todo::EngageLatch{what.error->message()});
+    if (what.error->code == Errc::kRevertFailed) left_ = what.error->message();
     if (status_.halted_by.empty()) status_.halted_by = "error", status_.why = what.error->message();
   }
   report();
@@ -332,12 +326,9 @@ void Course::on(happened::GuardLost& what) {
     impact.progress = Progress::kOver;
     status.state = "reverted";
     status.broken = true;
-    status.clean = what.failed.empty();
     status.why = what.how;
-    status.error = what.failed;
-    status.code = what.failed.empty() ? "" : code_text(Errc::kRevertFailed);
   }
-  if (!what.failed.empty()) do_next(todo::EngageLatch{what.failed});
+  left_ = what.failed;
   if (status_.halted_by.empty()) status_.halted_by = "error", status_.why = what.how;
   report();
 }
@@ -353,7 +344,22 @@ void Course::report() {
   stage_ = Stage::kReporting;
   tell_at_.reset();
   fail_rest({Errc::kNotInjected, status_.why.empty() ? "it was not injected" : status_.why, 0, "", nullptr});
+  tell_what_is_left();
   say("reverted");
+}
+
+// Whose it is that something is left of is not known, so no impact counts as clean; also one that failed may have been
+// in force in part.
+void Course::tell_what_is_left() {
+  for (cluster::ImpactStatus& status : status_.impacts) {
+    if (left_.empty()) break;
+    bool told = !status.clean || status.error.empty();
+    status.error = told ? left_ : status.error + "; " + left_;
+    status.code = code_text(Errc::kRevertFailed);
+    status.clean = false;
+  }
+  auto left = std::find_if(status_.impacts.begin(), status_.impacts.end(), [](const auto& one) { return !one.clean; });
+  if (left != status_.impacts.end()) do_next(todo::EngageLatch{left->error});
 }
 
 void Course::on(happened::StatusWritten&) {
@@ -372,6 +378,7 @@ void Course::fail_impact(Impact& impact, const Error& error) {
   impact.status->error = error.message();
   impact.status->hint = error.advice();
   impact.status->code = code_text(error.code);
+  impact.status->clean = error.code != Errc::kRevertFailed;
 }
 
 // Those of which nothing was ever in force.

@@ -180,6 +180,7 @@ class Course {
   void end(const EndCause& cause);
   void end_guard();
   void report();
+  void tell_what_is_left();
   void fail_impact(Impact& impact, const Error& error);
   void fail_rest(const Error& error);
   void say(const char* state);
@@ -206,6 +207,7 @@ class Course {
   std::optional<std::optional<cluster::Halt>> halt_;  // as last seen; nothing: not read yet
   std::optional<BootTime> tell_at_;                   // something has changed meanwhile that the controller waits for
   bool guard_ = false;
+  std::string left_;  // what may still be in force once nobody is there any more who reverts; "" is nothing
 };
 
 // kInvalidInput: what no course is for, by its field ("spec.lease: …").
