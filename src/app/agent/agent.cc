@@ -8,12 +8,15 @@
 #include <algorithm>
 #include <iterator>
 
+#include "app/agent/aftermath.h"
 #include "app/agent/course/impact_words.h"
+#include "app/agent/own_files.h"
 #include "app/agent/rest.h"
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
 #include "core/base/text/url.h"
 #include "core/model/cluster/names.h"
+#include "core/model/run/run_id.h"
 #include "fault/guard/recovery/replay.h"
 #include "platform/host/halt_request.h"
 #include "platform/host/latch.h"
@@ -23,6 +26,8 @@ namespace ordeal::agent {
 namespace {
 
 constexpr Nanos kLastWordsLimit = 10s;
+constexpr Nanos kOlderAgentLimit = 30s;  // it reverts, and tells
+constexpr Nanos kBeyondLease = 1s;       // so long after its last renewal may something be in force
 constexpr size_t kBootDigits = 8;
 
 using Kind = kube::ApiFailure::Kind;
@@ -65,6 +70,22 @@ struct Agent::Closing {
   bool finished = false;
 };
 
+struct Agent::Found {
+  Found(const AgentParts& parts, const cluster::Injection& found, std::vector<std::string> undone_before)
+      : injection(found), undone(std::move(undone_before)), after([this, &parts] { return await(parts); }) {}
+  ~Found() { ending = true; }
+  std::optional<Aftermath> await(const AgentParts& parts) const {
+    const std::string& run = injection.spec.run;
+    auto replay = [&] { return guard::replay({parts.state_dir, run, {}}); };
+    Nanos patience = std::min(injection.spec.lease, cluster::kLongestLease) + kBeyondLease;
+    return await_aftermath(parts.paths, run, patience, replay, ending);
+  }
+  const cluster::Injection injection;
+  std::vector<std::string> undone;  // as the agent began
+  std::atomic<bool> ending = false;
+  session::Background<std::optional<Aftermath>> after;
+};
+
 Result<kube::ObjectName> parse_object_name(const std::string& text) {
   auto parts = split(text, '/');
   if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty())
@@ -72,8 +93,8 @@ Result<kube::ObjectName> parse_object_name(const std::string& text) {
   return fail(Errc::kInvalidInput, fmt::format("\"{}\" is not NAMESPACE/NAME", text));
 }
 
-Agent::Agent(AgentParts parts, std::unique_ptr<kube::Client> client, std::vector<guard::DeadRun> dead)
-    : client_(std::move(client)), parts_(std::move(parts)), dead_(std::move(dead)) {}
+Agent::Agent(AgentParts parts, std::unique_ptr<kube::Client> client, UniqueFd lock, std::vector<guard::DeadRun> dead)
+    : lock_(std::move(lock)), client_(std::move(client)), parts_(std::move(parts)), dead_(std::move(dead)) {}
 
 Agent::~Agent() = default;
 
@@ -85,6 +106,8 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, std::f
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
   TRY_VOID(paths.make());
   TRY_VOID(paths.check_private());
+  UniqueFd lock = TRY(lock_node(paths, kOlderAgentLimit));
+  remove_policy_files(paths);
   std::vector<guard::DeadRun> dead = TRY(guard::replay({options.state_dir, "", {}}));
   for (const guard::DeadRun& run : dead)
     for (const std::string& left : run.failed) say(fmt::format("{} left something behind: {}", run.run, left));
@@ -95,7 +118,7 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, std::f
   AgentParts parts{*client,           std::move(identity),    std::move(paths),
                    options.state_dir, agent_id(options.name), std::move(exemptions),
                    std::move(say)};
-  std::unique_ptr<Agent> agent(new Agent(std::move(parts), std::move(client), std::move(dead)));
+  std::unique_ptr<Agent> agent(new Agent(std::move(parts), std::move(client), std::move(lock), std::move(dead)));
   agent->watch();
   return agent;
 }
@@ -186,14 +209,30 @@ void Agent::close(const cluster::Injection& injection, const cluster::InjectionS
 
 void Agent::close_found(const cluster::Injection& injection) {
   if (injection.status.state == "reverted") return close(injection, nullptr);
-  std::vector<std::string> undone, failed;
-  for (const guard::DeadRun& dead : dead_) {
-    if (dead.run != injection.spec.run) continue;
-    undone = all_undone(dead);
-    failed = dead.failed;
+  std::vector<std::string> undone;
+  for (const guard::DeadRun& dead : dead_)
+    if (dead.run == injection.spec.run) undone = all_undone(dead);
+  if (is_run_id(injection.spec.run)) {
+    found_.insert_or_assign(injection.uid, std::make_unique<Found>(parts_, injection, std::move(undone)));
+    return;
   }
-  auto status = status_after_restart(injection, parts_.agent, undone, failed, wall_now());
+  auto status = status_after_restart(injection, parts_.agent, {}, {}, wall_now());
   close(injection, &status);
+}
+
+void Agent::collect_found() {
+  for (auto& [uid, found] : found_) {
+    if (!found->after.returned()) continue;
+    auto after = found->after.take();
+    found->ending = true;
+    if (!after) continue;  // the next agent asks again
+    const cluster::Injection& injection = found->injection;
+    after->undone.insert(after->undone.begin(), found->undone.begin(), found->undone.end());
+    for (const std::string& left : after->failed) engage_latch(parts_, injection.spec.run, left);
+    auto status = status_after_restart(injection, parts_.agent, after->undone, after->failed, wall_now());
+    close(injection, &status);
+  }
+  std::erase_if(found_, [](const auto& item) { return item.second->ending && item.second->after.returned(); });
 }
 
 void Agent::gone(const std::string& uid, const std::string& why) {
@@ -219,6 +258,7 @@ void Agent::wait(int signals, BootTime until) const {
   std::vector<pollfd> fds{{client_->descriptor(), POLLIN, 0}};
   if (!ending_) fds.push_back({signals, POLLIN, 0});
   for (const auto& [uid, run] : runs_) fds.push_back({run->descriptor(), POLLIN, 0});
+  for (const auto& [uid, found] : found_) fds.push_back({found->after.descriptor(), POLLIN, 0});
   BootTime next = std::min(until, next_wake());
   timespec limit = to_timespec(std::max(Nanos(0), next == BootTime::max() ? Nanos(0) : next - boot_now()));
   ::ppoll(fds.data(), fds.size(), next == BootTime::max() ? nullptr : &limit, nullptr);
@@ -236,6 +276,7 @@ void Agent::dispatch() {
   injections_->dispatch();
   halts_->dispatch();
   for (auto& [uid, run] : runs_) run->dispatch();
+  collect_found();
   for (auto& [uid, closing] : closing_) closing->writer.dispatch();
   remove_finished();
 }
@@ -253,6 +294,7 @@ bool Agent::all_at_rest() const {
 void Agent::end_all() {
   ending_ = true;
   for (auto& [uid, run] : runs_) run->stop("error", "the agent of the node was told to end");
+  for (auto& [uid, found] : found_) found->ending = true;
 }
 
 Result<> Agent::serve(int signals) {
@@ -261,7 +303,7 @@ Result<> Agent::serve(int signals) {
     dispatch();
     pollfd asked{signals, POLLIN, 0};
     if (!ending_ && ::poll(&asked, 1, 0) > 0) end_all();
-    if (ending_ && runs_.empty() && closing_.empty()) return {};
+    if (ending_ && runs_.empty() && found_.empty() && closing_.empty()) return {};
     if (ending_ && !until && all_at_rest()) until = boot_now() + kLastWordsLimit;
     if (until && boot_now() >= *until) {
       parts_.say("the API server did not take the last status of everything; the controller finishes it");

@@ -31,6 +31,14 @@ bool hits_a_node(const cluster::InjectionSpec& spec) {
 
 }  // namespace
 
+void engage_latch(const AgentParts& parts, const std::string& run, const std::string& why) {
+  std::string reason = fmt::format("a revert failed in {}: {}", run, why);
+  parts.say(reason);
+  if (host::failed_revert(parts.paths)) return;
+  auto engaged = host::engage_for_failed_revert(parts.paths, reason, run);
+  if (!engaged) parts.say(engaged.error().message());
+}
+
 InjectionRun::InjectionRun(const AgentParts& parts, cluster::Injection injection)
     : parts_(parts),
       injection_(std::move(injection)),
@@ -177,9 +185,6 @@ void InjectionRun::find_victims_now() {
   happens(happened::FoundVictims{std::move(found->victims)});
 }
 
-// A file and no folder: folders there are runs.
-std::string InjectionRun::policy_file() const { return parts_.paths.run + "/policy-of-" + run_id() + ".yaml"; }
-
 Result<> InjectionRun::write_policy(const std::string& text) {
   policy_ = text;
   return replace_whole(policy_file(), text, kOwnersAlone);
@@ -232,13 +237,7 @@ void InjectionRun::carry_out(const todo::WriteStatus&) { writer_.write(course_.s
 
 void InjectionRun::carry_out(const todo::Release&) { writer_.release(); }
 
-void InjectionRun::carry_out(const todo::EngageLatch& what) {
-  parts_.say(fmt::format("a revert failed in {}: {}", run_id(), what.why));
-  if (host::failed_revert(parts_.paths)) return;
-  auto engaged = host::engage_for_failed_revert(parts_.paths,
-                                                fmt::format("a revert failed in {}: {}", run_id(), what.why), run_id());
-  if (!engaged) parts_.say(engaged.error().message());
-}
+void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, run_id(), what.why); }
 
 // A policy that has become stricter binds what is in force: the guard reads its file again and again.
 void InjectionRun::read_policy() {

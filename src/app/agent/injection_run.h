@@ -12,6 +12,7 @@
 #include "app/agent/course/course.h"
 #include "app/agent/injection_writer.h"
 #include "app/agent/node_view.h"
+#include "app/agent/own_files.h"
 #include "core/base/io/unique_fd.h"
 #include "fault/guard/lost_guard.h"
 #include "fault/packets/exemption.h"
@@ -30,6 +31,9 @@ struct AgentParts {
   std::vector<packets::Exemption> exemptions;  // of attacks on the node itself
   std::function<void(const std::string&)> say;
 };
+
+// As for every failed revert: this host's latch, with what is left.
+void engage_latch(const AgentParts& parts, const std::string& run, const std::string& why);
 
 class InjectionRun {
  public:
@@ -78,7 +82,7 @@ class InjectionRun {
   void lose_guard(const guard::GuardEvent& event);
   void poll(int fd, bool wanted) const;
   bool guard_obeys() const { return guard_ && !guard_over_ && !recovery_ && !ending_; }
-  std::string policy_file() const;
+  std::string policy_file() const { return agent::policy_file(parts_.paths, injection_.uid); }
   const std::string& run_id() const { return course_.spec().run; }
 
   const AgentParts& parts_;

@@ -353,8 +353,7 @@ void Course::report() {
 void Course::tell_what_is_left() {
   for (cluster::ImpactStatus& status : status_.impacts) {
     if (left_.empty()) break;
-    bool told = !status.clean || status.error.empty();
-    status.error = told ? left_ : status.error + "; " + left_;
+    if (status.error.find(left_) == std::string::npos) status.error += (status.error.empty() ? "" : "; ") + left_;
     status.code = code_text(Errc::kRevertFailed);
     status.clean = false;
   }
