@@ -56,7 +56,7 @@ Result<std::unique_ptr<InjectionRun>> InjectionRun::create(const AgentParts& par
 }
 
 InjectionRun::~InjectionRun() {
-  for (const auto& ticket : {reading_experiment_, reading_halt_, reading_policy_, watch_})
+  for (const auto& ticket : {reading_experiment_, reading_halt_, watch_})
     if (ticket) parts_.client.cancel(*ticket);
   ::unlink(policy_file().c_str());
 }
@@ -74,7 +74,7 @@ void InjectionRun::dispatch() {
   if (!std::exchange(started_, true)) carry_out(course_.start(boot_now()));
   collect_background();
   collect_guard();
-  if (view_) find_victims_now();
+  if (view_) judge_now();
   if (boot_now() >= halt_again_ && !course_.at_rest()) carry_out(todo::ReadHalt{});
   while (!inbox_.empty()) {
     Happened what = std::move(inbox_.front());
@@ -101,7 +101,6 @@ void InjectionRun::carry_out(const todo::ReadExperiment&) {
     reading_experiment_.reset();
     experiment_answered(std::move(answer), asked);
   });
-  if (guard_obeys()) read_policy();
 }
 
 void InjectionRun::experiment_answered(kube::Answer<json::Value> answer, BootTime asked) {
@@ -158,7 +157,13 @@ void InjectionRun::halt_answered(kube::Answer<json::Value> answer) {
   stop("latch", failure.error("the cluster's halt cannot be read, and counts as engaged").message());
 }
 
-void InjectionRun::carry_out(const todo::FindVictims&) {
+void InjectionRun::carry_out(const todo::FindVictims&) { look_at_node(); }
+
+void InjectionRun::carry_out(const todo::LookAgain&) { look_at_node(); }
+
+void InjectionRun::look_at_node() {
+  looked_at_ = boot_now();
+  view_.reset();
   reader_ = std::make_unique<NodeReader>(parts_.client, parts_.identity, hits_a_node(course_.spec()),
                                          [this](Result<NodeView> view) { view_ = std::move(view); });
 }
@@ -168,21 +173,36 @@ Result<> InjectionRun::may_begin() const {
   return host::check_latch(parts_.paths);
 }
 
-void InjectionRun::find_victims_now() {
+void InjectionRun::judge_now() {
   Result<NodeView> view = std::move(*view_);
   view_.reset();
   reader_.reset();
-  auto find = [&]() -> Result<FoundVictims> {
-    if (!view) return tl::unexpected(view.error());
-    TRY_VOID(may_begin());
-    target::Snapshot snapshot = TRY(target::Snapshot::look());
-    return find_victims(course_.spec(), *view, snapshot, parts_.identity);
-  };
-  auto found = find();
+  if (!guard_) return begin_with(view);
+  if (guard_obeys()) go_on_with(view);
+}
+
+Result<FoundVictims> InjectionRun::victims_in(const Result<NodeView>& view) const {
+  if (!view) return tl::unexpected(view.error());
+  target::Snapshot snapshot = TRY(target::Snapshot::look());
+  return find_victims(course_.spec(), *view, snapshot, parts_.identity);
+}
+
+void InjectionRun::begin_with(const Result<NodeView>& view) {
+  auto may = may_begin();
+  auto found = may ? victims_in(view) : tl::unexpected(may.error());
   if (!found) return happens(happened::CannotBegin{found.error()});
   inventory_ = std::move(found->inventory);
-  policy_ = std::move(view->policy_text);
+  policy_ = view->policy_text;
   happens(happened::FoundVictims{std::move(found->victims)});
+}
+
+// A policy that has become stricter binds the guard too: it reads its file again and again.
+void InjectionRun::go_on_with(const Result<NodeView>& view) {
+  auto written = view && view->policy_text != policy_ ? write_policy(view->policy_text) : Result<>();
+  if (!written) return stop("error", written.error().message());
+  auto found = victims_in(view);
+  if (!found) return happens(happened::CouldNotLook{found.error()});
+  happens(happened::LookedAgain{std::move(found->victims), looked_at_});
 }
 
 Result<> InjectionRun::write_policy(const std::string& text) {
@@ -238,26 +258,6 @@ void InjectionRun::carry_out(const todo::WriteStatus&) { writer_.write(course_.s
 void InjectionRun::carry_out(const todo::Release&) { writer_.release(); }
 
 void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, run_id(), what.why); }
-
-// A policy that has become stricter binds what is in force: the guard reads its file again and again.
-void InjectionRun::read_policy() {
-  if (reading_policy_) return;
-  reading_policy_ = parts_.client.send(kube::get(kube::kConfigMaps, parts_.identity.policy),
-                                       [this](kube::Answer<json::Value> answer) {
-                                         reading_policy_.reset();
-                                         policy_answered(std::move(answer));
-                                       });
-}
-
-void InjectionRun::policy_answered(kube::Answer<json::Value> answer) {
-  if (!answer && answer.error().passes()) return;  // the Experiment cannot be read either, which ends it in time
-  if (!answer) return stop("error", answer.error().error("the policy cannot be read any more").message());
-  auto text = policy_text(*answer, parts_.identity.policy);
-  if (text && *text == policy_) return;
-  auto policy = text ? decode_cluster_policy(*text, parts_.identity.policy) : tl::unexpected(text.error());
-  auto written = policy ? write_policy(*text) : Result<>(tl::unexpected(policy.error()));
-  if (!written) stop("error", written.error().message());
-}
 
 void InjectionRun::collect_background() {
   if (recovery_ && recovery_->returned()) {

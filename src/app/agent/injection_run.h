@@ -58,6 +58,7 @@ class InjectionRun {
   void carry_out(const todo::ReadExperiment& what);
   void carry_out(const todo::ReadHalt& what);
   void carry_out(const todo::FindVictims& what);
+  void carry_out(const todo::LookAgain& what);
   void carry_out(const todo::StartGuard& what);
   void carry_out(const todo::Check& what);
   void carry_out(const todo::Inject& what);
@@ -71,9 +72,11 @@ class InjectionRun {
   void experiment_answered(kube::Answer<json::Value> answer, BootTime asked);
   void watch_experiment(const std::string& version);
   void halt_answered(kube::Answer<json::Value> answer);
-  void read_policy();
-  void policy_answered(kube::Answer<json::Value> answer);
-  void find_victims_now();
+  void look_at_node();
+  void judge_now();
+  Result<FoundVictims> victims_in(const Result<NodeView>& view) const;
+  void begin_with(const Result<NodeView>& view);
+  void go_on_with(const Result<NodeView>& view);
   Result<> may_begin() const;
   Result<> start_guard();
   Result<> write_policy(const std::string& text);
@@ -93,9 +96,10 @@ class InjectionRun {
   std::deque<Happened> inbox_;
   bool started_ = false;
 
-  std::optional<kube::Ticket> reading_experiment_, reading_halt_, reading_policy_, watch_;
+  std::optional<kube::Ticket> reading_experiment_, reading_halt_, watch_;
   BootTime halt_again_ = BootTime::max();
   std::unique_ptr<NodeReader> reader_;
+  BootTime looked_at_{};  // when it was sent
   std::optional<Result<NodeView>> view_;
   std::string inventory_;
   std::string policy_;

@@ -12,21 +12,21 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kPolicyPrefix = "policy-of-";
-constexpr Nanos kLookAgain = 20ms;
-constexpr mode_t kOwnersAlone = 0600;
+constexpr Nanos kAskLockAgain = 20ms;
+constexpr mode_t kLockMode = 0600;
 
 }  // namespace
 
 Result<UniqueFd> lock_node(const host::Paths& paths, Nanos patience) {
   std::string path = paths.run + "/agent.lock";
-  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnersAlone));
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kLockMode));
   if (!lock) return fail_errno("cannot open " + path);
   for (BootTime until = boot_now() + patience; ::flock(lock.get(), LOCK_EX | LOCK_NB) < 0;) {
     if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("cannot lock " + path);
     if (boot_now() >= until)
       return fail(Errc::kRefused, "another agent of this node still runs: it holds " + path,
                   "it ends once its impacts are reverted; where it hangs, end it on the node");
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kAskLockAgain);
   }
   return lock;
 }
