@@ -184,7 +184,7 @@ void InjectionRun::judge_now() {
 Result<FoundVictims> InjectionRun::victims_in(const Result<NodeView>& view) const {
   if (!view) return tl::unexpected(view.error());
   target::Snapshot snapshot = TRY(target::Snapshot::look());
-  return find_victims(course_.spec(), *view, snapshot, parts_.identity);
+  return find_victims(injection_, *view, snapshot, parts_.identity);
 }
 
 void InjectionRun::begin_with(const Result<NodeView>& view) {
