@@ -8,6 +8,7 @@
 
 #include "app/agent/own_files.h"
 #include "core/base/io/file.h"
+#include "core/model/run/run_id.h"
 #include "platform/host/registry.h"
 
 namespace ordeal::agent {
@@ -85,6 +86,15 @@ TEST_F(AfterAnAgent, ASecondAgentOfTheNodeWaitsForTheFirst) {
   EXPECT_EQ(second.wait_for(100ms), std::future_status::timeout);
   first.reset();
   EXPECT_TRUE(second.get());
+}
+
+TEST(IdOfJoiner, IsARunOfItsOwnForEachInjection) {
+  std::string one = id_of_joiner(kDeadRun, "u1");
+  EXPECT_TRUE(is_run_id(one)) << one;
+  EXPECT_EQ(one, id_of_joiner(kDeadRun, "u1"));
+  EXPECT_NE(one, id_of_joiner(kDeadRun, "u2"));
+  EXPECT_NE(one, kDeadRun);
+  EXPECT_EQ(one.substr(0, 18), std::string(kDeadRun).substr(0, 18));
 }
 
 TEST_F(AfterAnAgent, PoliciesOfKilledAgentsAreRemovedAndNothingElse) {

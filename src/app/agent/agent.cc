@@ -29,6 +29,8 @@ constexpr Nanos kLastWordsLimit = 10s;
 constexpr Nanos kOlderAgentLimit = 30s;  // it reverts, and tells
 constexpr Nanos kBeyondLease = 1s;       // so long after its last renewal may something be in force
 constexpr size_t kBootDigits = 8;
+constexpr size_t kMostRuns = 16;  // each is a guard, a reaper and a standby, and their memory
+constexpr int kPageSize = 10;     // an Injection with many victims is large
 
 using Kind = kube::ApiFailure::Kind;
 
@@ -74,11 +76,18 @@ struct Agent::Found {
   Found(const AgentParts& parts, const cluster::Injection& found, std::vector<std::string> undone_before)
       : injection(found), undone(std::move(undone_before)), after([this, &parts] { return await(parts); }) {}
   ~Found() { ending = true; }
+  // Its guard had the run's own id, or a joiner's.
   std::optional<Aftermath> await(const AgentParts& parts) const {
-    const std::string& run = injection.spec.run;
-    auto replay = [&] { return guard::replay({parts.state_dir, run, {}}); };
     Nanos patience = std::min(injection.spec.lease, cluster::kLongestLease) + kBeyondLease;
-    return await_aftermath(parts.paths, run, patience, replay, ending);
+    Aftermath all;
+    for (const std::string& run : {injection.spec.run, id_of_joiner(injection.spec.run, injection.uid)}) {
+      auto replay = [&] { return guard::replay({parts.state_dir, run, {}}); };
+      auto after = await_aftermath(parts.paths, run, patience, replay, ending);
+      if (!after) return std::nullopt;
+      all.undone.insert(all.undone.end(), after->undone.begin(), after->undone.end());
+      all.failed.insert(all.failed.end(), after->failed.begin(), after->failed.end());
+    }
+    return all;
   }
   const cluster::Injection injection;
   std::vector<std::string> undone;  // as the agent began
@@ -126,11 +135,11 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, std::f
 void Agent::watch() {
   kube::MirrorOptions injections{
       kube::kInjections, {}, fmt::format("{}={}", cluster::kNodeLabel, cluster::label_value(parts_.identity.node))};
+  injections.page_size = kPageSize;
   kube::MirrorHandlers seen;
   seen.put = [this](json::Value&& object) { put(std::move(object)); };
   seen.gone = [this](const json::Value& object) {
-    auto injection = cluster::injection_from_json(object);
-    if (injection) gone(injection->uid, "the Injection is gone");
+    gone(cluster::life_of(object).uid, "the Injection is gone");
   };
   seen.relist = [this] { listed_.clear(); };
   seen.synced = [this] { injections_synced(); };
@@ -166,18 +175,17 @@ void Agent::in_trouble(const std::string& what, const kube::ApiFailure& failure,
 }
 
 void Agent::put(json::Value&& object) {
+  cluster::ObjectLife life = cluster::life_of(object);
+  listed_.insert(life.uid);
+  auto run = runs_.find(life.uid);
+  if (life.deleting && run != runs_.end()) run->second->stop("person", "the Injection is being deleted");
   auto injection = cluster::injection_from_json(object);
   if (!injection) return parts_.say("an Injection cannot be read: " + injection.error().message());
-  listed_.insert(injection->uid);
   take(std::move(*injection));
 }
 
 void Agent::take(cluster::Injection injection) {
-  if (auto run = runs_.find(injection.uid); run != runs_.end()) {
-    if (injection.deleting) run->second->stop("person", "the Injection is being deleted");
-    return;
-  }
-  if (known_.count(injection.uid) != 0 || ending_) return;
+  if (runs_.count(injection.uid) != 0 || known_.count(injection.uid) != 0 || ending_) return;
   if (injection.status.state == "reverted" && !injection.has_finalizer) return;
   known_.insert(injection.uid);
   // What this process has not begun, an earlier one may have.
@@ -187,14 +195,23 @@ void Agent::take(cluster::Injection injection) {
 }
 
 void Agent::begin(cluster::Injection injection) {
-  std::string uid = injection.uid;
-  auto run = InjectionRun::create(parts_, injection);
+  auto run = start(injection);
   if (run) {
-    runs_.emplace(uid, std::move(*run));
+    runs_.emplace(injection.uid, std::move(*run));
     return;
   }
   auto status = status_of_refused(injection, parts_.agent, run.error(), wall_now());
   close(injection, &status);
+}
+
+Result<std::unique_ptr<InjectionRun>> Agent::start(const cluster::Injection& injection) {
+  if (runs_.size() >= kMostRuns)
+    return fail(Errc::kRefused, fmt::format("the agent of {} carries out {} Injections already, and takes no more",
+                                            parts_.identity.node, kMostRuns),
+                "wait until one of them is over");
+  const std::string& run = injection.spec.run;
+  bool taken = std::any_of(runs_.begin(), runs_.end(), [&](const auto& one) { return one.second->guard_run() == run; });
+  return InjectionRun::create(parts_, injection, taken ? id_of_joiner(run, injection.uid) : run);
 }
 
 void Agent::close(const cluster::Injection& injection, const cluster::InjectionStatus* status) {

@@ -51,6 +51,7 @@ class Agent {
   void put(json::Value&& object);
   void take(cluster::Injection injection);
   void begin(cluster::Injection injection);
+  Result<std::unique_ptr<InjectionRun>> start(const cluster::Injection& injection);
   void close(const cluster::Injection& injection, const cluster::InjectionStatus* status);
   void close_found(const cluster::Injection& injection);
   void collect_found();

@@ -39,17 +39,19 @@ void engage_latch(const AgentParts& parts, const std::string& run, const std::st
   if (!engaged) parts.say(engaged.error().message());
 }
 
-InjectionRun::InjectionRun(const AgentParts& parts, cluster::Injection injection)
+InjectionRun::InjectionRun(const AgentParts& parts, cluster::Injection injection, std::string guard_run)
     : parts_(parts),
       injection_(std::move(injection)),
+      guard_run_(std::move(guard_run)),
       course_(injection_.spec, parts.agent, WallOffset::measure()),
       writer_(parts.client, {injection_.namespace_, injection_.name}, injection_.uid,
               {[this] { happens(happened::StatusWritten{}); }, [this] { happens(happened::Released{}); },
                [this](const std::string& trouble) { parts_.say(trouble); }}) {}
 
-Result<std::unique_ptr<InjectionRun>> InjectionRun::create(const AgentParts& parts, cluster::Injection injection) {
+Result<std::unique_ptr<InjectionRun>> InjectionRun::create(const AgentParts& parts, cluster::Injection injection,
+                                                           const std::string& guard_run) {
   TRY_VOID(check_spec(injection.spec, parts.identity.node));
-  std::unique_ptr<InjectionRun> run(new InjectionRun(parts, std::move(injection)));
+  std::unique_ptr<InjectionRun> run(new InjectionRun(parts, std::move(injection), guard_run));
   run->epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!run->epoll_) return fail_errno("cannot make the run's descriptor");
   return run;
@@ -58,7 +60,7 @@ Result<std::unique_ptr<InjectionRun>> InjectionRun::create(const AgentParts& par
 InjectionRun::~InjectionRun() {
   for (const auto& ticket : {reading_experiment_, reading_halt_, watch_})
     if (ticket) parts_.client.cancel(*ticket);
-  ::unlink(policy_file().c_str());
+  if (!policy_.empty()) ::unlink(policy_file().c_str());
 }
 
 BootTime InjectionRun::next_wake() const {
@@ -212,7 +214,7 @@ Result<> InjectionRun::write_policy(const std::string& text) {
 
 Result<> InjectionRun::start_guard() {
   TRY_VOID(write_policy(policy_));
-  guard::GuardStart start{run_id(), parts_.state_dir, {policy_file()}, std::move(inventory_), course_.spec().lease};
+  guard::GuardStart start{guard_run_, parts_.state_dir, {policy_file()}, std::move(inventory_), course_.spec().lease};
   guard_.emplace(TRY(guard::GuardClient::start(start)));
   guard_->set_candidates(course_.spec().candidates);
   if (hits_a_node(course_.spec())) guard_->set_exemptions(parts_.exemptions);
@@ -257,7 +259,7 @@ void InjectionRun::carry_out(const todo::WriteStatus&) { writer_.write(course_.s
 
 void InjectionRun::carry_out(const todo::Release&) { writer_.release(); }
 
-void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, run_id(), what.why); }
+void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, guard_run_, what.why); }
 
 void InjectionRun::collect_background() {
   if (recovery_ && recovery_->returned()) {
@@ -298,7 +300,7 @@ void InjectionRun::lose_guard(const guard::GuardEvent& event) {
   poll(guard_->fd(), false);
   poll(guard_->standby_fd(), false);
   guard_over_ = true;
-  recovery_.emplace([this, event] { return guard::end_lost_run(*guard_, event, parts_.paths, run_id()); });
+  recovery_.emplace([this, event] { return guard::end_lost_run(*guard_, event, parts_.paths, guard_run_); });
   poll(recovery_->descriptor(), true);
 }
 

@@ -37,8 +37,9 @@ void engage_latch(const AgentParts& parts, const std::string& run, const std::st
 
 class InjectionRun {
  public:
-  // `parts` outlives it.
-  static Result<std::unique_ptr<InjectionRun>> create(const AgentParts& parts, cluster::Injection injection);
+  // `parts` outlives it. `guard_run` is the guard's on this host: the run's own, or a joiner's.
+  static Result<std::unique_ptr<InjectionRun>> create(const AgentParts& parts, cluster::Injection injection,
+                                                      const std::string& guard_run);
   ~InjectionRun();
 
   int descriptor() const { return epoll_.get(); }
@@ -50,9 +51,10 @@ class InjectionRun {
   // Nothing is in force any more, whether or not the API server knows.
   bool at_rest() const { return course_.at_rest(); }
   bool finished() const { return course_.finished(); }
+  const std::string& guard_run() const { return guard_run_; }
 
  private:
-  InjectionRun(const AgentParts& parts, cluster::Injection injection);
+  InjectionRun(const AgentParts& parts, cluster::Injection injection, std::string guard_run);
   void happens(Happened what) { inbox_.push_back(std::move(what)); }
   void carry_out(const ToDos& todos);
   void carry_out(const todo::ReadExperiment& what);
@@ -86,10 +88,10 @@ class InjectionRun {
   void poll(int fd, bool wanted) const;
   bool guard_obeys() const { return guard_ && !guard_over_ && !recovery_ && !ending_; }
   std::string policy_file() const { return agent::policy_file(parts_.paths, injection_.uid); }
-  const std::string& run_id() const { return course_.spec().run; }
 
   const AgentParts& parts_;
   cluster::Injection injection_;
+  std::string guard_run_;
   Course course_;
   InjectionWriter writer_;
   UniqueFd epoll_;

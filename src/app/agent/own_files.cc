@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "core/model/run/run_id.h"
+
 namespace ordeal::agent {
 namespace {
 
@@ -29,6 +31,13 @@ Result<UniqueFd> lock_node(const host::Paths& paths, Nanos patience) {
     std::this_thread::sleep_for(kAskLockAgain);
   }
   return lock;
+}
+
+std::string id_of_joiner(const std::string& run, const std::string& injection_uid) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a: what std::hash gives may differ from build to build
+  for (char c : injection_uid) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  size_t begin = run.rfind('-') + 1;
+  return run.substr(0, begin) + make_run_id(Nanos(0), hash).substr(begin);
 }
 
 std::string policy_file(const host::Paths& paths, const std::string& injection_uid) {
