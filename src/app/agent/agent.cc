@@ -82,10 +82,10 @@ struct Agent::Found {
     Aftermath all;
     for (const std::string& run : {injection.spec.run, id_of_joiner(injection.spec.run, injection.uid)}) {
       auto replay = [&] { return guard::replay({parts.state_dir, run, {}}); };
-      auto after = await_aftermath(parts.paths, run, patience, replay, ending);
-      if (!after) return std::nullopt;
-      all.undone.insert(all.undone.end(), after->undone.begin(), after->undone.end());
-      all.failed.insert(all.failed.end(), after->failed.begin(), after->failed.end());
+      auto one = await_aftermath(parts.paths, run, patience, replay, ending);
+      if (!one) return std::nullopt;
+      all.undone.insert(all.undone.end(), one->undone.begin(), one->undone.end());
+      all.failed.insert(all.failed.end(), one->failed.begin(), one->failed.end());
     }
     return all;
   }
