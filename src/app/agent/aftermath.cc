@@ -37,8 +37,8 @@ std::optional<Aftermath> await_aftermath(const host::Paths& paths, const std::st
     if (*life == host::RunLiveness::kDead) return after_replay(replay(), run);
     if (ending) return std::nullopt;
     if (boot_now() >= until)
-      return failed(fmt::format("the guard or the reaper of {} still lives {} after its agent", run,
-                                format_duration(patience)));
+      return failed(
+          fmt::format("the guard or the reaper of {} still lives {} after its agent", run, format_duration(patience)));
     std::this_thread::sleep_for(kLookAgain);
   }
 }

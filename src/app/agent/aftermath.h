@@ -20,8 +20,8 @@ struct Aftermath {
   std::vector<std::string> failed;  // what may still be in force; empty: nothing is
 };
 
-// Blocks until `run` is dead and replayed, at most for `patience` and the replay's own time; a run that lives longer has
-// failed. Nothing: `ending` was set meanwhile.
+// Blocks until `run` is dead and replayed, at most for `patience` and the replay's own time; a run that lives longer
+// has failed. Nothing: `ending` was set meanwhile.
 std::optional<Aftermath> await_aftermath(const host::Paths& paths, const std::string& run, Nanos patience,
                                          const std::function<Result<std::vector<guard::DeadRun>>()>& replay,
                                          const std::atomic<bool>& ending);

@@ -67,7 +67,8 @@ TEST_F(AfterAnAgent, ARunThatOutlivesItsLeaseIsNotClean) {
 }
 
 TEST_F(AfterAnAgent, WhatItsReplayCouldNotUndoIsTold) {
-  auto found = await(0s, {{"r20261130t050000z-zzzzz", {}, {}, {}, {"of another"}}, {kDeadRun, {}, {}, {}, {"a qdisc"}}});
+  auto found =
+      await(0s, {{"r20261130t050000z-zzzzz", {}, {}, {}, {"of another"}}, {kDeadRun, {}, {}, {}, {"a qdisc"}}});
   EXPECT_EQ(found->failed, std::vector<std::string>{"a qdisc"});
 }
 

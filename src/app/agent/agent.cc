@@ -138,9 +138,7 @@ void Agent::watch() {
   injections.page_size = kPageSize;
   kube::MirrorHandlers seen;
   seen.put = [this](json::Value&& object) { put(std::move(object)); };
-  seen.gone = [this](const json::Value& object) {
-    gone(cluster::life_of(object).uid, "the Injection is gone");
-  };
+  seen.gone = [this](const json::Value& object) { gone(cluster::life_of(object).uid, "the Injection is gone"); };
   seen.relist = [this] { listed_.clear(); };
   seen.synced = [this] { injections_synced(); };
   seen.trouble = [this](const kube::ApiFailure& failure) {
@@ -206,8 +204,9 @@ void Agent::begin(cluster::Injection injection) {
 
 Result<std::unique_ptr<InjectionRun>> Agent::start(const cluster::Injection& injection) {
   if (runs_.size() >= kMostRuns)
-    return fail(Errc::kRefused, fmt::format("the agent of {} carries out {} Injections already, and takes no more",
-                                            parts_.identity.node, kMostRuns),
+    return fail(Errc::kRefused,
+                fmt::format("the agent of {} carries out {} Injections already, and takes no more",
+                            parts_.identity.node, kMostRuns),
                 "wait until one of them is over");
   const std::string& run = injection.spec.run;
   bool taken = std::any_of(runs_.begin(), runs_.end(), [&](const auto& one) { return one.second->guard_run() == run; });

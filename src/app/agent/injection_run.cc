@@ -194,6 +194,8 @@ void InjectionRun::begin_with(const Result<NodeView>& view) {
   auto found = may ? victims_in(view) : tl::unexpected(may.error());
   if (!found) return happens(happened::CannotBegin{found.error()});
   inventory_ = std::move(found->inventory);
+  exemptions_ = std::move(found->exemptions);
+  exemptions_.insert(exemptions_.end(), parts_.exemptions.begin(), parts_.exemptions.end());
   policy_ = view->policy_text;
   happens(happened::FoundVictims{std::move(found->victims)});
 }
@@ -217,7 +219,7 @@ Result<> InjectionRun::start_guard() {
   guard::GuardStart start{guard_run_, parts_.state_dir, {policy_file()}, std::move(inventory_), course_.spec().lease};
   guard_.emplace(TRY(guard::GuardClient::start(start)));
   guard_->set_candidates(course_.spec().candidates);
-  if (hits_a_node(course_.spec())) guard_->set_exemptions(parts_.exemptions);
+  if (hits_a_node(course_.spec())) guard_->set_exemptions(exemptions_);
   poll(guard_->fd(), true);
   poll(guard_->standby_fd(), true);
   return {};

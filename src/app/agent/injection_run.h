@@ -104,6 +104,7 @@ class InjectionRun {
   BootTime looked_at_{};  // when it was sent
   std::optional<Result<NodeView>> view_;
   std::string inventory_;
+  std::vector<packets::Exemption> exemptions_;  // of the node's network: the API server, and what the kubelet lives by
   std::string policy_;
 
   std::optional<guard::GuardClient> guard_;

@@ -50,8 +50,9 @@ json::Object shortened(const json::Object& whole, std::initializer_list<const ch
   for (const char* key : keys) {
     const json::Value* value = whole.if_contains(key);
     if (!value) continue;
-    kept[key] = value->is_string() ? json::Value(valid_text(std::string_view(value->get_string()).substr(0, kShortText)))
-                                   : *value;
+    kept[key] = value->is_string()
+                    ? json::Value(valid_text(std::string_view(value->get_string()).substr(0, kShortText)))
+                    : *value;
   }
   return kept;
 }

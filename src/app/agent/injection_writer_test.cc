@@ -92,7 +92,8 @@ TEST(InjectionWriter, AConflictAndAnAnswerOfSomethingElseAreNoProofThatItIsGone)
     std::atomic<int> patches = 0, gets = 0;
     Writing writing([&, code](const Asked& asked) {
       Reply unclear = code == 409 ? failure(409, "Conflict") : Reply{404, "not here", {}, "text/plain"};
-      if (asked.method == "GET") return ++gets == 1 ? Reply{404, "not here"} : Reply{200, R"({"metadata":{"uid":"u1"}})"};
+      if (asked.method == "GET")
+        return ++gets == 1 ? Reply{404, "not here"} : Reply{200, R"({"metadata":{"uid":"u1"}})"};
       return ++patches == 1 ? unclear : Reply{200, "{}"};
     });
     writing.writer.write(writing.status("reverted"));
@@ -139,8 +140,7 @@ TEST(InjectionWriter, ALastStatusThatTheServerRefusesIsWrittenShortOnceBeforeThe
     auto sent = json::parse(asked[1].body)->at("status");
     EXPECT_EQ(sent.at("haltedBy").as_string(), "lease");
     EXPECT_EQ(sent.at("why").as_string().size(), 500u);
-    EXPECT_EQ(json::write(sent.at("impacts")),
-              R"([{"id":0,"state":"reverted","clean":false,"error":"a qdisc"}])");
+    EXPECT_EQ(json::write(sent.at("impacts")), R"([{"id":0,"state":"reverted","clean":false,"error":"a qdisc"}])");
   }
 }
 

@@ -284,6 +284,12 @@ TEST_F(Judged, ANodeIsHitWithEveryPodThatIsOnIt) {
   EXPECT_EQ(refusal(policy), "");
 }
 
+TEST_F(Judged, ANetworkFaultOnANodeWhoseKubeletIsNotFoundIsRefused) {
+  hit_the_node();
+  attack_ = "latency";
+  EXPECT_NE(refusal("cross_namespace: true").find("would cut off the kubelet"), std::string::npos);
+}
+
 TEST_F(Judged, APodThatTheApiDoesNotListProtectsItsNode) {
   hit_the_node();
   add(80, "/kubepods/besteffort/podaaaaaaaa-0001-4000-8000-0123456789ab");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/agent/kubelet_links.h"
 #include "app/agent/node_pods.h"
 #include "core/json/reader.h"
 #include "core/json/yaml.h"
@@ -74,6 +75,11 @@ Result<> check_namespace(const cluster::ClusterVictim& victim, const std::string
   std::string where = node ? "a node is in no namespace" : fmt::format("the target is in {}", victim.namespace_);
   return fail(Errc::kRefused, fmt::format("{}: cross_namespace is not allowed: {}, and the Experiment in {}",
                                           policy.origin, where, home));
+}
+
+Result<bool> cuts_the_node(const cluster::PlannedImpact& impact) {
+  const fault::Fault* fault = TRY(fault::find_fault(impact.attack.type));
+  return impact.victim.kind == "node" && fault->info().hits_network;
 }
 
 Result<Victim> find_one(const cluster::PlannedImpact& impact, const std::string& home, const NodeView& view,
@@ -186,6 +192,8 @@ Result<FoundVictims> find_victims(const cluster::Injection& injection, const Nod
   NodePods pods(view.pods, snapshot);
   FoundVictims found;
   found.inventory = TRY(pods.inventory());
+  for (const cluster::PlannedImpact& impact : injection.spec.impacts)
+    if (TRY(cuts_the_node(impact))) found.exemptions = TRY(exempt_kubelet(snapshot, view.pods));
   for (const cluster::PlannedImpact& impact : injection.spec.impacts)
     found.victims.push_back(find_one(impact, injection.namespace_, view, pods, snapshot, identity));
   return found;

@@ -10,6 +10,7 @@
 #include "core/model/cluster/pod.h"
 #include "core/model/cluster/resources.h"
 #include "core/model/input/policy.h"
+#include "fault/packets/exemption.h"
 #include "fault/target/snapshot.h"
 #include "platform/kube/client.h"
 
@@ -61,8 +62,9 @@ class NodeReader {
 };
 
 struct FoundVictims {
-  std::vector<Result<Victim>> victims;  // of each planned impact
-  std::string inventory;                // for the guard
+  std::vector<Result<Victim>> victims;         // of each planned impact
+  std::string inventory;                       // for the guard
+  std::vector<packets::Exemption> exemptions;  // where a node's network is hit
 };
 // Judged by the policy and by what is always protected: kubelet, container runtimes, Ordeal's own namespace. A node is
 // hit with every pod on it, and only where the policy lets an Experiment leave its namespace.

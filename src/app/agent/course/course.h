@@ -87,10 +87,9 @@ struct Stop {             // of this host or this program
 };
 }  // namespace happened
 using Happened = std::variant<happened::ReadExperiment, happened::SawExperiment, happened::CouldNotRead,
-                              happened::SawHalt, happened::LookedAgain, happened::CouldNotLook,
-                              happened::FoundVictims, happened::CannotBegin, happened::GuardReady, happened::GuardSaid,
-                              happened::GuardLost, happened::GuardEnded, happened::StatusWritten, happened::Released,
-                              happened::Stop>;
+                              happened::SawHalt, happened::LookedAgain, happened::CouldNotLook, happened::FoundVictims,
+                              happened::CannotBegin, happened::GuardReady, happened::GuardSaid, happened::GuardLost,
+                              happened::GuardEnded, happened::StatusWritten, happened::Released, happened::Stop>;
 
 namespace todo {
 struct ReadExperiment {};
