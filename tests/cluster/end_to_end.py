@@ -24,6 +24,7 @@ from lab.processes import now, read, wait_until  # noqa: E402
 
 OPTIONS = argparse.Namespace(build="build/release", as_they_stand=False, runs=50, kills=30, rest=180)
 LEASE = 15
+LAB = []  # the cluster and the release
 PAGES = "result < 2.5"  # 500 ms for the connection and 500 ms for the answer
 
 
@@ -37,24 +38,31 @@ def percentiles(values):
     return f"p50 {at(0.5):.2f} s, p95 {at(0.95):.2f} s, max {values[-1]:.2f} s of {len(values)} ({load()})"
 
 
+def begin():
+    cluster = unittest.enterModuleContext(Cluster())
+    cluster.start_real_node()
+    release = r.Release(cluster, OPTIONS.build)
+    LAB.extend([cluster, release])
+    print(f"cluster {cluster.seconds:.1f} s, node {cluster.node.seconds:.1f} s; {release.image}", flush=True)
+    cluster.namespace("gremlin")
+    cluster.kubectl("apply", "-f", str(r.POLICY))
+
+
 class OnTheNode(unittest.TestCase):
-    """A cluster with a real node, four pods that serve, and the release."""
-    VALUES = BRIEF
+    """A cluster with a real node, four pods that serve, and the release: one for all classes."""
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = cls.enterClassContext(Cluster())
-        cls.cluster.start_real_node()
-        cls.release = r.Release(cls.cluster, OPTIONS.build)
-        print(cls.release.image, flush=True)
-        for namespace in (SHOP, "gremlin"):
-            cls.cluster.namespace(namespace)
-        cls.must(*cls.cluster.kubectl("apply", "-f", str(r.POLICY)))
+        if not LAB:
+            begin()
+        cls.cluster, cls.release = LAB
         cls.make_shop()
-        print(f"helm install --wait: {cls.release.install(*cls.VALUES):.1f} s ({load()})", flush=True)
+        if not cls.release.pods("agent"):
+            print(f"helm install --wait: {cls.release.install(*BRIEF):.1f} s ({load()})", flush=True)
 
     @classmethod
     def make_shop(cls):
+        cls.cluster.namespace(SHOP)
         cls.cluster.apply(r.shop())
         cls.cluster.wait_for(lambda: len(cls.ready()) == 4, 60, "the pods of the shop")
 
