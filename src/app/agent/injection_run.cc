@@ -214,22 +214,54 @@ Result<> InjectionRun::write_policy(const std::string& text) {
   return replace_whole(policy_file(), text, kOwnersAlone);
 }
 
+// Both processes are begun on this thread, since they end when the thread that started them does; it never waits for
+// them, since it renews the leases of the other runs.
 Result<> InjectionRun::start_guard() {
   TRY_VOID(write_policy(policy_));
-  guard::GuardStart start{guard_run_, parts_.state_dir, {policy_file()}, std::move(inventory_), course_.spec().lease};
-  guard_.emplace(TRY(guard::GuardClient::start(start)));
+  start_ = {guard_run_, parts_.state_dir, {policy_file()}, std::move(inventory_), course_.spec().lease};
+  guard_.emplace(TRY(guard::GuardClient::begin(start_)));
+  await_start([this] { return guard_->await_guard(start_); });
+  return {};
+}
+
+void InjectionRun::await_start(std::function<Result<>()> step) {
+  starting_.emplace([this, step = std::move(step)] {
+    auto done = step();
+    if (!done) guard_.reset();  // which may take as long again
+    return done;
+  });
+  poll(starting_->descriptor(), true);
+}
+
+Result<> InjectionRun::guard_step_done() {
+  TRY_VOID(starting_->take());
+  poll(starting_->descriptor(), false);
+  starting_.reset();
+  if (std::exchange(standby_begun_, true)) return {};
+  TRY_VOID(guard_->start_standby(start_));
+  await_start([this] { return guard_->await_standby(); });
+  return {};
+}
+
+void InjectionRun::collect_start() {
+  if (!starting_ || !starting_->returned()) return;
+  auto done = guard_step_done();
+  if (done && starting_) return;
+  if (!done) {
+    starting_.reset();
+    guard_.reset();  // where its standby could not be begun
+    return happens(happened::CannotBegin{done.error()});
+  }
   guard_->set_candidates(course_.spec().candidates);
   if (hits_a_node(course_.spec())) guard_->set_exemptions(exemptions_);
   poll(guard_->fd(), true);
   poll(guard_->standby_fd(), true);
-  return {};
+  happens(happened::GuardReady{});
 }
 
-// On this thread, although it takes some milliseconds: a guard ends when the thread that started it does.
 void InjectionRun::carry_out(const todo::StartGuard&) {
-  auto started = start_guard();
-  if (started) return happens(happened::GuardReady{});
-  happens(happened::CannotBegin{started.error()});
+  auto begun = start_guard();
+  if (!begun) happens(happened::CannotBegin{begun.error()});
 }
 
 void InjectionRun::carry_out(const todo::Check& what) {
@@ -264,6 +296,7 @@ void InjectionRun::carry_out(const todo::Release&) { writer_.release(); }
 void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, guard_run_, what.why); }
 
 void InjectionRun::collect_background() {
+  collect_start();
   if (recovery_ && recovery_->returned()) {
     guard::LostGuard lost = recovery_->take();
     poll(recovery_->descriptor(), false);

@@ -1,6 +1,6 @@
 // InjectionRun: one Injection on this node, carried out: a Course, and the hands that do what it says. The guard acts,
-// never this process. Poll descriptor() until next_wake(), then dispatch(), which waits for nothing but the start of a
-// guard; the client is dispatched by its owner. Destroying one that is not finished ends its impacts.
+// never this process. Poll descriptor() until next_wake(), then dispatch(), which waits for nothing; the client is
+// dispatched by its owner. Destroying one that is not finished ends its impacts.
 #pragma once
 
 #include <deque>
@@ -11,7 +11,7 @@
 
 #include "app/agent/course/course.h"
 #include "app/agent/injection_writer.h"
-#include "app/agent/node_view.h"
+#include "app/agent/node/node_view.h"
 #include "app/agent/own_files.h"
 #include "core/base/io/unique_fd.h"
 #include "fault/guard/lost_guard.h"
@@ -81,12 +81,15 @@ class InjectionRun {
   void go_on_with(const Result<NodeView>& view);
   Result<> may_begin() const;
   Result<> start_guard();
+  Result<> guard_step_done();
+  void await_start(std::function<Result<>()> step);
+  void collect_start();
   Result<> write_policy(const std::string& text);
   void collect_background();
   void collect_guard();
   void lose_guard(const guard::GuardEvent& event);
   void poll(int fd, bool wanted) const;
-  bool guard_obeys() const { return guard_ && !guard_over_ && !recovery_ && !ending_; }
+  bool guard_obeys() const { return !starting_ && guard_ && !guard_over_ && !recovery_ && !ending_; }
   std::string policy_file() const { return agent::policy_file(parts_.paths, injection_.uid); }
 
   const AgentParts& parts_;
@@ -107,7 +110,10 @@ class InjectionRun {
   std::vector<packets::Exemption> exemptions_;  // of the node's network: the API server, and what the kubelet lives by
   std::string policy_;
 
-  std::optional<guard::GuardClient> guard_;
+  guard::GuardStart start_;
+  std::optional<guard::GuardClient> guard_;                // of starting_ while there is one
+  std::optional<session::Background<Result<>>> starting_;  // the guard, then its standby
+  bool standby_begun_ = false;
   bool guard_over_ = false;  // it has said its last word, or is lost
   bool standby_lost_ = false;
   std::optional<session::Background<guard::LostGuard>> recovery_;

@@ -1,4 +1,4 @@
-#include "app/agent/node_pods.h"
+#include "app/agent/node/node_pods.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/agent/node_view.h"
+#include "app/agent/node/node_view.h"
 #include "core/base/io/file.h"
 #include "core/json/yaml.h"
 #include "core/model/input/inventory.h"

@@ -1,4 +1,4 @@
-#include "app/agent/node_pods.h"
+#include "app/agent/node/node_pods.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "app/agent/kubelet_links.h"
+#include "app/agent/node/kubelet_links.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

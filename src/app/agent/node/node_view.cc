@@ -1,11 +1,11 @@
-#include "app/agent/node_view.h"
+#include "app/agent/node/node_view.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "app/agent/kubelet_links.h"
-#include "app/agent/node_pods.h"
+#include "app/agent/node/kubelet_links.h"
+#include "app/agent/node/node_pods.h"
 #include "core/json/reader.h"
 #include "core/json/yaml.h"
 #include "core/model/cluster/names.h"
