@@ -19,6 +19,7 @@ from .programs import HERE, program
 ROOT = HERE.parents[1]
 RELEASE, SHOP, APP = "ordeal", "staging", "fastapi-backend"
 LABELS = {"app": APP, "environment": "staging", "chaos-enabled": "true"}
+CPUS = 0.2  # of each pod: what a share of its CPU is a share of
 GROUP = "/apis/ordeal.dev/v1alpha1"
 EXPERIMENTS = f"{GROUP}/namespaces/{SHOP}/experiments"
 BRIEF = ["policy.configMap=gremlin/gremlin-config", "secret.managed=true", "secret.teamID=12", "secret.teamSecret=s3cret"]
@@ -34,7 +35,7 @@ def shop(replicas=4, namespace=SHOP, labels=None, name=APP):
     container = {"name": "api", "image": images.BUSYBOX, "command": ["sh", "-c", SERVER],
                  "ports": [{"name": "http", "containerPort": 8000}],
                  "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
-                 "resources": {"requests": {"cpu": "50m"}}}
+                 "resources": {"requests": {"cpu": "50m"}, "limits": {"cpu": str(CPUS)}}}
     pod = {"nodeSelector": {LABEL: "real"}, "terminationGracePeriodSeconds": 1, "containers": [container]}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}}

@@ -71,6 +71,18 @@ Result<> take_state(const Reader& status, Container& container) {
   return {};
 }
 
+Result<> take_ports(const Reader& declared, Container& container) {
+  auto list = TRY(declared.find("ports"));
+  if (!list) return {};
+  for (const Reader& item : TRY(list->items())) {
+    NamedPort named;
+    TRY_VOID(take(item, "name", named.name));
+    TRY_VOID(take(item, "containerPort", named.port));
+    if (!named.name.empty()) container.ports.push_back(std::move(named));
+  }
+  return {};
+}
+
 // Of spec.containers or spec.initContainers: those that will be there, whether or not they run yet.
 Result<> add_declared(const Reader& spec, std::string_view key, bool init, std::vector<Container>& containers) {
   auto list = TRY(spec.find(key));
@@ -79,6 +91,7 @@ Result<> add_declared(const Reader& spec, std::string_view key, bool init, std::
     Container container;
     container.name = TRY(TRY(item.at("name")).text());
     container.init = init;
+    TRY_VOID(take_ports(item, container));
     containers.push_back(std::move(container));
   }
   return {};

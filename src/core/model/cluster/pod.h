@@ -14,6 +14,11 @@
 
 namespace ordeal::cluster {
 
+struct NamedPort {
+  std::string name;
+  int64_t port = 0;
+};
+
 struct Container {
   std::string name;
   std::string id;  // without the runtime's "containerd://"; "" while there is none
@@ -22,6 +27,7 @@ struct Container {
   bool init = false;  // of initContainers: a sidecar where it runs
   int64_t restarts = 0;
   Nanos started{0};  // wall clock, whole seconds; 0 while it does not run
+  std::vector<NamedPort> ports;  // those that have a name
 };
 
 struct OwnerRef {

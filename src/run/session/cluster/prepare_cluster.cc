@@ -73,9 +73,21 @@ Result<Policy> policy_of(const ClusterInputs& inputs) {
   return decode_policy(*document, inputs.origin);
 }
 
+bool is_number(const std::string& text) { return text.find_first_not_of("0123456789") == std::string::npos; }
+
+// A number as it is; the name of a container's port is looked up in the pod.
+Result<std::string> port_of(const cluster::Pod& pod, const std::string& port) {
+  if (is_number(port)) return port;
+  for (const cluster::Container& container : pod.containers)
+    for (const cluster::NamedPort& named : container.ports)
+      if (named.name == port) return std::to_string(named.port);
+  return refuse_field("sources.pods.port",
+                      fmt::format("no container of pod {}/{} has a port named {}", pod.namespace_, pod.name, port));
+}
+
 // The pages of the victims themselves, as they are now.
-void scrape_pods(Experiment& experiment, const cluster::View& view, const std::vector<ClusterTarget>& targets) {
-  if (!experiment.sources.pods) return;
+Result<> scrape_pods(Experiment& experiment, const cluster::View& view, const std::vector<ClusterTarget>& targets) {
+  if (!experiment.sources.pods) return {};
   const PodPages& pages = *experiment.sources.pods;
   std::map<std::string, const cluster::Pod*> by_uid;
   for (const cluster::Pod& pod : view.pods) by_uid.emplace(pod.uid, &pod);
@@ -84,12 +96,14 @@ void scrape_pods(Experiment& experiment, const cluster::View& view, const std::v
     if (pod == by_uid.end() || pod->second->ip.empty()) continue;
     bool v6 = pod->second->ip.find(':') != std::string::npos;
     std::string host = v6 ? "[" + pod->second->ip + "]" : pod->second->ip;
-    ScrapeTarget page{fmt::format("http://{}:{}{}", host, pages.port, pages.path), pages.job, {}};
+    std::string port = TRY(port_of(*pod->second, pages.port));
+    ScrapeTarget page{fmt::format("http://{}:{}{}", host, port, pages.path), pages.job, {}};
     page.labels = {{"namespace", pod->second->namespace_}, {"pod", pod->second->name}};
     auto& all = experiment.sources.scrape;
     bool known = std::any_of(all.begin(), all.end(), [&](const ScrapeTarget& one) { return one.url == page.url; });
     if (!known) all.push_back(std::move(page));
   }
+  return {};
 }
 
 std::vector<std::string> warnings_of(const ClusterPrepared& prepared, const target::Gates& gates) {
@@ -166,7 +180,7 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
   prepared.workloads = inputs.view.workloads;
   if (has_floor(prepared))
     prepared.matched = TRY(target::running_that_match(experiment.target, inputs.home, inputs.view));
-  scrape_pods(experiment, inputs.view, prepared.targets);
+  TRY_VOID(scrape_pods(experiment, inputs.view, prepared.targets));
   // By now it has the pages that its queries read.
   TRY_VOID(check_expectations(experiment));
   prepared.warnings = warnings_of(prepared, gates);
