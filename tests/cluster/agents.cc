@@ -1,6 +1,6 @@
 // The agents of all nodes of a test cluster, in one process: they answer Injections as docs/adr/0011 says, and do
-// nothing to anybody. What they say to be in force is printed, a line each time: "NODE in force RUN N" and "NODE over
-// RUN WHY".
+// nothing to anybody. What they say to be in force is printed, a line each time: "NODE in force RUN AT N" and "NODE
+// over RUN AT WHY" (AT: CLOCK_BOOTTIME in ns). They share their watches; each reads and writes for itself.
 //
 //   agents --kubeconfig FILE [--delay MS] [--silent NODE,…] [--refuse NODE,…] [--deaf NODE,…]
 //
@@ -58,6 +58,15 @@ class Agents {
     experiments.synced = [] {};
     experiments.trouble = [](const kube::ApiFailure& failure) { complain(failure); };
     experiments_ = std::make_unique<kube::Mirror>(client_, kube::MirrorOptions{kube::kExperiments}, experiments);
+    kube::MirrorHandlers halts;
+    halts.put = [this](const json::Value& object) { see_halt(cluster::halt_from_json(&object)); };
+    halts.gone = [this](const json::Value&) { see_halt(std::nullopt); };
+    halts.relist = [this] { halt_seen_ = false; };
+    halts.synced = [this] {
+      if (!halt_seen_) see_halt(std::nullopt);
+    };
+    halts.trouble = [](const kube::ApiFailure& failure) { complain(failure); };
+    halts_ = std::make_unique<kube::Mirror>(client_, kube::MirrorOptions{kube::kHalts}, halts);
   }
 
   void begin_anew() {
@@ -71,7 +80,8 @@ class Agents {
   }
 
   BootTime next_wake() const {
-    BootTime next = std::min({client_.next_wake(), injections_->next_wake(), experiments_->next_wake()});
+    BootTime next =
+        std::min({client_.next_wake(), injections_->next_wake(), experiments_->next_wake(), halts_->next_wake()});
     for (const auto& [key, held] : all_) {
       if (held.over) continue;
       if (!held.answered) next = std::min(next, held.due);
@@ -84,14 +94,14 @@ class Agents {
     client_.dispatch();
     injections_->dispatch();
     experiments_->dispatch();
+    halts_->dispatch();
     BootTime now = boot_now();
     for (auto& [key, held] : all_) {
       if (held.over || options_.silent.count(held.object.spec.node)) continue;
       if (!held.answered && now >= held.due) begin(held);
       if (!held.answered) continue;
       if (now >= held.lease_end) end(held, "its lease is over", "lease");
-      bool hears = !options_.deaf.count(held.object.spec.node);
-      if (!held.over && hears && now - held.read_at >= held.object.spec.lease / 3) read(held);
+      if (!held.over && hears(held) && now - held.read_at >= held.object.spec.lease / 3) read(held);
     }
   }
 
@@ -103,8 +113,22 @@ class Agents {
 
   void print(const Held& held, const char* what, const std::string& more) {
     const cluster::InjectionSpec& spec = held.object.spec;
-    std::printf("%s %s %s %s\n", spec.node.c_str(), what, spec.run.c_str(), more.c_str());
+    auto at = static_cast<long long>(boot_now().time_since_epoch().count());
+    std::printf("%s %s %s %lld %s\n", spec.node.c_str(), what, spec.run.c_str(), at, more.c_str());
     std::fflush(stdout);
+  }
+
+  void see_halt(const std::optional<cluster::Halt>& halt) {
+    halt_seen_ = true;
+    halted_ = halt && halt->engaged;
+    if (!halted_) return;
+    for (auto& [key, held] : all_)
+      if (hears(held)) end(held, "the cluster's halt is engaged: " + halt->reason, "latch");
+  }
+
+  bool hears(const Held& held) const {
+    const std::string& node = held.object.spec.node;
+    return !options_.deaf.count(node) && !options_.silent.count(node);
   }
 
   void put(const json::Value& object) {
@@ -135,9 +159,7 @@ class Agents {
   template <typename Use>
   void each_of(const cluster::ExperimentObject& experiment, Use use) {
     for (auto& [key, held] : all_)
-      if (!held.over && held.object.spec.experiment_uid == experiment.uid &&
-          !options_.deaf.count(held.object.spec.node) && !options_.silent.count(held.object.spec.node))
-        use(held);
+      if (!held.over && held.object.spec.experiment_uid == experiment.uid && hears(held)) use(held);
   }
 
   void experiment(json::Value&& object) {
@@ -189,6 +211,7 @@ class Agents {
 
   // The first thing is to read the Experiment; the answer of that is what lets it begin.
   void begin(Held& held) {
+    if (halted_) return end(held, "the cluster's halt is engaged", "latch");
     held.due = boot_now() + 500ms;
     read(held);
   }
@@ -222,7 +245,7 @@ class Agents {
         impact.code = "not_injected";
       }
       if (each == "injected")
-        impact.steps.push_back({StepKind::kOwned, planned.victim.pod, "simulated", "itself", "", {}, {}});
+        impact.steps.push_back({StepKind::kOwned, planned.victim.pod, "simulated", "itself", "its word", {}, {}});
       status.impacts.push_back(std::move(impact));
     }
     return status;
@@ -279,7 +302,8 @@ class Agents {
 
   kube::Client& client_;
   Options options_;
-  std::unique_ptr<kube::Mirror> injections_, experiments_;
+  std::unique_ptr<kube::Mirror> injections_, experiments_, halts_;
+  bool halt_seen_ = false, halted_ = false;
   std::map<std::string, Held> all_;
 };
 

@@ -2,10 +2,7 @@
 """`ordeal controller` with a real API server, pods of KWOK and simulated agents (agents.cc): an Experiment from its
 creation to its end, what refuses it, what ends it in the middle, and what becomes of it when the controller dies between
 any two of its writes. Arguments: the programs `ordeal` and `cluster_agents`."""
-import base64
-import gzip
 import json
-import os
 import re
 import signal
 import sys
@@ -13,112 +10,19 @@ import time
 import unittest
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-from cluster import Cluster, skip_without  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from cluster import skip_without  # noqa: E402
+from cluster.hosted import API, GROUP, Hosted, experiment  # noqa: E402
 from lab.processes import now  # noqa: E402
 
-ORDEAL, AGENTS = sys.argv[1:3]
-API = "ordeal.dev/v1alpha1"
-GROUP = f"/apis/{API}"
-POLICY = "blast_radius: {namespaces: [shop, small, other]}\nprotected: {labels: {tier: payments}}\n"
-CRDS = HERE.parent.parent / "charts" / "ordeal" / "crds"
 
-
-def experiment(name, namespace="shop", length="3s", target=None, attack=None, **spec):
-    return {"apiVersion": API, "kind": "Experiment", "metadata": {"name": name, "namespace": namespace},
-            "spec": {"target": target or {"type": "kubernetes", "namespace": namespace, "labels": {"app": "api"}},
-                     "attack": attack or {"type": "latency", "args": {"delay": "100ms", "port": 8000}},
-                     "length": length, "baseline": "300ms", "recovery": "1s", **spec}}
-
-
-class ControllerTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(nodes=5).__enter__()
-        cluster = cls.cluster
-        code, _, complaint = cluster.kubectl("apply", "-f", str(CRDS))
-        assert code == 0, complaint
-        cluster.namespace("ordeal")
-        cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ordeal-config", "namespace": "ordeal"},
-                       "data": {"config.yaml": POLICY}})
-        cluster.make_pods(20, name="api", namespace="shop", labels={"app": "api"})
-        cls.started = 0
-        cls.start_agents()
-        cls.start_controller()
+class ControllerTest(Hosted):
+    ordeal, agents = sys.argv[1:3]
+    policy = "blast_radius: {namespaces: [shop, small, other]}\nprotected: {labels: {tier: payments}}\n"
 
     @classmethod
-    def tearDownClass(cls):
-        cls.cluster.close()
-
-    @classmethod
-    def start_agents(cls, *flags):
-        cls.end("agents")
-        cls.cluster.run("agents", [AGENTS, "--kubeconfig", cls.cluster.kubeconfig, *flags])
-
-    @classmethod
-    def start_controller(cls, name="controller", failpoint=None, flags=()):
-        cls.started += 1
-        environment = {**os.environ, **({"ORDEAL_FAILPOINT": failpoint} if failpoint else {})}
-        argv = [ORDEAL, "controller", "--namespace", "ordeal", "--name", f"{name}-{cls.started}", "--policy-configmap",
-                "ordeal/ordeal-config", "--agents", "", "--kubeconfig", cls.cluster.kubeconfig, *flags]
-        cls.cluster.run(name, argv, environment)
-
-    @classmethod
-    def end(cls, name, with_signal=signal.SIGKILL):
-        process = cls.cluster.processes.pop(name, None)
-        if process:
-            process.send_signal(with_signal)
-            return process.wait(30)
-        return None
-
-    def tearDown(self):
-        """Nothing stays in force and no finaliser, whatever a test did."""
-        self.cluster.wait_for(lambda: not self.finalizers(), 60, "the finalisers to go")
-        held = {}
-        for line in Path(f"{self.cluster.folder}/logs/agents.log").read_text().splitlines():
-            node, what, run = re.match(r"(\S+) (in force|over) (\S+)", line).groups() if " in force " in line or " over " in line \
-                else (None, None, None)
-            if node:
-                held[node, run] = what == "in force"
-        self.assertFalse([key for key, there in held.items() if there])
-
-    # What there is
-
-    def create(self, thing):
-        return self.cluster.api.must("POST", f"{GROUP}/namespaces/{thing['metadata']['namespace']}/experiments", thing)
-
-    def status(self, name, namespace="shop"):
-        code, answer = self.cluster.api("GET", f"{GROUP}/namespaces/{namespace}/experiments/{name}")
-        return answer.get("status", {}) if code == 200 else {}
-
-    def condition(self, status, kind):
-        return next((c for c in status.get("conditions", []) if c["type"] == kind), {})
-
-    def wait_complete(self, name, namespace="shop", timeout=60):
-        def complete():
-            status = self.status(name, namespace)
-            return status if self.condition(status, "Complete").get("status") == "True" else None
-        return self.cluster.wait_for(complete, timeout, f"{name} to be complete")
-
-    def wait_phase(self, name, phase, namespace="shop", timeout=30):
-        self.cluster.wait_for(lambda: self.status(name, namespace).get("phase") == phase, timeout, f"{name}: {phase}")
-
-    def injections(self, namespace="shop", run=None):
-        items = self.cluster.api.must("GET", f"{GROUP}/namespaces/{namespace}/injections")["items"]
-        return [item for item in items if run in (None, item["spec"]["run"])]
-
-    def finalizers(self):
-        items = self.cluster.api.must("GET", f"{GROUP}/injections")["items"]
-        return [item["metadata"]["name"] for item in items if item["metadata"].get("finalizers")]
-
-    def record(self, run, namespace="shop"):
-        maps = self.cluster.api.must("GET", f"/api/v1/namespaces/{namespace}/configmaps?labelSelector=ordeal.dev/run={run}")
-        parts = sorted(maps["items"], key=lambda item: int(item["metadata"]["name"].rsplit("-", 1)[1]))
-        data = [base64.b64decode(value) for part in parts for value in part["binaryData"].values()]
-        return [json.loads(line) for text in data for line in gzip.decompress(text).decode().splitlines()]
-
-    # Tests
+    def make_targets(cls):
+        cls.cluster.make_pods(20, name="api", namespace="shop", labels={"app": "api"})
 
     def test_a_run_from_its_creation_to_its_verdict(self):
         half = {"type": "kubernetes", "namespace": "shop", "labels": {"app": "api"}, "percentage": 50}
@@ -248,7 +152,7 @@ class ControllerTest(unittest.TestCase):
     def test_drain_leaves_nothing_that_hangs(self):
         self.create(experiment("drained", length="60s"))
         self.wait_phase("drained", "during")
-        self.cluster.run("drain", [ORDEAL, "drain", "--kubeconfig", self.cluster.kubeconfig])
+        self.cluster.run("drain", [self.ordeal, "drain", "--kubeconfig", self.cluster.kubeconfig])
         self.assertEqual(self.cluster.processes.pop("drain").wait(60), 0, self.cluster.log("drain"))
         self.assertEqual(self.finalizers(), [])
         self.assertEqual(self.cluster.api("GET", f"{GROUP}/halts/global")[0], 404)

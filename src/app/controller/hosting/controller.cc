@@ -106,9 +106,20 @@ void Controller::experiments_synced() {
   for (const cluster::ExperimentObject& gone : experiments_.synced()) forget_experiment(gone);
 }
 
-void Controller::put_injection(json::Value&& value) {
+// Of one whose status makes no sense what its controller wrote still counts: its agent says nothing, and its finaliser
+// is taken away in time.
+std::optional<cluster::Injection> Controller::read_injection(json::Value&& value) const {
   auto injection = cluster::injection_from_json(value);
-  if (!injection) return ports_.log("an Injection cannot be read: " + injection.error().message());
+  if (injection) return std::move(*injection);
+  ports_.log("an Injection cannot be read: " + injection.error().message());
+  if (json::Object* object = value.if_object()) object->erase("status");
+  auto without = cluster::injection_from_json(value);
+  return without ? std::optional(std::move(*without)) : std::nullopt;
+}
+
+void Controller::put_injection(json::Value&& value) {
+  auto injection = read_injection(std::move(value));
+  if (!injection) return;
   std::string key = key_of(injection->namespace_, injection->name);
   injections_.put(key, trimmed(*injection));
   Case* one = case_of(injection->spec.run);
@@ -122,7 +133,7 @@ void Controller::put_injection(json::Value&& value) {
 }
 
 void Controller::remove_injection(const json::Value& value) {
-  auto injection = cluster::injection_from_json(value);
+  auto injection = read_injection(json::Value(value));
   if (!injection) return;
   injections_.remove(key_of(injection->namespace_, injection->name));
   forget_injection(*injection);

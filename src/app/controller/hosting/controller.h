@@ -83,6 +83,7 @@ class Controller {
   target::ClusterLoad load_beside(const std::string& uid) const;
   Case* case_of(const std::string& run);
   bool is_over(const cluster::Injection& injection) const;
+  std::optional<cluster::Injection> read_injection(json::Value&& value) const;
   void sweep();
   void age_records(const std::string& namespace_);
   void engage_halt(const std::string& why);
