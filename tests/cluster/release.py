@@ -19,14 +19,21 @@ from .programs import HERE, program
 ROOT = HERE.parents[1]
 RELEASE, SHOP, APP = "ordeal", "staging", "fastapi-backend"
 LABELS = {"app": APP, "environment": "staging", "chaos-enabled": "true"}
+CPUS = 0.2  # of each pod: what a share of its CPU is a share of
 GROUP = "/apis/ordeal.dev/v1alpha1"
 EXPERIMENTS = f"{GROUP}/namespaces/{SHOP}/experiments"
 BRIEF = ["policy.configMap=gremlin/gremlin-config", "secret.managed=true", "secret.teamID=12", "secret.teamSecret=s3cret"]
 POLICY = ROOT / "examples/policy.yaml"
-# A page, metrics, and a process named postgres beside the server, which something starts again when it is killed.
-SERVER = ("mkdir -p /tmp/www; cd /tmp/www; echo ok >index.html; echo 'up_total 1' >metrics; "
-          "printf '#!/bin/sh\\nwhile :; do sleep 1; done\\n' >/tmp/postgres; chmod +x /tmp/postgres; "
-          "(while :; do /tmp/postgres; sleep 0.2; done) & exec httpd -f -p 8000 -h /tmp/www")
+# A page, metrics that move, and a process named postgres beside the server, which something starts again when it is killed.
+SERVER = r"""mkdir -p /tmp/www/cgi-bin; cd /tmp/www; echo ok >index.html
+cat >cgi-bin/metrics <<'END'
+#!/bin/sh
+read up idle </proc/uptime
+printf 'Content-Type: text/plain\r\n\r\nserved_total %s\n' $up
+END
+printf '#!/bin/sh\nwhile :; do sleep 1; done\n' >/tmp/postgres; chmod +x /tmp/postgres cgi-bin/metrics
+(while :; do /tmp/postgres; sleep 0.2; done) & exec httpd -f -p 8000 -h /tmp/www"""
+METRICS = "/cgi-bin/metrics"
 
 
 def shop(replicas=4, namespace=SHOP, labels=None, name=APP):
@@ -34,7 +41,7 @@ def shop(replicas=4, namespace=SHOP, labels=None, name=APP):
     container = {"name": "api", "image": images.BUSYBOX, "command": ["sh", "-c", SERVER],
                  "ports": [{"name": "http", "containerPort": 8000}],
                  "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
-                 "resources": {"requests": {"cpu": "50m"}}}
+                 "resources": {"requests": {"cpu": "50m"}, "limits": {"cpu": str(CPUS)}}}
     pod = {"nodeSelector": {LABEL: "real"}, "terminationGracePeriodSeconds": 1, "containers": [container]}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}}
