@@ -79,12 +79,15 @@ class OnTheNode(unittest.TestCase):
 
     def setUp(self):
         self.cluster.wait_for(lambda: len(self.ready()) == 4, 90, "four ready pods")
-        self.made = []
+        self.made, self.troubles_before = [], self.troubles()
+
+    def troubles(self):
+        result = self._outcome.result
+        return len(result.failures) + len(result.errors)
 
     def tearDown(self):
-        failed = not self._outcome.success
-        if failed:
-            print(self.cluster.kubectl("get", "oex,oin", "-A", "-o", "yaml")[1][-12000:], self.release.logs(), flush=True)
+        if self.troubles() > self.troubles_before:
+            print(self.release.ordeal("report", "--cluster", "last").stdout, self.cluster.kubectl("get", "oex,oin", "-A", "-o", "yaml")[1][-12000:], self.release.logs(), flush=True)
         for name in self.made:
             self.cluster.kubectl("delete", "oex", name, "-n", SHOP, "--ignore-not-found", "--wait=false")
 
