@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """agent_test.py --build DIR [TEST…]: the agent of a node against a real API server, as root. Everything that may end an impact
 ends it; nothing else does; and what the agent writes is what has happened."""
+import contextlib
 import os
 import sys
 import time
@@ -215,6 +216,53 @@ class AgentTest(unittest.TestCase):
         at = wait_until(lambda: run.impact().get("state") == "gone", 5, 0.02)
         self.assertIsNotNone(at, run.status())
         self.assertIsNotNone(run.released())
+
+    def test_a_victim_that_becomes_protected_ends_it(self):
+        self.lab.set_policy("protected: {labels: {keep: always}}")
+        _, run = self.in_force()
+        pod = "/api/v1/namespaces/shop/pods/api-00000"
+        self.lab.cluster.api.must("PATCH", pod, {"metadata": {"labels": {"keep": "always"}}}, content_type="merge")
+        try:
+            self.normal_within(now(), LEASE / 3 + 1)
+            self.ends(run, "error", "protected.labels lists keep=always")
+        finally:
+            self.lab.cluster.api.must("PATCH", pod, {"metadata": {"labels": {"keep": None}}}, content_type="merge")
+
+    def test_a_second_agent_of_the_node_waits_for_the_first(self):
+        first, run = self.in_force()
+        second = Agent(self.lab)
+        second.state = first.state
+        self.agents.append(second)
+        second.start(wait=False)
+        time.sleep(1)
+        self.assertTrue(self.slow())
+        self.assertEqual(run.status()["state"], "injected")
+        self.assertEqual(first.stop(), 0)
+        self.ends(run, "error", "told to end")
+        self.run_is_served_by(second)
+
+    def run_is_served_by(self, agent):
+        self.assertIsNotNone(wait_until(agent.watches, 20, 0.02), read(agent.log))
+        run = self.run_of()
+        run.becomes("injected")
+
+    def test_an_agent_waits_for_the_guard_of_a_killed_one_before_it_says_reverted(self):
+        agent, run = self.in_force(attack=PAUSE)
+        stopped = [pid for role in ("--reaper", "--standby", "--guard") for pid in self.lab.processes_of(role)]
+        for pid in stopped:
+            os.kill(pid, 19)
+        agent.kill()
+        agent.start(wait=False)
+        try:
+            time.sleep(1)
+            self.assertNotEqual(run.status()["state"], "reverted")
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, 18)
+        status = self.ends(run, "error", "the agent was restarted")
+        self.assertTrue(status["impacts"][0].get("clean", True))
+        self.assertFalse(self.lab.victim_cgroup.frozen())
 
     def test_a_policy_that_becomes_stricter_ends_it(self):
         _, run = self.in_force()

@@ -240,6 +240,24 @@ class Installed(unittest.TestCase):
         self.assertEqual(self.api("DELETE", f"{path}/record", **controller)[0], 200)
         self.assertEqual(self.api("PATCH", f"{path}/theirs", {"data": {"a": "b"}}, content_type="merge")[0], 200)
 
+    def test_only_the_controller_writes_the_status_of_an_experiment(self):
+        """Whoever could would renew what nobody watches."""
+        path = f"/apis/ordeal.dev/v1alpha1/namespaces/{SHOP}/experiments"
+        self.api.must("POST", path, {
+            "apiVersion": "ordeal.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "renewed"},
+            "spec": {"attack": {"type": "cpu"}, "target": {"type": "kubernetes", "labels": {"app": "nobody"}}}})
+        self.addCleanup(self.api, "DELETE", f"{path}/renewed")
+        forged = {"status": {"renewal": {"count": 1000, "halt": "", "go": True, "stop": ""}}}
+        status, answer = self.api("PATCH", f"{path}/renewed/status", forged, content_type="merge")
+        self.assertEqual(status, 403, answer)
+        self.assertIn(f"only {user('ordeal-controller')} writes the status of an Experiment, and this is ordeal-test-admin",
+                      answer["message"])
+        status, answer = self.api("PATCH", f"{path}/renewed/status", forged, content_type="merge",
+                                  as_user=user("ordeal-controller"), as_groups=groups())
+        self.assertEqual(status, 200, answer)
+        labelled, _ = self.api("PATCH", f"{path}/renewed", {"metadata": {"annotations": {"seen": "yes"}}}, content_type="merge")
+        self.assertEqual(labelled, 200)
+
     # Installing
 
     def test_the_release_is_whole(self):
@@ -248,7 +266,7 @@ class Installed(unittest.TestCase):
         self.assertEqual((deployment["status"]["readyReplicas"], agents["status"]["numberReady"]), (2, 2))
         policies = self.api.must("GET", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies")["items"]
         self.assertEqual({policy["metadata"]["name"]: policy["status"].get("typeChecking", {}) for policy in policies},
-                         {f"{name}.ordeal.dev": {} for name in ("injections", "agents", "records")})
+                         {f"{name}.ordeal.dev": {} for name in ("injections", "agents", "records", "experiments")})
 
     def test_pod_security_refuses_the_agent_alone(self):
         self.cluster.namespace("strict", {"pod-security.kubernetes.io/enforce": "restricted"})
@@ -297,9 +315,13 @@ class Installed(unittest.TestCase):
     def plain_manifests_are_taken_instead(self):
         made = subprocess.run([ROOT / "scripts/manifests"], check=True, capture_output=True, text=True).stdout
         self.cluster.kubectl("delete", "namespace", RELEASE)
+        # Helm made the definitions, which stayed: taking them over has to be said.
+        code, _, complaint = self.cluster.kubectl("apply", "--server-side", "-f", "-", input=made)
+        self.assertNotEqual(code, 0)
+        self.assertIn("--force-conflicts", complaint)
         for kind in ("experiments", "injections", "halts"):
             self.assertIn(f"name: {kind}.ordeal.dev", made)
-        code, _, complaint = self.cluster.kubectl("apply", "--server-side", "-f", "-", input=made)
+        code, _, complaint = self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=made)
         self.assertEqual(code, 0, complaint)
         agents = f"/apis/apps/v1/namespaces/{RELEASE}/daemonsets/ordeal-agent"
         self.cluster.wait_for(lambda: self.api.must("GET", agents)["status"].get("numberReady") == 2, 30, "the agents")

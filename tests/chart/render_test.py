@@ -39,7 +39,7 @@ WHOLE = sorted([
     ("Role", "ordeal", "ordeal-drain"), ("RoleBinding", "ordeal", "ordeal-drain"),
     ("ClusterRole", "", "ordeal-experimenter"), ("ClusterRole", "", "ordeal-halter"),
     ("ClusterRole", "", "ordeal-viewer"),
-    *((kind, "", f"{name}.ordeal.dev") for name in ("injections", "agents", "records")
+    *((kind, "", f"{name}.ordeal.dev") for name in ("injections", "agents", "records", "experiments")
       for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"))])
 
 # values, what the message has to name
@@ -139,7 +139,8 @@ class Render(unittest.TestCase):
     def test_switches_add_and_remove(self):
         without = {(kind, name) for kind, _, name in names(self.render("admission.enabled=false", "drain.enabled=false"))}
         gone = {(kind, name) for kind, _, name in WHOLE} - without
-        self.assertEqual({name for _, name in gone}, {"ordeal-drain", "injections.ordeal.dev", "agents.ordeal.dev", "records.ordeal.dev"})
+        self.assertEqual({name for _, name in gone}, {"ordeal-drain", "injections.ordeal.dev", "agents.ordeal.dev", "records.ordeal.dev",
+                                                       "experiments.ordeal.dev"})
         more = set(names(self.render("networkPolicy.enabled=true", "prometheus.secrets[0].namespace=shop"))) - set(WHOLE + POLICY)
         self.assertEqual(more, {("NetworkPolicy", "ordeal", "ordeal-agent"), ("NetworkPolicy", "ordeal", "ordeal-controller"),
                                 ("Role", "shop", "ordeal-prometheus"), ("RoleBinding", "shop", "ordeal-prometheus")})

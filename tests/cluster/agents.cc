@@ -245,7 +245,8 @@ class Agents {
         impact.code = "not_injected";
       }
       if (each == "injected")
-        impact.steps.push_back({StepKind::kOwned, planned.victim.pod, "simulated", "itself", "its word", {}, {}});
+        impact.steps.push_back(
+            {StepKind::kOwned, planned.victim.pod, "simulated", "nothing is to be undone", "none", {}, {}});
       status.impacts.push_back(std::move(impact));
     }
     return status;

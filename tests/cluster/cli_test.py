@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -313,6 +314,20 @@ class OnACluster(unittest.TestCase):
         self.assert_said(self.me("halt", "--cluster"), 6, "node-0001")
         self.assertGreater(time.monotonic() - began, 30)
 
+    def test_an_injection_that_vanishes_is_not_called_reverted(self):
+        status = self.injection("slow-node-0002", "node-0002")
+        halting = self.me.start("halt", "--cluster")
+        self.cluster.wait_for(lambda: self.api("GET", f"{GROUP}/halts/global")[0] == 200, 10, "the Halt")
+        time.sleep(1)
+        gone = status.removesuffix("/status")
+        self.api.must("PATCH", gone, {"metadata": {"finalizers": None}}, content_type="merge")
+        self.api("DELETE", gone)
+        _, said = halting.communicate(timeout=10)
+        self.assertEqual(halting.returncode, 6, said)
+        self.assertIn("ended without confirmation", said)
+        self.assertIn("node-0002", said)
+        self.me("resume", "--cluster")
+
     # run
 
     def test_what_the_server_refuses_is_bad_input_and_makes_nothing(self):
@@ -461,6 +476,12 @@ class OnACluster(unittest.TestCase):
         self.assertIn("trying again", said)
 
 
+def own_address():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.connect(("192.0.2.1", 9))  # sends nothing
+        return one.getsockname()[0]
+
+
 class Page(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -473,7 +494,8 @@ class Page(BaseHTTPRequestHandler):
 class WithAController(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.page = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        # A controller asks nothing of its own loopback.
+        cls.page = ThreadingHTTPServer((own_address(), 0), Page)
         threading.Thread(target=cls.page.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.page.shutdown)
         cluster = cls.cluster = Cluster(nodes=3).__enter__()
@@ -490,7 +512,7 @@ class WithAController(unittest.TestCase):
         cls.me = Laptop(cluster.kubeconfig)
 
     def experiment(self, **more):
-        expect = [{"name": "page", "probe": {"http": f"http://127.0.0.1:{self.page.server_port}"}, "condition": "result == 200"}]
+        expect = [{"name": "page", "probe": {"http": f"http://{own_address()}:{self.page.server_port}"}, "condition": "result == 200"}]
         attack = {"type": "latency", "args": {"delay": "100ms", "port": 8000}}
         return experiment(**{"attack": attack, "length": "3s", "baseline": "500ms", "recovery": "2s", "expect": expect, **more})
 
@@ -540,6 +562,15 @@ class WithAController(unittest.TestCase):
         code, _, said = self.me("run", "--cluster", file)
         self.assertEqual((planned[0], code), (3, 3), said)
         self.assertIn("protected.namespaces", said)
+
+    def test_another_namespace_is_refused_as_the_plan_says(self):
+        file = self.me.file(self.experiment(target={"type": "kubernetes", "namespace": "kept", "name": "nobody"}))
+        planned = self.me("plan", "--cluster", "-n", "shop", file)
+        code, _, said = self.me("run", "--cluster", "-n", "shop", file)
+        self.assertEqual((planned[0], code), (3, 3), said)
+        self.assertIn("cross_namespace is not allowed", "".join(planned[1:]))
+        self.assertIn("cross_namespace is not allowed", said)
+        self.assertNotIn("api-", said)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,9 @@ class ControllerTest(Hosted):
             status = self.wait_complete("silent", timeout=90)
         finally:
             self.start_agents()
-        self.assertEqual(status["verdict"], "not_injected", status)
+        # It was not injected; and who says nothing at all confirms nothing either.
+        self.assertEqual((status["verdict"], status["exit"]), ("revert_failed", 6), status)
+        self.assertIn("not injected", status["reason"])
         self.assertIn(node, status["reason"])
 
     def test_a_node_that_is_cut_off_is_named_after_its_lease(self):

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -95,8 +94,8 @@ class Scale:
         self.tell("nodes and pods made, s", round(now() - began, 1))
         cluster.run("agents", [options.agents, "--kubeconfig", cluster.kubeconfig])
         began = now()
-        cluster.run("controller", [*options.under.split(), options.ordeal, "controller", "--namespace", "ordeal", "--name", "scale", "--policy-configmap",
-                                   "ordeal/ordeal-config", "--agents", "", "--kubeconfig", cluster.kubeconfig])
+        cluster.run("controller", [*options.under.split(), options.ordeal, "controller", "--namespace", "ordeal", "--name", "scale",
+                                   "--policy-configmap", "ordeal/ordeal-config", "--agents", "", "--kubeconfig", cluster.kubeconfig])
         lease = "/apis/coordination.k8s.io/v1/namespaces/ordeal/leases"
         cluster.wait_for(lambda: cluster.api.must("GET", lease)["items"], 60, "the controller to lead")
         self.tell("controller leads after, s", round(now() - began, 2))
@@ -171,7 +170,16 @@ class Scale:
         whole = status.get("injected") == options.pods and at - began <= MOST_UNTIL_INJECTED
         self.must(whole or status.get("verdict") == "not_injected", "injected within 60 s, or not injected")
         self.tell(f"{name}: controller's memory, MiB (PSS now, RSS at most)", memory(self.controller))
-        time.sleep(5)
+        if not status.get("verdict"):
+            self.end(name, run, halt, injected)
+        self.tell(f"{name}: controller's CPU in all, s", round(cpu(self.controller) - used, 2))
+        self.judge_writes(name, run)
+        self.collect(name, run)
+
+    def end(self, name, run, halt, injected):
+        """Halted, after a renewal or two."""
+        api = self.cluster.api
+        time.sleep(8)
         halted = now()
         if halt == "latch":
             self.cluster.apply({"apiVersion": API, "kind": "Halt", "metadata": {"name": "global"}, "spec": {"reason": "a drill"}})
@@ -190,13 +198,10 @@ class Scale:
             item for item in api.must("GET", f"{GROUP}/injections")["items"] if item["metadata"].get("finalizers")
             or item.get("status", {}).get("state") != "reverted"], 30, "no record left waiting", 1)
         self.tell(f"{name}: finalisers left when it was complete", len(left))
-        self.tell(f"{name}: controller's CPU in all, s", round(cpu(self.controller) - used, 2))
-        self.judge_writes(name, run, self.status(name))
         if halt == "latch":
             api.must("DELETE", f"{GROUP}/halts/global")
-        self.collect(name, run)
 
-    def judge_writes(self, name, run, status):
+    def judge_writes(self, name, run):
         each, experiments = self.writes(run)
         kinds = Counter()
         for counter in each.values():
@@ -227,14 +232,16 @@ class Scale:
         file.write_text("name: plan\ntarget: {type: kubernetes, namespace: shop, labels: {app: api}, percentage: 50}\n"
                         "attack: {type: latency, args: {delay: 100ms, port: 8000}}\nlength: 30s\n")
         argv = [self.options.ordeal, "plan", "--cluster", "--json", "-n", "shop", str(file)]
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), now()
-        done = subprocess.run(argv, env={**os.environ, "KUBECONFIG": self.cluster.kubeconfig}, capture_output=True, text=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        plan = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+        began, said = now(), Path(self.cluster.folder, "plan.json")
+        with open(said, "w") as file:
+            planning = subprocess.Popen(argv, env={**os.environ, "KUBECONFIG": self.cluster.kubeconfig}, stdout=file)
+            _, _, used = os.wait4(planning.pid, 0)
+        took, text = now() - began, said.read_text()
+        plan = json.loads(text) if text.startswith("{") else {}
         victims = sum(len(node["victims"]) for node in plan.get("nodes", []))
-        self.must(victims == self.options.pods // 2, f"half of all pods planned, and not {victims}: {done.stderr}")
-        self.tell("ordeal plan, s (wall, CPU)", (round(now() - began, 2), round(
-            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2)))
+        self.must(victims == self.options.pods // 2, f"half of all pods planned, and not {victims}: {text[:300]}")
+        self.tell("ordeal plan, s (wall, CPU), MiB (RSS at most)", (
+            round(took, 2), round(used.ru_utime + used.ru_stime, 2), round(used.ru_maxrss / 1024, 1)))
 
 
 def arguments():
@@ -256,7 +263,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="ordeal-scale-")
     policy, log = f"{folder}/policy.json", f"{folder}/audit.log"
     Path(policy).write_text(json.dumps(AUDIT))
-    flags = {"kube-apiserver": [f"--audit-policy-file={policy}", f"--audit-log-path={log}", "--audit-log-mode=batch"],
+    flags = {"kube-apiserver": [f"--audit-policy-file={policy}", f"--audit-log-path={log}"],
              "kube-controller-manager": ["--concurrent-gc-syncs=40"]}
     try:
         with Cluster(flags=flags) as cluster:

@@ -21,7 +21,7 @@ using controller::Controller;
 constexpr Nanos kLength = 20s;
 constexpr Nanos kLease = cluster::kClusterLease;
 constexpr int kNodes = 4, kPodsPerNode = 2, kExperiments = 2;
-constexpr Nanos kEnd = 5min;
+constexpr Nanos kEnd = 16min;
 
 // Things that happen at a moment, in their order.
 class Clock {
@@ -58,6 +58,12 @@ struct Schedule {
   int controller_dies_at = 0;  // its n-th write; 0 is never
   bool zombie = false;         // it was only paused, and goes on beside the next one
   bool one_way = false;
+  std::set<int> silent_nodes, dirty_nodes;  // cut off from the beginning; where nothing can be reverted
+  std::optional<Nanos> strips;              // a person takes the finalisers away and deletes the Injections
+  bool blind_successor = false;             // of what was there before it knows late
+  int min_injected = 100;
+  std::optional<Nanos> policy_changes;
+  std::optional<std::string> new_policy;  // none: it is deleted
 };
 
 Schedule draw(Random& random) {
@@ -80,6 +86,10 @@ Schedule draw(Random& random) {
   if (chance(0.3)) schedule.controller_dies_at = 1 + static_cast<int>(random.below(40));
   schedule.zombie = schedule.controller_dies_at > 0 && chance(0.4);
   schedule.one_way = chance(0.2);
+  if (chance(0.1)) schedule.strips = moment();
+  if (chance(0.1)) schedule.dirty_nodes.insert(static_cast<int>(random.below(kNodes)));
+  if (chance(0.2)) schedule.min_injected = 50;
+  schedule.blind_successor = chance(0.2);
   return schedule;
 }
 
@@ -249,6 +259,12 @@ class Simulation {
     if (schedule.halt) clock.at(begin + *schedule.halt, [this] { halt(); });
     if (schedule.deletes) clock.at(begin + *schedule.deletes, [this] { delete_experiment(0); });
     auto some_time = [this] { return BootTime(1h) + Nanos(random.below(40'000)) * 1'000'000; };
+    if (schedule.strips) clock.at(begin + *schedule.strips, [this] { strip(); });
+    if (schedule.policy_changes)
+      clock.at(begin + *schedule.policy_changes, [this] {
+        for (auto& host : hosts) host->stores.put_policy(schedule.new_policy);
+      });
+    for (int node : schedule.silent_nodes) agents[node]->cut();
     for (int node : schedule.dead_nodes) clock.at(some_time(), [this, node] { agents[node]->die(false); });
     for (int node : schedule.restarted_nodes) clock.at(some_time(), [this, node] { agents[node]->die(true); });
     for (int node : schedule.cut_nodes) clock.at(some_time(), [this, node] { agents[node]->cut(); });
@@ -257,13 +273,20 @@ class Simulation {
   void host(const std::string& name) {
     hosts.push_back(std::make_unique<Hosting>(*this, name));
     Hosting& hosting = *hosts.back();
-    for (const char* plural : {"experiments", "injections"})
-      for (const json::Value& object : api.all(plural)) hosting.hear(SimulatedApi::Change::kPut, plural, object);
+    for (const char* plural : {"experiments", "injections"}) {
+      bool blind = hosts.size() > 1 && schedule.blind_successor && plural == std::string("injections");
+      if (blind) clock.in(60s, [this, &hosting, plural] { show_all(hosting, plural); });
+      if (!blind) show_all(hosting, plural);
+    }
     hosting.controller->experiments_synced();
     hosting.controller->injections_synced();
     auto halts = api.all("halts");
     hosting.stores.put_halt(halts.empty() ? nullptr : &halts.front());
     hosting.controller->lead(true);
+  }
+
+  void show_all(Hosting& hosting, const std::string& plural) {
+    for (const json::Value& object : api.all(plural)) hosting.hear(SimulatedApi::Change::kPut, plural, object);
   }
 
   // Another leads after the lease of the Lease. `last` may still have reached the server.
@@ -322,10 +345,10 @@ class Simulation {
                                           : R"({"type":"latency","args":{"delay":"100ms","port":8000}})";
     return fmt::format(
         R"({{"target":{{"type":"kubernetes","namespace":"shop","labels":{{"app":"api","half":"{}"}}}},
-            "attack":{},"length":"{}s","baseline":"1s","recovery":"2s",
+            "attack":{},"length":"{}s","min_injected":{},"baseline":"1s","recovery":"2s",
             "sources":{{"prometheus":"http://prometheus:9090"}},
             "expect":[{{"name":"errors","query":"errors","condition":"result < 0.01"}}]}})",
-        number, attack, std::chrono::duration_cast<seconds>(kLength).count());
+        number, attack, std::chrono::duration_cast<seconds>(kLength).count(), schedule.min_injected);
   }
 
   void delete_experiment(int number) {
@@ -340,8 +363,18 @@ class Simulation {
     (void)api.handle(kube::apply(kube::kHalts, {"", "global"}, body, "person", true));
   }
 
+  void strip() {
+    json::Value body = json::Object{{"metadata", json::Object{{"finalizers", nullptr}}}};
+    for (const json::Value& value : api.all("injections")) {
+      kube::ObjectName name{"shop", std::string(value.at("metadata").at("name").as_string())};
+      (void)api.handle(kube::patch(kube::kInjections, name, kube::kMergePatch, body));
+      (void)api.handle(kube::remove(kube::kInjections, name));
+    }
+  }
+
   // What may never happen to an Experiment.
   void check_change(SimulatedApi::Change change, const std::string& plural, const json::Value& value) {
+    if (plural == "injections") check_injection(value);
     if (plural != "experiments" || change == SimulatedApi::Change::kGone) return;
     auto object = cluster::experiment_object_from_json(json::Value(value));
     ASSERT_TRUE(object) << object.error().message();
@@ -362,10 +395,22 @@ class Simulation {
     before = status;
   }
 
-  // Held: every victim was hit for the whole length.
+  void check_injection(const json::Value& value) {
+    auto injection = cluster::injection_from_json(value);
+    ASSERT_TRUE(injection);
+    InjectionSeen& seen = injections_[injection->name];
+    seen.run = injection->spec.run;
+    seen.reverted |= injection->status.state == "reverted";
+    seen.failed |= session::revert_failed(injection->status);
+  }
+
+  // Held: every victim was hit for the whole length, and every agent has said that it is over, and well.
   void check_held(const cluster::ExperimentStatus& status) {
     const auto& nodes = forces[status.run];
-    EXPECT_EQ(nodes.size(), static_cast<size_t>(kNodes)) << "held, and not every node was hit";
+    EXPECT_GE(nodes.size() * 100, static_cast<size_t>(kNodes * schedule.min_injected)) << "held, and few were hit";
+    for (const auto& [name, seen] : injections_) {
+      EXPECT_TRUE(seen.run != status.run || (seen.reverted && !seen.failed)) << "held, in spite of " << name;
+    }
     if (schedule.one_way) return;
     for (const auto& [node, force] : nodes)
       EXPECT_GE(force.second - force.first, kLength - 3s) << "held, and node " << node << " was hit too short";
@@ -387,7 +432,11 @@ class Simulation {
       auto injection = cluster::injection_from_json(value);
       ASSERT_TRUE(injection);
       EXPECT_FALSE(injection->has_finalizer) << injection->name << " keeps its finaliser";
+      bool clean = injection->status.state == "reverted" && !session::revert_failed(injection->status);
+      EXPECT_FALSE(clean) << injection->name << " is there for nobody";
     }
+    bool failed = std::any_of(injections_.begin(), injections_.end(), [](auto& one) { return one.second.failed; });
+    EXPECT_TRUE(!failed || schedule.deletes || !api.all("halts").empty()) << "a failed revert has engaged nothing";
     for (const json::Value& value : api.all("experiments")) {
       auto object = cluster::experiment_object_from_json(json::Value(value));
       const auto* complete = cluster::find_condition(object->status.conditions, "Complete");
@@ -396,6 +445,11 @@ class Simulation {
     }
   }
 
+  struct InjectionSeen {
+    std::string run;
+    bool reverted = false, failed = false;
+  };
+  std::map<std::string, InjectionSeen> injections_;  // by name, as the server has had them
   std::map<std::string, cluster::ExperimentStatus> seen_;
 };
 
@@ -626,6 +680,8 @@ void Agent::write(const Held& held, const std::string& state, const std::string&
     impact.broken = by == "error";
     bool hit = held.since != BootTime();
     if (each == "reverted") {
+      impact.clean = !hit || !simulation_.schedule.dirty_nodes.count(node_);
+      if (!impact.clean) impact.error = "stuck";
       impact.in_force = hit ? simulation_.clock.now - held.since : Nanos(0);
       impact.proof = Proof{hit, "simulated", "nothing was done", 1, 1, ""};
     }
@@ -667,6 +723,56 @@ std::map<std::string, int> play(uint64_t seed, std::optional<Schedule> schedule 
 
 TEST(ControllerSimulation, WithoutTroubleEveryRunHolds) {
   EXPECT_EQ(play(1, Schedule()), (std::map<std::string, int>{{"held", kExperiments}}));
+}
+
+TEST(ControllerSimulation, WhoWasGivenUpMustConfirmAllTheSame) {
+  Schedule schedule;
+  schedule.silent_nodes = {0};
+  schedule.min_injected = 50;
+  EXPECT_EQ(play(1, schedule), (std::map<std::string, int>{{"revert_failed", kExperiments}}));
+}
+
+TEST(ControllerSimulation, AFailedRevertHaltsTheClusterWhoeverIsSilent) {
+  for (bool silent : {false, true})
+    for (bool taken_over : {false, true}) {
+      Schedule schedule;
+      schedule.dirty_nodes = {1};
+      if (silent) schedule.silent_nodes = {0};
+      if (taken_over) schedule.controller_dies_at = 12;
+      schedule.min_injected = 50;
+      auto outcomes = play(1, schedule);
+      EXPECT_GT(outcomes["revert_failed"], 0) << silent << taken_over;
+    }
+}
+
+TEST(ControllerSimulation, WhoseFinaliserIsStrippedHasNotConfirmed) {
+  Schedule schedule;
+  schedule.strips = 10s;
+  auto outcomes = play(1, schedule);
+  EXPECT_EQ(outcomes, (std::map<std::string, int>{{"revert_failed", kExperiments}}));
+}
+
+TEST(ControllerSimulation, WhoTakesOverAsksWhatTheLastOneMade) {
+  Schedule schedule;
+  schedule.silent_nodes = {0};
+  schedule.controller_dies_at = 12;
+  schedule.blind_successor = true;
+  auto outcomes = play(1, schedule);
+  EXPECT_GT(outcomes["revert_failed"], 0) << "the silent node is named, though nothing was heard of it";
+}
+
+TEST(ControllerSimulation, TheRunsThatGoOnHeedTheNewPolicy) {
+  const std::string shop = "blast_radius: {namespaces: [shop]}\n";
+  const std::pair<std::optional<std::string>, const char*> cases[] = {{shop + "caps: {min_running: 2}\n", "held"},
+                                                                      {shop + "caps: {min_running: 5}\n", "halted"},
+                                                                      {"caps: [nonsense", "halted"},
+                                                                      {std::nullopt, "halted"}};
+  for (const auto& [policy, outcome] : cases) {
+    Schedule schedule;
+    schedule.policy_changes = 12s;
+    schedule.new_policy = policy;
+    EXPECT_EQ(play(1, schedule), (std::map<std::string, int>{{outcome, kExperiments}})) << policy.value_or("none");
+  }
 }
 
 TEST(ControllerSimulation, WhateverHappensNothingStaysAndNothingIsHeldThatWasNot) {

@@ -2,6 +2,7 @@
 // node and a handful of writes of the Experiment, whatever agents say is taken in, and what the controller does for a
 // node does not grow with their number.
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <time.h>
 
 #include <map>
@@ -14,6 +15,7 @@ namespace ordeal {
 namespace {
 
 constexpr int kPodsPerNode = 10;
+constexpr const char* kPath = "/apis/ordeal.dev/v1alpha1/namespaces/shop/experiments/many";
 
 class NoWatcher : public Watcher {
  public:
@@ -81,11 +83,12 @@ class World {
     return controllers;
   }
 
-  cluster::ExperimentStatus status() const {
-    const json::Value* object = api_.look("/apis/ordeal.dev/v1alpha1/namespaces/shop/experiments/many");
-    return cluster::experiment_object_from_json(json::Value(*object))->status;
-  }
+  cluster::ExperimentStatus status() const { return experiment().status; }
   std::map<std::string, int>& written() { return written_; }
+  const controller::ClusterStores& stores() const { return stores_; }
+  cluster::ExperimentObject experiment() const {
+    return *cluster::experiment_object_from_json(json::Value(*api_.look(kPath)));
+  }
   bool over() const { return over_ && finalizers_ == 0; }
 
  private:
@@ -226,6 +229,23 @@ TEST(ManyNodes, OneCreateForEachAndWhatItCostsGrowsWithTheirNumberOnly) {
   EXPECT_LE(many.written()["PATCH experiments"], 40);
   std::printf("100 nodes %.3f s, 1000 nodes %.3f s of CPU\n", to_seconds(small), to_seconds(large));
   EXPECT_LT(large, 25 * std::max<Nanos>(small, 10ms));
+}
+
+TEST(ManyNodes, SelectionOverTenThousandPodsTakesMilliseconds) {
+  World many(1000);
+  size_t before = ::mallinfo2().uordblks;
+  Nanos began = used();
+  session::ClusterInputs inputs{"shop", "ordeal", many.stores().view({}), *many.stores().policy(), "policy", {}};
+  auto read = session::read_cluster_experiment(many.experiment(), 7);
+  ASSERT_TRUE(read) << read.error().message();
+  read->experiment.target.percentage = 50;
+  auto prepared = session::prepare_cluster(std::move(*read), inputs);
+  Nanos took = used() - began;
+  ASSERT_TRUE(prepared) << prepared.error().message();
+  EXPECT_EQ(prepared->victims.size(), 5000u);
+  double mebibytes = static_cast<double>(::mallinfo2().uordblks - before) / (1 << 20);
+  std::printf("selection: %.1f ms of CPU, %.1f MiB with the view\n", to_seconds(took) * 1000, mebibytes);
+  EXPECT_LT(took, 1s);
 }
 
 }  // namespace

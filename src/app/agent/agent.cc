@@ -8,12 +8,15 @@
 #include <algorithm>
 #include <iterator>
 
+#include "app/agent/aftermath.h"
 #include "app/agent/course/impact_words.h"
+#include "app/agent/own_files.h"
 #include "app/agent/rest.h"
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
 #include "core/base/text/url.h"
 #include "core/model/cluster/names.h"
+#include "core/model/run/run_id.h"
 #include "fault/guard/recovery/replay.h"
 #include "platform/host/halt_request.h"
 #include "platform/host/latch.h"
@@ -23,7 +26,11 @@ namespace ordeal::agent {
 namespace {
 
 constexpr Nanos kLastWordsLimit = 10s;
+constexpr Nanos kOlderAgentLimit = 30s;  // it reverts, and tells
+constexpr Nanos kBeyondLease = 1s;       // so long after its last renewal may something be in force
 constexpr size_t kBootDigits = 8;
+constexpr size_t kMostRuns = 16;  // each is a guard, a reaper and a standby, and their memory
+constexpr int kPageSize = 10;     // an Injection with many victims is large
 
 using Kind = kube::ApiFailure::Kind;
 
@@ -65,6 +72,29 @@ struct Agent::Closing {
   bool finished = false;
 };
 
+struct Agent::Found {
+  Found(const AgentParts& parts, const cluster::Injection& found, std::vector<std::string> undone_before)
+      : injection(found), undone(std::move(undone_before)), after([this, &parts] { return await(parts); }) {}
+  ~Found() { ending = true; }
+  // Its guard had the run's own id, or a joiner's.
+  std::optional<Aftermath> await(const AgentParts& parts) const {
+    Nanos patience = std::min(injection.spec.lease, cluster::kLongestLease) + kBeyondLease;
+    Aftermath all;
+    for (const std::string& run : {injection.spec.run, id_of_joiner(injection.spec.run, injection.uid)}) {
+      auto replay = [&] { return guard::replay({parts.state_dir, run, {}}); };
+      auto one = await_aftermath(parts.paths, run, patience, replay, ending);
+      if (!one) return std::nullopt;
+      all.undone.insert(all.undone.end(), one->undone.begin(), one->undone.end());
+      all.failed.insert(all.failed.end(), one->failed.begin(), one->failed.end());
+    }
+    return all;
+  }
+  const cluster::Injection injection;
+  std::vector<std::string> undone;  // as the agent began
+  std::atomic<bool> ending = false;
+  session::Background<std::optional<Aftermath>> after;
+};
+
 Result<kube::ObjectName> parse_object_name(const std::string& text) {
   auto parts = split(text, '/');
   if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty())
@@ -72,8 +102,8 @@ Result<kube::ObjectName> parse_object_name(const std::string& text) {
   return fail(Errc::kInvalidInput, fmt::format("\"{}\" is not NAMESPACE/NAME", text));
 }
 
-Agent::Agent(AgentParts parts, std::unique_ptr<kube::Client> client, std::vector<guard::DeadRun> dead)
-    : client_(std::move(client)), parts_(std::move(parts)), dead_(std::move(dead)) {}
+Agent::Agent(AgentParts parts, std::unique_ptr<kube::Client> client, UniqueFd lock, std::vector<guard::DeadRun> dead)
+    : lock_(std::move(lock)), client_(std::move(client)), parts_(std::move(parts)), dead_(std::move(dead)) {}
 
 Agent::~Agent() = default;
 
@@ -85,6 +115,8 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, std::f
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
   TRY_VOID(paths.make());
   TRY_VOID(paths.check_private());
+  UniqueFd lock = TRY(lock_node(paths, kOlderAgentLimit));
+  remove_policy_files(paths);
   std::vector<guard::DeadRun> dead = TRY(guard::replay({options.state_dir, "", {}}));
   for (const guard::DeadRun& run : dead)
     for (const std::string& left : run.failed) say(fmt::format("{} left something behind: {}", run.run, left));
@@ -95,7 +127,7 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, std::f
   AgentParts parts{*client,           std::move(identity),    std::move(paths),
                    options.state_dir, agent_id(options.name), std::move(exemptions),
                    std::move(say)};
-  std::unique_ptr<Agent> agent(new Agent(std::move(parts), std::move(client), std::move(dead)));
+  std::unique_ptr<Agent> agent(new Agent(std::move(parts), std::move(client), std::move(lock), std::move(dead)));
   agent->watch();
   return agent;
 }
@@ -103,12 +135,10 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, std::f
 void Agent::watch() {
   kube::MirrorOptions injections{
       kube::kInjections, {}, fmt::format("{}={}", cluster::kNodeLabel, cluster::label_value(parts_.identity.node))};
+  injections.page_size = kPageSize;
   kube::MirrorHandlers seen;
   seen.put = [this](json::Value&& object) { put(std::move(object)); };
-  seen.gone = [this](const json::Value& object) {
-    auto injection = cluster::injection_from_json(object);
-    if (injection) gone(injection->uid, "the Injection is gone");
-  };
+  seen.gone = [this](const json::Value& object) { gone(cluster::life_of(object).uid, "the Injection is gone"); };
   seen.relist = [this] { listed_.clear(); };
   seen.synced = [this] { injections_synced(); };
   seen.trouble = [this](const kube::ApiFailure& failure) {
@@ -143,18 +173,17 @@ void Agent::in_trouble(const std::string& what, const kube::ApiFailure& failure,
 }
 
 void Agent::put(json::Value&& object) {
+  cluster::ObjectLife life = cluster::life_of(object);
+  listed_.insert(life.uid);
+  auto run = runs_.find(life.uid);
+  if (life.deleting && run != runs_.end()) run->second->stop("person", "the Injection is being deleted");
   auto injection = cluster::injection_from_json(object);
   if (!injection) return parts_.say("an Injection cannot be read: " + injection.error().message());
-  listed_.insert(injection->uid);
   take(std::move(*injection));
 }
 
 void Agent::take(cluster::Injection injection) {
-  if (auto run = runs_.find(injection.uid); run != runs_.end()) {
-    if (injection.deleting) run->second->stop("person", "the Injection is being deleted");
-    return;
-  }
-  if (known_.count(injection.uid) != 0 || ending_) return;
+  if (runs_.count(injection.uid) != 0 || known_.count(injection.uid) != 0 || ending_) return;
   if (injection.status.state == "reverted" && !injection.has_finalizer) return;
   known_.insert(injection.uid);
   // What this process has not begun, an earlier one may have.
@@ -164,14 +193,24 @@ void Agent::take(cluster::Injection injection) {
 }
 
 void Agent::begin(cluster::Injection injection) {
-  std::string uid = injection.uid;
-  auto run = InjectionRun::create(parts_, injection);
+  auto run = start(injection);
   if (run) {
-    runs_.emplace(uid, std::move(*run));
+    runs_.emplace(injection.uid, std::move(*run));
     return;
   }
   auto status = status_of_refused(injection, parts_.agent, run.error(), wall_now());
   close(injection, &status);
+}
+
+Result<std::unique_ptr<InjectionRun>> Agent::start(const cluster::Injection& injection) {
+  if (runs_.size() >= kMostRuns)
+    return fail(Errc::kRefused,
+                fmt::format("the agent of {} carries out {} Injections already, and takes no more",
+                            parts_.identity.node, kMostRuns),
+                "wait until one of them is over");
+  const std::string& run = injection.spec.run;
+  bool taken = std::any_of(runs_.begin(), runs_.end(), [&](const auto& one) { return one.second->guard_run() == run; });
+  return InjectionRun::create(parts_, injection, taken ? id_of_joiner(run, injection.uid) : run);
 }
 
 void Agent::close(const cluster::Injection& injection, const cluster::InjectionStatus* status) {
@@ -186,14 +225,30 @@ void Agent::close(const cluster::Injection& injection, const cluster::InjectionS
 
 void Agent::close_found(const cluster::Injection& injection) {
   if (injection.status.state == "reverted") return close(injection, nullptr);
-  std::vector<std::string> undone, failed;
-  for (const guard::DeadRun& dead : dead_) {
-    if (dead.run != injection.spec.run) continue;
-    undone = all_undone(dead);
-    failed = dead.failed;
+  std::vector<std::string> undone;
+  for (const guard::DeadRun& dead : dead_)
+    if (dead.run == injection.spec.run) undone = all_undone(dead);
+  if (is_run_id(injection.spec.run)) {
+    found_.insert_or_assign(injection.uid, std::make_unique<Found>(parts_, injection, std::move(undone)));
+    return;
   }
-  auto status = status_after_restart(injection, parts_.agent, undone, failed, wall_now());
+  auto status = status_after_restart(injection, parts_.agent, {}, {}, wall_now());
   close(injection, &status);
+}
+
+void Agent::collect_found() {
+  for (auto& [uid, found] : found_) {
+    if (!found->after.returned()) continue;
+    auto after = found->after.take();
+    found->ending = true;
+    if (!after) continue;  // the next agent asks again
+    const cluster::Injection& injection = found->injection;
+    after->undone.insert(after->undone.begin(), found->undone.begin(), found->undone.end());
+    for (const std::string& left : after->failed) engage_latch(parts_, injection.spec.run, left);
+    auto status = status_after_restart(injection, parts_.agent, after->undone, after->failed, wall_now());
+    close(injection, &status);
+  }
+  std::erase_if(found_, [](const auto& item) { return item.second->ending && item.second->after.returned(); });
 }
 
 void Agent::gone(const std::string& uid, const std::string& why) {
@@ -219,6 +274,7 @@ void Agent::wait(int signals, BootTime until) const {
   std::vector<pollfd> fds{{client_->descriptor(), POLLIN, 0}};
   if (!ending_) fds.push_back({signals, POLLIN, 0});
   for (const auto& [uid, run] : runs_) fds.push_back({run->descriptor(), POLLIN, 0});
+  for (const auto& [uid, found] : found_) fds.push_back({found->after.descriptor(), POLLIN, 0});
   BootTime next = std::min(until, next_wake());
   timespec limit = to_timespec(std::max(Nanos(0), next == BootTime::max() ? Nanos(0) : next - boot_now()));
   ::ppoll(fds.data(), fds.size(), next == BootTime::max() ? nullptr : &limit, nullptr);
@@ -236,6 +292,7 @@ void Agent::dispatch() {
   injections_->dispatch();
   halts_->dispatch();
   for (auto& [uid, run] : runs_) run->dispatch();
+  collect_found();
   for (auto& [uid, closing] : closing_) closing->writer.dispatch();
   remove_finished();
 }
@@ -253,6 +310,7 @@ bool Agent::all_at_rest() const {
 void Agent::end_all() {
   ending_ = true;
   for (auto& [uid, run] : runs_) run->stop("error", "the agent of the node was told to end");
+  for (auto& [uid, found] : found_) found->ending = true;
 }
 
 Result<> Agent::serve(int signals) {
@@ -261,7 +319,7 @@ Result<> Agent::serve(int signals) {
     dispatch();
     pollfd asked{signals, POLLIN, 0};
     if (!ending_ && ::poll(&asked, 1, 0) > 0) end_all();
-    if (ending_ && runs_.empty() && closing_.empty()) return {};
+    if (ending_ && runs_.empty() && found_.empty() && closing_.empty()) return {};
     if (ending_ && !until && all_at_rest()) until = boot_now() + kLastWordsLimit;
     if (until && boot_now() >= *until) {
       parts_.say("the API server did not take the last status of everything; the controller finishes it");

@@ -29,7 +29,8 @@ Result<kube::ObjectName> parse_object_name(const std::string& text);
 
 class Agent {
  public:
-  // What dead runs of this host left is undone before anything else; an error is one that nobody can serve with.
+  // Waits for an older agent of the node to end. What dead runs of this host left is undone before anything else; an
+  // error is one that nobody can serve with.
   // `say` gets what a person should know, a line each.
   static Result<std::unique_ptr<Agent>> create(const AgentOptions& options,
                                                std::function<void(const std::string&)> say);
@@ -42,14 +43,18 @@ class Agent {
  private:
   // An Injection that was never this process's: its last status, and its finaliser.
   struct Closing;
+  // One of which an earlier agent may have had the guard: what became of that is not known yet.
+  struct Found;
 
-  Agent(AgentParts parts, std::unique_ptr<kube::Client> client, std::vector<guard::DeadRun> dead);
+  Agent(AgentParts parts, std::unique_ptr<kube::Client> client, UniqueFd lock, std::vector<guard::DeadRun> dead);
   void watch();
   void put(json::Value&& object);
   void take(cluster::Injection injection);
   void begin(cluster::Injection injection);
+  Result<std::unique_ptr<InjectionRun>> start(const cluster::Injection& injection);
   void close(const cluster::Injection& injection, const cluster::InjectionStatus* status);
   void close_found(const cluster::Injection& injection);
+  void collect_found();
   void gone(const std::string& uid, const std::string& why);
   void injections_synced();
   void see_halt(std::optional<cluster::Halt> halt);
@@ -61,10 +66,12 @@ class Agent {
   void end_all();
   bool all_at_rest() const;
 
+  UniqueFd lock_;  // of the node; released after everything below has ended
   std::unique_ptr<kube::Client> client_;
   AgentParts parts_;
   std::vector<guard::DeadRun> dead_;
   std::map<std::string, std::unique_ptr<InjectionRun>> runs_;  // by the Injection's uid
+  std::map<std::string, std::unique_ptr<Found>> found_;
   std::map<std::string, std::unique_ptr<Closing>> closing_;
   std::set<std::string> known_;   // Injections that are, or were, ours to carry out or to close, and still exist
   std::set<std::string> listed_;  // put since a list began

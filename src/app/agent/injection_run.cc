@@ -31,26 +31,36 @@ bool hits_a_node(const cluster::InjectionSpec& spec) {
 
 }  // namespace
 
-InjectionRun::InjectionRun(const AgentParts& parts, cluster::Injection injection)
+void engage_latch(const AgentParts& parts, const std::string& run, const std::string& why) {
+  std::string reason = fmt::format("a revert failed in {}: {}", run, why);
+  parts.say(reason);
+  if (host::failed_revert(parts.paths)) return;
+  auto engaged = host::engage_for_failed_revert(parts.paths, reason, run);
+  if (!engaged) parts.say(engaged.error().message());
+}
+
+InjectionRun::InjectionRun(const AgentParts& parts, cluster::Injection injection, std::string guard_run)
     : parts_(parts),
       injection_(std::move(injection)),
+      guard_run_(std::move(guard_run)),
       course_(injection_.spec, parts.agent, WallOffset::measure()),
       writer_(parts.client, {injection_.namespace_, injection_.name}, injection_.uid,
               {[this] { happens(happened::StatusWritten{}); }, [this] { happens(happened::Released{}); },
                [this](const std::string& trouble) { parts_.say(trouble); }}) {}
 
-Result<std::unique_ptr<InjectionRun>> InjectionRun::create(const AgentParts& parts, cluster::Injection injection) {
+Result<std::unique_ptr<InjectionRun>> InjectionRun::create(const AgentParts& parts, cluster::Injection injection,
+                                                           const std::string& guard_run) {
   TRY_VOID(check_spec(injection.spec, parts.identity.node));
-  std::unique_ptr<InjectionRun> run(new InjectionRun(parts, std::move(injection)));
+  std::unique_ptr<InjectionRun> run(new InjectionRun(parts, std::move(injection), guard_run));
   run->epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!run->epoll_) return fail_errno("cannot make the run's descriptor");
   return run;
 }
 
 InjectionRun::~InjectionRun() {
-  for (const auto& ticket : {reading_experiment_, reading_halt_, reading_policy_, watch_})
+  for (const auto& ticket : {reading_experiment_, reading_halt_, watch_})
     if (ticket) parts_.client.cancel(*ticket);
-  ::unlink(policy_file().c_str());
+  if (!policy_.empty()) ::unlink(policy_file().c_str());
 }
 
 BootTime InjectionRun::next_wake() const {
@@ -66,7 +76,7 @@ void InjectionRun::dispatch() {
   if (!std::exchange(started_, true)) carry_out(course_.start(boot_now()));
   collect_background();
   collect_guard();
-  if (view_) find_victims_now();
+  if (view_) judge_now();
   if (boot_now() >= halt_again_ && !course_.at_rest()) carry_out(todo::ReadHalt{});
   while (!inbox_.empty()) {
     Happened what = std::move(inbox_.front());
@@ -93,7 +103,6 @@ void InjectionRun::carry_out(const todo::ReadExperiment&) {
     reading_experiment_.reset();
     experiment_answered(std::move(answer), asked);
   });
-  if (guard_obeys()) read_policy();
 }
 
 void InjectionRun::experiment_answered(kube::Answer<json::Value> answer, BootTime asked) {
@@ -150,7 +159,13 @@ void InjectionRun::halt_answered(kube::Answer<json::Value> answer) {
   stop("latch", failure.error("the cluster's halt cannot be read, and counts as engaged").message());
 }
 
-void InjectionRun::carry_out(const todo::FindVictims&) {
+void InjectionRun::carry_out(const todo::FindVictims&) { look_at_node(); }
+
+void InjectionRun::carry_out(const todo::LookAgain&) { look_at_node(); }
+
+void InjectionRun::look_at_node() {
+  looked_at_ = boot_now();
+  view_.reset();
   reader_ = std::make_unique<NodeReader>(parts_.client, parts_.identity, hits_a_node(course_.spec()),
                                          [this](Result<NodeView> view) { view_ = std::move(view); });
 }
@@ -160,47 +175,93 @@ Result<> InjectionRun::may_begin() const {
   return host::check_latch(parts_.paths);
 }
 
-void InjectionRun::find_victims_now() {
+void InjectionRun::judge_now() {
   Result<NodeView> view = std::move(*view_);
   view_.reset();
   reader_.reset();
-  auto find = [&]() -> Result<FoundVictims> {
-    if (!view) return tl::unexpected(view.error());
-    TRY_VOID(may_begin());
-    target::Snapshot snapshot = TRY(target::Snapshot::look());
-    return find_victims(course_.spec(), *view, snapshot, parts_.identity);
-  };
-  auto found = find();
+  if (!guard_) return begin_with(view);
+  if (guard_obeys()) go_on_with(view);
+}
+
+Result<FoundVictims> InjectionRun::victims_in(const Result<NodeView>& view) const {
+  if (!view) return tl::unexpected(view.error());
+  target::Snapshot snapshot = TRY(target::Snapshot::look());
+  return find_victims(injection_, *view, snapshot, parts_.identity);
+}
+
+void InjectionRun::begin_with(const Result<NodeView>& view) {
+  auto may = may_begin();
+  auto found = may ? victims_in(view) : tl::unexpected(may.error());
   if (!found) return happens(happened::CannotBegin{found.error()});
   inventory_ = std::move(found->inventory);
-  policy_ = std::move(view->policy_text);
+  exemptions_ = std::move(found->exemptions);
+  exemptions_.insert(exemptions_.end(), parts_.exemptions.begin(), parts_.exemptions.end());
+  policy_ = view->policy_text;
   happens(happened::FoundVictims{std::move(found->victims)});
 }
 
-// A file and no folder: folders there are runs.
-std::string InjectionRun::policy_file() const { return parts_.paths.run + "/policy-of-" + run_id() + ".yaml"; }
+// A policy that has become stricter binds the guard too: it reads its file again and again.
+void InjectionRun::go_on_with(const Result<NodeView>& view) {
+  auto written = view && view->policy_text != policy_ ? write_policy(view->policy_text) : Result<>();
+  if (!written) return stop("error", written.error().message());
+  auto found = victims_in(view);
+  if (!found) return happens(happened::CouldNotLook{found.error()});
+  happens(happened::LookedAgain{std::move(found->victims), looked_at_});
+}
 
 Result<> InjectionRun::write_policy(const std::string& text) {
   policy_ = text;
   return replace_whole(policy_file(), text, kOwnersAlone);
 }
 
+// Both processes are begun on this thread, since they end when the thread that started them does; it never waits for
+// them, since it renews the leases of the other runs.
 Result<> InjectionRun::start_guard() {
   TRY_VOID(write_policy(policy_));
-  guard::GuardStart start{run_id(), parts_.state_dir, {policy_file()}, std::move(inventory_), course_.spec().lease};
-  guard_.emplace(TRY(guard::GuardClient::start(start)));
-  guard_->set_candidates(course_.spec().candidates);
-  if (hits_a_node(course_.spec())) guard_->set_exemptions(parts_.exemptions);
-  poll(guard_->fd(), true);
-  poll(guard_->standby_fd(), true);
+  start_ = {guard_run_, parts_.state_dir, {policy_file()}, std::move(inventory_), course_.spec().lease};
+  guard_.emplace(TRY(guard::GuardClient::begin(start_)));
+  await_start([this] { return guard_->await_guard(start_); });
   return {};
 }
 
-// On this thread, although it takes some milliseconds: a guard ends when the thread that started it does.
+void InjectionRun::await_start(std::function<Result<>()> step) {
+  starting_.emplace([this, step = std::move(step)] {
+    auto done = step();
+    if (!done) guard_.reset();  // which may take as long again
+    return done;
+  });
+  poll(starting_->descriptor(), true);
+}
+
+Result<> InjectionRun::guard_step_done() {
+  TRY_VOID(starting_->take());
+  poll(starting_->descriptor(), false);
+  starting_.reset();
+  if (std::exchange(standby_begun_, true)) return {};
+  TRY_VOID(guard_->start_standby(start_));
+  await_start([this] { return guard_->await_standby(); });
+  return {};
+}
+
+void InjectionRun::collect_start() {
+  if (!starting_ || !starting_->returned()) return;
+  auto done = guard_step_done();
+  if (done && starting_) return;
+  if (!done) {
+    starting_.reset();
+    guard_.reset();  // where its standby could not be begun
+    return happens(happened::CannotBegin{done.error()});
+  }
+  guard_->set_candidates(course_.spec().candidates);
+  if (hits_a_node(course_.spec())) guard_->set_exemptions(exemptions_);
+  poll(guard_->fd(), true);
+  poll(guard_->standby_fd(), true);
+  happens(happened::GuardReady{});
+}
+
 void InjectionRun::carry_out(const todo::StartGuard&) {
-  auto started = start_guard();
-  if (started) return happens(happened::GuardReady{});
-  happens(happened::CannotBegin{started.error()});
+  auto begun = start_guard();
+  if (!begun) happens(happened::CannotBegin{begun.error()});
 }
 
 void InjectionRun::carry_out(const todo::Check& what) {
@@ -232,35 +293,10 @@ void InjectionRun::carry_out(const todo::WriteStatus&) { writer_.write(course_.s
 
 void InjectionRun::carry_out(const todo::Release&) { writer_.release(); }
 
-void InjectionRun::carry_out(const todo::EngageLatch& what) {
-  parts_.say(fmt::format("a revert failed in {}: {}", run_id(), what.why));
-  if (host::failed_revert(parts_.paths)) return;
-  auto engaged = host::engage_for_failed_revert(parts_.paths,
-                                                fmt::format("a revert failed in {}: {}", run_id(), what.why), run_id());
-  if (!engaged) parts_.say(engaged.error().message());
-}
-
-// A policy that has become stricter binds what is in force: the guard reads its file again and again.
-void InjectionRun::read_policy() {
-  if (reading_policy_) return;
-  reading_policy_ = parts_.client.send(kube::get(kube::kConfigMaps, parts_.identity.policy),
-                                       [this](kube::Answer<json::Value> answer) {
-                                         reading_policy_.reset();
-                                         policy_answered(std::move(answer));
-                                       });
-}
-
-void InjectionRun::policy_answered(kube::Answer<json::Value> answer) {
-  if (!answer && answer.error().passes()) return;  // the Experiment cannot be read either, which ends it in time
-  if (!answer) return stop("error", answer.error().error("the policy cannot be read any more").message());
-  auto text = policy_text(*answer, parts_.identity.policy);
-  if (text && *text == policy_) return;
-  auto policy = text ? decode_cluster_policy(*text, parts_.identity.policy) : tl::unexpected(text.error());
-  auto written = policy ? write_policy(*text) : Result<>(tl::unexpected(policy.error()));
-  if (!written) stop("error", written.error().message());
-}
+void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, guard_run_, what.why); }
 
 void InjectionRun::collect_background() {
+  collect_start();
   if (recovery_ && recovery_->returned()) {
     guard::LostGuard lost = recovery_->take();
     poll(recovery_->descriptor(), false);
@@ -299,7 +335,7 @@ void InjectionRun::lose_guard(const guard::GuardEvent& event) {
   poll(guard_->fd(), false);
   poll(guard_->standby_fd(), false);
   guard_over_ = true;
-  recovery_.emplace([this, event] { return guard::end_lost_run(*guard_, event, parts_.paths, run_id()); });
+  recovery_.emplace([this, event] { return guard::end_lost_run(*guard_, event, parts_.paths, guard_run_); });
   poll(recovery_->descriptor(), true);
 }
 

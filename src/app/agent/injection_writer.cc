@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text/text.h"
 #include "core/model/cluster/names.h"
 
 namespace ordeal::agent {
@@ -9,14 +10,9 @@ namespace {
 
 constexpr Nanos kFirstPause = 100ms;
 constexpr Nanos kLongestPause = 5s;
+constexpr size_t kShortText = 500;
 
 using Kind = kube::ApiFailure::Kind;
-
-// The same again may succeed, also once somebody has given us the right.
-bool may_pass(const kube::ApiFailure& failure) {
-  return failure.passes() || failure.kind == Kind::kForbidden || failure.kind == Kind::kUnauthorized ||
-         failure.kind == Kind::kBadAnswer;
-}
 
 json::Object test(const char* path, json::Value value) {
   return {{"op", "test"}, {"path", path}, {"value", std::move(value)}};
@@ -40,6 +36,43 @@ std::string uid_of(const json::Value& injection) {
   return uid && uid->is_string() ? std::string(uid->get_string()) : "";
 }
 
+// A 404 without a Status comes from something else on the way, or of a resource that is being installed.
+bool is_gone(const kube::ApiFailure& failure) { return failure.kind == Kind::kNotFound && !failure.no_such_resource; }
+
+bool is_gone(const kube::Answer<json::Value>& answer, const std::string& uid) {
+  if (!answer) return is_gone(answer.error());
+  std::string found = uid_of(*answer);
+  return !found.empty() && found != uid;
+}
+
+json::Object shortened(const json::Object& whole, std::initializer_list<const char*> keys) {
+  json::Object kept;
+  for (const char* key : keys) {
+    const json::Value* value = whole.if_contains(key);
+    if (!value) continue;
+    kept[key] = value->is_string()
+                    ? json::Value(valid_text(std::string_view(value->get_string()).substr(0, kShortText)))
+                    : *value;
+  }
+  return kept;
+}
+
+// What must be known of the end, and nothing that could be too much.
+json::Value shortened(const json::Value& status) {
+  json::Object kept = shortened(status.as_object(), {"state", "agent", "haltedBy", "why"});
+  json::Array impacts;
+  if (const json::Value* whole = status.as_object().if_contains("impacts"))
+    for (const json::Value& impact : whole->as_array())
+      impacts.push_back(shortened(impact.as_object(), {"id", "state", "clean", "error"}));
+  kept["impacts"] = std::move(impacts);
+  return kept;
+}
+
+bool is_last(const json::Value& status) {
+  const json::Value* state = status.as_object().if_contains("state");
+  return state && state->is_string() && state->get_string() == "reverted";
+}
+
 }  // namespace
 
 InjectionWriter::InjectionWriter(kube::Client& client, kube::ObjectName name, std::string uid, Listener listener)
@@ -61,6 +94,8 @@ void InjectionWriter::dispatch() {
   if (gone_) {
     if (std::exchange(status_, std::nullopt)) listener_.written();
     if (releasing_ && !std::exchange(released_, true)) listener_.released();
+  } else if (doubt_) {
+    look_whether_gone();
   } else if (status_) {
     send_status();
   } else if (releasing_ && !released_) {
@@ -86,22 +121,39 @@ void InjectionWriter::send_status() {
   under_way_ = client_.send(kube::patch(kube::kInjections, place, kube::kMergePatch, std::move(body)),
                             [this, sent = std::move(sent)](kube::Answer<json::Value> answer) mutable {
                               under_way_.reset();
-                              bool again = !answer && may_pass(answer.error());
-                              if (again && !status_) status_ = std::move(sent);
-                              status_answered(answer);
+                              status_answered(answer, std::move(sent));
                             });
 }
 
-void InjectionWriter::status_answered(const kube::Answer<json::Value>& answer) {
-  if (answer) {
-    pause_ = Nanos(0);
-  } else {
+void InjectionWriter::status_answered(const kube::Answer<json::Value>& answer, json::Value sent) {
+  if (!answer && !is_gone(answer.error())) {
     const kube::ApiFailure& failure = answer.error();
-    if (may_pass(failure)) return later(failure);
-    gone_ = failure.kind == Kind::kNotFound || failure.kind == Kind::kConflict;
-    if (!gone_) tell(failure, "cannot write the status of the Injection " + name_.name);
+    if (failure.kind == Kind::kInvalid) return refused(failure, sent);
+    if (!status_) status_ = std::move(sent);
+    if (failure.kind == Kind::kConflict || failure.kind == Kind::kNotFound) doubt_ = failure;
+    return later(failure);
   }
+  if (answer) pause_ = Nanos(0);
+  gone_ = !answer;
   if (!status_) listener_.written();
+}
+
+void InjectionWriter::refused(const kube::ApiFailure& failure, const json::Value& sent) {
+  tell(failure, "cannot write the status of the Injection " + name_.name);
+  if (!status_ && is_last(sent) && !std::exchange(shortened_, true)) {
+    status_ = shortened(sent);
+  } else if (!status_) {
+    listener_.written();
+  }
+}
+
+void InjectionWriter::look_whether_gone() { send(kube::get(kube::kInjections, name_), &InjectionWriter::seen); }
+
+void InjectionWriter::seen(const kube::Answer<json::Value>& answer) {
+  kube::ApiFailure failure = *std::exchange(doubt_, std::nullopt);
+  gone_ = is_gone(answer, uid_);
+  if (!answer && !gone_) doubt_ = failure = answer.error();
+  if (!gone_) later(failure);
 }
 
 // With our finaliser alone, as the controller makes it, one request does.
@@ -123,8 +175,11 @@ void InjectionWriter::look_for_finalizer() {
 }
 
 void InjectionWriter::finalizers_seen(const kube::Answer<json::Value>& answer) {
-  if (!answer && answer.error().kind != Kind::kNotFound) return later(answer.error());
-  auto place = answer && uid_of(*answer) == uid_ ? place_of_ours(*answer) : std::nullopt;
+  gone_ = is_gone(answer, uid_);
+  if (gone_) return;
+  if (!answer) return later(answer.error());
+  if (uid_of(*answer).empty()) return later({});
+  auto place = place_of_ours(*answer);
   if (!place) {
     gone_ = true;
     return;
@@ -138,7 +193,7 @@ void InjectionWriter::finalizers_seen(const kube::Answer<json::Value>& answer) {
 }
 
 void InjectionWriter::release_answered(const kube::Answer<json::Value>& answer) {
-  if (answer || answer.error().kind == Kind::kNotFound) {
+  if (answer || is_gone(answer.error())) {
     gone_ = true;
     return;
   }

@@ -1,7 +1,7 @@
 // InjectionWriter: an agent's writes on one Injection: its status, and at the end the finaliser's removal. One request
 // is under way at a time, and only the newest status is written. What fails because the server cannot be reached or
-// refuses us is tried again, after 0.1 s, doubling up to 5 s; nothing waits for it. All callbacks come from inside the
-// client's dispatch().
+// refuses us is tried again, after 0.1 s, doubling up to 5 s; nothing waits for it. An Injection counts as gone only
+// when the server says so of that very one. All callbacks come from inside the client's dispatch().
 #pragma once
 
 #include <functional>
@@ -40,7 +40,10 @@ class InjectionWriter {
   void send_status();
   void send_release();
   void look_for_finalizer();
-  void status_answered(const kube::Answer<json::Value>& answer);
+  void look_whether_gone();
+  void status_answered(const kube::Answer<json::Value>& answer, json::Value sent);
+  void refused(const kube::ApiFailure& failure, const json::Value& sent);
+  void seen(const kube::Answer<json::Value>& answer);
   void release_answered(const kube::Answer<json::Value>& answer);
   void finalizers_seen(const kube::Answer<json::Value>& answer);
   void send_removal(json::Array patch);
@@ -58,7 +61,9 @@ class InjectionWriter {
   BootTime again_at_{};
   Nanos pause_{0};
   bool releasing_ = false;
-  bool others_ = false;  // the Injection has more finalisers than ours
+  bool others_ = false;                    // the Injection has more finalisers than ours
+  std::optional<kube::ApiFailure> doubt_;  // an answer after which it may be gone, or not
+  bool shortened_ = false;                 // the last status has been refused as a whole
   bool gone_ = false;
   bool released_ = false;
   std::string told_;

@@ -74,27 +74,74 @@ TEST(InjectionWriter, TriesAgainAndWritesTheNewestOnly) {
 }
 
 TEST(InjectionWriter, AnInjectionThatIsGoneOrAnotherOneNeedsNoMore) {
-  for (auto [code, reason] : std::vector<std::pair<int, const char*>>{{404, "NotFound"}, {409, "Conflict"}}) {
-    int answer = code;
-    const char* why = reason;
-    Writing writing([=](const Asked&) { return failure(answer, why); });
+  for (bool other : {false, true}) {
+    Writing writing([=](const Asked& asked) {
+      if (!other) return failure(404, "NotFound");
+      return asked.method == "GET" ? Reply{200, R"({"metadata":{"uid":"u2"}})"} : failure(409, "Conflict");
+    });
     writing.writer.write(writing.status("reverted"));
     writing.writer.release();
     writing.until([&] { return writing.released; });
     EXPECT_EQ(writing.written, 1);
-    EXPECT_EQ(writing.server.asked().size(), 1u);
+    EXPECT_EQ(writing.server.asked().size(), other ? 2u : 1u);
   }
 }
 
-TEST(InjectionWriter, AStatusThatTheServerRefusesIsSaidAndTheFinaliserStillGoes) {
-  Writing writing([](const Asked& asked) {
-    return asked.path.ends_with("/status") ? failure(422, "Invalid") : Reply{200, "{}"};
+TEST(InjectionWriter, AConflictAndAnAnswerOfSomethingElseAreNoProofThatItIsGone) {
+  for (int code : {409, 404}) {
+    std::atomic<int> patches = 0, gets = 0;
+    Writing writing([&, code](const Asked& asked) {
+      Reply unclear = code == 409 ? failure(409, "Conflict") : Reply{404, "not here", {}, "text/plain"};
+      if (asked.method == "GET")
+        return ++gets == 1 ? Reply{404, "not here"} : Reply{200, R"({"metadata":{"uid":"u1"}})"};
+      return ++patches == 1 ? unclear : Reply{200, "{}"};
+    });
+    writing.writer.write(writing.status("reverted"));
+    writing.until([&] { return writing.written == 1; });
+    EXPECT_EQ(patches, 2) << code;
+    EXPECT_EQ(gets, 2) << code;
+    EXPECT_FALSE(writing.released);
+  }
+}
+
+TEST(InjectionWriter, AFinaliserIsNotTakenForGoneByAnAnswerThatIsNone) {
+  std::atomic<int> gets = 0;
+  Writing writing([&](const Asked& asked) {
+    if (asked.method != "GET") return failure(422, "Invalid");
+    if (++gets == 1) return Reply{404, "not here"};
+    return gets == 2 ? Reply{200, "{}"} : Reply{200, R"({"metadata":{"uid":"u1"}})"};
   });
-  writing.writer.write(writing.status("reverted"));
-  writing.until([&] { return writing.written == 1; });
   writing.writer.release();
   writing.until([&] { return writing.released; });
-  EXPECT_EQ(writing.troubles, 1);
+  EXPECT_EQ(gets, 3);
+}
+
+TEST(InjectionWriter, ALastStatusThatTheServerRefusesIsWrittenShortOnceBeforeTheFinaliserGoes) {
+  for (int code : {413, 422}) {
+    Writing writing([=](const Asked& asked) {
+      return asked.path.ends_with("/status") ? failure(code, "Invalid") : Reply{200, "{}"};
+    });
+    cluster::InjectionStatus status = writing.status("reverted");
+    status.halted_by = "lease";
+    status.why = std::string(5000, 'x');
+    cluster::ImpactStatus impact;
+    impact.state = "reverted";
+    impact.clean = false;
+    impact.error = "a qdisc";
+    impact.steps.resize(1);
+    status.impacts = {impact};
+    writing.writer.write(status);
+    writing.until([&] { return writing.written == 1; });
+    writing.writer.release();
+    writing.until([&] { return writing.released; });
+    EXPECT_EQ(writing.troubles, 1);
+    auto asked = writing.server.asked();
+    ASSERT_EQ(asked.size(), 3u);
+    auto sent = json::parse(asked[1].body)->at("status");
+    EXPECT_EQ(sent.at("haltedBy").as_string(), "lease");
+    EXPECT_EQ(sent.at("why").as_string().size(), 500u);
+    EXPECT_EQ(json::write(sent.at("impacts")), R"([{"id":0,"state":"reverted","clean":false,"error":"a qdisc"}])");
+  }
 }
 
 TEST(InjectionWriter, OurFinaliserIsFoundAmongOthers) {

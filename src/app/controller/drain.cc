@@ -45,18 +45,26 @@ class Drain {
   enum class Made { kNothing, kHalt, kEngaged };
 
   // What passes is asked again until the time is over.
-  Result<json::Value> ask(const kube::Request& request, const std::string& what) {
+  kube::Answer<json::Value> answer_to(const kube::Request& request) {
     while (true) {
       auto answer = world_.ask(request);
-      if (answer) return std::move(*answer);
-      if (!answer.error().passes() || world_.now() > until_) return tl::unexpected(answer.error().error(what));
+      if (answer || !answer.error().passes() || world_.now() > until_) return answer;
       world_.sleep(kDrainEvery);
     }
   }
 
+  Result<json::Value> ask(const kube::Request& request, const std::string& what) {
+    auto answer = answer_to(request);
+    if (!answer) return tl::unexpected(answer.error().error(what));
+    return std::move(*answer);
+  }
+
   Result<> halt() {
-    auto present = world_.ask(kube::get(kube::kHalts, {"", cluster::kHaltName}));
+    // Whoever takes a Halt for missing that he cannot read would release somebody else's at the end.
+    auto present = answer_to(kube::get(kube::kHalts, {"", cluster::kHaltName}));
     bool there = present.has_value();
+    if (!there && present.error().kind != kube::ApiFailure::Kind::kNotFound)
+      return tl::unexpected(present.error().error("cannot read whether the cluster is halted"));
     auto halt = there ? cluster::halt_from_json(&*present) : std::nullopt;
     if (halt && halt->engaged) {
       world_.say("the cluster is halted already");

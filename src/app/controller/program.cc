@@ -24,6 +24,7 @@ namespace {
 
 constexpr Nanos kEndWithin = 15s;
 constexpr Nanos kLongestTurn = 1s;
+constexpr size_t kMostWork = 200'000;  // of one look: a millisecond or two, since all runs share a thread
 
 void log_line(const std::string& text) { print_to_error("ordeal controller: {}\n", text); }
 
@@ -42,7 +43,7 @@ Result<Labels> labels_of(const std::string& selector) {
 class SourceChecks {
  public:
   void add(const Experiment& experiment, const watch::SourceLogin& login, Ports::SourceChecked checked) {
-    auto call = [experiment, login] { return session::check_source(experiment, login); };
+    auto call = [experiment, login] { return session::check_source(experiment, login, true); };
     all_.push_back({std::make_unique<Call>(call), std::move(checked)});
   }
   bool any() const { return !all_.empty(); }
@@ -81,12 +82,15 @@ Result<session::SessionParts> make_parts(const Ports& ports, const session::Clus
   watch::WatchOptions options;
   options.offset = WallOffset::measure();
   options.login = login;
+  options.only_outward = true;
+  options.most_work = kMostWork;
   session::SessionParts parts;
   auto watcher = TRY(watch::SourceWatcher::create(prepared.experiment, options,
                                                   [&inbox](size_t index, const Observation& observation) {
                                                     inbox.push_back(engine::Observed{index, observation});
                                                   }));
   parts.troubles = [watcher = watcher.get()] { return troubles_of(*watcher); };
+  parts.drop_page = [watcher = watcher.get()](const std::string& url) { watcher->drop_page(url); };
   parts.watcher = std::move(watcher);
   auto actuator =
       std::make_unique<session::ApiRollback>(prepared.experiment.rollback.value_or(std::vector<RollbackAction>{}), run,

@@ -111,6 +111,10 @@ class HttpClient {
   // Ends what is under way without calling back.
   ~HttpClient();
 
+  // From now on no connection goes to this host or its link, whatever a name resolves to: for URLs that are not one's
+  // own. To be said before the first start().
+  void only_outward();
+
   Ticket start(HttpCall call, Callback callback);
   Ticket stream(HttpStream stream);
   // Goes on with what on_data paused, and asks `produce` again; both from inside dispatch().

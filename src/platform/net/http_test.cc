@@ -64,6 +64,25 @@ TEST_F(HttpTest, ConnectionIsKeptAndReused) {
   EXPECT_EQ(run(client_, call(server.url()))->timings.connect, 0ns);
 }
 
+TEST_F(HttpTest, OnlyOutwardIsJudgedByWhatANameResolvesTo) {
+  int asked = 0;
+  TestServer server([&](const HttpRequest&) -> Task<HttpResponse> {
+    ++asked;
+    co_return HttpResponse{200, ""};
+  });
+  EXPECT_TRUE(run(client_, call(fmt::format("http://localhost:{}/", server.port()))));
+  HttpClient outward = std::move(*HttpClient::create());
+  outward.only_outward();
+  for (const char* host : {"localhost", "127.0.0.1", "2130706433", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"}) {
+    auto outcome = run(outward, call(fmt::format("http://{}:{}/", host, server.port())));
+    ASSERT_FALSE(outcome) << host;
+    EXPECT_EQ(outcome.error().kind, HttpFailure::Cause::kUnreachable) << host;
+    EXPECT_NE(outcome.error().error.message().find("which is not asked here"), std::string::npos)
+        << outcome.error().error.message();
+  }
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(HttpTest, OtherMethodsGoThroughAndHeadHasNoBody) {
   TestServer server(echo);
   auto c = call(server.url());

@@ -19,14 +19,15 @@ void keep_latest(std::optional<BootTime>& kept, BootTime time) { kept = kept ? s
 
 }  // namespace
 
-// The moment from which, or until which, `needed` of them are hit, is that of the needed-th victim.
+// Nobody was hit before those with whom it began were, whatever has become of them.
 BootTime Machine::force_begin() const {
   BootTime begin{};
   for (const Impact& impact : impacts_)
-    if (impact.applied != BootTime{} && matters(impact) && !impact.joined) begin = std::max(begin, impact.applied);
+    if (impact.applied != BootTime{} && !impact.joined) begin = std::max(begin, impact.applied);
   return begin + setup_.experiment.attack.lead_in;
 }
 
+// That of the needed-th victim to go.
 BootTime Machine::force_end() const {
   std::vector<BootTime> ends;
   for (const Impact& impact : impacts_)

@@ -12,8 +12,7 @@
 namespace ordeal::store {
 namespace {
 
-constexpr int kGzip = 15 + 16;                       // zlib's word for gzip with the largest window
-constexpr size_t kMostExpanded = size_t{512} << 20;  // of all parts; a text of 3 MiB may claim to be any number of GiB
+constexpr int kGzip = 15 + 16;  // zlib's word for gzip with the largest window
 constexpr size_t kPiece = size_t{32} << 10;
 
 Bytef* bytes(std::string_view text) { return reinterpret_cast<Bytef*>(const_cast<char*>(text.data())); }
@@ -26,18 +25,18 @@ class Inflation {
   ~Inflation() { ::inflateEnd(&stream_); }
 
   // Appends to `text`; false when it is no whole gzip, or too much.
-  bool expand(std::string_view gzip, std::string& text) {
+  bool expand(std::string_view gzip, size_t most, std::string& text) {
     stream_.next_in = bytes(gzip);
     stream_.avail_in = static_cast<uInt>(gzip.size());
     std::array<char, kPiece> piece;
     int said = good_ ? Z_OK : Z_MEM_ERROR;
-    while (said == Z_OK && text.size() <= kMostExpanded) {
+    while (said == Z_OK && text.size() <= most) {
       stream_.next_out = reinterpret_cast<Bytef*>(piece.data());
       stream_.avail_out = piece.size();
       said = ::inflate(&stream_, Z_NO_FLUSH);
       text.append(piece.data(), piece.size() - stream_.avail_out);
     }
-    return said == Z_STREAM_END;
+    return said == Z_STREAM_END && text.size() <= most;
   }
 
  private:
@@ -195,12 +194,13 @@ RecordPart closing_part(int index, const std::vector<RunEvent>& events) {
   return {index, true, stream.whole("")};
 }
 
-Result<RecordedRun> read_cluster_record(std::vector<RecordPart> parts) {
+Result<RecordedRun> read_cluster_record(std::vector<RecordPart> parts, size_t most) {
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
   std::string text;
   for (size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].index != static_cast<int>(i)) return damaged(fmt::format("part {} is missing", i));
-    if (!Inflation().expand(parts[i].gzip, text)) return damaged(fmt::format("part {} is no whole gzip", i));
+    if (!Inflation().expand(parts[i].gzip, most, text))
+      return damaged(fmt::format("part {} is no whole gzip, or too much", i));
   }
   RecordedRun run;
   TRY_VOID(read_lines(text, run));

@@ -51,7 +51,9 @@ class ClusterRecord {
 
 // The last part of a record whose writer is gone.
 RecordPart closing_part(int index, const std::vector<RunEvent>& events);
-// In any order; kInvalidInput when a part is missing or is no gzip.
-Result<RecordedRun> read_cluster_record(std::vector<RecordPart> parts);
+// Of all parts together; a text of 3 MiB may claim to be any number of GiB.
+constexpr size_t kMostExpanded = size_t{512} << 20;
+// In any order; kInvalidInput when a part is missing, is no gzip, or all expand to more than `most`.
+Result<RecordedRun> read_cluster_record(std::vector<RecordPart> parts, size_t most = kMostExpanded);
 
 }  // namespace ordeal::store

@@ -114,6 +114,17 @@ TEST(ClusterRecordTest, IsBoundedAndKeepsWhatDecides) {
   EXPECT_NE(told->text.find(fmt::format("{} looks", looks - kept)), std::string::npos) << told->text;
 }
 
+TEST(ClusterRecordTest, IsNotExpandedBeyondWhatTheReaderTakes) {
+  ClusterRecord record(some_run());
+  record.append(event(0, events::Note{events::Level::kInfo, std::string(4'000'000, 'a')}));
+  RecordPart part = record.take_changed().at(0);
+  ASSERT_LT(part.gzip.size(), 20'000u);
+  auto bomb = read_cluster_record({part}, 1'000'000);
+  ASSERT_FALSE(bomb);
+  EXPECT_NE(bomb.error().message().find("too much"), std::string::npos) << bomb.error().message();
+  EXPECT_TRUE(read_cluster_record({part}, 5'000'000));
+}
+
 TEST(ClusterRecordTest, SaysWhatIsWrongWithIt) {
   ClusterRecord record(some_run());
   while (record.take_changed().size() < 2) record.append(event(0, events::Note{events::Level::kInfo, noise(100'000)}));

@@ -15,7 +15,6 @@ namespace {
 constexpr Nanos kLeastLease = 1s;
 constexpr Nanos kMostLease = 60s;    // so long may an agent be cut off, and its impact in force
 constexpr Nanos kReadAgain = 500ms;  // after a failed read
-constexpr Nanos kTellAfter = 250ms;  // what a burst of victims does is one status
 
 }  // namespace
 
@@ -70,9 +69,8 @@ Course::Course(cluster::InjectionSpec spec, std::string agent, WallOffset offset
 }
 
 ToDos Course::start(BootTime now) {
-  now_ = confirmed_ = now;
-  read_experiment();
-  do_next(todo::ReadHalt{});
+  now_ = confirmed_ = halt_read_ = judged_ = now;
+  read_all();
   return std::exchange(out_, {});
 }
 
@@ -86,7 +84,8 @@ ToDos Course::handle(BootTime now, Happened what) {
 ToDos Course::tick(BootTime now) {
   now_ = std::max(now_, now);
   end_with_the_lease();
-  if (lives() && read_at_ && now_ >= *read_at_) read_experiment();
+  if (lives() && read_at_ && now_ >= *read_at_) read_all();
+  if (lives() && look_at_ && now_ >= *look_at_) look_again();
   if (tell_at_ && now_ >= *tell_at_) {
     tell_at_.reset();
     if (lives()) do_next(todo::WriteStatus{});
@@ -95,23 +94,36 @@ ToDos Course::tick(BootTime now) {
 }
 
 void Course::end_with_the_lease() {
-  if (!lives() || now_ < confirmed_ + spec_.lease) return;
-  std::string why = fmt::format("no renewal within {}", format_duration(spec_.lease));
-  end({"lease", no_read_.empty() ? why : why + ": " + no_read_});
+  if (!lives()) return;
+  auto over = [this](BootTime last) { return now_ >= last + spec_.lease; };
+  auto because = [](const std::string& cause) { return cause.empty() ? "" : ": " + cause; };
+  std::string lease = format_duration(spec_.lease);
+  if (over(confirmed_)) return end({"lease", fmt::format("no renewal within {}{}", lease, because(no_read_))});
+  if (over(halt_read_))
+    return end({"latch", fmt::format("the cluster's halt could not be read for {}, and counts as engaged", lease)});
+  if (over(judged_))
+    end({"error", fmt::format("policy and pods could not be read for {}{}", lease, because(no_look_))});
 }
 
 BootTime Course::next_wake() const {
   if (!lives()) return BootTime::max();
-  BootTime next = confirmed_ + spec_.lease;
-  if (read_at_) next = std::min(next, *read_at_);
-  if (tell_at_) next = std::min(next, *tell_at_);
+  BootTime next = std::min({confirmed_, halt_read_, judged_}) + spec_.lease;
+  for (const auto& due : {read_at_, look_at_, tell_at_})
+    if (due) next = std::min(next, *due);
   return next;
 }
 
-void Course::read_experiment() {
+void Course::read_all() {
   asked_ = now_;
   read_at_.reset();
   do_next(todo::ReadExperiment{});
+  do_next(todo::ReadHalt{});
+  if (guard_) look_again();
+}
+
+void Course::look_again() {
+  look_at_.reset();
+  do_next(todo::LookAgain{});
 }
 
 void Course::on(happened::ReadExperiment& what) {
@@ -143,7 +155,7 @@ void Course::on(happened::SawExperiment& what) {
   if (!what.look || !looked_ || !read_at_) return;
   const cluster::Renewal& renewal = what.look->renewal;
   bool renewed = renewal.count > looked_->renewal.count && now_ >= asked_ + spec_.lease / 6;
-  if (renewed || (stage_ == Stage::kWaiting && renewal.go)) read_experiment();
+  if (renewed || (stage_ == Stage::kWaiting && renewal.go)) read_all();
 }
 
 void Course::on(happened::CouldNotRead& what) {
@@ -153,6 +165,7 @@ void Course::on(happened::CouldNotRead& what) {
 
 void Course::on(happened::SawHalt& what) {
   if (halt_ || what.read) halt_ = what.halt;
+  if (what.read) halt_read_ = now_;
   if (!lives()) return;
   if (what.halt && what.halt->engaged) {
     std::string by = what.halt->by.empty() ? "" : fmt::format(" (by {})", what.halt->by);
@@ -167,8 +180,32 @@ void Course::look_whether_to_begin() {
   do_next(todo::FindVictims{});
 }
 
+// A victim that is not there any more is the guard's to end; one that may not be hit any more ends everything.
+void Course::on(happened::LookedAgain& what) {
+  if (!lives() || !guard_) return;
+  for (size_t i = 0; i < impacts_.size() && i < what.victims.size(); ++i) {
+    Progress progress = impacts_[i].progress;
+    bool hit = progress == Progress::kAsked || progress == Progress::kChecked || progress == Progress::kInForce;
+    if (hit && !what.victims[i] && what.victims[i].error().code == Errc::kRefused)
+      return end({"error", what.victims[i].error().message()});
+  }
+  judged_ = what.asked;
+  no_look_.clear();
+  if (stage_ != Stage::kGoing || what.asked < going_) return;
+  stage_ = Stage::kInjecting;
+  ask_all(Progress::kChecked, true);
+}
+
+void Course::on(happened::CouldNotLook& what) {
+  if (!lives() || !guard_) return;
+  if (what.error.code == Errc::kRefused) return end({"error", what.error.message()});
+  no_look_ = what.error.message();
+  look_at_ = now_ + kReadAgain;
+}
+
 void Course::on(happened::FoundVictims& what) {
   if (stage_ != Stage::kFinding) return;
+  judged_ = now_;
   for (size_t i = 0; i < impacts_.size() && i < what.victims.size(); ++i) {
     if (what.victims[i]) {
       impacts_[i].victim = std::move(*what.victims[i]);
@@ -183,6 +220,7 @@ void Course::on(happened::FoundVictims& what) {
 
 void Course::on(happened::CannotBegin& what) {
   if (stage_ < Stage::kFinding || stage_ >= Stage::kEnding || guard_) return;
+  if (what.error.code == Errc::kRevertFailed) left_ = what.error.message();
   fail_rest(what.error);
   report();
 }
@@ -205,80 +243,10 @@ void Course::ask_all(Progress of, bool inject) {
 
 void Course::look_for_go(const cluster::Renewal& renewal) {
   if (stage_ != Stage::kWaiting || !renewal.go) return;
-  stage_ = Stage::kInjecting;
+  stage_ = Stage::kGoing;
+  going_ = now_;
   tell_at_.reset();
-  ask_all(Progress::kChecked, true);
-}
-
-void Course::on(happened::GuardSaid& what) {
-  if (!guard_) return;
-  guard_said(what.event);
-}
-
-void Course::guard_said(const guard::GuardEvent& event) {
-  using Type = guard::GuardEvent::Type;
-  if (event.kind == Type::kHalting && status_.halted_by.empty() && lives()) {
-    status_.halted_by = event.by == "engine" ? "error" : event.by;
-    status_.why = event.why;
-  }
-  if (event.kind == Type::kHalting && lives()) stage_ = Stage::kReverting;
-  if (event.kind == Type::kHalted || event.kind == Type::kNothingInForce) return end_guard();
-  Impact* impact = find(event.impact);
-  if (!impact) return;
-  if (event.kind == Type::kChecked) {
-    impact->progress = Progress::kChecked;
-    impact->status->state = "checked";
-  }
-  if (event.kind == Type::kCheckFailed || event.kind == Type::kApplyFailed) fail_impact(*impact, event.error);
-  if (event.kind == Type::kApplied) applied(*impact, event);
-  if (event.kind == Type::kVictimGone) {
-    impact->status->state = "gone";
-    impact->status->why = event.why;
-  }
-  if (event.kind == Type::kReverted) reverted(*impact, event);
-  go_on();
-}
-
-void Course::applied(Impact& impact, const guard::GuardEvent& event) {
-  impact.progress = Progress::kInForce;
-  impact.applied = event.applied;
-  impact.status->state = "injected";
-  impact.status->steps = event.steps;
-}
-
-void Course::reverted(Impact& impact, const guard::GuardEvent& event) {
-  impact.progress = Progress::kOver;
-  cluster::ImpactStatus& status = *impact.status;
-  if (status.state != "gone") {
-    status.state = "reverted";
-    status.why = event.why;
-  }
-  status.in_force = event.reverted - event.applied;
-  status.took = event.took;
-  status.broken = event.broken;
-  status.clean = event.clean;
-  status.proof = event.proof;
-  if (!event.clean) {
-    status.error = event.error.message();
-    status.code = code_text(Errc::kRevertFailed);
-  }
-  if (stage_ == Stage::kInForce) tell_at_ = tell_at_.value_or(now_ + kTellAfter);
-}
-
-void Course::go_on() {
-  bool answered = count(Progress::kAsked) == 0;
-  if (stage_ == Stage::kChecking && answered) {
-    if (count(Progress::kChecked) == 0) return end_guard();
-    stage_ = Stage::kWaiting;
-    say("checked");
-    if (looked_) look_for_go(looked_->renewal);
-  } else if (stage_ == Stage::kInjecting && answered) {
-    if (count(Progress::kInForce) == 0) return end_guard();
-    stage_ = Stage::kInForce;
-    say("injected");
-  } else if (stage_ == Stage::kInForce && count(Progress::kInForce) == 0) {
-    end_guard();
-  }
+  look_again();
 }
 
 void Course::on(happened::Stop& what) { end(what.cause); }
@@ -299,49 +267,6 @@ void Course::end(const EndCause& cause) {
   do_next(todo::RevertAll{cause.why});
 }
 
-void Course::end_guard() {
-  if (stage_ >= Stage::kEnding) return;
-  stage_ = Stage::kEnding;
-  do_next(todo::EndGuard{});
-}
-
-void Course::on(happened::GuardEnded& what) {
-  if (stage_ != Stage::kEnding) return;
-  guard_ = false;
-  if (what.error) {
-    bool failed = what.error->code == Errc::kRevertFailed;
-    for (Impact& impact : impacts_) {
-      if (impact.progress != Progress::kOver || !failed) continue;
-      impact.status->clean = false;
-      impact.status->error = what.error->message();
-      impact.status->code = code_text(Errc::kRevertFailed);
-    }
-    if (failed) do_next(todo::EngageLatch{what.error->message()});
-    if (status_.halted_by.empty()) status_.halted_by = "error", status_.why = what.error->message();
-  }
-  report();
-}
-
-void Course::on(happened::GuardLost& what) {
-  if (!guard_ || stage_ >= Stage::kReporting) return;
-  guard_ = false;
-  for (Impact& impact : impacts_) {
-    if (impact.progress != Progress::kInForce && impact.progress != Progress::kAsked) continue;
-    cluster::ImpactStatus& status = *impact.status;
-    if (impact.progress == Progress::kInForce) status.in_force = now_ - impact.applied;
-    impact.progress = Progress::kOver;
-    status.state = "reverted";
-    status.broken = true;
-    status.clean = what.failed.empty();
-    status.why = what.how;
-    status.error = what.failed;
-    status.code = what.failed.empty() ? "" : code_text(Errc::kRevertFailed);
-  }
-  if (!what.failed.empty()) do_next(todo::EngageLatch{what.failed});
-  if (status_.halted_by.empty()) status_.halted_by = "error", status_.why = what.how;
-  report();
-}
-
 // A state of its own in the status, which begins with it.
 void Course::say(const char* state) {
   status_.state = state;
@@ -353,7 +278,21 @@ void Course::report() {
   stage_ = Stage::kReporting;
   tell_at_.reset();
   fail_rest({Errc::kNotInjected, status_.why.empty() ? "it was not injected" : status_.why, 0, "", nullptr});
+  tell_what_is_left();
   say("reverted");
+}
+
+// Whose it is that something is left of is not known, so no impact counts as clean; also one that failed may have been
+// in force in part.
+void Course::tell_what_is_left() {
+  for (cluster::ImpactStatus& status : status_.impacts) {
+    if (left_.empty()) break;
+    if (status.error.find(left_) == std::string::npos) status.error += (status.error.empty() ? "" : "; ") + left_;
+    status.code = code_text(Errc::kRevertFailed);
+    status.clean = false;
+  }
+  auto left = std::find_if(status_.impacts.begin(), status_.impacts.end(), [](const auto& one) { return !one.clean; });
+  if (left != status_.impacts.end()) do_next(todo::EngageLatch{left->error});
 }
 
 void Course::on(happened::StatusWritten&) {
@@ -372,6 +311,7 @@ void Course::fail_impact(Impact& impact, const Error& error) {
   impact.status->error = error.message();
   impact.status->hint = error.advice();
   impact.status->code = code_text(error.code);
+  impact.status->clean = error.code != Errc::kRevertFailed;
 }
 
 // Those of which nothing was ever in force.

@@ -2,8 +2,9 @@
 // what happened goes in, what is to be done comes out, and time is a parameter. It decides when an impact ends, and
 // never waits for anybody to end it: neither the API server nor a status that was not written holds up a revert.
 //
-// An impact lives only while consistent reads of the Experiment show that it may: each at most lease/3 after the last,
-// and a larger renewal count within the lease.
+// An impact lives only while consistent reads show that it may, each at most lease/3 after the last: of the Experiment,
+// with a larger renewal count within the lease; of the Halt; and of the policy and the pods of the node, by which its
+// victims are judged again each time. None of them may fail for longer than the lease.
 #pragma once
 
 #include <map>
@@ -52,6 +53,15 @@ struct SawHalt {
   std::optional<cluster::Halt> halt;
   bool read = false;  // consistently; else watched
 };
+// The victims, judged anew by what the policy, the pods and the node are now; `asked` is when those were read.
+struct LookedAgain {
+  std::vector<Result<Victim>> victims;
+  BootTime asked;
+};
+// kRefused: they have been read, and allow nothing any more.
+struct CouldNotLook {
+  Error error;
+};
 struct FoundVictims {
   std::vector<Result<Victim>> victims;  // of each impact of the spec, in its order
 };
@@ -77,14 +87,15 @@ struct Stop {             // of this host or this program
 };
 }  // namespace happened
 using Happened = std::variant<happened::ReadExperiment, happened::SawExperiment, happened::CouldNotRead,
-                              happened::SawHalt, happened::FoundVictims, happened::CannotBegin, happened::GuardReady,
-                              happened::GuardSaid, happened::GuardLost, happened::GuardEnded, happened::StatusWritten,
-                              happened::Released, happened::Stop>;
+                              happened::SawHalt, happened::LookedAgain, happened::CouldNotLook, happened::FoundVictims,
+                              happened::CannotBegin, happened::GuardReady, happened::GuardSaid, happened::GuardLost,
+                              happened::GuardEnded, happened::StatusWritten, happened::Released, happened::Stop>;
 
 namespace todo {
 struct ReadExperiment {};
 struct ReadHalt {};
 struct FindVictims {};
+struct LookAgain {};  // in place of one that is under way
 struct StartGuard {};
 struct Check {
   int impact;
@@ -103,9 +114,9 @@ struct EngageLatch {
   std::string why;
 };
 }  // namespace todo
-using ToDo =
-    std::variant<todo::ReadExperiment, todo::ReadHalt, todo::FindVictims, todo::StartGuard, todo::Check, todo::Inject,
-                 todo::Renew, todo::RevertAll, todo::EndGuard, todo::WriteStatus, todo::Release, todo::EngageLatch>;
+using ToDo = std::variant<todo::ReadExperiment, todo::ReadHalt, todo::FindVictims, todo::LookAgain, todo::StartGuard,
+                          todo::Check, todo::Inject, todo::Renew, todo::RevertAll, todo::EndGuard, todo::WriteStatus,
+                          todo::Release, todo::EngageLatch>;
 using ToDos = std::vector<ToDo>;
 
 class Course {
@@ -137,6 +148,7 @@ class Course {
     kStarting,   // the guard
     kChecking,   // each impact, nothing done
     kWaiting,    // for the Experiment's go
+    kGoing,      // it may go; the victims are judged once more
     kInjecting,  // the impacts, one answer each
     kInForce,
     kReverting,
@@ -158,6 +170,8 @@ class Course {
   void on(happened::SawExperiment& what);
   void on(happened::CouldNotRead& what);
   void on(happened::SawHalt& what);
+  void on(happened::LookedAgain& what);
+  void on(happened::CouldNotLook& what);
   void on(happened::FoundVictims& what);
   void on(happened::CannotBegin& what);
   void on(happened::GuardReady& what);
@@ -180,10 +194,12 @@ class Course {
   void end(const EndCause& cause);
   void end_guard();
   void report();
+  void tell_what_is_left();
   void fail_impact(Impact& impact, const Error& error);
   void fail_rest(const Error& error);
   void say(const char* state);
-  void read_experiment();
+  void read_all();
+  void look_again();
   bool lives() const { return stage_ < Stage::kReverting; }
   size_t count(Progress progress) const;
   Impact* find(int impact);
@@ -203,9 +219,15 @@ class Course {
   std::optional<BootTime> read_at_;                   // the next one; nothing: one is under way
   BootTime asked_{};                                  // the last one
   std::string no_read_;                               // why the last one failed
+  BootTime halt_read_{};                              // when the Halt was last read
+  BootTime judged_{};                                 // when that was read by which the victims were last judged
+  std::optional<BootTime> look_at_;                   // the next attempt, after one that failed
+  std::string no_look_;                               // why it did
+  BootTime going_{};                                  // when the go was read
   std::optional<std::optional<cluster::Halt>> halt_;  // as last seen; nothing: not read yet
   std::optional<BootTime> tell_at_;                   // something has changed meanwhile that the controller waits for
   bool guard_ = false;
+  std::string left_;  // what may still be in force once nobody is there any more who reverts; "" is nothing
 };
 
 // kInvalidInput: what no course is for, by its field ("spec.lease: …").

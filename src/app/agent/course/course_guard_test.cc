@@ -109,7 +109,9 @@ TEST(Course, AOneWayAttackWaitsForGoAndGoIsRead) {
   ToDos seen = run.feed(happened::SawExperiment{go});
   EXPECT_EQ(number_of<todo::Inject>(seen), 0u);
   EXPECT_EQ(number_of<todo::ReadExperiment>(seen), 1u);
-  EXPECT_EQ(number_of<todo::Inject>(run.read(go)), 2u);
+  EXPECT_EQ(number_of<todo::LookAgain>(run.read(go)), 1u);
+  EXPECT_TRUE(run.feed(happened::LookedAgain{run.victims(), run.now - 1s}).empty());  // read before the go was
+  EXPECT_EQ(number_of<todo::Inject>(run.feed(happened::LookedAgain{run.victims(), run.now})), 2u);
   run.guard(Type::kApplied, 10);
   EXPECT_EQ(number_of<todo::WriteStatus>(run.guard(Type::kApplied, 11)), 1u);
 }
@@ -192,6 +194,62 @@ TEST(Course, ARevertThatFailedIsSaid) {
   const auto* condition = cluster::find_condition(run.course.status().conditions, "Reverted");
   EXPECT_EQ(condition->status, cluster::Truth::kFalse);
   EXPECT_EQ(condition->reason, "RevertFailed");
+}
+
+Error revert_failed(const char* what) { return {Errc::kRevertFailed, what, 0, "", nullptr}; }
+
+bool none_is_clean(const Driven& run) {
+  const auto& impacts = run.course.status().impacts;
+  return std::none_of(impacts.begin(), impacts.end(), [](const auto& one) { return one.clean; }) &&
+         cluster::find_condition(run.course.status().conditions, "Reverted")->reason == "RevertFailed";
+}
+
+TEST(Course, AnImpactThatWasAppliedInPartAndNotGivenBackIsNotClean) {
+  Driven run(spec_of(1));
+  run.begin();
+  GuardEvent failed;
+  failed.kind = Type::kApplyFailed;
+  failed.impact = 10;
+  failed.error = revert_failed("half of it is frozen");
+  EXPECT_EQ(number_of<todo::EndGuard>(run.guard(failed)), 1u);
+  EXPECT_EQ(number_of<todo::EngageLatch>(run.feed(happened::GuardEnded{})), 1u);
+  EXPECT_TRUE(none_is_clean(run));
+  EXPECT_EQ(run.impact(0).error, "half of it is frozen");
+}
+
+TEST(Course, AGuardThatEndsWithSomethingLeftMakesNoImpactClean) {
+  Driven run(spec_of(2));
+  run.begin();
+  GuardEvent failed;
+  failed.kind = Type::kApplyFailed;
+  failed.impact = 10;
+  failed.error = {Errc::kUnsupported, "no such module", 0, "", nullptr};
+  run.guard(failed);
+  run.guard(Type::kApplied, 11);
+  run.guard(Type::kReverted, 11);
+  EXPECT_EQ(number_of<todo::EngageLatch>(run.feed(happened::GuardEnded{revert_failed("the guard ended with 6")})), 1u);
+  EXPECT_TRUE(none_is_clean(run));
+  EXPECT_EQ(run.impact(0).state, "failed");
+  EXPECT_EQ(run.impact(0).error, "no such module; the guard ended with 6");
+}
+
+TEST(Course, AGuardThatIsLostWithSomethingLeftAfterEachRevertMakesNoImpactClean) {
+  Driven run(spec_of(2));
+  run.inject();
+  run.guard(Type::kReverted, 10);
+  run.guard(Type::kReverted, 11);
+  EXPECT_EQ(number_of<todo::EngageLatch>(run.feed(happened::GuardLost{"the guard hung", "a qdisc"})), 1u);
+  EXPECT_TRUE(none_is_clean(run));
+}
+
+TEST(Course, AGuardThatFailsToBeginAndLeavesSomethingEngagesTheLatch) {
+  Driven run(spec_of(2));
+  run.read(look());
+  run.feed(happened::SawHalt{std::nullopt, true});
+  run.find();
+  ToDos done = run.feed(happened::CannotBegin{revert_failed("the guard did not start, and is still alive")});
+  EXPECT_EQ(number_of<todo::EngageLatch>(done), 1u);
+  EXPECT_TRUE(none_is_clean(run));
 }
 
 TEST(Course, ALostGuardEndsEveryImpactAndIsToldAsBroken) {

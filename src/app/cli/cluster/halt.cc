@@ -7,6 +7,7 @@
 #include <set>
 
 #include "app/cli/cluster/cluster_commands.h"
+#include "app/cli/cluster/held.h"
 #include "app/cli/cluster/objects.h"
 #include "app/cli/cluster/pump.h"
 #include "app/cli/cluster/records.h"
@@ -30,7 +31,7 @@ constexpr Nanos kWaitAtMost = 2 * cluster::kClusterLease + 5s;
 constexpr const char* kManager = "ordeal";
 constexpr const char* kNamespaceHalt = "ordeal-halt";  // of an installation for one namespace
 
-using Runs = std::shared_ptr<std::set<std::string>>;
+using Runs = HeldInjections::Runs;
 
 struct Asked {
   std::string run, reason, by;         // `run` "" is everything
@@ -54,21 +55,17 @@ Runs ask_who_holds(const Connection& to, const Asked& asked) {
   return runs;
 }
 
-// Of an Injection that is not known to be reverted.
-struct HeldNode {
-  std::string node, run, namespace_, name, state;
-};
-
 // What the cluster's injections say, as they say it.
 class Reverting {
  public:
-  Reverting(kube::Client& client, const Asked& asked, Runs halted) : asked_(asked), halted_(std::move(halted)) {
+  Reverting(kube::Client& client, const Asked& asked, Runs halted)
+      : asked_(asked), halted_(halted), held_(std::move(halted)) {
     std::string labels = asked.run.empty() ? "" : fmt::format("{}={}", cluster::kRunLabel, asked.run);
-    injections_.emplace(
-        client, kube::MirrorOptions{kube::kInjections, {asked.namespace_, ""}, labels},
-        kube::MirrorHandlers{[this](json::Value&& object) { put(object); },
-                             [this](const json::Value& object) { forget(object); }, [this] { fresh_.clear(); },
-                             [this] { keep_fresh(); }, [this](const kube::ApiFailure& failure) { complain(failure); }});
+    injections_.emplace(client, kube::MirrorOptions{kube::kInjections, {asked.namespace_, ""}, labels},
+                        kube::MirrorHandlers{[this](json::Value&& object) { held_.put(object); },
+                                             [this](const json::Value& object) { held_.gone(object); },
+                                             [this] { held_.relist(); }, [this] { held_.synced(), trouble_.clear(); },
+                                             [this](const kube::ApiFailure& failure) { complain(failure); }});
     if (asked.run.empty()) return;
     experiment_.emplace(client, kube::MirrorOptions{kube::kExperiments, {asked.namespace_, asked.experiment}},
                         kube::MirrorHandlers{[this](json::Value&& object) { stopped_ = is_stopped(object); },
@@ -78,18 +75,16 @@ class Reverting {
 
   bool done() {
     report_progress();
-    return synced_ && left_.empty() && (stopped_ || asked_.run.empty());
+    return held_.known() && held_.left().empty() && (stopped_ || asked_.run.empty());
   }
   std::vector<kube::Mirror*> mirrors() {
     std::vector<kube::Mirror*> all{&*injections_};
     if (experiment_) all.push_back(&*experiment_);
     return all;
   }
-  bool known() const { return synced_; }
+  const HeldInjections& held() const { return held_; }
   bool stopped() const { return stopped_ || asked_.run.empty(); }
   const std::string& trouble() const { return trouble_; }
-  const std::map<std::string, HeldNode>& left() const { return left_; }
-  const std::map<std::string, std::string>& failed() const { return failed_; }  // node: why
   std::vector<std::string> halted() const { return {halted_->begin(), halted_->end()}; }
 
  private:
@@ -97,49 +92,21 @@ class Reverting {
     return !text_at(object, "status.renewal.stop").empty() || has_condition(object, "Complete");
   }
 
-  void put(const json::Value& object) {
-    std::string uid = text_at(object, "metadata.uid");
-    fresh_.insert(uid);
-    HeldNode held{text_at(object, "spec.node"), text_at(object, "spec.run"), text_at(object, "metadata.namespace"),
-                  text_at(object, "metadata.name"), text_at(object, "status.state")};
-    if (held.state != "reverted") {
-      if (!synced_) halted_->insert(held.run);
-      left_[uid] = std::move(held);
-      return;
-    }
-    left_.erase(uid);
-    for (const json::Value& impact : list_at(object, "status.impacts")) note_failure(held.node, impact);
-  }
-  void note_failure(const std::string& node, const json::Value& impact) {
-    const json::Value* clean = field_at(impact, "clean");
-    bool dirty = clean && clean->is_bool() && !clean->get_bool();
-    if (!dirty && text_at(impact, "code") != "revert_failed") return;
-    std::string error = text_at(impact, "error");
-    failed_[node] = error.empty() ? text_at(impact, "why") : error;
-  }
-  void forget(const json::Value& object) { left_.erase(text_at(object, "metadata.uid")); }
-  void keep_fresh() {
-    std::erase_if(left_, [this](const auto& one) { return fresh_.count(one.first) == 0; });
-    synced_ = true;
-    trouble_.clear();
-  }
   void complain(const kube::ApiFailure& failure) {
     trouble_ = failure.error("cannot follow what is reverted").message();
     print_to_error("ordeal: {}\n", trouble_);
   }
   void report_progress() {
     BootTime now = boot_now();
-    if (!synced_ || left_.empty() || now - said_ < 1s) return;
+    if (!held_.known() || held_.left().empty() || now - said_ < 1s) return;
     said_ = now;
-    print_to_error("ordeal: waiting for {}\n", counted(left_.size(), "node to revert", "nodes to revert"));
+    print_to_error("ordeal: waiting for {}\n", counted(held_.left().size(), "node to revert", "nodes to revert"));
   }
 
   const Asked& asked_;
-  std::map<std::string, HeldNode> left_;  // by uid: not known to be reverted
-  std::map<std::string, std::string> failed_;
   Runs halted_;
-  std::set<std::string> fresh_;
-  bool synced_ = false, stopped_ = false;
+  HeldInjections held_;
+  bool stopped_ = false;
   std::string trouble_;
   BootTime said_ = boot_now();
   std::optional<kube::Mirror> injections_, experiment_;
@@ -204,20 +171,20 @@ Result<> ask_for_end(const Connection& to, const ClusterOptions& where, Asked& a
   return {};
 }
 
-json::Value left_json(const Reverting& reverting) {
-  json::Array left;
-  for (const auto& [uid, held] : reverting.left())
-    left.push_back(json::Object{{"node", held.node},
-                                {"run", held.run},
-                                {"namespace", held.namespace_},
-                                {"injection", held.name},
-                                {"state", held.state}});
-  return left;
+json::Value held_json(const std::map<std::string, HeldNode>& nodes) {
+  json::Array all;
+  for (const auto& [uid, held] : nodes)
+    all.push_back(json::Object{{"node", held.node},
+                               {"run", held.run},
+                               {"namespace", held.namespace_},
+                               {"injection", held.name},
+                               {"state", held.state}});
+  return all;
 }
 
-std::string nodes_of(const Reverting& reverting) {
+std::string nodes_of(const std::map<std::string, HeldNode>& all) {
   std::set<std::string> nodes;
-  for (const auto& [uid, held] : reverting.left()) nodes.insert(held.node);
+  for (const auto& [uid, held] : all) nodes.insert(held.node);
   constexpr size_t kMostNamed = 5;
   std::vector<std::string> named;
   for (const std::string& node : nodes)
@@ -228,11 +195,15 @@ std::string nodes_of(const Reverting& reverting) {
 
 // "" when nothing is in force any more.
 std::string what_remains(const Reverting& reverting) {
-  if (!reverting.failed().empty())
+  const HeldInjections& held = reverting.held();
+  if (!held.failed().empty())
     return fmt::format("something could not be undone and may still be in force on {}: {}",
-                       reverting.failed().begin()->first, reverting.failed().begin()->second);
-  if (!reverting.known()) return "it is not known what is in force: " + reverting.trouble();
-  if (!reverting.left().empty()) return "not known to be reverted, on the nodes " + nodes_of(reverting);
+                       held.failed().begin()->first, held.failed().begin()->second);
+  if (!held.known()) return "it is not known what is in force: " + reverting.trouble();
+  if (!held.left().empty()) return "not known to be reverted, on the nodes " + nodes_of(held.left());
+  if (!held.unconfirmed().empty())
+    return "ended without confirmation: the Injections are gone, and were not seen to be reverted, on the nodes " +
+           nodes_of(held.unconfirmed());
   return reverting.stopped() ? "" : "the controller has not obeyed: the run may still begin its attack";
 }
 
@@ -255,7 +226,8 @@ ExitCode follow(const Connection& to, const Asked& asked, BootTime start, bool j
                             {"took_ms", took},
                             {"latched", asked.run.empty()},
                             {"halted", json::texts(reverting.halted())},
-                            {"left", left_json(reverting)}});
+                            {"left", held_json(reverting.held().left())},
+                            {"unconfirmed", held_json(reverting.held().unconfirmed())}});
   if (!left.empty())
     return print_error(Error{Errc::kRevertFailed, left, 0,
                              "an agent that is cut off reverts by itself within its lease of 15 s; look at the node, "

@@ -65,6 +65,7 @@ FoundRun found_run_of(const json::Value& experiment) {
   if (run.started.empty()) run.started = text_at(experiment, "metadata.creationTimestamp");
   run.verdict = text_at(experiment, "status.verdict");
   run.complete = has_condition(experiment, "Complete");
+  run.reason = text_at(experiment, "status.reason");
   if (run.verdict.empty()) run.verdict = run.run.empty() ? "waiting" : "running";
   if (const json::Value* exit = field_at(experiment, "status.exit"); exit && exit->is_int64())
     run.exit = static_cast<int>(exit->get_int64());
@@ -113,6 +114,26 @@ Result<store::RecordPart> part_of(const json::Value& config_map) {
   return store::RecordPart{*index, false, std::move(*bytes)};
 }
 
+std::optional<Outcome> outcome_in_status(std::string word) {
+  std::replace(word.begin(), word.end(), '_', ' ');
+  for (Outcome outcome : {Outcome::kHeld, Outcome::kDeviated, Outcome::kNotInjected, Outcome::kInconclusive,
+                          Outcome::kHalted, Outcome::kRefused, Outcome::kError, Outcome::kRevertFailed})
+    if (word == to_text(outcome)) return outcome;
+  return std::nullopt;
+}
+
+void prefer_status(const FoundRun& run, store::RecordedRun& recorded) {
+  auto* ended = recorded.events.empty() ? nullptr : std::get_if<events::Ended>(&recorded.events.back().data);
+  auto said = outcome_in_status(run.verdict);
+  if (!run.complete || !ended || !said || ended->verdict.outcome == *said) return;
+  ended->verdict = {*said, run.reason,
+                    fmt::format("the record says {}, and the Experiment {}/{} says this: somebody may have changed the "
+                                "record's ConfigMaps",
+                                to_text(ended->verdict.outcome), run.namespace_, run.experiment)};
+  recorded.row.verdict = to_text(*said);
+  recorded.row.exit = static_cast<int>(exit_code_of(*said));
+}
+
 Result<store::RecordedRun> load_record(const Connection& to, const FoundRun& run) {
   auto found = fetch_all(to, kube::kConfigMaps, {run.namespace_, ""}, record_labels(run.run));
   if (!found) return tl::unexpected(error_of(found.error(), "cannot read the record of " + run.run));
@@ -123,6 +144,7 @@ Result<store::RecordedRun> load_record(const Connection& to, const FoundRun& run
   for (const json::Value& one : *found) parts.push_back(TRY(part_of(one)));
   auto recorded = store::read_cluster_record(std::move(parts));
   if (!recorded) return wrap(std::move(recorded).error(), "the record of the run " + run.run);
+  prefer_status(run, *recorded);
   return recorded;
 }
 

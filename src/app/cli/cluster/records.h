@@ -16,6 +16,7 @@ struct FoundRun {
   std::string namespace_, experiment, name;
   std::string started;  // RFC 3339
   std::string verdict;  // "running", "waiting" before the end
+  std::string reason;   // of the verdict
   std::optional<int> exit;
   bool complete = false;
 };
@@ -32,6 +33,11 @@ Result<FoundRun> choose_run(const std::vector<FoundRun>& runs, const std::string
 std::string record_labels(const std::string& run);
 // Of a ConfigMap: its number is at the end of its name.
 Result<store::RecordPart> part_of(const json::Value& config_map);
+// Of status.verdict, which has "_" for spaces; nothing while there is none.
+std::optional<Outcome> outcome_in_status(std::string word);
+// The status of an Experiment is the controller's alone, a ConfigMap of its namespace is not: where the two differ in
+// how the run ended, the status counts, and the last event says so.
+void prefer_status(const FoundRun& run, store::RecordedRun& recorded);
 Result<store::RecordedRun> load_record(const Connection& to, const FoundRun& run);
 
 // Asks the controller to end the run of an Experiment, with everything that it has in force.

@@ -48,6 +48,24 @@ TEST(ClusterRuns, ASelectorMeansOneRun) {
   EXPECT_EQ(choose_run({}, "last").error().code, Errc::kNotFound);
 }
 
+TEST(ClusterRuns, WhatTheControllerSaysCountsMoreThanAPartOfTheRecord) {
+  auto reported = [](const std::string& status) {
+    FoundRun run = found_run_of(yaml("{metadata: {name: slow, namespace: shop}, status: {run: r1, reason: it broke, " +
+                                     status + ", conditions: [{type: Complete, status: 'True'}]}}"));
+    RunEvent ended;
+    ended.data = events::Ended{{Outcome::kHeld, "all held", ""}};
+    store::RecordedRun recorded;
+    recorded.events = {ended};
+    prefer_status(run, recorded);
+    return as<events::Ended>(recorded.events.back())->verdict;
+  };
+  Verdict forged = reported("verdict: revert_failed, exit: 6");
+  EXPECT_EQ(forged.outcome, Outcome::kRevertFailed);
+  EXPECT_EQ(forged.reason, "it broke");
+  EXPECT_NE(forged.hint.find("the record says held"), std::string::npos) << forged.hint;
+  EXPECT_EQ(reported("verdict: held, exit: 0").reason, "all held");
+}
+
 TEST(ClusterRuns, APartIsNumberedByItsNameAndHasOneKey) {
   std::string data = kube::encode_base64("bytes");
   auto part = part_of(yaml("{metadata: {name: ordeal-r1-12}, binaryData: {any: " + data + "}}"));

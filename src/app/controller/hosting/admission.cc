@@ -9,6 +9,7 @@
 #include "core/json/hide.h"
 #include "core/model/run/run_id.h"
 #include "platform/kube/access/base64.h"
+#include "run/session/tenant/rules.h"
 
 namespace ordeal::controller {
 namespace {
@@ -32,6 +33,11 @@ std::optional<std::string> value_of(const json::Value& secret, const std::string
 
 Error refused(std::string what, std::string hint = {}) {
   return {Errc::kRefused, std::move(what), 0, std::move(hint), nullptr};
+}
+
+Error no_policy() {
+  return refused("there is no policy: nothing limits the blast radius",
+                 "create the ConfigMap that the controller was told of (key config.yaml)");
 }
 
 }  // namespace
@@ -68,6 +74,9 @@ void Admission::begin() {
   if (rollback && !rollback->empty() && !ports_.rollback)
     return refuse(
         refused("rollback: this installation does not roll back (the chart's value rollback.enabled)", kNotHere));
+  if (!stores_.policy()) return refuse(no_policy());
+  auto home = session::check_home(experiment_->experiment, object_.namespace_, *stores_.policy(), ports_.policy_origin);
+  if (!home) return refuse(home.error());
   ask_all();
 }
 
@@ -113,15 +122,20 @@ void Admission::ask_secrets() {
     ++open_questions_;
     kube::Request request = kube::get(kube::kSecrets, {object_.namespace_, key.name});
     outbox_.add(std::move(request), [this, key](const kube::Answer<json::Value>& answer) {
-      auto value = answer ? value_of(*answer, key.key) : std::nullopt;
-      if (value) {
+      const std::string& prometheus = experiment_->experiment.sources.prometheus;
+      auto home = answer ? session::check_secret_home(key.name, *answer, prometheus) : Result<>();
+      auto value = answer && home ? value_of(*answer, key.key) : std::nullopt;
+      if (!home) {
+        refusal_ = wrap(home.error(), "spec.sources.access").value();
+      } else if (value) {
         secrets_[session::to_text(key)] = std::move(*value);
       } else {
         std::string why =
             answer ? fmt::format("it has no key {}", key.key) : answer.error().error("it cannot be read").message();
-        refusal_ = refused(fmt::format("spec.sources.access: Secret {}: {}", key.name, why),
-                           "create it in the Experiment's namespace; the chart's value prometheus.secretNamespaces "
-                           "lists the namespaces whose Secrets may be read");
+        refusal_ =
+            refused(fmt::format("spec.sources.access: Secret {}: {}", key.name, why),
+                    "create it in the Experiment's namespace; the chart's value prometheus.secrets lists those that "
+                    "may be read");
       }
       answered();
     });
@@ -142,9 +156,7 @@ void Admission::ask_rollback() {
 }
 
 void Admission::prepare() {
-  if (!stores_.policy())
-    return refuse(refused("there is no policy: nothing limits the blast radius",
-                          "create the ConfigMap that the controller was told of (key config.yaml)"));
+  if (!stores_.policy()) return refuse(no_policy());
   session::ClusterInputs inputs{object_.namespace_, ports_.namespace_,    stores_.view(workloads_),
                                 *stores_.policy(),  ports_.policy_origin, load_()};
   auto prepared = session::prepare_cluster(std::move(*experiment_), inputs);
@@ -185,7 +197,6 @@ void Admission::refuse(const Error& error) {
   ending.admitted = false;
   cluster::ExperimentStatus status = fresh_status();
   put_ending(status, ending, ports_.wall());
-  announcer_.tell(object_, true, "Refused", ending.verdict.reason);
   admitted_.reset();
   write(std::move(status), State::kRefused);
 }
@@ -211,16 +222,19 @@ void Admission::write(cluster::ExperimentStatus status, State then) {
 
 void Admission::written(const kube::Answer<json::Value>& answer) {
   using Kind = kube::ApiFailure::Kind;
-  if (answer) {
-    state_ = then_;
-    if (admitted_) admitted_->status = writing_;
-    return;
-  }
+  if (answer) return settle();
   // A first answer may have been lost: then it was we who made the newer version.
   if (answer.error().kind == Kind::kConflict) return ask_whose();
   if (answer.error().kind != Kind::kNotFound)
     ports_.log(answer.error().error(fmt::format("cannot write the status of {}", object_.name)).message());
   state_ = State::kAgain;
+}
+
+// What is told is what is written: nobody hears of it again and again while the write fails.
+void Admission::settle() {
+  state_ = then_;
+  if (admitted_) admitted_->status = writing_;
+  if (state_ == State::kRefused) announcer_.tell(object_, true, "Refused", writing_.reason);
 }
 
 void Admission::ask_whose() {
@@ -230,8 +244,8 @@ void Admission::ask_whose() {
                                      : tl::unexpected(answer.error().error("Experiment"));
                 bool ours = object && object->uid == object_.uid && object->status.run == writing_.run &&
                             object->status.holder == writing_.holder && object->status.verdict == writing_.verdict;
-                state_ = ours ? then_ : State::kAgain;
-                if (ours && admitted_) admitted_->status = writing_;
+                if (ours) return settle();
+                state_ = State::kAgain;
               });
 }
 

@@ -54,6 +54,7 @@ class Admission {
   void checked(const Result<session::SourceCheck>& check);
   void write(cluster::ExperimentStatus status, State then);
   void written(const kube::Answer<json::Value>& answer);
+  void settle();
   void ask_whose();
   cluster::ExperimentStatus fresh_status() const;
 

@@ -7,16 +7,18 @@
 #include <array>
 
 #include "core/model/cluster/names.h"
-#include "run/store/cluster_record.h"
 
 namespace ordeal::controller {
 namespace {
 
-constexpr Nanos kAgainAfter = 300ms;
+constexpr Nanos kAgainAfter = 300ms;  // doubling
+constexpr Nanos kAgainAtMost = 30s;
+constexpr std::ptrdiff_t kMostAdmissions = 8;  // at once: each may ask an API and a source
+constexpr Nanos kLookAgain = 100ms;            // whether there is room for one more
 constexpr Nanos kOtherEndsIt = 20s;
 constexpr Nanos kAgentFinishes = 5s;  // between "reverted" and taking the finaliser away
 constexpr Nanos kSweepMargin = 1s;
-constexpr const char* kHaltManager = "ordeal-controller";
+constexpr Nanos kKeptFor = 10min;  // a reverted Injection, after its run, for whoever looks at what has just ended
 
 std::string key_of(const std::string& namespace_, const std::string& name) { return namespace_ + "/" + name; }
 
@@ -30,10 +32,17 @@ cluster::Injection trimmed(const cluster::Injection& injection) {
   cluster::Injection small = injection;
   small.spec.impacts.clear();
   small.status.conditions.clear();
-  std::erase_if(small.status.impacts, [](const auto& impact) { return impact.clean; });
+  std::erase_if(small.status.impacts, [](const auto& impact) { return impact.clean && impact.code.empty(); });
   small.spec.impacts.shrink_to_fit();
   small.status.impacts.shrink_to_fit();
   return small;
+}
+
+// It has its finaliser still, or is reverted and there for nobody.
+bool is_left(const cluster::Injection& injection) {
+  const cluster::InjectionStatus& status = injection.status;
+  bool clean = status.state == "reverted" && !session::revert_failed(status);
+  return injection.has_finalizer || (clean && !injection.deleting);
 }
 
 }  // namespace
@@ -51,17 +60,18 @@ void Controller::Case::dispatch() {
   if (takeover) takeover->dispatch();
 }
 
+bool Controller::Case::revert_failed() const {
+  return (run && run->revert_failed()) || (takeover && takeover->revert_failed());
+}
+
 std::string Controller::Case::run_id() const { return run ? run->id() : takeover ? takeover->run() : ""; }
 
 void Controller::Case::add_to(target::ClusterLoad& load) const {
   const session::ClusterPrepared* prepared = admission ? admission->prepared() : nullptr;
-  if (run || prepared) {
-    const auto& targets = run ? run->targets() : prepared->targets;
-    load.targets += static_cast<int64_t>(targets.size());
-    for (const session::ClusterTarget& target : targets)
-      if (target.victim.kind != "node") ++load.pods[target.victim.namespace_];
-  }
-  if (takeover) load.targets += takeover->targets(), load.pods[takeover->home()] += takeover->targets();
+  if (run || prepared)
+    for (const auto& target : run ? run->targets() : prepared->targets)
+      target::add_victim(load, target.victim, target.node);
+  if (takeover) takeover->add_to(load);
   load.runs += run || prepared || takeover;
 }
 
@@ -70,6 +80,8 @@ Controller::Controller(Ports ports, ClusterStores& stores)
       stores_(stores),
       announcer_(ports_.send, ports_.now, ports_.wall, ports_.identity),
       outbox_(ports_.send, ports_.now, 10),
+      latch_(ports_),
+      aging_(outbox_, ports_.log, static_cast<size_t>(ports_.keep_records)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 Controller::~Controller() = default;
@@ -95,6 +107,7 @@ void Controller::remove_experiment(const json::Value& value) {
 
 void Controller::forget_experiment(const cluster::ExperimentObject& object) {
   due_.erase(object.uid);
+  tries_.erase(object.uid);
   auto found = cases_.find(object.uid);
   if (found == cases_.end()) return;
   *found->second.touched = true;
@@ -121,12 +134,16 @@ void Controller::put_injection(json::Value&& value) {
   auto injection = read_injection(std::move(value));
   if (!injection) return;
   std::string key = key_of(injection->namespace_, injection->name);
+  // Whose run is over by now may say so all the same.
+  const cluster::Injection* before = injections_.find(key);
+  bool failed = before && !session::revert_failed(before->status) && session::revert_failed(injection->status);
+  if (failed && leads_) latch_.engage(injection->spec.run);
   injections_.put(key, trimmed(*injection));
   Case* one = case_of(injection->spec.run);
   if (one && one->run) one->run->saw(*injection);
   if (one && one->takeover) one->takeover->saw(*injection);
   if (one) *one->touched = true;
-  if (!injection->has_finalizer)
+  if (!is_left(*injection))
     left_.erase(key);
   else if (!one)
     left_.emplace(key, ports_.now());
@@ -143,8 +160,9 @@ void Controller::forget_injection(const cluster::Injection& injection) {
   left_.erase(key_of(injection.namespace_, injection.name));
   Case* one = case_of(injection.spec.run);
   if (!one) return;
-  if (one->run) one->run->lost(injection.name);
-  if (one->takeover) one->takeover->lost(injection.name);
+  // Its last state may have been seen in this moment only.
+  if (one->run) one->run->saw(injection), one->run->lost(injection.name);
+  if (one->takeover) one->takeover->saw(injection), one->takeover->lost(injection.name);
   *one->touched = true;
 }
 
@@ -166,11 +184,12 @@ void Controller::lead(bool leads) {
   cases_.clear();
   case_of_run_.clear();
   due_.clear();
+  tries_.clear();
   left_.clear();
   if (!leads) return;
   experiments_.each([this](const cluster::ExperimentObject& object) { consider(object); });
   injections_.each([this](const cluster::Injection& injection) {
-    if (injection.has_finalizer) left_.emplace(key_of(injection.namespace_, injection.name), ports_.now());
+    if (is_left(injection)) left_.emplace(key_of(injection.namespace_, injection.name), ports_.now());
   });
 }
 
@@ -185,14 +204,23 @@ void Controller::consider(const cluster::ExperimentObject& object) {
   if (leads_ && !over) due_.emplace(object.uid, ports_.now());
 }
 
+std::ptrdiff_t Controller::room() const {
+  return kMostAdmissions -
+         std::count_if(cases_.begin(), cases_.end(), [](const auto& one) { return !!one.second.admission; });
+}
+
+// What another controller has left is never kept waiting by what is new.
 void Controller::begin_due() {
   if (!stopping_.empty()) return;
+  std::ptrdiff_t left = room();
   for (auto it = due_.begin(); it != due_.end();) {
-    if (it->second > ports_.now()) {
+    const cluster::ExperimentObject* object = experiments_.find(it->first);
+    bool fresh = object && object->status.run.empty();
+    if (it->second > ports_.now() || (fresh && left <= 0)) {
       ++it;
       continue;
     }
-    const cluster::ExperimentObject* object = experiments_.find(it->first);
+    left -= fresh;
     it = due_.erase(it);
     if (object && !is_complete(object->status) && !object->deleting && !cases_.count(object->uid)) begin(*object);
   }
@@ -235,6 +263,7 @@ target::ClusterLoad Controller::load_beside(const std::string& uid) const {
   target::ClusterLoad load;
   for (const auto& [other, one] : cases_)
     if (other != uid) one.add_to(load);
+  if (!load.nodes.empty()) stores_.pods.each([&](const cluster::Pod& pod) { target::add_pod_of_node(load, pod); });
   return load;
 }
 
@@ -273,22 +302,27 @@ void Controller::halt_all() {
 
 void Controller::advance(Cases::iterator one) {
   Case& the = one->second;
+  if (the.revert_failed()) latch_.engage(the.run_id());
   using State = Admission::State;
   if (the.admission) {
     State state = the.admission->state();
     if (state == State::kAdmitted) begin_run(one->first, the);
     if (state == State::kRefused || state == State::kAgain)
-      return close(one, state == State::kAgain ? std::optional(kAgainAfter) : std::nullopt);
+      return close(one, state == State::kAgain ? std::optional(pause_before(one->first)) : std::nullopt);
     bool nothing = !the.admission && !the.run;
     bool ends = the.admission && !stopping_.empty() && state == State::kWorking;
     if (nothing || ends) return close(one, std::nullopt);
   }
   if (the.takeover && (the.takeover->done() || the.takeover->again()))
-    return close(one, the.takeover->again() ? std::optional(kAgainAfter) : std::nullopt);
+    return close(one, the.takeover->again() ? std::optional(pause_before(one->first)) : std::nullopt);
   if (!the.run || !the.run->done()) return;
-  if (the.run->revert_failed()) engage_halt(fmt::format("a revert failed in {}", the.run->id()));
   // Whoever has it leads now, or leads no more: then it is ours to end.
   close(one, the.run->taken() ? std::optional(kOtherEndsIt) : std::nullopt);
+}
+
+Nanos Controller::pause_before(const std::string& uid) {
+  int tried = std::min(tries_[uid]++, 10);
+  return std::min(kAgainAtMost, kAgainAfter * (1 << tried));
 }
 
 void Controller::close(Cases::iterator one, std::optional<Nanos> again) {
@@ -298,9 +332,10 @@ void Controller::close(Cases::iterator one, std::optional<Nanos> again) {
   case_of_run_.erase(run);
   if (!run.empty())
     injections_.each([&](const cluster::Injection& injection) {
-      if (injection.spec.run == run && injection.has_finalizer)
+      if (injection.spec.run == run && is_left(injection))
         left_.emplace(key_of(injection.namespace_, injection.name), ports_.now());
     });
+  if (!again) tries_.erase(uid);
   const cluster::ExperimentObject* object = experiments_.find(uid);
   if (!object) return;
   if (again && leads_ && !object->deleting) due_[uid] = ports_.now() + *again;
@@ -314,60 +349,50 @@ bool Controller::is_over(const cluster::Injection& injection) const {
   return !object || object->deleting || is_complete(object->status) || object->status.run != injection.spec.run;
 }
 
-// An agent takes it away itself; who is gone cannot. Nothing renews it any more, so that it is over after its lease.
+void Controller::finish(const cluster::Injection& injection) {
+  kube::ObjectName name{injection.namespace_, injection.name};
+  if (!injection.has_finalizer) return outbox_.add(kube::remove(kube::kInjections, name), [](const auto&) {});
+  ports_.log(fmt::format("Injection {}: the finaliser is taken away, since the agent of {} did not",
+                         key_of(injection.namespace_, injection.name), injection.spec.node));
+  outbox_.add(session::without_finalizer(injection), [](const auto&) {});
+}
+
+// An agent takes its finaliser away itself; who is gone cannot. Nothing renews it any more, so that it is over after
+// its lease.
 void Controller::sweep() {
   for (auto it = left_.begin(); it != left_.end();) {
     const cluster::Injection* injection = injections_.find(it->first);
-    if (!injection || !injection->has_finalizer || !is_over(*injection)) {
-      bool keeps = injection && injection->has_finalizer;
+    if (!injection || !is_left(*injection) || !is_over(*injection)) {
+      bool keeps = injection && is_left(*injection);
       it = keeps ? std::next(it) : left_.erase(it);
       continue;
     }
-    Nanos patience = injection->status.state == "reverted" ? kAgentFinishes : 2 * injection->spec.lease + kSweepMargin;
+    Nanos patience = !injection->has_finalizer               ? kKeptFor
+                     : injection->status.state == "reverted" ? kAgentFinishes
+                                                             : 2 * injection->spec.lease + kSweepMargin;
     if (ports_.now() - it->second < patience) {
       ++it;
       continue;
     }
-    ports_.log(fmt::format("Injection {}: the finaliser is taken away, since the agent of {} did not", it->first,
-                           injection->spec.node));
-    outbox_.add(session::without_finalizer(*injection), [](const auto&) {});
+    finish(*injection);
     it = left_.erase(it);
   }
 }
 
-// Of a namespace the newest ones are kept; their Experiments stay in any case.
 void Controller::age_records(const std::string& namespace_) {
   std::vector<std::pair<std::string, std::string>> ended;  // when, run
   experiments_.each([&](const cluster::ExperimentObject& object) {
     if (object.namespace_ == namespace_ && is_complete(object.status) && !object.status.run.empty())
       ended.emplace_back(object.status.ended, object.status.run);
   });
-  std::sort(ended.rbegin(), ended.rend());
-  for (size_t i = static_cast<size_t>(ports_.keep_records); i < ended.size(); ++i) {
-    const std::string& run = ended[i].second;
-    if (!aged_.insert(run).second) continue;
-    for (int part = 0; part < store::kMostParts; ++part)
-      outbox_.add(kube::remove(kube::kConfigMaps, {namespace_, record_name(run, part)}), [](const auto&) {});
-  }
-}
-
-// A failed revert stops everything until a person has looked.
-void Controller::engage_halt(const std::string& why) {
-  json::Value body =
-      json::Object{{"apiVersion", cluster::kApiVersion},
-                   {"kind", "Halt"},
-                   {"metadata", json::Object{{"name", cluster::kHaltName}}},
-                   {"spec", json::Object{{"engaged", true}, {"reason", why}, {"by", "ordeal controller"}}}};
-  outbox_.add(kube::apply(kube::kHalts, {"", cluster::kHaltName}, body, kHaltManager, true),
-              [this](const kube::Answer<json::Value>& answer) {
-                if (!answer) ports_.log(answer.error().error("cannot engage the Halt").message());
-              });
+  aging_.age(namespace_, std::move(ended));
 }
 
 BootTime Controller::next_wake() const {
-  BootTime next = std::min(announcer_.next_wake(), outbox_.next_wake());
+  BootTime next = std::min({announcer_.next_wake(), outbox_.next_wake(), latch_.next_wake()});
   for (const auto& [uid, one] : cases_) next = std::min(next, one.next_wake());
-  for (const auto& [uid, when] : due_) next = std::min(next, acts() ? when : turned_ + 1s);
+  BootTime soonest = !acts() ? turned_ + 1s : room() <= 0 ? turned_ + kLookAgain : BootTime();
+  for (const auto& [uid, when] : due_) next = std::min(next, std::max(when, soonest));
   if (!left_.empty()) next = std::min(next, turned_ + 1s);
   return next;
 }
@@ -389,6 +414,7 @@ void Controller::dispatch() {
   }
   announcer_.dispatch();
   outbox_.dispatch();
+  latch_.dispatch();
 }
 
 }  // namespace ordeal::controller

@@ -1,21 +1,23 @@
 // Controller: every Experiment that its watches tell of, from its creation to its end, many runs on one thread. It acts
 // only while it leads; whoever leads next ends what it left. Nothing blocks: poll descriptor() until next_wake(), then
 // dispatch().
-// It also takes the finalisers of Injections away that nobody finishes: of runs that are over, or gone.
+// It also takes the finalisers of Injections away that nobody finishes: of runs that are over, or gone; and deletes
+// what is reverted of them. What could not be reverted stays, for a person.
 #pragma once
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 
 #include "app/controller/hosting/admission.h"
+#include "app/controller/hosting/latch.h"
 #include "app/controller/hosting/ports.h"
 #include "app/controller/hosting/run.h"
 #include "app/controller/hosting/takeover.h"
 #include "app/controller/seeing/cluster_stores.h"
 #include "app/controller/writing/announcer.h"
+#include "app/controller/writing/record_aging.h"
 #include "core/base/io/unique_fd.h"
 
 namespace ordeal::controller {
@@ -41,7 +43,7 @@ class Controller {
   void lead(bool leads);
   // Every run is ended in good order, and none begins; then idle().
   void stop(const std::string& why);
-  bool idle() const { return cases_.empty(); }
+  bool idle() const { return cases_.empty() && !latch_.pending(); }
   size_t active() const { return cases_.size(); }
 
   int descriptor() const { return epoll_.get(); }
@@ -61,6 +63,7 @@ class Controller {
     BootTime next_wake() const;
     void dispatch();
     std::string run_id() const;
+    bool revert_failed() const;
     void add_to(target::ClusterLoad& load) const;
   };
   using Cases = std::map<std::string, Case>;  // by uid
@@ -68,6 +71,8 @@ class Controller {
   bool acts() const { return leads_ && stores_.complete() && experiments_.complete() && injections_.complete(); }
   void consider(const cluster::ExperimentObject& object);
   void begin_due();
+  std::ptrdiff_t room() const;  // so many more may be admitted at once
+  Nanos pause_before(const std::string& uid);
   void begin(const cluster::ExperimentObject& object);
   Ports ports_of(const Case& one) const;
   void begin_run(const std::string& uid, Case& one);
@@ -85,20 +90,22 @@ class Controller {
   bool is_over(const cluster::Injection& injection) const;
   std::optional<cluster::Injection> read_injection(json::Value&& value) const;
   void sweep();
+  void finish(const cluster::Injection& injection);
   void age_records(const std::string& namespace_);
-  void engage_halt(const std::string& why);
 
   Ports ports_;
   ClusterStores& stores_;
   Announcer announcer_;
   session::Outbox outbox_;
+  Latch latch_;
+  RecordAging aging_;
   session::Kept<cluster::ExperimentObject> experiments_;  // by uid
   session::Kept<cluster::Injection> injections_;          // by namespace/name, without what a run needs of them
   Cases cases_;
   std::unordered_map<std::string, std::string> case_of_run_;  // uid by run
   std::map<std::string, BootTime> due_;                       // uids that are to be considered, and when
-  std::map<std::string, BootTime> left_;                      // Injections with a finaliser of no run, and since when
-  std::set<std::string> aged_;                                // runs whose records are deleted
+  std::map<std::string, int> tries_;                          // by uid: how often one was to be judged anew
+  std::map<std::string, BootTime> left_;                      // Injections of no run that are not finished
   BootTime turned_{};
   bool leads_ = false;
   std::string stopping_;

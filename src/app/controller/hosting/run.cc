@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "app/controller/hosting/verdicts.h"
 #include "core/base/io/failpoint.h"
@@ -85,7 +86,10 @@ void Run::begin(const watch::SourceLogin& login) {
 
 void Run::take(const RunEvent& said) {
   RunEvent event = without_secrets(said);
-  record_.append(event);
+  if (std::holds_alternative<events::Ended>(event.data))
+    ended_event_ = event;
+  else
+    record_.append(event);
   std::visit([this](const auto& data) { on(data); }, event.data);
 }
 
@@ -156,6 +160,17 @@ void Run::gone(const std::string& why) {
   session_->world().renewal_written(stopped);
 }
 
+// Whoever changes the policy means the runs as well that go on. What it says of who may be hit at all agents judge.
+void Run::heed_policy() {
+  bool same = std::exchange(heeded_, true) && stores_.policy() == policy_;
+  if (same || !session_ || session_->judged()) return;
+  policy_ = stores_.policy();
+  pods_judged_ = 0;
+  if (!policy_) return halt("policy", "there is no policy any more");
+  auto taken = session::take_policy(prepared_, *policy_, ports_.policy_origin);
+  if (!taken) halt("policy", "the policy cannot be read any more: " + taken.error().message());
+}
+
 // Below the floor that the policy sets no fault goes on.
 void Run::guard_floor() {
   bool follows = prepared_.experiment.target.follow, floor = session::has_floor(prepared_);
@@ -168,25 +183,26 @@ void Run::guard_floor() {
   if (follows && status_.phase == to_text(Phase::kDuring)) follow(view);
 }
 
-// Pods that are new, and those that are back as somebody else: each is judged as at the start.
+// Pods that are new are judged as at the start.
 void Run::follow(const cluster::View& view) {
   auto followed = target::follow(prepared_.experiment, prepared_.facts, prepared_.rules, view, others_(),
                                  *prepared_.experiment.seed, following_);
   if (!followed) return ports_.log(fmt::format("{}: {}", object_.name, followed.error().message()));
-  for (const auto& picks : {followed->taken, followed->back})
-    for (const target::ClusterPick& pick : picks) {
-      targets_.push_back(session::target_of(pick));
-      ++status_.victims;
-      session_->world().join(pick.model_victim, targets_.back());
-    }
+  for (const target::ClusterPick& pick : followed->taken) {
+    targets_.push_back(session::target_of(pick));
+    ++status_.victims;
+    session_->world().join(pick.model_victim, targets_.back());
+  }
 }
 
 void Run::dispatch() {
   if (done_) return;
   dispatched_ = ports_.now();
+  heed_policy();
   guard_floor();
   if (session_) session_->dispatch();
   bool over = session_ ? session_->finished() : verdict_.has_value();
+  if (over && !silent_) judge_reverts();
   if (over && record_.clean() && !ended_) end();
   if (over) record_.finish();
   write_status();
@@ -214,21 +230,30 @@ void Run::written(const cluster::ExperimentStatus& status) {
   if (session_) session_->world().renewal_written(status.renewal);
 }
 
+// The engine has judged what it knew; who was given up may have said nothing at all.
+void Run::judge_reverts() {
+  std::set<std::string> silent;
+  if (session_)
+    for (const auto& [name, injection] : session_->world().injections().all())
+      if (!injection.confirmed) silent.insert(injection.object.spec.node);
+  silent_.emplace(silent.begin(), silent.end());
+  Verdict verdict = verdict_.value_or(Verdict{Outcome::kError, "the run ended without a verdict", ""});
+  verdict_ = with_reverts(std::move(verdict), *silent_, revert_failed());
+  if (!ended_event_) return;
+  ended_event_->data = events::Ended{*verdict_};
+  record_.append(*ended_event_);
+}
+
 // The record is whole by now.
 void Run::end() {
   failpoint("controller.before_complete");
   write_status();
   Ending ending;
-  ending.verdict = verdict_.value_or(Verdict{Outcome::kError, "the run ended without a verdict", ""});
+  ending.verdict = *verdict_;
   ending.injected = injected_;
-  std::vector<std::string> silent;
-  if (session_)
-    for (const auto& [name, injection] : session_->world().injections().all())
-      if (!injection.confirmed) silent.push_back(injection.object.spec.node);
-  if (!silent.empty()) ending.reverted = Truth::kUnknown;
-  ending.reverted_message = silent.empty() ? "" : "not confirmed by the agents of " + join(silent, ", ");
-  revert_failed_ = ending.verdict.outcome == Outcome::kRevertFailed && silent.empty();
-  if (revert_failed_) ending.reverted = Truth::kFalse;
+  if (!silent_->empty()) ending.reverted = Truth::kUnknown;
+  if (revert_failed()) ending.reverted = Truth::kFalse;
+  ending.reverted_message = silent_->empty() ? "" : "not confirmed by the agents of " + join(*silent_, ", ");
   if (!record_.trouble().empty()) ending.verdict.hint += (ending.verdict.hint.empty() ? "" : "; ") + record_.trouble();
   put_ending(status_, ending, ports_.wall());
   writer_.want(status_, true);

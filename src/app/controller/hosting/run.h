@@ -38,7 +38,7 @@ class Run {
   // Somebody else has it.
   bool taken() const { return taken_; }
   // An agent says that something could not be reverted.
-  bool revert_failed() const { return revert_failed_; }
+  bool revert_failed() const { return session_ && session_->world().injections().revert_failed(); }
 
   BootTime next_wake() const;
   void dispatch();
@@ -53,9 +53,11 @@ class Run {
   void on(const events::Ended& ended);
   void on(const auto&) {}
   void begin(const watch::SourceLogin& login);
+  void heed_policy();
   void guard_floor();
   void follow(const cluster::View& view);
   void write_status();
+  void judge_reverts();
   void end();
   void written(const cluster::ExperimentStatus& status);
   void gone(const std::string& why);
@@ -73,12 +75,15 @@ class Run {
   RecordKeeper record_;
   std::unique_ptr<session::ClusterSession> session_;
   std::optional<Verdict> verdict_;
+  std::optional<RunEvent> ended_event_;             // the last one; recorded once the reverts are judged
+  std::optional<std::vector<std::string>> silent_;  // nodes that have not confirmed, once that is judged
   bool injected_ = false;
   bool halting_ = false;
   bool deleted_ = false;
-  bool revert_failed_ = false;
   bool ended_ = false;  // the last status is wanted
   bool done_ = false, taken_ = false;
+  std::optional<std::string> policy_;  // that counts now, once it was heeded
+  bool heeded_ = false;
   uint64_t pods_judged_ = 0;
   BootTime judged_at_{}, dispatched_{};
 };

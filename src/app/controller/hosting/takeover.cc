@@ -14,15 +14,12 @@ namespace ordeal::controller {
 namespace {
 
 constexpr const char* kReplaced = "the controller was replaced";
-constexpr Nanos kLeaseMargin = 1s;
+constexpr Nanos kLeaseMargin = 1s;  // how late a lease may end
 constexpr Nanos kWaitAgain = 500ms;
+constexpr size_t kMostRecord = size_t{16}
+                               << 20;  // of a record whose beginning is read again; its namespace's people may write it
 
 bool reverted(const cluster::Injection& injection) { return injection.status.state == "reverted"; }
-
-bool unclean(const cluster::Injection& injection) {
-  const auto& impacts = injection.status.impacts;
-  return std::any_of(impacts.begin(), impacts.end(), [](const auto& impact) { return !impact.clean; });
-}
 
 }  // namespace
 
@@ -39,8 +36,28 @@ Takeover::Takeover(const Ports& ports, const ClusterStores& stores, Announcer& a
 
 void Takeover::saw(const cluster::Injection& injection) {
   if (injection.spec.run != run()) return;
-  failed_ |= unclean(injection);
-  injections_[injection.name] = injection;
+  failed_ |= session::revert_failed(injection.status);
+  // What is listed may be older than what was watched.
+  auto [kept, fresh] = injections_.try_emplace(injection.name, injection);
+  if (!fresh && !reverted(kept->second)) kept->second = injection;
+}
+
+void Takeover::add_to(target::ClusterLoad& load) const {
+  int64_t known = 0;
+  for (const auto& [name, injection] : injections_)
+    for (const cluster::PlannedImpact& impact : injection.spec.impacts) {
+      target::add_victim(load, impact.victim, injection.spec.node);
+      ++known;
+    }
+  if (listed_) return;
+  int64_t unknown = std::max<int64_t>(object_.status.victims - known, 0);
+  load.targets += unknown;
+  load.pods[object_.namespace_] += unknown;
+}
+
+void Takeover::lost(const std::string& injection) {
+  auto found = injections_.find(injection);
+  if (found != injections_.end()) found->second.has_finalizer = false;
 }
 
 // Tests that it is as it was seen: of two that take over one succeeds, and what has ended meanwhile stays so.
@@ -65,7 +82,8 @@ void Takeover::claim() {
 void Takeover::claimed(const kube::Answer<json::Value>& answer) {
   if (answer) {
     claimed_at_ = ports_.now();
-    step_ = Step::kWaiting;
+    step_ = Step::kListing;
+    list();
   } else if (answer.error().kind == kube::ApiFailure::Kind::kNotFound) {
     deleted_ = true;
   } else {
@@ -73,17 +91,35 @@ void Takeover::claimed(const kube::Answer<json::Value>& answer) {
   }
 }
 
+// What a dead controller has made a moment ago may not have been seen yet: that none is known proves nothing.
+void Takeover::list() {
+  kube::Request request = kube::get(kube::kInjections, {object_.namespace_, ""});
+  request.query.emplace_back("labelSelector", fmt::format("{}={}", cluster::kRunLabel, cluster::label_value(run())));
+  outbox_.add(std::move(request), [this](const kube::Answer<json::Value>& answer) {
+    const json::Value* items = answer && answer->is_object() ? answer->get_object().if_contains("items") : nullptr;
+    again_ |= !items || !items->is_array();
+    if (again_) return;
+    for (const json::Value& item : items->get_array())
+      if (auto injection = cluster::injection_from_json(item)) saw(*injection);
+    step_ = Step::kWaiting;
+    listed_ = true;
+  });
+}
+
+// As long as an agent may have something in force, if a renewal was on its way when it was claimed.
+bool Takeover::waits_for(const cluster::Injection& injection) const {
+  return !reverted(injection) && ports_.now() < claimed_at_ + 2 * injection.spec.lease + kLeaseMargin;
+}
+
 void Takeover::wait_for_agents() {
-  bool over = ports_.now() >= claimed_at_ + cluster::kClusterLease + kLeaseMargin;
   bool hears = !stores_.hearing || stores_.hearing();
   bool waits =
-      std::any_of(injections_.begin(), injections_.end(), [](const auto& one) { return !reverted(one.second); });
-  // What a dead controller has made a moment ago may not have been seen yet.
-  if (!hears || (waits && !over) || ports_.now() < claimed_at_ + kLeaseMargin) return;
+      std::any_of(injections_.begin(), injections_.end(), [this](const auto& one) { return waits_for(one.second); });
+  if (!hears || waits || ports_.now() < claimed_at_ + kLeaseMargin) return;
   for (const auto& [name, injection] : injections_) {
     if (reverted(injection)) continue;
     silent_.push_back(injection.spec.node);
-    outbox_.add(session::without_finalizer(injection), [](const auto&) {});
+    if (injection.has_finalizer) outbox_.add(session::without_finalizer(injection), [](const auto&) {});
   }
   step_ = Step::kRecording;
   close_record();
@@ -102,9 +138,10 @@ void Takeover::close_record() {
 }
 
 void Takeover::write_closing_part(const json::Array& config_maps) {
-  auto parts = record_parts(config_maps);
+  RecordOwner owner{object_.namespace_, object_.name, object_.uid, run()};
+  auto parts = record_parts(owner, config_maps);
   int next = static_cast<int>(parts.size());
-  auto record = store::read_cluster_record(std::move(parts));
+  auto record = store::read_cluster_record(std::move(parts), kMostRecord);
   // Without a beginning there is nothing to end.
   if (!record || record->row.exit) return end();
   RunEvent event;
@@ -116,7 +153,6 @@ void Takeover::write_closing_part(const json::Array& config_maps) {
   event.data = events::Halt{kReplaced, "engine", event.boot};
   ended.seq = event.seq + 1;
   ended.data = events::Ended{verdict()};
-  RecordOwner owner{object_.namespace_, object_.name, object_.uid, run()};
   outbox_.add(record_write(owner, store::closing_part(next, {event, ended})), [this](const auto&) { end(); });
 }
 
@@ -124,11 +160,7 @@ Verdict Takeover::verdict() const {
   if (failed_)
     return {Outcome::kRevertFailed, fmt::format("{}, and a revert failed", kReplaced),
             "the Injections of the run say where and why"};
-  if (!silent_.empty())
-    return {Outcome::kRevertFailed,
-            fmt::format("{}, and the agents of {} have not confirmed within the lease that everything is reverted",
-                        kReplaced, join(silent_, ", ")),
-            "look at these nodes: `ordeal revert` and `ordeal verify-clean` on each"};
+  if (!silent_.empty()) return unconfirmed_verdict(kReplaced, silent_);
   return {Outcome::kHalted, kReplaced, "create the Experiment again to run it"};
 }
 

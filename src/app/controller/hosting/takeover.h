@@ -19,14 +19,18 @@ class Takeover {
   Takeover& operator=(const Takeover&) = delete;
 
   const std::string& run() const { return object_.status.run; }
-  int64_t targets() const { return object_.status.victims; }
-  const std::string& home() const { return object_.namespace_; }
+  // Its victims, as its Injections name them; before those are known as many of its own namespace.
+  void add_to(target::ClusterLoad& load) const;
   bool done() const { return done_; }
   // Another changed the Experiment meanwhile: it is to be judged anew.
   bool again() const { return again_; }
 
+  // An agent says that something could not be reverted.
+  bool revert_failed() const { return failed_; }
+
   void saw(const cluster::Injection& injection);
-  void lost(const std::string& injection) { injections_.erase(injection); }
+  // After its last state. Whose agent never said that it is reverted is waited for, and named.
+  void lost(const std::string& injection);
   void deleted() { deleted_ = true; }
 
   BootTime next_wake() const;
@@ -35,13 +39,15 @@ class Takeover {
  private:
   void claim();
   void claimed(const kube::Answer<json::Value>& answer);
+  void list();
+  bool waits_for(const cluster::Injection& injection) const;
   void wait_for_agents();
   void close_record();
   void write_closing_part(const json::Array& config_maps);
   void end();
   Verdict verdict() const;
 
-  enum class Step { kClaiming, kWaiting, kRecording, kEnding };
+  enum class Step { kClaiming, kListing, kWaiting, kRecording, kEnding };
   const Ports& ports_;
   const ClusterStores& stores_;
   Announcer& announcer_;
@@ -49,7 +55,7 @@ class Takeover {
   session::Outbox outbox_;
   StatusWriter writer_;
   Step step_ = Step::kClaiming;
-  bool asked_ = false;
+  bool asked_ = false, listed_ = false;
   BootTime claimed_at_{}, looked_{};
   std::map<std::string, cluster::Injection> injections_;  // by name, of this run
   std::vector<std::string> silent_;                       // nodes

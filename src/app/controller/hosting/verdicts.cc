@@ -1,7 +1,11 @@
 #include "app/controller/hosting/verdicts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
+
+#include "core/base/text/text.h"
 
 namespace ordeal::controller {
 namespace {
@@ -44,6 +48,21 @@ Verdict refusal_verdict(const Error& error) {
   if (error.code == Errc::kNotInjected || error.code == Errc::kTimeout || error.code == Errc::kUnsupported)
     outcome = Outcome::kNotInjected;
   return {outcome, error.message(), error.advice()};
+}
+
+Verdict unconfirmed_verdict(const std::string& what, const std::vector<std::string>& nodes) {
+  return {Outcome::kRevertFailed,
+          fmt::format("{}, and the agents of {} have not confirmed within the lease that everything is reverted", what,
+                      join(nodes, ", ")),
+          "look at these nodes: `ordeal revert` and `ordeal verify-clean` on each"};
+}
+
+Verdict with_reverts(Verdict verdict, const std::vector<std::string>& unconfirmed, bool failed) {
+  bool said = stronger(exit_code_of(verdict.outcome), ExitCode::kRevertFailed) == exit_code_of(verdict.outcome);
+  if (said || (unconfirmed.empty() && !failed)) return verdict;
+  std::string what = fmt::format("{}: {}", to_text(verdict.outcome), verdict.reason);
+  if (!failed) return unconfirmed_verdict(what, unconfirmed);
+  return {Outcome::kRevertFailed, what + ", and a revert failed", "the Injections of the run say where and why"};
 }
 
 void put_ending(cluster::ExperimentStatus& status, const Ending& ending, Nanos wall) {

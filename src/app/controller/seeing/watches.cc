@@ -9,8 +9,6 @@
 namespace ordeal::controller {
 namespace {
 
-constexpr const char* kHaltMap = "ordeal-halt";  // where no Halt may be watched: a ConfigMap of the namespace
-
 std::string text_at(const json::Value& object, std::initializer_list<std::string_view> path) {
   const json::Value* found = &object;
   for (std::string_view key : path) {
@@ -32,7 +30,8 @@ std::optional<std::string> policy_text(const json::Value& config_map) {
 json::Value halt_of_map(const json::Value& map) {
   bool engaged = text_at(map, {"data", "engaged"}) != "false";
   return json::Object{
-      {"metadata", json::Object{{"name", kHaltMap}, {"uid", text_at(map, {"metadata", "uid"})}, {"generation", 1}}},
+      {"metadata",
+       json::Object{{"name", cluster::kHaltConfigMap}, {"uid", text_at(map, {"metadata", "uid"})}, {"generation", 1}}},
       {"spec",
        json::Object{
            {"engaged", engaged}, {"reason", text_at(map, {"data", "reason"})}, {"by", text_at(map, {"data", "by"})}}}};
@@ -160,7 +159,7 @@ void Watches::watch_halt() {
   if (whole)
     add({kube::kHalts, {"", cluster::kHaltName}}, std::move(handlers));
   else
-    add({kube::kConfigMaps, {options_.namespace_, kHaltMap}}, std::move(handlers));
+    add({kube::kConfigMaps, {options_.namespace_, cluster::kHaltConfigMap}}, std::move(handlers));
 }
 
 void Watches::watch_policy() {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/base/text/text.h"
 #include "core/model/cluster/names.h"
 #include "platform/kube/access/base64.h"
 
@@ -29,6 +28,19 @@ const json::Value* field_of(const json::Value& value, std::initializer_list<cons
   return found;
 }
 
+// Its number, where it is one of the owner's.
+std::optional<int> part_of(const RecordOwner& owner, const json::Value& map) {
+  const json::Value* owners = field_of(map, {"metadata", "ownerReferences"});
+  const json::Value* uid = owners && owners->is_array() && owners->get_array().size() == 1
+                               ? field_of(owners->get_array()[0], {"uid"})
+                               : nullptr;
+  if (!uid || *uid != json::Value(owner.uid)) return std::nullopt;
+  const json::Value* name = field_of(map, {"metadata", "name"});
+  for (int part = 0; part < store::kMostParts; ++part)
+    if (name && *name == json::Value(record_name(owner.run, part))) return part;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string record_name(const std::string& run, int part) { return fmt::format("ordeal-{}-{}", run, part); }
@@ -51,16 +63,12 @@ kube::Request record_write(const RecordOwner& owner, const store::RecordPart& pa
   return request;
 }
 
-std::vector<store::RecordPart> record_parts(const json::Array& config_maps) {
+std::vector<store::RecordPart> record_parts(const RecordOwner& owner, const json::Array& config_maps) {
   std::vector<store::RecordPart> parts;
   for (const json::Value& map : config_maps) {
-    const json::Value* name = field_of(map, {"metadata", "name"});
-    const json::Value* data = field_of(map, {"binaryData"});
-    if (!name || !name->is_string() || !data || !data->is_object() || data->get_object().size() != 1) continue;
-    std::string_view text(name->get_string());
-    auto index = parse_number<int>(text.substr(text.rfind('-') + 1));
-    const json::Value& only = data->get_object().begin()->value();
-    auto bytes = only.is_string() ? kube::decode_base64(only.get_string()) : std::nullopt;
+    auto index = part_of(owner, map);
+    const json::Value* data = field_of(map, {"binaryData", kKey});
+    auto bytes = data && data->is_string() ? kube::decode_base64(data->get_string()) : std::nullopt;
     if (index && bytes) parts.push_back({*index, false, std::move(*bytes)});
   }
   return parts;

@@ -18,8 +18,9 @@ struct RecordOwner {
 };
 // The ConfigMap of a part, and the write that makes or replaces it.
 kube::Request record_write(const RecordOwner& owner, const store::RecordPart& part);
-// The parts that ConfigMaps hold. What is none of ours is left out.
-std::vector<store::RecordPart> record_parts(const json::Array& config_maps);
+// The parts of the owner's record among ConfigMaps; whoever may write one can give it the label of a record, so that
+// what is called otherwise or belongs to another Experiment is left out.
+std::vector<store::RecordPart> record_parts(const RecordOwner& owner, const json::Array& config_maps);
 
 class RecordKeeper {
  public:

@@ -9,6 +9,8 @@ namespace ordeal::cluster {
 inline constexpr const char* kApiVersion = "ordeal.dev/v1alpha1";
 inline constexpr const char* kFinalizer = "ordeal.dev/revert";  // of an Injection, until it is reverted
 inline constexpr const char* kHaltName = "global";              // of the Halt
+// What stands for the Halt where one namespace is all that may be watched.
+inline constexpr const char* kHaltConfigMap = "ordeal-halt";
 // Labels of an Injection and of a record's ConfigMaps.
 inline constexpr const char* kNodeLabel = "ordeal.dev/node";
 inline constexpr const char* kExperimentLabel = "ordeal.dev/experiment";

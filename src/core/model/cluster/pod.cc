@@ -71,28 +71,28 @@ Result<> take_state(const Reader& status, Container& container) {
   return {};
 }
 
-Result<> take_ports(const Reader& declared, Container& container) {
-  auto list = TRY(declared.find("ports"));
+Result<> add_ports(const Reader& container, std::vector<NamedPort>& ports) {
+  auto list = TRY(container.find("ports"));
   if (!list) return {};
   for (const Reader& item : TRY(list->items())) {
-    NamedPort named;
-    TRY_VOID(take(item, "name", named.name));
-    TRY_VOID(take(item, "containerPort", named.port));
-    if (!named.name.empty()) container.ports.push_back(std::move(named));
+    NamedPort port;
+    TRY_VOID(take(item, "name", port.name));
+    TRY_VOID(take(item, "containerPort", port.number));
+    if (!port.name.empty()) ports.push_back(std::move(port));
   }
   return {};
 }
 
 // Of spec.containers or spec.initContainers: those that will be there, whether or not they run yet.
-Result<> add_declared(const Reader& spec, std::string_view key, bool init, std::vector<Container>& containers) {
+Result<> add_declared(const Reader& spec, std::string_view key, bool init, Pod& pod) {
   auto list = TRY(spec.find(key));
   if (!list) return {};
   for (const Reader& item : TRY(list->items())) {
     Container container;
     container.name = TRY(TRY(item.at("name")).text());
     container.init = init;
-    TRY_VOID(take_ports(item, container));
-    containers.push_back(std::move(container));
+    pod.containers.push_back(std::move(container));
+    TRY_VOID(add_ports(item, pod.ports));
   }
   return {};
 }
@@ -119,8 +119,8 @@ Result<> take_spec(const Reader& spec, Pod& pod) {
   TRY_VOID(take(spec, "nodeName", pod.node));
   TRY_VOID(take(spec, "hostNetwork", pod.host_network));
   TRY_VOID(take(spec, "shareProcessNamespace", pod.shares_processes));
-  TRY_VOID(add_declared(spec, "containers", false, pod.containers));
-  return add_declared(spec, "initContainers", true, pod.containers);
+  TRY_VOID(add_declared(spec, "containers", false, pod));
+  return add_declared(spec, "initContainers", true, pod);
 }
 
 Result<> take_status(const Reader& status, Pod& pod) {

@@ -14,11 +14,6 @@
 
 namespace ordeal::cluster {
 
-struct NamedPort {
-  std::string name;
-  int64_t port = 0;
-};
-
 struct Container {
   std::string name;
   std::string id;  // without the runtime's "containerd://"; "" while there is none
@@ -27,7 +22,12 @@ struct Container {
   bool init = false;  // of initContainers: a sidecar where it runs
   int64_t restarts = 0;
   Nanos started{0};  // wall clock, whole seconds; 0 while it does not run
-  std::vector<NamedPort> ports;  // those that have a name
+};
+
+// Of a container, by a name that is given once in a pod.
+struct NamedPort {
+  std::string name;
+  int64_t number = 0;
 };
 
 struct OwnerRef {
@@ -47,6 +47,7 @@ struct Pod {
   std::optional<OwnerRef> controller;
   std::string ip;
   std::vector<Container> containers;
+  std::vector<NamedPort> ports;  // those without a name are left out
 
   bool runs() const { return phase == "Running" && !terminating; }
 };

@@ -56,6 +56,19 @@ TEST(Recorded, APodThatGoesIsNoRunningOne) {
   EXPECT_FALSE(pod.runs());
 }
 
+TEST(PodTest, ItsNamedPortsAreThoseOfAllItsContainers) {
+  auto pod = pod_from_json(json::parse(R"({"metadata":{"name":"a","namespace":"shop","uid":"u"},"spec":{
+      "containers":[{"name":"app","ports":[{"containerPort":8000},{"name":"web","containerPort":8080}]}],
+      "initContainers":[{"name":"proxy","ports":[{"name":"metrics","containerPort":9102}]}]}})")
+                               .value());
+  ASSERT_TRUE(pod) << pod.error().message();
+  ASSERT_EQ(pod->ports.size(), 2u);
+  EXPECT_EQ(pod->ports[0].name, "web");
+  EXPECT_EQ(pod->ports[0].number, 8080);
+  EXPECT_EQ(pod->ports[1].name, "metrics");
+  EXPECT_EQ(pod->ports[1].number, 9102);
+}
+
 TEST(Recorded, EachPodOfAListIsRead) {
   RECORDED("pods_list_selector", list);
   for (const json::Value& item : list.at("items").as_array()) {

@@ -116,8 +116,16 @@ Result<Injection> injection_from_json(const json::Value& value) {
 
 std::string Halt::tag() const { return fmt::format("{}/{}", uid, generation); }
 
+ObjectLife life_of(const json::Value& object) {
+  const json::Value* metadata = object.is_object() ? object.get_object().if_contains("metadata") : nullptr;
+  if (!metadata || !metadata->is_object()) return {};
+  const json::Value* uid = metadata->get_object().if_contains("uid");
+  const json::Value* deleted = metadata->get_object().if_contains("deletionTimestamp");
+  return {uid && uid->is_string() ? std::string(uid->get_string()) : "", deleted && !deleted->is_null()};
+}
+
 std::optional<Halt> halt_from_json(const json::Value* value) {
-  if (!value || value->is_null()) return std::nullopt;
+  if (!value) return std::nullopt;
   auto halt = read_halt(Reader(*value, kNoLines));
   if (halt) return std::move(*halt);
   Halt unread;

@@ -124,6 +124,12 @@ json::Value injection_to_create(const Injection& injection);
 json::Value to_json(const InjectionStatus& status);
 // Errors name the field: "spec.impacts[3].victim.uid: expected text".
 Result<Injection> injection_from_json(const json::Value& object);
+// Of one that may be unreadable otherwise: that it is there, and whether it is to be deleted.
+struct ObjectLife {
+  std::string uid;  // "" where not even that can be read
+  bool deleting = false;
+};
+ObjectLife life_of(const json::Value& object);
 
 // What stops everything in the cluster while it is there and engaged. Anything that cannot be read counts as engaged.
 struct Halt {
@@ -133,7 +139,7 @@ struct Halt {
   std::string reason, by;
   std::string tag() const;  // "UID/GENERATION", for Renewal::halt
 };
-// Null: there is none.
+// No pointer: there is none. An answer that is empty or no object is one that cannot be read.
 std::optional<Halt> halt_from_json(const json::Value* object);
 
 // An Experiment as the API has it; `spec` is decoded by decode_experiment (model/input/experiment.h).

@@ -182,6 +182,16 @@ TEST(Injection, WhatIsWrongIsNamed) {
   EXPECT_EQ(error_at("/spec/impacts/0/attack", 5).substr(0, 23), "spec.impacts[0].attack:");
 }
 
+TEST(ObjectLife, IsReadOfWhatIsUnreadableOtherwise) {
+  auto life = [](const char* text) { return life_of(json::parse(text).value()); };
+  ObjectLife deleted = life(R"({"metadata": {"uid": "u", "deletionTimestamp": "2026-11-30T05:00:00Z"}, "spec": 5})");
+  EXPECT_EQ(deleted.uid, "u");
+  EXPECT_TRUE(deleted.deleting);
+  EXPECT_FALSE(life(R"({"metadata": {"uid": "u", "deletionTimestamp": null}})").deleting);
+  for (const char* text : {"null", "{}", R"({"metadata": 5})", R"({"metadata": {"uid": 5}})"})
+    EXPECT_EQ(life(text).uid, "") << text;
+}
+
 TEST(Halt, WhatCannotBeReadIsEngaged) {
   EXPECT_FALSE(halt_from_json(nullptr));
   auto halt = [](const char* text) {
@@ -194,7 +204,7 @@ TEST(Halt, WhatCannotBeReadIsEngaged) {
   EXPECT_FALSE(halt(R"({"metadata": {"uid": "u"}, "spec": {"engaged": false}})").engaged);
   Halt said = halt(R"({"metadata": {"uid": "u"}, "spec": {"reason": "an incident", "by": "anna"}})");
   EXPECT_EQ(said.reason + " " + said.by, "an incident anna");
-  for (const char* text : {"5", "{}", R"({"metadata": {"uid": "u"}, "spec": {"engaged": "no"}})",
+  for (const char* text : {"5", "null", "{}", R"({"metadata": {"uid": "u"}, "spec": {"engaged": "no"}})",
                            R"({"metadata": {"uid": "u"}, "spec": {"engaged": false, "reason": 5}})",
                            R"({"metadata": {"uid": "u"}, "spec": 7})"})
     EXPECT_TRUE(halt(text).engaged) << text;

@@ -135,9 +135,12 @@ std::optional<std::string> cap_broken(const Policy& policy, const ActiveLoad& ac
   if (policy.max_targets && active.targets + chosen > *policy.max_targets)
     return fmt::format("{}: caps.max_targets is {}; {} are already hit and {} more are asked for", policy.origin,
                        *policy.max_targets, active.targets, chosen);
-  if (policy.max_percent && chosen > take_percent(candidates, *policy.max_percent))
-    return fmt::format("{}: caps.max_percent is {}, so {} of {} may be hit, and {} are asked for", policy.origin,
-                       *policy.max_percent, take_percent(candidates, *policy.max_percent), candidates, chosen);
+  if (policy.max_percent && active.candidates + chosen > take_percent(candidates, *policy.max_percent)) {
+    std::string already = active.candidates ? fmt::format("{} are already hit", active.candidates) : "";
+    return fmt::format("{}: caps.max_percent is {}, so {} of {} may be hit{}{}, and {} are asked for", policy.origin,
+                       *policy.max_percent, take_percent(candidates, *policy.max_percent), candidates,
+                       already.empty() ? "" : "; ", already, chosen);
+  }
   return std::nullopt;
 }
 

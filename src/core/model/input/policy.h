@@ -54,6 +54,7 @@ int64_t take_percent(int64_t n, double percent);
 struct ActiveLoad {
   int64_t runs = 0;
   int64_t targets = 0;
+  int64_t candidates = 0;  // of the selection itself: those among its candidates that are not chosen and hit already
 };
 // The first cap that `chosen` of `candidates` more victims would break, as a rule by name.
 std::optional<std::string> cap_broken(const Policy& policy, const ActiveLoad& active, int64_t chosen,

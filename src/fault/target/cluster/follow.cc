@@ -39,10 +39,11 @@ struct Admitted {
 class Admission {
  public:
   Admission(const Experiment& experiment, const AttackFacts& facts, const ClusterRules& rules,
-            const cluster::View& view, const ClusterLoad& others, const Picks& alive, int64_t candidates)
+            const cluster::View& view, const ClusterLoad& others, const Picks& alive, const ClusterJudged& judged)
       : experiment_(experiment), facts_(facts), rules_(rules), view_(view), others_(others) {
     choice_.chosen = alive;
-    choice_.candidates = candidates;
+    choice_.candidates = judged.candidates;
+    choice_.uids = judged.uids;
   }
 
   Result<Admitted> most_of(const Picks& fresh) {
@@ -92,15 +93,11 @@ Picks alive_of(const Following& state, const std::set<std::string>& running, std
   return alive;
 }
 
-// Those that were never allowed before; of them, those whose name is a held one's are `back`.
-Picks newcomers(Picks&& allowed, Following& state, Picks& back) {
-  std::set<std::string> names;
-  for (const ClusterPick& pick : state.held) names.insert(pick.model_victim.name);
+// Those that were never allowed before.
+Picks newcomers(Picks&& allowed, Following& state) {
   Picks fresh;
-  for (ClusterPick& pick : allowed) {
-    if (!state.seen.insert(key_of(pick)).second) continue;
-    (names.count(pick.model_victim.name) ? back : fresh).push_back(std::move(pick));
-  }
+  for (ClusterPick& pick : allowed)
+    if (state.seen.insert(key_of(pick)).second) fresh.push_back(std::move(pick));
   return fresh;
 }
 
@@ -145,9 +142,9 @@ Result<Followed> follow(const Experiment& experiment, const AttackFacts& facts, 
   if (!judged && judged.error().code == Errc::kNotInjected) return followed;  // nobody is there now
   if (!judged) return tl::unexpected(judged.error());
   int64_t more = wanted(target, static_cast<int64_t>(judged->allowed.size())) - static_cast<int64_t>(hit.size());
-  Picks fresh = newcomers(std::move(judged->allowed), state, followed.back);
+  Picks fresh = newcomers(std::move(judged->allowed), state);
   Picks asked = draw_of(std::move(fresh), more, seed, followed.left_out);
-  Admission admission(experiment, facts, rules, view, others, hit, judged->candidates);
+  Admission admission(experiment, facts, rules, view, others, hit, *judged);
   Admitted admitted = TRY(admission.most_of(asked));
   admit(std::move(asked), admitted, state, followed);
   return followed;

@@ -1,6 +1,7 @@
-// Follow: which pods that have appeared during a run are taken in, where the target says `follow`, and which victims
-// are back as somebody else. The same rules hold as at the start, and the same caps and gates with all that is hit by
-// now. A percentage is of those that are allowed now; what was not drawn at the start is not drawn later. Pure.
+// Follow: which pods that have appeared during a run are taken in, where the target says `follow`. A victim that is
+// back as somebody else (the same name, another uid or container id) is as new as any other. The same rules hold as at
+// the start, and the same caps and gates with all that is hit by now. A percentage is of those that are allowed now;
+// what was not drawn at the start is not drawn later. Pure.
 #pragma once
 
 #include <set>
@@ -18,8 +19,6 @@ struct Following {
 
 struct Followed {
   std::vector<ClusterPick> taken;  // pods that are new, to be hit as well
-  std::vector<ClusterPick> back;   // the same name as one that is held and gone, another uid or container id; not in
-                                   // `taken`: whether a fault is put on it once more is the caller's to decide
   std::vector<Refusal> left_out;   // new ones, with the rule: not drawn, or a gate
   std::vector<std::string> gone;   // key_of() of the held that no longer run
 };

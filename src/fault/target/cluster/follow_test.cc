@@ -104,10 +104,38 @@ TEST(Follow, ANameThatIsBackIsAnotherIncarnation) {
   for (cluster::Pod& pod : run.view.pods)
     if (pod.name == first) pod.uid = "uid-again";
   Followed followed = run.go_on();
-  EXPECT_EQ(names(followed.back), first);
-  EXPECT_EQ(followed.back.at(0).victim.uid, "uid-again");
-  EXPECT_EQ(names(followed.taken), "");
-  EXPECT_TRUE(run.go_on().back.empty()) << "it is said once";
+  EXPECT_EQ(names(followed.taken), first);
+  EXPECT_EQ(followed.taken.at(0).victim.uid, "uid-again");
+  EXPECT_EQ(followed.gone, (std::vector<std::string>{"uid-" + first}));
+  EXPECT_TRUE(run.go_on().taken.empty()) << "once";
+  EXPECT_EQ(key_of(run.state.held.back()), "uid-again");
+}
+
+TEST(Follow, WhoIsBackPassesTheSameGatesAsANewOne) {
+  Ongoing run("", 6, "caps: {max_targets: 6}");
+  run.others.targets = 1;  // of another run, meanwhile
+  auto restart = [&](const std::string& name, const std::string& uid) {
+    for (cluster::Pod& pod : run.view.pods)
+      if (pod.name == name) pod.uid = uid;
+  };
+  restart("api-001", "uid-again");
+  Followed followed = run.go_on();
+  EXPECT_EQ(names(followed.taken), "") << "5 are hit, one by another run";
+  ASSERT_EQ(followed.left_out.size(), 1u);
+  EXPECT_EQ(followed.left_out[0].rule, "policy: caps.max_targets is 6; 1 are already hit and 6 more are asked for");
+  run.others.targets = 0;
+  EXPECT_EQ(names(run.go_on().taken), "api-001");
+  run.add("new-1");
+  EXPECT_EQ(names(run.go_on().taken), "") << "it makes no room for one more";
+}
+
+TEST(Follow, WhoIsBackIsDrawnLikeANewOne) {
+  Ongoing run(", count: 2");
+  std::string first = run.state.held[0].model_victim.name;
+  for (cluster::Pod& pod : run.view.pods)
+    if (pod.name == first) pod.uid = "uid-again";
+  run.add("new-1");
+  EXPECT_EQ(run.go_on().taken.size(), 1u) << "two are new, one is gone";
 }
 
 TEST(Follow, ARestartedContainerIsBack) {
@@ -117,7 +145,7 @@ TEST(Follow, ARestartedContainerIsBack) {
   run.state = {choice.chosen, {choice.allowed.begin(), choice.allowed.end()}};
   run.view.pods[2].containers[0].id = std::string(64, 'd');
   Followed followed = run.go_on();
-  EXPECT_EQ(names(followed.back), "api-003/main");
+  EXPECT_EQ(names(followed.taken), "api-003/main");
   EXPECT_EQ(followed.gone.size(), 1u);
 }
 

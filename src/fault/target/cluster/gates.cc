@@ -1,13 +1,17 @@
 #include "fault/target/cluster/gates.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "core/base/text/quantity.h"
+#include "core/base/text/text.h"
 #include "fault/target/cluster/described.h"
+#include "platform/sys/network/packet.h"
 
 namespace ordeal::target {
 namespace {
@@ -74,11 +78,19 @@ void judge_shares(const std::vector<Policy>& policies, const cluster::View& view
   }
 }
 
+// Of the candidates those that other runs hit.
+int64_t hit_by_others(const ClusterChoice& choice, const ClusterLoad& others) {
+  std::set<std::string> chosen;
+  for (const ClusterPick& pick : choice.chosen) chosen.insert(pick.victim.uid);
+  return std::count_if(choice.uids.begin(), choice.uids.end(),
+                       [&](const std::string& uid) { return others.uids.count(uid) > 0 && chosen.count(uid) == 0; });
+}
+
 void judge_caps(const std::vector<Policy>& policies, const ClusterChoice& choice, const ClusterLoad& others,
                 std::vector<GateRefusal>& refusals) {
+  ActiveLoad active{others.runs, others.targets, hit_by_others(choice, others)};
   for (const Policy& policy : policies) {
-    auto rule = cap_broken(policy, {others.runs, others.targets}, static_cast<int64_t>(choice.chosen.size()),
-                           choice.candidates);
+    auto rule = cap_broken(policy, active, static_cast<int64_t>(choice.chosen.size()), choice.candidates);
     if (rule) refusals.push_back({rule->substr(0, rule->find(" is ")), *rule});
   }
 }
@@ -98,25 +110,22 @@ std::optional<GateRefusal> hits_all_traffic(const Policy& policy, const Experime
   bool all = facts.hits_network && !facts.narrowed;
   if (!all || experiment.all_traffic || !policy.require_all_traffic) return std::nullopt;
   std::string rule = policy.origin + ": require_all_traffic";
-  return GateRefusal{rule, rule +
-                               ": the attack has neither a peer nor a port, so it would hit all traffic; give it one "
-                               "(port, ports, source_ports, hosts, ips), or say all_traffic: true"};
+  return GateRefusal{
+      rule, rule +
+                ": the attack has no peer and no port that narrows it, so it would hit all traffic; give it one "
+                "(port, ports, source_ports, hosts, ips), or say all_traffic: true"};
 }
 
-std::optional<GateRefusal> outside(const Policy& policy, const ClusterRules& rules, const ClusterChoice& choice) {
+std::optional<GateRefusal> outside(const Policy& policy, const Target& target, const std::string& home) {
   if (policy.cross_namespace) return std::nullopt;
   std::string rule = policy.origin + ": cross_namespace";
-  for (const ClusterPick& pick : choice.chosen) {
-    const std::string& space = pick.victim.namespace_;
-    if (pick.victim.kind == "node")
-      return GateRefusal{
-          rule, fmt::format("{} is not allowed: the node {} is in no namespace, and the experiment in {}", rule,
-                            pick.node, rules.home)};
-    if (space != rules.home)
-      return GateRefusal{rule, fmt::format("{} is not allowed: the target is in {}, and the experiment in {}", rule,
-                                           space, rules.home)};
-  }
-  return std::nullopt;
+  if (target.type == TargetType::kNode || target.type == TargetType::kHost)
+    return GateRefusal{
+        rule, fmt::format("{} is not allowed: nodes are in no namespace, and the experiment is in {}", rule, home)};
+  const std::string& space = namespace_of(target, home);
+  if (space == home) return std::nullopt;
+  return GateRefusal{
+      rule, fmt::format("{} is not allowed: the target is in {}, and the experiment in {}", rule, space, home)};
 }
 
 struct Floor {
@@ -177,15 +186,69 @@ std::vector<std::string> budget_warnings(const cluster::View& view, const Cluste
   return warnings;
 }
 
-bool narrows(const std::string& item) { return !item.starts_with('^'); }
+// Of those that are meant; what only leaves some out ("^53") means all others.
+std::vector<std::string> meant_by(const Attack& attack, const char* argument) {
+  std::vector<std::string> items = list_argument(attack, argument);
+  std::erase_if(items, [](const std::string& item) { return item.starts_with('^'); });
+  return items;
+}
+
+// Several ranges that follow one another are one.
+bool narrowed_by_ports(const std::vector<std::string>& items) {
+  std::vector<std::pair<uint16_t, uint16_t>> ranges;
+  for (const std::string& item : items) {
+    auto ends = split_words(item, "-");
+    auto first = ends.empty() ? std::nullopt : parse_number<uint16_t>(ends.front());
+    auto last = ends.empty() ? std::nullopt : parse_number<uint16_t>(ends.back());
+    if (first && last) ranges.emplace_back(*first, *last);
+  }
+  std::sort(ranges.begin(), ranges.end());
+  int covered = 0;  // all ports up to it
+  for (const auto& [first, last] : ranges)
+    if (first <= covered + 1) covered = std::max<int>(covered, last);
+  return !ranges.empty() && covered < std::numeric_limits<uint16_t>::max();
+}
+
+// Networks so wide that two or a few of them are everybody count as everybody.
+bool narrowed_by_remotes(const std::vector<std::string>& items) {
+  constexpr int kWidestFour = 8, kWidestSix = 7;  // 10.0.0.0/8, fc00::/7
+  for (const std::string& item : items) {
+    auto prefix = sys::Prefix::parse(item);
+    if (prefix && prefix->length < (prefix->family == AF_INET ? kWidestFour : kWidestSix)) return false;
+  }
+  return !items.empty();
+}
 
 }  // namespace
 
 AttackFacts facts_of(const AttackInfo& info, const Attack& resolved) {
   AttackFacts facts{info.hits_network, info.step == StepKind::kOneWay, false};
-  for (const char* name : {"port", "ports", "source_ports", "hosts", "ips"})
-    for (const std::string& item : list_argument(resolved, name)) facts.narrowed |= narrows(item);
+  for (const char* name : {"port", "ports", "source_ports"})
+    facts.narrowed |= narrowed_by_ports(meant_by(resolved, name));
+  std::vector<std::string> remotes = meant_by(resolved, "hosts");
+  for (std::string& item : meant_by(resolved, "ips")) remotes.push_back(std::move(item));
+  facts.narrowed |= narrowed_by_remotes(remotes);
   return facts;
+}
+
+std::optional<GateRefusal> beyond_home(const Target& target, const ClusterRules& rules) {
+  for (const Policy& policy : rules.policies)
+    if (auto refusal = outside(policy, target, rules.home)) return refusal;
+  return std::nullopt;
+}
+
+void add_victim(ClusterLoad& load, const cluster::ClusterVictim& victim, const std::string& node) {
+  ++load.targets;
+  bool fresh = load.uids.insert(victim.uid).second;
+  if (victim.kind == "node")
+    load.nodes.insert(node);
+  else
+    load.pods[victim.namespace_] += fresh;
+}
+
+void add_pod_of_node(ClusterLoad& load, const cluster::Pod& pod) {
+  bool hit = pod.runs() && load.nodes.count(pod.node) > 0;
+  if (hit && load.uids.insert(pod.uid).second) ++load.pods[pod.namespace_];
 }
 
 Result<Gates> judge_gates(const Experiment& experiment, const AttackFacts& facts, const ClusterRules& rules,
@@ -194,7 +257,6 @@ Result<Gates> judge_gates(const Experiment& experiment, const AttackFacts& facts
   bool of_pods = experiment.target.type != TargetType::kNode && experiment.target.type != TargetType::kHost;
   int64_t matched = of_pods ? TRY(running_that_match(experiment.target, rules.home, view)) : 0;
   for (const Policy& policy : rules.policies) {
-    add(gates.refusals, outside(policy, rules, choice));
     add(gates.refusals, wrong_environment(policy, experiment.environment));
     add(gates.refusals, hits_all_traffic(policy, experiment, facts));
     if (of_pods) add(gates.refusals, floor_reached(policy, matched, hit_for_good(choice, facts, view)));

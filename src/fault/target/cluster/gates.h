@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,10 @@ namespace ordeal::target {
 // What the gates must know of an attack.
 struct AttackFacts {
   bool hits_network = false;
-  bool one_way = false;   // what it hits goes: it no longer runs
-  bool narrowed = false;  // it has a peer or a port; what only leaves some out ("^53") narrows nothing
+  bool one_way = false;  // what it hits goes: it no longer runs
+  // It has a peer or a port. What only leaves some out ("^53") narrows nothing, nor do all ports, nor a network wider
+  // than 10.0.0.0/8 or fc00::/7.
+  bool narrowed = false;
 };
 AttackFacts facts_of(const AttackInfo& info, const Attack& resolved);
 
@@ -27,7 +30,13 @@ struct ClusterLoad {
   int64_t runs = 0;
   int64_t targets = 0;                    // victims, of whatever kind
   std::map<std::string, int64_t> pods{};  // by namespace
+  std::set<std::string> uids{};           // of these pods, as far as they are known, and of nodes
+  std::set<std::string> nodes{};          // victims themselves
 };
+// One more whom a run hits: its pod counts once, however many hit it.
+void add_victim(ClusterLoad& load, const cluster::ClusterVictim& victim, const std::string& node);
+// Once all victims are in it, for each pod of the cluster: with a node all are hit that run on it.
+void add_pod_of_node(ClusterLoad& load, const cluster::Pod& pod);
 
 struct GateRefusal {
   std::string rule;      // "policy.yaml: caps.max_namespace_percent"
@@ -39,7 +48,11 @@ struct Gates {
   std::vector<std::string> warnings;  // disruption budgets that a kill does not ask
 };
 
-// `choice` as choose_in_cluster() made it of the same view. Errors: the target's workload has gone since.
+// A target outside the experiment's namespace, nodes included, where a policy does not allow that. It needs no view:
+// who asks this first tells nobody the names of a namespace that is not his.
+std::optional<GateRefusal> beyond_home(const Target& target, const ClusterRules& rules);
+
+// All others. `choice` as choose_in_cluster() made it of the same view. Errors: the target's workload has gone since.
 Result<Gates> judge_gates(const Experiment& experiment, const AttackFacts& facts, const ClusterRules& rules,
                           const cluster::View& view, const ClusterChoice& choice, const ClusterLoad& others);
 

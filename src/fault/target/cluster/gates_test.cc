@@ -36,6 +36,8 @@ Gates gates_of(const Case& asked, const cluster::View& view) {
 
 std::string refused(const Case& asked) {
   std::vector<std::string> sentences;
+  if (auto beyond = beyond_home(experiment_of(asked.target).target, {{policy_of(asked.policy)}, asked.home, "", false}))
+    sentences.push_back(beyond->sentence);
   for (const GateRefusal& refusal : gates_of(asked, gated_view()).refusals) sentences.push_back(refusal.sentence);
   return sentences.empty() ? "allowed" : join(sentences, "; ");
 }
@@ -77,6 +79,20 @@ TEST(Gates, APodIsCountedOnceHoweverManyOfItsContainersAreHit) {
   EXPECT_TRUE(gates_of(both, view).refusals.empty());
 }
 
+TEST(Gates, WithANodeThePodsOnItAreHitForOtherRunsToo) {
+  cluster::View view = gated_view();
+  ClusterLoad load;
+  add_victim(load, {"node", "", "", "uid-node-1", "", ""}, "node-1");
+  add_victim(load, {"pod", "staging", "api-001", "uid-api-001", "", ""}, "node-1");
+  add_victim(load, {"container", "shop", view.pods[50].name, view.pods[50].uid, "main", "1"}, "node-1");
+  add_victim(load, {"container", "shop", view.pods[50].name, view.pods[50].uid, "other", "2"}, "node-1");
+  view.pods[1].terminating = true;
+  view.pods[2].node = "node-2";
+  for (const cluster::Pod& pod : view.pods) add_pod_of_node(load, pod);
+  EXPECT_EQ(load.targets, 4);
+  EXPECT_EQ(load.pods, (std::map<std::string, int64_t>{{"staging", 38}, {"shop", 60}})) << "each pod once";
+}
+
 TEST(Gates, CapsAddUpOverTheRunsOfTheCluster) {
   EXPECT_EQ(refused({.policy = "caps: {max_targets: 12}", .others = {1, 3, {}}}),
             "policy: caps.max_targets is 12; 3 are already hit and 10 more are asked for");
@@ -85,6 +101,22 @@ TEST(Gates, CapsAddUpOverTheRunsOfTheCluster) {
   EXPECT_EQ(refused({.policy = "caps: {max_percent: 50}"}),
             "policy: caps.max_percent is 50, so 5 of 10 may be hit, and 10 are asked for");
   EXPECT_EQ(gates_of({.policy = "caps: {max_runs: 0}"}, gated_view()).refusals.at(0).rule, "policy: caps.max_runs");
+}
+
+TEST(Gates, AShareOfTheCandidatesIsOfAllRunsToo) {
+  Case half{.policy = "caps: {max_percent: 50}", .target = "{type: kubernetes, labels: {app: api}, count: 4}"};
+  half.others.uids = {"uid-other-10"};
+  EXPECT_EQ(refused(half), "allowed") << "nobody else hits one of the candidates";
+  cluster::View view = gated_view();
+  ClusterChoice choice =
+      choose_in_cluster(target_of(half.target), view, {{policy_of(half.policy)}, "staging", "ordeal", false}, 1)
+          .value();
+  half.others.uids.clear();
+  for (const ClusterPick& pick : choice.chosen) half.others.uids.insert(pick.victim.uid);
+  EXPECT_EQ(refused(half), "allowed") << "they are the same ones";
+  for (const std::string& uid : choice.uids) half.others.uids.insert(uid);
+  EXPECT_EQ(refused(half),
+            "policy: caps.max_percent is 50, so 5 of 10 may be hit; 6 are already hit, and 4 are asked for");
 }
 
 TEST(Gates, TheEnvironmentMustBeTheClusters) {
@@ -103,10 +135,10 @@ TEST(Gates, TheEnvironmentMustBeTheClusters) {
 
 TEST(Gates, ANetworkFaultNeedsAPeerOrAPortOrLeave) {
   const AttackFacts wide{.hits_network = true}, narrow{.hits_network = true, .narrowed = true};
-  EXPECT_EQ(
-      refused({.policy = "caps: {}", .facts = wide}),
-      "policy: require_all_traffic: the attack has neither a peer nor a port, so it would hit all traffic; give it "
-      "one (port, ports, source_ports, hosts, ips), or say all_traffic: true");
+  EXPECT_EQ(refused({.policy = "caps: {}", .facts = wide}),
+            "policy: require_all_traffic: the attack has no peer and no port that narrows it, so it would hit all "
+            "traffic; give "
+            "it one (port, ports, source_ports, hosts, ips), or say all_traffic: true");
   EXPECT_EQ(refused({.policy = "caps: {}", .facts = narrow}), "allowed");
   EXPECT_EQ(refused({.policy = "caps: {}", .more = "all_traffic: true", .facts = wide}), "allowed");
   EXPECT_EQ(refused({.policy = "require_all_traffic: false", .facts = wide}), "allowed");
@@ -120,6 +152,16 @@ TEST(Gates, WhatOnlyLeavesSomeOutNarrowsNothing) {
   EXPECT_FALSE(narrowed({{"ports", json::Array{"^53"}}}));
   EXPECT_TRUE(narrowed({{"ports", json::Array{"^53", "80"}}}));
   EXPECT_TRUE(narrowed({{"hosts", json::Array{"db"}}}));
+  for (const char* ports : {"1-65535", "0-65535"}) EXPECT_FALSE(narrowed({{"port", json::Array{ports}}})) << ports;
+  EXPECT_FALSE(narrowed({{"ports", json::Array{"30000-65535", "1-29999"}}}));
+  EXPECT_TRUE(narrowed({{"ports", json::Array{"30001-65535", "1-29999"}}}));
+  for (const char* all : {"0.0.0.0/0", "::/0", "128.0.0.0/1"}) {
+    EXPECT_FALSE(narrowed({{"ips", json::Array{all}}})) << all;
+    EXPECT_FALSE(narrowed({{"hosts", json::Array{"db", all}}})) << all;
+    EXPECT_TRUE(narrowed({{"ips", json::Array{all}}, {"port", json::Array{"80"}}})) << all;
+  }
+  for (const char* some : {"10.0.0.0/8", "fc00::/7", "10.0.0.1"})
+    EXPECT_TRUE(narrowed({{"ips", json::Array{some}}})) << some;
   info.step = StepKind::kOneWay;
   EXPECT_TRUE(facts_of(info, Attack{"shutdown", {}}).one_way);
 }
@@ -177,9 +219,8 @@ TEST(Gates, AnExperimentActsInItsOwnNamespace) {
   EXPECT_EQ(refused({.policy = "caps: {}", .home = "shop"}),
             "policy: cross_namespace is not allowed: the target is in staging, and the experiment in shop");
   EXPECT_EQ(refused({.policy = "cross_namespace: true", .home = "shop"}), "allowed");
-  EXPECT_EQ(
-      refused({.policy = "caps: {}", .target = "{type: node, name: node-1}"}),
-      "policy: cross_namespace is not allowed: the node node-1 is in no namespace, and the experiment in staging");
+  EXPECT_EQ(refused({.policy = "caps: {}", .target = "{type: node, name: node-1}"}),
+            "policy: cross_namespace is not allowed: nodes are in no namespace, and the experiment is in staging");
   EXPECT_EQ(
       refused({.policy = "cross_namespace: true\ncaps: {max_namespace_percent: 100, max_cluster_percent: 99}",
                .target = "{type: node, name: node-1}"}),

@@ -130,6 +130,7 @@ ClusterJudged judge_units(const Target& target, const cluster::View& view, const
   size_t not_ready = 0;
   for (const Unit& unit : units) {
     judged.candidates += unit.runs();
+    if (unit.runs()) judged.uids.push_back(unit.pod ? unit.pod->uid : unit.node->uid);
     auto objection = judge.objection(unit);
     if (!objection) {
       not_ready += unit.pod && !unit.pod->ready;
@@ -179,6 +180,7 @@ Result<ClusterChoice> choose_in_cluster(const Target& target, const cluster::Vie
   int64_t number = TRY(how_many(target, static_cast<int64_t>(judged.allowed.size())));
   ClusterChoice choice;
   choice.candidates = judged.candidates;
+  choice.uids = std::move(judged.uids);
   choice.left_out = std::move(judged.left_out);
   choice.notes = std::move(judged.notes);
   for (const ClusterPick& pick : judged.allowed) choice.allowed.push_back(key_of(pick));

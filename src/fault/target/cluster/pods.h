@@ -35,6 +35,7 @@ struct ClusterPick {
 struct ClusterChoice {
   std::vector<ClusterPick> chosen;   // by name
   int64_t candidates = 0;            // that run and are described, those that a rule leaves out included: for caps
+  std::vector<std::string> uids;     // of each candidate's pod or node
   std::vector<std::string> allowed;  // key_of() each one that the rules allow, drawn or not
   std::vector<Refusal> left_out;     // everyone else who is described, with the rule that left it out
   std::vector<std::string> notes;
@@ -50,6 +51,7 @@ Result<ClusterChoice> choose_in_cluster(const Target& target, const cluster::Vie
 struct ClusterJudged {
   std::vector<ClusterPick> allowed;  // by name
   int64_t candidates = 0;
+  std::vector<std::string> uids;  // of each candidate's pod or node
   std::vector<Refusal> left_out;
   std::vector<std::string> notes;
   bool by_safety = false;  // a safety rule, not chance, left out at least one

@@ -11,6 +11,7 @@
 #include "core/base/io/unique_fd.h"
 #include "core/base/text/text.h"
 #include "core/base/text/url.h"
+#include "platform/net/client/outward.h"
 
 namespace ordeal::net {
 
@@ -133,6 +134,7 @@ Cause classify(CURLcode code, const Transfer& transfer) {
       {CURLE_URL_MALFORMAT, Cause::kBadUrl},       {CURLE_UNSUPPORTED_PROTOCOL, Cause::kBadUrl},
   };
   if (transfer.too_large || transfer.head_bytes > kMostHead) return Cause::kTooLarge;
+  if (transfer.was_inward) return Cause::kUnreachable;
   if (lacks_something(code, transfer.easy)) return Cause::kOwnLack;
   if (code == CURLE_COULDNT_CONNECT) {
     long number = 0;
@@ -155,6 +157,7 @@ HttpFailure failure_of(const HttpCall& call, Cause kind, std::string what) {
 
 std::string words_of(CURLcode code, Cause kind, const Transfer& transfer) {
   if (transfer.head_bytes > kMostHead) return fmt::format("the response's headers are larger than {} bytes", kMostHead);
+  if (transfer.was_inward) return "it is an address of this host or its link, which is not asked here";
   if (transfer.too_large) return fmt::format("the response is larger than {} bytes", transfer.call.max_body);
   if (kind == Cause::kTimeout) return fmt::format("no response within {:.0f} ms", to_millis(transfer.call.timeout));
   return transfer.message[0] ? std::string(transfer.message.data()) : std::string(curl_easy_strerror(code));
@@ -165,6 +168,16 @@ int reset_on_close(void*, curl_socket_t fd, curlsocktype) {
   linger at_once{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   return CURL_SOCKOPT_OK;
+}
+
+// Here the name is resolved.
+curl_socket_t open_outward(void* of, curlsocktype, curl_sockaddr* address) {
+  auto* transfer = static_cast<Transfer*>(of);
+  if (!is_outward(address->addr)) {
+    transfer->was_inward = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 void set_callbacks(Transfer& transfer) {
@@ -193,6 +206,10 @@ void set_connection(Transfer& transfer) {
   bool uploads = transfer.streaming && transfer.streaming->wish.produce;
   if (call.connect_only || call.fresh_connection || uploads) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (call.connect_only || call.fresh_connection) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  if (transfer.only_outward) {
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_outward);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+  }
   if (call.local_ports) {
     curl_easy_setopt(easy, CURLOPT_LOCALPORT, static_cast<long>(call.local_ports->first));
     curl_easy_setopt(easy, CURLOPT_LOCALPORTRANGE, static_cast<long>(call.local_ports->count));

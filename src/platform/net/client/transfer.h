@@ -49,6 +49,8 @@ struct Transfer {
   std::optional<HttpFailure> failure;
   size_t head_bytes = 0;
   bool too_large = false;
+  bool only_outward = false;  // no connection to this host or its link
+  bool was_inward = false;    // it would have been one
   bool in_multi = false;
   bool gone = false;  // cancelled or ended
   void* easy = nullptr;

@@ -124,8 +124,8 @@ void ApiRollback::perform(const CommandAction&) { end(false, "programs are not r
 void ApiRollback::perform(const HttpAction&) {
   std::vector<RollbackAction> one{actions_[present_]};
   http_done_.reset();
-  auto http = rollback::Rollback::create(std::move(one), run_id_,
-                                         [this](rollback::ActionDone done) { http_done_ = std::move(done); });
+  auto http = rollback::Rollback::create(
+      std::move(one), run_id_, [this](rollback::ActionDone done) { http_done_ = std::move(done); }, true);
   if (!http) return end(false, http.error().message());
   http_ = std::move(*http);
   http_->act(why_);

@@ -37,7 +37,8 @@ Result<engine::Setup> make_setup(const ClusterPrepared& prepared, const ClusterR
 Result<std::unique_ptr<ClusterSession>> ClusterSession::create(const ClusterPrepared& prepared, ClusterRun run,
                                                                ClusterNow now, Send send, Now clock, WallOffset offset,
                                                                const MakeParts& make_parts, engine::Sink sink) {
-  std::unique_ptr<ClusterSession> session(new ClusterSession());
+  std::unique_ptr<ClusterSession> session(new ClusterSession(now.pods));
+  session->pages_ = prepared.pages;
   engine::Setup setup = TRY(make_setup(prepared, run));
   std::string id = run.run;
   session->world_ =
@@ -63,7 +64,14 @@ void ClusterSession::collect_troubles() {
   }
 }
 
+void ClusterSession::drop_pages() {
+  if (pages_.empty() || std::exchange(pods_judged_, pods_.changes()) == pods_.changes()) return;
+  for (const PodPage& page : take_gone(pages_, pods_))
+    if (parts_.drop_page) parts_.drop_page(page.url);
+}
+
 void ClusterSession::dispatch() {
+  drop_pages();
   parts_.watcher->dispatch();
   parts_.dispatch_actuator();
   collect_troubles();

@@ -14,7 +14,8 @@ namespace ordeal::session {
 // What sees, and what acts on the deployment; each may have a descriptor to poll, or -1.
 struct SessionParts {
   std::unique_ptr<Watcher> watcher;
-  std::function<std::vector<std::string>()> troubles;  // of watching, for a person; may be empty
+  std::function<std::vector<std::string>()> troubles;     // of watching, for a person; may be empty
+  std::function<void(const std::string& url)> drop_page;  // it is not scraped any more; may be empty
   std::unique_ptr<Actuator> actuator;
   std::function<void()> dispatch_actuator;
 };
@@ -40,9 +41,13 @@ class ClusterSession {
   const ClusterWorld& world() const { return *world_; }
 
  private:
-  ClusterSession() = default;
+  explicit ClusterSession(const Kept<cluster::Pod>& pods) : pods_(pods) {}
   void collect_troubles();
+  void drop_pages();
 
+  const Kept<cluster::Pod>& pods_;
+  uint64_t pods_judged_ = 0;  // their changes
+  std::vector<PodPage> pages_;
   std::unique_ptr<ClusterWorld> world_;
   SessionParts parts_;
   std::unique_ptr<engine::Session> engine_;

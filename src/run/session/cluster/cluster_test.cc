@@ -2,6 +2,7 @@
 
 #include "run/session/cluster/api_rollback.h"
 #include "run/session/cluster/cluster_world.h"
+#include "run/session/cluster/prepare_cluster.h"
 
 namespace ordeal::session {
 namespace {
@@ -100,6 +101,30 @@ cluster::Pod pod(const std::string& name, const std::string& owner = "rs") {
   pod.controller = cluster::OwnerRef{"ReplicaSet", owner, "uid-" + owner};
   pod.containers = {{"app", "c-" + name, true, true}};
   return pod;
+}
+
+// Its address may be another's by the time at which it is asked next.
+TEST(PodPages, APageGoesWithItsPod) {
+  Kept<cluster::Pod> pods;
+  std::vector<PodPage> pages;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    cluster::Pod one = pod(name);
+    one.ip = std::string("10.0.0.") + name;
+    pages.push_back({one.uid, one.ip, "http://" + one.ip});
+    pods.put(one.uid, one);
+  }
+  EXPECT_TRUE(take_gone(pages, pods).empty());
+  pods.remove("uid-a");
+  cluster::Pod done = *pods.find("uid-b"), moved = *pods.find("uid-c"), leaving = *pods.find("uid-d");
+  done.phase = "Failed";
+  moved.ip = "10.0.0.a";
+  leaving.terminating = true;
+  for (const cluster::Pod& one : {done, moved, leaving}) pods.put(one.uid, one);
+  auto gone = take_gone(pages, pods);
+  ASSERT_EQ(gone.size(), 3u);
+  EXPECT_EQ(gone[0].url, "http://10.0.0.a");
+  ASSERT_EQ(pages.size(), 1u);
+  EXPECT_EQ(pages[0].uid, "uid-d") << "it still answers";
 }
 
 cluster::ClusterVictim victim(const std::string& name) { return {"pod", "shop", name, "uid-" + name, "", ""}; }

@@ -77,6 +77,7 @@ void ClusterWorld::inject(int impact, const Victim&, const Attack& attack) {
     // The agents hold it already; all go by one word.
     if (std::exchange(renewal_.go, true)) return;
     went_ = clock_();
+    for (auto& [name, injection] : injections_.all()) injection.asked = *went_;
     urgent_ = true;
     return;
   }
@@ -183,7 +184,14 @@ void ClusterWorld::saw(const cluster::Injection& seen) {
   if (injection->over && !injection->confirmed && seen.has_finalizer) take_finalizer(seen);
 }
 
-void ClusterWorld::lost(const std::string& name) { tell(injections_.take_gone(name, clock_())); }
+// Whoever took it away has ended what its agent had in force, and nobody will say so.
+void ClusterWorld::lost(const std::string& name) {
+  if (!injections_.take_gone(name) || stopping_) return;
+  const NodeInjection& injection = *injections_.find(name);
+  if (injection.given_up) return;
+  std::string node = injection.object.spec.node;
+  inbox_.push_back(engine::HaltAsked{"person", node + ": its Injection was taken away before its agent had reverted"});
+}
 
 // The moment from which no agent can have anything in force: a renewal that was begun to be written may have been read
 // for the first time at the end of the lease before it, and counts for another lease from then on.
@@ -223,7 +231,7 @@ void ClusterWorld::end_what_is_due(BootTime now) {
   for (auto& [name, injection] : injections_.all()) {
     if (injection.over || !due) continue;
     tell(injections_.not_confirmed(injection, now));
-    take_finalizer(injection.object);
+    if (!injection.vanished) take_finalizer(injection.object);
   }
   if (!injections_.all_over() || std::exchange(told_nothing_in_force_, true)) return;
   inbox_.push_back(engine::NothingInForce{});

@@ -42,6 +42,11 @@ kube::Request without_finalizer(const cluster::Injection& injection) {
   return kube::patch(kube::kInjections, {injection.namespace_, injection.name}, kube::kMergePatch, body);
 }
 
+bool revert_failed(const cluster::InjectionStatus& status) {
+  return std::any_of(status.impacts.begin(), status.impacts.end(),
+                     [](const auto& impact) { return !impact.clean || impact.code == "revert_failed"; });
+}
+
 NodeInjection& Injections::add(cluster::Injection object) {
   for (const cluster::PlannedImpact& planned : object.spec.impacts) impacts_[planned.id];
   std::string name = object.name;
@@ -61,6 +66,7 @@ Injections::Events Injections::take(const cluster::Injection& seen, BootTime now
   const cluster::InjectionStatus& status = seen.status;
   if (status.state.empty()) return events;
   mine->answered = true;
+  revert_failed_ |= session::revert_failed(status);
   bool reverted = status.state == "reverted";
   if (!status.halted_by.empty() && !std::exchange(mine->halted, true))
     events.emplace_back(engine::HaltAsked{status.halted_by, fmt::format("{}: {}", mine->object.spec.node, status.why)});
@@ -90,39 +96,46 @@ void Injections::take(const NodeInjection& of, const cluster::ImpactStatus& stat
     if (impact.told == Told::kNothing) events.emplace_back(engine::CheckFailed{status.id, error_of(status)});
     events.emplace_back(engine::ApplyFailed{status.id, error_of(status)});
     impact.told = Told::kFailed;
-  } else if (status.state == "gone" && impact.told != Told::kGone && impact.told != Told::kReverted) {
-    if (fresh) {
-      events.emplace_back(engine::ApplyFailed{status.id, {Errc::kNotInjected, status.why, 0, "", nullptr}});
-      impact.told = Told::kFailed;
-      return;
-    }
-    if (impact.told != Told::kInjected) return;
-    impact.told = Told::kGone;
-    impact.gone = now;
-    events.emplace_back(engine::VictimGone{status.id, status.why});
-    if (status.proof) end(of, status, now, events);
+  } else if (status.state == "gone") {
+    take_victim_gone(of, status, now, events);
   } else if (status.state == "reverted") {
     end(of, status, now, events);
   }
 }
 
+// The agent says first that the victim went, and then, in the same state, what it found when it took the fault off.
+void Injections::take_victim_gone(const NodeInjection& of, const cluster::ImpactStatus& status, BootTime now,
+                                  Events& events) {
+  Impact& impact = impacts_[status.id];
+  if (impact.told == Told::kNothing || impact.told == Told::kChecked) {
+    events.emplace_back(engine::ApplyFailed{status.id, {Errc::kNotInjected, status.why, 0, "", nullptr}});
+    impact.told = Told::kFailed;
+  }
+  if (impact.told == Told::kInjected) {
+    impact.told = Told::kGone;
+    impact.gone = now;
+    events.emplace_back(engine::VictimGone{status.id, status.why});
+  }
+  if (status.proof || !status.clean) end(of, status, now, events);
+}
+
 void Injections::end(const NodeInjection& of, const cluster::ImpactStatus& status, BootTime now, Events& events) {
   Impact& impact = impacts_[status.id];
-  // What was killed after it was given up is told all the same.
-  bool lasting = status.proof && !status.proof->lasting.empty();
-  if (impact.told == Told::kReverted || (impact.told == Told::kFailed && !lasting)) return;
+  // What was killed after it was given up is told all the same, and what stays.
+  bool matters = !status.clean || (status.proof && !status.proof->lasting.empty());
+  if (impact.told == Told::kReverted || (impact.told == Told::kFailed && !matters)) return;
   bool seen = impact.told == Told::kInjected || impact.told == Told::kGone;
   if (!seen && status.in_force > Nanos(0)) ++injected_;  // both writes came as one
-  BootTime applied = seen ? impact.applied : now;
-  BootTime until = status.in_force > Nanos(0) ? std::min(now, applied + status.in_force) : now;
+  // Its status may have been seen late; it was put on after it was asked for.
+  BootTime until = status.in_force > Nanos(0) ? std::min(now, of.asked + status.in_force) : now;
   engine::Reverted event;
   event.impact = status.id;
   event.clean = status.clean;
   event.broken = status.broken;
   event.why = status.why;
   event.error = status.clean ? "" : status.error;
-  event.applied = applied;
   event.reverted = impact.gone ? std::min(*impact.gone, until) : until;
+  event.applied = std::min(seen ? impact.applied : now, event.reverted);
   event.took = status.took;
   event.proof = status.proof.value_or(no_proof("the agent could not say what was hit"));
   if (!status.clean && event.error.empty())
@@ -142,16 +155,9 @@ void Injections::end_all(NodeInjection& of, const cluster::ImpactStatus& like, B
   of.over = true;
 }
 
-Injections::Events Injections::take_gone(const std::string& name, BootTime now) {
-  Events events;
+bool Injections::take_gone(const std::string& name) {
   NodeInjection* mine = find(name);
-  if (!mine || mine->over) return events;
-  cluster::ImpactStatus status;
-  status.why = "its Injection was deleted";
-  // Its finaliser is taken away by who knows that it is reverted.
-  mine->confirmed = true;
-  end_all(*mine, status, now, events);
-  return events;
+  return mine && !mine->over && !std::exchange(mine->vanished, true);
 }
 
 Injections::Events Injections::fail(NodeInjection& injection, const Error& error) {
@@ -173,9 +179,11 @@ Injections::Events Injections::not_confirmed(NodeInjection& injection, BootTime 
   // What nobody has seen in force was never said to be: its lease is over all the same.
   for (const cluster::PlannedImpact& planned : injection.object.spec.impacts) {
     status.id = planned.id;
+    if (impacts_[planned.id].told == Told::kFailed) continue;
     status.clean = false;
     status.why = "its lease is over";
-    status.error = fmt::format("the agent of {} has not confirmed it within its lease", injection.object.spec.node);
+    status.error = fmt::format("the agent of {} has not confirmed it within its lease{}", injection.object.spec.node,
+                               injection.vanished ? ", and its Injection is gone" : "");
     status.hint = kAgentHint;
     end(injection, status, now, events);
   }

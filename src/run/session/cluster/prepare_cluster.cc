@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "core/base/duration.h"
+#include "core/base/text/text.h"
 #include "core/json/yaml.h"
 #include "core/model/cluster/names.h"
 #include "fault/target/cluster/described.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/prepare.h"
+#include "run/session/tenant/rules.h"
 #include "run/session/watching.h"
 
 namespace ordeal::session {
@@ -60,6 +62,7 @@ Result<> check_for_cluster(const Experiment& experiment, const std::string& home
     if (experiment.expect[i].command)
       return refuse_field(fmt::format("expect[{}].probe.command", i), "a controller runs no programs");
   if (experiment.budget) return refuse_field("budget", "a controller has no files");
+  TRY_VOID(check_tenant(experiment));
   return check_rollback_home(experiment.rollback.value_or(std::vector<RollbackAction>{}), home);
 }
 
@@ -67,41 +70,38 @@ Error refusal_of(const target::GateRefusal& refusal) {
   return {Errc::kRefused, refusal.sentence, 0, fmt::format("the rule is {}", refusal.rule), nullptr};
 }
 
-Result<Policy> policy_of(const ClusterInputs& inputs) {
-  auto document = json::parse_document(inputs.policy);
-  if (!document) return wrap(document.error(), inputs.origin);
-  return decode_policy(*document, inputs.origin);
+Result<Policy> policy_of(const std::string& text, const std::string& origin) {
+  auto document = json::parse_document(text);
+  if (!document) return wrap(document.error(), origin);
+  return decode_policy(*document, origin);
 }
 
-bool is_number(const std::string& text) { return text.find_first_not_of("0123456789") == std::string::npos; }
-
-// A number as it is; the name of a container's port is looked up in the pod.
-Result<std::string> port_of(const cluster::Pod& pod, const std::string& port) {
-  if (is_number(port)) return port;
-  for (const cluster::Container& container : pod.containers)
-    for (const cluster::NamedPort& named : container.ports)
-      if (named.name == port) return std::to_string(named.port);
-  return refuse_field("sources.pods.port",
-                      fmt::format("no container of pod {}/{} has a port named {}", pod.namespace_, pod.name, port));
+Result<std::string> page_port(const std::string& port, const cluster::Pod& pod) {
+  if (parse_number<uint16_t>(port)) return port;
+  for (const cluster::NamedPort& named : pod.ports)
+    if (named.name == port) return std::to_string(named.number);
+  return fail(Errc::kRefused, fmt::format("spec.sources.pods.port: no container of the pod {}/{} has a port named {}",
+                                          pod.namespace_, pod.name, port));
 }
 
 // The pages of the victims themselves, as they are now.
-Result<> scrape_pods(Experiment& experiment, const cluster::View& view, const std::vector<ClusterTarget>& targets) {
-  if (!experiment.sources.pods) return {};
-  const PodPages& pages = *experiment.sources.pods;
+Result<> scrape_pods(ClusterPrepared& prepared, const cluster::View& view) {
+  if (!prepared.experiment.sources.pods) return {};
+  const PodPages& pages = *prepared.experiment.sources.pods;
   std::map<std::string, const cluster::Pod*> by_uid;
   for (const cluster::Pod& pod : view.pods) by_uid.emplace(pod.uid, &pod);
-  for (const ClusterTarget& target : targets) {
-    auto pod = by_uid.find(target.victim.uid);
-    if (pod == by_uid.end() || pod->second->ip.empty()) continue;
-    bool v6 = pod->second->ip.find(':') != std::string::npos;
-    std::string host = v6 ? "[" + pod->second->ip + "]" : pod->second->ip;
-    std::string port = TRY(port_of(*pod->second, pages.port));
+  for (const ClusterTarget& target : prepared.targets) {
+    auto found = by_uid.find(target.victim.uid);
+    if (found == by_uid.end() || found->second->ip.empty()) continue;
+    const cluster::Pod& pod = *found->second;
+    std::string host = pod.ip.find(':') == std::string::npos ? pod.ip : "[" + pod.ip + "]";
+    std::string port = TRY(page_port(pages.port, pod));
     ScrapeTarget page{fmt::format("http://{}:{}{}", host, port, pages.path), pages.job, {}};
-    page.labels = {{"namespace", pod->second->namespace_}, {"pod", pod->second->name}};
-    auto& all = experiment.sources.scrape;
-    bool known = std::any_of(all.begin(), all.end(), [&](const ScrapeTarget& one) { return one.url == page.url; });
-    if (!known) all.push_back(std::move(page));
+    page.labels = {{"namespace", pod.namespace_}, {"pod", pod.name}};
+    auto& all = prepared.experiment.sources.scrape;
+    if (std::any_of(all.begin(), all.end(), [&](const ScrapeTarget& one) { return one.url == page.url; })) continue;
+    prepared.pages.push_back({pod.uid, pod.ip, page.url});
+    all.push_back(std::move(page));
   }
   return {};
 }
@@ -128,6 +128,13 @@ Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObjec
   TRY_VOID(check_for_cluster(read.experiment, object.namespace_));
   if (!read.experiment.seed) read.experiment.seed = seed;
   return read;
+}
+
+Result<> check_home(const Experiment& experiment, const std::string& home, const std::string& policy,
+                    const std::string& origin) {
+  target::ClusterRules rules{{TRY(policy_of(policy, origin))}, home, "", false};
+  if (auto beyond = target::beyond_home(experiment.target, rules)) return tl::unexpected(refusal_of(*beyond));
+  return {};
 }
 
 std::string to_text(const SecretKey& key) { return key.name + "/" + key.key; }
@@ -167,7 +174,9 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
   prepared.fault = read.fault;
   Experiment& experiment = prepared.experiment;
   const AttackInfo& info = prepared.fault->info();
-  prepared.rules = {{TRY(policy_of(inputs))}, inputs.home, inputs.own_namespace, info.hits_network};
+  prepared.rules = {
+      {TRY(policy_of(inputs.policy, inputs.origin))}, inputs.home, inputs.own_namespace, info.hits_network};
+  if (auto beyond = target::beyond_home(experiment.target, prepared.rules)) return tl::unexpected(refusal_of(*beyond));
   prepared.facts = target::facts_of(info, experiment.attack);
   prepared.choice = TRY(target::choose_in_cluster(experiment.target, inputs.view, prepared.rules, *experiment.seed));
   target::Gates gates =
@@ -178,9 +187,10 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
     prepared.targets.push_back(target_of(pick));
   }
   prepared.workloads = inputs.view.workloads;
-  if (has_floor(prepared))
+  // A floor may be set later, while it runs.
+  if (experiment.target.type != TargetType::kNode && experiment.target.type != TargetType::kHost)
     prepared.matched = TRY(target::running_that_match(experiment.target, inputs.home, inputs.view));
-  TRY_VOID(scrape_pods(experiment, inputs.view, prepared.targets));
+  TRY_VOID(scrape_pods(prepared, inputs.view));
   // By now it has the pages that its queries read.
   TRY_VOID(check_expectations(experiment));
   prepared.warnings = warnings_of(prepared, gates);
@@ -218,6 +228,22 @@ json::Value plan_json(const ClusterPrepared& prepared) {
                       {"victims", std::move(victims)},
                       {"left_out", std::move(left_out)},
                       {"left_out_count", static_cast<int64_t>(prepared.choice.left_out.size())}};
+}
+
+std::vector<PodPage> take_gone(std::vector<PodPage>& pages, const Kept<cluster::Pod>& pods) {
+  auto is_there = [&](const PodPage& page) {
+    const cluster::Pod* pod = pods.find(page.uid);
+    return pod && pod->ip == page.ip && pod->phase != "Succeeded" && pod->phase != "Failed";
+  };
+  auto first_gone = std::stable_partition(pages.begin(), pages.end(), is_there);
+  std::vector<PodPage> gone(first_gone, pages.end());
+  pages.erase(first_gone, pages.end());
+  return gone;
+}
+
+Result<> take_policy(ClusterPrepared& prepared, const std::string& text, const std::string& origin) {
+  prepared.rules.policies = {TRY(policy_of(text, origin))};
+  return {};
 }
 
 bool has_floor(const ClusterPrepared& prepared) {

@@ -14,6 +14,7 @@
 #include "fault/attacks/fault.h"
 #include "fault/target/cluster/follow.h"
 #include "run/session/cluster/cluster_world.h"
+#include "run/session/cluster/kept.h"
 #include "watch/sources/prometheus_source.h"
 
 namespace ordeal::session {
@@ -26,6 +27,11 @@ struct ClusterExperiment {
   const fault::Fault* fault = nullptr;
 };
 Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObject& object, uint64_t seed);
+
+// Whether its target is where the policy lets one from `home` act. To be asked before anything of the target is looked
+// at: a refusal must not tell what is there.
+Result<> check_home(const Experiment& experiment, const std::string& home, const std::string& policy,
+                    const std::string& origin);
 
 // The keys of Secrets that its sources need; their values by to_text(key); who we are with them.
 std::vector<SecretKey> secrets_of(const Experiment& experiment);
@@ -41,6 +47,11 @@ struct ClusterInputs {
   target::ClusterLoad load{};  // of all runs that are active
 };
 
+// A victim's own page: good only for as long as the pod has the address, which another pod may get after it.
+struct PodPage {
+  std::string uid, ip, url;
+};
+
 struct ClusterPrepared {
   Experiment experiment;
   const fault::Fault* fault = nullptr;
@@ -50,7 +61,8 @@ struct ClusterPrepared {
   std::vector<Victim> victims;         // chosen
   std::vector<ClusterTarget> targets;  // of each victim
   std::vector<cluster::Workload> workloads;
-  int64_t matched = 0;  // pods that match and run: of them the floor is a share
+  int64_t matched = 0;         // pods that match and run: of them the floor is a share
+  std::vector<PodPage> pages;  // among sources.scrape
   std::vector<std::string> warnings;
   Nanos sample_every{0};
 
@@ -65,6 +77,11 @@ json::Value plan_json(const ClusterPrepared& prepared);
 // One more victim, as the engine and the agents know it.
 ClusterTarget target_of(const target::ClusterPick& pick);
 
+// Takes out of `pages` those whose pod is gone, or has its address no more.
+std::vector<PodPage> take_gone(std::vector<PodPage>& pages, const Kept<cluster::Pod>& pods);
+
+// Judges by this policy from now on. Errors: it cannot be read, which leaves the one before.
+Result<> take_policy(ClusterPrepared& prepared, const std::string& text, const std::string& origin);
 // The rule of the floor that is broken now; "" is none, or no floor.
 std::string broken_floor(const ClusterPrepared& prepared, const cluster::View& view);
 bool has_floor(const ClusterPrepared& prepared);

@@ -124,6 +124,8 @@ Result<ClusterPlan> make_plan(const ExperimentOptions& options, const Connection
   rules.own_namespace = plan.facts.own_namespace;
   rules.hits_network = plan.prepared.fault->info().hits_network;
   plan.warnings = plan.prepared.warnings;
+  if (auto beyond = target::beyond_home(plan.experiment().target, rules))
+    refuse(plan, Errc::kRefused, std::move(beyond->sentence));
   choose(plan, rules);
   TRY_VOID(judge_gates_of(plan, rules));
   plan.work = work_of(plan.choice);

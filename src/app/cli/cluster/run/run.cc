@@ -177,22 +177,16 @@ ExitCode leave_running(const Watched& watched, const Follower& follower) {
   return ExitCode::kInconclusive;
 }
 
-Outcome outcome_of(const std::string& word) {
-  for (Outcome outcome : {Outcome::kHeld, Outcome::kDeviated, Outcome::kNotInjected, Outcome::kInconclusive,
-                          Outcome::kHalted, Outcome::kRefused, Outcome::kError, Outcome::kRevertFailed})
-    if (word == to_text(outcome)) return outcome;
-  return Outcome::kError;
-}
-
-// What the record says last, else the status.
+// What the record says last, unless the status, which the controller alone writes, says something else.
 Verdict verdict_of(const Follower& follower, const std::vector<RunEvent>& events) {
-  if (!events.empty())
-    if (const auto* ended = as<events::Ended>(events.back())) return ended->verdict;
+  const cluster::ExperimentStatus& status = follower.status();
+  auto said = outcome_in_status(status.verdict);
+  const auto* ended = events.empty() ? nullptr : as<events::Ended>(events.back());
+  if (ended && (!said || *said == ended->verdict.outcome)) return ended->verdict;
   if (follower.gone())
     return {Outcome::kHalted, "the Experiment was deleted during the run, which ends everything that it had in force",
             "the agents revert by themselves; `kubectl get injections -A` shows what is left"};
-  const cluster::ExperimentStatus& status = follower.status();
-  return {outcome_of(status.verdict), status.reason, ""};
+  return {said.value_or(Outcome::kError), status.reason, ""};
 }
 
 // It was never begun: no record, no report.

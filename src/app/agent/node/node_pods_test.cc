@@ -1,4 +1,4 @@
-#include "app/agent/node_pods.h"
+#include "app/agent/node/node_pods.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/agent/node_view.h"
+#include "app/agent/node/node_view.h"
 #include "core/base/io/file.h"
 #include "core/json/yaml.h"
 #include "core/model/input/inventory.h"
@@ -232,17 +232,72 @@ class Judged : public Node {
     auto decoded = decode_cluster_policy(policy, {"ordeal", "ordeal-config"});
     if (!decoded) return decoded.error().message();
     view_.policy = *decoded;
-    cluster::InjectionSpec spec;
+    cluster::Injection injection;
+    injection.namespace_ = home_;
     cluster::PlannedImpact impact;
-    impact.victim = whole();
-    impact.attack.type = "latency";
-    spec.impacts.push_back(impact);
-    auto found = find_victims(spec, view_, snapshot_, {"n1", own, {"ordeal", "ordeal-config"}});
+    impact.victim = victim_ ? *victim_ : whole();
+    impact.attack.type = attack_;
+    injection.spec.impacts.push_back(impact);
+    auto found = find_victims(injection, view_, snapshot_, {"n1", own, {"ordeal", "ordeal-config"}});
     if (!found) return found.error().message();
     return found->victims[0] ? "" : found->victims[0].error().message();
   }
+  void hit_the_node() {
+    victim_ = cluster::ClusterVictim{"node", "", "", "node-uid", "", ""};
+    view_.node_uid = "node-uid";
+    attack_ = "cpu";
+  }
   NodeView view_;
+  std::string home_ = "shop", attack_ = "latency";
+  std::optional<cluster::ClusterVictim> victim_;
 };
+
+TEST_F(Judged, AnExperimentDoesNotLeaveItsNamespace) {
+  home_ = "other";
+  EXPECT_EQ(refusal("caps: {}"),
+            "ConfigMap ordeal/ordeal-config: cross_namespace is not allowed: the target is in shop, and the Experiment "
+            "in other");
+  EXPECT_EQ(refusal("cross_namespace: true"), "");
+  hit_the_node();
+  EXPECT_NE(refusal("caps: {}").find("cross_namespace is not allowed: a node is in no namespace"), std::string::npos);
+  EXPECT_EQ(refusal("cross_namespace: true"), "");
+}
+
+TEST_F(Judged, ANodeThatWasReplacedIsNotHit) {
+  hit_the_node();
+  view_.node_uid = "another";
+  EXPECT_NE(refusal("cross_namespace: true").find("its uid is another"), std::string::npos);
+}
+
+TEST_F(Judged, ANodeIsHitWithEveryPodThatIsOnIt) {
+  hit_the_node();
+  cluster::Pod joined = pod_;
+  joined.namespace_ = "payments";
+  joined.uid = "11111111-0001-4000-8000-0123456789ab";
+  joined.phase = "Pending";
+  view_.pods.push_back(joined);
+  const char* policy = "{cross_namespace: true, protected: {namespaces: [payments]}}";
+  EXPECT_EQ(refusal(policy),
+            "the node n1 is refused: the pod payments/api-1 is on it: ConfigMap ordeal/ordeal-config: "
+            "protected.namespaces lists \"payments\"");
+  view_.pods.back().phase = "Succeeded";
+  EXPECT_EQ(refusal(policy), "");
+}
+
+TEST_F(Judged, ANetworkFaultOnANodeWhoseKubeletIsNotFoundIsRefused) {
+  hit_the_node();
+  attack_ = "latency";
+  EXPECT_NE(refusal("cross_namespace: true").find("would cut off the kubelet"), std::string::npos);
+}
+
+TEST_F(Judged, APodThatTheApiDoesNotListProtectsItsNode) {
+  hit_the_node();
+  add(80, "/kubepods/besteffort/podaaaaaaaa-0001-4000-8000-0123456789ab");
+  EXPECT_NE(refusal("cross_namespace: true").find("(uid aaaaaaaa-0001-4000-8000-0123456789ab)"), std::string::npos);
+  victim_.reset();
+  attack_ = "latency";
+  EXPECT_EQ(refusal("caps: {}"), "");
+}
 
 TEST_F(Judged, ThePolicyBindsTheAgentByTheLabelsThatItReads) {
   EXPECT_EQ(refusal("caps: {max_targets: 5}"), "");

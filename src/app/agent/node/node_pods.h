@@ -24,6 +24,9 @@ class NodePods {
   // text would be larger than a guard reads. kRefused when the pods alone are: what they protect would be unknown.
   Result<std::string> inventory() const;
 
+  // kRefused names a cgroup of a pod that is none of these pods: nobody knows what protects it.
+  Result<> check_all_known() const;
+
   // The victim with all its processes; a pod is the whole pod, its sandbox included. kNotInjected says what is missing
   // or has changed since the plan; `hits_network` on a pod that shares the host's network is kRefused.
   Result<Victim> find(const cluster::ClusterVictim& victim, bool hits_network) const;

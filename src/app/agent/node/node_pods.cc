@@ -1,4 +1,4 @@
-#include "app/agent/node_pods.h"
+#include "app/agent/node/node_pods.h"
 
 #include <fmt/format.h>
 
@@ -123,6 +123,17 @@ Result<std::string> NodePods::inventory() const {
   for (const json::Object& entry : containers)
     if (!list.add(entry)) break;
   return list.take();
+}
+
+Result<> NodePods::check_all_known() const {
+  for (const Home& home : homes_)
+    if (std::none_of(pods_.begin(), pods_.end(), [&](const cluster::Pod& pod) { return belongs(home, pod); }))
+      return fail(Errc::kRefused,
+                  fmt::format("the cgroup {} is of a pod that the API server does not list on this node (uid {}), and "
+                              "what protects it is not known",
+                              home.cgroup, home.pod_uid),
+                  "wait until it has ended, or end it on the node");
+  return {};
 }
 
 Result<const cluster::Pod*> NodePods::planned_pod(const cluster::ClusterVictim& victim) const {

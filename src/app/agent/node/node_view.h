@@ -10,6 +10,7 @@
 #include "core/model/cluster/pod.h"
 #include "core/model/cluster/resources.h"
 #include "core/model/input/policy.h"
+#include "fault/packets/exemption.h"
 #include "fault/target/snapshot.h"
 #include "platform/kube/client.h"
 
@@ -31,6 +32,7 @@ struct NodeView {
   std::string policy_text;
   Policy policy;
   std::vector<cluster::Pod> pods;
+  std::string node_uid;  // of the Node, where that was read
   Labels node_labels;
 };
 
@@ -60,11 +62,13 @@ class NodeReader {
 };
 
 struct FoundVictims {
-  std::vector<Result<Victim>> victims;  // of each planned impact
-  std::string inventory;                // for the guard
+  std::vector<Result<Victim>> victims;         // of each planned impact
+  std::string inventory;                       // for the guard
+  std::vector<packets::Exemption> exemptions;  // where a node's network is hit
 };
-// Judged by the policy and by what is always protected: kubelet, container runtimes, Ordeal's own namespace.
-Result<FoundVictims> find_victims(const cluster::InjectionSpec& spec, const NodeView& view,
+// Judged by the policy and by what is always protected: kubelet, container runtimes, Ordeal's own namespace. A node is
+// hit with every pod on it, and only where the policy lets an Experiment leave its namespace.
+Result<FoundVictims> find_victims(const cluster::Injection& injection, const NodeView& view,
                                   const target::Snapshot& snapshot, const NodeIdentity& identity);
 
 }  // namespace ordeal::agent

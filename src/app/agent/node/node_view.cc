@@ -1,10 +1,11 @@
-#include "app/agent/node_view.h"
+#include "app/agent/node/node_view.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "app/agent/node_pods.h"
+#include "app/agent/node/kubelet_links.h"
+#include "app/agent/node/node_pods.h"
 #include "core/json/reader.h"
 #include "core/json/yaml.h"
 #include "core/model/cluster/names.h"
@@ -45,10 +46,48 @@ Result<> judge(const Victim& victim, const NodeView& view, const target::Snapsho
   return refuse_protected(victim, snapshot);
 }
 
-Result<Victim> find_one(const cluster::PlannedImpact& impact, const NodeView& view, const NodePods& pods,
-                        const target::Snapshot& snapshot, const NodeIdentity& identity) {
+// The policy protects pods on a node that is hit as it protects them as victims; its scope is of what may be chosen.
+Result<> judge_everybody_on(const cluster::ClusterVictim& planned, const NodeView& view, const NodePods& pods,
+                            const NodeIdentity& identity) {
+  auto refuse = [&](const std::string& why) {
+    return fail(Errc::kRefused, fmt::format("the node {} is refused: {}", identity.node, why));
+  };
+  if (planned.uid != view.node_uid)
+    return fail(Errc::kNotInjected, fmt::format("the node {} was replaced: its uid is {}, that of the plan is {}",
+                                                identity.node, view.node_uid, planned.uid));
+  if (auto known = pods.check_all_known(); !known) return refuse(known.error().what);
+  Policy protection = view.policy;
+  protection.blast_radius.reset();
+  for (const cluster::Pod& pod : view.pods) {
+    Victim as_victim;
+    as_victim.namespace_ = pod.namespace_;
+    as_victim.labels = pod.labels;
+    bool over = pod.phase == "Succeeded" || pod.phase == "Failed";
+    auto refusal = over ? std::nullopt : refusal_of(protection, as_victim);
+    if (refusal) return refuse(fmt::format("the pod {}/{} is on it: {}", pod.namespace_, pod.name, refusal->rule));
+  }
+  return {};
+}
+
+Result<> check_namespace(const cluster::ClusterVictim& victim, const std::string& home, const Policy& policy) {
+  bool node = victim.kind == "node";
+  if (policy.cross_namespace || (!node && victim.namespace_ == home)) return {};
+  std::string where = node ? "a node is in no namespace" : fmt::format("the target is in {}", victim.namespace_);
+  return fail(Errc::kRefused, fmt::format("{}: cross_namespace is not allowed: {}, and the Experiment in {}",
+                                          policy.origin, where, home));
+}
+
+Result<bool> cuts_the_node(const cluster::PlannedImpact& impact) {
   const fault::Fault* fault = TRY(fault::find_fault(impact.attack.type));
+  return impact.victim.kind == "node" && fault->info().hits_network;
+}
+
+Result<Victim> find_one(const cluster::PlannedImpact& impact, const std::string& home, const NodeView& view,
+                        const NodePods& pods, const target::Snapshot& snapshot, const NodeIdentity& identity) {
+  const fault::Fault* fault = TRY(fault::find_fault(impact.attack.type));
+  TRY_VOID(check_namespace(impact.victim, home, view.policy));
   bool node = impact.victim.kind == "node";
+  if (node) TRY_VOID(judge_everybody_on(impact.victim, view, pods, identity));
   Victim victim = node ? node_victim(identity.node, view.node_labels, snapshot)
                        : TRY(pods.find(impact.victim, fault->info().hits_network));
   TRY_VOID(judge(victim, view, snapshot, identity));
@@ -134,6 +173,7 @@ void NodeReader::take_node(kube::Answer<json::Value> answer) {
   if (!answer) return give_up(answer.error().error("cannot read the node " + identity_.node));
   auto node = cluster::node_from_json(*answer);
   if (!node) return give_up(node.error());
+  view_.node_uid = std::move(node->uid);
   view_.node_labels = std::move(node->labels);
   got_one();
 }
@@ -147,13 +187,15 @@ void NodeReader::got_one() {
   if (auto done = std::exchange(done_, nullptr)) done(std::move(view_));
 }
 
-Result<FoundVictims> find_victims(const cluster::InjectionSpec& spec, const NodeView& view,
+Result<FoundVictims> find_victims(const cluster::Injection& injection, const NodeView& view,
                                   const target::Snapshot& snapshot, const NodeIdentity& identity) {
   NodePods pods(view.pods, snapshot);
   FoundVictims found;
   found.inventory = TRY(pods.inventory());
-  for (const cluster::PlannedImpact& impact : spec.impacts)
-    found.victims.push_back(find_one(impact, view, pods, snapshot, identity));
+  for (const cluster::PlannedImpact& impact : injection.spec.impacts)
+    if (TRY(cuts_the_node(impact))) found.exemptions = TRY(exempt_kubelet(snapshot, view.pods));
+  for (const cluster::PlannedImpact& impact : injection.spec.impacts)
+    found.victims.push_back(find_one(impact, injection.namespace_, view, pods, snapshot, identity));
   return found;
 }
 
