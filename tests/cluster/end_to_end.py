@@ -79,12 +79,15 @@ class OnTheNode(unittest.TestCase):
 
     def setUp(self):
         self.cluster.wait_for(lambda: len(self.ready()) == 4, 90, "four ready pods")
-        self.made = []
+        self.made, self.troubles_before = [], self.troubles()
+
+    def troubles(self):
+        result = self._outcome.result
+        return len(result.failures) + len(result.errors)
 
     def tearDown(self):
-        failed = not self._outcome.success
-        if failed:
-            print(self.cluster.kubectl("get", "oex,oin", "-A", "-o", "yaml")[1][-12000:], self.release.logs(), flush=True)
+        if self.troubles() > self.troubles_before:
+            print(self.release.ordeal("report", "--cluster", "last").stdout, self.cluster.kubectl("get", "oex,oin", "-A", "-o", "yaml")[1][-12000:], self.release.logs(), flush=True)
         for name in self.made:
             self.cluster.kubectl("delete", "oex", name, "-n", SHOP, "--ignore-not-found", "--wait=false")
 
@@ -375,6 +378,7 @@ class Safety(OnTheNode):
         for index in range(OPTIONS.kills):
             with self.subTest(index):
                 visitor, name = self.visitor(), f"killed-{index}"
+                self.cluster.wait_for(self.leading_pod, 60, "a leader")
                 began = self.apply(slow(name, "12s", expect=[], recovery="2s"))
                 moment = dice.uniform(0, 4)
                 time.sleep(max(0, began + moment - now()))
@@ -389,16 +393,16 @@ class Safety(OnTheNode):
                 visitor.close()
         print(f"  controller killed to normal: {percentiles(seen)}")
 
+    def leading_pod(self):
+        name = self.release.leader()
+        return next((pod for pod in self.release.pods("controller") if pod["metadata"]["name"] == name), None)
+
     def kill_leader(self):
         """Its process, and then its pod, so that no restart is delayed by the kubelet."""
-        name = self.release.leader()
-        for pod in self.release.pods("controller"):
-            if pod["metadata"]["name"] == name:
-                for pid in r.pids_of(self.cluster, pod):
-                    os.kill(pid, signal.SIGKILL)
-                self.cluster.kubectl("delete", "pod", name, "-n", RELEASE, "--force", "--grace-period=0", "--wait=false")
-                return
-        self.fail(f"no pod is the leader {name}")
+        pod = self.leading_pod()
+        for pid in r.pids_of(self.cluster, pod):
+            os.kill(pid, signal.SIGKILL)
+        self.cluster.kubectl("delete", "pod", pod["metadata"]["name"], "-n", RELEASE, "--force", "--grace-period=0", "--wait=false")
 
 
 class Rules(OnTheNode):

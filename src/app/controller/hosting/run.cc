@@ -58,7 +58,7 @@ Run::Run(const Ports& ports, const ClusterStores& stores, Announcer& announcer, 
       status_(admitted.status),
       writer_(ports.send, ports.now, {object_.namespace_, object_.name},
               {[this](const auto& status) {
-                 if (session_ && status.renewal.count > 0) session_->world().renewal_sent();
+                 if (session_ && status.renewal.count > 0) session_->world().renewal_sent(status.renewal);
                },
                [this](const auto& status) { written(status); }, [this](const std::string& why) { gone(why); }}),
       record_(ports.send, ports.now, {object_.namespace_, object_.name, object_.uid, status_.run},

@@ -297,6 +297,18 @@ TEST_F(WorldTest, ARenewalIsAskedForAtMostEachThirdOfTheLease) {
   EXPECT_TRUE(world->urgent());
 }
 
+TEST_F(WorldTest, AStatusThatIsWrittenOftenRenewsAllTheSame) {
+  make();
+  int64_t before = world->renewal().count;
+  for (int second = 0; second < 30; ++second) {
+    world->renew();
+    world->renewal_sent(world->renewal());
+    world->renewal_written(world->renewal());
+    server.now += 1s;
+  }
+  EXPECT_GE(world->renewal().count, before + 5);
+}
+
 TEST_F(WorldTest, AOneWayAttackIsCheckedByTheAgentsAndGoesByOneWord) {
   make(true);
   for (int i = 0; i < 2; ++i) world->check(i, Victim(), attack);

@@ -36,7 +36,7 @@ ClusterWorld::ClusterWorld(ClusterRun run, std::vector<ClusterTarget> targets, C
       clock_(clock),
       outbox_(std::move(send), std::move(clock), kMostAtOnce) {
   renewal_.count = 1;
-  renewed_ = clock_();
+  counted_ = renewed_ = clock_();
   for (size_t i = 0; run_.one_way && i < targets_.size(); ++i)
     returns_.remember(static_cast<int>(i), targets_[i].victim, cluster_.pods);
 }
@@ -146,18 +146,20 @@ void ClusterWorld::created(const std::string& name, kube::Answer<json::Value> an
 }
 
 void ClusterWorld::renew() {
-  if (stopping_ || clock_() - renewed_ < run_.lease / 3) return;
-  renewed_ = clock_();
+  if (stopping_ || clock_() - counted_ < run_.lease / 3) return;
+  counted_ = renewed_ = clock_();
   ++renewal_.count;
   urgent_ = true;
 }
 
-void ClusterWorld::renewal_sent() {
+// Most writes of a status carry a count that the server has already: they renew nothing, and one that stops neither.
+void ClusterWorld::renewal_sent(const cluster::Renewal& sent) {
   urgent_ = false;
-  renewed_ = clock_();
+  if (sent.count > written_count_ && sent.stop.empty()) renewed_ = clock_();
 }
 
 void ClusterWorld::renewal_written(const cluster::Renewal& written) {
+  written_count_ = std::max(written_count_, written.count);
   if (!written.stop.empty() && !stop_written_) stop_written_ = clock_();
 }
 

@@ -67,7 +67,7 @@ class ClusterWorld : public Injector, public RecoveryWatcher {
   const cluster::Renewal& renewal() const { return renewal_; }
   bool urgent() const { return urgent_; }
   // Begins to be written; the server has it.
-  void renewal_sent();
+  void renewal_sent(const cluster::Renewal& sent);
   void renewal_written(const cluster::Renewal& written);
 
   // Nothing is in force and nothing will be: every Injection is reverted, or its lease is over. Ends what is left when
@@ -103,7 +103,9 @@ class ClusterWorld : public Injector, public RecoveryWatcher {
   std::map<std::string, cluster::Injection> planned_;  // by node, of this dispatch
   std::map<std::string, int> made_;                    // how many, by node
   std::optional<BootTime> went_;                       // the word was given
-  BootTime renewed_{};                                 // a renewal was begun to be written, or asked for
+  BootTime counted_{};                                 // the count grew
+  BootTime renewed_{};                                 // such a count was begun to be written, or asked for
+  int64_t written_count_ = 0;
   std::optional<BootTime> stop_written_;
   BootTime dispatched_{};
   bool stopping_ = false;
