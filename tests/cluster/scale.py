@@ -2,7 +2,7 @@
 """What the controller is worth at 10 000 pods on 1 000 nodes: a real API server, nodes and pods of KWOK, simulated agents
 that share their watches (agents.cc), all of it on this machine. A named command, about ten minutes and 6 GiB:
 
-  scale.py build/release/bin/ordeal build/release/bin/cluster_agents [--pods 10000] [--nodes 1000] [--json FILE]
+  scale.py build/release/ordeal build/release/bin/cluster_agents [--pods 10000] [--nodes 1000] [--json FILE]
 
 It prints what it measures, and fails where a run is neither injected within 60 s nor not injected at all, where a node
 takes more writes than one create, two statuses and a finaliser, where something stays, or where a halt takes too long."""

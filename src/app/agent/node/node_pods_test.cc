@@ -276,7 +276,7 @@ TEST_F(Judged, ANodeIsHitWithEveryPodThatIsOnIt) {
   joined.uid = "11111111-0001-4000-8000-0123456789ab";
   joined.phase = "Pending";
   view_.pods.push_back(joined);
-  const char* policy = "{cross_namespace: true, protected: {namespaces: [payments]}}";
+  const char* policy = "cross_namespace: true\nprotected: {namespaces: [payments]}";
   EXPECT_EQ(refusal(policy),
             "the node n1 is refused: the pod payments/api-1 is on it: ConfigMap ordeal/ordeal-config: "
             "protected.namespaces lists \"payments\"");
