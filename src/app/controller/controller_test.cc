@@ -138,7 +138,7 @@ TEST(RecordKeeperTest, WhatItWritesIsReadBack) {
   const json::Object& metadata = maps[0].at("metadata").as_object();
   EXPECT_EQ(metadata.at("labels").at(cluster::kRecordLabel), json::Value("true"));
   EXPECT_EQ(metadata.at("ownerReferences").at(0).at("uid"), json::Value("uid-1"));
-  auto read = store::read_cluster_record(record_parts(maps));
+  auto read = store::read_cluster_record(record_parts(owner, maps));
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(read->row.verdict, "held");
 }
