@@ -164,7 +164,7 @@ class OnTheNode(unittest.TestCase):
 
 
 class Install(OnTheNode):
-    """The brief's experiments, by kubectl and by `ordeal`."""
+    """The experiments of examples/, by kubectl and by `ordeal`."""
 
     def pages(self, pod):
         return {"name": "pages", "condition": PAGES, "no_data": "breach",

@@ -199,7 +199,7 @@ struct DrainedCluster {
   }
 };
 
-TEST(DrainTest, HaltsWaitsEndsTheControllerAndReleases) {
+TEST(DrainingTest, HaltsWaitsEndsTheControllerAndReleases) {
   DrainedCluster cluster;
   auto done = drain({.deployment = "ordeal-controller"}, cluster.world());
   ASSERT_TRUE(done) << done.error().message();
@@ -207,7 +207,7 @@ TEST(DrainTest, HaltsWaitsEndsTheControllerAndReleases) {
   EXPECT_EQ(cluster.replicas, 0);
 }
 
-TEST(DrainTest, TakesTheFinaliserOfALostNodeAfterTheLease) {
+TEST(DrainingTest, TakesTheFinaliserOfALostNodeAfterTheLease) {
   DrainedCluster cluster;
   cluster.agent = false;
   BootTime began = cluster.now;
@@ -219,7 +219,7 @@ TEST(DrainTest, TakesTheFinaliserOfALostNodeAfterTheLease) {
   EXPECT_TRUE(named);
 }
 
-TEST(DrainTest, SaysWhatHangsWhenTheTimeIsOver) {
+TEST(DrainingTest, SaysWhatHangsWhenTheTimeIsOver) {
   DrainedCluster cluster;
   cluster.agent = false;
   auto done = drain({.within = 10s}, cluster.world());

@@ -55,7 +55,9 @@ class ControllerTest : public testing::Test {
       return path.starts_with(method) && path.find(part) != std::string::npos;
     });
   }
-  static kube::Answer<json::Value> fine(const kube::Request&) { return json::Value(json::Object()); }
+  static kube::Answer<json::Value> fine(const kube::Request&) {
+    return json::Value(json::Object{{"items", json::Array()}});
+  }
 
   MadeUpCluster cluster;
   std::optional<Controller> controller;
@@ -115,7 +117,7 @@ TEST_F(ControllerTest, ARecordThatWasNotDeletedIsTriedAgain) {
     play(fine);
     put(kOfShop, name, status, ", deletionTimestamp: '2026-11-23T20:20:00Z'");
     cluster.paths.clear();
-    for (int tick = 0; tick < 3; ++tick, cluster.now += 1s)
+    for (int tick = 0; tick < 8; ++tick, cluster.now += 1s)
       play([&](const kube::Request& request) {
         return request.method == "DELETE" && !allowed ? failed(Kind::kForbidden, 403) : fine(request);
       });
