@@ -149,9 +149,10 @@ TEST_F(HttpTest, LocalPortRangeIsUsed) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_ANY);
-  address.sin_port = htons(47090);
   ASSERT_EQ(bind(taken.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  c.local_ports = PortRange{47090, 1};
+  socklen_t length = sizeof address;
+  ASSERT_EQ(getsockname(taken.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  c.local_ports = PortRange{ntohs(address.sin_port), 1};
   c.fresh_connection = true;
   EXPECT_FALSE(run(client_, c));
 }
