@@ -137,7 +137,7 @@ class Agents {
     auto [place, fresh] = all_.try_emplace(key_of(*injection));
     Held& held = place->second;
     if (!fresh) {
-      if (injection->deleting && !held.over) end(held, "its Injection is deleted", "");
+      if (injection->deleting && !held.over && hears(held)) end(held, "its Injection is deleted", "");
       return;
     }
     held.object = std::move(*injection);
