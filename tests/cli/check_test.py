@@ -76,6 +76,19 @@ class Check(Case):
         self.assertIn("Now         page: 200 (expected 200), holds\n", out)
         self.assertTrue(out.endswith("2 expectations hold now\n"), out)
 
+    def test_the_form_of_a_custom_resource_needs_no_cluster(self):
+        expect = [{"name": "page", "probe": {"http": self.url}, "condition": "result == 200"}]
+        spec = {"target": {"type": "kubernetes", "selector": "app in (a,b)", "ready": True}, "attack": {"type": "kill"},
+                "expect": expect}
+        resource = {"apiVersion": "ordeal.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "x", "namespace": "shop"},
+                    "spec": spec}
+        self.assertEqual(self.check(self.file("e.yaml", resource))[:2],
+                         (0, "Now         page: 200 (expected 200), holds\n1 expectation holds now\n"))
+        spec["sources"] = {"pods": {"port": "metrics"}}
+        code, _, err = self.check(self.file("e.yaml", resource))
+        self.assertEqual(code, 2)
+        self.assertIn("sources.pods: read by a cluster's controller only\n  `ordeal run --cluster` asks them", err)
+
     def test_one_that_does_not_hold(self):
         file = self.written({"name": "errors", "query": ERRORS, "condition": "result < 0.01"},
                             {"name": "none", "query": "queeu", "condition": "result < 1"})

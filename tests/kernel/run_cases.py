@@ -94,12 +94,12 @@ def experiment_of(lab, case):
             "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}]}
 
 
-def run_case(lab, report, path):
+def run_case(lab, report, path, wrap=()):
     with open(path) as file:
         case = json.load(file)
     lab.victim.ensure()
     before = traces.fingerprint(lab)
-    run = Run(lab, experiment_of(lab, case))
+    run = Run(lab, experiment_of(lab, case), wrap=wrap)
     problems = []
     wait_until(lambda: run.injected() or run.process.poll() is not None, 10)
     if run.injected():

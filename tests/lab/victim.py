@@ -15,19 +15,20 @@ class Victim:
 
     def __init__(self, lab, cgroup):
         self.lab, self.cgroup = lab, cgroup
+        self.wrap = []  # how both are started: ["setpriv", "--reuid=1000", …]
         self.echo = self.idle = None
 
     def ensure(self):
         if self.echo is None or self.echo.poll() is not None:
             self.stop()
-            self.echo = start([self.lab.echo, "0.0.0.0", str(PORT)], [self.cgroup], self.lab.victim_ns,
+            self.echo = start([*self.wrap, self.lab.echo, "0.0.0.0", str(PORT)], [self.cgroup], self.lab.victim_ns,
                               stdout=subprocess.PIPE)
             self.echo.stdout.readline()
         if self.idle is None or self.idle.poll() is not None:
             self.start_idle()
 
     def start_idle(self):
-        self.idle = start(["sleep", "100000"], [self.cgroup], self.lab.victim_ns)
+        self.idle = start([*self.wrap, "sleep", "100000"], [self.cgroup], self.lab.victim_ns)
         path = f"/proc/{self.idle.pid}/comm"
         wait_until(lambda: read(path).strip() == "sleep", 2, 0.001)
 

@@ -8,6 +8,7 @@
 #include "core/base/io/file.h"
 #include "core/base/text/text.h"
 #include "fault/attacks/fault.h"
+#include "schema/definitions.h"
 
 namespace ordeal::schema {
 namespace {
@@ -222,6 +223,7 @@ std::vector<Generated> generate(const std::string& root) {
   std::string first = "schema/experiment.schema.json";
   Value experiment = with_attacks(read(first));
   std::vector<Generated> files{{first, json::write_pretty(experiment) + "\n"}, {"docs/attacks.md", attacks_page()}};
+  for (Generated& definition : resource_definitions(experiment)) files.push_back(std::move(definition));
   for (std::string name : {"expectations", "inventory", "policy"}) {
     std::string file = "schema/" + name + ".schema.json";
     Value schema = read(file);

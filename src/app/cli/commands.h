@@ -41,10 +41,16 @@ ExitCode rules_command(const ObservabilityOptions& options);
 ExitCode lint_command(const std::vector<std::string>& files, bool json);
 // Runs an AnalysisTemplate against a Prometheus until its end or a signal.
 ExitCode analysis_command(const AnalysisOptions& options);
+// Hosts the Experiments of a cluster until a signal.
+ExitCode controller_command(const ControllerOptions& options);
+// Ends every run of a cluster, before Ordeal is taken out of it. 6 names what hangs.
+ExitCode drain_command(const DrainCommandOptions& options);
 ExitCode list_command(const std::string& state_dir, size_t limit, bool json);
 // The report of a run, or the page of all runs.
 ExitCode report_command(const ReportOptions& options);
 ExitCode attacks_command(const std::string& type, bool json);
+// The program of a node of a cluster, until a signal.
+ExitCode agent_command(const AgentFlags& flags);
 // `app` is the description (description.h) that the help is read off.
 ExitCode help_command(const CLI::App& app, const HelpOptions& options);
 ExitCode completion_command(const CLI::App& app, const CompletionOptions& options);

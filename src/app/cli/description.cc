@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/cli/cluster/cluster_commands.h"
+#include "app/cli/cluster/connection.h"
 #include "app/cli/commands.h"
 #include "app/cli/manual/exits.h"
 #include "app/cli/version.h"
@@ -16,6 +18,32 @@ void add_state_dir(CLI::App* command, std::string& state_dir) {
                    "not seen, and the "
                    "host's latch binds here, too")
       ->type_name("DIR");
+}
+
+// A cluster is only ever meant where somebody says so: a kubeconfig that lies about is no reason.
+void add_cluster(CLI::App* command, ClusterOptions& where) {
+  command->add_flag("--cluster", where.current, "In the cluster of the kubeconfig's current context, not on this host");
+  command->add_option("--context", where.context, "In the cluster of this context of the kubeconfig")
+      ->type_name("NAME");
+  command
+      ->add_option("--kubeconfig", where.kubeconfig,
+                   "In the cluster of this kubeconfig; default: $KUBECONFIG, then "
+                   "~/.kube/config")
+      ->type_name("FILE");
+  command->add_option("-n,--namespace", where.namespace_, "The namespace in the cluster")->type_name("NAME");
+}
+
+void add_release(CLI::App* command, ClusterOptions& where) {
+  command
+      ->add_option("--release-namespace", where.release, "Where Ordeal is installed, if it is not found by its labels")
+      ->type_name("NAME");
+}
+
+// There where a cluster is named, else here.
+template <typename There, typename Here>
+ExitCode choose(const ClusterOptions& where, There there, Here here) {
+  if (auto fits = check_where(where); !fits) return print_error(fits.error());
+  return where.asked() ? there() : here();
 }
 
 void add_watching(CLI::App* command, session::RunOptions& options) {
@@ -34,7 +62,7 @@ void add_watching(CLI::App* command, session::RunOptions& options) {
   command->add_flag("--json", options.json, "One JSON object per line instead of text");
 }
 
-void add_experiment(CLI::App* command, session::RunOptions& options) {
+void add_experiment(CLI::App* command, ExperimentOptions& options) {
   add_watching(command, options);
   command->add_option("--inventory", options.inventory, "Which processes and containers represent pods and labels")
       ->type_name("FILE");
@@ -45,6 +73,7 @@ void add_experiment(CLI::App* command, session::RunOptions& options) {
       ->envname("ORDEAL_POLICY");
   command->add_flag("--no-rollback", options.no_rollback, "Do not roll back the deployment after a breach");
   add_state_dir(command, options.state_dir);
+  add_cluster(command, options.where);
 }
 
 // Each command has options of its own: CLI11 fills in the environment for every command, also for those that are not
@@ -67,12 +96,17 @@ void add_run(CLI::App& app, Choice& choice) {
 
   CLI::App* plan =
       app.add_subcommand("plan", "Show the victims, the rules and each step with its undo. Changes nothing");
-  auto planned = std::make_shared<session::RunOptions>();
+  auto planned = std::make_shared<ExperimentOptions>();
   add_experiment(plan, *planned);
-  give(plan, choice, planned, plan_command);
+  add_release(plan, planned->where);
+  give(
+      plan, choice, planned, +[](const ExperimentOptions& o) {
+        return choose(
+            o.where, [&] { return plan_in_cluster(o); }, [&] { return plan_command(o); });
+      });
 
   CLI::App* run = app.add_subcommand("run", "Baseline, inject, watch, revert, recover, verdict");
-  auto options = std::make_shared<session::RunOptions>();
+  auto options = std::make_shared<ExperimentOptions>();
   add_experiment(run, *options);
   run->add_option("--report", options->reports,
                   "Write the report there too: .html, .json, .xml (JUnit), .md or .txt; checked before the attack")
@@ -82,13 +116,18 @@ void add_run(CLI::App& app, Choice& choice) {
   run->add_option("--token-file", options->token_file, "Require this bearer token; mandatory off loopback")
       ->type_name("FILE");
   run->add_flag("-q,--quiet", options->quiet, "Print the verdict only");
-  give(run, choice, options, run_command);
+  give(
+      run, choice, options, +[](const ExperimentOptions& o) {
+        return choose(
+            o.where, [&] { return run_in_cluster(o); }, [&] { return run_command(o); });
+      });
 }
 
 struct Flags {
   std::string state_dir, run, reason, type, file, prometheus;
   size_t limit = 20;
   bool json = false;
+  ClusterOptions where;
 };
 
 // A command with Flags of its own; `call` is what it does with them.
@@ -110,16 +149,24 @@ constexpr const char* kHaltFooter =
 void add_safety(CLI::App& app, Choice& choice) {
   auto [halt, halting] = add_command(app, choice, "halt",
                                      "Halt all runs and start none until `ordeal resume`; with RUN, halt only that run",
-                                     [](const Flags& f) { return halt_command(f.state_dir, f.run, f.reason, f.json); });
+                                     [](const Flags& f) {
+                                       return choose(
+                                           f.where, [&] { return halt_in_cluster(f.where, f.run, f.reason, f.json); },
+                                           [&] { return halt_command(f.state_dir, f.run, f.reason, f.json); });
+                                     });
   halt->add_option("run", halting.run, "Halt only this run, without engaging the latch")->type_name("RUN");
   halt->add_option("--reason", halting.reason, "The reason, for the record")->type_name("TEXT");
   add_json(halt, halting);
   add_state_dir(halt, halting.state_dir);
+  add_cluster(halt, halting.where);
   halt->footer(kHaltFooter);
 
-  auto [resume, resuming] = add_command(app, choice, "resume", "Release the halt latch",
-                                        [](const Flags& f) { return resume_command(f.state_dir); });
+  auto [resume, resuming] = add_command(app, choice, "resume", "Release the halt latch", [](const Flags& f) {
+    return choose(
+        f.where, [&] { return resume_in_cluster(f.where); }, [&] { return resume_command(f.state_dir); });
+  });
   add_state_dir(resume, resuming.state_dir);
+  add_cluster(resume, resuming.where);
 
   auto [revert, reverting] = add_command(app, choice, "revert", "Undo what a dead run left behind (normally nothing)",
                                          [](const Flags& f) { return revert_command(f.state_dir, f.json); });
@@ -144,8 +191,17 @@ void add_report(CLI::App& app, Choice& choice) {
       ->check(CLI::IsMember({"html", "json", "junit", "md", "text"}));
   report->add_option("-o,--output", options->output, "Write to FILE instead of the terminal")->type_name("FILE");
   add_state_dir(report, options->state_dir);
-  give(report, choice, options, report_command);
+  add_cluster(report, options->where);
+  give(
+      report, choice, options, +[](const ReportOptions& o) {
+        return choose(
+            o.where, [&] { return report_in_cluster(o); }, [&] { return report_command(o); });
+      });
 }
+
+constexpr const char* kInstallFooter =
+    "The cluster is that of the kubeconfig's current context unless another is named. Nothing is changed; each line\n"
+    "that begins with -> is what to do next. docs/kubernetes-cli.md has all commands on clusters.";
 
 void add_looking(CLI::App& app, Choice& choice) {
   auto [doctor, examined] =
@@ -154,16 +210,29 @@ void add_looking(CLI::App& app, Choice& choice) {
   add_json(doctor, examined);
   add_state_dir(doctor, examined.state_dir);
 
+  auto [install, installed] =
+      add_command(app, choice, "install", "Show what a cluster allows, and what Ordeal lacks there",
+                  [](const Flags& f) { return install_command(f.where, f.json); });
+  add_json(install, installed);
+  add_cluster(install, installed.where);
+  add_release(install, installed.where);
+  install->footer(kInstallFooter);
+
   auto [attacks, shown] = add_command(app, choice, "attacks", "The attacks and their arguments",
                                       [](const Flags& f) { return attacks_command(f.type, f.json); });
   attacks->add_option("type", shown.type, "Describe one attack in full")->type_name("TYPE");
   add_json(attacks, shown);
 
-  auto [list, listed] = add_command(app, choice, "list", "The runs of this host, newest first",
-                                    [](const Flags& f) { return list_command(f.state_dir, f.limit, f.json); });
+  auto [list, listed] =
+      add_command(app, choice, "list", "The runs of this host, or of a cluster, newest first", [](const Flags& f) {
+        return choose(
+            f.where, [&] { return list_in_cluster(f.where, f.limit, f.json); },
+            [&] { return list_command(f.state_dir, f.limit, f.json); });
+      });
   list->add_option("--limit", listed.limit, "Maximum number of runs")->capture_default_str();
   add_json(list, listed);
   add_state_dir(list, listed.state_dir);
+  add_cluster(list, listed.where);
 
   add_report(app, choice);
 }
@@ -229,6 +298,45 @@ void add_scrape(CLI::App& app, Choice& choice) {
   give(scrape, choice, options, scrape_command);
 }
 
+void add_access(CLI::App* command, std::string& kubeconfig, std::string& context) {
+  command->add_option("--kubeconfig", kubeconfig, "Which cluster; default: that of the pod it runs in")
+      ->type_name("FILE");
+  command->add_option("--context", context, "A context of the kubeconfig")->type_name("NAME");
+}
+
+void add_installed(CLI::App& app, Choice& choice) {
+  CLI::App* controller = app.add_subcommand("controller", "Host the Experiments of a cluster (started by the chart)");
+  auto options = std::make_shared<ControllerOptions>();
+  controller->add_option("--namespace", options->namespace_, "Where its Lease and its agents are")
+      ->capture_default_str()
+      ->type_name("NAME");
+  controller->add_option("--name", options->name, "What it is called in the Lease, unique")
+      ->required()
+      ->type_name("NAME");
+  controller->add_option("--scope", options->scope, "cluster, or namespace: watch that alone, and inject nothing")
+      ->capture_default_str();
+  controller->add_option("--policy-configmap", options->policy, "The policy, key config.yaml")
+      ->required()
+      ->type_name("NAMESPACE/NAME");
+  controller->add_flag("--rollback", options->rollback, "Experiments may have a rollback");
+  controller->add_option("--keep", options->keep, "How many records of each namespace are kept")->capture_default_str();
+  controller->add_option("--agents", options->agents, "Labels of the agents' pods; empty does not ask for them")
+      ->capture_default_str()
+      ->type_name("LABELS");
+  controller->add_option("--listen", options->listen, "Answer /healthz and /readyz there")->type_name("ADDRESS:PORT");
+  add_access(controller, options->kubeconfig, options->context);
+  give(controller, choice, options, controller_command);
+
+  CLI::App* drain = app.add_subcommand("drain", "End every run of a cluster before Ordeal is uninstalled");
+  auto draining = std::make_shared<DrainCommandOptions>();
+  drain->add_option("--namespace", draining->namespace_, "Of the controller")->capture_default_str()->type_name("NAME");
+  drain->add_option("--deployment", draining->deployment, "The controller's, ended once all is reverted")
+      ->type_name("NAME");
+  drain->add_option("--within", draining->within, "How long it may take")->capture_default_str()->type_name("DURATION");
+  add_access(drain, draining->kubeconfig, draining->context);
+  give(drain, choice, draining, drain_command);
+}
+
 void add_budget(CLI::App& app, Choice& choice) {
   auto [budget, flags] = add_command(app, choice, "budget", "What is left of an error budget, and how fast it burns",
                                      [](const Flags& f) { return budget_command(f.file, f.prometheus, f.json); });
@@ -282,6 +390,29 @@ void add_argo(CLI::App& app, Choice& choice) {
   give(analysis, choice, options, analysis_command);
 }
 
+constexpr const char* kAgentFooter =
+    "Started by the chart on each node. It carries out the Injections of its node through guards, and reverts each "
+    "when\n"
+    "the API server says so, or says nothing for the length of a lease.";
+
+void add_agent(CLI::App& app, Choice& choice) {
+  CLI::App* agent = app.add_subcommand("agent", "Carry out the injections of one node of a cluster");
+  auto flags = std::make_shared<AgentFlags>();
+  agent->add_option("--node", flags->node, "The name of this node")->required()->type_name("NAME");
+  agent->add_option("--namespace", flags->namespace_, "Ordeal's own namespace, in which nothing is ever hit")
+      ->required()
+      ->type_name("NAME");
+  agent->add_option("--name", flags->name, "The name of the agent's pod; default: the host's name")->type_name("NAME");
+  agent->add_option("--policy-configmap", flags->policy, "The ConfigMap with the policy")
+      ->required()
+      ->type_name("NAMESPACE/NAME");
+  agent->add_option("--kubeconfig", flags->kubeconfig, "Use this file instead of the pod's service account")
+      ->type_name("FILE");
+  add_state_dir(agent, flags->state_dir);
+  agent->footer(kAgentFooter);
+  give(agent, choice, flags, agent_command);
+}
+
 void add_manual(CLI::App& app, Choice& choice) {
   CLI::App* help = app.add_subcommand("help", "What a command does, its options and its exit codes");
   auto helped = std::make_shared<HelpOptions>();
@@ -326,7 +457,7 @@ std::unique_ptr<CLI::App> describe(Choice& choice) {
   app->set_version_flag("--version", version_text());
   app->require_subcommand(1);
   for (auto add : {add_run, add_safety, add_looking, add_targets, add_init, add_scrape, add_budget, add_observability,
-                   add_argo, add_manual})
+                   add_argo, add_agent, add_installed, add_manual})
     add(*app, choice);
   add_exit_codes(*app);
   return app;

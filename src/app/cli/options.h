@@ -4,7 +4,23 @@
 #include <string>
 #include <vector>
 
+#include "run/session/run_options.h"
+
 namespace ordeal::cli {
+
+// Which cluster is meant: none, so this host, where nobody named one.
+struct ClusterOptions {
+  bool current = false;    // the kubeconfig's current context
+  std::string context;     // "" is the current one
+  std::string kubeconfig;  // a file; "" is $KUBECONFIG, then ~/.kube/config
+  std::string namespace_;  // "" is the context's, or all where a command lists
+  std::string release;     // the namespace of Ordeal itself; "" is wherever it is found
+  bool asked() const { return current || !context.empty() || !kubeconfig.empty(); }
+};
+
+struct ExperimentOptions : session::RunOptions {
+  ClusterOptions where;
+};
 
 struct TargetsOptions {
   std::string words;  // part of a kind, name, cgroup, runtime or program; "" is all
@@ -32,6 +48,7 @@ struct ReportOptions {
   std::string format;  // "" is whatever fits where it goes
   std::string output;  // a file; "" is the terminal
   bool all = false;
+  ClusterOptions where;
 };
 
 struct AnalysisOptions {
@@ -52,6 +69,20 @@ struct ScrapeOptions {
   std::string token_file;
 };
 
+// Of the programs of a cluster's installation.
+struct ControllerOptions {
+  std::string namespace_ = "ordeal", name, scope = "cluster", policy;
+  bool rollback = false;
+  std::string listen;
+  int keep = 50;
+  std::string agents = "app.kubernetes.io/name=ordeal,app.kubernetes.io/component=agent";
+  std::string kubeconfig, context;
+};
+struct DrainCommandOptions {
+  std::string namespace_ = "ordeal", deployment, within = "150s";
+  std::string kubeconfig, context;
+};
+
 struct HelpOptions {
   std::string command;  // "" is the program
   bool man = false;     // roff instead of text
@@ -61,6 +92,13 @@ struct HelpOptions {
 struct CompletionOptions {
   std::string shell;   // bash, zsh, fish
   std::string values;  // what is there now: runs, live-runs, topics; "" prints the script of the shell
+};
+
+struct AgentFlags {
+  std::string node, name, namespace_;
+  std::string policy;      // NAMESPACE/NAME of the ConfigMap
+  std::string kubeconfig;  // "" is the pod's service account
+  std::string state_dir;
 };
 
 }  // namespace ordeal::cli

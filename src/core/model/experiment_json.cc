@@ -1,5 +1,7 @@
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
+#include "core/model/experiment/sources.h"
+#include "core/model/experiment/target.h"
 #include "core/model/input/experiment.h"
 
 namespace ordeal {
@@ -9,30 +11,6 @@ json::Array texts(const std::vector<std::string>& list) {
   json::Array array;
   for (const std::string& text : list) array.push_back(json::Value(text));
   return array;
-}
-
-json::Object labels_json(const Labels& labels) {
-  json::Object object;
-  for (const auto& [key, value] : labels) object[key] = value;
-  return object;
-}
-
-const char* type_text(TargetType type) {
-  constexpr const char* kTexts[] = {"host", "process", "container", "kubernetes", "systemd"};
-  return kTexts[static_cast<size_t>(type)];
-}
-
-json::Value target_json(const Target& target) {
-  json::Object object{{"type", type_text(target.type)}};
-  if (!target.namespace_.empty()) object["namespace"] = target.namespace_;
-  if (!target.labels.empty()) object["labels"] = labels_json(target.labels);
-  if (!target.names.empty()) object["name"] = texts(target.names);
-  if (!target.pattern.empty()) object["pattern"] = target.pattern;
-  if (!target.user.empty()) object["user"] = target.user;
-  if (!target.cgroup.empty()) object["cgroup"] = target.cgroup;
-  if (target.percentage) object["percentage"] = *target.percentage;
-  if (target.count) object["count"] = *target.count;
-  return object;
 }
 
 json::Value http_json(const HttpProbe& probe) {
@@ -73,17 +51,6 @@ json::Value expectation_json(const Expectation& expectation) {
   return object;
 }
 
-json::Value sources_json(const Sources& sources) {
-  json::Object object{{"interval", format_duration(sources.interval)}};
-  if (!sources.prometheus.empty()) object["prometheus"] = without_password(sources.prometheus);
-  json::Array scrape;
-  for (const ScrapeTarget& target : sources.scrape)
-    scrape.push_back(json::Object{
-        {"url", without_password(target.url)}, {"job", target.job}, {"labels", labels_json(target.labels)}});
-  if (!scrape.empty()) object["scrape"] = std::move(scrape);
-  return object;
-}
-
 json::Value budget_json(const BudgetSpec& budget) {
   json::Object object{{"slo", budget.slo}, {"reserve", budget.reserve}};
   if (!budget.prometheus.empty()) object["prometheus"] = without_password(budget.prometheus);
@@ -103,17 +70,19 @@ json::Value to_json(const Experiment& experiment) {
   json::Object object{{"name", experiment.name}};
   if (!experiment.description.empty()) object["description"] = experiment.description;
   if (!experiment.hypothesis.empty()) object["hypothesis"] = experiment.hypothesis;
-  object["target"] = target_json(experiment.target);
+  object["target"] = to_json(experiment.target);
   object["attack"] = json::Object{{"type", experiment.attack.type},
                                   {"args", experiment.attack.args},
                                   {"length", format_duration(experiment.attack.length)}};
   object["expect"] = std::move(expect);
-  object["sources"] = sources_json(experiment.sources);
+  object["sources"] = to_json(experiment.sources);
   if (experiment.seed) object["seed"] = *experiment.seed;
   object["min_injected"] = experiment.min_injected;
   object["min_events"] = experiment.attack.min_events;
   object["baseline"] = format_duration(experiment.baseline);
   object["recovery"] = format_duration(experiment.recovery);
+  if (!experiment.environment.empty()) object["environment"] = experiment.environment;
+  if (experiment.all_traffic) object["all_traffic"] = true;
   if (experiment.rollback) {
     json::Array actions;
     for (const RollbackAction& action : *experiment.rollback) actions.push_back(to_json(action));

@@ -19,6 +19,7 @@
 #include "fault/guard/recovery/reaper.h"
 #include "fault/guard/recovery/standby.h"
 #include "platform/host/latch.h"
+#include "platform/host/own_cgroup.h"
 
 namespace ordeal::guard {
 namespace {
@@ -154,6 +155,7 @@ int main(int argc, char** argv) {
   ordeal::guard_output();
   if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
   ordeal::guard::raise_descriptor_limit();
+  (void)ordeal::host::enter_cgroup_namespace_of_init();  // what is journalled names cgroups by the host's paths
   auto code = ordeal::guard::dispatch(argc, argv);
   if (code) return static_cast<int>(*code);
   ordeal::print_to_error("ordeal-guard: {}\n", code.error().message());

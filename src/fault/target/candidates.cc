@@ -244,8 +244,13 @@ Result<Candidates> pods(const Target& target, const std::vector<Known>& known, c
   return candidates;
 }
 
+Result<Candidates> nodes(const Target&, const std::vector<Known>&, const Snapshot&) {
+  return fail(Errc::kInvalidInput, "target.type: there are no nodes here, they are a cluster's",
+              "on a host say {type: host}");
+}
+
 using Finder = Result<Candidates> (*)(const Target&, const std::vector<Known>&, const Snapshot&);
-constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods, &units};
+constexpr Finder kFinders[] = {&hosts, &processes, &containers, &pods, &units, &nodes};
 
 }  // namespace
 
@@ -257,7 +262,7 @@ Result<Candidates> find_candidates(const Target& target, const Inventory& invent
                 "give it names, labels, a namespace, a pattern or a cgroup");
   if (target.type == TargetType::kKubernetes && !inventory)
     return fail(Errc::kNotFound, "the target kubernetes needs a cluster or an inventory, and there is neither",
-                "list the processes that represent the pods: --inventory FILE");
+                "list the processes that represent the pods here: --inventory FILE; or run it in a cluster: --cluster");
   std::vector<Known> known;
   if (inventory) known = TRY(resolve(*inventory, snapshot));
   return kFinders[static_cast<size_t>(target.type)](target, known, snapshot);

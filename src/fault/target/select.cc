@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 
-#include "core/base/random.h"
 #include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/target/candidates.h"
+#include "fault/target/draw.h"
 #include "fault/target/lookup.h"
 #include "platform/sys/cgroup/unit.h"
 #include "platform/sys/nearest.h"
@@ -41,7 +41,7 @@ std::optional<Refusal> refusal_of(const Victim& victim, const std::vector<Victim
   return std::nullopt;
 }
 
-constexpr std::array kThings{"host", "process", "container", "pod", "systemd unit"};
+constexpr std::array kThings{"host", "process", "container", "pod", "systemd unit", "node"};
 
 std::string described(const Target& target) {
   std::vector<std::string> parts;
@@ -113,35 +113,13 @@ Unexpected refused_by(const std::vector<Refusal>& refused) {
               fmt::format("the rules forbid {}{}", join(texts, "; "), left ? fmt::format(" and {} more", left) : ""));
 }
 
-Result<int64_t> how_many(const Target& target, int64_t allowed) {
-  if (target.count) {
-    if (*target.count < 1) return fail(Errc::kRefused, "a count of 0 selects nothing");
-    if (*target.count > allowed)
-      return fail(Errc::kNotInjected,
-                  fmt::format("{} requested, {} available",
-                              counted(static_cast<size_t>(*target.count), "victim", "victims"), allowed));
-    return *target.count;
-  }
-  if (!target.percentage) return allowed;
-  int64_t number = take_percent(allowed, *target.percentage);
-  if (number > 0) return number;
-  return fail(Errc::kRefused,
-              fmt::format("{:g} % of {}, rounded down, is none", *target.percentage,
-                          counted(static_cast<size_t>(allowed), "victim", "victims")),
-              "use a count instead, or a larger percentage");
-}
-
 // By name, so that the order in which the kernel lists them does not matter.
 std::vector<Victim> choose(std::vector<Victim> allowed, int64_t number, uint64_t seed) {
   auto by_name = [](const Victim& a, const Victim& b) { return a.name < b.name; };
   std::sort(allowed.begin(), allowed.end(), by_name);
-  if (number < static_cast<int64_t>(allowed.size())) {
-    Random random(seed);
-    random.shuffle(std::span<Victim>(allowed));
-    allowed.resize(static_cast<size_t>(number));
-    std::sort(allowed.begin(), allowed.end(), by_name);
-  }
-  return allowed;
+  std::vector<Victim> chosen;
+  for (size_t at : draw(allowed.size(), number, seed)) chosen.push_back(std::move(allowed[at]));
+  return chosen;
 }
 
 }  // namespace

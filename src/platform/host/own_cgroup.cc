@@ -1,11 +1,15 @@
 #include "platform/host/own_cgroup.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
-#include "platform/sys/cgroup/cgroup.h"
+#include "core/base/io/unique_fd.h"
+#include "platform/sys/cgroup/container.h"
 
 namespace ordeal::host {
 namespace {
@@ -16,12 +20,6 @@ constexpr const char* prefix_of(Role role) { return role == Role::kReaper ? "ord
 
 std::string path_for(const std::string& run_id, Role role) { return std::string("/") + prefix_of(role) + run_id; }
 
-// The hierarchy by which the whole of a service is found and killed.
-const sys::Hierarchy* identifying(const sys::CgroupTree& tree) {
-  if (tree.unified()) return tree.unified();
-  return tree.with("name=systemd");
-}
-
 bool join_root(const sys::CgroupTree& tree, const sys::Hierarchy& hierarchy, pid_t pid) {
   auto root = tree.find(hierarchy, "/");
   return root && root->join(pid).has_value();
@@ -29,10 +27,32 @@ bool join_root(const sys::CgroupTree& tree, const sys::Hierarchy& hierarchy, pid
 
 }  // namespace
 
+Result<> enter_cgroup_namespace_of_init() {
+  UniqueFd there(::open("/proc/1/ns/cgroup", O_RDONLY | O_CLOEXEC));
+  if (!there) return fail_errno("cannot open /proc/1/ns/cgroup");
+  struct stat theirs {
+  }, ours{};
+  if (::fstat(there.get(), &theirs) < 0 || ::stat("/proc/self/ns/cgroup", &ours) < 0)
+    return fail_errno("cannot compare cgroup namespaces");
+  if (theirs.st_ino == ours.st_ino) return {};
+  if (::setns(there.get(), CLONE_NEWCGROUP) < 0) return fail_errno("cannot enter the host's cgroup namespace");
+  return {};
+}
+
+const sys::Hierarchy* hierarchy_for_own_cgroup(const sys::CgroupTree& tree) {
+  const sys::Hierarchy* found = tree.unified() ? tree.unified() : tree.with("name=systemd");
+  return found && found->root == "/" ? found : nullptr;
+}
+
+bool outside_of_pods(const sys::Process& process) {
+  return std::none_of(process.cgroups.begin(), process.cgroups.end(),
+                      [](const auto& membership) { return sys::pod_of_cgroup(membership.path).has_value(); });
+}
+
 bool enter_own_cgroup(const std::string& run_id, Role role) {
   auto tree = sys::CgroupTree::discover();
   if (!tree) return false;
-  const sys::Hierarchy* own = identifying(*tree);
+  const sys::Hierarchy* own = hierarchy_for_own_cgroup(*tree);
   if (!own) return false;
   std::string controller = own->version == 2 ? "unified" : "name=systemd";
   auto cgroup = sys::OwnCgroup::create(*tree, path_for(run_id, role), {controller});
@@ -41,12 +61,13 @@ bool enter_own_cgroup(const std::string& run_id, Role role) {
   // In the v1 hierarchies the root is outside every service; a cgroup of its own there would lose SCHED_FIFO.
   for (const sys::Hierarchy& hierarchy : tree->hierarchies())
     if (&hierarchy != own && hierarchy.version == 1 && !join_root(*tree, hierarchy, ::getpid())) return false;
-  return true;
+  auto self = sys::read_process(::getpid());
+  return self && outside_of_pods(*self);
 }
 
 Result<> leave_own_cgroup(const std::string& run_id, Role role, Nanos patience) {
   auto tree = sys::CgroupTree::discover();
-  const sys::Hierarchy* own = tree ? identifying(*tree) : nullptr;
+  const sys::Hierarchy* own = tree ? hierarchy_for_own_cgroup(*tree) : nullptr;
   auto cgroup = own ? tree->find(*own, path_for(run_id, role)) : std::nullopt;
   if (!cgroup) return {};
   auto members = cgroup->processes();
@@ -62,7 +83,7 @@ Result<> leave_own_cgroup(const std::string& run_id, Role role, Nanos patience) 
 
 void remove_empty_cgroups() {
   auto tree = sys::CgroupTree::discover();
-  const sys::Hierarchy* own = tree ? identifying(*tree) : nullptr;
+  const sys::Hierarchy* own = tree ? hierarchy_for_own_cgroup(*tree) : nullptr;
   if (!own) return;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(own->mount, error)) {

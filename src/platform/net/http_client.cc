@@ -93,6 +93,7 @@ struct HttpClient::Impl {
   std::map<Ticket, Shared> transfers;
   std::vector<Ticket> pending;
   Ticket last_ticket = 0;
+  bool only_outward = false;
 
   ~Impl() {
     for (auto& [ticket, transfer] : transfers) leave_multi(*transfer);
@@ -144,6 +145,7 @@ struct HttpClient::Impl {
 
   Ticket add(Shared transfer) {
     Ticket ticket = transfer->ticket = ++last_ticket;
+    transfer->only_outward = only_outward;
     transfer->pending = [this](Ticket t) { stir(t); };
     transfers.emplace(ticket, transfer);
     auto prepared = transfer->prepare();
@@ -278,6 +280,8 @@ Result<HttpClient> HttpClient::create() {
   curl_multi_setopt(impl->multi, CURLMOPT_TIMERDATA, impl.get());
   return HttpClient(std::move(impl));
 }
+
+void HttpClient::only_outward() { impl_->only_outward = true; }
 
 HttpClient::Ticket HttpClient::start(HttpCall call, Callback callback) {
   auto transfer = std::make_shared<Transfer>();

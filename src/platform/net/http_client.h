@@ -49,6 +49,8 @@ struct HttpCall {
   std::string login;              // "user:password" of basic authentication; "" is the URL's, if any
   std::string token_file;         // its content is sent as "Authorization: Bearer"
   ClientTls tls;
+  std::string tls_name;     // checked in the certificate (and asked for) instead of the URL's host; "" is that
+  bool compressed = false;  // takes a gzip answer too; the body comes unpacked, and `max_body` is of that
 };
 
 struct HttpTimings {
@@ -108,6 +110,10 @@ class HttpClient {
   HttpClient& operator=(HttpClient&&) noexcept;
   // Ends what is under way without calling back.
   ~HttpClient();
+
+  // From now on no connection goes to this host or its link, whatever a name resolves to: for URLs that are not one's
+  // own. To be said before the first start().
+  void only_outward();
 
   Ticket start(HttpCall call, Callback callback);
   Ticket stream(HttpStream stream);

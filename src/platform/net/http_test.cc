@@ -64,6 +64,25 @@ TEST_F(HttpTest, ConnectionIsKeptAndReused) {
   EXPECT_EQ(run(client_, call(server.url()))->timings.connect, 0ns);
 }
 
+TEST_F(HttpTest, OnlyOutwardIsJudgedByWhatANameResolvesTo) {
+  int asked = 0;
+  TestServer server([&](const HttpRequest&) -> Task<HttpResponse> {
+    ++asked;
+    co_return HttpResponse{200, ""};
+  });
+  EXPECT_TRUE(run(client_, call(fmt::format("http://localhost:{}/", server.port()))));
+  HttpClient outward = std::move(*HttpClient::create());
+  outward.only_outward();
+  for (const char* host : {"localhost", "127.0.0.1", "2130706433", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"}) {
+    auto outcome = run(outward, call(fmt::format("http://{}:{}/", host, server.port())));
+    ASSERT_FALSE(outcome) << host;
+    EXPECT_EQ(outcome.error().kind, HttpFailure::Cause::kUnreachable) << host;
+    EXPECT_NE(outcome.error().error.message().find("which is not asked here"), std::string::npos)
+        << outcome.error().error.message();
+  }
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(HttpTest, OtherMethodsGoThroughAndHeadHasNoBody) {
   TestServer server(echo);
   auto c = call(server.url());
@@ -130,9 +149,10 @@ TEST_F(HttpTest, LocalPortRangeIsUsed) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_ANY);
-  address.sin_port = htons(47090);
   ASSERT_EQ(bind(taken.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  c.local_ports = PortRange{47090, 1};
+  socklen_t length = sizeof address;
+  ASSERT_EQ(getsockname(taken.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  c.local_ports = PortRange{ntohs(address.sin_port), 1};
   c.fresh_connection = true;
   EXPECT_FALSE(run(client_, c));
 }

@@ -27,9 +27,12 @@ class Played {
     for (int i = 0; i < 1000 && !verdict_; ++i) {
       now_ += kStep;
       feed(Tick{});
+      if (replaced_at && applied != BootTime{} && now_ - applied == *replaced_at) replace();
       if (injecting_) feed(Applied{0, {}, applied = now_}), injecting_ = false;
       bool off = ending != BootTime{} && reverted == BootTime{} && now_ - ending > kStep;
-      if (off) feed(Reverted{0, true, false, "", "", applied, reverted = now_, 1ms, Proof{true, "", "", 1, 1, ""}});
+      if (off)
+        feed(Reverted{replaced_at ? 1 : 0, true, false, "", "", applied, reverted = now_, 1ms,
+                      Proof{true, "", "", 1, 1, ""}});
       std::optional<Observation> observation = see(now_);
       if (observation) feed(Observed{0, *observation});
     }
@@ -38,8 +41,18 @@ class Played {
   BootTime now() const { return now_; }
   BootTime applied{}, ending{}, reverted{};  // ending: the fault is asked off
   std::vector<std::string> notes;
+  std::optional<Nanos> replaced_at;  // how long after the hit the victim goes, and another has joined
 
  private:
+  void replace() {
+    Victim other;
+    other.name = "other";
+    feed(Joined{other});
+    injecting_ = false;
+    feed(Applied{1, {}, now_});
+    feed(VictimGone{0, "deleted"});
+    feed(Reverted{0, true, false, "", "", applied, now_, 1ms, Proof{true, "", "", 1, 1, ""}});
+  }
   void feed(const Event& event) { take(machine_.handle(now_, event)); }
   void take(const Actions& actions) {
     for (const Action& action : actions) {
@@ -204,6 +217,22 @@ TEST(Evidence, TheFirstErrorsOfASeriesCount) {
     Outcome expected = lasting > Nanos(0) ? Outcome::kInconclusive : Outcome::kDeviated;
     EXPECT_EQ(verdict.outcome, expected) << verdict.reason;
     EXPECT_NE(verdict.reason.find("were bad"), std::string::npos) << verdict.reason;
+  }
+}
+
+// With those who follow the attack does not begin anew, and not at the beginning of time either.
+TEST(Evidence, WhoIsGoneWasHitAllTheSame) {
+  for (bool fresh : {true, false}) {
+    engine::Setup setup = setup_for(expectation_of("x"));
+    setup.follow = true;
+    Played run(std::move(setup));
+    run.replaced_at = 1s;
+    Verdict verdict = run.play([&](BootTime now) -> std::optional<Observation> {
+      bool during = run.applied != BootTime{} && run.reverted == BootTime{};
+      BootTime then = during && !fresh ? run.applied - 1s : now;
+      return seen(0, then, then, then);
+    });
+    EXPECT_EQ(verdict.outcome, fresh ? Outcome::kHeld : Outcome::kInconclusive) << verdict.reason;
   }
 }
 

@@ -6,16 +6,13 @@
 #include <cmath>
 
 #include "core/base/duration.h"
+#include "core/base/text/quantity.h"
 #include "run/engine/describe.h"
 
 namespace ordeal::engine {
 namespace {
 
-constexpr const char* kAfterFailedRevert =
-    "the halt latch is engaged; check the host, run `ordeal revert`, then `ordeal verify-clean`";
 constexpr const char* kWhyNotHit = "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do";
-constexpr Nanos kInjectAtMost = 10s;
-constexpr Nanos kRevertAtMost = 10s;
 constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
 
 }  // namespace
@@ -83,9 +80,10 @@ void Machine::tick_before() {
 void Machine::tick_inject() {
   if (watching_is_alive()) out_.emplace_back(Renew{});
   // Of a thousand victims each has its turn: what counts is that the guard goes on.
-  if (now_ - std::max(entered_, guard_answered_) < kInjectAtMost) return;
-  fail_with(Outcome::kError, "the guard did not answer within 10 s");
-  begin_revert("the guard did not answer");
+  if (now_ - std::max(entered_, guard_answered_) < setup_.inject_at_most) return;
+  fail_with(Outcome::kError, fmt::format("{} did not answer within {}", setup_.injector,
+                                         plain_value(to_seconds(setup_.inject_at_most), "s")));
+  begin_revert(setup_.injector + " did not answer");
 }
 
 void Machine::tick_during() {
@@ -94,13 +92,15 @@ void Machine::tick_during() {
 }
 
 void Machine::tick_revert() {
-  if (in_phase() < kRevertAtMost) {
+  if (in_phase() < setup_.revert_at_most) {
     out_.emplace_back(RevertAll{"asked again"});
     return;
   }
-  fail_with(Outcome::kRevertFailed, "the guard did not confirm within 10 s that everything is reverted",
-            "run `ordeal revert`, then `ordeal verify-clean`");
-  for (Impact& impact : impacts_) impact.state = ImpactState::kEnded;
+  fail_with(Outcome::kRevertFailed,
+            fmt::format("{} did not confirm within {} that everything is reverted", setup_.injector,
+                        plain_value(to_seconds(setup_.revert_at_most), "s")),
+            setup_.after_failed_revert);
+  for (Impact& impact : impacts_) set(impact, ImpactState::kEnded);
   after_all_reverted();
 }
 
@@ -160,12 +160,26 @@ void Machine::on(const Applied& event) {
   Impact& impact = impacts_.at(event.impact);
   guard_answered_ = now_;
   if (impact.state != ImpactState::kAsked) return;
-  impact.state = ImpactState::kInForce;
+  set(impact, ImpactState::kInForce);
+  account(impact, -1);
   impact.applied = event.at;
+  account(impact, 1);
   impact.hit = event.at;
   emit(events::Injected{setup_.victims[event.impact].name, event.impact, event.steps});
   if (more_to_inject()) return inject_next();
   if (phase_ == Phase::kInject && count(ImpactState::kAsked) == 0) check_enough_victims();
+}
+
+// Only while the fault is in force: before that nobody knows whether it will be, and after it nobody is hit any more.
+void Machine::on(const Joined& event) {
+  setup_.victims.push_back(event.victim);
+  impacts_.emplace_back();
+  impacts_.back().joined = true;
+  ++counts_[static_cast<size_t>(ImpactState::kNone)];
+  account(impacts_.back(), 1);
+  bool late = phase_ != Phase::kDuring || setup_.one_way;
+  if (late) return set(impacts_.back(), ImpactState::kFailed);
+  inject(impacts_.size() - 1);
 }
 
 void Machine::on(const ApplyFailed& event) {
@@ -180,7 +194,7 @@ void Machine::on(const ApplyFailed& event) {
 
 void Machine::fail_victim(int index, const Error& error) {
   Impact& impact = impacts_[index];
-  impact.state = ImpactState::kFailed;
+  set(impact, ImpactState::kFailed);
   impact.proof.reason = error.what;
   const std::string& victim = setup_.victims[index].name;
   emit(events::InjectFailed{victim, error.what, error.hint});
@@ -188,7 +202,7 @@ void Machine::fail_victim(int index, const Error& error) {
   if (error.code == Errc::kInternal) fail_with(Outcome::kError, error.what, error.hint);
   if (error.code == Errc::kRevertFailed)
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, error.what),
-              kAfterFailedRevert);
+              setup_.after_failed_revert);
 }
 
 void Machine::check_enough_victims() {
@@ -207,17 +221,23 @@ void Machine::check_enough_victims() {
 }
 
 void Machine::on(const VictimGone& event) {
+  Impact& impact = impacts_.at(event.impact);
+  account(impact, -1);
+  impact.gone = true;
+  account(impact, 1);
   emit(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why});
   lose(event.impact, "went away", event.why, "the replacement of a victim is a new incarnation and is not hit");
 }
 
 void Machine::lose(int index, const std::string& what, const std::string& why, const std::string& hint) {
+  account(impacts_[index], -1);
   impacts_[index].lost = true;
-  auto lost = std::count_if(impacts_.begin(), impacts_.end(), [](const Impact& i) { return i.lost; });
-  if (phase_ != Phase::kDuring || static_cast<int>(impacts_.size()) - lost >= needed()) return;
+  account(impacts_[index], 1);
+  int victims = static_cast<int>(impacts_.size()) - ignored_;
+  if (phase_ != Phase::kDuring || victims - lost_ >= needed()) return;
   fail_with(Outcome::kNotInjected,
-            fmt::format("{} of {} victims were lost during the attack, {} are needed: {} {}: {}", lost, impacts_.size(),
-                        needed(), setup_.victims[index].name, what, why),
+            fmt::format("{} of {} victims were lost during the attack, {} are needed: {} {}: {}", lost_ + ignored_,
+                        impacts_.size(), needed(), setup_.victims[index].name, what, why),
             hint);
   begin_revert("too few victims are left");
 }
@@ -225,7 +245,7 @@ void Machine::lose(int index, const std::string& what, const std::string& why, c
 void Machine::on(const Reverted& event) {
   Impact& impact = impacts_.at(event.impact);
   if (impact.state == ImpactState::kEnded) return;
-  impact.state = ImpactState::kEnded;
+  set(impact, ImpactState::kEnded);
   impact.reported = true;
   impact.proof = event.proof;
   impact.reverted = event.reverted;
@@ -236,7 +256,7 @@ void Machine::on(const Reverted& event) {
   emit(events::Proven{victim, event.proof});
   if (!event.clean)
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
-              kAfterFailedRevert);
+              setup_.after_failed_revert);
   if (event.broken) lose(event.impact, "was no longer hit", event.why, "the fault ended by itself; check the victim");
   if (phase_ == Phase::kDuring && count(ImpactState::kInForce) == 0) begin_revert(event.why);
   if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
@@ -246,7 +266,7 @@ void Machine::on(const NothingInForce&) {
   if (phase_ != Phase::kRevert) return;
   for (Impact& impact : impacts_) {
     bool waited_for = impact.state == ImpactState::kAsked || impact.state == ImpactState::kInForce;
-    if (waited_for) impact.state = ImpactState::kEnded;
+    if (waited_for) set(impact, ImpactState::kEnded);
   }
   after_all_reverted();
 }
@@ -271,10 +291,11 @@ void Machine::on(const GuardLost& event) {
   if (event.left.empty()) {
     fail_with(Outcome::kError, event.how + "; all faults are removed");
   } else {
-    fail_with(Outcome::kRevertFailed, event.how + ", and something is left behind: " + event.left, kAfterFailedRevert);
+    fail_with(Outcome::kRevertFailed, event.how + ", and something is left behind: " + event.left,
+              setup_.after_failed_revert);
   }
   for (Impact& impact : impacts_)
-    if (impact.state != ImpactState::kNone) impact.state = ImpactState::kEnded;
+    if (impact.state != ImpactState::kNone) set(impact, ImpactState::kEnded);
   // After a breach the deployment is rolled back all the same, if the fault is off.
   if (phase_ == Phase::kRevert && event.left.empty()) return after_all_reverted();
   if (!acting_) finish();
@@ -334,13 +355,24 @@ void Machine::finish() {
 
 bool Machine::over() const { return verdict_ && verdict_->outcome != Outcome::kDeviated; }
 
-int Machine::count(ImpactState state) const {
-  return static_cast<int>(
-      std::count_if(impacts_.begin(), impacts_.end(), [&](const Impact& i) { return i.state == state; }));
+void Machine::set(Impact& impact, ImpactState state) {
+  --counts_[static_cast<size_t>(std::exchange(impact.state, state))];
+  ++counts_[static_cast<size_t>(state)];
 }
 
-int Machine::needed() const {
-  double share = setup_.experiment.min_injected / 100 * static_cast<double>(impacts_.size());
+bool Machine::matters(const Impact& impact) const {
+  if (!setup_.follow) return true;
+  return !impact.gone && (!impact.joined || impact.applied != BootTime{});
+}
+
+void Machine::account(const Impact& impact, int sign) {
+  bool counts = matters(impact);
+  ignored_ += counts ? 0 : sign;
+  lost_ += counts && impact.lost ? sign : 0;
+}
+
+int Machine::needed_of(int victims) const {
+  double share = setup_.experiment.min_injected / 100 * static_cast<double>(victims);
   return std::max(1, static_cast<int>(std::ceil(share - 1e-9)));
 }
 

@@ -82,12 +82,16 @@ struct Returned {
   bool there;
   BootTime began;
 };
+// One more victim for an attack that is in force (`follow`): it is injected too, and reverted with the others.
+struct Joined {
+  Victim victim;
+};
 // Something that a person should know of watching, and that decides nothing.
 struct Warning {
   std::string text;
 };
 using Event = std::variant<Tick, Warning, Observed, Checked, CheckFailed, Applied, ApplyFailed, VictimGone, Reverted,
-                           NothingInForce, HaltAsked, GuardLost, Acted, Returned>;
+                           NothingInForce, HaltAsked, GuardLost, Acted, Returned, Joined>;
 
 // What goes out. Every request may be repeated without harm.
 struct Observe {
@@ -132,6 +136,16 @@ struct Setup {
   Nanos sample_every{0};   // how often the source takes samples, as far as that is known
   bool one_way = false;    // the attack cannot be undone: all victims are checked before the first is hit
   int64_t candidates = 0;  // that the rules allow, of which the victims were chosen; 0 is not known
+  // Of an attack that cannot be undone: the next victim is hit when the last one was, so that fewer are when one fails.
+  // Else all at once, for an injector that lets all of them go by one word.
+  bool one_by_one = true;
+  // Victims come and go: one that went away is not missed, as long as one is hit.
+  bool follow = false;
+  // Whom the injector speaks for, how long it may be silent, and what to do about a fault that stays.
+  std::string injector = "the guard";
+  Nanos inject_at_most = 10s, revert_at_most = 10s;
+  std::string after_failed_revert =
+      "the halt latch is engaged; check the host, run `ordeal revert`, then `ordeal verify-clean`";
 };
 
 class Machine {
@@ -139,6 +153,7 @@ class Machine {
   explicit Machine(Setup setup)
       : setup_(std::move(setup)), looks_(setup_.judges.size()), impacts_(setup_.victims.size()) {
     setup_.triggers.resize(setup_.judges.size());
+    counts_[static_cast<size_t>(ImpactState::kNone)] = static_cast<int>(impacts_.size());
   }
 
   Actions start(BootTime now);
@@ -146,12 +161,16 @@ class Machine {
 
   Phase phase() const { return phase_; }
   bool finished() const { return phase_ == Phase::kDone; }
+  const Victim& victim(int impact) const { return setup_.victims.at(static_cast<size_t>(impact)); }
+  const Attack& attack() const { return setup_.experiment.attack; }
 
  private:
   enum class ImpactState { kNone, kChecking, kChecked, kAsked, kInForce, kFailed, kEnded };
   struct Impact {
     ImpactState state = ImpactState::kNone;
-    bool lost = false;  // the victim went, or the fault broke
+    bool lost = false;    // the victim went, or the fault broke
+    bool gone = false;    // the victim went
+    bool joined = false;  // it came during the attack
     BootTime applied{};
     std::optional<BootTime> reverted;
     Proof proof;
@@ -209,6 +228,7 @@ class Machine {
   void on(const GuardLost& event);
   void on(const Acted& event);
   void on(const Returned& event);
+  void on(const Joined& event);
 
   void enter(Phase phase, const std::string& why);
   void inject();
@@ -281,8 +301,15 @@ class Machine {
   // The last reading lets the run go on: it holds, or has no data and may pass.
   bool goes_on(size_t index) const;
   bool watching_is_alive() const;
-  int count(ImpactState state) const;
-  int needed() const;
+  // Every change of an impact's state, so that none has to be counted again.
+  void set(Impact& impact, ImpactState state);
+  int count(ImpactState state) const { return counts_[static_cast<size_t>(state)]; }
+  // Whether what becomes of it says anything about the run: not of a victim that may come and go, and went.
+  bool matters(const Impact& impact) const;
+  int needed() const { return needed_of(static_cast<int>(impacts_.size()) - ignored_); }
+  int needed_of(int victims) const;
+  // Around each change of what matters() looks at, and of `lost`: -1 before, 1 after.
+  void account(const Impact& impact, int sign);
   Nanos in_phase() const { return now_ - entered_; }
   void emit(events::Data data) { out_.emplace_back(Emit{std::move(data)}); }
   void note(events::Level level, std::string text) { emit(events::Note{level, std::move(text)}); }
@@ -299,6 +326,10 @@ class Machine {
   std::set<std::string> remarked_;
   BootTime looked_for_returns_{};
   BootTime guard_answered_{};          // to a check or an inject
+  int counts_[7] = {};                 // of impacts, by state
+  int lost_ = 0;                       // of those that matter
+  int ignored_ = 0;                    // that do not matter
+  size_t next_ = 0;                    // every one before it was injected, or failed its check
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
   bool acting_ = false;

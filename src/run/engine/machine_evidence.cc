@@ -19,18 +19,19 @@ void keep_latest(std::optional<BootTime>& kept, BootTime time) { kept = kept ? s
 
 }  // namespace
 
-// The moment from which, or until which, `needed` of them are hit, is that of the needed-th victim.
+// Nobody was hit before those with whom it began were, whatever has become of them.
 BootTime Machine::force_begin() const {
   BootTime begin{};
   for (const Impact& impact : impacts_)
-    if (impact.applied != BootTime{}) begin = std::max(begin, impact.applied);
+    if (impact.applied != BootTime{} && !impact.joined) begin = std::max(begin, impact.applied);
   return begin + setup_.experiment.attack.lead_in;
 }
 
+// That of the needed-th victim to go.
 BootTime Machine::force_end() const {
   std::vector<BootTime> ends;
   for (const Impact& impact : impacts_)
-    if (impact.applied != BootTime{})
+    if (impact.applied != BootTime{} && matters(impact))
       ends.push_back(impact.reverted.value_or(impact.applied + setup_.experiment.attack.total()));
   std::sort(ends.begin(), ends.end());
   bool ending = phase_ == Phase::kRevert || phase_ == Phase::kAfter || phase_ == Phase::kDone;
@@ -190,6 +191,7 @@ Verdict Machine::held_or_not() const {
   int proven = 0;
   std::string reason;
   for (size_t i = 0; i < impacts_.size(); ++i) {
+    if (!matters(impacts_[i])) continue;
     proven += impacts_[i].proof.proven;
     if (!impacts_[i].proof.proven) reason = setup_.victims[i].name + ": " + impacts_[i].proof.reason;
   }

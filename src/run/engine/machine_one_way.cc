@@ -19,6 +19,16 @@ std::string in_words(Nanos back) {
   return plain_value(to_seconds(std::max<Nanos>(10ms, std::chrono::ceil<milliseconds>(back))), "s");
 }
 
+// A verdict is a sentence: each victim stands in the record.
+constexpr size_t kMostNamed = 20;
+std::string first_of(std::vector<std::string> parts) {
+  if (parts.size() <= kMostNamed) return join(parts, "; ");
+  size_t more = parts.size() - kMostNamed;
+  parts.resize(kMostNamed);
+  parts.push_back(fmt::format("and {} more", more));
+  return join(parts, "; ");
+}
+
 }  // namespace
 
 void Machine::inject() {
@@ -27,13 +37,13 @@ void Machine::inject() {
       inject(i);
       continue;
     }
-    impacts_[i].state = ImpactState::kChecking;
+    set(impacts_[i], ImpactState::kChecking);
     out_.emplace_back(Check{static_cast<int>(i)});
   }
 }
 
 void Machine::inject(size_t index) {
-  impacts_[index].state = ImpactState::kAsked;
+  set(impacts_[index], ImpactState::kAsked);
   impacts_[index].asked = true;
   out_.emplace_back(Inject{static_cast<int>(index)});
 }
@@ -42,7 +52,7 @@ void Machine::on(const Checked& event) {
   guard_answered_ = now_;
   Impact& impact = impacts_.at(event.impact);
   if (phase_ != Phase::kInject || impact.state != ImpactState::kChecking) return;
-  impact.state = ImpactState::kChecked;
+  set(impact, ImpactState::kChecked);
   if (count(ImpactState::kChecking) == 0) after_checks();
 }
 
@@ -66,10 +76,13 @@ void Machine::after_checks() {
   inject_next();
 }
 
-// One at a time: when one fails, no further one is hit in a run that cannot succeed any more.
+// Where they go one by one, no further one is hit in a run that cannot succeed any more.
 void Machine::inject_next() {
-  for (size_t i = 0; i < impacts_.size(); ++i)
-    if (impacts_[i].state == ImpactState::kChecked) return inject(i);
+  for (; next_ < impacts_.size(); ++next_) {
+    if (impacts_[next_].state != ImpactState::kChecked) continue;
+    inject(next_);
+    if (setup_.one_by_one) return;
+  }
 }
 
 bool Machine::more_to_inject() const {
@@ -78,11 +91,11 @@ bool Machine::more_to_inject() const {
 }
 
 std::string Machine::why_victims_failed() const {
-  std::string why;
+  std::vector<std::string> why;
   for (size_t i = 0; i < impacts_.size(); ++i)
     if (impacts_[i].state == ImpactState::kFailed)
-      why += fmt::format("{} {}: {}", why.empty() ? ":" : ";", setup_.victims[i].name, impacts_[i].proof.reason);
-  return why;
+      why.push_back(fmt::format("{}: {}", setup_.victims[i].name, impacts_[i].proof.reason));
+  return why.empty() ? "" : ": " + first_of(std::move(why));
 }
 
 void Machine::look_for_returns() {
@@ -131,7 +144,7 @@ std::string Machine::lasting() const {
       part += ", and it was not back when the run ended";
     parts.push_back(std::move(part));
   }
-  return join(parts, "; ");
+  return first_of(std::move(parts));
 }
 
 // What was killed is never called "not injected".

@@ -6,9 +6,7 @@
 namespace ordeal::engine {
 
 Session::Session(Setup setup, World world, Inbox& inbox, Options options, Sink sink)
-    : victims_(setup.victims),
-      attack_(setup.experiment.attack),
-      machine_(std::move(setup)),
+    : machine_(std::move(setup)),
       world_(std::move(world)),
       inbox_(inbox),
       options_(std::move(options)),
@@ -33,10 +31,12 @@ void Session::carry_out(const Actions& actions) {
   for (const Action& action : actions) std::visit([this](const auto& a) { perform(a); }, action);
 }
 
-void Session::perform(const Check& check) { world_.injector.check(check.impact, victims_.at(check.impact), attack_); }
+void Session::perform(const Check& check) {
+  world_.injector.check(check.impact, machine_.victim(check.impact), machine_.attack());
+}
 
 void Session::perform(const Inject& inject) {
-  world_.injector.inject(inject.impact, victims_.at(inject.impact), attack_);
+  world_.injector.inject(inject.impact, machine_.victim(inject.impact), machine_.attack());
 }
 
 void Session::perform(const Emit& emitted) {

@@ -59,8 +59,6 @@ class Session {
   void perform(const Emit& emitted);
   void perform(const Finish& finish) { verdict_ = finish.verdict; }
 
-  const std::vector<Victim> victims_;
-  const Attack attack_;
   Machine machine_;
   World world_;
   Inbox& inbox_;

@@ -232,9 +232,10 @@ Rollback::Rollback(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Rollback::~Rollback() = default;
 
 Result<std::unique_ptr<Rollback>> Rollback::create(std::vector<RollbackAction> actions, std::string run_id,
-                                                   Callback done) {
+                                                   Callback done, bool only_outward) {
   auto impl = std::make_unique<Impl>(std::move(actions), std::move(run_id), std::move(done),
                                      TRY(sys::ChildRunner::create()), TRY(net::HttpClient::create()));
+  if (only_outward) impl->client.only_outward();
   impl->epoll = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!impl->epoll) return fail_errno("cannot make the rollback's descriptor");
   for (int fd : {impl->programs.descriptor(), impl->client.descriptor()}) {

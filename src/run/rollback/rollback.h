@@ -23,8 +23,9 @@ class Rollback : public Actuator {
  public:
   using Callback = std::function<void(ActionDone)>;
 
+  // `only_outward`: no URL of this host or its link (net::HttpClient).
   static Result<std::unique_ptr<Rollback>> create(std::vector<RollbackAction> actions, std::string run_id,
-                                                  Callback done);
+                                                  Callback done, bool only_outward = false);
   ~Rollback() override;
 
   // Begins with the first action; asked again it does nothing. Programs find ORDEAL_RUN and ORDEAL_BREACH (the reason)

@@ -20,6 +20,7 @@
 #include "platform/host/registry.h"
 #include "run/rollback/rollback.h"
 #include "run/session/argo_expect.h"
+#include "run/session/cluster_keys.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
 #include "run/session/preview/loopback.h"
@@ -97,8 +98,10 @@ Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
   if (is_argo_file(*documents)) return expect_argo(options, *documents, prepared);
   TRY_VOID(refuse_args(options));
   if (slo::is_openslo(documents->front())) return expect_objectives(options.expect, prepared);
-  TRY_VOID(
-      read_document(options.expect, [&](json::Document& d) { return merge_expectations(prepared.experiment, d); }));
+  TRY_VOID(read_text(options.expect, text, [&](json::Document& document) {
+    prepared.expect_file = document.value;
+    return merge_expectations(prepared.experiment, document);
+  }));
   resolve_slo(prepared.experiment, options.expect);
   return {};
 }
@@ -258,6 +261,7 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
                 fmt::format("--prometheus: expected {}, found \"{}\"", kUrlExpected, options.prometheus));
   prepared.experiment = TRY(read_document(options.experiment, [&](json::Document& document) -> Result<Experiment> {
     TRY_VOID(change(document.value, options));
+    prepared.file = document.value;
     return decode_experiment(document);
   }));
   resolve_slo(prepared.experiment, options.experiment);
@@ -282,7 +286,9 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.fault = *fault;
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
+  if (auto here = refuse_cluster_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
   prepared.policies = TRY(host::read_policies(options.policies));
+  for (const Policy& policy : prepared.policies) TRY_VOID(refuse_cluster_keys(policy));
   target::Inventory inventory;
   if (!options.inventory.empty()) {
     prepared.inventory = TRY(read_secretly(options.inventory));

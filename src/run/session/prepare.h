@@ -22,7 +22,9 @@ struct VictimPlan {
 };
 
 struct Prepared {
-  Experiment experiment;  // arguments complete, seed set
+  Experiment experiment;    // arguments complete, seed set
+  json::Value file;         // the experiment's file with --set, before it was decoded
+  json::Value expect_file;  // of --expect, where it is Ordeal's own; else null
   const fault::Fault* fault = nullptr;
   std::vector<Policy> policies;
   std::string inventory;  // the text of the file; "" for none

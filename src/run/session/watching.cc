@@ -133,12 +133,13 @@ std::string unseen_in_prometheus(const Experiment& experiment, const Expectation
 
 Result<> check_queries(const Experiment& experiment) { return watch::validate(experiment); }
 
-Result<SourceCheck> check_source(const Experiment& experiment) {
+Result<SourceCheck> check_source(const Experiment& experiment, const watch::SourceLogin& login, bool only_outward) {
   bool asked = std::any_of(experiment.expect.begin(), experiment.expect.end(),
                            [](const Expectation& expectation) { return !expectation.query.empty(); });
   if (!asked || experiment.sources.prometheus.empty()) return SourceCheck{};
   net::HttpClient client = TRY(net::HttpClient::create());
-  watch::PrometheusSource source(client, experiment.sources.prometheus, std::nullopt);
+  if (only_outward) client.only_outward();
+  watch::PrometheusSource source(client, experiment.sources.prometheus, std::nullopt, login);
   std::optional<Result<watch::PrometheusSource::Info>> info;
   source.check(kHaltWithin, [&](Result<watch::PrometheusSource::Info> seen) { info = std::move(seen); });
   auto known = wait_for(client, info);

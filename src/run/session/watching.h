@@ -23,7 +23,8 @@ struct SourceCheck {
 // Asks the Prometheus that the queries go to, if any, who it is, each query once, and for the series of each; blocks up
 // to some seconds. Nothing may be injected while watching cannot work: kInvalidInput is no Prometheus, or a query that
 // it does not understand; kNotInjected does not answer, or knows no such metric, job or label.
-Result<SourceCheck> check_source(const Experiment& experiment);
+Result<SourceCheck> check_source(const Experiment& experiment, const watch::SourceLogin& login = {},
+                                 bool only_outward = false);
 // What the expectation's query names and the Prometheus has never seen, with what is near it; "" where there is none,
 // or where it cannot be asked. Blocks up to some seconds.
 std::string unseen_in_prometheus(const Experiment& experiment, const Expectation& expectation);

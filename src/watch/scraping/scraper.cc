@@ -131,12 +131,31 @@ void Scraper::scrape_all(std::function<void()> done) {
   waiting_ = 0;
   done_ = std::move(done);
   for (size_t i = 0; i < targets_.size(); ++i) {
-    if (targets_[i].under_way) continue;
+    if (targets_[i].under_way || targets_[i].dropped) continue;
     ++waiting_;
     targets_[i].round = round_;
     start(i);
   }
   if (waiting_ == 0 && done_) std::exchange(done_, nullptr)();
+}
+
+void Scraper::drop(const std::string& url) {
+  for (Target& target : targets_) {
+    if (target.spec.url != url || std::exchange(target.dropped, true)) continue;
+    int64_t ms = to_ms(offset_.wall(boot_now()));
+    end_series(target, {}, ms);
+    for (const char* own : {"up", "scrape_duration_seconds", "scrape_samples_scraped"})
+      add(target, own, ms, promql::stale_nan());
+    target.status.up = false;
+    target.status.trouble = "it is not asked any more: what it was of is gone";
+  }
+}
+
+// Of those that the page had and now, with `seen`, has not.
+void Scraper::end_series(Target& target, const Seen& seen, int64_t ms) {
+  for (const auto& labels : target.seen)
+    if (!seen.count(labels)) store_.append(labels, ms, promql::stale_nan());
+  target.seen = seen;
 }
 
 void Scraper::end_of(const Target& target) {
@@ -160,6 +179,7 @@ void Scraper::start(size_t index) {
 void Scraper::finish(Target& target, net::HttpOutcome outcome) {
   int64_t ms = to_ms(offset_.wall(target.started));
   target.under_way = false;
+  if (target.dropped) return end_of(target);
   target.status.took = boot_now() - target.started;
   target.status.trouble.clear();
   target.status.doubt.clear();
@@ -171,10 +191,7 @@ void Scraper::finish(Target& target, net::HttpOutcome outcome) {
     note_failure(target, outcome, taken.error());
     seen.clear();
   }
-  for (const auto& labels : target.seen) {
-    if (!seen.count(labels)) store_.append(labels, ms, promql::stale_nan());
-  }
-  target.seen = std::move(seen);
+  end_series(target, seen, ms);
   target.status.up = taken.has_value();
   // Whether it is up is not known where nobody could ask.
   add(target, "up", ms, taken ? 1 : target.status.own_lack.empty() ? 0 : promql::stale_nan());

@@ -51,6 +51,9 @@ class Scraper {
   // Starts a scrape of each target that has none under way. `done` is called when those have ended, at once when there
   // is none to wait for, and not at all when another scrape_all() comes before.
   void scrape_all(std::function<void()> done = {});
+  // From now on the page of this URL is not asked any more, and its series have ended: whoever answers there is
+  // another.
+  void drop(const std::string& url);
   std::vector<Status> status() const;
   // What the pages say of their metrics, of at most kMostMetadata names.
   const promapi::Api::MetadataMap& metadata() const { return metadata_; }
@@ -64,6 +67,7 @@ class Scraper {
     ScrapeTarget spec;
     promql::Labels own;  // job, instance and the target's labels
     bool under_way = false;
+    bool dropped = false;
     uint64_t round = 0;  // that started it
     BootTime started;
     Seen seen;  // by the last scrape
@@ -80,6 +84,7 @@ class Scraper {
   void take_samples(Target& target, const metrics::Exposition& page, Seen& seen, int64_t ms);
   void note_failure(Target& target, const net::HttpOutcome& outcome, const Error& error);
   void end_of(const Target& target);
+  void end_series(Target& target, const Seen& seen, int64_t ms);
   void keep_metadata(const metrics::Exposition& page);
   void add(Target& target, std::string_view name, int64_t ms, double value);
 

@@ -80,6 +80,30 @@ TEST_F(ScraperTest, SamplesGetTheTargetsLabels) {
   EXPECT_EQ(values("up"), std::vector{1.0});
 }
 
+// The address may be another's from now on, also for the answer that is on its way.
+TEST_F(ScraperTest, ADroppedPageIsAskedNoMoreAndItsSeriesEnd) {
+  make({{server_.url("/metrics"), "api", {}}});
+  scrape();
+  bool done = false;
+  scraper_->scrape_all([&] { done = true; });
+  scraper_->drop(server_.url("/metrics"));
+  page_.set({200, "requests_total{code=\"200\"} 77\n"});
+  poll_until(client_, [&] { return done; });
+  ASSERT_TRUE(done);
+  for (const char* name : {"requests_total", "up"}) {
+    auto all = values(name);
+    ASSERT_EQ(all.size(), 2u) << name;
+    EXPECT_EQ(all[0], 1);
+    EXPECT_TRUE(promql::is_stale(all[1])) << name;
+  }
+  done = false;
+  scraper_->scrape_all([&] { done = true; });
+  EXPECT_TRUE(done) << "there is nothing to wait for";
+  EXPECT_EQ(client_.under_way(), 0u);
+  EXPECT_FALSE(scraper_->status()[0].up);
+  EXPECT_NE(scraper_->status()[0].trouble.find("gone"), std::string::npos);
+}
+
 TEST_F(ScraperTest, LabelOfThePageThatClashesIsExported) {
   make({{server_.url(), "api", {}}});
   page_.set({200, "x{job=\"theirs\"} 1\n"});

@@ -91,8 +91,8 @@ std::optional<RatioText> ratio_text(const std::string& query) {
 }
 
 PrometheusSource::PrometheusSource(net::HttpClient& client, std::string base_url,
-                                   std::optional<net::PortRange> local_ports)
-    : client_(client), base_url_(std::move(base_url)), local_ports_(local_ports) {
+                                   std::optional<net::PortRange> local_ports, SourceLogin login)
+    : client_(client), base_url_(std::move(base_url)), local_ports_(local_ports), login_(std::move(login)) {
   while (!base_url_.empty() && base_url_.back() == '/') base_url_.pop_back();
 }
 
@@ -101,13 +101,17 @@ net::HttpCall PrometheusSource::call(std::string path, Nanos timeout) const {
   call.url = base_url_ + std::move(path);
   call.timeout = timeout;
   call.local_ports = local_ports_;
+  call.login = login_.login;
+  call.tls = login_.tls;
+  if (!login_.token.empty()) call.headers.emplace_back("Authorization", "Bearer " + login_.token);
+  if (!login_.tenant.empty()) call.headers.emplace_back("X-Scope-OrgID", login_.tenant);
   return call;
 }
 
 net::HttpCall PrometheusSource::query_call(const std::string& text, Nanos timeout) const {
   net::HttpCall request = call("/api/v1/query", timeout);
   request.method = "POST";
-  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
   // A number is seconds; of durations with a unit Prometheus reads whole ones only.
   request.body = fmt::format("query={}&timeout={:.3f}", net::percent_encode(text), to_seconds(timeout));
   request.max_body = kMostAnswer;
@@ -127,7 +131,7 @@ void PrometheusSource::ask(const PrometheusQuestion& question, std::function<voi
                                 to_seconds(question.range->end), to_seconds(question.range->step));
   }
   request.headers.insert(request.headers.end(), question.headers.begin(), question.headers.end());
-  request.login = question.login;
+  if (!question.login.empty()) request.login = question.login;
   request.insecure = question.insecure;
   client_.start(std::move(request), [callback = std::move(callback)](const net::HttpOutcome& outcome) {
     callback(parse_reply(outcome, parse_query_answer));

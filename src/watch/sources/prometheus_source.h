@@ -38,6 +38,14 @@ struct PrometheusQuestion {
   bool insecure = false;
 };
 
+// Who we are to a Prometheus that asks. Texts, never files; none of it is ever shown.
+struct SourceLogin {
+  std::string token;  // sent as "Authorization: Bearer"
+  std::string login;  // "user:password"
+  net::ClientTls tls;
+  std::string tenant;  // sent as X-Scope-OrgID
+};
+
 class PrometheusSource {
  public:
   using Callback = std::function<void(Observation)>;
@@ -50,7 +58,8 @@ class PrometheusSource {
   };
 
   // The client must outlive the source. `base_url` as in http://prometheus:9090, a path prefix allowed.
-  PrometheusSource(net::HttpClient& client, std::string base_url, std::optional<net::PortRange> local_ports);
+  PrometheusSource(net::HttpClient& client, std::string base_url, std::optional<net::PortRange> local_ports,
+                   SourceLogin login = {});
 
   void query(const std::string& text, Nanos timeout, Callback callback);
   // The answer as it came, without a judgement.
@@ -72,6 +81,7 @@ class PrometheusSource {
   net::HttpClient& client_;
   std::string base_url_;
   std::optional<net::PortRange> local_ports_;
+  SourceLogin login_;
   BootTime began_ = boot_now();
 };
 

@@ -169,7 +169,7 @@ Result<> SourceWatcher::Impl::set_up(const Experiment& experiment) {
   }
   prober.emplace(plain, children);
   for (int fd : {quiet.descriptor(), plain.descriptor(), children.descriptor()}) TRY_VOID(watch(fd));
-  if (!own_scraper) prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports);
+  if (!own_scraper) prometheus.emplace(quiet, experiment.sources.prometheus, options.local_ports, options.login);
   if (!experiment.sources.scrape.empty()) {
     scraper.emplace(quiet, store, experiment.sources.scrape, options.offset, options.local_ports);
     scrape_patience = experiment.sources.interval / 2;
@@ -364,6 +364,8 @@ Result<std::unique_ptr<SourceWatcher>> SourceWatcher::create(const Experiment& e
   auto impl = std::make_unique<Impl>(TRY(net::HttpClient::create()), TRY(net::HttpClient::create()),
                                      TRY(sys::ChildRunner::create()));
   impl->options = options;
+  if (options.only_outward) impl->quiet.only_outward(), impl->plain.only_outward();
+  if (options.most_work > 0) impl->eval_options.most_samples = impl->eval_options.most_work = options.most_work;
   impl->callback = std::move(callback);
   TRY_VOID(impl->set_up(experiment));
   return std::unique_ptr<SourceWatcher>(new SourceWatcher(std::move(impl)));
@@ -406,6 +408,10 @@ void SourceWatcher::dispatch() {
   std::array<epoll_event, 8> events{};
   int count = epoll_wait(impl_->epoll.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) impl_->act(events[i].data.fd);
+}
+
+void SourceWatcher::drop_page(const std::string& url) {
+  if (impl_->scraper) impl_->scraper->drop(url);
 }
 
 std::vector<Scraper::Status> SourceWatcher::scrapes() const {

@@ -23,6 +23,11 @@ struct WatchOptions {
   Nanos query_timeout = 1s;
   // Scrapes and queries leave from these ports, so that a fault can exempt them; probes never do.
   std::optional<net::PortRange> local_ports;
+  SourceLogin login{};  // to the Prometheus
+  // The URLs are a stranger's: nothing of this host or its link is asked.
+  bool only_outward = false;
+  // Samples and series that one look may touch (promql::EvalOptions); 0 is no limit but the evaluator's own.
+  size_t most_work = 0;
 };
 
 // The error, said of the query of expect[index].
@@ -47,6 +52,8 @@ class SourceWatcher : public Watcher {
   int descriptor() const override;
   void dispatch() override;
 
+  // A page of the own scraper that is not asked any more (Scraper::drop).
+  void drop_page(const std::string& url);
   // Of the own scraper.
   std::vector<Scraper::Status> scrapes() const;
   const promql::SeriesStore& store() const;

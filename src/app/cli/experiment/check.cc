@@ -15,6 +15,15 @@ namespace {
 
 using Readings = std::vector<session::FirstReading>;
 
+// The rest of what only a cluster has concerns the target, which nobody looks at here.
+Result<> refuse_sources_of_a_cluster(const Sources& sources, const std::string& file) {
+  if (!sources.pods && !sources.access) return {};
+  return fail(
+      Errc::kInvalidInput,
+      fmt::format("{}: sources.{}: read by a cluster's controller only", file, sources.pods ? "pods" : "access"),
+      "`ordeal run --cluster` asks them; or leave it out, and name what can be reached from here");
+}
+
 Result<Experiment> read_to_check(const session::RunOptions& options) {
   session::Prepared prepared;
   TRY_VOID(session::read_experiment(options, prepared));
@@ -22,6 +31,7 @@ Result<Experiment> read_to_check(const session::RunOptions& options) {
   if (prepared.experiment.expect.empty())
     return fail(Errc::kInvalidInput, file + ": there is no expectation to evaluate",
                 "Add `expect`, or give --expect FILE.");
+  TRY_VOID(refuse_sources_of_a_cluster(prepared.experiment.sources, options.experiment));
   if (auto checked = session::check_expectations(prepared.experiment); !checked) return wrap(checked.error(), file);
   return std::move(prepared.experiment);
 }

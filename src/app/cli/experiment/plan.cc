@@ -4,11 +4,10 @@
 #include <algorithm>
 
 #include "app/cli/commands.h"
+#include "app/cli/experiment/plan_parts.h"
 #include "app/cli/experiment/readings.h"
-#include "core/base/duration.h"
 #include "core/base/io/output.h"
 #include "core/base/text/quantity.h"
-#include "judge/trigger_design.h"
 #include "platform/host/latch.h"
 #include "platform/sys/process/capability.h"
 #include "run/rollback/rollback.h"
@@ -16,23 +15,11 @@
 #include "run/session/local/local_session.h"
 #include "run/session/prepare.h"
 #include "run/session/preview/alike.h"
-#include "watch/sources/source_watcher.h"
 
 namespace ordeal::cli {
 namespace {
 
 using Readings = std::vector<session::FirstReading>;
-
-void print_attack(const session::Prepared& prepared) {
-  const Attack& attack = prepared.experiment.attack;
-  print("Attack      {} for {}\n", attack.type, format_duration(attack.length));
-  for (const ArgumentInfo& info : prepared.fault->info().arguments) {
-    const json::Value* value = attack.args.if_contains(info.name);
-    if (!value) continue;
-    print("            {} = {}{}\n", info.name, json::write(*value),
-          info.gremlin.empty() ? "" : "   (" + info.gremlin + ")");
-  }
-}
 
 std::string described(const Victim& victim) {
   return fmt::format("{} ({}{})", victim.name, to_text(victim.kind),
@@ -82,44 +69,6 @@ std::string in_words(const fault::Demand& demand) {
   return text + ": more than there is, so each victim gets less than asked; ask for less, or hit fewer";
 }
 
-// What will prove that it held, or why nothing can.
-void print_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
-  session::EvidencePlan evidence = session::plan_evidence(experiment, expectation, sample_every);
-  if (expectation.when.count(When::kDuring)) print("  evidence is {}\n", evidence.text);
-  if (expectation.when == std::set{When::kAfter})
-    print("  evidence is a reading of data from after the attack alone\n");
-}
-
-void print_expectation(const Experiment& experiment, const Expectation& expectation, Nanos sample_every) {
-  print("Expect      {}: {}{}{}\n", expectation.name, expectation.condition,
-        expectation.within ? fmt::format(", within {} of the start of each phase", format_duration(*expectation.within))
-                           : "",
-        expectation.halt ? ", a breach halts" : "");
-  judge::TriggerDesign design = judge::design_trigger(expectation);
-  using Signal = judge::TriggerDesign::Signal;
-  if (design.kind == Signal::kExpression) print("  judged by the query as written ({})\n", design.text);
-  if (design.kind == Signal::kGauge) print("  judged by the query as written: {}\n", design.text);
-  print_evidence(experiment, expectation, sample_every);
-  std::string from = watch::counted_from(expectation, experiment.sources);
-  if (design.kind == Signal::kCounts && from.empty())
-    print("  judged by the query as written (a counter without a name cannot be asked for)\n");
-  if (!from.empty())
-    print("  judged by the query as written, and by counting: a breach when {}\n    counted from {}\n", design.text,
-          from);
-}
-
-void print_rollback(const std::vector<RollbackAction>& actions) {
-  for (const RollbackAction& action : actions) {
-    print("Rollback    {}, at most {}\n", to_text(action), format_duration(action.timeout));
-    json::Object data = rollback::describe(action);
-    const json::Value* calls = data.if_contains("calls");
-    if (!calls) continue;
-    for (const json::Value& call : calls->as_array())
-      print("    call  {} {}\n          {}\n", std::string_view(call.at("method").as_string()),
-            std::string_view(call.at("path").as_string()), json::write(call.at("body")));
-  }
-}
-
 // The one line that decides.
 void print_decision(const Result<>& may_start, size_t victims, const Readings& readings) {
   std::string fails = what_fails_now(readings);
@@ -136,7 +85,7 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start, co
   const Experiment& experiment = prepared.experiment;
   print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
-  print_attack(prepared);
+  print_attack(experiment.attack, *prepared.fault);
   print("If frozen   {} (should Ordeal's own cgroup be frozen meanwhile)\n", prepared.fault->info().when_frozen);
   print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = prepared.selection;
@@ -173,11 +122,6 @@ json::Array victims_json(const session::Prepared& prepared) {
     victims.push_back(std::move(victim));
   }
   return victims;
-}
-
-json::Object trigger_json(const Expectation& expectation) {
-  judge::TriggerDesign design = judge::design_trigger(expectation);
-  return {{"expectation", expectation.name}, {"kind", to_text(design.kind)}, {"text", design.text}};
 }
 
 template <typename Items, typename Make>

@@ -8,13 +8,11 @@
 #include "app/cli/commands.h"
 #include "app/cli/record/write_report.h"
 #include "core/base/io/output.h"
-#include "core/base/io/output_file.h"
 #include "core/json/value.h"
 #include "core/model/run/run_id.h"
 #include "platform/host/paths.h"
 #include "run/report/index_page.h"
-#include "run/report/terminal/live_terminal.h"
-#include "run/report/terminal/text_report.h"
+#include "run/report/wording.h"
 #include "run/store/store.h"
 
 namespace ordeal::cli {
@@ -36,26 +34,12 @@ json::Value row_json(const store::RunRow& row) {
                       {"exit", row.exit ? json::Value(*row.exit) : json::Value(nullptr)}};
 }
 
-Result<> write_out(const std::string& text, const std::string& output) {
-  if (!output.empty() && output != "-") return write_output(output, text);
-  put_document(text);
-  return {};
-}
-
-// A person at a terminal gets text; a file what its ending asks for; all others the page.
-Result<std::string> render(const std::vector<RunEvent>& events, const ReportOptions& options) {
-  if (!options.format.empty()) return render_report(events, options.format);
-  if (!options.output.empty()) return render_report(events, format_of(options.output).value_or("html"));
-  if (::isatty(STDOUT_FILENO) == 0) return render_report(events, "html");
-  return report::text_report(summary_of(events), report::style_of(report::terminal_options(STDOUT_FILENO)));
-}
-
 Result<> make_report(const ReportOptions& options) {
   std::string selector = TRY(parse_run_selector(options.run));
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
   store::Store store = TRY(store::Store::open_to_read(paths.record()));
   store::RecordedRun recorded = TRY(store.load(selector));
-  return write_out(TRY(render(recorded.events, options)), options.output);
+  return put_report(std::move(recorded.events), options);
 }
 
 // "RUN.html" where that lies beside the page.
@@ -76,7 +60,7 @@ std::string attack_of(const std::optional<RunEvent>& begun) {
 Result<> make_index(const ReportOptions& options) {
   host::Paths paths = TRY(host::Paths::find(options.state_dir));
   std::vector<report::IndexEntry> entries;
-  if (::access(paths.record().c_str(), F_OK) != 0) return write_out(report::html_index(entries), options.output);
+  if (::access(paths.record().c_str(), F_OK) != 0) return put_page(report::html_index(entries), options.output);
   store::Store store = TRY(store::Store::open_to_read(paths.record()));
   for (const store::RunRow& row : TRY(store.list(SIZE_MAX / 2))) {
     auto begun = TRY(store.first_event(row.id));
@@ -84,7 +68,7 @@ Result<> make_index(const ReportOptions& options) {
     entries.push_back(
         {row.id, row.name, row.started, row.verdict, attack_of(begun), link_beside(options.output, row.id)});
   }
-  return write_out(report::html_index(entries), options.output);
+  return put_page(report::html_index(entries), options.output);
 }
 
 Result<> check(const ReportOptions& options) {

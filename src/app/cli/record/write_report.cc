@@ -1,6 +1,7 @@
 #include "app/cli/record/write_report.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -8,6 +9,8 @@
 #include "core/json/hide.h"
 #include "platform/sys/process/capability.h"
 #include "run/report/report.h"
+#include "run/report/terminal/live_terminal.h"
+#include "run/report/terminal/text_report.h"
 
 namespace ordeal::cli {
 namespace {
@@ -22,6 +25,14 @@ constexpr std::array<Format, 5> kFormats{{{"html", ".html", report::html_report}
                                           {"junit", ".xml", report::junit_report},
                                           {"md", ".md", report::markdown_report},
                                           {"text", ".txt", report::text_report}}};
+
+Result<std::string> render(std::vector<RunEvent> events, const ReportOptions& options) {
+  if (!options.format.empty()) return render_report(std::move(events), options.format);
+  if (!options.output.empty()) return render_report(std::move(events), format_of(options.output).value_or("html"));
+  if (::isatty(STDOUT_FILENO) == 0) return render_report(std::move(events), "html");
+  auto style = report::style_of(report::terminal_options(STDOUT_FILENO));
+  return report::text_report(summary_of(std::move(events)), style);
+}
 
 }  // namespace
 
@@ -51,6 +62,16 @@ Result<std::string> format_of(const std::string& file) {
     if (file.ends_with(known.ending)) return std::string(known.name);
   return fail(Errc::kInvalidInput,
               fmt::format("--report {}: expected a name ending in .html, .json, .xml, .md or .txt", file));
+}
+
+Result<> put_page(const std::string& text, const std::string& output) {
+  if (!output.empty() && output != "-") return write_output(output, text);
+  put_document(text);
+  return {};
+}
+
+Result<> put_report(std::vector<RunEvent> events, const ReportOptions& options) {
+  return put_page(TRY(render(std::move(events), options)), options.output);
 }
 
 Result<std::vector<ReportFile>> prepare_reports(const std::vector<std::string>& files) {

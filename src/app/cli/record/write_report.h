@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/options.h"
 #include "core/base/io/output_file.h"
 #include "core/base/result.h"
 #include "core/model/run/run_event.h"
@@ -19,6 +20,12 @@ report::RunSummary summary_of(std::vector<RunEvent> events);
 Result<std::string> render_report(std::vector<RunEvent> events, const std::string& format);
 // ".html" is html, ".json" json, ".xml" junit, ".md" md, ".txt" text.
 Result<std::string> format_of(const std::string& file);
+
+// To the file that was named, else to standard output.
+Result<> put_page(const std::string& text, const std::string& output);
+// The report of `ordeal report`. A person at a terminal gets text; a file what its ending asks for; all others the
+// page.
+Result<> put_report(std::vector<RunEvent> events, const ReportOptions& options);
 
 struct ReportFile {
   std::string format;

@@ -131,7 +131,7 @@ Result<> request(const Reach& reach) {
 // By force what does not obey, and always what dead runs have left.
 Result<> end_own(const Reach& reach, Ended& ended) {
   std::vector<std::string> stuck = TRY(wait_for_end(*reach.own, reach.run_id));
-  ended.runs = TRY(replay({reach.state_dir, reach.run_id, stuck}));
+  ended.runs = TRY(guard::replay({reach.state_dir, reach.run_id, stuck}));
   for (BootTime until = boot_now() + (stuck.empty() ? Nanos(0) : kWaitAtMost - kSlowLimit);;) {
     ended.still_there = TRY(holding(*reach.own, reach.run_id));
     if (ended.still_there.empty() || boot_now() >= until) return {};

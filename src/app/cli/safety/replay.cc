@@ -8,47 +8,12 @@
 #include "app/cli/commands.h"
 #include "core/base/io/output.h"
 #include "core/base/text/text.h"
-#include "fault/guard/link/find_guard.h"
-#include "fault/guard/link/messages.h"
 #include "platform/host/registry.h"
-#include "platform/sys/process/child_runner.h"
 
 namespace ordeal::cli {
-namespace {
-
-constexpr Nanos kReplayLimit = 30s;
-constexpr size_t kMostAnswer = size_t{16} << 20;  // each step of every dead run has a line in it
-
-Unexpected refused(const guard::ReplayAnswer& answer, int ended) {
-  auto exit = exit_code_from(ended);
-  Errc code = exit == ExitCode::kRefused        ? Errc::kRefused
-              : exit == ExitCode::kRevertFailed ? Errc::kRevertFailed
-                                                : Errc::kInternal;
-  return fail(code, answer.error, answer.hint);
-}
-
-}  // namespace
-
-Result<std::vector<guard::DeadRun>> replay(const ReplayOptions& options) {
-  sys::Command command{{TRY(guard::find_guard()), "--replay"}, kReplayLimit};
-  command.most_out = kMostAnswer;
-  command.outlives_us = true;
-  std::vector<std::string>& argv = command.argv;
-  if (!options.state_dir.empty()) argv.insert(argv.end(), {"--state-dir", options.state_dir});
-  if (!options.only.empty()) argv.insert(argv.end(), {"--run", options.only});
-  for (const std::string& run : options.take_over) argv.insert(argv.end(), {"--take-over", run});
-  sys::ChildResult ended = TRY(sys::run(command));
-  if (ended.timed_out) return fail(Errc::kRevertFailed, "ordeal-guard --replay did not end within 30 s");
-  auto said = json::parse(ended.out);
-  if (!said) return fail(Errc::kInternal, "ordeal-guard --replay: " + ended.output);
-  auto answer = guard::replay_answer_from_json(*said);
-  if (!answer) return wrap(std::move(answer).error(), "ordeal-guard --replay");
-  if (!answer->error.empty()) return refused(*answer, ended.exit_code);
-  return std::move(answer->runs);
-}
 
 Result<> replay_dead_runs(const std::string& state_dir) {
-  for (const guard::DeadRun& run : TRY(replay({state_dir, "", {}})))
+  for (const guard::DeadRun& run : TRY(guard::replay({state_dir, "", {}})))
     if (!run.failed.empty())
       return fail(Errc::kRevertFailed, fmt::format("the run {} left something behind: {}", run.run, run.failed.front()),
                   "undo it by hand, then `ordeal revert` and `ordeal resume`");
@@ -127,7 +92,7 @@ bool any_failed(const std::vector<guard::DeadRun>& runs) {
 }
 
 ExitCode revert_command(const std::string& state_dir, bool json) {
-  auto runs = replay({state_dir, "", {}});
+  auto runs = guard::replay({state_dir, "", {}});
   if (!runs) return print_error(runs.error());
   auto live = holding(state_dir);
   if (!live) return print_error(live.error());

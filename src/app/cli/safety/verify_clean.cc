@@ -123,7 +123,7 @@ Result<> save_fingerprint(const host::Paths& paths, const std::vector<std::strin
 ExitCode verify_clean_command(const std::string& state_dir, bool json) {
   auto paths = host::Paths::find(state_dir);
   if (!paths) return print_error(paths.error());
-  auto undone = replay({state_dir, "", {}});  // first, since it waits for those whose processes are exiting
+  auto undone = guard::replay({state_dir, "", {}});  // first, since it waits for those whose processes are exiting
   if (!undone) return print_error(undone.error());
   if (!json) print_runs(*undone);
   auto active = host::active_runs(*paths);

@@ -8,40 +8,13 @@
 #include "core/base/text/url.h"
 #include "core/expr/condition.h"
 #include "core/json/reader.h"
+#include "core/model/experiment/sources.h"
+#include "core/model/experiment/target.h"
 
 namespace ordeal {
 namespace {
 
 using json::Reader;
-
-Result<Target> decode_target(const Reader& reader) {
-  TRY_VOID(
-      reader.only({"type", "namespace", "labels", "name", "id", "pattern", "user", "cgroup", "percentage", "count"}));
-  Target target;
-  std::string type = TRY(TRY(reader.at("type")).word({"host", "process", "container", "kubernetes", "systemd"}));
-  target.type = type == "host"         ? TargetType::kHost
-                : type == "process"    ? TargetType::kProcess
-                : type == "container"  ? TargetType::kContainer
-                : type == "kubernetes" ? TargetType::kKubernetes
-                                       : TargetType::kSystemd;
-  if (auto field = TRY(reader.find("namespace"))) target.namespace_ = TRY(field->text());
-  if (auto field = TRY(reader.find("labels")))
-    for (auto& [key, value] : TRY(field->labels())) target.labels[key] = value;
-  for (std::string_view key : {"name", "id"})
-    if (auto field = TRY(reader.find(key)))
-      for (std::string& name : TRY(field->texts())) target.names.push_back(std::move(name));
-  if (auto field = TRY(reader.find("pattern"))) target.pattern = TRY(field->text());
-  if (auto field = TRY(reader.find("user"))) target.user = TRY(field->text());
-  if (auto field = TRY(reader.find("cgroup"))) target.cgroup = TRY(field->text());
-  if (auto field = TRY(reader.find("percentage"))) target.percentage = TRY(field->number(0, 100));
-  if (auto field = TRY(reader.find("count"))) target.count = TRY(field->integer(0, 1'000'000));
-  if (target.percentage && target.count) return reader.refuse("give percentage or count, not both");
-  // A key that narrows nothing would let the attack reach more than the file seems to say.
-  if (target.type == TargetType::kSystemd)
-    for (std::string_view key : {"id", "pattern", "user"})
-      if (auto field = TRY(reader.find(key))) return field->refuse("a systemd unit has a name or a cgroup only");
-  return target;
-}
 
 Result<> take_length(const Reader& reader, std::optional<Nanos>& length) {
   Nanos given = TRY(reader.duration(1s));
@@ -68,12 +41,6 @@ Result<Attack> decode_attack(const Reader& root) {
   if (auto field = TRY(root.find("length"))) TRY_VOID(take_length(*field, length));
   if (length) attack.length = *length;
   return attack;
-}
-
-Result<std::string> decode_url(const Reader& reader) {
-  std::string url = TRY(reader.text());
-  if (!is_http_url(url)) return reader.expected(kUrlExpected);
-  return url;
 }
 
 Result<HttpProbe> decode_http(const Reader& reader) {
@@ -189,28 +156,6 @@ Result<> decode_expectations(const Reader& reader, std::vector<Expectation>& exp
   return {};
 }
 
-Result<Sources> decode_sources(const Reader& reader) {
-  TRY_VOID(reader.only({"prometheus", "scrape", "interval"}));
-  Sources sources;
-  if (auto field = TRY(reader.find("prometheus"))) sources.prometheus = TRY(decode_url(*field));
-  if (auto field = TRY(reader.find("interval"))) {
-    sources.interval = TRY(field->duration(1s));
-    if (sources.interval < 100ms || sources.interval > 60s) return field->expected("an interval from 100ms to 60s");
-  }
-  auto scrape = TRY(reader.find("scrape"));
-  if (!scrape) return sources;
-  for (const Reader& item : TRY(scrape->items())) {
-    TRY_VOID(item.only({"url", "job", "labels"}));
-    ScrapeTarget target;
-    target.url = TRY(decode_url(TRY(item.at("url"))));
-    if (auto field = TRY(item.find("job"))) target.job = TRY(field->text());
-    if (auto field = TRY(item.find("labels")))
-      for (auto& [key, value] : TRY(field->labels())) target.labels[key] = value;
-    sources.scrape.push_back(std::move(target));
-  }
-  return sources;
-}
-
 Result<BudgetSpec> decode_budget(const Reader& reader) {
   TRY_VOID(reader.only({"slo", "reserve", "prometheus"}));
   BudgetSpec budget;
@@ -230,7 +175,8 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
   }
   if (auto field = TRY(reader.find("expect"))) TRY_VOID(decode_expectations(*field, experiment.expect));
   if (auto field = TRY(reader.find("sources"))) {
-    if (!experiment.sources.prometheus.empty() || !experiment.sources.scrape.empty())
+    const Sources& own = experiment.sources;
+    if (!own.prometheus.empty() || !own.scrape.empty() || own.pods)
       return field->refuse("the experiment already has sources");
     experiment.sources = TRY(decode_sources(*field));
   }
@@ -242,7 +188,7 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
 }
 
 Result<> refuse_future_keys(const Reader& reader) {
-  for (std::string_view key : {"traffic", "findings"})
+  for (std::string_view key : {"traffic", "findings", "attacks", "pulse", "ramp"})
     if (auto field = TRY(reader.find(key)))
       return field->refuse(fmt::format("\"{}\" is not supported by this version of Ordeal", key));
   if (auto field = TRY(reader.find("on_breach")))
@@ -253,7 +199,8 @@ Result<> refuse_future_keys(const Reader& reader) {
 Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
   TRY_VOID(refuse_future_keys(reader));
   TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
-                        "sources", "min_injected", "min_events", "baseline", "recovery", "rollback", "budget"}));
+                        "sources", "min_injected", "min_events", "baseline", "recovery", "rollback", "budget",
+                        "environment", "all_traffic"}));
   Experiment experiment;
   experiment.name = outer_name;
   if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
@@ -266,6 +213,8 @@ Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_na
   if (auto field = TRY(reader.find("min_injected"))) experiment.min_injected = TRY(field->number(0, 100));
   if (auto field = TRY(reader.find("min_events")))
     experiment.attack.min_events = TRY(field->integer(0, int64_t{1} << 53));
+  if (auto field = TRY(reader.find("environment"))) experiment.environment = TRY(field->text());
+  if (auto field = TRY(reader.find("all_traffic"))) experiment.all_traffic = TRY(field->boolean());
   TRY_VOID(decode_watching(reader, experiment));
   return experiment;
 }

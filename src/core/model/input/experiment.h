@@ -12,12 +12,27 @@
 #include "core/base/result.h"
 #include "core/json/yaml.h"
 #include "core/model/input/attack.h"
+#include "core/model/input/label_selector.h"
 #include "core/model/input/rollback.h"
 #include "core/model/victim.h"
 
 namespace ordeal {
 
-enum class TargetType { kHost, kProcess, kContainer, kKubernetes, kSystemd };
+enum class TargetType { kHost, kProcess, kContainer, kKubernetes, kSystemd, kNode };
+
+// What a target leaves out; a candidate that any of these describes is no victim.
+struct Exclusion {
+  std::vector<std::string> names;  // of pods or nodes
+  std::vector<std::string> nodes;
+  std::vector<std::string> zones;
+  std::optional<LabelSelector> selector;
+};
+
+// A workload by kind and name: its pods are meant.
+struct WorkloadRef {
+  std::string kind;  // Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Service
+  std::string name;
+};
 
 struct Target {
   TargetType type = TargetType::kHost;
@@ -30,6 +45,14 @@ struct Target {
   std::string pattern;  // RE2, against the whole command line
   std::string user;
   std::string cgroup;  // path; also for containers and systemd
+  // in a cluster: kubernetes, container, node
+  std::optional<LabelSelector> selector;  // besides `labels`
+  std::optional<WorkloadRef> workload;    // "deployment/api" in the file
+  std::vector<std::string> containers;    // of the pods: victims are these containers; empty is the whole pod
+  std::vector<std::string> zones, nodes;
+  Exclusion exclude;
+  bool ready = false;   // only pods that are Ready; else all that run
+  bool follow = false;  // pods that appear during the run are taken in, within the caps
   // how many of the matches
   std::optional<double> percentage;  // 0..100, rounded down
   std::optional<int64_t> count;
@@ -78,10 +101,30 @@ struct ScrapeTarget {
   Labels labels;
 };
 
+// A value of a Secret, in the namespace of the experiment; read when the run begins, never recorded.
+struct SecretKey {
+  std::string name, key;
+};
+
+// How to reach a Prometheus that asks who we are. On a host the files, in a cluster the Secrets.
+struct SourceAccess {
+  std::optional<SecretKey> token, username, password, certificate, key, authority;
+  std::string tenant;  // sent as X-Scope-OrgID; "" is none
+};
+
+// In a cluster: the pages of the selected pods themselves.
+struct PodPages {
+  std::string port;  // a number, or the name of a container's port
+  std::string path = "/metrics";
+  std::string job = "ordeal";
+};
+
 struct Sources {
   std::string prometheus;            // base URL of a real one; "" is none
   std::vector<ScrapeTarget> scrape;  // Ordeal's own scraper
   Nanos interval = 200ms;            // of a tick, and of the scraper
+  std::optional<SourceAccess> access;
+  std::optional<PodPages> pods;
 };
 
 // The error budget that a run must leave: it is refused when its worst case would take more (docs/formats/openslo.md).
@@ -100,9 +143,11 @@ struct Experiment {
   std::vector<Expectation> expect;
   Sources sources;
   std::optional<uint64_t> seed;
-  double min_injected = 100;                            // percent of the chosen victims that must be hit
-  Nanos baseline = 5s;                                  // watching before the attack
-  Nanos recovery = 30s;                                 // see recovery_of()
+  double min_injected = 100;  // percent of the chosen victims that must be hit
+  Nanos baseline = 5s;        // watching before the attack
+  Nanos recovery = 30s;       // see recovery_of()
+  std::string environment;    // must be the cluster's where its policy says so; "" is not said
+  bool all_traffic = false;   // in a cluster a network fault with neither peer nor port needs it
   std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
   std::optional<BudgetSpec> budget;
 };

@@ -85,6 +85,61 @@ TEST(Experiment, WhatItWritesItReads) {
   EXPECT_EQ(json::write(to_json(*decode_experiment(written))), json::write(written.value));
 }
 
+TEST(Experiment, ATargetInAClusterIsRead) {
+  Target target = decode(
+                      "name: x\nattack: {type: cpu}\ntarget: {type: kubernetes, namespace: staging, selector: 'app in "
+                      "(a,b),!canary', workload: Deploy/api, container: web, zone: [z1, z2], node: n1, exclude: {name: "
+                      "p1, node: [n2], zone: z3, labels: {keep: true}}, ready: true, follow: true}\n")
+                      ->target;
+  EXPECT_EQ(target.selector->text(), "app in (a,b),!canary");
+  EXPECT_EQ(target.workload->kind + "/" + target.workload->name, "Deployment/api");
+  EXPECT_EQ(target.containers, (std::vector<std::string>{"web"}));
+  EXPECT_EQ(target.zones, (std::vector<std::string>{"z1", "z2"}));
+  EXPECT_EQ(target.nodes, (std::vector<std::string>{"n1"}));
+  EXPECT_EQ(target.exclude.names[0] + target.exclude.nodes[0] + target.exclude.zones[0], "p1n2z3");
+  EXPECT_EQ(target.exclude.selector->text(), "keep=true");
+  EXPECT_TRUE(target.ready && target.follow);
+}
+
+TEST(Experiment, AWorkloadsKindIsSaidAsKubectlTakesIt) {
+  auto kind = [](const std::string& workload) {
+    auto experiment = decode("name: x\nattack: {type: cpu}\ntarget: {type: kubernetes, workload: " + workload + "}\n");
+    return experiment ? experiment->target.workload->kind : experiment.error().message();
+  };
+  for (auto [word, expected] : {std::pair{"deploy", "Deployment"},
+                                {"DEPLOYMENT", "Deployment"},
+                                {"sts", "StatefulSet"},
+                                {"StatefulSet", "StatefulSet"},
+                                {"ds", "DaemonSet"},
+                                {"rs", "ReplicaSet"},
+                                {"rollouts", "Rollout"},
+                                {"svc", "Service"}}) {
+    EXPECT_EQ(kind(std::string(word) + "/api"), expected);
+    EXPECT_EQ(kind("{kind: " + std::string(word) + ", name: api}"), expected);
+  }
+}
+
+TEST(Experiment, WhatAClusterHasIsWrittenAndRead) {
+  Experiment experiment = *decode(
+      "name: x\nattack: {type: cpu}\nenvironment: staging\nall_traffic: true\ntarget: {type: container, namespace: a, "
+      "selector: 'a=b,c!=d', workload: {kind: sts, name: db}, container: [x, y], zone: z, node: n, exclude: {name: p, "
+      "node: m, zone: y, selector: '!e'}, ready: true, follow: true, count: 2}\nsources: {prometheus: 'http://p', "
+      "access: "
+      "{token: {name: s, key: t}, certificate: {name: s, key: c}, key: {name: s, key: k}, authority: {name: s, key: "
+      "a}, "
+      "tenant: shop}, pods: {port: metrics, path: /m, job: api}}\n");
+  EXPECT_EQ(experiment.sources.access->token->name, "s");
+  EXPECT_EQ(experiment.sources.access->authority->key, "a");
+  EXPECT_EQ(experiment.sources.pods->port, "metrics");
+  json::Document written{to_json(experiment), {}};
+  EXPECT_EQ(json::write(to_json(*decode_experiment(written))), json::write(written.value));
+  for (const char* key : {"selector", "workload", "container", "zone", "node", "exclude", "ready", "follow"})
+    EXPECT_TRUE(written.value.at("target").as_object().contains(key)) << key;
+  EXPECT_TRUE(written.value.at("all_traffic").as_bool());
+  EXPECT_EQ(decode("name: x\nattack: {type: cpu}\ntarget: {type: node, selector: a}\n")->target.type,
+            TargetType::kNode);
+}
+
 TEST(Experiment, ARollbackSaysWhatItDoes) {
   Experiment experiment = *decode(
       "name: x\ntarget: {type: host}\nattack: {type: cpu}\nrollback: [{command: undo}, {http: {url: "
@@ -127,8 +182,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"name: x\ntype: scenario\n" TARGET ATTACK, "line 2: type: expected attack, found \"scenario\""},
         BadFile{"name: x\ntraffic: {}\n" TARGET ATTACK,
                 "line 2: traffic: \"traffic\" is not supported by this version of Ordeal"},
-        BadFile{"name: x\ntarget: {type: vm}\n" ATTACK,
-                "line 2: target.type: expected one of host, process, container, kubernetes, systemd, found \"vm\""},
+        BadFile{"name: x\nattacks: []\n" TARGET ATTACK,
+                "line 2: attacks: \"attacks\" is not supported by this version of Ordeal"},
+        BadFile{"name: x\npulse: 5s\n" TARGET ATTACK,
+                "line 2: pulse: \"pulse\" is not supported by this version of Ordeal"},
+        BadFile{"name: x\nramp: {}\n" TARGET ATTACK,
+                "line 2: ramp: \"ramp\" is not supported by this version of Ordeal"},
+        BadFile{
+            "name: x\ntarget: {type: vm}\n" ATTACK,
+            "line 2: target.type: expected one of host, process, container, kubernetes, systemd, node, found \"vm\""},
         BadFile{"name: x\ntarget: {type: host, percentage: 101}\n" ATTACK,
                 "line 2: target.percentage: expected a number from 0 to 100, found 101"},
         BadFile{"name: x\ntarget: {type: host, percentage: 1, count: 1}\n" ATTACK,

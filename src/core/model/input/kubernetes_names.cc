@@ -32,12 +32,6 @@ bool is_word(std::string_view text) {
          std::all_of(text.begin(), text.end(), inner);
 }
 
-bool is_label_name(std::string_view text) {
-  size_t slash = text.find('/');
-  if (slash == text.npos) return is_word(text);
-  return is_dns_name(text.substr(0, slash)) && is_word(text.substr(slash + 1));
-}
-
 // The mistakes that are made, in words of their own.
 std::string_view mistake_in(std::string_view text) {
   if (text.find_first_of("*?[]") != text.npos) return "; there are no patterns: list each one";
@@ -48,9 +42,16 @@ std::string_view mistake_in(std::string_view text) {
 
 constexpr std::string_view kNamespace =
     "a namespace (1 to 63 lower-case letters, digits and \"-\", a letter or digit at both ends)";
-constexpr std::string_view kWord = "at most 63 letters, digits, \"-\", \"_\" and \".\", a letter or digit at both ends";
 
 }  // namespace
+
+bool is_label_name(std::string_view text) {
+  size_t slash = text.find('/');
+  if (slash == text.npos) return is_word(text);
+  return is_dns_name(text.substr(0, slash)) && is_word(text.substr(slash + 1));
+}
+
+bool is_label_value(std::string_view text) { return text.empty() || is_word(text); }
 
 Result<std::string> decode_namespace(const json::Reader& reader) {
   std::string text = TRY(reader.text());
@@ -73,11 +74,10 @@ Result<Labels> decode_labels(const json::Reader& reader) {
   for (auto& [name, value] : TRY(reader.labels())) labels[name] = value;
   for (auto& [name, field] : TRY(reader.fields())) {
     if (!is_label_name(name))
-      return field.refuse(
-          fmt::format("expected a label name ([PREFIX/]NAME, NAME {}), found \"{}\"{}", kWord, name, mistake_in(name)));
+      return field.refuse(fmt::format("expected {}, found \"{}\"{}", kLabelNameExpected, name, mistake_in(name)));
     const std::string& value = labels[name];
-    if (!value.empty() && !is_word(value))
-      return field.refuse(fmt::format("expected a label value ({}), found \"{}\"{}", kWord, value, mistake_in(value)));
+    if (!is_label_value(value))
+      return field.refuse(fmt::format("expected {}, found \"{}\"{}", kLabelValueExpected, value, mistake_in(value)));
   }
   return labels;
 }

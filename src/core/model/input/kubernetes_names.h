@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -10,6 +11,15 @@
 #include "core/model/victim.h"
 
 namespace ordeal {
+
+// [PREFIX/]NAME; a value may be empty.
+bool is_label_name(std::string_view text);
+bool is_label_value(std::string_view text);
+constexpr const char* kLabelNameExpected =
+    "a label name ([PREFIX/]NAME, NAME at most 63 letters, digits, \"-\", \"_\" and \".\", a letter or digit at both "
+    "ends)";
+constexpr const char* kLabelValueExpected =
+    "a label value (at most 63 letters, digits, \"-\", \"_\" and \".\", a letter or digit at both ends)";
 
 // A DNS label: 1 to 63 lower-case letters, digits and "-", a letter or digit at both ends.
 Result<std::string> decode_namespace(const json::Reader& reader);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/text/text.h"
 #include "core/json/reader.h"
 #include "core/model/input/kubernetes_names.h"
 
@@ -20,17 +21,50 @@ Result<> decode_scope(const json::Reader& reader, std::vector<std::string>& name
   return {};
 }
 
+// A number of pods, or a share of those that match: "50%".
+Result<> decode_floor(const json::Reader& reader, Policy& policy) {
+  if (reader.value().is_number()) {
+    policy.min_running = TRY(reader.integer(0, 1'000'000));
+    return {};
+  }
+  constexpr std::string_view kWhat = "a number of pods, or a share such as \"50%\"";
+  if (!reader.value().is_string()) return reader.expected(kWhat);
+  std::string_view text = reader.value().get_string();
+  if (!text.ends_with('%')) return reader.expected(kWhat);
+  auto share = parse_number<double>(text.substr(0, text.size() - 1));
+  if (!share || !(*share >= 0 && *share <= 100)) return reader.expected(kWhat);
+  policy.min_running_percent = *share;
+  return {};
+}
+
 Result<> decode_caps(const json::Reader& reader, Policy& policy) {
-  TRY_VOID(reader.only({"max_targets", "max_percent", "max_runs"}));
+  TRY_VOID(reader.only(
+      {"max_targets", "max_percent", "max_runs", "max_namespace_percent", "max_cluster_percent", "min_running"}));
   if (auto field = TRY(reader.find("max_targets"))) policy.max_targets = TRY(field->integer(0, 1'000'000));
   if (auto field = TRY(reader.find("max_percent"))) policy.max_percent = TRY(field->number(0, 100));
   if (auto field = TRY(reader.find("max_runs"))) policy.max_runs = TRY(field->integer(0, 1'000'000));
+  if (auto field = TRY(reader.find("max_namespace_percent"))) policy.max_namespace_percent = TRY(field->number(0, 100));
+  if (auto field = TRY(reader.find("max_cluster_percent"))) policy.max_cluster_percent = TRY(field->number(0, 100));
+  if (auto field = TRY(reader.find("min_running"))) TRY_VOID(decode_floor(*field, policy));
+  return {};
+}
+
+Result<> decode_of_cluster(const json::Reader& reader, Policy& policy) {
+  if (auto field = TRY(reader.find("environment"))) policy.environment = TRY(field->text());
+  if (auto field = TRY(reader.find("require_environment"))) {
+    policy.require_environment = TRY(field->boolean());
+    if (policy.require_environment && policy.environment.empty())
+      return field->refuse("\"environment\" is missing: say which one this cluster is");
+  }
+  if (auto field = TRY(reader.find("require_all_traffic"))) policy.require_all_traffic = TRY(field->boolean());
+  if (auto field = TRY(reader.find("cross_namespace"))) policy.cross_namespace = TRY(field->boolean());
   return {};
 }
 
 Result<Policy> decode_plain(const json::Document& document, std::string origin) {
   json::Reader reader(document);
-  TRY_VOID(reader.only({"blast_radius", "protected", "caps"}));
+  TRY_VOID(reader.only({"blast_radius", "protected", "caps", "environment", "require_environment",
+                        "require_all_traffic", "cross_namespace"}));
   Policy policy;
   policy.origin = std::move(origin);
   if (auto field = TRY(reader.find("blast_radius"))) {
@@ -40,6 +74,7 @@ Result<Policy> decode_plain(const json::Document& document, std::string origin) 
   if (auto field = TRY(reader.find("protected")))
     TRY_VOID(decode_scope(*field, policy.protected_namespaces, policy.protected_labels));
   if (auto field = TRY(reader.find("caps"))) TRY_VOID(decode_caps(*field, policy));
+  TRY_VOID(decode_of_cluster(reader, policy));
   return policy;
 }
 
@@ -100,9 +135,12 @@ std::optional<std::string> cap_broken(const Policy& policy, const ActiveLoad& ac
   if (policy.max_targets && active.targets + chosen > *policy.max_targets)
     return fmt::format("{}: caps.max_targets is {}; {} are already hit and {} more are asked for", policy.origin,
                        *policy.max_targets, active.targets, chosen);
-  if (policy.max_percent && chosen > take_percent(candidates, *policy.max_percent))
-    return fmt::format("{}: caps.max_percent is {}, so {} of {} may be hit, and {} are asked for", policy.origin,
-                       *policy.max_percent, take_percent(candidates, *policy.max_percent), candidates, chosen);
+  if (policy.max_percent && active.candidates + chosen > take_percent(candidates, *policy.max_percent)) {
+    std::string already = active.candidates ? fmt::format("{} are already hit", active.candidates) : "";
+    return fmt::format("{}: caps.max_percent is {}, so {} of {} may be hit{}{}, and {} are asked for", policy.origin,
+                       *policy.max_percent, take_percent(candidates, *policy.max_percent), candidates,
+                       already.empty() ? "" : "; ", already, chosen);
+  }
   return std::nullopt;
 }
 

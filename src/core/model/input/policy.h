@@ -25,6 +25,15 @@ struct Policy {
   std::optional<int64_t> max_targets;  // over all active runs
   std::optional<double> max_percent;   // of the candidates of one selection
   std::optional<int64_t> max_runs;
+  // In a cluster only (fault/target/cluster/gates.h); each is off while it is not set.
+  std::optional<double> max_namespace_percent;  // of the running pods of a namespace
+  std::optional<double> max_cluster_percent;    // of all running pods
+  std::optional<int64_t> min_running;           // pods that match the target and go on running, before and during
+  std::optional<double> min_running_percent;    // of those that match
+  std::string environment;                      // what this cluster is
+  bool require_environment = false;             // an experiment must name it
+  bool require_all_traffic = true;              // see Experiment::all_traffic
+  bool cross_namespace = false;                 // an experiment may hit pods outside its own namespace
 };
 
 // Why a victim may not be hit: the rule by name, "policy.yaml: protected.namespaces lists \"production\"".
@@ -45,6 +54,7 @@ int64_t take_percent(int64_t n, double percent);
 struct ActiveLoad {
   int64_t runs = 0;
   int64_t targets = 0;
+  int64_t candidates = 0;  // of the selection itself: those among its candidates that are not chosen and hit already
 };
 // The first cap that `chosen` of `candidates` more victims would break, as a rule by name.
 std::optional<std::string> cap_broken(const Policy& policy, const ActiveLoad& active, int64_t chosen,

@@ -94,6 +94,26 @@ TEST(Policy, BadFilesNameTheField) {
   EXPECT_EQ(error("kind: Secret\ndata: {}"), "line 1: kind: expected ConfigMap, found \"Secret\"");
 }
 
+TEST(Policy, WhatHoldsInAClusterIsRead) {
+  Policy policy = *decode_policy(
+      *json::parse_document("caps: {max_namespace_percent: 20, max_cluster_percent: 5.5, min_running: 3}\nenvironment: "
+                            "staging\nrequire_environment: true\nrequire_all_traffic: false\ncross_namespace: true\n"),
+      "p");
+  EXPECT_EQ(policy.max_namespace_percent, 20);
+  EXPECT_EQ(policy.max_cluster_percent, 5.5);
+  EXPECT_EQ(policy.min_running, 3);
+  EXPECT_EQ(policy.environment, "staging");
+  EXPECT_TRUE(policy.require_environment && policy.cross_namespace);
+  EXPECT_FALSE(policy.require_all_traffic);
+  Policy share = *decode_policy(*json::parse_document("caps: {min_running: 50%}"), "p");
+  EXPECT_EQ(share.min_running_percent, 50);
+  EXPECT_FALSE(share.min_running);
+  Policy plain = *decode_policy(*json::parse_document("caps: {max_runs: 1}"), "p");
+  EXPECT_FALSE(plain.max_namespace_percent || plain.max_cluster_percent || plain.min_running);
+  EXPECT_TRUE(plain.require_all_traffic);
+  EXPECT_FALSE(plain.require_environment || plain.cross_namespace);
+}
+
 TEST(Inventory, NamesEachCandidateInOneWay) {
   auto decode = [](std::string_view text) { return decode_inventory(*json::parse_document(text)); };
   auto entries = *decode("- {name: api-1, kind: pod, namespace: staging, labels: {app: x}, cgroup: /shop/api-1}\n");

@@ -136,6 +136,14 @@ std::string absolute(const std::string& folder) {
 }  // namespace
 
 Result<GuardClient> GuardClient::start(const GuardStart& options) {
+  GuardClient client = TRY(begin(options));
+  TRY_VOID(client.await_guard(options));
+  TRY_VOID(client.start_standby(options));
+  TRY_VOID(client.await_standby());
+  return client;
+}
+
+Result<GuardClient> GuardClient::begin(const GuardStart& options) {
   auto [ours, theirs] = TRY(message_pair());
   constexpr int kSocket = 3;
   constexpr int kInventory = 4;
@@ -150,23 +158,24 @@ Result<GuardClient> GuardClient::start(const GuardStart& options) {
   UniqueFd inventory = TRY(in_memory(options.inventory));
   spawn.argv.insert(spawn.argv.end(), {"--inventory", std::to_string(kInventory)});
   spawn.pass = {{theirs.get(), kSocket}, {inventory.get(), kInventory}};
-  GuardClient client(std::move(ours), TRY(sys::Child::start(spawn)));
-  theirs.reset();
-  auto ready = await_message(client.socket_.get(), kStartLimit);
-  if (!ready) return client.no_start(options, ready.error());
+  return GuardClient(std::move(ours), TRY(sys::Child::start(spawn)));
+}
+
+Result<> GuardClient::await_guard(const GuardStart& options) {
+  auto ready = await_message(socket_.get(), kStartLimit);
+  if (!ready) return no_start(options, ready.error());
   FromGuard said = TRY(from_message<FromGuard>(*ready));
   const auto* is_ready = std::get_if<messages::Ready>(&said);
   if (!is_ready) return fail(Errc::kInternal, "the guard did not report that it is ready");
-  client.peer_pulse_.set_limit(std::max<Nanos>(is_ready->silence, 500ms) + kEngineGrace);
-  client.peer_pulse_.expect(boot_now());
-  TRY_VOID(client.start_standby(options));
-  return client;
+  peer_pulse_.set_limit(std::max<Nanos>(is_ready->silence, 500ms) + kEngineGrace);
+  peer_pulse_.expect(boot_now());
+  return {};
 }
 
 Result<> GuardClient::start_standby(const GuardStart& options) {
   standby_ = std::make_unique<StandbyLink>(
       TRY(StandbyLink::start(TRY(find_guard()), options.run_id, absolute(options.state_dir))));
-  return standby_->await_ready();
+  return {};
 }
 
 // Why the guard did not start: its own exit code says more than the end of its socket. What it began is removed here,

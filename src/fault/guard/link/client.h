@@ -63,6 +63,13 @@ struct GuardStart {
 class GuardClient {
  public:
   static Result<GuardClient> start(const GuardStart& options);
+  // The same in its four steps, for a thread that may not wait: begin() and start_standby() are of the thread that
+  // lives longest (both processes end when the thread that started them does); what waits, 10 s at most and more where
+  // it fails, is of any one. Until the last has succeeded nothing else may be called.
+  static Result<GuardClient> begin(const GuardStart& options);
+  Result<> await_guard(const GuardStart& options);
+  Result<> start_standby(const GuardStart& options);
+  Result<> await_standby() { return standby_->await_ready(); }
   // Speaks to whoever is at the other end of the socket; no process belongs to it. For tests.
   explicit GuardClient(UniqueFd socket) : socket_(std::move(socket)) {}
   GuardClient(GuardClient&&) = default;
@@ -100,7 +107,6 @@ class GuardClient {
   messages::Hit hit(int impact, const Victim& victim, const Attack& attack) const;
   void ask(ToGuard request);
   void send_waiting();
-  Result<> start_standby(const GuardStart& options);
   bool awaits_answer() const;
   bool hangs(BootTime now) const;
   Unexpected lost_at_the_end(const std::string& how);

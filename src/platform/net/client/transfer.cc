@@ -10,6 +10,8 @@
 #include "core/base/io/file.h"
 #include "core/base/io/unique_fd.h"
 #include "core/base/text/text.h"
+#include "core/base/text/url.h"
+#include "platform/net/client/outward.h"
 
 namespace ordeal::net {
 
@@ -132,6 +134,7 @@ Cause classify(CURLcode code, const Transfer& transfer) {
       {CURLE_URL_MALFORMAT, Cause::kBadUrl},       {CURLE_UNSUPPORTED_PROTOCOL, Cause::kBadUrl},
   };
   if (transfer.too_large || transfer.head_bytes > kMostHead) return Cause::kTooLarge;
+  if (transfer.was_inward) return Cause::kUnreachable;
   if (lacks_something(code, transfer.easy)) return Cause::kOwnLack;
   if (code == CURLE_COULDNT_CONNECT) {
     long number = 0;
@@ -154,6 +157,7 @@ HttpFailure failure_of(const HttpCall& call, Cause kind, std::string what) {
 
 std::string words_of(CURLcode code, Cause kind, const Transfer& transfer) {
   if (transfer.head_bytes > kMostHead) return fmt::format("the response's headers are larger than {} bytes", kMostHead);
+  if (transfer.was_inward) return "it is an address of this host or its link, which is not asked here";
   if (transfer.too_large) return fmt::format("the response is larger than {} bytes", transfer.call.max_body);
   if (kind == Cause::kTimeout) return fmt::format("no response within {:.0f} ms", to_millis(transfer.call.timeout));
   return transfer.message[0] ? std::string(transfer.message.data()) : std::string(curl_easy_strerror(code));
@@ -164,6 +168,16 @@ int reset_on_close(void*, curl_socket_t fd, curlsocktype) {
   linger at_once{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   return CURL_SOCKOPT_OK;
+}
+
+// Here the name is resolved.
+curl_socket_t open_outward(void* of, curlsocktype, curl_sockaddr* address) {
+  auto* transfer = static_cast<Transfer*>(of);
+  if (!is_outward(address->addr)) {
+    transfer->was_inward = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 void set_callbacks(Transfer& transfer) {
@@ -187,15 +201,39 @@ void set_connection(Transfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "ordeal/" ORDEAL_VERSION);
+  if (call.compressed) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   if (call.connect_only) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   bool uploads = transfer.streaming && transfer.streaming->wish.produce;
   if (call.connect_only || call.fresh_connection || uploads) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (call.connect_only || call.fresh_connection) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  if (transfer.only_outward) {
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_outward);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+  }
   if (call.local_ports) {
     curl_easy_setopt(easy, CURLOPT_LOCALPORT, static_cast<long>(call.local_ports->first));
     curl_easy_setopt(easy, CURLOPT_LOCALPORTRANGE, static_cast<long>(call.local_ports->count));
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, reset_on_close);
   }
+}
+
+std::string bracketed(std::string_view host) {
+  return host.find(':') == std::string_view::npos ? std::string(host) : fmt::format("[{}]", host);
+}
+
+// curl checks the name in the URL, so that gets the other name; where to connect to is said apart.
+void set_tls_name(Transfer& transfer) {
+  const HttpCall& call = transfer.call;
+  auto url = parse_url(call.url);
+  if (!url || url->scheme != "https" || call.tls_name.empty()) return;
+  std::string name = bracketed(call.tls_name);
+  uint16_t port = port_of(*url);
+  std::string other = fmt::format("https://{}:{}{}", name, port, url->rest);
+  curl_easy_setopt(transfer.easy, CURLOPT_URL, other.c_str());
+  std::string place = fmt::format("{}:{}:{}:{}", name, port, bracketed(url->host), port);
+  transfer.connect_to = curl_slist_append(nullptr, place.c_str());
+  curl_easy_setopt(transfer.easy, CURLOPT_CONNECT_TO, transfer.connect_to);
+  transfer.headers = curl_slist_append(transfer.headers, fmt::format("Host: {}", url->place).c_str());
 }
 
 void set_times(Transfer& transfer) {
@@ -302,6 +340,7 @@ BootTime Streaming::deadline(Nanos head_timeout) const {
 Transfer::~Transfer() {
   curl_easy_cleanup(easy);
   curl_slist_free_all(headers);
+  curl_slist_free_all(connect_to);
 }
 
 tl::expected<void, HttpFailure> Transfer::prepare() {
@@ -311,6 +350,7 @@ tl::expected<void, HttpFailure> Transfer::prepare() {
   if (streaming) streaming->upload_ended = !streaming->wish.produce;
   set_callbacks(*this);
   set_connection(*this);
+  set_tls_name(*this);
   set_times(*this);
   set_tls(*this);
   set_body(*this);

@@ -49,10 +49,13 @@ struct Transfer {
   std::optional<HttpFailure> failure;
   size_t head_bytes = 0;
   bool too_large = false;
+  bool only_outward = false;  // no connection to this host or its link
+  bool was_inward = false;    // it would have been one
   bool in_multi = false;
   bool gone = false;  // cancelled or ended
   void* easy = nullptr;
   curl_slist* headers = nullptr;
+  curl_slist* connect_to = nullptr;
   std::array<char, 256> message{};
 
   Transfer() = default;

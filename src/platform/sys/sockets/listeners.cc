@@ -14,7 +14,15 @@
 namespace ordeal::sys {
 namespace {
 
-constexpr std::string_view kListens = "0A";
+// The state, and the word that holds the address.
+struct Kind {
+  std::string_view state;
+  size_t address;
+};
+constexpr Kind kListens{"0A", 1};
+constexpr Kind kConnected{"01", 2};
+
+constexpr size_t kMostTable = size_t{16} << 20;  // of a host with many connections
 
 template <typename Number>
 bool read_number(std::string_view text, Number& into, int base) {
@@ -43,32 +51,44 @@ bool read_address(std::string_view digits, ListeningSocket& socket) {
   return true;
 }
 
-bool read_line(std::string_view line, ListeningSocket& socket) {
+bool read_line(std::string_view line, const Kind& kind, ListeningSocket& socket) {
   auto words = split_words(line, " \t");
-  if (words.size() < 10 || words[3] != kListens) return false;
-  std::string_view local = words[1];
-  size_t colon = local.rfind(':');
-  return colon != std::string_view::npos && read_address(local.substr(0, colon), socket) &&
-         read_number(local.substr(colon + 1), socket.port, 16) &&
+  if (words.size() < 10 || words[3] != kind.state) return false;
+  std::string_view end = words[kind.address];
+  size_t colon = end.rfind(':');
+  return colon != std::string_view::npos && read_address(end.substr(0, colon), socket) &&
+         read_number(end.substr(colon + 1), socket.port, 16) &&
          read_number(std::string_view(words[9]), socket.inode, 10);
+}
+
+std::vector<ListeningSocket> parse(std::string_view text, const Kind& kind) {
+  std::vector<ListeningSocket> found;
+  for (std::string_view line : split(text, '\n'))
+    if (ListeningSocket socket; read_line(line, kind, socket)) found.push_back(std::move(socket));
+  return found;
+}
+
+std::vector<ListeningSocket> beside(pid_t pid, const std::string& proc, const Kind& kind) {
+  std::vector<ListeningSocket> found;
+  for (const char* file : {"tcp", "tcp6"}) {
+    auto more = parse(read_file(fmt::format("{}/{}/net/{}", proc, pid, file), kMostTable).value_or(""), kind);
+    found.insert(found.end(), more.begin(), more.end());
+  }
+  return found;
 }
 
 }  // namespace
 
-std::vector<ListeningSocket> parse_listening(std::string_view text) {
-  std::vector<ListeningSocket> found;
-  for (std::string_view line : split(text, '\n'))
-    if (ListeningSocket socket; read_line(line, socket)) found.push_back(std::move(socket));
-  return found;
-}
+std::vector<ListeningSocket> parse_listening(std::string_view text) { return parse(text, kListens); }
+
+std::vector<ListeningSocket> parse_connected(std::string_view text) { return parse(text, kConnected); }
 
 std::vector<ListeningSocket> listening_beside(pid_t pid, const std::string& proc) {
-  std::vector<ListeningSocket> found;
-  for (const char* file : {"tcp", "tcp6"}) {
-    auto more = parse_listening(read_file(fmt::format("{}/{}/net/{}", proc, pid, file)).value_or(""));
-    found.insert(found.end(), more.begin(), more.end());
-  }
-  return found;
+  return beside(pid, proc, kListens);
+}
+
+std::vector<ListeningSocket> connected_beside(pid_t pid, const std::string& proc) {
+  return beside(pid, proc, kConnected);
 }
 
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc) {

@@ -1,4 +1,5 @@
-// Who listens for TCP, by what /proc says: the sockets of a network namespace, and which process holds which. A process
+// Who listens for TCP and who is connected, by what /proc says: the sockets of a network namespace, and which process
+// holds which. A process
 // whose descriptors we may not see holds none here. Every function takes the folder where proc is mounted.
 #pragma once
 
@@ -24,6 +25,9 @@ struct ListeningSocket {
 std::vector<ListeningSocket> parse_listening(std::string_view text);
 // Of the process's network namespace, both families; empty when it is gone.
 std::vector<ListeningSocket> listening_beside(pid_t pid, const std::string& proc = "/proc");
+// The same of connections that stand: address and port are the other end's.
+std::vector<ListeningSocket> parse_connected(std::string_view text);
+std::vector<ListeningSocket> connected_beside(pid_t pid, const std::string& proc = "/proc");
 // The inodes of the sockets that it holds.
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc = "/proc");
 // The first address of its network namespace that is not loopback; "" for none. From the text of

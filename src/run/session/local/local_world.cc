@@ -2,22 +2,14 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
-#include <unistd.h>
-
-#include <thread>
 
 #include "core/base/io/failpoint.h"
-#include "core/base/text/text.h"
-#include "fault/guard/recovery/dead_runs.h"
-#include "fault/guard/recovery/journal.h"
-#include "platform/host/registry.h"
+#include "fault/guard/lost_guard.h"
 #include "run/session/watching.h"
 
 namespace ordeal::session {
 namespace {
 
-constexpr Nanos kReaperGrace = 400ms;  // for what a dead guard's reaper undoes
-constexpr Nanos kReaperLimit = 3s;     // the same where the standby is gone, too
 constexpr size_t kMostRemarks = 5;
 constexpr Nanos kListFor = 200ms;
 
@@ -159,29 +151,9 @@ void LocalWorld::lose_guard(const guard::GuardEvent& event) {
   poll_only(recovery_->descriptor());
 }
 
-// The standby sees to it that nothing of the run lives or is in force any more, after whatever happened.
 engine::GuardLost LocalWorld::end_run(const guard::GuardEvent& event) {
-  auto dead = guard_.end_run(event.hung ? Nanos(0) : kReaperGrace);
-  std::string how = event.hung ? "the guard hung (" + event.why + ") and was ended" : "the guard ended unexpectedly";
-  if (!dead) return {standby_lost_ || !guard_.standby_alive() ? left_behind() : dead.error().message(), how};
-  if (!dead->undone.empty())
-    how += ", its reaper did not undo, and the standby reaper did: " + join(dead->undone, "; ");
-  return {join(dead->failed, "; "), how};
-}
-
-// After the guard's death its reaper undoes what is journalled; nothing is left once its journal is gone.
-std::string LocalWorld::left_behind() const {
-  std::string journal = paths_.journal(run_id_);
-  BootTime until = boot_now() + kReaperLimit;
-  while (::access(journal.c_str(), F_OK) == 0) {
-    auto lock = guard::lock_journal(journal);
-    if (lock && *lock && ::access(journal.c_str(), F_OK) == 0) return "the journal " + journal + " is not undone";
-    if (boot_now() > until) return "the reaper is still working on " + journal;
-    std::this_thread::sleep_for(10ms);
-  }
-  // Its cgroup and folder too, also where guard and reaper died before they could.
-  auto buried = guard::remove_run(paths_, run_id_, kReaperLimit);
-  return buried ? "" : buried.error().message();
+  guard::LostGuard lost = guard::end_lost_run(guard_, event, paths_, run_id_);
+  return {std::move(lost.failed), std::move(lost.how)};
 }
 
 // Each trouble of a scraped page once, whatever its numbers, and of one page not more than a few.

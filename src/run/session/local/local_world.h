@@ -64,7 +64,6 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   std::optional<engine::Event> translate(const guard::GuardEvent& event);
   void lose_guard(const guard::GuardEvent& event);
   engine::GuardLost end_run(const guard::GuardEvent& event);
-  std::string left_behind() const;
 
   guard::GuardClient guard_;
   host::Paths paths_;

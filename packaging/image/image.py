@@ -1,0 +1,206 @@
+"""image.py --build DIR --version V (--layer FILE.tar.gz | FILE.tar): the container image of the programs in DIR.
+
+The layer holds ordeal, ordeal-guard, the loader and the libraries that they name, each with its package's copyright and
+dpkg status, so that scanners know what is in it. The archive is an OCI image layout that `ctr -n k8s.io images import`
+takes. The architecture is that of the programs. The same programs and libraries give the same bytes."""
+import argparse
+import gzip
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = {"ordeal": "usr/bin/ordeal", "ordeal-guard": "usr/libexec/ordeal/ordeal-guard"}
+# ELF machine: Debian's triplet, the image's architecture
+MACHINES = {"Advanced Micro Devices X86-64": ("x86_64-linux-gnu", "amd64"), "AArch64": ("aarch64-linux-gnu", "arm64")}
+FOLDERS = ["dev", "etc", "proc", "run", "run/ordeal", "sys", "tmp", "usr", "var", "var/lib", "var/lib/ordeal"]
+LINKS = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"}
+FILES = {
+    "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin\n",
+    # No group `ordeal`: its members may ask a host for a halt, and in a cluster nobody is one.
+    "etc/group": "root:x:0:\nnonroot:x:65532:\n",
+    "etc/nsswitch.conf": "hosts: files dns\n",
+}
+
+
+def tool(*argv):
+    return subprocess.run(argv, check=True, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}).stdout
+
+
+class Elf:
+    def __init__(self, path):
+        text = tool("readelf", "-h", "-l", "-d", "-W", str(path))
+        machine = re.search(r"Machine:\s+(.+)", text).group(1).strip()
+        if machine not in MACHINES:
+            raise SystemExit(f"{path} is for {machine}; images are made for {', '.join(MACHINES)}")
+        self.triplet, self.architecture = MACHINES[machine]
+        self.needed = re.findall(r"\(NEEDED\).*\[(.+)\]", text)
+        interpreter = re.search(r"program interpreter: (.+)\]", text)
+        self.interpreter = interpreter.group(1) if interpreter else None
+
+
+def library(name, triplet):
+    for folder in (f"/usr/lib/{triplet}", f"/lib/{triplet}", f"/usr/{triplet}/lib"):
+        if (found := Path(folder, name)).exists():
+            return found.resolve()
+    raise SystemExit(f"{name} is not in /usr/lib/{triplet}: install the package that has it")
+
+
+def libraries(programs):
+    """{path in the image: file here} of all that the programs load, by the names in their ELF headers."""
+    found, waiting = {}, list(programs)
+    while waiting:
+        elf = Elf(waiting.pop())
+        for name in elf.needed:
+            where = f"usr/lib/{elf.triplet}/{name}"
+            if where not in found and not name.startswith("ld-linux"):
+                found[where] = library(name, elf.triplet)
+                waiting.append(found[where])
+        if elf.interpreter:
+            found["usr" + elf.interpreter] = library(Path(elf.interpreter).name, elf.triplet)
+    return found
+
+
+def packages(files):
+    """Of Debian's packages, where there is dpkg: {path in the image: text}."""
+    if not shutil.which("dpkg-query"):
+        return {}
+    names = set()
+    for file in files:
+        for path in (str(file), str(file).removeprefix("/usr")):
+            done = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True)
+            if done.returncode == 0:
+                names.add(done.stdout.split(": ")[0])
+                break
+    texts = {}
+    for name in sorted(names):
+        plain = name.split(":")[0]
+        texts[f"var/lib/dpkg/status.d/{plain}"] = tool("dpkg-query", "-s", name)
+        copyright_file = Path(f"/usr/share/doc/{plain}/copyright")
+        if copyright_file.exists():
+            texts[f"usr/share/doc/{plain}/copyright"] = copyright_file.read_text(errors="replace")
+    return texts
+
+
+def stripped(program, architecture):
+    strip = "aarch64-linux-gnu-strip" if architecture == "arm64" and platform.machine() != "aarch64" else "strip"
+    with tempfile.TemporaryDirectory() as folder:
+        tool(strip, "-o", f"{folder}/program", str(program))
+        return Path(folder, "program").read_bytes()
+
+
+def add(archive, name, data=None, mode=0o644, kind=tarfile.REGTYPE, link=""):
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.linkname, entry.size = kind, mode, link, len(data or b"")
+    archive.addfile(entry, io.BytesIO(data or b""))
+
+
+def with_parents(names):
+    return {str(parent) for name in names for parent in Path(name).parents if str(parent) != "."}
+
+
+def rootfs(architecture, programs):
+    """The bytes of the layer, as a tar."""
+    files = {PROGRAMS[name]: (stripped(path, architecture), 0o755) for name, path in programs.items()}
+    found = libraries(programs.values())
+    files |= {where: (file.read_bytes(), 0o755 if "/ld-" in where else 0o644) for where, file in found.items()}
+    texts = FILES | packages(sorted(found.values()))
+    texts["usr/share/doc/ordeal/copyright"] = (HERE.parent / "debian/copyright").read_text()
+    files |= {where: (text.encode(), 0o644) for where, text in texts.items()}
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for folder in sorted(set(FOLDERS) | with_parents(files)):
+            add(archive, folder, mode=0o1777 if folder == "tmp" else 0o755, kind=tarfile.DIRTYPE)
+        for where, target in sorted(LINKS.items()):
+            add(archive, where, mode=0o777, kind=tarfile.SYMTYPE, link=target)
+        for where, (data, mode) in sorted(files.items()):
+            add(archive, where, data, mode)
+    return memory.getvalue()
+
+
+def containerfile():
+    """What the Containerfile says of the image's configuration."""
+    config = {"Env": ["PATH=/usr/bin"], "Labels": {}}
+    for line in (HERE / "Containerfile").read_text().splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "ENTRYPOINT":
+            config["Entrypoint"] = json.loads(rest)
+        elif word == "USER":
+            config["User"] = rest
+        elif word == "LABEL":
+            key, _, value = rest.partition("=")
+            config["Labels"][key] = json.loads(value)
+    return config
+
+
+class Layout:
+    """The blobs of an OCI image layout, and the archive of them."""
+
+    def __init__(self):
+        self.blobs = {}
+
+    def blob(self, media_type, data, **more):
+        digest = hashlib.sha256(data).hexdigest()
+        self.blobs[f"blobs/sha256/{digest}"] = data
+        return {"mediaType": f"application/vnd.oci.image.{media_type}", "digest": f"sha256:{digest}", "size": len(data), **more}
+
+    def document(self, media_type, value, **more):
+        return self.blob(media_type, json.dumps(value, sort_keys=True, separators=(",", ":")).encode(), **more)
+
+    def write(self, path, manifest):
+        self.blobs["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
+        self.blobs["index.json"] = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+                                               "manifests": [manifest]}, sort_keys=True).encode()
+        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for folder in ("blobs", "blobs/sha256"):
+                add(archive, folder, mode=0o755, kind=tarfile.DIRTYPE)
+            for name, data in sorted(self.blobs.items()):
+                add(archive, name, data)
+
+
+def write_image(path, name, version, layer, compressed, architecture):
+    layout = Layout()
+    config = containerfile()
+    config["Labels"]["org.opencontainers.image.version"] = version
+    described = layout.document("config.v1+json", {
+        "architecture": architecture, "os": "linux", "config": config,
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}})
+    manifest = layout.document("manifest.v1+json", {
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": described,
+        "layers": [layout.blob("layer.v1.tar+gzip", compressed)]},
+        platform={"os": "linux", "architecture": architecture},
+        annotations={"io.containerd.image.name": f"{name}:{version}", "org.opencontainers.image.ref.name": version})
+    layout.write(path, manifest)
+    return manifest["digest"]
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--build", type=Path, required=True)
+    options.add_argument("--version", required=True)
+    options.add_argument("--name", default="localhost/ordeal")
+    options.add_argument("--layer", action="store_true")
+    options.add_argument("out", type=Path)
+    options = options.parse_args()
+    programs = {name: options.build / name for name in PROGRAMS}
+    architecture = Elf(programs["ordeal"]).architecture
+    layer = rootfs(architecture, programs)
+    compressed = gzip.compress(layer, 9, mtime=0)
+    if options.layer:
+        options.out.write_bytes(compressed)
+        return
+    digest = write_image(options.out, options.name, options.version, layer, compressed, architecture)
+    print(f"{options.name}:{options.version} for linux/{architecture}: {options.out.stat().st_size / 2**20:.1f} MiB "
+          f"({len(layer) / 2**20:.1f} MiB unpacked), {digest}")
+
+
+if __name__ == "__main__":
+    main()
