@@ -501,6 +501,8 @@ class WithAController(unittest.TestCase):
         cluster = cls.cluster = Cluster(nodes=3).__enter__()
         cls.addClassCleanup(cluster.close)
         cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "charts/ordeal/crds"))
+        for kind in ("experiments", "injections", "halts"):  # a new definition is not served at once
+            cluster.wait_for(lambda kind=kind: cluster.api("GET", f"{GROUP}/{kind}")[0] == 200, 30, kind)
         for space in ("ordeal", "shop", "kept"):
             cluster.namespace(space)
         cluster.apply(release())
