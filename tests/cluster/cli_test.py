@@ -49,15 +49,16 @@ def admission(name):
              "spec": {"policyName": name, "validationActions": ["Deny"]}}]
 
 
-def release():
-    """What the chart installs, as far as the command line looks at it. KWOK plays its pods."""
+def release(leader="controller-1"):
+    """What the chart installs, as far as the command line looks at it. KWOK plays its pods; a controller that is not played
+    has no `leader` before it, else it would wait until that one's lease is over."""
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-             "metadata": {"name": "ordeal-controller", "namespace": "ordeal"}, "spec": {"holderIdentity": "controller-1"}}
+             "metadata": {"name": "ordeal-controller", "namespace": "ordeal"}, "spec": {"holderIdentity": leader}}
     policy = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ordeal-config", "namespace": "ordeal"},
               "data": {"config.yaml": json.dumps(POLICY)}}
     args = ["controller", "--scope", "cluster", "--policy-configmap", "ordeal/ordeal-config"]
     return [workload("Deployment", "ordeal-controller", "controller", args, replicas=1), workload("DaemonSet", "ordeal-agent", "agent"),
-            lease, policy, *admission("injections.ordeal.dev")]
+            *([lease] if leader else []), policy, *admission("injections.ordeal.dev")]
 
 
 def experiment(**more):
@@ -76,7 +77,7 @@ class Laptop:
     """Somebody who has a kubeconfig and a state folder."""
 
     def __init__(self, kubeconfig):
-        self.folder = tempfile.mkdtemp(prefix="ordeal-laptop-")
+        self.folder = tempfile.mkdtemp(prefix="laptop-", dir=Path(kubeconfig).parent)  # goes with the cluster's folder
         self.kubeconfig = kubeconfig
         self.environment = {**{k: v for k, v in os.environ.items() if not k.startswith("ORDEAL_")}, "LC_ALL": "C.UTF-8",
                             "KUBECONFIG": kubeconfig, "HOME": self.folder}
@@ -505,7 +506,7 @@ class WithAController(unittest.TestCase):
             cluster.wait_for(lambda kind=kind: cluster.api("GET", f"{GROUP}/{kind}")[0] == 200, 30, kind)
         for space in ("ordeal", "shop", "kept"):
             cluster.namespace(space)
-        cluster.apply(release())
+        cluster.apply(release(leader=None))
         cluster.make_pods(6, name="api", namespace="shop")
         cluster.make_pods(2, name="api", namespace="kept")
         cluster.run("agents", [AGENTS, "--kubeconfig", cluster.kubeconfig])
