@@ -113,6 +113,9 @@ class NodeLab(Lab):
             self.cluster.close()
 
 
+SERVES = f"serves the node {NODE}\n"
+
+
 class Agent:
     def __init__(self, lab, kubeconfig=None, in_pod=True):
         self.lab = lab
@@ -127,21 +130,19 @@ class Agent:
                 f"{OURS}/ordeal-config", "--kubeconfig", self.kubeconfig, "--state-dir", self.state]
 
     def start(self, wait=True):
+        self.served = read(self.log).count(SERVES) if os.path.exists(self.log) else 0
         self.process = start(self.argv(), self.cgroups, log=self.log)
         if wait and wait_until(self.watches, 20, 0.02) is None:
             raise RuntimeError("the agent does not watch: " + read(self.log))
         return self
 
     def watches(self):
-        """Its first list has come once it does nothing but wait; what is made before would be taken for an earlier one's."""
+        """Its first list has come: what is made before would be taken for an earlier one's."""
         if self.process.poll() is not None:
             raise RuntimeError(f"the agent ended with {self.process.returncode}: {read(self.log)}")
-        count = read(f"/proc/{self.process.pid}/net/tcp").count("\n")
-        wchan = read(f"/proc/{self.process.pid}/wchan")
-        self.quiet = self.quiet + 1 if count and "poll" in wchan and read(f"/proc/{self.process.pid}/comm") == "ordeal\n" else 0
-        return self.quiet > 25
+        return read(self.log).count(SERVES) > self.served
 
-    quiet = 0
+    served = 0
 
     def kill(self):
         self.process.kill()

@@ -13,7 +13,6 @@
 #include "app/agent/own_files.h"
 #include "app/agent/rest.h"
 #include "core/base/io/file.h"
-#include "core/base/text/text.h"
 #include "core/base/text/url.h"
 #include "core/model/cluster/names.h"
 #include "core/model/run/run_id.h"
@@ -94,13 +93,6 @@ struct Agent::Found {
   std::atomic<bool> ending = false;
   session::Background<std::optional<Aftermath>> after;
 };
-
-Result<kube::ObjectName> parse_object_name(const std::string& text) {
-  auto parts = split(text, '/');
-  if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty())
-    return kube::ObjectName{std::string(parts[0]), std::string(parts[1])};
-  return fail(Errc::kInvalidInput, fmt::format("\"{}\" is not NAMESPACE/NAME", text));
-}
 
 Agent::Agent(AgentParts parts, std::unique_ptr<kube::Client> client, UniqueFd lock, std::vector<guard::DeadRun> dead)
     : lock_(std::move(lock)), client_(std::move(client)), parts_(std::move(parts)), dead_(std::move(dead)) {}
@@ -257,7 +249,10 @@ void Agent::gone(const std::string& uid, const std::string& why) {
 }
 
 void Agent::injections_synced() {
-  if (std::exchange(first_list_, false)) let_go_of_memory();
+  if (std::exchange(first_list_, false)) {
+    let_go_of_memory();
+    parts_.say("serves the node " + parts_.identity.node);
+  }
   dead_.clear();
   std::set<std::string> missing;
   std::set_difference(known_.begin(), known_.end(), listed_.begin(), listed_.end(),

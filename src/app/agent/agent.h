@@ -24,9 +24,6 @@ struct AgentOptions {
   std::string state_dir;    // "" is the host's default
 };
 
-// NAMESPACE/NAME, for --policy-configmap. kInvalidInput otherwise.
-Result<kube::ObjectName> parse_object_name(const std::string& text);
-
 class Agent {
  public:
   // Waits for an older agent of the node to end. What dead runs of this host left is undone before anything else; an

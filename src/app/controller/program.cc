@@ -136,7 +136,7 @@ class Program {
     ports.wall = wall_now;
     ports.identity = options.name;
     ports.namespace_ = options.namespace_;
-    ports.policy_origin = "ConfigMap " + options.policy;
+    ports.policy_origin = fmt::format("ConfigMap {}/{}", options.policy.namespace_, options.policy.name);
     ports.rollback = options.rollback;
     ports.may_inject = options.whole_cluster;
     ports.keep_records = options.keep_records;
@@ -203,9 +203,6 @@ class Program {
 }  // namespace
 
 Result<> run_program(const ProgramOptions& options, int signals) {
-  if (options.policy.find('/') == std::string::npos)
-    return fail(Errc::kInvalidInput,
-                fmt::format("--policy-configmap: expected NAMESPACE/NAME, found \"{}\"", options.policy));
   Labels agents = TRY(labels_of(options.agents));
   std::unique_ptr<Health> health;
   if (!options.listen.empty()) health = TRY(Health::create(options.listen));

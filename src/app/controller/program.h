@@ -6,6 +6,7 @@
 
 #include "core/base/result.h"
 #include "core/model/victim.h"
+#include "platform/kube/api.h"
 
 namespace ordeal::controller {
 
@@ -13,7 +14,7 @@ struct ProgramOptions {
   std::string namespace_ = "ordeal";  // of the release: its Lease, and its agents
   std::string name;                   // of this controller, unique among them
   bool whole_cluster = true;          // else only `namespace_` is watched, and nothing is injected
-  std::string policy;                 // "NAMESPACE/NAME" of its ConfigMap
+  kube::ObjectName policy;            // its ConfigMap
   bool rollback = false;
   std::string listen;  // "ADDRESS:PORT" for /healthz and /readyz; "" is none
   int keep_records = 50;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/base/text/text.h"
 #include "platform/net/http.h"
 
 namespace ordeal::kube {
@@ -37,6 +38,13 @@ Request with_body(Request request, const json::Value& body) {
 }
 
 }  // namespace
+
+Result<ObjectName> parse_object_name(std::string_view text) {
+  auto parts = split(text, '/');
+  if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty())
+    return ObjectName{std::string(parts[0]), std::string(parts[1])};
+  return fail(Errc::kInvalidInput, fmt::format("expected NAMESPACE/NAME, found \"{}\"", text));
+}
 
 std::string to_text(const Resource& resource) {
   return resource.group.empty() ? std::string(resource.plural) : fmt::format("{}.{}", resource.plural, resource.group);

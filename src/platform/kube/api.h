@@ -50,6 +50,8 @@ struct ObjectName {
   std::string name;        // "" is the collection
   std::string subresource{};
 };
+// NAMESPACE/NAME, as flags have it; kInvalidInput otherwise.
+Result<ObjectName> parse_object_name(std::string_view text);
 // "/api/v1/namespaces/shop/pods/api-1/eviction". Names are percent-encoded: no name can leave its place.
 std::string path_of(const Resource& resource, const ObjectName& object);
 

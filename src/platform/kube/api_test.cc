@@ -7,6 +7,13 @@
 namespace ordeal::kube {
 namespace {
 
+TEST(ObjectNames, AreReadAsFlagsHaveThem) {
+  auto name = parse_object_name("gremlin/gremlin-config");
+  ASSERT_TRUE(name);
+  EXPECT_EQ(name->namespace_ + " " + name->name, "gremlin gremlin-config");
+  for (const char* wrong : {"", "name", "/name", "space/", "a/b/c"}) EXPECT_FALSE(parse_object_name(wrong)) << wrong;
+}
+
 using Kind = ApiFailure::Kind;
 
 TEST(Api, PathsOfObjectsAndCollections) {

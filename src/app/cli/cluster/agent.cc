@@ -21,7 +21,9 @@ Result<> serve(const AgentFlags& flags) {
   options.node = flags.node;
   options.name = flags.name.empty() ? host_name() : flags.name;
   options.namespace_ = flags.namespace_;
-  options.policy = TRY(agent::parse_object_name(flags.policy));
+  auto policy = kube::parse_object_name(flags.policy);
+  if (!policy) return wrap(policy.error(), "--policy-configmap");
+  options.policy = *policy;
   options.kubeconfig = flags.kubeconfig;
   options.state_dir = flags.state_dir;
   UniqueFd signals = TRY(take_signals());

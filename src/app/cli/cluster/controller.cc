@@ -14,11 +14,13 @@ Result<> control(const ControllerOptions& options) {
     return fail(Errc::kInvalidInput, "--scope: expected cluster or namespace, found \"" + options.scope + "\"");
   if (options.keep < 1) return fail(Errc::kInvalidInput, "--keep: expected a number above 0");
   UniqueFd signals = TRY(take_signals());
+  auto policy = kube::parse_object_name(options.policy);
+  if (!policy) return wrap(policy.error(), "--policy-configmap");
   controller::ProgramOptions program;
   program.namespace_ = options.namespace_;
   program.name = options.name;
   program.whole_cluster = options.scope == "cluster";
-  program.policy = options.policy;
+  program.policy = *policy;
   program.rollback = options.rollback;
   program.listen = options.listen;
   program.keep_records = options.keep;

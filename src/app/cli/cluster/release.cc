@@ -57,10 +57,9 @@ Release release_of(json::Value deployment) {
   release.may_roll_back = has_flag(deployment, "--rollback");
   release.policy_namespace = release.namespace_;
   release.policy_name = cluster::kPolicyConfigMap;
-  std::string policy = argument_of(deployment, "--policy-configmap");
-  if (size_t slash = policy.find('/'); slash != std::string::npos) {
-    release.policy_namespace = policy.substr(0, slash);
-    release.policy_name = policy.substr(slash + 1);
+  if (auto policy = kube::parse_object_name(argument_of(deployment, "--policy-configmap"))) {
+    release.policy_namespace = policy->namespace_;
+    release.policy_name = policy->name;
   }
   release.controller = std::move(deployment);
   return release;

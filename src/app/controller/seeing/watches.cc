@@ -37,11 +37,6 @@ json::Value halt_of_map(const json::Value& map) {
            {"engaged", engaged}, {"reason", text_at(map, {"data", "reason"})}, {"by", text_at(map, {"data", "by"})}}}};
 }
 
-kube::ObjectName name_of(const std::string& policy) {
-  size_t slash = policy.find('/');
-  return {policy.substr(0, slash), policy.substr(slash + 1)};
-}
-
 }  // namespace
 
 Watches::Watches(kube::Client& client, const ProgramOptions& options, ClusterStores& stores, Controller& controller,
@@ -173,7 +168,7 @@ void Watches::watch_policy() {
   handlers.synced = [this] {
     if (!policy_seen_) stores_.put_policy(std::nullopt);
   };
-  add({kube::kConfigMaps, name_of(options_.policy)}, std::move(handlers));
+  add({kube::kConfigMaps, options_.policy}, std::move(handlers));
 }
 
 bool Watches::ready() const {
