@@ -20,11 +20,9 @@ std::optional<uintptr_t> hexadecimal(std::string_view text) {
   return value;
 }
 
-// Of a line of /proc/self/maps, where it is code of a file. What is merely readable may hold what the loader has
-// written into it.
-std::optional<Range> code_of_file(std::string_view line) {
-  auto words = split_words(line, " ");
-  if (words.size() < 6 || words[1] != "r-xp" || !words[5].starts_with('/')) return std::nullopt;
+// Of a line of /proc/self/smaps that begins a mapping of a file which nobody writes.
+std::optional<Range> unwritten_file(const std::vector<std::string_view>& words) {
+  if (words.size() < 6 || words[1].size() != 4 || words[1][1] != '-' || !words[5].starts_with('/')) return std::nullopt;
   auto ends = split(words[0], '-');
   if (ends.size() != 2) return std::nullopt;
   auto begin = hexadecimal(ends[0]);
@@ -33,14 +31,22 @@ std::optional<Range> code_of_file(std::string_view line) {
   return Range{*begin, *end};
 }
 
+// What the loader has written into a mapping before it made it read-only is anonymous, and nowhere else.
+void let_go_of_pages_of_files(std::string_view mappings) {
+  std::optional<Range> range;
+  for (std::string_view line : split(mappings, '\n')) {
+    auto words = split_words(line, " ");
+    if (words.size() > 3) range = unwritten_file(words);
+    if (range && words.size() > 1 && words[0] == "Anonymous:" && words[1] == "0")
+      ::madvise(reinterpret_cast<void*>(range->begin), range->end - range->begin, MADV_DONTNEED);
+  }
+}
+
 }  // namespace
 
 void let_go_of_memory() {
   ::malloc_trim(0);
-  std::string maps = read_file("/proc/self/maps").value_or("");
-  for (std::string_view line : split(maps, '\n'))
-    if (auto range = code_of_file(line))
-      ::madvise(reinterpret_cast<void*>(range->begin), range->end - range->begin, MADV_DONTNEED);
+  let_go_of_pages_of_files(read_file("/proc/self/smaps").value_or(""));
 }
 
 }  // namespace ordeal::agent
