@@ -223,7 +223,9 @@ TEST(Evidence, TheFirstErrorsOfASeriesCount) {
 // With those who follow the attack does not begin anew, and not at the beginning of time either.
 TEST(Evidence, WhoIsGoneWasHitAllTheSame) {
   for (bool fresh : {true, false}) {
-    engine::Setup setup = setup_for(expectation_of("x"));
+    Expectation expectation = expectation_of("x");
+    expectation.no_data = NoData::kPass;
+    engine::Setup setup = setup_for(expectation);
     setup.follow = true;
     Played run(std::move(setup));
     run.replaced_at = 1s;
