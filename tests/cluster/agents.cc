@@ -16,6 +16,7 @@
 #include <map>
 #include <set>
 
+#include "app/agent/injection_writer.h"
 #include "core/base/io/unique_fd.h"
 #include "core/base/io/wait.h"
 #include "core/base/text/text.h"
@@ -39,6 +40,7 @@ struct Held {
   BootTime lease_end{}, read_at{};
   BootTime since{};  // in force
   bool answered = false, in_force = false, reading = false, over = false;
+  std::unique_ptr<agent::InjectionWriter> writer;  // the agents' own, with its patience
 };
 
 class Agents {
@@ -83,6 +85,7 @@ class Agents {
     BootTime next =
         std::min({client_.next_wake(), injections_->next_wake(), experiments_->next_wake(), halts_->next_wake()});
     for (const auto& [key, held] : all_) {
+      next = std::min(next, held.writer->next_wake());
       if (held.over) continue;
       if (!held.answered) next = std::min(next, held.due);
       if (held.answered) next = std::min({next, held.lease_end, held.read_at + held.object.spec.lease / 3});
@@ -97,6 +100,7 @@ class Agents {
     halts_->dispatch();
     BootTime now = boot_now();
     for (auto& [key, held] : all_) {
+      held.writer->dispatch();
       if (held.over || options_.silent.count(held.object.spec.node)) continue;
       if (!held.answered && now >= held.due) begin(held);
       if (!held.answered) continue;
@@ -133,7 +137,7 @@ class Agents {
 
   void put(const json::Value& object) {
     auto injection = cluster::injection_from_json(object);
-    if (!injection) return complain_of(injection.error());
+    if (!injection) return complain_of(injection.error().message());
     auto [place, fresh] = all_.try_emplace(key_of(*injection));
     Held& held = place->second;
     if (!fresh) {
@@ -141,6 +145,14 @@ class Agents {
       return;
     }
     held.object = std::move(*injection);
+    agent::InjectionWriter::Listener listener;
+    listener.written = [&held] {
+      if (held.over) held.writer->release(2 * agent::may_report_within(held.object.spec));
+    };
+    listener.released = [] {};
+    listener.trouble = [](const std::string& trouble) { complain_of(trouble); };
+    held.writer = std::make_unique<agent::InjectionWriter>(
+        client_, kube::ObjectName{held.object.namespace_, held.object.name}, held.object.uid, std::move(listener));
     held.due = boot_now() + options_.delay;
     // Carried out once: what an earlier one has begun is only ended.
     if (held.object.status.state == "reverted")
@@ -149,7 +161,7 @@ class Agents {
       write_reverted(held, "error");
   }
 
-  static void complain_of(const Error& error) { std::fprintf(stderr, "agents: %s\n", error.message().c_str()); }
+  static void complain_of(const std::string& trouble) { std::fprintf(stderr, "agents: %s\n", trouble.c_str()); }
 
   void gone(const json::Value& object) {
     auto injection = cluster::injection_from_json(object);
@@ -253,7 +265,7 @@ class Agents {
   }
 
   void write(Held& held, const std::string& state, const std::string& each) {
-    send_status(held, status_of(held, state, each), false);
+    held.writer->write(status_of(held, state, each));
   }
 
   void end(Held& held, const std::string& why, const std::string& by) {
@@ -277,28 +289,7 @@ class Agents {
       impact.broken = by == "error";
       impact.proof = Proof{held.since != BootTime(), "simulated", "nothing was done", 1, 1, ""};
     }
-    send_status(held, std::move(status), true);
-  }
-
-  void send_status(const Held& held, cluster::InjectionStatus status, bool last) {
-    kube::ObjectName name{held.object.namespace_, held.object.name, "status"};
-    json::Value body = json::Object{{"status", to_json(status)}};
-    client_.send(kube::patch(kube::kInjections, name, kube::kMergePatch, body),
-                 [this, key = key_of(held.object), status, last](const kube::Answer<json::Value>& answer) {
-                   auto found = all_.find(key);
-                   if (found == all_.end()) return;
-                   if (!answer && answer.error().passes()) return send_status(found->second, status, last);
-                   if (last) take_finalizer(found->second);
-                 });
-  }
-
-  void take_finalizer(const Held& held) {
-    json::Value body = json::Object{{"metadata", json::Object{{"finalizers", nullptr}}}};
-    client_.send(kube::patch(kube::kInjections, {held.object.namespace_, held.object.name}, kube::kMergePatch, body),
-                 [this, key = key_of(held.object)](const kube::Answer<json::Value>& answer) {
-                   auto found = all_.find(key);
-                   if (found != all_.end() && !answer && answer.error().passes()) take_finalizer(found->second);
-                 });
+    held.writer->write(status, agent::may_report_within(held.object.spec));
   }
 
   kube::Client& client_;

@@ -28,6 +28,7 @@ constexpr std::pair<std::string_view, const char*> kMeanings[] = {
     {"verdict", "How the run ended; absent until then."},
     {"exit", "The exit code that `ordeal run` would have ended with."},
     {"candidates", "What the target describes and runs."},
+    {"nodes", "How many were asked at once: the more, the longer agents spread their last writes."},
     {"victims", "What was chosen of it."},
     {"renewal", "Written at least every third of the lease; without it agents revert."},
     {"go", "Attacks that cannot be undone may act: every victim was checked."},
@@ -242,6 +243,7 @@ Object injection_spec() {
   lease["maximum"] = static_cast<int64_t>(to_millis(cluster::kLongestLease));
   properties["impacts"].as_object()["maxItems"] = kMostImpacts;
   properties["candidates"].as_object()["minimum"] = 0;
+  properties["nodes"].as_object()["minimum"] = 1;
   add_rule(spec, "self == oldSelf", "an Injection is never changed: make another one");
   return spec;
 }

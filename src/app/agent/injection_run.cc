@@ -7,6 +7,7 @@
 #include "core/base/io/file.h"
 #include "core/model/cluster/names.h"
 #include "platform/host/latch.h"
+#include "run/session/cluster/injections.h"
 
 namespace ordeal::agent {
 namespace {
@@ -44,6 +45,7 @@ InjectionRun::InjectionRun(const AgentParts& parts, cluster::Injection injection
       injection_(std::move(injection)),
       guard_run_(std::move(guard_run)),
       course_(injection_.spec, parts.agent, WallOffset::measure()),
+      may_report_within_(agent::may_report_within(injection_.spec)),
       writer_(parts.client, {injection_.namespace_, injection_.name}, injection_.uid,
               {[this] { happens(happened::StatusWritten{}); }, [this] { happens(happened::Released{}); },
                [this](const std::string& trouble) { parts_.say(trouble); }}) {}
@@ -89,7 +91,10 @@ void InjectionRun::dispatch() {
 
 void InjectionRun::saw_halt(const std::optional<cluster::Halt>& halt) { happens(happened::SawHalt{halt, false}); }
 
-void InjectionRun::stop(const std::string& by, const std::string& why) { happens(happened::Stop{{by, why}}); }
+void InjectionRun::stop(const std::string& by, const std::string& why) {
+  may_report_within_ = Nanos(0);
+  happens(happened::Stop{{by, why}});
+}
 
 void InjectionRun::carry_out(const ToDos& todos) {
   for (const ToDo& one : todos) std::visit([this](const auto& what) { carry_out(what); }, one);
@@ -289,9 +294,13 @@ void InjectionRun::carry_out(const todo::EndGuard&) {
   poll(ending_->descriptor(), true);
 }
 
-void InjectionRun::carry_out(const todo::WriteStatus&) { writer_.write(course_.status()); }
+void InjectionRun::carry_out(const todo::WriteStatus&) {
+  cluster::InjectionStatus status = course_.status();
+  bool urgent = status.state != "reverted" || session::revert_failed(status);
+  writer_.write(status, urgent ? Nanos(0) : may_report_within_);
+}
 
-void InjectionRun::carry_out(const todo::Release&) { writer_.release(); }
+void InjectionRun::carry_out(const todo::Release&) { writer_.release(2 * may_report_within_); }
 
 void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, guard_run_, what.why); }
 

@@ -96,6 +96,7 @@ class InjectionRun {
   cluster::Injection injection_;
   std::string guard_run_;
   Course course_;
+  Nanos may_report_within_;
   InjectionWriter writer_;
   UniqueFd epoll_;
   std::deque<Happened> inbox_;

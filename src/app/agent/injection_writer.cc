@@ -11,6 +11,7 @@ namespace {
 constexpr Nanos kFirstPause = 100ms;
 constexpr Nanos kLongestPause = 5s;
 constexpr size_t kShortText = 500;
+constexpr Nanos kForEachNode = 5ms;
 
 using Kind = kube::ApiFailure::Kind;
 
@@ -75,6 +76,10 @@ bool is_last(const json::Value& status) {
 
 }  // namespace
 
+Nanos may_report_within(const cluster::InjectionSpec& spec) {
+  return spec.nodes > 1 ? std::min(spec.nodes * kForEachNode, spec.lease / 3) : Nanos(0);
+}
+
 InjectionWriter::InjectionWriter(kube::Client& client, kube::ObjectName name, std::string uid, Listener listener)
     : client_(client), name_(std::move(name)), uid_(std::move(uid)), listener_(std::move(listener)) {}
 
@@ -82,7 +87,19 @@ InjectionWriter::~InjectionWriter() {
   if (under_way_) client_.cancel(*under_way_);
 }
 
-void InjectionWriter::write(const cluster::InjectionStatus& status) { status_ = to_json(status); }
+void InjectionWriter::write(const cluster::InjectionStatus& status, Nanos within) {
+  status_ = to_json(status);
+  wait_at_most(within);
+}
+
+void InjectionWriter::release(Nanos within) {
+  releasing_ = true;
+  wait_at_most(within);
+}
+
+void InjectionWriter::wait_at_most(Nanos time) {
+  if (time > Nanos(0)) again_at_ = std::max(again_at_, boot_now() + from_seconds(to_seconds(time) * random_.uniform()));
+}
 
 BootTime InjectionWriter::next_wake() const {
   bool waits = status_ || (releasing_ && !released_);

@@ -14,6 +14,10 @@
 
 namespace ordeal::agent {
 
+// Within which an agent may say that all is reverted, so that those of many nodes do not at once: 5 ms for each node, at
+// most a third of the lease. The controller waits for a lease.
+Nanos may_report_within(const cluster::InjectionSpec& spec);
+
 class InjectionWriter {
  public:
   struct Listener {
@@ -29,9 +33,10 @@ class InjectionWriter {
   InjectionWriter(const InjectionWriter&) = delete;
   InjectionWriter& operator=(const InjectionWriter&) = delete;
 
-  void write(const cluster::InjectionStatus& status);
+  // `within`: any time from now until then.
+  void write(const cluster::InjectionStatus& status, Nanos within = Nanos(0));
   // Once everything is written.
-  void release() { releasing_ = true; }
+  void release(Nanos within = Nanos(0));
 
   BootTime next_wake() const;
   void dispatch();
@@ -50,6 +55,7 @@ class InjectionWriter {
   void send(kube::Request request, void (InjectionWriter::*then)(const kube::Answer<json::Value>&));
   void later(const kube::ApiFailure& failure);
   void tell(const kube::ApiFailure& failure, const std::string& what);
+  void wait_at_most(Nanos time);
 
   kube::Client& client_;
   kube::ObjectName name_;

@@ -61,6 +61,27 @@ TEST(InjectionWriter, WritesTheStatusOfThatVeryInjectionAndThenReleasesIt) {
   EXPECT_EQ(writing.writer.next_wake(), BootTime::max());
 }
 
+// Those of a thousand nodes come over five seconds, one alone at once, and none later than a third of its lease.
+TEST(InjectionWriter, TheEndOfManyIsNotToldAllAtOnce) {
+  cluster::InjectionSpec spec;
+  for (auto [nodes, most] : {std::pair{1, 0ms}, {2, 10ms}, {1000, 5000ms}, {100000, 5000ms}}) {
+    spec.nodes = nodes;
+    EXPECT_EQ(may_report_within(spec), most) << nodes;
+  }
+  Writing writing([](const Asked&) { return Reply{200, "{}"}; });
+  Nanos least = 1h, most{0};
+  for (int i = 0; i < 200; ++i) {
+    InjectionWriter writer(*writing.client, {"shop", "slow-n2"}, "u2", {});
+    BootTime now = boot_now();
+    writer.write(writing.status("reverted"), 5s);
+    least = std::min(least, writer.next_wake() - now);
+    most = std::max(most, writer.next_wake() - now);
+  }
+  EXPECT_LT(least, 500ms);
+  EXPECT_GT(most, 4500ms);
+  EXPECT_LT(most, 5100ms);
+}
+
 TEST(InjectionWriter, TriesAgainAndWritesTheNewestOnly) {
   std::atomic<int> count = 0;
   Writing writing([&](const Asked&) { return ++count < 3 ? failure(503, "ServiceUnavailable") : Reply{200, "{}"}; });

@@ -112,7 +112,7 @@ class Program {
         controller_(ports(options), stores_),
         watches_(client, options, stores_, controller_, log_line),
         elector_(client, {{options.namespace_, cluster::kLeaderLease}, options.name},
-                 [this](bool leads) { controller_.lead(leads); }) {}
+                 [this](bool leads) { lead(leads); }) {}
 
   Result<> run(int signals) {
     while (!ended_) {
@@ -149,6 +149,13 @@ class Program {
                               const std::string& run,
                               engine::Inbox& inbox) { return make_parts(copy, prepared, login, run, inbox); };
     return ports;
+  }
+
+  void lead(bool leads) {
+    const std::string& trouble = elector_.trouble();
+    log_line(leads ? "this controller leads"
+                   : fmt::format("this controller does not lead any more{}{}", trouble.empty() ? "" : ": ", trouble));
+    controller_.lead(leads);
   }
 
   BootTime next_wake() const {

@@ -32,6 +32,7 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
   BootTime sent_at;     // of the request under way
   BootTime renewed_at;  // when the last renewal that succeeded was sent
   bool leading = false;
+  std::string trouble;
   std::function<void()> released;
   bool giving_back = false;
   BootTime release_until;
@@ -46,6 +47,7 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
       auto self = weak.lock();
       if (!self || self->ended) return;
       self->ticket = 0;
+      self->trouble = answer ? "" : answer.error().error("the lease").message();
       (self.get()->*then)(std::move(answer));
     });
   }
@@ -180,6 +182,8 @@ Elector::~Elector() {
 bool Elector::leads() const { return impl_->leads(); }
 
 std::string Elector::holder() const { return impl_->seen.holder; }
+
+const std::string& Elector::trouble() const { return impl_->trouble; }
 
 void Elector::release(std::function<void()> done) { impl_->release(std::move(done)); }
 

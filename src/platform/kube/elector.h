@@ -33,6 +33,8 @@ class Elector {
 
   bool leads() const;
   std::string holder() const;  // as last seen; "" is nobody
+  // Why the newest request failed; "" when it did not.
+  const std::string& trouble() const;
   // Gives the lease back, so that another need not wait, and does not stand again. leads() is false from now on,
   // without a call of `changed`; `done` comes once, from inside a dispatch(): the server has it, or cannot be reached
   // for 2 s.

@@ -180,7 +180,6 @@ Controller::Case* Controller::case_of(const std::string& run) {
 void Controller::lead(bool leads) {
   if (leads_ == leads) return;
   leads_ = leads;
-  ports_.log(leads ? "this controller leads" : "this controller does not lead any more");
   cases_.clear();
   case_of_run_.clear();
   due_.clear();

@@ -85,6 +85,7 @@ struct InjectionSpec {
   Nanos lease = kClusterLease;
   bool waits_for_go = false;  // check only; act when the Experiment's renewal says `go`
   int64_t candidates = 1;     // of the whole run, for caps that are shares
+  int nodes = 1;              // that were asked at once
   std::vector<PlannedImpact> impacts;
 };
 

@@ -63,6 +63,7 @@ struct Shape<cluster::InjectionSpec> {
                                              must("leaseMs", &S::lease),
                                              may("waitsForGo", &S::waits_for_go),
                                              must("candidates", &S::candidates),
+                                             may("nodes", &S::nodes),
                                              must("impacts", &S::impacts)};
 };
 template <>

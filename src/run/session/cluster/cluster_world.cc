@@ -102,6 +102,7 @@ void ClusterWorld::plan(int impact, const Attack& attack) {
 }
 
 void ClusterWorld::flush() {
+  auto nodes = static_cast<int>(planned_.size());
   for (auto& [node, injection] : planned_) {
     int number = ++made_[node];
     injection.namespace_ = run_.namespace_;
@@ -115,6 +116,7 @@ void ClusterWorld::flush() {
     injection.spec.lease = run_.lease;
     injection.spec.waits_for_go = run_.one_way;
     injection.spec.candidates = run_.candidates;
+    injection.spec.nodes = nodes;
     create(std::move(injection));
   }
   planned_.clear();

@@ -68,7 +68,7 @@ Injections::Events Injections::take(const cluster::Injection& seen, BootTime now
   mine->answered = true;
   revert_failed_ |= session::revert_failed(status);
   bool reverted = status.state == "reverted";
-  if (!status.halted_by.empty() && !std::exchange(mine->halted, true))
+  if (!status.halted_by.empty() && halted_by_.insert(status.halted_by).second)
     events.emplace_back(engine::HaltAsked{status.halted_by, fmt::format("{}: {}", mine->object.spec.node, status.why)});
   for (const cluster::PlannedImpact& planned : mine->object.spec.impacts)
     if (const cluster::ImpactStatus* said = find_status(status, planned.id)) take(*mine, *said, now, events);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,7 +32,6 @@ struct NodeInjection {
   bool answered = false;            // the agent has said something
   bool over = false;                // nothing of it is in force any more, or it was waited for long enough
   bool confirmed = false;           // and the agent said so
-  bool halted = false;              // why the agent ended it was told
   bool vanished = false;            // it is not there any more, and nobody has said that it is reverted
 };
 
@@ -78,6 +78,7 @@ class Injections {
 
   std::map<std::string, NodeInjection> all_;  // by name
   std::map<int, Impact> impacts_;             // by id
+  std::set<std::string> halted_by_;           // one halt is heard at many nodes, and told once
   int injected_ = 0, reverted_ = 0;
   bool revert_failed_ = false;
 };

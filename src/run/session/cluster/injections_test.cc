@@ -59,6 +59,20 @@ TEST_F(InjectionsTest, WhatTheAgentFindsOfAVictimThatWentIsTold) {
   }
 }
 
+// Who asks twice ends a rollback, too: many nodes that hear the same halt do not.
+TEST_F(InjectionsTest, AHaltIsToldOnceHoweverManyNodesHearIt) {
+  cluster::Injection other = seen;
+  other.name = "slow-k3x5q-node-b";
+  injections.add(other).asked = now;
+  size_t told = 0;
+  for (cluster::Injection* one : {&seen, &other, &seen}) {
+    one->status.state = "reverted";
+    one->status.halted_by = "latch";
+    told += only<engine::HaltAsked>(injections.take(*one, now)).size();
+  }
+  EXPECT_EQ(told, 1u);
+}
+
 TEST_F(InjectionsTest, WhatStaysOfOneThatFailedIsTold) {
   EXPECT_EQ(only<engine::ApplyFailed>(says("injected", "failed")).size(), 1u);
   impact().clean = false;
