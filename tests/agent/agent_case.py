@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cluster import skip_without  # noqa: E402
 from lab.victim import DELAY  # noqa: E402
-from node_lab import LEASE, Agent, NodeLab, Run, now, read, wait_until  # noqa: E402
+from node_lab import Agent, NodeLab, Run, now, read  # noqa: E402
 
 BUILD = "build/release"
 SLACK = 0.6  # of the observer and of the machine, which others use too

@@ -5,7 +5,7 @@ import contextlib
 import os
 import time
 
-from agent_case import SLACK, AgentCase, main
+from agent_case import AgentCase, main
 from node_lab import HALT, KILLER, LEASE, OURS, PAUSE, Agent, now, read, wait_until
 
 
