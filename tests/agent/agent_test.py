@@ -3,92 +3,13 @@
 ends it; nothing else does; and what the agent writes is what has happened."""
 import contextlib
 import os
-import sys
 import time
-import unittest
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from cluster import skip_without  # noqa: E402
-from lab.victim import DELAY  # noqa: E402
-from node_lab import HALT, KILLER, LEASE, OURS, PAUSE, Agent, NodeLab, Run, now, read, wait_until  # noqa: E402
-
-BUILD = "build/release"
-SLACK = 0.6  # of the observer and of the machine, which others use too
+from agent_case import AgentCase, main
+from node_lab import HALT, KILLER, LEASE, OURS, PAUSE, Agent, now, read, wait_until
 
 
-class AgentTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.lab = NodeLab(os.path.realpath(BUILD))
-        cls.stray = []
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.lab.close()
-
-    def setUp(self):
-        self.lab.set_policy("caps: {max_targets: 10}")
-        self.lab.victim.ensure()
-        self.agents, self.runs = [], []
-
-    def tearDown(self):
-        for run in self.runs:
-            run.silence()
-        try:
-            for run in self.runs:
-                run.close()
-        except AssertionError:
-            print(*(read(agent.log) for agent in self.agents))
-            raise
-        finally:
-            for agent in self.agents:
-                agent.stop()
-        self.lab.close_stream()
-        self.assertEqual(self.lab.ordeal_processes(), [], "something of Ordeal still runs")
-        self.assertFalse(self.lab.victim_cgroup.frozen())
-        self.assertEqual([folder for folder in map(str, Path("/sys/fs/cgroup").glob("**/ordeal-reaper-*"))], [])
-
-    def agent(self, **options):
-        self.agents.append(Agent(self.lab, **options))
-        return self.agents[-1].start()
-
-    def run_of(self, *arguments, **options):
-        run = Run(self.lab, *arguments, **options)
-        self.runs.append(run)
-        return run
-
-    def slow(self):
-        """Whether packets are delayed right now."""
-        stream = self.lab.open_stream()
-        at = now()
-        time.sleep(DELAY + 0.1)
-        window = stream.sent_between(at - 0.05, at + 0.05)
-        return any(took is None or took > DELAY * 0.9 for _, took in window)
-
-    def in_force(self, **options):
-        """An agent, and a run of it that is in force."""
-        self.lab.open_stream()
-        agent = self.agent(**{key: options.pop(key) for key in ("kubeconfig", "in_pod") if key in options})
-        run = self.run_of(**options)
-        run.becomes("injected")
-        self.assertEqual(run.impact()["state"], "injected", run.impact())
-        return agent, run
-
-    def normal_within(self, since, limit):
-        at = self.lab.stream.normal_since(since, limit + SLACK)
-        self.assertIsNotNone(at, f"not normal {limit + SLACK} s after")
-        self.assertLessEqual(at - since, limit + SLACK)
-        return at - since
-
-    def ends(self, run, by, why):
-        run.becomes("reverted")
-        status = run.status()
-        self.assertEqual(status.get("haltedBy", ""), by, status)
-        self.assertIn(why, status.get("why", ""))
-        self.assertIsNotNone(run.released())
-        return status
-
+class AgentTest(AgentCase):
     def test_a_run_from_its_injection_to_its_finaliser(self):
         _, run = self.in_force()
         print(f"made to injected: {now() - run.made:.3f} s")
@@ -165,20 +86,6 @@ class AgentTest(unittest.TestCase):
         self.assertEqual(status["impacts"][0]["state"], "reverted")
         self.assertFalse(self.slow())
 
-    def test_the_end_of_the_agents_pod_spares_the_reaper_which_undoes(self):
-        agent, run = self.in_force(attack=PAUSE)
-        self.assertTrue(self.lab.victim_cgroup.frozen())
-        reapers = self.lab.processes_of("--reaper") + self.lab.processes_of("--standby")
-        self.assertEqual(len(reapers), 2)
-        for pid in reapers:
-            self.assertNotIn("kubepods", read(f"/proc/{pid}/cgroup"))
-        ended = agent.everything_ends()
-        at = wait_until(lambda: not self.lab.victim_cgroup.frozen(), 5)
-        self.assertIsNotNone(at, "still frozen")
-        self.assertLess(at - ended, 1 + SLACK)
-        agent.start()
-        self.ends(run, "error", "the agent was restarted")
-
     def test_sigterm_reverts_tells_and_releases(self):
         agent, run = self.in_force()
         told = now()
@@ -208,14 +115,6 @@ class AgentTest(unittest.TestCase):
         self.normal_within(lost, 0.3)
         status = self.ends(run, "error", "the guard ended unexpectedly")
         self.assertTrue(status["impacts"][0]["broken"])
-
-    def test_a_victim_that_is_gone_is_told_while_the_run_goes_on(self):
-        _, run = self.in_force()
-        self.lab.victim_cgroup.kill()
-        self.lab.victim.stop()
-        at = wait_until(lambda: run.impact().get("state") == "gone", 5, 0.02)
-        self.assertIsNotNone(at, run.status())
-        self.assertIsNotNone(run.released())
 
     def test_a_victim_that_becomes_protected_ends_it(self):
         self.lab.set_policy("protected: {labels: {keep: always}}")
@@ -359,20 +258,6 @@ class AgentTest(unittest.TestCase):
               f"(of its own: {sum(int(sizes[key].split()[0]) for key in ('Private_Clean', 'Private_Dirty')) / 1024:.1f} MiB)")
         self.assertLessEqual(percent, 0.05 + 1 / seconds)  # one tick may fall into it
         self.assertLess(pss, 8)
-
-
-def main():
-    global BUILD
-    words = sys.argv[1:]
-    if "--build" in words:
-        at = words.index("--build")
-        BUILD = words[at + 1]
-        del words[at:at + 2]
-    if os.geteuid() != 0:
-        print("skipped: it needs root for namespaces and cgroups")
-        sys.exit(77)
-    skip_without("kubectl")
-    unittest.main(argv=[sys.argv[0], "-v", *words])
 
 
 if __name__ == "__main__":

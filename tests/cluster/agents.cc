@@ -5,7 +5,7 @@
 //   agents --kubeconfig FILE [--delay MS] [--silent NODE,…] [--refuse NODE,…] [--deaf NODE,…]
 //
 // --silent never answers; --refuse fails each impact; --deaf answers, and then hears and reads nothing any more, as a
-// node that is cut off. SIGUSR1: all agents begin anew and know nothing of what they held.
+// node that is cut off. SIGUSR1: all other agents begin anew and know nothing of what they held.
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -73,6 +73,7 @@ class Agents {
 
   void begin_anew() {
     for (auto& [key, held] : all_) {
+      if (held.over || !hears(held)) continue;
       if (held.in_force) print(held, "over", "the agent was killed");
       held.in_force = held.answered = false;
       held.over = true;

@@ -252,6 +252,15 @@ class Judged : public Node {
   std::optional<cluster::ClusterVictim> victim_;
 };
 
+// Else each load would end at the first look after it began.
+TEST_F(Judged, TheLoadThatAGuardOfOursMakesInThePodIsNoReasonToEndIt) {
+  add(90, std::string("/kubepods/besteffort/pod") + kUid, kPodNet, "ordeal-burn").ppid = 91;
+  add(91, "/agent", kHostNet, "ordeal-guard").ppid = ::getpid();
+  EXPECT_EQ(refusal("caps: {}"), "");
+  snapshot_.processes.back().ppid = 1;
+  EXPECT_EQ(refusal("caps: {}"), "shop/api-1 is refused: ordeal-burn is always protected (pid 90)");
+}
+
 TEST_F(Judged, AnExperimentDoesNotLeaveItsNamespace) {
   home_ = "other";
   EXPECT_EQ(refusal("caps: {}"),
