@@ -142,13 +142,15 @@ class Agents {
     auto [place, fresh] = all_.try_emplace(key_of(*injection));
     Held& held = place->second;
     if (!fresh) {
-      if (injection->deleting && !held.over && hears(held)) end(held, "its Injection is deleted", "");
+      if (!injection->deleting || !hears(held)) return;
+      held.writer->hurry();
+      if (!held.over) end(held, "its Injection is deleted", "");
       return;
     }
     held.object = std::move(*injection);
     agent::InjectionWriter::Listener listener;
     listener.written = [&held] {
-      if (held.over) held.writer->release(2 * agent::may_report_within(held.object.spec));
+      if (held.over) held.writer->release(agent::kReleaseWithinTimes * agent::may_report_within(held.object.spec));
     };
     listener.released = [] {};
     listener.trouble = [](const std::string& trouble) { complain_of(trouble); };

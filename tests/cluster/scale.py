@@ -196,7 +196,8 @@ class Scale:
         else:
             api.must("PATCH", f"{EXPERIMENTS}/{name}", {"metadata": {"annotations": {"ordeal.dev/halt": "enough"}}},
                      content_type="merge")
-        self.wait_status(name, lambda s: s.get("verdict"), 120, "its end")
+        status, _ = self.wait_status(name, lambda s: s.get("verdict"), 120, "its end")
+        self.must(status["verdict"] == "halted", f"halted, and not {status['verdict']}: {status.get('reason')}")
         self.tell(f"{name}: complete after the halt, s", round(now() - halted, 2))
         over = self.said_by_agents(run, "over")
         self.must(set(over) == set(injected), "what was in force is over")

@@ -93,6 +93,7 @@ void InjectionRun::saw_halt(const std::optional<cluster::Halt>& halt) { happens(
 
 void InjectionRun::stop(const std::string& by, const std::string& why) {
   may_report_within_ = Nanos(0);
+  writer_.hurry();
   happens(happened::Stop{{by, why}});
 }
 
@@ -300,7 +301,7 @@ void InjectionRun::carry_out(const todo::WriteStatus&) {
   writer_.write(status, urgent ? Nanos(0) : may_report_within_);
 }
 
-void InjectionRun::carry_out(const todo::Release&) { writer_.release(2 * may_report_within_); }
+void InjectionRun::carry_out(const todo::Release&) { writer_.release(kReleaseWithinTimes * may_report_within_); }
 
 void InjectionRun::carry_out(const todo::EngageLatch& what) { engage_latch(parts_, guard_run_, what.why); }
 

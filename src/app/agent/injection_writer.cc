@@ -11,7 +11,7 @@ namespace {
 constexpr Nanos kFirstPause = 100ms;
 constexpr Nanos kLongestPause = 5s;
 constexpr size_t kShortText = 500;
-constexpr Nanos kForEachNode = 5ms;
+constexpr Nanos kForEachNode = 8ms;
 
 using Kind = kube::ApiFailure::Kind;
 
@@ -77,7 +77,7 @@ bool is_last(const json::Value& status) {
 }  // namespace
 
 Nanos may_report_within(const cluster::InjectionSpec& spec) {
-  return spec.nodes > 1 ? std::min(spec.nodes * kForEachNode, spec.lease / 3) : Nanos(0);
+  return spec.nodes > 1 ? std::min(spec.nodes * kForEachNode, spec.lease / 2) : Nanos(0);
 }
 
 InjectionWriter::InjectionWriter(kube::Client& client, kube::ObjectName name, std::string uid, Listener listener)
@@ -95,6 +95,10 @@ void InjectionWriter::write(const cluster::InjectionStatus& status, Nanos within
 void InjectionWriter::release(Nanos within) {
   releasing_ = true;
   wait_at_most(within);
+}
+
+void InjectionWriter::hurry() {
+  if (pause_ == Nanos(0)) again_at_ = BootTime();
 }
 
 void InjectionWriter::wait_at_most(Nanos time) {
