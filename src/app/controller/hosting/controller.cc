@@ -16,7 +16,9 @@ constexpr Nanos kAgainAtMost = 30s;
 constexpr std::ptrdiff_t kMostAdmissions = 8;  // at once: each may ask an API and a source
 constexpr Nanos kLookAgain = 100ms;            // whether there is room for one more
 constexpr Nanos kOtherEndsIt = 20s;
-constexpr Nanos kAgentFinishes = 5s;  // between "reverted" and taking the finaliser away
+// Between "reverted" and taking the finaliser away: an agent may take its time, unless somebody waits for the deletion.
+constexpr Nanos kAgentFinishes = 1min;
+constexpr Nanos kAgentHurries = 5s;
 constexpr Nanos kSweepMargin = 1s;
 constexpr Nanos kKeptFor = 10min;  // a reverted Injection, after its run, for whoever looks at what has just ended
 
@@ -43,6 +45,12 @@ bool is_left(const cluster::Injection& injection) {
   const cluster::InjectionStatus& status = injection.status;
   bool clean = status.state == "reverted" && !session::revert_failed(status);
   return injection.has_finalizer || (clean && !injection.deleting);
+}
+
+Nanos patience_for(const cluster::Injection& injection) {
+  if (!injection.has_finalizer) return kKeptFor;
+  if (injection.status.state != "reverted") return 2 * injection.spec.lease + kSweepMargin;
+  return injection.deleting ? kAgentHurries : kAgentFinishes;
 }
 
 }  // namespace
@@ -366,10 +374,7 @@ void Controller::sweep() {
       it = keeps ? std::next(it) : left_.erase(it);
       continue;
     }
-    Nanos patience = !injection->has_finalizer               ? kKeptFor
-                     : injection->status.state == "reverted" ? kAgentFinishes
-                                                             : 2 * injection->spec.lease + kSweepMargin;
-    if (ports_.now() - it->second < patience) {
+    if (ports_.now() - it->second < patience_for(*injection)) {
       ++it;
       continue;
     }
