@@ -10,8 +10,10 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
-# What the build starts of its own, and ctest, go through the emulator where it is installed.
+# What the build starts of its own, and ctest, go through the emulator where it is installed. Not with its -L, which turns
+# every path that is in that folder too, the root among them, into one below it.
 find_program(ORDEAL_EMULATOR qemu-aarch64-static)
 if(ORDEAL_EMULATOR)
-  set(CMAKE_CROSSCOMPILING_EMULATOR ${ORDEAL_EMULATOR} -L ${CMAKE_SYSROOT})
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${ORDEAL_EMULATOR} ${CMAKE_SYSROOT}/lib/ld-linux-aarch64.so.1
+    --library-path ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu)
 endif()
