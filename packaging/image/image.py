@@ -163,7 +163,8 @@ class Layout:
     def blob(self, media_type, data, **more):
         digest = hashlib.sha256(data).hexdigest()
         self.blobs[f"blobs/sha256/{digest}"] = data
-        return {"mediaType": f"application/vnd.oci.image.{media_type}", "digest": f"sha256:{digest}", "size": len(data), **more}
+        return {"mediaType": f"application/vnd.oci.image.{media_type}", "digest": f"sha256:{digest}", "size": len(data),
+                **more}
 
     def document(self, media_type, value, **more):
         return self.blob(media_type, json.dumps(value, sort_keys=True, separators=(",", ":")).encode(), **more)
@@ -211,7 +212,8 @@ def write_image(path, name, version, platforms):
     config["Labels"]["org.opencontainers.image.version"] = version
     manifests = [each.manifest(layout, config) for each in platforms]
     described = manifests[0] if len(manifests) == 1 else layout.document("index.v1+json", index_of(manifests))
-    described["annotations"] = {"io.containerd.image.name": f"{name}:{version}", "org.opencontainers.image.ref.name": version}
+    described["annotations"] = {"io.containerd.image.name": f"{name}:{version}",
+                                "org.opencontainers.image.ref.name": version}
     layout.write(path, described)
     return described["digest"]
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The image for arm64, cross-built on amd64: arm64_test.py [CASE…], a named command (tests/soak/soak.py arm64).
 Needs root and scripts/setup arm64, and builds build/release and build/release-arm64 where they are not up to date, which
-takes minutes. What runs needs qemu-aarch64-static (Debian's qemu-user-static) in PATH: an emulator of the processor on this
-machine's kernel, so that no attack is tried here."""
+takes minutes. What runs is skipped without qemu-aarch64-static (Debian's qemu-user-static), which emulates the processor on
+this machine's kernel, and qemu-system-aarch64 (qemu-system-arm), which emulates a machine with arm64's."""
 import json
 import os
 import re
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -28,15 +29,18 @@ def build(preset, *targets):
     subprocess.run([ROOT / "scripts/build", preset, *targets], check=True)
 
 
+def setUpModule():
+    build("release", "ordeal", "ordeal-guard")
+    build("release-arm64", "ordeal", "ordeal-guard", "net_echo", "net_probe", *UNITS)
+
+
 class Archive(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.archive, cls.layout = Path(folder.name, "both.tar"), Path(folder.name, "layout")
-        build("release", "ordeal", "ordeal-guard")
-        build("release-arm64", "ordeal", "ordeal-guard")
-        subprocess.run([ROOT / "scripts/image", "--arch", "amd64,arm64", cls.archive], check=True)
+        subprocess.run([ROOT / "scripts/image", cls.archive, HERE, ARM64], check=True)
         with tarfile.open(cls.archive) as archive:
             archive.extractall(cls.layout, filter="data")
 
@@ -74,7 +78,8 @@ class Archive(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("containerd"), "containerd is not installed")
     def test_containerd_imports_each_platform_and_both(self):
-        for option, platforms in ((["--platform", "linux/arm64"], "linux/arm64"), (["--platform", "linux/amd64"], "linux/amd64"),
+        for option, platforms in ((["--platform", "linux/arm64"], "linux/arm64"),
+                                  (["--platform", "linux/amd64"], "linux/amd64"),
                                   (["--all-platforms", "--no-unpack"], "linux/amd64,linux/arm64")):
             with self.subTest(option), Containerd() as containerd:
                 containerd.ctr("images", "import", "--snapshotter", "native", *option, self.archive)
@@ -85,10 +90,9 @@ class Archive(unittest.TestCase):
 class Emulated(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        build("release", "ordeal", "ordeal-guard")
-        build("release-arm64", "ordeal", "ordeal-guard")
         sysroot = subprocess.run([ROOT / "scripts/sysroot"], check=True, capture_output=True, text=True).stdout.strip()
-        cls.emulated = [EMULATOR, f"{sysroot}/lib/ld-linux-aarch64.so.1", "--library-path", f"{sysroot}/usr/lib/aarch64-linux-gnu"]
+        cls.emulated = [EMULATOR, f"{sysroot}/lib/ld-linux-aarch64.so.1",
+                        "--library-path", f"{sysroot}/usr/lib/aarch64-linux-gnu"]
 
     def same(self, *words):
         """What both programs say of the same command, but for what they count and time."""
@@ -120,6 +124,8 @@ class Emulated(unittest.TestCase):
         victim = subprocess.Popen(["unshare", "--net", "bash", "-c", f"exec -a {name} sleep 600"])
         self.addCleanup(victim.wait)
         self.addCleanup(victim.kill)
+        while not Path(f"/proc/{victim.pid}/cmdline").read_text().startswith(name):
+            time.sleep(0.05)
         experiment = {"name": "planned", "target": {"type": "process", "pattern": f"^{name}"}, "length": "5s", "seed": 1}
         for attack, arguments in ATTACKS.items():
             with self.subTest(attack), tempfile.NamedTemporaryFile("w", suffix=".json") as file:
@@ -128,9 +134,15 @@ class Emulated(unittest.TestCase):
                 self.assertEqual(self.same("plan", file.name)[0], 0)
 
     def test_the_units_of_core_and_promql_pass(self):
-        build("release-arm64", *UNITS)
         tests = ["ctest", "--test-dir", ARM64, "--output-on-failure", "-R", f"^({'|'.join(UNITS)})$"]
         self.assertEqual(subprocess.run(tests).returncode, 0)
+
+
+@unittest.skipUnless(shutil.which("qemu-system-aarch64"), "qemu-system-aarch64 is not installed")
+class Machine(unittest.TestCase):
+    def test_attacks_on_a_kernel_of_arm64(self):
+        test = ROOT / "tests/vm/vm_test.py"
+        self.assertEqual(subprocess.run([sys.executable, "-B", test, "--build", ARM64]).returncode, 0)
 
 
 if __name__ == "__main__":

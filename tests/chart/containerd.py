@@ -33,7 +33,8 @@ class Containerd:
         self.home.cleanup()
 
     def ctr(self, *argv):
-        done = subprocess.run(["ctr", "--address", self.folder / "socket", "-n", "k8s.io", *argv], capture_output=True, text=True)
+        command = ["ctr", "--address", self.folder / "socket", "-n", "k8s.io", *argv]
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr + (self.folder / "log").read_text()[-2000:])
         return done.stdout

@@ -14,8 +14,8 @@ ARM64 = os.path.join(HERE, "..", "chart", "arm64_test.py")
 
 # name: (what it shows, the arguments of crash_test.py, or the program and its own)
 COMMANDS = {
-    "arm64": ("the image for arm64, cross-built, and what runs of it in an emulator; about 20 minutes, and Debian's archive",
-              [ARM64]),
+    "arm64": ("the image for arm64, cross-built, and what runs of it in emulators; about 15 minutes, as long for the build, and "
+              "Debian's archive", [ARM64]),
     "crash-kill": ("100 kills of each kind by each attack, 2 000 in all; about 35 minutes", ["kill", "--count", "100"]),
     "crash-foreign": ("the same among other people's rules, 20 of each; about 8 minutes", ["foreign", "--count", "20"]),
     "crash-halt": ("100 halts of each kind: p50 and p99", ["halt", "--count", "100"]),
