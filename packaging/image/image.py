@@ -2,7 +2,9 @@
 
 The layer holds ordeal, ordeal-guard, the loader and the libraries that they name, each with its package's copyright and
 dpkg status, so that scanners know what is in it. The archive is an OCI image layout that `ctr -n k8s.io images import`
-takes. The architecture is that of the programs. The same programs and libraries give the same bytes."""
+takes. The architecture is that of the programs: libraries of another one than this machine's come from scripts/sysroot.
+Programs of two architectures, with --build twice, make one image of two platforms. The same programs and libraries give
+the same bytes."""
 import argparse
 import gzip
 import hashlib
@@ -47,14 +49,20 @@ class Elf:
         self.interpreter = interpreter.group(1) if interpreter else None
 
 
-def library(name, triplet):
-    for folder in (f"/usr/lib/{triplet}", f"/lib/{triplet}", f"/usr/{triplet}/lib"):
-        if (found := Path(folder, name)).exists():
-            return found.resolve()
-    raise SystemExit(f"{name} is not in /usr/lib/{triplet}: install the package that has it")
+def root_of(architecture):
+    """Where the libraries of an architecture lie, and dpkg's knowledge of them."""
+    here = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+    return Path("/" if architecture == here else tool(HERE.parents[1] / "scripts/sysroot").strip()).resolve()
 
 
-def libraries(programs):
+def library(name, triplet, root):
+    folder = root / "usr/lib" / triplet
+    if not (folder / name).exists():
+        raise SystemExit(f"{name} is not in {folder}: install the package that has it")
+    return (folder / name).resolve()
+
+
+def libraries(programs, root):
     """{path in the image: file here} of all that the programs load, by the names in their ELF headers."""
     found, waiting = {}, list(programs)
     while waiting:
@@ -62,29 +70,31 @@ def libraries(programs):
         for name in elf.needed:
             where = f"usr/lib/{elf.triplet}/{name}"
             if where not in found and not name.startswith("ld-linux"):
-                found[where] = library(name, elf.triplet)
+                found[where] = library(name, elf.triplet, root)
                 waiting.append(found[where])
         if elf.interpreter:
-            found["usr" + elf.interpreter] = library(Path(elf.interpreter).name, elf.triplet)
+            found["usr" + elf.interpreter] = library(Path(elf.interpreter).name, elf.triplet, root)
     return found
 
 
-def packages(files):
+def packages(files, root):
     """Of Debian's packages, where there is dpkg: {path in the image: text}."""
     if not shutil.which("dpkg-query"):
         return {}
+    query = ["dpkg-query", f"--root={root}"]
     names = set()
     for file in files:
-        for path in (str(file), str(file).removeprefix("/usr")):
-            done = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True)
+        path = f"/{file.relative_to(root)}"
+        for known in (path, path.removeprefix("/usr")):
+            done = subprocess.run([*query, "-S", known], capture_output=True, text=True)
             if done.returncode == 0:
                 names.add(done.stdout.split(": ")[0])
                 break
     texts = {}
     for name in sorted(names):
         plain = name.split(":")[0]
-        texts[f"var/lib/dpkg/status.d/{plain}"] = tool("dpkg-query", "-s", name)
-        copyright_file = Path(f"/usr/share/doc/{plain}/copyright")
+        texts[f"var/lib/dpkg/status.d/{plain}"] = tool(*query, "-s", name)
+        copyright_file = root / f"usr/share/doc/{plain}/copyright"
         if copyright_file.exists():
             texts[f"usr/share/doc/{plain}/copyright"] = copyright_file.read_text(errors="replace")
     return texts
@@ -109,18 +119,21 @@ def with_parents(names):
 
 def rootfs(architecture, programs):
     """The bytes of the layer, as a tar."""
+    root = root_of(architecture)
     files = {PROGRAMS[name]: (stripped(path, architecture), 0o755) for name, path in programs.items()}
-    found = libraries(programs.values())
+    found = libraries(programs.values(), root)
     files |= {where: (file.read_bytes(), 0o755 if "/ld-" in where else 0o644) for where, file in found.items()}
-    texts = FILES | packages(sorted(found.values()))
+    texts = FILES | packages(sorted(found.values()), root)
     texts["usr/share/doc/ordeal/copyright"] = (HERE.parent / "debian/copyright").read_text()
     files |= {where: (text.encode(), 0o644) for where, text in texts.items()}
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for folder in sorted(set(FOLDERS) | with_parents(files)):
+        folders = set(FOLDERS) | with_parents(files)
+        for folder in sorted(folders):
             add(archive, folder, mode=0o1777 if folder == "tmp" else 0o755, kind=tarfile.DIRTYPE)
         for where, target in sorted(LINKS.items()):
-            add(archive, where, mode=0o777, kind=tarfile.SYMTYPE, link=target)
+            if target in folders:
+                add(archive, where, mode=0o777, kind=tarfile.SYMTYPE, link=target)
         for where, (data, mode) in sorted(files.items()):
             add(archive, where, data, mode)
     return memory.getvalue()
@@ -150,15 +163,15 @@ class Layout:
     def blob(self, media_type, data, **more):
         digest = hashlib.sha256(data).hexdigest()
         self.blobs[f"blobs/sha256/{digest}"] = data
-        return {"mediaType": f"application/vnd.oci.image.{media_type}", "digest": f"sha256:{digest}", "size": len(data), **more}
+        return {"mediaType": f"application/vnd.oci.image.{media_type}", "digest": f"sha256:{digest}", "size": len(data),
+                **more}
 
     def document(self, media_type, value, **more):
         return self.blob(media_type, json.dumps(value, sort_keys=True, separators=(",", ":")).encode(), **more)
 
-    def write(self, path, manifest):
+    def write(self, path, described):
         self.blobs["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
-        self.blobs["index.json"] = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-                                               "manifests": [manifest]}, sort_keys=True).encode()
+        self.blobs["index.json"] = json.dumps(index_of([described]), sort_keys=True).encode()
         with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
             for folder in ("blobs", "blobs/sha256"):
                 add(archive, folder, mode=0o755, kind=tarfile.DIRTYPE)
@@ -166,40 +179,62 @@ class Layout:
                 add(archive, name, data)
 
 
-def write_image(path, name, version, layer, compressed, architecture):
+def index_of(manifests):
+    return {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+
+
+class Platform:
+    """What the programs of one build make: `layer`, a tar, and `compressed`."""
+
+    def __init__(self, build):
+        programs = {name: build / name for name in PROGRAMS}
+        self.architecture = Elf(programs["ordeal"]).architecture
+        self.layer = rootfs(self.architecture, programs)
+        self.compressed = gzip.compress(self.layer, 9, mtime=0)
+
+    def size(self):
+        return f"{len(self.compressed) / 2**20:.1f} MiB ({len(self.layer) / 2**20:.1f} MiB unpacked)"
+
+    def manifest(self, layout, config):
+        described = layout.document("config.v1+json", {
+            "architecture": self.architecture, "os": "linux", "config": config,
+            "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(self.layer).hexdigest()]}})
+        return layout.document("manifest.v1+json", {
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": described,
+            "layers": [layout.blob("layer.v1.tar+gzip", self.compressed)]},
+            platform={"os": "linux", "architecture": self.architecture})
+
+
+def write_image(path, name, version, platforms):
+    """The digest that a chart's image.digest names: of the manifest, or of the index over several."""
     layout = Layout()
     config = containerfile()
     config["Labels"]["org.opencontainers.image.version"] = version
-    described = layout.document("config.v1+json", {
-        "architecture": architecture, "os": "linux", "config": config,
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}})
-    manifest = layout.document("manifest.v1+json", {
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": described,
-        "layers": [layout.blob("layer.v1.tar+gzip", compressed)]},
-        platform={"os": "linux", "architecture": architecture},
-        annotations={"io.containerd.image.name": f"{name}:{version}", "org.opencontainers.image.ref.name": version})
-    layout.write(path, manifest)
-    return manifest["digest"]
+    manifests = [each.manifest(layout, config) for each in platforms]
+    described = manifests[0] if len(manifests) == 1 else layout.document("index.v1+json", index_of(manifests))
+    described["annotations"] = {"io.containerd.image.name": f"{name}:{version}",
+                                "org.opencontainers.image.ref.name": version}
+    layout.write(path, described)
+    return described["digest"]
 
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--build", type=Path, required=True)
+    options.add_argument("--build", type=Path, required=True, action="append")
     options.add_argument("--version", required=True)
     options.add_argument("--name", default="localhost/ordeal")
     options.add_argument("--layer", action="store_true")
     options.add_argument("out", type=Path)
     options = options.parse_args()
-    programs = {name: options.build / name for name in PROGRAMS}
-    architecture = Elf(programs["ordeal"]).architecture
-    layer = rootfs(architecture, programs)
-    compressed = gzip.compress(layer, 9, mtime=0)
+    if options.layer and len(options.build) > 1:
+        raise SystemExit("a layer is of one platform")
+    platforms = [Platform(build) for build in options.build]
     if options.layer:
-        options.out.write_bytes(compressed)
+        options.out.write_bytes(platforms[0].compressed)
         return
-    digest = write_image(options.out, options.name, options.version, layer, compressed, architecture)
-    print(f"{options.name}:{options.version} for linux/{architecture}: {options.out.stat().st_size / 2**20:.1f} MiB "
-          f"({len(layer) / 2**20:.1f} MiB unpacked), {digest}")
+    digest = write_image(options.out, options.name, options.version, platforms)
+    for each in platforms:
+        print(f"{options.name}:{options.version} for linux/{each.architecture}: {each.size()}, {digest}")
 
 
 if __name__ == "__main__":

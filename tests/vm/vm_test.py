@@ -5,6 +5,8 @@ touched.
 
     tests/vm/vm_test.py --build build/dev [--only latency,pause] [--keep]
 
+With a build for arm64 the emulated machine is one of arm64 (tests/soak/soak.py arm64).
+
 The VM runs tests.sh, which only does things and reports them on a serial line; the judging is here. Times under TCG are
 stretched: 15 % and a few milliseconds are allowed. Exit 0 passed, 1 failed, 77 skipped (something cannot be had here).
 """
@@ -19,6 +21,7 @@ import tempfile
 import time
 
 import initramfs
+import machines
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path.home() / ".cache/ordeal-vm"
@@ -234,14 +237,15 @@ def check_host(steps, show, console):
 
 
 def pack(build, parts, folder):
+    """The machine, and the file that it boots with."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    kernel = initramfs.Kernel(CACHE)
     programs = {"usr/bin/" + name: build / where / name
                 for where, names in (("", ["ordeal", "ordeal-guard"]), ("bin", ["net_echo", "net_probe"]))
                 for name in names}
     for path in programs.values():
         if not path.exists():
             sys.exit(f"{path} is not built")  # no reason to skip
+    machine = machines.machine_for(programs["usr/bin/ordeal"], CACHE)
     files = {"init": (HERE / "init").read_text(),
              "tests.sh": (HERE / "tests.sh").read_text(),
              "parts": " ".join(parts) + "\n",
@@ -249,25 +253,25 @@ def pack(build, parts, folder):
              "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
              "etc/group": "root:x:0:\n",
              "etc/hosts": "127.0.0.1 localhost ordeal-vm\n"}
-    top = initramfs.write_top(folder, programs, files)
-    return kernel.image, initramfs.concatenate(folder / "all.cpio", [initramfs.write_base(kernel, CACHE), top])
+    top = initramfs.write_top(machine, folder, programs, files)
+    return machine, initramfs.concatenate(folder / "all.cpio", [initramfs.write_base(machine, CACHE), top])
 
 
-def boot(image, archive, folder):
+def boot(machine, archive, folder):
     """Returns the reported lines and the console's text. The machine ends by itself, or is ended at the limit."""
     results, console = folder / "results.jsonl", folder / "console.txt"
-    argv = [initramfs.find_program("qemu-system-x86_64"), "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
-            "-M", "q35", "-m", "1024", "-kernel", str(image), "-initrd", str(archive), "-display", "none",
-            "-no-reboot", "-nodefaults", "-serial", f"file:{console}", "-serial", f"file:{results}",
-            "-append", "console=ttyS0 panic=-1 quiet mitigations=off"]
-    machine = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    argv = [*machine.emulator, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024",
+            "-kernel", str(machine.kernel.image), "-initrd", str(archive), "-display", "none", "-no-reboot", "-nodefaults",
+            "-serial", f"file:{console}", "-chardev", f"file,id=results,path={results}", *machine.second_line,
+            "-append", f"console={machine.console} panic=-1 quiet mitigations=off results={machine.results}"]
+    emulator = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     try:
-        machine.wait(timeout=BOOT_LIMIT)
+        emulator.wait(timeout=BOOT_LIMIT)
     except subprocess.TimeoutExpired:
         print(f"the VM did not end within {BOOT_LIMIT} s")
     finally:
-        machine.kill()
-        machine.wait()
+        emulator.kill()
+        emulator.wait()
     return results.read_text().splitlines(), console.read_text(errors="replace")
 
 
@@ -298,13 +302,13 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         begin = time.monotonic()
         try:
-            image, archive = pack(options.build.resolve(), parts, folder)
-            initramfs.find_program("qemu-system-x86_64")
-        except initramfs.Unavailable as why:
+            machine, archive = pack(options.build.resolve(), parts, folder)
+            machines.find_program(machine.emulator[0])
+        except machines.Unavailable as why:
             print(f"skipped: {why}")
             return 77
         packed = time.monotonic()
-        lines, console = boot(image, archive, folder)
+        lines, console = boot(machine, archive, folder)
         steps = Steps(lines)
         ended = time.monotonic()
         failures = judge(parts, steps, console)

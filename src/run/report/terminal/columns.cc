@@ -103,7 +103,7 @@ std::string sparkline(const std::deque<std::optional<double>>& values, size_t wi
   std::string line;
   for (size_t i = first; i < values.size(); ++i) {
     double share = values[i] && high > low ? (*values[i] - low) / (high - low) : 0;
-    line += values[i] ? kBlocks[std::min<size_t>(static_cast<size_t>(share * 8), 7)] : " ";
+    line += values[i] ? kBlocks[share < 1 ? static_cast<size_t>(share * 8) : 7] : " ";
   }
   return line;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
@@ -263,6 +264,7 @@ TEST(Columns, SparklinesScaleFromZeroAndLeaveGaps) {
   EXPECT_EQ(sparkline({0, 1, std::nullopt, 8}, 10), "▁▂ █");
   EXPECT_EQ(sparkline({5, 0, 8}, 2), "▁█");
   EXPECT_EQ(sparkline({3, 3}, 10), "██");
+  EXPECT_EQ(sparkline({0, std::nan(""), 8}, 10), "▁██");
   EXPECT_EQ(sparkline({}, 10), "");
 }
 
