@@ -49,7 +49,8 @@ class RealNode:
         self.cluster, self.folder = cluster, cluster.folder + "/node"
         self.socket = f"{self.folder}/containerd.sock"
         self.tag = cluster.mark[:8]
-        self.bridge, self.cgroup_path = f"ordc{self.tag}", f"/ordeal-cluster-{self.tag}"
+        # Not ordeal-…: so are the cgroups called that Ordeal makes.
+        self.bridge, self.cgroup_path = f"ordc{self.tag}", f"/test-node-{self.tag}"
 
     def start(self):
         began = now()
