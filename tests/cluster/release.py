@@ -95,8 +95,8 @@ class Release:
     def another_tag(self):
         """The image under a tag that the node has not seen."""
         self.tags += 1
-        name, tag = self.image.rsplit(":", 1)[0], f"next-{self.tags}"
-        self.cluster.node.ctr("images", "tag", self.image, f"{name}:{tag}")
+        image, tag = self.image.split()[0], f"next-{self.tags}"
+        self.cluster.node.ctr("images", "tag", image, f"{image.rsplit(':', 1)[0]}:{tag}")
         return tag
 
     def uninstall(self):
@@ -127,7 +127,7 @@ class Release:
         for pod in self.cluster.pods(RELEASE):
             name = pod["metadata"]["name"]
             for previous in ("false", "true"):
-                status, said = self.cluster.api("GET", f"/api/v1/namespaces/{RELEASE}/pods/{name}/log?previous={previous}")
+                status, said = self.cluster.api("GET", f"/api/v1/namespaces/{RELEASE}/pods/{name}/log?timestamps=true&previous={previous}")
                 if status == 200 and said:
                     text += f"--- {name}{' (before)' if previous == 'true' else ''}\n{said[-4000:]}"
         return text
