@@ -137,6 +137,26 @@ class VerifyClean(Case):
         self.other.thaw()
         self.assertEqual(self.verify()[:2], (0, []))
 
+    def test_on_a_node_on_which_only_an_agent_has_been_at_work(self):
+        self.assertEqual(self.run_ordeal("verify-clean").returncode, 4, "nothing was ever at work here")
+        Path(self.state, "run").mkdir(parents=True, exist_ok=True)
+        Path(self.state, "run", "agent.lock").touch()
+        done = self.run_ordeal("verify-clean")
+        self.assertIn(b"Clean: nothing of Ordeal's is left.", done.stdout)
+        self.assertEqual(done.returncode, 0)
+        helper = self.helper(self.state)
+        self.assertEqual(self.run_ordeal("verify-clean").returncode, 6)
+        helper.kill()
+        helper.wait()
+        table = f"ordeal_{os.getpid()}"
+        subprocess.run(["nft", "add", "table", "inet", table], check=True)
+        try:
+            done = self.run_ordeal("verify-clean", "--json")
+        finally:
+            subprocess.run(["nft", "delete", "table", "inet", table], check=True)
+        self.assertEqual(done.returncode, 6)
+        self.assertIn(table, str(json.loads(done.stdout)["differences"]))
+
     def left_of(self, directory):
         """What is left behind and what is somebody else's, of the processes; in any writing of the directory."""
         done = subprocess.run([PROGRAM, "verify-clean", "--json", "--state-dir", directory], stdin=subprocess.DEVNULL,

@@ -14,6 +14,9 @@ METRICS = [
     {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "v1beta1.metrics.k8s.io"},
      "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
               "insecureSkipTLSVerify": True, "service": SERVICE}}]
+# Flags of a cluster in which a test does not wait for what people would not notice.
+QUICK_AUTOSCALER = {"kube-controller-manager": ["--horizontal-pod-autoscaler-sync-period=3s",
+                                                "--horizontal-pod-autoscaler-initial-readiness-delay=0s"]}
 ROLLOUTS = "/apis/argoproj.io/v1alpha1/rollouts"
 
 

@@ -11,156 +11,22 @@ import os
 import random
 import signal
 import statistics
+import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab and this package
-from cluster import Cluster, skip_without  # noqa: E402
 from cluster import release as r  # noqa: E402
-from cluster.release import APP, BRIEF, RELEASE, SHOP, Visitor, brief, conditions, experiment_of, slow  # noqa: E402
+from cluster import skip_without  # noqa: E402
+from cluster.autoscaler import Autoscaler  # noqa: E402, F401 (unittest finds it here)
+from cluster.on_the_node import LEASE, OPTIONS, PAGES, UNTIL_THE_END, OnTheNode, load, percentiles  # noqa: E402
+from cluster.programs import program  # noqa: E402
+from cluster.release import APP, RELEASE, SHOP, brief, conditions, slow  # noqa: E402
+from cluster.rollback import Rollback  # noqa: E402, F401 (and this)
 from lab.processes import now, read, wait_until  # noqa: E402
-
-OPTIONS = argparse.Namespace(build="build/release", as_they_stand=False, runs=50, kills=30, rest=180)
-LEASE = 15
-LAB = []  # the cluster and the release
-PAGES = "result < 2.5"  # 500 ms for the connection and 500 ms for the answer
-
-
-def load():
-    return f"load {os.getloadavg()[0]:.1f}"
-
-
-def percentiles(values):
-    values = sorted(values)
-    at = lambda share: values[min(len(values) - 1, int(share * len(values)))]
-    return f"p50 {at(0.5):.2f} s, p95 {at(0.95):.2f} s, max {values[-1]:.2f} s of {len(values)} ({load()})"
-
-
-def begin():
-    cluster = unittest.enterModuleContext(Cluster())
-    cluster.start_real_node()
-    release = r.Release(cluster, OPTIONS.build)
-    LAB.extend([cluster, release])
-    print(f"cluster {cluster.seconds:.1f} s, node {cluster.node.seconds:.1f} s; {release.image}", flush=True)
-    cluster.namespace("gremlin")
-    cluster.kubectl("apply", "-f", str(r.POLICY))
-
-
-class OnTheNode(unittest.TestCase):
-    """A cluster with a real node, four pods that serve, and the release: one for all classes."""
-
-    @classmethod
-    def setUpClass(cls):
-        if not LAB:
-            begin()
-        cls.cluster, cls.release = LAB
-        cls.make_shop()
-        if not cls.release.pods("agent"):
-            print(f"helm install --wait: {cls.release.install(*BRIEF):.1f} s ({load()})", flush=True)
-
-    @classmethod
-    def make_shop(cls):
-        cls.cluster.namespace(SHOP)
-        cls.cluster.apply(r.shop())
-        cls.cluster.wait_for(lambda: len(cls.ready()) == 4, 60, "the pods of the shop")
-
-    @classmethod
-    def ready(cls):
-        return [pod for pod in cls.cluster.running(SHOP, f"app={APP}")
-                if all(at.get("ready") for at in pod["status"].get("containerStatuses", [{}]))]
-
-    @staticmethod
-    def must(code, said, complaint):
-        if code != 0:
-            raise AssertionError(complaint + said)
-        return said
-
-    def setUp(self):
-        self.cluster.wait_for(lambda: len(self.ready()) == 4, 90, "four ready pods")
-        self.made, self.troubles_before = [], self.troubles()
-
-    def troubles(self):
-        result = self._outcome.result
-        return len(result.failures) + len(result.errors)
-
-    def tearDown(self):
-        if self.troubles() > self.troubles_before:
-            print(self.release.ordeal("report", "--cluster", "last").stdout, self.cluster.kubectl("get", "oex,oin", "-A", "-o", "yaml")[1][-12000:], self.release.logs(), flush=True)
-        for name in self.made:
-            self.cluster.kubectl("delete", "oex", name, "-n", SHOP, "--ignore-not-found", "--wait=false")
-
-    def apply(self, thing):
-        """By kubectl; when it began."""
-        began = now()
-        self.must(*self.cluster.kubectl("apply", "-f", "-", input=json.dumps(thing)))
-        self.made.append(thing["metadata"]["name"])
-        return began
-
-    def see(self, name, namespace=SHOP):
-        return experiment_of(self.cluster, name, namespace)
-
-    def complete(self, name, timeout=120):
-        """Waits as a user does; its conditions."""
-        self.must(*self.cluster.kubectl("wait", f"oex/{name}", "-n", SHOP, "--for=condition=Complete", f"--timeout={timeout}s",
-                                        timeout=timeout + 30))
-        found = self.see(name)
-        print(f"  {name}: {found['status'].get('verdict')}: {found['status'].get('reason')}", flush=True)
-        return conditions(found)
-
-    def visitor(self, pod=None):
-        pod = pod or self.ready()[0]
-        visitor = Visitor(pod["status"]["podIP"])
-        self.addCleanup(visitor.close)
-        return visitor
-
-    def in_force(self, name, visitor, **more):
-        """A slow experiment whose delay is felt; when it began to be."""
-        began = self.apply(slow(name, **more))
-        at = r.wait_for_slow(visitor, began)
-        self.assertIsNotNone(at, self.see(name))
-        return at
-
-    def gone_within(self, visitor, since, limit, what):
-        at = r.wait_for_normal(visitor, since, limit + 20)
-        self.assertIsNotNone(at, f"{what}: still slow")
-        print(f"  {what}: {at - since:.2f} s ({load()})", flush=True)
-        self.assertLessEqual(at - since, limit, what)
-        return at - since
-
-    def never_held(self, name, timeout=90):
-        got = self.complete(name, timeout)
-        self.assertNotEqual(got["Held"][0], "True", got)
-        return got
-
-    def nothing_left(self, patience=40):
-        """No Injection that hangs, no process that guards, nothing in the network namespace of any pod."""
-        def clean():
-            return not [at for at in r.injections(self.cluster) if at["metadata"].get("finalizers")]
-        self.assertIsNotNone(wait_until(clean, patience, 0.2), r.injections(self.cluster))
-        for pod in self.ready():
-            for pid in r.pids_of(self.cluster, pod)[:1]:
-                self.assertEqual(r.left_in(pid), [], pod["metadata"]["name"])
-        self.assertIsNotNone(wait_until(lambda: not self.guards(), 5, 0.1), "a guard still runs")
-
-    def guards(self):
-        """Of this node's agents; other tests of this machine may have theirs."""
-        found = []
-        for pid in self.agent_processes():
-            if "ordeal-guard" in read(f"/proc/{pid}/cmdline"):
-                found.append(pid)
-        return found
-
-    def agent_processes(self):
-        return self.release.processes("agent")
-
-    def agent(self):
-        for pid in self.agent_processes():
-            words = read(f"/proc/{pid}/cmdline").split("\0")
-            if len(words) > 1 and words[1] == "agent":
-                return pid
-        return None
 
 
 class Install(OnTheNode):
@@ -405,6 +271,102 @@ class Safety(OnTheNode):
         self.cluster.kubectl("delete", "pod", pod["metadata"]["name"], "-n", RELEASE, "--force", "--grace-period=0", "--wait=false")
 
 
+class Agents(OnTheNode):
+    """Their image is upgraded and their pods go, during a pause: what undoes it is outside of them."""
+
+    def frozen(self):
+        return [pod for pod in self.ready() if r.is_frozen(self.cluster, pod)]
+
+    def pause(self, name):
+        thing = brief("latency.json", name, length="120s", baseline=0)
+        thing["spec"]["attack"] = {"type": "pause"}
+        self.apply(thing)
+        self.cluster.wait_for(lambda: len(self.frozen()) == 4, 20, "the pause", 0.01)
+
+    def goes_on_within(self, since, limit, what):
+        at = wait_until(lambda: not self.frozen(), limit + 5, 0.01)
+        self.assertIsNotNone(at, f"{what}: still paused")
+        print(f"  {what}: {at - since:.2f} s ({load()})", flush=True)
+        self.assertLessEqual(at - since, limit, what)
+
+    def freeze_the_agent(self):
+        (pod,) = self.release.pods("agent")
+        self.addCleanup(r.freeze, self.cluster, pod, False)
+        began = now()
+        r.freeze(self.cluster, pod)
+        return began
+
+    def delete_the_agent(self, *how):
+        (pod,) = self.release.pods("agent")
+        began = now()
+        self.must(*self.cluster.kubectl("delete", "pod", pod["metadata"]["name"], "-n", RELEASE, "--wait=false", *how))
+        return began, pod["metadata"]["uid"]
+
+    def the_new_one_works(self, name, old=None):
+        """Another pod of which the agent serves, after which nothing is left of the earlier run."""
+        def new():
+            pods = [pod for pod in self.release.pods("agent") if pod["metadata"]["uid"] != old]
+            return pods and pods[0]["status"]["containerStatuses"][0]["ready"]
+        self.cluster.wait_for(new, 120, "the new agent")
+        self.never_held(name, 120)
+        self.nothing_left()
+        with self.visitor() as visitor:
+            self.in_force(f"{name}-after", visitor, length="3s")
+        self.assertEqual(self.complete(f"{name}-after")["Injected"][0], "True")
+        self.nothing_left()
+
+    def upgrade(self):
+        """In the background, with another tag: (when it began, the thread that ends with it, the tag)."""
+        tag, done = self.release.another_tag(), []
+        thread = threading.Thread(target=lambda: done.append(self.release.upgrade(f"image.tag={tag}")))
+        began = now()
+        thread.start()
+
+        def ended():
+            thread.join()
+            self.assertEqual(done[0].returncode, 0, done[0].stdout + done[0].stderr)
+            print(f"  helm upgrade --wait: {now() - began:.1f} s")
+            (pod,) = self.release.pods("agent")
+            self.assertTrue(pod["spec"]["containers"][0]["image"].endswith(":" + tag))
+        return began, ended
+
+    def test_1_image_upgraded_during_a_pause(self):
+        self.pause("upgraded")
+        began, ended = self.upgrade()
+        self.goes_on_within(began, LEASE + 1, "helm upgrade begun to running again")
+        ended()
+        self.the_new_one_works("upgraded")
+
+    def test_2_image_upgraded_while_the_agent_is_frozen(self):
+        self.pause("upgraded-frozen")
+        frozen = self.freeze_the_agent()
+        _, ended = self.upgrade()
+        self.goes_on_within(frozen, LEASE + 1, "agent frozen (and upgraded) to running again")
+        ended()
+        self.the_new_one_works("upgraded-frozen")
+
+    def test_3_pod_deleted_during_a_pause(self):
+        for name, how in (("deleted", []), ("deleted-at-once", ["--force", "--grace-period=0"])):
+            with self.subTest(name):
+                self.pause(name)
+                began, old = self.delete_the_agent(*how)
+                self.goes_on_within(began, LEASE + 1, f"agent's pod {name} to running again")
+                self.the_new_one_works(name, old)
+
+    def test_4_pod_deleted_while_it_is_frozen(self):
+        self.pause("frozen")
+        self.goes_on_within(self.freeze_the_agent(), 2, "agent's pod frozen to running again")
+        _, old = self.delete_the_agent("--force", "--grace-period=0")
+        self.the_new_one_works("frozen", old)
+
+    def test_5_frozen_during_a_delay(self):
+        visitor = self.visitor()
+        self.in_force("frozen-delay", visitor)
+        self.gone_within(visitor, self.freeze_the_agent(), 3, "agent's pod frozen to normal")
+        _, old = self.delete_the_agent("--force", "--grace-period=0")
+        self.the_new_one_works("frozen-delay", old)
+
+
 class Rules(OnTheNode):
     """What is refused, by whom, and the way out."""
 
@@ -525,6 +487,23 @@ class Figures(OnTheNode):
         self.assertLess(percent, 0.2)
 
 
+class Verified(OnTheNode):
+    """After all of it."""
+
+    def test_the_node_is_clean(self):
+        for where, command in (("on the node", self.cluster.node.inside(f"{OPTIONS.build}/ordeal", "verify-clean")),
+                               ("in the agent's pod", self.in_the_agent("/usr/bin/ordeal", "verify-clean"))):
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            print(f"  {where}: {done.stdout.strip()} {done.stderr.strip()}")
+            self.assertEqual(done.returncode, 0, where)
+            self.assertIn("Clean:", done.stdout)
+
+    def in_the_agent(self, *words):
+        (pod,) = self.release.pods("agent")
+        return [program("kubectl"), f"--kubeconfig={self.cluster.kubeconfig}", "exec", "-n", RELEASE, pod["metadata"]["name"],
+                "--", *words]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=OPTIONS.build)
@@ -536,8 +515,10 @@ def main():
     if os.geteuid() != 0:
         print("skipped: a real node needs root")
         sys.exit(77)
-    skip_without("kubectl", "helm", "kubelet", "containerd", "runc", "host-local", "busybox")
-    unittest.main(argv=[sys.argv[0], "-v", *words], warnings="ignore")
+    skip_without("kubectl", "helm", "kubelet", "containerd", "runc", "host-local", "busybox", "rollouts-controller",
+                 "metrics-server", "prometheus")
+    with UNTIL_THE_END:
+        unittest.main(argv=[sys.argv[0], "-v", *words], warnings="ignore")
 
 
 if __name__ == "__main__":

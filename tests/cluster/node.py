@@ -19,6 +19,7 @@ from .removal import CONTROLLERS
 
 NAME = "node-real"
 NETWORK, GATEWAY = "10.244.77", "10.244.77.1"
+BRIDGE = "0a:58:0a:f4:4d:01"
 SERVICE = "10.96.0.1"  # of the kubernetes Service
 # The kubelet and the bridge plugin would write these: they find them as they want them.
 TUNABLES = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,
@@ -49,7 +50,8 @@ class RealNode:
         self.cluster, self.folder = cluster, cluster.folder + "/node"
         self.socket = f"{self.folder}/containerd.sock"
         self.tag = cluster.mark[:8]
-        self.bridge, self.cgroup_path = f"ordc{self.tag}", f"/ordeal-cluster-{self.tag}"
+        # Not ordeal-…: so are the cgroups called that Ordeal makes.
+        self.bridge, self.cgroup_path = f"ordc{self.tag}", f"/test-node-{self.tag}"
 
     def start(self):
         began = now()
@@ -83,7 +85,9 @@ class RealNode:
         if f" {SERVICE}/" in tool("ip", "-o", "-4", "address"):
             raise RuntimeError(f"{SERVICE} is an address of this machine already: another real node runs here, or did "
                                "(tests/cluster/down removes it)")
-        tool("ip", "link", "add", self.bridge, "type", "bridge")
+        # With an address of its own. Else it has the lowest of its ports, which changes as pods go: then the others find
+        # neither gateway nor API server for ten seconds.
+        tool("ip", "link", "add", self.bridge, "address", BRIDGE, "type", "bridge")
         for address in (f"{GATEWAY}/24", f"{SERVICE}/32"):
             tool("ip", "address", "add", address, "dev", self.bridge)
         tool("ip", "link", "set", self.bridge, "up")

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab and this package
-from cluster import Cluster, children, images, node, skip_without  # noqa: E402
+from cluster import Cluster, addons, children, images, node, skip_without  # noqa: E402
 from cluster.fakes import LABEL, spec  # noqa: E402
 from lab.cgroups import hierarchies  # noqa: E402
 from lab.processes import read, tool  # noqa: E402
@@ -20,8 +20,6 @@ from lab.processes import read, tool  # noqa: E402
 ASK = ("token=$(cat /var/run/secrets/kubernetes.io/serviceaccount/token); "
        'wget -qO- --no-check-certificate --header "Authorization: Bearer $token" '
        "https://$KUBERNETES_SERVICE_HOST/api/v1/namespaces/default/pods 2>&1")
-FLAGS = {"kube-controller-manager": ["--horizontal-pod-autoscaler-sync-period=3s",
-                                     "--horizontal-pod-autoscaler-initial-readiness-delay=0s"]}
 
 
 def workload(name, script, cpu="10m", kind="Deployment", version="apps/v1", **more):
@@ -37,7 +35,7 @@ def workload(name, script, cpu="10m", kind="Deployment", version="apps/v1", **mo
 class Node(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(nodes=3, flags=FLAGS).__enter__()
+        cls.cluster = Cluster(nodes=3, flags=addons.QUICK_AUTOSCALER).__enter__()
         try:
             cls.cluster.start_real_node()
             print(f"cluster {cls.cluster.seconds:.1f} s, node {cls.cluster.node.seconds:.1f} s", flush=True)

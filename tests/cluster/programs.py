@@ -8,7 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 DEBIAN = {"containerd": "containerd", "ctr": "containerd", "runc": "runc", "host-local": "containernetworking-plugins",
-          "busybox": "busybox-static", "openssl": "openssl", "ip": "iproute2"}
+          "busybox": "busybox-static", "openssl": "openssl", "ip": "iproute2",
+          "prometheus": "prometheus"}
 
 
 class Absent(RuntimeError):

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from lab.cgroups import hierarchies
+from lab.cgroups import hierarchies, write_where_it_is
 from lab.processes import now, read
 
 from . import images
@@ -65,7 +65,7 @@ class Release:
     """One at a time, since there is one real node."""
 
     def __init__(self, cluster, build):
-        self.cluster, self.build = cluster, Path(build)
+        self.cluster, self.build, self.tags = cluster, Path(build), 0
         self.home = tempfile.mkdtemp(prefix="home-", dir=cluster.folder)
         archive = f"{self.home}/ordeal.tar"
         made = subprocess.run([ROOT / "scripts/image", archive, str(build)], check=True, capture_output=True, text=True)
@@ -86,6 +86,18 @@ class Release:
         if done.returncode != 0:
             raise RuntimeError(done.stdout + done.stderr + self.logs())
         return now() - began
+
+    def upgrade(self, *values):
+        sets = [word for value in values for word in ("--set", value)]
+        return self.helm("upgrade", "ordeal", str(ROOT / "charts/ordeal"), "--namespace", RELEASE, "--reuse-values", "--wait",
+                         *sets)
+
+    def another_tag(self):
+        """The image under a tag that the node has not seen."""
+        self.tags += 1
+        image, tag = self.image.split()[0], f"next-{self.tags}"
+        self.cluster.node.ctr("images", "tag", image, f"{image.rsplit(':', 1)[0]}:{tag}")
+        return tag
 
     def uninstall(self):
         began = now()
@@ -115,7 +127,7 @@ class Release:
         for pod in self.cluster.pods(RELEASE):
             name = pod["metadata"]["name"]
             for previous in ("false", "true"):
-                status, said = self.cluster.api("GET", f"/api/v1/namespaces/{RELEASE}/pods/{name}/log?previous={previous}")
+                status, said = self.cluster.api("GET", f"/api/v1/namespaces/{RELEASE}/pods/{name}/log?timestamps=true&previous={previous}")
                 if status == 200 and said:
                     text += f"--- {name}{' (before)' if previous == 'true' else ''}\n{said[-4000:]}"
         return text
@@ -129,17 +141,28 @@ class Release:
         return lease["spec"].get("holderIdentity")
 
 
-def pids_of(cluster, pod, container=0):
-    """Of one container, those of its cgroup alone."""
+def cgroups_of(cluster, pod, container=0):
+    """The folders of one container."""
     status = pod["status"].get("containerStatuses", [{}])[container]
     number = status.get("containerID", "").split("//")[-1]
-    if not number:
-        return []
-    found = set()
-    for mount in hierarchies(["freezer", "unified"]):
-        for folder in Path(mount + cluster.node.cgroup_path).glob(f"**/{number}"):
-            found |= {int(pid) for pid in read(f"{folder}/cgroup.procs").split()}
-    return sorted(found)
+    mounts = hierarchies(["freezer", "unified"]) if number else []
+    return [folder for mount in mounts for folder in Path(mount + cluster.node.cgroup_path).glob(f"**/{number}")]
+
+
+def pids_of(cluster, pod, container=0):
+    """Of one container, those of its cgroup alone."""
+    return sorted({int(pid) for folder in cgroups_of(cluster, pod, container) for pid in read(f"{folder}/cgroup.procs").split()})
+
+
+def is_frozen(cluster, pod):
+    return any("FROZEN" in read(f"{folder}/freezer.state") or "frozen 1" in read(f"{folder}/cgroup.events")
+               for folder in cgroups_of(cluster, pod))
+
+
+def freeze(cluster, pod, frozen=True):
+    """As an operator's own tool would, or a debugger of the runtime."""
+    for folder in cgroups_of(cluster, pod):
+        write_where_it_is(folder, {"freezer.state": "FROZEN" if frozen else "THAWED", "cgroup.freeze": str(int(frozen))})
 
 
 def experiment_of(cluster, name, namespace=SHOP):

@@ -8,51 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 from lab import PORT, Lab, Run, now, start, traces, wait_until
 from prometheus import App, Prometheus
 
-BRIEF = """apiVersion: argoproj.io/v1alpha1
-kind: Rollout
-metadata:
-  name: fastapi-backend
-spec:
-  strategy:
-    canary:
-      steps:
-        - setWeight: 20
-        - pause: {duration: 2m}
-        - setWeight: 50
-        - pause: {duration: 5m}
-        - setWeight: 100
-
-      analysis:
-        templates:
-          - templateName: error-rate-analysis
-        args:
-          - name: error-rate-threshold
-            value: "0.01"  # 1% error rate
-
----
-apiVersion: argoproj.io/v1alpha1
-kind: AnalysisTemplate
-metadata:
-  name: error-rate-analysis
-spec:
-  args:
-    - name: error-rate-threshold
-  metrics:
-    - name: error-rate
-      interval: 1m
-      successCondition: result < {{args.error-rate-threshold}}
-      provider:
-        prometheus:
-          address: http://prometheus:9090
-          query: |
-            sum(rate(http_requests_total{status=~"5.."}[1m]))
-            /
-            sum(rate(http_requests_total[1m]))
-"""
+BRIEF = (Path(__file__).resolve().parents[1] / "cluster/rollback.yaml").read_text()
 RANGE = """apiVersion: argoproj.io/v1alpha1
 kind: AnalysisTemplate
 metadata: {name: range}

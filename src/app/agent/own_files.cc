@@ -20,7 +20,7 @@ constexpr mode_t kLockMode = 0600;
 }  // namespace
 
 Result<UniqueFd> lock_node(const host::Paths& paths, Nanos patience) {
-  std::string path = paths.run + "/agent.lock";
+  std::string path = paths.agent_lock();
   UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kLockMode));
   if (!lock) return fail_errno("cannot open " + path);
   for (BootTime until = boot_now() + patience; ::flock(lock.get(), LOCK_EX | LOCK_NB) < 0;) {

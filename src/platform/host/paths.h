@@ -24,6 +24,8 @@ struct Paths {
 
   std::string journal_folder() const { return state + "/journal"; }
   std::string journal(const std::string& run_id) const { return journal_folder() + "/" + run_id + ".journal"; }
+  // Of the one agent of a node; it stays when the agent has ended.
+  std::string agent_lock() const { return run + "/agent.lock"; }
   std::string record() const { return state + "/runs.sqlite"; }
   std::string run_folder(const std::string& run_id) const { return run + "/" + run_id; }
 };

@@ -1,5 +1,6 @@
 // verify-clean: what of that which the last run touched differs from before it, and anything of Ordeal's that still
-// stands. What else has changed is listed apart. What dead runs have left is undone first, and said.
+// stands. What else has changed is listed apart. What dead runs have left is undone first, and said. On a node of a
+// cluster, where an agent runs what a controller asks, nothing is kept of before: only what is Ordeal's own is judged.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,6 +37,8 @@ Result<sys::Fingerprint> read_fingerprint(const host::Paths& paths) {
   }
   return print;
 }
+
+bool has_an_agent(const host::Paths& paths) { return std::filesystem::exists(paths.agent_lock()); }
 
 // What a difference is: left by a run, or made by somebody else.
 struct Findings {
@@ -96,15 +99,27 @@ void compare_with_now(const sys::Fingerprint& before, Findings& found) {
   }
 }
 
+void find_own_tables(Findings& found) {
+  Findings all;
+  compare_with_now({{"nft", {}}, {kClaims, {}}}, all);
+  found.left = std::move(all.left);
+}
+
 Result<> write_fingerprint(const host::Paths& paths, const sys::Fingerprint& print) {
   json::Object object;
   for (const auto& [section, lines] : print) object[section] = json::texts(lines);
   return write_atomically(file_of(paths), json::write(object), 0600);
 }
 
-void print_findings(const Findings& found) {
+const char* clean_words(bool compared) {
+  return compared
+             ? "Clean: nothing is left of what the last run touched."
+             : "Clean: nothing of Ordeal's is left. An agent keeps no state of before, so nothing else was compared.";
+}
+
+void print_findings(const Findings& found, bool compared) {
   for (const std::string& line : found.left) print("{}\n", line);
-  if (found.left.empty()) print("Clean: nothing is left of what the last run touched.\n");
+  if (found.left.empty()) print("{}\n", clean_words(compared));
   if (!found.others.empty()) print("Changed on this host since then, and not by a run:\n");
   for (const std::string& line : found.others) print("  {}\n", line);
 }
@@ -132,9 +147,12 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
     return print_error(Error{Errc::kRefused, "the run " + active->front().run + " is live", 0,
                              "wait for it, or `ordeal halt` it", nullptr});
   auto before = read_fingerprint(*paths);
-  if (!before) return print_error(before.error());
+  if (!before && !has_an_agent(*paths)) return print_error(before.error());
   Findings found;
-  compare_with_now(*before, found);
+  if (before)
+    compare_with_now(*before, found);
+  else
+    find_own_tables(found);
   find_leftovers(*paths, found);
   for (const guard::DeadRun& run : *undone)
     for (const std::string& failed : run.failed) found.left.push_back(run.run + ": NOT undone: " + failed);
@@ -144,7 +162,7 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
                             {"differences", json::texts(found.left)},
                             {"others", json::texts(found.others)},
                             {"runs", runs_json(*undone)}});
-  if (!json) print_findings(found);
+  if (!json) print_findings(found, before.has_value());
   return clean ? ExitCode::kHeld : ExitCode::kRevertFailed;
 }
 

@@ -9,6 +9,7 @@
 #include "core/base/text/quantity.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/resource/burner.h"
+#include "fault/attacks/resource/cpu_proof.h"
 #include "fault/attacks/victim/live_victim.h"
 #include "platform/sys/cgroup/cgroup_control.h"
 #include "platform/sys/process/standstill.h"
@@ -16,11 +17,9 @@
 namespace ordeal::fault {
 namespace {
 
-constexpr double kTolerancePoints = 2;
-constexpr double kPeriodSeconds = 0.02;  // the burner's; a shorter look cannot be more exact than one period
-constexpr double kShortestLook = 0.5;    // seconds
-constexpr Nanos kConfirm = 200ms;        // from one look at where the burner is to the next
-constexpr Nanos kGrace = 10s;            // the burner outlives a forgotten guard at most so long
+constexpr double kShortestLook = 0.5;  // seconds
+constexpr Nanos kConfirm = 200ms;      // from one look at where the burner is to the next
+constexpr Nanos kGrace = 10s;          // the burner outlives a forgotten guard at most so long
 
 AttackInfo describe_cpu() {
   AttackInfo info;
@@ -59,8 +58,8 @@ AttackInfo describe_cpu() {
   info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
   info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, for precision on a busy machine"};
   info.proof =
-      "CPU time actually used by the burner in the victim's cgroup, over the elapsed time, within 2 points; throttling "
-      "by the quota is reported separately";
+      "CPU time actually used by the burner in the victim's cgroup, over the elapsed time, within 2 points; a "
+      "throttled period of the quota excuses its own share, and is reported";
   info.judged =
       "everything that shares the quota of the loaded cgroup; in the root cgroup and with the target host the whole "
       "host, by the policies alone. A protected process is refused (3); one that joins later ends the attack";
@@ -145,8 +144,8 @@ Result<Load> load_for(const Victim& victim, const Attack& attack, const LiveVict
 
 class CpuImpact : public Impact {
  public:
-  CpuImpact(Load load, double percent, sys::CgroupTree tree, Burner burner)
-      : load_(std::move(load)), percent_(percent), tree_(std::move(tree)), burner_(std::move(burner)) {}
+  CpuImpact(Load load, sys::CgroupTree tree, Burner burner)
+      : load_(std::move(load)), tree_(std::move(tree)), burner_(std::move(burner)) {}
 
   std::vector<int> descriptors() const override { return ended_ ? std::vector<int>{} : burner_.descriptors(); }
   std::optional<BootTime> next_work() const override {
@@ -198,7 +197,7 @@ class CpuImpact : public Impact {
       proof.measured = "the load was not measured for long enough";
       proof.reason = fmt::format("less than {} s of load were seen; use a longer length", kShortestLook);
     } else {
-      fill(proof, *start_, *now);
+      proof = prove_cpu(use(*start_, *now));
       proof.coverage = {coverage()};
       if (std::string short_of = shortfall(proof.coverage[0]); !short_of.empty()) {
         proof.proven = false;
@@ -257,31 +256,15 @@ class CpuImpact : public Impact {
     return coverage;
   }
 
-  void fill(Proof& proof, const Look& start, const Look& now) const {
-    double elapsed = to_seconds(now.at - start.at);
-    double got = to_seconds(now.used - start.used - outside_) / elapsed;
-    proof.got = got * 100;
-    double points = std::abs(got / load_.capacity * 100 - percent_);
-    double tolerance = kTolerancePoints + 100 * kPeriodSeconds / elapsed;
-    int64_t periods = now.cgroup.periods - start.cgroup.periods;
-    int64_t throttled = now.cgroup.throttled_periods - start.cgroup.throttled_periods;
-    bool short_of = got < load_.total;
-    bool by_quota = short_of && periods > 0 && throttled * 2 >= periods;
-    proof.proven = points <= tolerance || by_quota;
-    proof.measured =
-        fmt::format("{:.1f} % of {:g} CPU used for {:.1f} s", got / load_.capacity * 100, load_.capacity, elapsed);
-    if (throttled > 0)
-      proof.measured +=
-          fmt::format("; {} was throttled by its quota in {} of {} periods", load_.cgroup, throttled, periods);
-    if (!proof.proven)
-      proof.reason = fmt::format(
-          "{:.1f} points off the requested {:g} %: other load is using the CPUs (a cgroup's share takes precedence "
-          "over the priorities within it)",
-          points, percent_);
+  CpuUse use(const Look& start, const Look& now) const {
+    CpuUse use{load_.total, 0, load_.capacity, to_seconds(now.at - start.at), load_.cgroup};
+    use.got = to_seconds(now.used - start.used - outside_) / use.seconds;
+    use.periods = now.cgroup.periods - start.cgroup.periods;
+    use.throttled = now.cgroup.throttled_periods - start.cgroup.throttled_periods;
+    return use;
   }
 
   Load load_;
-  double percent_;
   sys::CgroupTree tree_;
   Burner burner_;
   std::optional<Look> start_;
@@ -350,8 +333,7 @@ class CpuFault : public Fault {
     load.burn.limit = context.length + kGrace;
     auto burner = Burner::start(load.burn, load.join);
     if (!burner) return wrap(std::move(burner).error(), fmt::format("cannot load the CPU of {}", victim.name));
-    return std::make_unique<CpuImpact>(std::move(load), number_argument(attack, "percent"), std::move(live.tree),
-                                       std::move(*burner));
+    return std::make_unique<CpuImpact>(std::move(load), std::move(live.tree), std::move(*burner));
   }
 };
 

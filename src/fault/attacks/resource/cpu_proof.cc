@@ -1,0 +1,48 @@
+#include "fault/attacks/resource/cpu_proof.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace ordeal::fault {
+namespace {
+
+constexpr double kTolerancePoints = 2;
+constexpr double kPeriodSeconds = 0.02;  // the burner's; a shorter look cannot be more exact than one period
+
+double percent_of_capacity(const CpuUse& use, double cpus) { return cpus / use.capacity * 100; }
+
+double taken_by_quota(const CpuUse& use) {
+  if (use.periods <= 0) return 0;
+  return use.asked * static_cast<double>(std::min(use.throttled, use.periods)) / static_cast<double>(use.periods);
+}
+
+std::string measured(const CpuUse& use) {
+  std::string text = fmt::format("{:.1f} % of {:g} CPU used for {:.1f} s", percent_of_capacity(use, use.got),
+                                 use.capacity, use.seconds);
+  if (use.throttled > 0)
+    text += fmt::format("; {} was throttled by its quota in {} of {} periods", use.cgroup, use.throttled, use.periods);
+  return text;
+}
+
+}  // namespace
+
+Proof prove_cpu(const CpuUse& use) {
+  Proof proof;
+  proof.asked = use.asked * 100;
+  proof.got = use.got * 100;
+  proof.unit = "% of one CPU";
+  proof.measured = measured(use);
+  double off = percent_of_capacity(use, use.got - use.asked);
+  double tolerance = kTolerancePoints + 100 * kPeriodSeconds / use.seconds;
+  proof.proven = off <= tolerance && -off <= tolerance + percent_of_capacity(use, taken_by_quota(use));
+  if (!proof.proven)
+    proof.reason = fmt::format(
+        "{:.1f} points off the requested {:g} %: other load is using the CPUs (a cgroup's share takes precedence over "
+        "the priorities within it)",
+        std::abs(off), percent_of_capacity(use, use.asked));
+  return proof;
+}
+
+}  // namespace ordeal::fault

@@ -1,0 +1,54 @@
+#include "fault/attacks/resource/cpu_proof.h"
+
+#include <gtest/gtest.h>
+
+namespace ordeal::fault {
+namespace {
+
+// 80 % of a quota of 0.1 CPU for ten seconds, which are a hundred of its periods.
+CpuUse use_of(double percent, int64_t throttled = 0) {
+  CpuUse use;
+  use.capacity = 0.1;
+  use.asked = 0.08;
+  use.got = percent / 100 * use.capacity;
+  use.seconds = 10;
+  use.cgroup = "/shop/pod";
+  use.periods = 100;
+  use.throttled = throttled;
+  return use;
+}
+
+TEST(CpuProof, TheLoadThatWasAskedIsProven) {
+  Proof proof = prove_cpu(use_of(80.3));
+  EXPECT_TRUE(proof.proven) << proof.reason;
+  EXPECT_DOUBLE_EQ(proof.asked, 8);
+  EXPECT_NEAR(proof.got, 8.03, 1e-9);
+  EXPECT_EQ(proof.measured, "80.3 % of 0.1 CPU used for 10.0 s");
+}
+
+TEST(CpuProof, TooLittleAndTooMuchAreNone) {
+  EXPECT_TRUE(prove_cpu(use_of(77.9)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(77.7)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(82.3)).proven);
+  EXPECT_EQ(prove_cpu(use_of(60)).reason,
+            "20.0 points off the requested 80 %: other load is using the CPUs (a cgroup's share takes precedence over "
+            "the priorities within it)");
+}
+
+// As measured on a cgroup of 0.1 CPU that used all of it itself for a third of the time.
+TEST(CpuProof, WhatTheQuotaTookAwayIsNoFailureOfTheLoad) {
+  EXPECT_TRUE(prove_cpu(use_of(75.3, 49)).proven);
+  EXPECT_TRUE(prove_cpu(use_of(75.3, 30)).proven);
+  EXPECT_EQ(prove_cpu(use_of(75.3, 30)).measured,
+            "75.3 % of 0.1 CPU used for 10.0 s; /shop/pod was throttled by its quota in 30 of 100 periods");
+}
+
+TEST(CpuProof, AThrottledPeriodExplainsNoMoreThanItsOwnShare) {
+  EXPECT_TRUE(prove_cpu(use_of(40, 50)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(20, 50)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(75.3, 1)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(85, 100)).proven);
+}
+
+}  // namespace
+}  // namespace ordeal::fault
