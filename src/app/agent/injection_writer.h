@@ -14,9 +14,9 @@
 
 namespace ordeal::agent {
 
-// Within which an agent may say that all is reverted, so that those of many nodes do not at once: 8 ms for each node, at
-// most half of the lease (the controller waits for a whole one). It may take its finaliser away within four times that.
-// An API server on two cores takes some 120 such writes a second (tests/cluster/scale.py).
+// Within which an agent may say that all is reverted, so that those of many nodes do not at once: 8 ms for each node,
+// at most half of the lease (the controller waits for a whole one). It may take its finaliser away within four times
+// that. An API server on two cores takes some 120 such writes a second (tests/cluster/scale.py).
 Nanos may_report_within(const cluster::InjectionSpec& spec);
 constexpr int kReleaseWithinTimes = 4;
 

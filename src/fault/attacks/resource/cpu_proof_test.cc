@@ -46,6 +46,8 @@ TEST(CpuProof, WhatTheQuotaTookAwayIsNoFailureOfTheLoad) {
 TEST(CpuProof, AThrottledPeriodExplainsNoMoreThanItsOwnShare) {
   EXPECT_TRUE(prove_cpu(use_of(40, 50)).proven);
   EXPECT_FALSE(prove_cpu(use_of(20, 50)).proven);
+  EXPECT_TRUE(prove_cpu(use_of(21, 100)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(19, 100)).proven) << "next to nothing, whoever used the quota up";
   EXPECT_FALSE(prove_cpu(use_of(75.3, 1)).proven);
   EXPECT_FALSE(prove_cpu(use_of(85, 100)).proven);
 }
