@@ -150,7 +150,7 @@ class Agents {
     held.object = std::move(*injection);
     agent::InjectionWriter::Listener listener;
     listener.written = [&held] {
-      if (held.over) held.writer->release(agent::kReleaseWithinTimes * agent::may_report_within(held.object.spec));
+      if (held.over) held.writer->release(agent::kReleaseWithinTimes * cluster::may_report_within(held.object.spec));
     };
     listener.released = [] {};
     listener.trouble = [](const std::string& trouble) { complain_of(trouble); };
@@ -292,7 +292,7 @@ class Agents {
       impact.broken = by == "error";
       impact.proof = Proof{held.since != BootTime(), "simulated", "nothing was done", 1, 1, ""};
     }
-    held.writer->write(status, agent::may_report_within(held.object.spec));
+    held.writer->write(status, cluster::may_report_within(held.object.spec));
   }
 
   kube::Client& client_;

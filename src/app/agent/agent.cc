@@ -28,8 +28,8 @@ constexpr Nanos kLastWordsLimit = 10s;
 constexpr Nanos kOlderAgentLimit = 30s;  // it reverts, and tells
 constexpr Nanos kBeyondLease = 1s;       // so long after its last renewal may something be in force
 constexpr size_t kBootDigits = 8;
-constexpr size_t kMostRuns = 16;  // each is a guard, a reaper and a standby, and their memory
-constexpr int kPageSize = 10;     // an Injection with many victims is large
+constexpr std::ptrdiff_t kMostRuns = 16;  // each is a guard, a reaper and a standby, and their memory
+constexpr int kPageSize = 10;             // an Injection with many victims is large
 
 using Kind = kube::ApiFailure::Kind;
 
@@ -195,7 +195,7 @@ void Agent::begin(cluster::Injection injection) {
 }
 
 Result<std::unique_ptr<InjectionRun>> Agent::start(const cluster::Injection& injection) {
-  if (runs_.size() >= kMostRuns)
+  if (std::count_if(runs_.begin(), runs_.end(), [](const auto& one) { return !one.second->at_rest(); }) >= kMostRuns)
     return fail(Errc::kRefused,
                 fmt::format("the agent of {} carries out {} Injections already, and takes no more",
                             parts_.identity.node, kMostRuns),

@@ -7,7 +7,6 @@
 #include "core/base/io/file.h"
 #include "core/model/cluster/names.h"
 #include "platform/host/latch.h"
-#include "run/session/cluster/injections.h"
 
 namespace ordeal::agent {
 namespace {
@@ -45,7 +44,7 @@ InjectionRun::InjectionRun(const AgentParts& parts, cluster::Injection injection
       injection_(std::move(injection)),
       guard_run_(std::move(guard_run)),
       course_(injection_.spec, parts.agent, WallOffset::measure()),
-      may_report_within_(agent::may_report_within(injection_.spec)),
+      may_report_within_(cluster::may_report_within(injection_.spec)),
       writer_(parts.client, {injection_.namespace_, injection_.name}, injection_.uid,
               {[this] { happens(happened::StatusWritten{}); }, [this] { happens(happened::Released{}); },
                [this](const std::string& trouble) { parts_.say(trouble); }}) {}
@@ -297,8 +296,7 @@ void InjectionRun::carry_out(const todo::EndGuard&) {
 
 void InjectionRun::carry_out(const todo::WriteStatus&) {
   cluster::InjectionStatus status = course_.status();
-  bool urgent = status.state != "reverted" || session::revert_failed(status);
-  writer_.write(status, urgent ? Nanos(0) : may_report_within_);
+  writer_.write(status, cluster::is_expected_end(status) ? may_report_within_ : Nanos(0));
 }
 
 void InjectionRun::carry_out(const todo::Release&) { writer_.release(kReleaseWithinTimes * may_report_within_); }

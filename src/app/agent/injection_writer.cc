@@ -11,7 +11,6 @@ namespace {
 constexpr Nanos kFirstPause = 100ms;
 constexpr Nanos kLongestPause = 5s;
 constexpr size_t kShortText = 500;
-constexpr Nanos kForEachNode = 8ms;
 
 using Kind = kube::ApiFailure::Kind;
 
@@ -76,10 +75,6 @@ bool is_last(const json::Value& status) {
 
 }  // namespace
 
-Nanos may_report_within(const cluster::InjectionSpec& spec) {
-  return spec.nodes > 1 ? std::min(spec.nodes * kForEachNode, spec.lease / 2) : Nanos(0);
-}
-
 InjectionWriter::InjectionWriter(kube::Client& client, kube::ObjectName name, std::string uid, Listener listener)
     : client_(client), name_(std::move(name)), uid_(std::move(uid)), listener_(std::move(listener)) {}
 
@@ -97,21 +92,19 @@ void InjectionWriter::release(Nanos within) {
   wait_at_most(within);
 }
 
-void InjectionWriter::hurry() {
-  if (pause_ == Nanos(0)) again_at_ = BootTime();
-}
+void InjectionWriter::hurry() { not_before_ = BootTime(); }
 
 void InjectionWriter::wait_at_most(Nanos time) {
-  if (time > Nanos(0)) again_at_ = std::max(again_at_, boot_now() + from_seconds(to_seconds(time) * random_.uniform()));
+  if (time > Nanos(0)) not_before_ = boot_now() + from_seconds(to_seconds(time) * random_.uniform());
 }
 
 BootTime InjectionWriter::next_wake() const {
   bool waits = status_ || (releasing_ && !released_);
-  return waits && !under_way_ ? again_at_ : BootTime::max();
+  return waits && !under_way_ ? due() : BootTime::max();
 }
 
 void InjectionWriter::dispatch() {
-  if (under_way_ || boot_now() < again_at_) return;
+  if (under_way_ || boot_now() < due()) return;
   if (gone_) {
     if (std::exchange(status_, std::nullopt)) listener_.written();
     if (releasing_ && !std::exchange(released_, true)) listener_.released();

@@ -4,6 +4,7 @@
 // when the server says so of that very one. All callbacks come from inside the client's dispatch().
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,10 +15,7 @@
 
 namespace ordeal::agent {
 
-// Within which an agent may say that all is reverted, so that those of many nodes do not at once: 8 ms for each node,
-// at most half of the lease (the controller waits for a whole one). It may take its finaliser away within four times
-// that. An API server on two cores takes some 120 such writes a second (tests/cluster/scale.py).
-Nanos may_report_within(const cluster::InjectionSpec& spec);
+// Times what it may report within: nobody waits for the finaliser, unless the Injection is deleted.
 constexpr int kReleaseWithinTimes = 4;
 
 class InjectionWriter {
@@ -60,6 +58,7 @@ class InjectionWriter {
   void later(const kube::ApiFailure& failure);
   void tell(const kube::ApiFailure& failure, const std::string& what);
   void wait_at_most(Nanos time);
+  BootTime due() const { return std::max(again_at_, not_before_); }
 
   kube::Client& client_;
   kube::ObjectName name_;
@@ -68,7 +67,8 @@ class InjectionWriter {
   Random random_{Random::fresh_seed()};
   std::optional<json::Value> status_;  // to be written
   std::optional<kube::Ticket> under_way_;
-  BootTime again_at_{};
+  BootTime again_at_{};    // after a failure
+  BootTime not_before_{};  // so that not all nodes write at once
   Nanos pause_{0};
   bool releasing_ = false;
   bool others_ = false;                    // the Injection has more finalisers than ours

@@ -66,7 +66,7 @@ TEST(InjectionWriter, TheEndOfManyIsNotToldAllAtOnce) {
   cluster::InjectionSpec spec;
   for (auto [nodes, most] : {std::pair{1, 0ms}, {2, 16ms}, {900, 7200ms}, {100000, 7500ms}}) {
     spec.nodes = nodes;
-    EXPECT_EQ(may_report_within(spec), most) << nodes;
+    EXPECT_EQ(cluster::may_report_within(spec), most) << nodes;
   }
   Writing writing([](const Asked&) { return Reply{200, "{}"}; });
   Nanos least = 1h, most{0};

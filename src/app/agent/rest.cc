@@ -31,13 +31,15 @@ std::optional<Range> unwritten_file(const std::vector<std::string_view>& words) 
   return Range{*begin, *end};
 }
 
-// What the loader has written into a mapping before it made it read-only is anonymous, and nowhere else.
+// What the loader has written into a mapping before it made it read-only is anonymous or swapped out, and nowhere else.
 void let_go_of_pages_of_files(std::string_view mappings) {
   std::optional<Range> range;
   for (std::string_view line : split(mappings, '\n')) {
     auto words = split_words(line, " ");
     if (words.size() > 3) range = unwritten_file(words);
-    if (range && words.size() > 1 && words[0] == "Anonymous:" && words[1] == "0")
+    if (words.size() < 2) continue;
+    if (words[0] == "Anonymous:" && words[1] != "0") range.reset();
+    if (range && words[0] == "Swap:" && words[1] == "0")  // comes after "Anonymous:"
       ::madvise(reinterpret_cast<void*>(range->begin), range->end - range->begin, MADV_DONTNEED);
   }
 }

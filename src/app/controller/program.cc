@@ -153,8 +153,8 @@ class Program {
 
   void lead(bool leads) {
     const std::string& trouble = elector_.trouble();
-    log_line(leads ? "this controller leads"
-                   : fmt::format("this controller does not lead any more{}{}", trouble.empty() ? "" : ": ", trouble));
+    std::string why = trouble.empty() ? "the lease is held by \"" + elector_.holder() + "\"" : trouble;
+    log_line(leads ? "this controller leads" : "this controller does not lead any more: " + why);
     controller_.lead(leads);
   }
 

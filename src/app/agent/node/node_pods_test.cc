@@ -257,6 +257,10 @@ TEST_F(Judged, TheLoadThatAGuardOfOursMakesInThePodIsNoReasonToEndIt) {
   add(90, std::string("/kubepods/besteffort/pod") + kUid, kPodNet, "ordeal-burn").ppid = 91;
   add(91, "/agent", kHostNet, "ordeal-guard").ppid = ::getpid();
   EXPECT_EQ(refusal("caps: {}"), "");
+  sys::Process& burner = *(snapshot_.processes.end() - 2);
+  burner.comm = "ordeal-guard", burner.exe = "/usr/libexec/ordeal-guard";
+  EXPECT_EQ(refusal("caps: {}"), "") << "before it has named itself";
+  burner.comm = "ordeal-burn";
   snapshot_.processes.back().ppid = 1;
   EXPECT_EQ(refusal("caps: {}"), "shop/api-1 is refused: ordeal-burn is always protected (pid 90)");
 }

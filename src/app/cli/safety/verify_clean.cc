@@ -15,6 +15,7 @@
 #include "core/json/reader.h"
 #include "core/json/value.h"
 #include "fault/guard/recovery/touched.h"
+#include "platform/host/latch.h"
 #include "platform/host/registry.h"
 #include "platform/sys/cgroup/cgroup.h"
 #include "platform/sys/fingerprint.h"
@@ -38,7 +39,15 @@ Result<sys::Fingerprint> read_fingerprint(const host::Paths& paths) {
   return print;
 }
 
-bool has_an_agent(const host::Paths& paths) { return std::filesystem::exists(paths.agent_lock()); }
+bool is_there(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) || error;
+}
+
+// A fingerprint that cannot be read is none of an agent's.
+bool only_an_agent_was_here(const host::Paths& paths) {
+  return is_there(paths.agent_lock()) && !is_there(file_of(paths));
+}
 
 // What a difference is: left by a run, or made by somebody else.
 struct Findings {
@@ -99,10 +108,16 @@ void compare_with_now(const sys::Fingerprint& before, Findings& found) {
   }
 }
 
-void find_own_tables(Findings& found) {
-  Findings all;
-  compare_with_now({{"nft", {}}, {kClaims, {}}}, all);
-  found.left = std::move(all.left);
+// Of each run of an agent nothing is known but what it could not undo.
+Result<> find_what_an_agent_left(const host::Paths& paths, Findings& found) {
+  sys::Fingerprint now = sys::take_fingerprint();
+  for (const std::string& line : now.at("nft")) {
+    if (!line.starts_with("table "))
+      return fail(Errc::kSystem, "cannot list this host's packet rules: " + line, "install nftables");
+    if (line.find(" ordeal_") != std::string::npos) found.left.push_back(line);
+  }
+  if (auto failed = host::failed_revert(paths)) found.left.push_back("a revert has failed: " + failed->reason);
+  return {};
 }
 
 Result<> write_fingerprint(const host::Paths& paths, const sys::Fingerprint& print) {
@@ -114,7 +129,8 @@ Result<> write_fingerprint(const host::Paths& paths, const sys::Fingerprint& pri
 const char* clean_words(bool compared) {
   return compared
              ? "Clean: nothing is left of what the last run touched."
-             : "Clean: nothing of Ordeal's is left. An agent keeps no state of before, so nothing else was compared.";
+             : "Clean: nothing of Ordeal's is left: no rules, cgroups, helpers or journals. An agent keeps no state of "
+               "before, so nothing else was compared; rules in a pod's network end with the helper that made them.";
 }
 
 void print_findings(const Findings& found, bool compared) {
@@ -147,12 +163,13 @@ ExitCode verify_clean_command(const std::string& state_dir, bool json) {
     return print_error(Error{Errc::kRefused, "the run " + active->front().run + " is live", 0,
                              "wait for it, or `ordeal halt` it", nullptr});
   auto before = read_fingerprint(*paths);
-  if (!before && !has_an_agent(*paths)) return print_error(before.error());
+  if (!before && !only_an_agent_was_here(*paths)) return print_error(before.error());
   Findings found;
-  if (before)
+  if (before) {
     compare_with_now(*before, found);
-  else
-    find_own_tables(found);
+  } else if (auto read = find_what_an_agent_left(*paths, found); !read) {
+    return print_error(read.error());
+  }
   find_leftovers(*paths, found);
   for (const guard::DeadRun& run : *undone)
     for (const std::string& failed : run.failed) found.left.push_back(run.run + ": NOT undone: " + failed);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/model/cluster/names.h"
@@ -72,6 +73,19 @@ Result<Halt> read_halt(const Reader& object) {
 }
 
 }  // namespace
+
+Nanos may_report_within(const InjectionSpec& spec) {
+  constexpr Nanos kForEachNode = 8ms;
+  return spec.nodes > 1 ? std::min(spec.nodes * kForEachNode, spec.lease / 2) : Nanos(0);
+}
+
+bool is_expected_end(const InjectionStatus& status) {
+  bool as_asked = status.halted_by.empty() || status.halted_by == "latch" || status.halted_by == "person";
+  return status.state == "reverted" && as_asked &&
+         std::all_of(status.impacts.begin(), status.impacts.end(), [](const ImpactStatus& impact) {
+           return impact.state == "reverted" && impact.clean && !impact.broken && impact.error.empty();
+         });
+}
 
 json::Value to_json(const ExperimentStatus& status) { return json::Codec<ExperimentStatus>::write(status); }
 

@@ -112,6 +112,12 @@ struct InjectionStatus {
   std::vector<Condition> conditions;  // Injected, Reverted
 };
 
+// Within which an agent may say that all is reverted, so that those of many nodes do not at once: 8 ms for each node,
+// at most half of the lease. An API server on two cores takes some 120 such writes a second (tests/cluster/scale.py).
+Nanos may_report_within(const InjectionSpec& spec);
+// Nothing but what its controller expects, so that this status need not be the first.
+bool is_expected_end(const InjectionStatus& status);
+
 struct Injection {
   std::string namespace_, name, uid, version;
   bool deleting = false;

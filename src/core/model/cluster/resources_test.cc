@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "core/model/cluster/names.h"
 
 namespace ordeal::cluster {
@@ -223,6 +225,27 @@ TEST(ExperimentObject, KeepsTheObjectWithoutWhoWroteWhat) {
   EXPECT_FALSE(object.object.at("metadata").as_object().contains("managedFields"));
   EXPECT_EQ(error_of(experiment_object_from_json(json::parse(R"({"metadata": {"name": "a"}})").value())),
             "metadata: \"namespace\" is missing");
+}
+
+// What a controller must hear at once, and may not wait for as for the good end of many.
+TEST(ResourcesTest, OnlyTheEndThatWasAskedForIsExpected) {
+  InjectionStatus status;
+  status.state = "reverted";
+  status.impacts.emplace_back().state = "reverted";
+  for (const char* by : {"", "latch", "person"}) {
+    status.halted_by = by;
+    EXPECT_TRUE(is_expected_end(status)) << by;
+  }
+  std::vector<std::function<void(InjectionStatus&)>> news = {
+      [](auto& one) { one.state = "injected"; },          [](auto& one) { one.halted_by = "error"; },
+      [](auto& one) { one.halted_by = "lease"; },         [](auto& one) { one.impacts[0].clean = false; },
+      [](auto& one) { one.impacts[0].broken = true; },    [](auto& one) { one.impacts[0].state = "gone"; },
+      [](auto& one) { one.impacts[0].state = "failed"; }, [](auto& one) { one.impacts[0].error = "refused"; }};
+  for (size_t i = 0; i < news.size(); ++i) {
+    InjectionStatus other = status;
+    news[i](other);
+    EXPECT_FALSE(is_expected_end(other)) << i;
+  }
 }
 
 }  // namespace

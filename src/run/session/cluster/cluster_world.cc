@@ -117,6 +117,7 @@ void ClusterWorld::flush() {
     injection.spec.waits_for_go = run_.one_way;
     injection.spec.candidates = run_.candidates;
     injection.spec.nodes = nodes;
+    agents_may_take_ = std::max(agents_may_take_, cluster::may_report_within(injection.spec));
     create(std::move(injection));
   }
   planned_.clear();
@@ -198,10 +199,12 @@ void ClusterWorld::lost(const std::string& name) {
 }
 
 // The moment from which no agent can have anything in force: a renewal that was begun to be written may have been read
-// for the first time at the end of the lease before it, and counts for another lease from then on.
+// for the first time at the end of the lease before it, and counts for another lease from then on. By then it has said
+// so, too.
 BootTime ClusterWorld::over_by() const {
   BootTime by = renewed_ + 2 * run_.lease + kMargin;
-  return stop_written_ ? std::min(by, *stop_written_ + run_.lease + kMargin) : by;
+  if (stop_written_) by = std::min(by, *stop_written_ + run_.lease + kMargin);
+  return by + agents_may_take_;
 }
 
 void ClusterWorld::give_up_silent(BootTime now) {

@@ -107,6 +107,7 @@ class ClusterWorld : public Injector, public RecoveryWatcher {
   BootTime renewed_{};                                 // such a count was begun to be written, or asked for
   int64_t written_count_ = 0;
   std::optional<BootTime> stop_written_;
+  Nanos agents_may_take_{0};  // to tell the end, so that not all do at once
   BootTime dispatched_{};
   bool stopping_ = false;
   bool told_nothing_in_force_ = false;
