@@ -113,7 +113,7 @@ Result<> find_what_an_agent_left(const host::Paths& paths, Findings& found) {
   sys::Fingerprint now = sys::take_fingerprint();
   for (const std::string& line : now.at("nft")) {
     if (!line.starts_with("table "))
-      return fail(Errc::kSystem, "cannot list this host's packet rules: " + line, "install nftables");
+      return fail(Errc::kUnsupported, "cannot list this host's packet rules: " + line, "install nftables");
     if (line.find(" ordeal_") != std::string::npos) found.left.push_back(line);
   }
   if (auto failed = host::failed_revert(paths)) found.left.push_back("a revert has failed: " + failed->reason);
