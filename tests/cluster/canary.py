@@ -2,9 +2,11 @@
 Prometheus that counts what they got; and who aborted it, and when."""
 import asyncio
 import json
+import os
 import threading
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import yaml
 
@@ -19,13 +21,14 @@ FILE = HERE / "rollback.yaml"
 PODS, ABROAD, THRESHOLD = 5, 9000, 0.01
 ROLLOUT = f"/apis/argoproj.io/v1alpha1/namespaces/{r.SHOP}/rollouts/{r.APP}"
 # Each answer is counted. Who waits as long as it takes gets his answer also when what is called is slow; who is $HASTY gives
-# up after 300 ms. (The timeouts of busybox are whole seconds.)
+# up after 300 ms. (No wget: that of a static busybox looks up the port of http, which crashes in an image without libraries.)
 SERVER = r"""mkdir -p /tmp/www/cgi-bin; cd /tmp/www; : >/tmp/200; : >/tmp/500
 cat >cgi-bin/pay <<'END'
 #!/bin/sh
-if [ $HASTY ]; then wget -qT 5 -O /tmp/$$ $ABROAD & sleep 0.3; kill $! 2>/dev/null; else wget -qT 5 -O /tmp/$$ $ABROAD; fi
-if [ -s /tmp/$$ ]; then got=200; else got=500; fi
-rm -f /tmp/$$; printf . >>/tmp/$got; printf 'Status: %s\r\n\r\n%s\n' $got $got
+call() { printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 $ABROAD >/tmp/call-$$; }
+if [ $HASTY ]; then call & sleep 0.3; kill $! 2>/dev/null; else call; fi
+if [ -s /tmp/call-$$ ]; then got=200; else got=500; fi
+rm -f /tmp/call-$$; printf . >>/tmp/$got; printf 'Status: %s\r\n\r\n%s\n' $got $got
 END
 cat >cgi-bin/metrics <<'END'
 #!/bin/sh
@@ -37,10 +40,7 @@ PROMETHEUS = """global: {{scrape_interval: 1s, scrape_timeout: 900ms}}
 scrape_configs:
 - job_name: pods
   metrics_path: /cgi-bin/metrics
-  kubernetes_sd_configs: [{{role: pod, kubeconfig_file: "{kubeconfig}", namespaces: {{names: [{namespace}]}}}}]
-  relabel_configs:
-  - {{source_labels: [__meta_kubernetes_pod_label_app, __meta_kubernetes_pod_phase], regex: "{app};Running", action: keep}}
-  - {{source_labels: [__meta_kubernetes_pod_name], target_label: pod}}
+  file_sd_configs: [{{files: [{targets}]}}]
 """
 
 
@@ -63,7 +63,7 @@ def rollout(calls, hasty=False):
     """With the replicas, the selector and the pods that the file lacks."""
     thing, _ = yaml.safe_load_all(FILE.read_text())
     thing["metadata"]["namespace"] = r.SHOP
-    environment = {"ABROAD": f"http://{calls}:{ABROAD}/", "HASTY": "yes" if hasty else ""}
+    environment = {"ABROAD": f"{calls} {ABROAD}", "HASTY": "yes" if hasty else ""}
     thing["spec"].update(replicas=PODS, selector={"matchLabels": {"app": r.APP}}, template={
         "metadata": {"labels": r.LABELS}, "spec": pod("api", SERVER, 8000, environment)})
     return thing
@@ -78,35 +78,6 @@ def analysis(condition=None, interval=None):
     return thing
 
 
-class Prometheus:
-    """On the node's bridge, where pods find it, with nothing from before."""
-    number = 0
-
-    def __init__(self, cluster):
-        Prometheus.number += 1
-        self.cluster, self.name, self.address = cluster, f"prometheus-{Prometheus.number}", f"{node.GATEWAY}:9090"
-        self.url, self.folder = f"http://{self.address}", f"{cluster.folder}/{self.name}"
-        config = f"{self.folder}.yml"
-        with open(config, "w") as file:
-            file.write(PROMETHEUS.format(kubeconfig=cluster.kubeconfig, namespace=r.SHOP, app=r.APP))
-        cluster.run(self.name, [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={self.folder}",
-                                f"--web.listen-address={self.address}", "--log.level=warn"])
-
-    def query(self, text):
-        """The values that it gives now, none when it does not answer."""
-        address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': text})}"
-        try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=2) as answer:
-                return [float(element["value"][1]) for element in json.load(answer)["data"]["result"]]
-        except OSError:
-            return []
-
-    def close(self):
-        process = self.cluster.processes.pop(self.name)
-        process.kill()
-        process.wait()
-
-
 class Background:
     """A loop in a thread of its own, until it is closed."""
 
@@ -118,6 +89,48 @@ class Background:
     def close(self):
         self.ended.set()
         self.thread.join(10)
+
+
+class Prometheus(Background):
+    """On the node's bridge, where pods find it, with nothing from before. (Debian's knows no Kubernetes: it is told of the pods.)"""
+    number = 0
+
+    def __init__(self, cluster, pods):
+        Prometheus.number += 1
+        self.cluster, self.pods, self.name = cluster, pods, f"prometheus-{Prometheus.number}"
+        self.folder, self.address = f"{cluster.folder}/{self.name}", f"{node.GATEWAY}:9090"
+        self.url, self.targets, self.told = f"http://{self.address}", f"{self.folder}.json", None
+        Path(self.folder + ".yml").write_text(PROMETHEUS.format(targets=self.targets))
+        self.tell()
+        cluster.run(self.name, [program("prometheus"), f"--config.file={self.folder}.yml", f"--storage.tsdb.path={self.folder}",
+                                f"--web.listen-address={self.address}", "--log.level=warn"])
+        super().__init__()
+
+    def work(self):
+        while not self.ended.wait(0.2):
+            self.tell()
+
+    def tell(self):
+        there = [{"targets": [f"{pod['status']['podIP']}:8000"], "labels": {"pod": pod["metadata"]["name"]}} for pod in self.pods()]
+        if there != self.told:
+            Path(self.targets + ".new").write_text(json.dumps(there))
+            os.rename(self.targets + ".new", self.targets)
+            self.told = there
+
+    def query(self, text):
+        """The values that it gives now, none when it does not answer."""
+        address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': text})}"
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=2) as answer:
+                return [float(element["value"][1]) for element in json.load(answer)["data"]["result"]]
+        except OSError:
+            return []
+
+    def close(self):
+        super().close()
+        process = self.cluster.processes.pop(self.name)
+        process.kill()
+        process.wait()
 
 
 class Customers(Background):

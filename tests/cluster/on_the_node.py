@@ -95,7 +95,7 @@ class OnTheNode(unittest.TestCase):
 
     def tearDown(self):
         if self.troubles() > self.troubles_before:
-            print(self.release.ordeal("report", "--cluster", "last").stdout, self.cluster.kubectl("get", "oex,oin", "-A", "-o", "yaml")[1][-12000:], self.release.logs(), flush=True)
+            print(self.release.ordeal("report", "--cluster", "last", "--format", "md").stdout, self.cluster.kubectl("get", "oex,oin", "-A", "-o", "yaml")[1][-12000:], self.release.logs(), flush=True)
         for name in self.made:
             self.cluster.kubectl("delete", "oex", name, "-n", SHOP, "--ignore-not-found", "--wait=false")
 

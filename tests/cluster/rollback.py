@@ -3,6 +3,8 @@ Argo's analysis, and by Ordeal, which judges by the same file."""
 import json
 import time
 
+from lab.processes import wait_until
+
 from . import canary, node
 from .on_the_node import OnTheNode, load
 from .release import APP, SHOP, brief
@@ -42,7 +44,7 @@ class Rollback(OnTheNode):
         self.cluster.apply(self.workload())
         super().setUp()
         self.status_becomes("Healthy")
-        self.prometheus = canary.Prometheus(self.cluster)
+        self.prometheus = canary.Prometheus(self.cluster, self.ready)
         self.addCleanup(self.prometheus.close)
         self.customers = canary.Customers(self.ready)
         self.addCleanup(self.customers.close)
@@ -50,8 +52,8 @@ class Rollback(OnTheNode):
 
     def status_becomes(self, phase, timeout=90):
         status = lambda: self.cluster.api.must("GET", canary.ROLLOUT).get("status", {})
-        self.cluster.wait_for(lambda: status().get("phase") == phase and status().get("readyReplicas") == self.PODS,
-                              timeout, f"the Rollout to be {phase}")
+        done = wait_until(lambda: status().get("phase") == phase and status().get("readyReplicas") == self.PODS, timeout, 0.1)
+        self.assertIsNotNone(done, status())
 
     def roll_out(self, *template):
         """The hasty version as a canary; what is seen from then on."""
@@ -134,6 +136,7 @@ class Rollback(OnTheNode):
 
     def only_the_canary_failed(self, witness):
         """And nobody once it is gone."""
-        self.assertEqual(len({pod for _, pod, _ in self.customers.refused()}), 1)
+        refused = sorted((round(began - witness.at["breach"], 2), pod) for began, pod, _ in self.customers.refused())
+        self.assertEqual(len({pod for _, pod in refused}), 1, refused)
         time.sleep(2)
         self.assertEqual(self.customers.refused(witness.at["without canary"]), [])
