@@ -16,16 +16,21 @@ from .release import LABELS, SHOP, pids_of
 NAMESPACE, ACCOUNT = "chaos-mesh", "system:serviceaccount:chaos-mesh:chaos-controller-manager"
 API = "chaos-mesh.org/v1alpha1"
 GROUP = f"/apis/{API}"
+DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/networkchaos.chaos-mesh.org"
 PROGRAMS = ["chaos-controller-manager", "chaos-daemon", "iptables-legacy", "ipset", "stress-ng", "tc", "nsenter"]
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-TOOLS = {"usr/bin/stress-ng": "stress-ng", "usr/bin/nsenter": "nsenter", "usr/sbin/ipset": "ipset", "usr/sbin/tc": "tc",
+TOOLS = {"usr/bin/stress-ng": "stress-ng", "usr/bin/nsenter": "nsenter", "usr/sbin/ipset": "ipset", "usr/sbin/tc": "tc", "usr/sbin/ip": "ip",
          "usr/sbin/iptables": "iptables-legacy", "usr/local/bin/chaos-daemon": "chaos-daemon", "bin/busybox": "busybox"}
+# The registry has its API of 2026-09-06 and the rest of it, with the definitions, of 2026-09-02; this came in between, has a
+# default, and is dropped where the definition lacks it, upon which its own webhook refuses every update.
+LACKING = [{"op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/partitionBehavior",
+            "value": {"type": "string"}}]
 PARTS = {"controller": "controller-manager", "daemon": "chaos-daemon"}  # as its chart labels them
 
 
 def libraries(path):
     """What the loader of a program takes, by the name that it asks for."""
-    said = subprocess.run(["ldd", path], stdout=subprocess.PIPE, text=True).stdout
+    said = subprocess.run(["ldd", path], capture_output=True, text=True).stdout
     return set(re.findall(r"(/\S+) \(0x", said))
 
 
@@ -43,13 +48,13 @@ def daemon_image(folder):
     needed |= set(glob("/usr/lib/*/xtables/*.so"))
     files |= {path.lstrip("/"): path for path in needed}
     links = {f"bin/{applet}": "busybox" for applet in ("sh", "cat", "echo", "ls", "ps")}
-    return images.archive(f"{folder}/chaos-daemon.tar", "ordeal.test/chaos-mesh/chaos-daemon:1", files,
+    return images.archive(f"{folder}/chaos-daemon.tar", "ordeal.test/chaos-mesh/chaos-daemon:v1", files,
                           ["/usr/local/bin/chaos-daemon"], links, ("tmp", "run"), environment=(PATH,))
 
 
 def controller_image(folder):
     path = "usr/local/bin/chaos-controller-manager"
-    return images.archive(f"{folder}/chaos-controller.tar", "ordeal.test/chaos-mesh/chaos-mesh:1",
+    return images.archive(f"{folder}/chaos-controller.tar", "ordeal.test/chaos-mesh/chaos-mesh:v1",
                           {path: program("chaos-controller-manager")}, ["/" + path], environment=(PATH,))
 
 
@@ -64,7 +69,7 @@ class ChaosMesh:
     def install(self, *values):
         """The seconds that it took."""
         began, node = now(), LABEL.replace(".", r"\.")
-        values = ["images.registry=ordeal.test", "images.tag=1", "dashboard.create=false", "dnsServer.create=false",
+        values = ["images.registry=ordeal.test", "images.tag=v1", "dashboard.create=false", "dnsServer.create=false",
                   "chaosDaemon.runtime=containerd", f"chaosDaemon.socketPath={self.cluster.node.socket}",
                   f"controllerManager.nodeSelector.{node}=real", f"chaosDaemon.nodeSelector.{node}=real", *values]
         sets = [word for value in values for word in ("--set", value)]
@@ -72,15 +77,18 @@ class ChaosMesh:
                          "--create-namespace", "--wait", "--timeout", "180s", *sets)
         if done.returncode != 0:
             raise RuntimeError(done.stdout + done.stderr + self.logs())
-        return now() - began
+        took = now() - began
+        self.cluster.api.must("PATCH", DEFINITION, LACKING, content_type="json")
+        self.cluster.wait_for(self.leader, 60, "a controller of Chaos Mesh that leads")
+        return took
 
     def pods(self, part):
         return self.cluster.running(NAMESPACE, f"app.kubernetes.io/component={PARTS[part]}")
 
     def leader(self):
         """Its pod."""
-        lease = self.cluster.api.must("GET", f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/chaos-mesh")
-        holder = lease["spec"].get("holderIdentity") or ""
+        _, lease = self.cluster.api("GET", f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/chaos-mesh")
+        holder = lease.get("spec", {}).get("holderIdentity") or " "
         return next((pod for pod in self.pods("controller") if holder.startswith(pod["metadata"]["name"])), None)
 
     def pids(self, pod):
