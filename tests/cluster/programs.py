@@ -8,8 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 DEBIAN = {"containerd": "containerd", "ctr": "containerd", "runc": "runc", "host-local": "containernetworking-plugins",
-          "busybox": "busybox-static", "openssl": "openssl", "ip": "iproute2",
-          "prometheus": "prometheus"}
+          "busybox": "busybox-static", "openssl": "openssl", "ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux",
+          "iptables-legacy": "iptables", "ipset": "ipset", "stress-ng": "stress-ng", "prometheus": "prometheus"}
 
 
 class Absent(RuntimeError):
