@@ -10,7 +10,7 @@
   absent   what Chaos Mesh says of the faults that this kernel has nothing for
   scale    its PodChaos on 10 000 pods of 1 000 nodes that KWOK plays (--pods, --nodes, --qps): no daemon takes part
 
-It prints its figures. Exits 77 where the programs are not there (`build --all` and `build --beside` make them)."""
+`killed` and `scale` have not been run yet. It prints its figures. Exits 77 where the programs are not there (`build --all` and `build --beside` make them)."""
 import argparse
 import json
 import os
