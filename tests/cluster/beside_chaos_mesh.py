@@ -10,7 +10,8 @@
   absent   what Chaos Mesh says of the faults that this kernel has nothing for
   scale    its PodChaos on 10 000 pods of 1 000 nodes that KWOK plays (--pods, --nodes, --qps): no daemon takes part
 
-`killed` and `scale` have not been run yet. It prints its figures. Exits 77 where the programs are not there (`build --all` and `build --beside` make them)."""
+`killed` and `scale` have never been run yet. It prints its figures, and exits 77 where the programs are not there
+(`build --all` and `build --beside` make them)."""
 import argparse
 import json
 import os
@@ -163,7 +164,8 @@ class Death:
         os.close(self.handle)
 
 
-FAULTS = {"network": (partition, Network), "cpu": (cpu, Load), "container killed": (kill, Death), "pod killed": (pod_kill, Death)}
+FAULTS = {"network": (partition, Network), "cpu": (cpu, Load),
+          "container killed": (kill, Death), "pod killed": (pod_kill, Death)}
 
 
 def usage_file(pod):
@@ -226,12 +228,14 @@ class Beside:
 
     def words(self, thing):
         """What there is to read about a fault that is not what it should be."""
-        return json.dumps(self.cluster.api("GET", self.cluster.api.path(thing))[1]) + self.release.logs() + self.theirs.logs(20)
+        found = self.cluster.api("GET", self.cluster.api.path(thing))[1]
+        return json.dumps(found) + self.release.logs() + self.theirs.logs(20)
 
     def delete(self, thing, patience=60):
         """Begins it; whether the object was gone in time."""
         path = self.cluster.api.path(thing)
-        self.kubectl("delete", thing["kind"], thing["metadata"]["name"], "-n", thing["metadata"]["namespace"], "--wait=false")
+        metadata = thing["metadata"]
+        self.kubectl("delete", thing["kind"], metadata["name"], "-n", metadata["namespace"], "--wait=false")
         return wait_until(lambda: self.cluster.api("GET", path)[0] == 404, patience, 0.2) is not None
 
 
@@ -345,7 +349,8 @@ class Killed:
                     os.kill(pid, signal.SIGKILL)
         if not again:
             namespace, kind, name = self.part_of(tool, part)
-            none = {"replicas": 0} if kind == "deployments" else {"template": {"spec": {"nodeSelector": {"none": "has-this"}}}}
+            nowhere = {"template": {"spec": {"nodeSelector": {"none": "has-this"}}}}
+            none = {"replicas": 0} if kind == "deployments" else nowhere
             self.patch(namespace, kind, name, none)
             for pod in pods:
                 path = f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}?gracePeriodSeconds=0"
@@ -378,7 +383,8 @@ class Killed:
     def left(self, tool, pod):
         pids = r.pids_of(self.cluster, pod)
         own = {"busybox", "httpd", "sh", "sleep", "postgres"}
-        found = [f"process {name}" for name in (read(f"/proc/{pid}/comm").strip() for pid in pids) if name and name not in own]
+        names = [read(f"/proc/{pid}/comm").strip() for pid in pids]
+        found = [f"process {name}" for name in names if name and name not in own]
         if pids:
             found += r.left_in(pids[0]) + rules(pids[0])
         return found + self.finalizers(tool)
@@ -386,7 +392,8 @@ class Killed:
     def finalizers(self, tool):
         found = []
         for kind in ("networkchaos", "stresschaos") if tool == THEIRS else ("injections", "experiments"):
-            items = self.cluster.api.must("GET", f"{GROUP if tool == THEIRS else r.GROUP}/namespaces/{r.SHOP}/{kind}")["items"]
+            group = GROUP if tool == THEIRS else r.GROUP
+            items = self.cluster.api.must("GET", f"{group}/namespaces/{r.SHOP}/{kind}")["items"]
             found += [f"{kind} with a finaliser" for item in items if item["metadata"].get("finalizers")]
         return found
 
@@ -416,7 +423,8 @@ def absent(beside):
         events = [event for record in status["experiment"].get("containerRecords", []) for event in record.get("events", [])]
         said = {event["message"] for event in events if event.get("message")}
         conditions = {at["type"]: at["status"] for at in status.get("conditions", [])}
-        beside.tell(f"NetworkChaos {name}, after 10 s", {"all injected": conditions.get("AllInjected"), "said": sorted(said)})
+        found = {"all injected": conditions.get("AllInjected"), "said": sorted(said)}
+        beside.tell(f"NetworkChaos {name}, after 10 s", found)
         beside.tell(f"NetworkChaos {name}, gone within a minute of its deletion", beside.delete(thing))
     said = [line for line in beside.theirs.logs(2000).splitlines() if "kind is unknown" in line]
     beside.tell("its daemon's words", said[:1])

@@ -19,7 +19,8 @@ GROUP = f"/apis/{API}"
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/networkchaos.chaos-mesh.org"
 PROGRAMS = ["chaos-controller-manager", "chaos-daemon", "iptables-legacy", "ipset", "stress-ng", "tc", "nsenter"]
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-TOOLS = {"usr/bin/stress-ng": "stress-ng", "usr/bin/nsenter": "nsenter", "usr/sbin/ipset": "ipset", "usr/sbin/tc": "tc", "usr/sbin/ip": "ip",
+TOOLS = {"usr/bin/stress-ng": "stress-ng", "usr/bin/nsenter": "nsenter", "usr/sbin/ipset": "ipset",
+         "usr/sbin/tc": "tc", "usr/sbin/ip": "ip",
          "usr/sbin/iptables": "iptables-legacy", "usr/local/bin/chaos-daemon": "chaos-daemon", "bin/busybox": "busybox"}
 # The registry has its API of 2026-09-06 and the rest of it, with the definitions, of 2026-09-02; this came in between, has a
 # default, and is dropped where the definition lacks it, upon which its own webhook refuses every update.

@@ -43,9 +43,9 @@ class Scale:
         cluster.start_real_node()
         release = Release(cluster, options.build)
         self.theirs = ChaosMesh(cluster, release.helm)
-        limits = [f"controllerManager.qps={options.qps}", f"controllerManager.burst={2 * options.qps}"] if options.qps else []
+        raised = [f"controllerManager.qps={options.qps}", f"controllerManager.burst={2 * options.qps}"]
         self.tell("requests a second that it may make", options.qps or "30 (its default)")
-        self.theirs.install(*limits)
+        self.theirs.install(*(raised if options.qps else []))
         cluster.namespace(NAMESPACE)
         began = now()
         nodes = cluster.add_nodes(options.nodes)
@@ -66,8 +66,9 @@ class Scale:
     def attack(self, action, **spec):
         """One PodChaos on all pods: until it says that all are injected, or nothing has been written for a while."""
         name, api = action, self.cluster.api
-        thing = {"apiVersion": API, "kind": "PodChaos", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": {
-            "action": action, "mode": "all", "selector": {"namespaces": [NAMESPACE], "labelSelectors": {"app": "api"}}, **spec}}
+        selector = {"namespaces": [NAMESPACE], "labelSelectors": {"app": "api"}}
+        thing = {"apiVersion": API, "kind": "PodChaos", "metadata": {"name": name, "namespace": NAMESPACE},
+                 "spec": {"action": action, "mode": "all", "selector": selector, **spec}}
         self.writes()
         pid = self.leader()
         used, began = cpu(pid), now()
