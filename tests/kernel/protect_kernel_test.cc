@@ -142,7 +142,8 @@ TEST_F(ProtectTest, ChildrenInAProtectedContainerAreSpared) {
   pid_t child = 0;
   ASSERT_TRUE(eventually([&] {
     for (const sys::Process& one : sys::list_processes().value())
-      if (one.ppid == parent.pid() && one.comm == "sleep" && one.argv.back() == "86") child = one.pid;
+      if (one.ppid == parent.pid() && one.comm == "sleep" && !one.argv.empty() && one.argv.back() == "86")
+        child = one.pid;
     return child != 0;
   }));
   for (const sys::Cgroup& part : tree_.find_all(path("guarded"))) ASSERT_TRUE(part.join(child));
