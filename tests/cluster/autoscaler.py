@@ -38,16 +38,23 @@ class Autoscaler(OnTheNode):
     def scaler(self):
         """(replicas that it wants, percent of the requests that it sees)"""
         status = self.cluster.api.must("GET", SCALER_PATH).get("status", {})
-        seen = [at["resource"]["current"].get("averageUtilization") for at in status.get("currentMetrics", []) if at.get("resource")]
+        seen = [at["resource"]["current"].get("averageUtilization") for at in status.get("currentMetrics") or [] if at.get("resource")]
         return status.get("desiredReplicas"), seen[0] if seen else None
 
     def test_1_three_to_five(self):
+        self.three_to_five({})
+
+    def test_2_three_to_five_by_one_container(self):
+        self.three_to_five({"container": "api"})
+
+    def three_to_five(self, target):
         self.cluster.apply(SCALER)
         self.cluster.wait_for(lambda: self.scaler()[1] is not None, 120, "what the autoscaler sees", 0.5)
         self.assertEqual(self.scaler()[0], 3)
         thing = brief("cpu.json", "experiment-3", sources={"interval": "1s"}, baseline="2s", recovery="5s", expect=[{
             "name": "pages", "condition": PAGES, "no_data": "breach", "probe": {"http": {
                 "url": f"http://{self.ready()[0]['status']['podIP']}:8000/", "result": "latency", "timeout": "4s"}}}])
+        thing["spec"]["target"].update(target)
         if not OPTIONS.as_they_stand:
             thing["spec"]["attack"]["args"]["length"] = 120
         self.apply(thing)
