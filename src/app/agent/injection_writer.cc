@@ -95,7 +95,7 @@ void InjectionWriter::release(Nanos within) {
 void InjectionWriter::hurry() { not_before_ = BootTime(); }
 
 void InjectionWriter::wait_at_most(Nanos time) {
-  if (time > Nanos(0)) not_before_ = boot_now() + from_seconds(to_seconds(time) * random_.uniform());
+  not_before_ = boot_now() + from_seconds(to_seconds(time) * random_.uniform());
 }
 
 BootTime InjectionWriter::next_wake() const {

@@ -82,6 +82,9 @@ TEST(InjectionWriter, TheEndOfManyIsNotToldAllAtOnce) {
   EXPECT_LT(most, 5100ms);
   writing.writer.write(writing.status("reverted"), 1h);
   EXPECT_GT(writing.writer.next_wake(), boot_now());
+  writing.writer.write(writing.status("reverted"));
+  EXPECT_LE(writing.writer.next_wake(), boot_now()) << "what is urgent does not wait for what was not";
+  writing.writer.write(writing.status("reverted"), 1h);
   writing.writer.hurry();
   writing.until([&] { return writing.written == 1; });
 }

@@ -153,7 +153,8 @@ class Program {
 
   void lead(bool leads) {
     const std::string& trouble = elector_.trouble();
-    std::string why = trouble.empty() ? "the lease is held by \"" + elector_.holder() + "\"" : trouble;
+    std::string why =
+        trouble.empty() ? "the lease was not renewed in time; it names \"" + elector_.holder() + "\"" : trouble;
     log_line(leads ? "this controller leads" : "this controller does not lead any more: " + why);
     controller_.lead(leads);
   }

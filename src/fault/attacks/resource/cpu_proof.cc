@@ -9,8 +9,7 @@ namespace ordeal::fault {
 namespace {
 
 constexpr double kTolerancePoints = 2;
-constexpr double kLeastShare =
-    0.25;  // of what was asked: below it the victim throttles itself, and the load is nothing
+constexpr double kLeastShare = 0.25;     // of what was asked: with less the victim throttled itself
 constexpr double kPeriodSeconds = 0.02;  // the burner's; a shorter look cannot be more exact than one period
 
 double percent_of_capacity(const CpuUse& use, double cpus) { return cpus / use.capacity * 100; }
