@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from cluster import skip_without  # noqa: E402
+from cluster import accounts, skip_without  # noqa: E402
 from lab.victim import DELAY  # noqa: E402
 from node_lab import Agent, NodeLab, Run, now, read  # noqa: E402
 
@@ -21,7 +21,9 @@ class AgentCase(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        refused = accounts.Asked(cls.lab.cluster).refused
         cls.lab.close()
+        assert not refused, refused[:10]
 
     def setUp(self):
         self.lab.set_policy("caps: {max_targets: 10}")

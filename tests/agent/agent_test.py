@@ -3,10 +3,12 @@
 ends it; nothing else does; and what the agent writes is what has happened."""
 import contextlib
 import os
+import sys
 import time
 
-from agent_case import AgentCase, main
-from node_lab import HALT, KILLER, LEASE, OURS, PAUSE, Agent, now, read, wait_until
+from agent_case import AgentCase, accounts, main
+from node_lab import (HALT, KILLER, LEASE, NODE, OURS, PAUSE, Agent, Cgroup, attack, now, read, remove_pod, start, stop,
+                      wait_until)
 
 
 class AgentTest(AgentCase):
@@ -67,7 +69,7 @@ class AgentTest(AgentCase):
     def test_an_api_server_that_is_cut_off_or_silent_ends_it_within_the_lease(self):
         for cut in ("stop", "stall"):
             with self.subTest(cut):
-                proxy = self.lab.cluster.proxy()
+                proxy = self.lab.proxy()
                 agent, run = self.in_force(kubeconfig=proxy.kubeconfig)
                 getattr(proxy, cut)()
                 gone = now()
@@ -95,7 +97,7 @@ class AgentTest(AgentCase):
         self.ends(run, "error", "told to end")
 
     def test_sigterm_does_not_wait_for_a_server_that_is_away(self):
-        proxy = self.lab.cluster.proxy()
+        proxy = self.lab.proxy()
         agent, run = self.in_force(kubeconfig=proxy.kubeconfig)
         proxy.stop()
         told = now()
@@ -173,11 +175,13 @@ class AgentTest(AgentCase):
 
     def test_a_forged_injection_is_refused_by_what_the_agent_reads_itself(self):
         self.agent()
-        self.lab.set_policy("protected: {labels: {app: api}}")
-        protected = self.run_of()
-        self.ends(protected, "", "")
-        self.assertEqual((protected.impact()["state"], protected.impact()["code"]), ("failed", "refused"))
-        self.assertIn("protected.labels lists app=api", protected.impact()["error"])
+        for policy, rule in (("{labels: {app: api}}", "protected.labels lists app=api"),
+                             ("{namespaces: [shop]}", 'protected.namespaces lists "shop"')):
+            self.lab.set_policy(f"protected: {policy}")
+            protected = self.run_of()
+            self.ends(protected, "", "")
+            self.assertEqual((protected.impact()["state"], protected.impact()["code"]), ("failed", "refused"))
+            self.assertIn(rule, protected.impact()["error"])
         self.lab.set_policy("caps: {max_targets: 10}")
         other = {"kind": "pod", "namespace": "shop", "pod": "api-00000", "uid": "another"}
         replaced = self.run_of(victim=other)
@@ -217,6 +221,33 @@ class AgentTest(AgentCase):
         self.assertTrue(self.lab.victim_cgroup.frozen())
         run.stop()
         self.ends(run, "", "the attack is over")
+
+    def test_a_node_is_loaded_though_ordeals_own_pods_are_on_it(self):
+        cluster = self.lab.cluster
+        cluster.make_pods(1, name="own", namespace=OURS, labels={"app.kubernetes.io/name": "ordeal"}, direct=True, nodes=[NODE])
+        (own,) = cluster.pods(OURS)
+        self.addCleanup(cluster.api.must, "DELETE", f"/api/v1/namespaces/{OURS}/pods/{own['metadata']['name']}")
+        path = f"/kubepods/besteffort/pod{own['metadata']['uid']}"
+        inside = Cgroup(f"{path}/{'e' * 64}", ["unified", "freezer", "cpu", "cpuacct", "systemd", "pids"])
+        self.addCleanup(remove_pod, path)
+        sleeper = start(["sleep", "100"], [inside])
+        self.addCleanup(stop, sleeper)
+        self.lab.set_policy(f"cross_namespace: true\nprotected: {{namespaces: [{OURS}]}}")
+        self.agent(in_pod=False)
+        uid = cluster.api.must("GET", f"/api/v1/nodes/{NODE}")["metadata"]["uid"]
+        node = {"kind": "node", "uid": uid}
+        run = self.run_of(attack=attack("cpu", percent=5), victim=node)
+        run.becomes("injected")
+        time.sleep(1.5)
+        run.stop()
+        self.ends(run, "", "the attack is over")
+        self.assertTrue(run.impact()["proof"]["proven"], run.impact())
+
+        self.lab.set_policy("cross_namespace: true\nprotected: {namespaces: [shop]}")
+        refused = self.run_of(attack=attack("cpu", percent=5), victim=node)
+        refused.becomes("reverted")
+        self.assertEqual(refused.impact()["code"], "refused")
+        self.assertIn("the pod shop/api-00000 is on it", refused.impact()["error"])
 
     def test_this_hosts_latch_binds_the_agent(self):
         agent, run = self.in_force()
@@ -258,6 +289,13 @@ class AgentTest(AgentCase):
               f"(of its own: {sum(int(sizes[key].split()[0]) for key in ('Private_Clean', 'Private_Dirty')) / 1024:.1f} MiB)")
         self.assertLessEqual(percent, 0.05 + 1 / seconds)  # one tick may fall into it
         self.assertLess(pss, 8)
+
+    def test_zz_every_right_of_the_agent_is_used(self):
+        """The last by its name, of all that the others have made it ask."""
+        if len(sys.argv) > 3:
+            self.skipTest("only after all others")
+        only_after_a_clash = {("get", "ordeal.dev/injections")}
+        self.assertLessEqual(set(accounts.Asked(self.lab.cluster).unused("ordeal-agent")), only_after_a_clash)
 
 
 if __name__ == "__main__":

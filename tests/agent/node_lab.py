@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab and the cluster
-from cluster import Cluster  # noqa: E402
+from cluster import Cluster, accounts  # noqa: E402
 from lab import Lab  # noqa: E402
 from lab.cgroups import CGROUPS, Cgroup  # noqa: E402
 from lab.processes import kill, now, read, start, stop, wait_until  # noqa: E402
@@ -66,8 +66,10 @@ class PodVictim(Victim):
 
 class NodeLab(Lab):
     def __init__(self, build):
-        self.cluster = Cluster(nodes=1).__enter__()
+        self.cluster = Cluster(nodes=1)
         try:
+            accounts.audit(self.cluster)
+            self.cluster.start()
             self.make_objects()
             super().__init__(build)
             self.become_a_pod()
@@ -85,9 +87,17 @@ class NodeLab(Lab):
             cluster.apply([definition("Experiment"), definition("Injection"), definition("Halt", "Cluster")])
         for name in (OURS, "shop"):
             cluster.namespace(name)
+        accounts.install(cluster)
+        self.kubeconfig = accounts.kubeconfig(cluster, "ordeal-agent")
         self.set_policy("caps: {max_targets: 10}")
         cluster.make_pods(1, name="api", namespace="shop", labels={"app": "api"}, direct=True, nodes=[NODE])
         cluster.wait_for(lambda: cluster.api("GET", f"{GROUP}/halts")[0] == 200, 20, "the resources")
+
+    def proxy(self):
+        """One in front of the API server, whose .kubeconfig is the agent's."""
+        proxy = self.cluster.proxy()
+        proxy.kubeconfig = accounts.kubeconfig(self.cluster, "ordeal-agent", proxy.url)
+        return proxy
 
     def set_policy(self, text):
         self.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ordeal-config", "namespace": OURS},
@@ -117,11 +127,13 @@ SERVES = f"serves the node {NODE}\n"
 
 
 class Agent:
+    """With the account that the chart gives it, unless a kubeconfig is given."""
+
     def __init__(self, lab, kubeconfig=None, in_pod=True):
         self.lab = lab
         self.state = tempfile.mkdtemp(prefix="agent-", dir=lab.folder)
         self.log = f"{self.state}.log"
-        self.kubeconfig = kubeconfig or lab.cluster.kubeconfig
+        self.kubeconfig = kubeconfig or lab.kubeconfig
         self.cgroups = [lab.agent_cgroup] if in_pod else []
         self.process = None
 

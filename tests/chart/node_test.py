@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # tests: the lab and the cluster package
 from cluster import Cluster, images  # noqa: E402
+from cluster import node  # noqa: E402
 from cluster.programs import skip_without  # noqa: E402
 from helm import CHART, one, render  # noqa: E402
 
@@ -150,5 +151,5 @@ if __name__ == "__main__":
     if os.geteuid() != 0:
         print("skipped: a real node needs root")
         sys.exit(77)
-    skip_without("kubectl", "helm", "kubelet")
+    skip_without("kubectl", "helm", *node.PROGRAMS)
     unittest.main(warnings="ignore")

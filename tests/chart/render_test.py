@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 from helm import CHART, helm, names, one, render, skip_without_helm, template
+from cluster import accounts  # helm.py puts it on the path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = sys.argv.pop(1)
@@ -57,6 +58,7 @@ REFUSED = [
     (["prometheus.secrets[0].names={a}"], "namespace"),
     (["scope=namespace", "policy.configMap=gremlin/gremlin-config"], "has to lie in the release's namespace ordeal, not in gremlin"),
     (["scope=namespace", "prometheus.secrets[0].namespace=shop"], "prometheus.secrets[0].namespace"),
+    (["users.tenants=true", "admission.enabled=false"], "users.tenants: needs admission.enabled"),
     (["scope=namespace", "users.aggregateToEdit=true"], "users: a ClusterRole needs scope cluster"),
     (["scope=namespace", "users.tenants=true"], "users: a ClusterRole needs scope cluster"),
 ]
@@ -147,6 +149,12 @@ class Render(unittest.TestCase):
 
     # What is in them
 
+    def understood(self, program):
+        """The program takes these arguments: it fails for want of a cluster, and not before."""
+        line = [f"{BUILD}/ordeal", *program["command"][1:], *program["args"], "--kubeconfig=/nowhere/kubeconfig"]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=20)
+        self.assertIn("/nowhere/kubeconfig", done.stderr, line)
+
     def test_the_command_lines(self):
         values = ("rollback.enabled=true", "health.port=8080", "apiServer.host=10.0.0.1", "apiServer.port=6443")
         things = self.render(*values)
@@ -157,10 +165,11 @@ class Render(unittest.TestCase):
             "--policy-configmap=ordeal/ordeal-config", "--rollback", "--listen=0.0.0.0:8080"])
         self.assertEqual(agent["command"] + agent["args"], [
             "/usr/bin/ordeal", "agent", "--node=$(NODE_NAME)", "--namespace=$(POD_NAMESPACE)", "--name=$(POD_NAME)",
-            "--policy-configmap=ordeal/ordeal-config", "--listen=0.0.0.0:8080"])
+            "--policy-configmap=ordeal/ordeal-config"])
         self.assertEqual(drain["command"] + drain["args"], [
             "/usr/bin/ordeal", "drain", "--namespace=$(POD_NAMESPACE)", "--deployment=ordeal-controller", "--within=150s"])
         for program in (controller, agent, drain):
+            self.understood(program)
             environment = {variable["name"]: variable.get("value") for variable in program["env"]}
             self.assertEqual((environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]), ("10.0.0.1", "6443"))
             used = set(re.findall(r"\$\((\w+)\)", " ".join(program["args"])))
@@ -223,6 +232,22 @@ class Render(unittest.TestCase):
                 self.assertNotIn("*", text, thing["metadata"]["name"])
                 if "secrets" in rule["resources"]:
                     self.assertEqual((thing["kind"], rule["verbs"]), ("Role", ["get"]))
+
+    def test_clusters_without_helm_give_the_same_rights(self):
+        def rights(things):
+            found = {}
+            for thing in things:
+                if thing["apiVersion"].startswith(accounts.RBAC):
+                    metadata = {key: value for key, value in thing["metadata"].items() if key != "labels"}
+                    found[thing["kind"], metadata.get("namespace"), metadata["name"]] = {**thing, "metadata": metadata}
+            return found
+        self.assertEqual(rights(accounts.of_programs() + accounts.of_people()), rights(self.default))
+        more = rights(self.render("prometheus.secrets[0].namespace=shop", "prometheus.secrets[0].names={a,b}"))
+        self.assertEqual(more, rights(self.default) | rights(accounts.of_prometheus("shop", ["a", "b"])))
+        tenant = self.render("scope=namespace", "rollback.enabled=true")
+        self.assertEqual(one(tenant, "Role", "ordeal-controller")["rules"], accounts.rules("lease", "controller", "rollback"))
+        self.assertEqual(one(tenant, "Role", "ordeal-halter")["rules"], accounts.rules("halterOfNamespace"))
+        self.assertEqual(one(tenant, "Role", "ordeal-experimenter")["rules"], accounts.rules("experimenter"))
 
     def test_an_older_cluster(self):
         done = template(self.home, version="v1.29.0")

@@ -6,23 +6,24 @@ RELEASE, POLICY, SHOP = "ordeal", "gremlin", "shop"  # namespaces: the release's
 
 # (group/resource, verbs): in every namespace and cluster-wide.
 CONTROLLER = [
-    ("pods", READ), ("nodes", READ), ("services", READ),
-    ("apps/deployments", READ), ("apps/replicasets", READ), ("apps/statefulsets", READ), ("apps/daemonsets", READ),
-    ("policy/poddisruptionbudgets", READ),
-    ("argoproj.io/rollouts", READ), ("argoproj.io/analysistemplates", READ),
-    ("ordeal.dev/experiments", READ), ("ordeal.dev/experiments/status", "patch update"),
-    ("ordeal.dev/injections", READ + " create patch delete"),
-    ("ordeal.dev/halts", READ + " create"),
-    ("configmaps", READ + " create update patch delete"),
-    ("events", "create patch"),
+    ("pods", "list watch"), ("nodes", "list watch"), ("services", "get"),
+    *((f"apps/{kind}", "get") for kind in ("deployments", "replicasets", "statefulsets", "daemonsets")),
+    ("policy/poddisruptionbudgets", "list watch"),
+    ("argoproj.io/rollouts", "get"),
+    ("ordeal.dev/experiments", READ), ("ordeal.dev/experiments/status", "patch"),
+    ("ordeal.dev/injections", "list watch create patch delete"),
+    ("ordeal.dev/halts", "list watch create"),
+    ("configmaps", "list watch create patch delete"),
+    ("events", "create"),
 ]
-ROLLBACK = [("argoproj.io/rollouts", "patch"), ("argoproj.io/rollouts/status", "patch"), ("apps/deployments", "patch")]
+ROLLBACK = [("argoproj.io/rollouts", "patch"), ("argoproj.io/rollouts/status", "patch"), ("apps/deployments", "patch"),
+            ("apps/replicasets", "list")]
 AGENT = [
     ("ordeal.dev/injections", READ + " patch"), ("ordeal.dev/injections/status", "patch"),
     ("ordeal.dev/experiments", "get watch"), ("ordeal.dev/halts", READ),
-    ("pods", READ), ("nodes", "get"),
+    ("pods", "list"), ("nodes", "get"),
 ]
-DRAIN = [("ordeal.dev/injections", READ + " patch"), ("ordeal.dev/halts", "create")]
+DRAIN = [("ordeal.dev/injections", "list patch"), ("ordeal.dev/halts", "create")]
 CLUSTER_WIDE = {"ordeal-controller": CONTROLLER, "ordeal-agent": AGENT, "ordeal-drain": DRAIN}
 
 # Of a controller with scope namespace, in its own namespace alone.
@@ -32,7 +33,7 @@ TENANT = [(resource, verbs) for resource, verbs in CONTROLLER
 # (account, namespace or "" for cluster-wide, group/resource, object or "" for any, verbs)
 NAMED = [
     ("ordeal-controller", RELEASE, "coordination.k8s.io/leases", "", "create"),
-    ("ordeal-controller", RELEASE, "coordination.k8s.io/leases", "ordeal-controller", "get update patch"),
+    ("ordeal-controller", RELEASE, "coordination.k8s.io/leases", "ordeal-controller", "get update"),
     ("ordeal-controller", "", "ordeal.dev/halts", "global", "patch"),
     ("ordeal-controller", SHOP, "secrets", "prom-token", "get"),
     ("ordeal-agent", POLICY, "configmaps", "gremlin-config", "get"),

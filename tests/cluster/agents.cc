@@ -2,10 +2,11 @@
 // nothing to anybody. What they say to be in force is printed, a line each time: "NODE in force RUN AT N" and "NODE
 // over RUN AT WHY" (AT: CLOCK_BOOTTIME in ns). They share their watches; each reads and writes for itself.
 //
-//   agents --kubeconfig FILE [--delay MS] [--silent NODE,…] [--refuse NODE,…] [--deaf NODE,…]
+//   agents --kubeconfig FILE [--delay MS] [--silent NODE,…] [--refuse NODE,…] [--deaf NODE,…] [--dirty NODE,…]
 //
 // --silent never answers; --refuse fails each impact; --deaf answers, and then hears and reads nothing any more, as a
-// node that is cut off. SIGUSR1: all other agents begin anew and know nothing of what they held.
+// node that is cut off; --dirty can revert nothing. SIGUSR1: all other agents begin anew and know nothing of what they
+// held.
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -29,7 +30,7 @@ namespace {
 struct Options {
   std::string kubeconfig;
   Nanos delay{0};
-  std::set<std::string> silent, refuse, deaf;
+  std::set<std::string> silent, refuse, deaf, dirty;
 };
 
 // What one Injection is to its agent.
@@ -53,13 +54,7 @@ class Agents {
     injections.synced = [] {};
     injections.trouble = [](const kube::ApiFailure& failure) { complain(failure); };
     injections_ = std::make_unique<kube::Mirror>(client_, kube::MirrorOptions{kube::kInjections}, injections);
-    kube::MirrorHandlers experiments;
-    experiments.put = [this](json::Value&& object) { experiment(std::move(object)); };
-    experiments.gone = [this](const json::Value& object) { experiment_gone(object); };
-    experiments.relist = [] {};
-    experiments.synced = [] {};
-    experiments.trouble = [](const kube::ApiFailure& failure) { complain(failure); };
-    experiments_ = std::make_unique<kube::Mirror>(client_, kube::MirrorOptions{kube::kExperiments}, experiments);
+    watch_experiments();
     kube::MirrorHandlers halts;
     halts.put = [this](const json::Value& object) { see_halt(cluster::halt_from_json(&object)); };
     halts.gone = [this](const json::Value&) { see_halt(std::nullopt); };
@@ -83,8 +78,8 @@ class Agents {
   }
 
   BootTime next_wake() const {
-    BootTime next =
-        std::min({client_.next_wake(), injections_->next_wake(), experiments_->next_wake(), halts_->next_wake()});
+    BootTime next = std::min({client_.next_wake(), injections_->next_wake(), halts_->next_wake()});
+    if (!experiments_) next = std::min(next, watch_again_);
     for (const auto& [key, held] : all_) {
       next = std::min(next, held.writer->next_wake());
       if (held.over) continue;
@@ -97,7 +92,7 @@ class Agents {
   void dispatch() {
     client_.dispatch();
     injections_->dispatch();
-    experiments_->dispatch();
+    if (!experiments_ && boot_now() >= watch_again_) watch_experiments();
     halts_->dispatch();
     BootTime now = boot_now();
     for (auto& [key, held] : all_) {
@@ -115,6 +110,22 @@ class Agents {
     std::fprintf(stderr, "agents: %s\n", failure.error("watching").message().c_str());
   }
   static std::string key_of(const cluster::Injection& injection) { return injection.namespace_ + "/" + injection.name; }
+
+  // Agents may not list them: what is missed in between they read.
+  void watch_experiments() {
+    watch_again_ = boot_now() + 1s;
+    experiments_ = client_.watch(
+        {kube::kExperiments},
+        [this](kube::WatchEvent&& event) {
+          if (event.kind == kube::WatchEvent::Kind::kBookmark) return;
+          if (event.kind == kube::WatchEvent::Kind::kDeleted) return experiment_gone(event.object);
+          experiment(std::move(event.object));
+        },
+        [this](const std::optional<kube::ApiFailure>& failure) {
+          experiments_.reset();
+          if (failure) complain(*failure);
+        });
+  }
 
   void print(const Held& held, const char* what, const std::string& more) {
     const cluster::InjectionSpec& spec = held.object.spec;
@@ -290,6 +301,7 @@ class Agents {
       impact.took = 1ms;
       impact.why = status.why;
       impact.broken = by == "error";
+      impact.clean = held.since == BootTime() || !options_.dirty.count(held.object.spec.node);
       impact.proof = Proof{held.since != BootTime(), "simulated", "nothing was done", 1, 1, ""};
     }
     held.writer->write(status, cluster::may_report_within(held.object.spec));
@@ -297,7 +309,9 @@ class Agents {
 
   kube::Client& client_;
   Options options_;
-  std::unique_ptr<kube::Mirror> injections_, experiments_, halts_;
+  std::unique_ptr<kube::Mirror> injections_, halts_;
+  std::optional<kube::Ticket> experiments_;
+  BootTime watch_again_{};
   bool halt_seen_ = false, halted_ = false;
   std::map<std::string, Held> all_;
 };
@@ -317,6 +331,7 @@ Options options_of(int argc, char** argv) {
     if (flag == "--silent") options.silent = names_of(value);
     if (flag == "--refuse") options.refuse = names_of(value);
     if (flag == "--deaf") options.deaf = names_of(value);
+    if (flag == "--dirty") options.dirty = names_of(value);
   }
   return options;
 }

@@ -10,7 +10,7 @@
   absent   what Chaos Mesh says of the faults that this kernel has nothing for
   scale    its PodChaos on 10 000 pods of 1 000 nodes that KWOK plays (--pods, --nodes, --qps): no daemon takes part
 
-`killed` and `scale` have never been run yet. It prints its figures, and exits 77 where the programs are not there
+`scale` has never been run to its end. It prints its figures, and exits 77 where the programs are not there
 (`build --all` and `build --beside` make them)."""
 import argparse
 import json

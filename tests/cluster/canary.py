@@ -21,14 +21,16 @@ FILE = HERE / "rollback.yaml"
 PODS, ABROAD, THRESHOLD = 5, 9000, 0.01
 ROLLOUT = f"/apis/argoproj.io/v1alpha1/namespaces/{r.SHOP}/rollouts/{r.APP}"
 # Each answer is counted. Who waits as long as it takes gets his answer also when what is called is slow; who is $HASTY gives
-# up after 300 ms. (No wget: that of a static busybox looks up the port of http, which crashes in an image without libraries.)
+# up after 300 ms. (No wget: that of a static busybox looks up the port of http, which crashes in an image without libraries.
+# No $$ either: Kubernetes makes one $ of it.)
 SERVER = r"""mkdir -p /tmp/www/cgi-bin; cd /tmp/www; : >/tmp/200; : >/tmp/500
 cat >cgi-bin/pay <<'END'
 #!/bin/sh
-call() { printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 $ABROAD >/tmp/call-$$; }
+answer=$(mktemp)
+call() { printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 $ABROAD >$answer; }
 if [ $HASTY ]; then call & sleep 0.3; kill $! 2>/dev/null; else call; fi
-if [ -s /tmp/call-$$ ]; then got=200; else got=500; fi
-rm -f /tmp/call-$$; printf . >>/tmp/$got; printf 'Status: %s\r\n\r\n%s\n' $got $got
+if [ -s $answer ]; then got=200; else got=500; fi
+rm -f $answer; printf . >>/tmp/$got; printf 'Status: %s\r\n\r\n%s\n' $got $got
 END
 cat >cgi-bin/metrics <<'END'
 #!/bin/sh
@@ -134,7 +136,7 @@ class Prometheus(Background):
 
 
 class Customers(Background):
-    """Ask each pod in turn, as through a Service, and keep (begun, pod, status or None)."""
+    """Ask each pod in turn, as through a Service, and keep (begun, pod, status or None, seconds that it took)."""
     EVERY, PATIENCE = 0.05, 6
 
     def __init__(self, pods):
@@ -167,7 +169,7 @@ class Customers(Background):
                 writer.close()
         except (OSError, TimeoutError, IndexError):
             pass
-        self.visits.append((began, pod["metadata"]["name"], status))
+        self.visits.append((began, pod["metadata"]["name"], status, now() - began))
 
     def refused(self, since=0):
         """Told that it failed; a pod that ends answers nothing."""
@@ -192,11 +194,12 @@ class Witness(Background):
             self.note("breach", any(value >= THRESHOLD for value in self.prometheus.query(self.query)))
             rollout = self.rollout()
             status = rollout["status"]
+            if "aborted" in status.get("message", ""):
+                self.message = status["message"]
             self.note("aborted", status.get("abort"))
             self.note("undone", rollout["spec"]["template"] != self.first_template)
             over = "aborted" in self.at or "undone" in self.at
             self.note("without canary", over and status.get("replicas") == PODS and self.all_stable(status))
-            self.message = status.get("message", self.message)
 
     def all_stable(self, status):
         """Every pod that is there is of the stable version."""

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ from pathlib import Path
 ORDEAL, AGENTS = (str(Path(sys.argv.pop(1)).resolve()) for _ in range(2))
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from cluster import Cluster, skip_without  # noqa: E402
+from cluster import Cluster, accounts, skip_without  # noqa: E402
+from cluster.guarded import own_address  # noqa: E402
 
 GROUP = "/apis/ordeal.dev/v1alpha1"
 NAMES = {"app.kubernetes.io/name": "ordeal"}
@@ -278,6 +278,31 @@ class OnACluster(unittest.TestCase):
         self.me("halt", "--cluster", "--reason", "a drill")
         self.assert_said(self.me("plan", "--cluster", self.me.file(experiment())), 3, "a drill", where=1)
 
+    def test_a_plan_without_a_policy_says_so(self):
+        done = self.me("plan", "--cluster", "--release-namespace", "nowhere", self.me.file(experiment()))
+        self.assert_said(done, 3, "would not start: there is no policy in the ConfigMap nowhere/ordeal-config", where=1)
+
+    def test_a_plan_says_the_disruption_budget_of_its_victims_and_that_a_kill_does_not_ask_it(self):
+        budgets = [{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": "shop"},
+                    "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": name}}}} for name in ("api", "others")]
+        self.cluster.apply(budgets)
+        for budget in budgets:
+            self.addCleanup(self.cluster.delete, budget)
+        path = self.api.path(budgets[0])
+        self.cluster.wait_for(lambda: self.api.must("GET", path)["status"].get("disruptionsAllowed") == 1, 20, "the budget's count")
+        said = "Budget      shop/api allows 1 disruption now"
+        warning = "the PodDisruptionBudget shop/api allows 1 disruption now, and the attack takes 3 of its pods: a kill does not ask it"
+        kill = self.me.file(experiment(attack={"type": "shutdown", "args": {"delay": "1s"}}))
+        done = self.me("plan", "--cluster", kill)
+        self.assert_said(done, 0, said, warning, where=1)
+        self.assertNotIn("shop/others", done[1])
+        plan = json.loads(self.me("plan", "--cluster", "--json", kill)[1])
+        self.assertEqual(plan["disruption_budgets"], [{"namespace": "shop", "name": "api", "allowed": 1}])
+        self.assertIn(warning, plan["warnings"])
+        load = self.me("plan", "--cluster", self.me.file(experiment()))
+        self.assert_said(load, 0, said, where=1)
+        self.assertNotIn("PodDisruptionBudget", load[1])
+
     # halt and resume
 
     def injection(self, name, node="node-0000"):
@@ -477,12 +502,6 @@ class OnACluster(unittest.TestCase):
         self.assertIn("trying again", said)
 
 
-def own_address():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.connect(("192.0.2.1", 9))  # sends nothing
-        return one.getsockname()[0]
-
-
 class Page(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -499,22 +518,76 @@ class WithAController(unittest.TestCase):
         cls.page = ThreadingHTTPServer((own_address(), 0), Page)
         threading.Thread(target=cls.page.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.page.shutdown)
-        cluster = cls.cluster = Cluster(nodes=3).__enter__()
+        cluster = cls.cluster = Cluster(nodes=3)
         cls.addClassCleanup(cluster.close)
+        accounts.audit(cluster)
+        cluster.__enter__()
         cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "charts/ordeal/crds"))
         for kind in ("experiments", "injections", "halts"):  # a new definition is not served at once
             cluster.wait_for(lambda kind=kind: cluster.api("GET", f"{GROUP}/{kind}")[0] == 200, 30, kind)
         for space in ("ordeal", "shop", "kept"):
             cluster.namespace(space)
+        accounts.install(cluster)
         cluster.apply(release(leader=None))
         cluster.make_pods(6, name="api", namespace="shop")
         cluster.make_pods(2, name="api", namespace="kept")
-        cluster.run("agents", [AGENTS, "--kubeconfig", cluster.kubeconfig])
+        cls.addClassCleanup(cls.nothing_was_refused)
+        cluster.run("agents", [AGENTS, "--kubeconfig", accounts.kubeconfig(cluster, "ordeal-agent")])
         cluster.run("controller", [ORDEAL, "controller", "--namespace", "ordeal", "--name", "real-1", "--policy-configmap",
-                                   "ordeal/ordeal-config", "--agents", "", "--kubeconfig", cluster.kubeconfig])
+                                   "ordeal/ordeal-config", "--agents", "", "--kubeconfig",
+                                   accounts.kubeconfig(cluster, "ordeal-controller")])
         lease = "/apis/coordination.k8s.io/v1/namespaces/ordeal/leases/ordeal-controller"
         cluster.wait_for(lambda: cluster.api("GET", lease)[1].get("spec", {}).get("holderIdentity"), 30, "a leader")
         cls.me = Laptop(cluster.kubeconfig)
+
+    @classmethod
+    def nothing_was_refused(cls):
+        refused = accounts.Asked(cls.cluster).refused
+        assert not refused, refused[:10]
+
+    def person(self, *roles):
+        """Somebody with these roles for people: that of an experimenter in shop alone, the others everywhere."""
+        name = "-".join(roles)
+        self.cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "shop"}})
+        for role in roles:
+            where = "shop" if role == "ordeal-experimenter" else None
+            self.cluster.apply(accounts.binding(f"{name}-{role}", role, [accounts.account(name, "shop")], where, "ClusterRole"))
+        return Laptop(accounts.kubeconfig(self.cluster, name, namespace="shop"))
+
+    def assert_done(self, done, code, *words, lacks=()):
+        """With rights enough: only what is in `lacks` is refused, and that is said."""
+        self.assertEqual(done[0], code, done)
+        for word in words:
+            self.assertIn(word, done[1] + done[2])
+        refused = [line for line in (done[1] + done[2]).splitlines() if "forbidden" in line or "Not known" in line]
+        self.assertEqual(len(refused), len(lacks), refused)
+        for line, lack in zip(refused, lacks):
+            self.assertIn(lack, line)
+
+    def test_each_role_for_people_is_enough_for_its_commands(self):
+        anna, bert, vera = (self.person("ordeal-" + role) for role in ("experimenter", "halter", "viewer"))
+        file = anna.file(self.experiment(length="1s", recovery="500ms", expect=[]))
+        self.assert_done(anna("run", "--cluster", "-n", "shop", file), 4, "inconclusive")
+        for who in (anna, vera):
+            self.assert_done(who("list", "--cluster", "-n", "shop"), 0, "shop/slow-api")
+            self.assert_done(who("report", "--cluster", "-n", "shop", "last"), 0)
+        # What the definitions say of it is only told whoever may create it.
+        self.assert_done(vera("plan", "--cluster", "-n", "shop", file), 0, "would start", "its agent is ready",
+                         lacks=["what the server says of the Experiment"])
+        both = self.person("ordeal-experimenter", "ordeal-viewer")
+        self.assert_done(both("plan", "--cluster", "-n", "shop", file), 0, "would start", "its agent is ready")
+        alone = anna("plan", "--cluster", "-n", "shop", file)
+        self.assertEqual(alone[0], 3, alone)
+        for word in ("would start is not known: the policy cannot be read", "ordeal-viewer"):
+            self.assertIn(word, alone[1])
+        self.assertNotIn("there is no policy", alone[1])
+        self.assert_done(vera("install"), 4, "ready on 3 of 3 nodes", "leader: real-1")
+        self.assert_done(bert("halt", "--cluster", "--reason", "a drill"), 0)
+        self.assertEqual(anna("run", "--cluster", "-n", "shop", file)[0], 3)
+        self.assertEqual(anna("resume", "--cluster")[0], 3)
+        self.assert_done(bert("resume", "--cluster"), 0)
+        self.assertEqual(vera("run", "--cluster", "-n", "shop", file)[0], 3)
+        self.assertEqual(bert("run", "--cluster", "-n", "shop", file)[0], 3)
 
     def experiment(self, **more):
         expect = [{"name": "page", "probe": {"http": f"http://{own_address()}:{self.page.server_port}"}, "condition": "result == 200"}]

@@ -8,6 +8,7 @@ import signal
 import unittest
 from pathlib import Path
 
+from . import accounts
 from .cluster import Cluster
 from .programs import HERE
 
@@ -24,7 +25,8 @@ def experiment(name, namespace="shop", length="3s", target=None, attack=None, **
 
 
 class Hosted(unittest.TestCase):
-    """Base of tests of a controller; they set what follows."""
+    """Base of tests of a controller; they set what follows. Controller and agents have accounts of their own, with the rights
+    that the chart gives them, and nothing that they ask is refused."""
     ordeal = agents = None  # the programs
     policy = ""
     nodes = 5
@@ -32,11 +34,16 @@ class Hosted(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = cluster = Cluster(nodes=cls.nodes).__enter__()
+        cls.cluster = cluster = Cluster(nodes=cls.nodes)
         cls.addClassCleanup(cluster.close)
+        accounts.audit(cluster)
+        cluster.__enter__()
         code, _, complaint = cluster.kubectl("apply", "-f", str(CRDS))
         assert code == 0, complaint
         cluster.namespace("ordeal")
+        accounts.install(cluster)
+        cls.configs = {name: accounts.kubeconfig(cluster, name) for name in accounts.PROGRAMS}
+        cls.addClassCleanup(cls.nothing_was_refused)
         cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ordeal-config", "namespace": "ordeal"},
                        "data": {"config.yaml": cls.policy}})
         cls.started = 0
@@ -45,20 +52,25 @@ class Hosted(unittest.TestCase):
         cls.start_controller()
 
     @classmethod
+    def nothing_was_refused(cls):
+        refused = accounts.Asked(cls.cluster).refused
+        assert not refused, refused[:10]
+
+    @classmethod
     def make_targets(cls):
         """Pods, before agents and controller begin."""
 
     @classmethod
     def start_agents(cls, *flags):
         cls.end("agents")
-        cls.cluster.run("agents", [cls.agents, "--kubeconfig", cls.cluster.kubeconfig, *flags])
+        cls.cluster.run("agents", [cls.agents, "--kubeconfig", cls.configs["ordeal-agent"], *flags])
 
     @classmethod
     def start_controller(cls, name="controller", failpoint=None, flags=()):
         cls.started += 1
         environment = {**os.environ, **({"ORDEAL_FAILPOINT": failpoint} if failpoint else {})}
         argv = [cls.ordeal, "controller", "--namespace", "ordeal", "--name", f"{name}-{cls.started}", "--policy-configmap",
-                "ordeal/ordeal-config", "--agents", "", "--kubeconfig", cls.cluster.kubeconfig, *flags]
+                "ordeal/ordeal-config", "--agents", "", "--kubeconfig", cls.configs["ordeal-controller"], *flags]
         cls.cluster.run(name, argv, environment)
 
     @classmethod

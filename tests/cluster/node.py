@@ -24,7 +24,8 @@ SERVICE = "10.96.0.1"  # of the kubernetes Service
 # The kubelet and the bridge plugin would write these: they find them as they want them.
 TUNABLES = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,
             "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000, "net/ipv4/ip_forward": 1}
-# Where the programs write whatever their flags say.
+PROGRAMS = ("containerd", "ctr", "runc", "host-local", "busybox", "ip", "kubelet")
+# Where they write whatever their flags say.
 PRIVATE = ["/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet", "/var/lib/containerd", "/var/log/pods",
            "/var/log/containers", "/var/lib/ordeal", "/run/ordeal"]
 
@@ -55,7 +56,7 @@ class RealNode:
 
     def start(self):
         began = now()
-        for name in ("containerd", "ctr", "runc", "host-local", "busybox", "ip", "kubelet"):
+        for name in PROGRAMS:
             program(name)
         os.makedirs(self.folder + "/cni")
         self.record_what_to_remove()

@@ -131,5 +131,5 @@ class Node(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skip_without("kubectl", "kubelet", "containerd", "runc", "host-local", "busybox", "rollouts-controller", "metrics-server")
+    skip_without("kubectl", "rollouts-controller", "metrics-server", *node.PROGRAMS)
     unittest.main(verbosity=2)

@@ -12,7 +12,7 @@ from . import release as r
 from .cluster import Cluster
 from .release import APP, BRIEF, SHOP, Visitor, conditions, experiment_of, slow
 
-OPTIONS = argparse.Namespace(build="build/release", as_they_stand=False, runs=50, kills=30, rest=180)
+OPTIONS = argparse.Namespace(build="build/release", as_they_stand=False, runs=50, kills=30, rest=600)
 LEASE = 15
 LAB = []  # the cluster and the release
 UNTIL_THE_END = contextlib.ExitStack()  # of the command, which closes it

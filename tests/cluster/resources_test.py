@@ -43,6 +43,7 @@ REFUSED = [
     ({"attacks": [{"type": "cpu"}]}, 'attacks: "attacks" is not supported by this version of Ordeal'),
     ({"pulse": "5s"}, 'pulse: "pulse" is not supported by this version of Ordeal'),
     ({"ramp": {"to": 5}}, 'ramp: "ramp" is not supported by this version of Ordeal'),
+    ({"budget": {"slo": "slo.yaml"}}, "budget: a controller has no files"),
     ({"traffic": {}}, 'traffic: "traffic" is not supported by this version of Ordeal'),
     ({"findings": []}, 'findings: "findings" is not supported by this version of Ordeal'),
     ({"target": {"percentage": 50, "count": 1}}, "spec.target: Invalid value", "give percentage or count, not both"),

@@ -136,7 +136,8 @@ class Rollback(OnTheNode):
 
     def only_the_canary_failed(self, witness):
         """And nobody once it is gone."""
-        refused = sorted((round(began - witness.at["breach"], 2), pod) for began, pod, _ in self.customers.refused())
-        self.assertEqual(len({pod for _, pod in refused}), 1, refused)
+        refused = sorted((round(began - witness.at["breach"], 2), pod, round(took, 2))
+                         for began, pod, _, took in self.customers.refused())
+        self.assertEqual(len({pod for _, pod, _ in refused}), 1, refused)
         time.sleep(2)
         self.assertEqual(self.customers.refused(witness.at["without canary"]), [])

@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from cluster import Cluster, fakes, skip_without  # noqa: E402
+from cluster import Cluster, accounts, fakes, skip_without  # noqa: E402
 from cluster.api import Api  # noqa: E402
 from lab.processes import now  # noqa: E402
 
@@ -78,6 +78,7 @@ class Scale:
         self.kubectl("apply", "-f", str(HERE.parent.parent / "charts" / "ordeal" / "crds"))
         for name in ("ordeal", "shop"):
             cluster.namespace(name)
+        accounts.install(cluster)
         policy = {"config.yaml": "blast_radius: {namespaces: [shop]}\n"}
         cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ordeal-config", "namespace": "ordeal"},
                        "data": policy})
@@ -92,23 +93,13 @@ class Scale:
         pending = "/api/v1/namespaces/shop/pods?limit=1&fieldSelector=status.phase!=Running"
         cluster.wait_for(lambda: not cluster.api.must("GET", pending)["items"], 600, "the pods to run", 0.5)
         self.tell("nodes and pods made, s", round(now() - began, 1))
-        cluster.run("agents", [options.agents, "--kubeconfig", self.account("ordeal-agent")])
+        cluster.run("agents", [options.agents, "--kubeconfig", accounts.kubeconfig(cluster, "ordeal-agent")])
         began = now()
         cluster.run("controller", [*options.under.split(), options.ordeal, "controller", "--namespace", "ordeal", "--name", "scale",
-                                   "--policy-configmap", "ordeal/ordeal-config", "--agents", "", "--kubeconfig", self.account("ordeal-controller")])
+                                   "--policy-configmap", "ordeal/ordeal-config", "--agents", "", "--kubeconfig", accounts.kubeconfig(cluster, "ordeal-controller")])
         lease = "/apis/coordination.k8s.io/v1/namespaces/ordeal/leases"
         cluster.wait_for(lambda: cluster.api.must("GET", lease)["items"], 60, "the controller to lead")
         self.tell("controller leads after, s", round(now() - began, 2))
-
-    def account(self, name):
-        """A kubeconfig of an account of its own, so that the API server keeps agents from crowding out the controller."""
-        cluster, where = self.cluster, {"name": name, "namespace": "ordeal"}
-        group = "rbac.authorization.k8s.io"
-        cluster.apply([{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": where},
-                       {"apiVersion": f"{group}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
-                        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"},
-                        "subjects": [{"kind": "ServiceAccount", **where}]}])
-        return cluster.token_kubeconfig(f"{cluster.folder}/{name}.kubeconfig", cluster.token(name, "ordeal"))
 
     def kubectl(self, *words):
         code, _, said = self.cluster.kubectl(*words)

@@ -94,11 +94,15 @@ class Paused:
 
     def __init__(self, *more):
         self.victim = subprocess.Popen([sys.executable, "-u", "-c", TICKER, "package-victim"], stdout=subprocess.PIPE)
+        self.victim.stdout.read(1)  # it has begun
         Path("/tmp/pause.yaml").write_text(PAUSE)
         with open("/tmp/events", "w") as events:
             self.run = subprocess.Popen(["ordeal", "run", "/tmp/pause.yaml", "--json", *more], stdout=events, stderr=subprocess.STDOUT)
-        if not wait_until(self.is_paused):
+        if not wait_until(self.is_in_force):
             raise AssertionError("never paused:\n" + Path("/tmp/events").read_text())
+
+    def is_in_force(self):
+        return '"type":"inject"' in Path("/tmp/events").read_text() and self.is_paused()
 
     def is_paused(self):
         """No dot for 200 ms."""
@@ -185,6 +189,12 @@ class Package(unittest.TestCase):
         self.assertEqual(sorted(os.listdir("/tmp/moved")), ["bin", "libexec", "share"])
         os.remove("/tmp/moved/libexec/ordeal/ordeal-guard")
         self.assertIn("install both programs", say("/tmp/moved/bin/ordeal", "doctor", code=7))
+
+    def test_1_a_run_is_known_by_the_name_of_its_cgroup(self):
+        function, = re.findall(r"(?ms)^run_of\(\) \{.*?^\}", (Path(__file__).parents[2] / "packaging/debian/prerm").read_text())
+        for run in ("r20261123t201504z-k3f9a", "r20261123t201504z-r3f9a", "r20261123t201504z-rrrrr"):
+            for cgroup in ("/sys/fs/cgroup/ordeal-reaper-", "/sys/fs/cgroup/unified/ordeal-standby-", "/sys/fs/cgroup/cpu/ordeal-a-r-b-"):
+                self.assertEqual(say("sh", "-c", f'{function}\nrun_of "$1"', "sh", cgroup + run), run + "\n")
 
     def test_2_installed_it_is_there_for_people(self):
         say("dpkg", "-i", self.old)

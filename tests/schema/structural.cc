@@ -26,6 +26,7 @@ constexpr Rule kRules[] = {
     {"experiment", "!has(self.attacks)", "attacks: \"attacks\" is not supported by this version of Ordeal"},
     {"experiment", "!has(self.pulse)", "pulse: \"pulse\" is not supported by this version of Ordeal"},
     {"experiment", "!has(self.ramp)", "ramp: \"ramp\" is not supported by this version of Ordeal"},
+    {"experiment", "!has(self.budget)", "budget: a controller has no files: an error budget is checked on a host only"},
     {"experiment", "!has(self.traffic)", "traffic: \"traffic\" is not supported by this version of Ordeal"},
     {"experiment", "!has(self.findings)", "findings: \"findings\" is not supported by this version of Ordeal"},
     {"target", "!(has(self.percentage) && has(self.count))", "give percentage or count, not both"},

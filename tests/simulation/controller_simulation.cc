@@ -238,6 +238,7 @@ class Simulation {
   std::map<std::string, std::map<int, std::pair<BootTime, BootTime>>> forces;  // by run and node: from, until
   int written = 0;
   std::map<std::string, int> outcomes;
+  std::set<std::string> partly_hit;  // runs that said Reverted=False before they said Injected=True
 
  private:
   static kube::Answer<json::Value> failure(SimulatedApi::Kind kind) {
@@ -391,8 +392,20 @@ class Simulation {
     if (!before.verdict.empty()) {
       EXPECT_EQ(status.verdict, before.verdict) << "a verdict was changed";
     }
+    check_reverted(status);
     if (status.verdict == "held") check_held(status);
     before = status;
+  }
+
+  // From the first victim that is hit until the end: not reverted, also where others are waited for.
+  void check_reverted(const cluster::ExperimentStatus& status) {
+    if (status.injected == 0 || !status.verdict.empty()) return;
+    const auto* reverted = cluster::find_condition(status.conditions, "Reverted");
+    ASSERT_TRUE(reverted);
+    EXPECT_EQ(reverted->status, cluster::Truth::kFalse)
+        << status.injected << " hit, and Reverted is " << reverted->reason;
+    const auto* injected = cluster::find_condition(status.conditions, "Injected");
+    if (injected && injected->status != cluster::Truth::kTrue) partly_hit.insert(status.run);
   }
 
   void check_injection(const json::Value& value) {
@@ -730,6 +743,14 @@ TEST(ControllerSimulation, WhoWasGivenUpMustConfirmAllTheSame) {
   schedule.silent_nodes = {0};
   schedule.min_injected = 50;
   EXPECT_EQ(play(1, schedule), (std::map<std::string, int>{{"revert_failed", kExperiments}}));
+}
+
+TEST(ControllerSimulation, TheFirstVictimIsSaidToBeHitWhileAnotherIsWaitedFor) {
+  Schedule schedule;
+  schedule.silent_nodes = {0};
+  Simulation simulation(1, schedule);
+  simulation.run();
+  EXPECT_EQ(simulation.partly_hit.size(), kExperiments);
 }
 
 TEST(ControllerSimulation, AFailedRevertHaltsTheClusterWhoeverIsSilent) {

@@ -10,12 +10,16 @@ CRASH = os.path.join(HERE, "..", "crash", "crash_test.py")
 PICTURES = os.path.join(HERE, "..", "report", "pictures.py")
 DEMO = os.path.join(HERE, "demo_outcomes.py")
 TRIAL = os.path.join(HERE, "..", "package", "trial.py")
+CONTROLLER = os.path.join(HERE, "..", "cluster", "controller_test.py")
 ARM64 = os.path.join(HERE, "..", "chart", "arm64_test.py")
 
 # name: (what it shows, the arguments of crash_test.py, or the program and its own)
 COMMANDS = {
     "arm64": ("the image for arm64, cross-built, and what runs of it in emulators; about 15 minutes, as long for the build, and "
               "Debian's archive", [ARM64]),
+    "controller-kill": ("a cluster's controller killed before each write of a run; about half a minute for each",
+                        [CONTROLLER, "build/release/ordeal", "build/release/bin/cluster_agents",
+                         "ControllerTest.test_a_controller_may_die_before_any_write"]),
     "crash-kill": ("100 kills of each kind by each attack, 2 000 in all; about 35 minutes", ["kill", "--count", "100"]),
     "crash-foreign": ("the same among other people's rules, 20 of each; about 8 minutes", ["foreign", "--count", "20"]),
     "crash-halt": ("100 halts of each kind: p50 and p99", ["halt", "--count", "100"]),
@@ -41,8 +45,9 @@ def main():
             print(f"  {name:14} {what}")
         return 0 if sys.argv[1:] == ["list"] else 2
     arguments = COMMANDS[sys.argv[1]][1]
-    program = [] if arguments[0] in (ARM64, DEMO, PICTURES, TRIAL) else [CRASH]
-    return subprocess.call([sys.executable, "-B", *program, *arguments, *sys.argv[2:]])
+    program = [] if arguments[0] in (ARM64, CONTROLLER, DEMO, PICTURES, TRIAL) else [CRASH]
+    environment = {**os.environ, "ORDEAL_EACH_WRITE": "yes"}
+    return subprocess.call([sys.executable, "-B", *program, *arguments, *sys.argv[2:]], env=environment)
 
 
 if __name__ == "__main__":

@@ -47,14 +47,16 @@ baseline: 0s
 recovery: 0s
 END
 }
-# NAME: starts it; ENGINE is its pid. Says when it is in force.
+# NAME [OPTION...]: starts it; ENGINE is its pid. Says when it is in force.
 begin() {
+  begun=$1
+  shift
   # The shell in the background empties the file only once it runs: until then it holds the injection of the run before.
   rm -f /tmp/events
-  ordeal run "/tmp/$1.yaml" --json </dev/null >/tmp/events 2>/tmp/errors &
+  ordeal run "/tmp/$begun.yaml" --json "$@" </dev/null >/tmp/events 2>/tmp/errors &
   ENGINE=$!
   wait_for 20 grep -q '"type":"inject"' /tmp/events
-  say "$1.began" $? /tmp/errors
+  say "$begun.began" $? /tmp/errors
 }
 # NAME: its end, with all its events and what it left
 finish() {
@@ -173,6 +175,27 @@ cpu() {
   step cpu.later sh -c "cut -d' ' -f1 /proc/uptime; cat $CG/quota/cpu.stat"
   finish cpu
   step cpu.left cat $CG/quota/cgroup.procs
+  cpu_of_a_pod
+}
+# Its sandbox was there first and has no quota.
+cpu_of_a_pod() {
+  mkdir -p $CG/pod
+  echo +cpu >$CG/pod/cgroup.subtree_control
+  mkfifo /tmp/never
+  printf '#!/bin/sh\nread word </tmp/never\n' >/tmp/pause
+  chmod +x /tmp/pause
+  inside pod/sandbox /tmp/pause
+  wait_for 5 grep -q . $CG/pod/sandbox/cgroup.procs
+  inside pod/app sleep 1000
+  wait_for 5 grep -q . $CG/pod/app/cgroup.procs
+  echo "20000 100000" >$CG/pod/app/cpu.max
+  echo '- {name: api, kind: pod, namespace: shop, cgroup: /pod}' >/tmp/pods.yaml
+  experiment pod '{type: kubernetes, namespace: shop, name: [api]}' '{type: cpu, args: {cores: 1, percent: 80}}' 3s
+  begin pod --inventory /tmp/pods.yaml
+  sleep 1
+  step pod.sandbox cat $CG/pod/sandbox/cpu.stat
+  step pod.app cat $CG/pod/app/cpu.stat
+  finish pod
 }
 
 killing() {

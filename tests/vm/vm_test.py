@@ -178,9 +178,12 @@ def check_pause(steps, show):
 
 
 def check_cpu(steps, show):
+    def stat(lines):
+        return {key: int(value) for key, value in (line.split() for line in lines)}
+
     def reading(name):
-        clock, *stat = steps.out(name).splitlines()
-        return float(clock), {key: int(value) for key, value in (line.split() for line in stat)}
+        clock, *lines = steps.out(name).splitlines()
+        return float(clock), stat(lines)
 
     proof = expect_proven_and_clean(steps, "cpu", 4, tables=False)
     (begin, before), (end, later) = reading("cpu.before"), reading("cpu.later")
@@ -188,6 +191,10 @@ def check_cpu(steps, show):
     show(f"cpu 80 % of a quota of 0.5 CPU: {used:.1f} % of one CPU, 40 asked ({proof['measured']})")
     expect_near("CPU used, in % of one", used, 40)
     expect(len(steps.out("cpu.left").split()) == 1, f"a burner is left: {steps.out('cpu.left')}")
+    proof = expect_proven_and_clean(steps, "pod", 4, tables=False)
+    expect_near("asked of a pod's container, in % of one CPU", proof["asked"], 16)
+    sandbox, app = (stat(steps.out(f"pod.{name}").splitlines())["usage_usec"] for name in ("sandbox", "app"))
+    expect(app > 10 * sandbox, f"the load is in the sandbox: {sandbox} µs there, {app} µs in the container")
 
 
 def check_killing(steps, show):

@@ -38,7 +38,6 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - --namespace=$(POD_NAMESPACE)
 - --name=$(POD_NAME)
 - --policy-configmap={{ include "ordeal.policyConfigMap" . }}
-{{- include "ordeal.listen" . }}
 {{- end }}
 
 {{- define "ordeal.drainArguments" -}}
@@ -125,5 +124,7 @@ imagePullSecrets:
 {{- end -}}
 {{- else if and .Values.admission.enabled (semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version) -}}
 {{- fail (printf "admission.enabled: Kubernetes %s does not put a node's name into the token of its agent (1.30 does), so the policies cannot be made; set admission.enabled=false and read docs/kubernetes.md on what then guards Injections" .Capabilities.KubeVersion.Version) -}}
+{{- else if and .Values.users.tenants (not .Values.admission.enabled) -}}
+{{- fail "users.tenants: needs admission.enabled; without its policies everyone who administers a namespace could renew a run there that nobody watches" -}}
 {{- end -}}
 {{- end }}

@@ -157,6 +157,34 @@ TEST(VerdictsTest, AreSaidInConditions) {
   EXPECT_EQ(cluster::find_condition(status.conditions, "Reverted")->reason, "Confirmed");
 }
 
+TEST(VerdictsTest, ConditionsSayFromTheBeginningWhatIsNotYet) {
+  cluster::ExperimentStatus status;
+  auto said = [&](const char* type) {
+    const cluster::Condition* condition = cluster::find_condition(status.conditions, type);
+    return condition ? std::string(to_text(condition->status)) + " " + condition->reason : "absent";
+  };
+  put_beginning(status, "2 of 3", Nanos(1s));
+  EXPECT_EQ(said("Admitted"), "True Admitted");
+  EXPECT_EQ(said("Injected"), "False NotYet");
+  EXPECT_EQ(said("Reverted"), "Unknown NothingInForceYet");
+  EXPECT_EQ(said("Complete"), "False Running");
+  EXPECT_EQ(said("Held"), "Unknown NotYet");
+  put_in_force(status, "2 of 2", Nanos(2s));
+  EXPECT_EQ(said("Injected"), "True InForce");
+  EXPECT_EQ(said("Reverted"), "False InForce");
+
+  cluster::ExperimentStatus partly;
+  put_beginning(partly, "2 of 3", Nanos(1s));
+  Ending ending;
+  ending.verdict = {Outcome::kNotInjected, "1 of 2 victims was hit", ""};
+  ending.hit = true;
+  put_ending(partly, ending, Nanos(2s));
+  status = partly;
+  EXPECT_EQ(said("Injected"), "False PartlyInjected");
+  EXPECT_EQ(said("Reverted"), "True Confirmed");
+  EXPECT_EQ(said("Complete"), "True NotInjected");
+}
+
 // A cluster with one Injection whose agent may be gone, and a controller that ends when it is scaled down.
 struct DrainedCluster {
   bool halted = false, released = false, has_injection = true, agent = true;
@@ -189,8 +217,12 @@ struct DrainedCluster {
     return world;
   }
   kube::Answer<json::Value> ask(const kube::Request& request) {
-    bool halts = request.path.find("/halts/") != std::string::npos;
-    if (halts && request.method == "GET") return tl::unexpected(failure(Kind::kNotFound));
+    bool halts = request.path.find("/halts") != std::string::npos;
+    if (halts && request.method == "GET") {
+      if (!halted) return tl::unexpected(failure(Kind::kNotFound));
+      return json::Value(json::Object{{"metadata", json::Object{{"uid", "u"}, {"resourceVersion", "7"}}},
+                                      {"spec", json::Object{{"engaged", true}, {"by", "ordeal drain"}}}});
+    }
     if (halts && request.method == "DELETE") released = true;
     if (halts) halted = true;
     if (request.path.find("/injections/") != std::string::npos) has_injection = false;

@@ -18,12 +18,39 @@ constexpr Nanos kDrainEvery = 500ms;
 constexpr Nanos kDrainMargin = 5s;
 constexpr const char* kDrainManager = "ordeal-drain";
 constexpr const char* kReason = "Ordeal is being uninstalled";
+constexpr const char* kDrainBy = "ordeal drain";
 
-json::Value halt_object(bool engaged) {
+// With a version: only in the place of that very one.
+json::Value halt_object(bool engaged, const std::string& version = {}) {
+  json::Object metadata{{"name", cluster::kHaltName}};
+  if (!version.empty()) metadata["resourceVersion"] = version;
   return json::Object{{"apiVersion", cluster::kApiVersion},
                       {"kind", "Halt"},
-                      {"metadata", json::Object{{"name", cluster::kHaltName}}},
-                      {"spec", json::Object{{"engaged", engaged}, {"reason", kReason}, {"by", "ordeal drain"}}}};
+                      {"metadata", std::move(metadata)},
+                      {"spec", json::Object{{"engaged", engaged}, {"reason", kReason}, {"by", kDrainBy}}}};
+}
+
+std::string place_of(const cluster::Injection& injection) {
+  return fmt::format("{}/{} on {}", injection.namespace_, injection.name, injection.spec.node);
+}
+
+Error cannot_be_read(const std::string& why) {
+  return {Errc::kRevertFailed, "an Injection cannot be read, so nobody knows whether it is reverted: " + why, 0,
+          "look at its node (`ordeal verify-clean`), delete it and its Experiment, then try again", nullptr};
+}
+
+std::string why_failed(const cluster::InjectionStatus& status) {
+  for (const cluster::ImpactStatus& impact : status.impacts)
+    if (!impact.clean && !impact.error.empty()) return impact.error;
+  return "its agent does not say why";
+}
+
+// Whoever has to mend it needs Ordeal's programs on the node.
+Error left_behind(const cluster::Injection& injection) {
+  return {Errc::kRevertFailed,
+          fmt::format("{} could not be reverted: {}", place_of(injection), why_failed(injection.status)), 0,
+          "mend it on the node (`ordeal revert`, `ordeal verify-clean`), delete its Experiment, then try again",
+          nullptr};
 }
 
 class Drain {
@@ -59,7 +86,18 @@ class Drain {
     return std::move(*answer);
   }
 
+  // What is written is what was read: a Halt that somebody engages in between is his, and is read again.
   Result<> halt() {
+    while (true) {
+      auto made = TRY(try_to_halt());
+      if (!made) continue;
+      made_ = *made;
+      return {};
+    }
+  }
+
+  // Nothing: it was changed meanwhile.
+  Result<std::optional<Made>> try_to_halt() {
     // Whoever takes a Halt for missing that he cannot read would release somebody else's at the end.
     auto present = answer_to(kube::get(kube::kHalts, {"", cluster::kHaltName}));
     bool there = present.has_value();
@@ -68,35 +106,69 @@ class Drain {
     auto halt = there ? cluster::halt_from_json(&*present) : std::nullopt;
     if (halt && halt->engaged) {
       world_.say("the cluster is halted already");
-      return {};
+      return halt->by == kDrainBy ? Made::kEngaged : Made::kNothing;  // by a drain that failed
     }
-    kube::Request request = kube::apply(kube::kHalts, {"", cluster::kHaltName}, halt_object(true), kDrainManager, true);
-    TRY_VOID(ask(request, "cannot halt the cluster").map([](auto) {}));
-    made_ = there ? Made::kEngaged : Made::kHalt;
+    auto engaged = answer_to(engaging(halt));
+    if (!engaged && changed_meanwhile(engaged.error())) return std::nullopt;
+    if (!engaged) return tl::unexpected(engaged.error().error("cannot halt the cluster"));
     world_.say("the cluster is halted: every run ends now");
+    return there ? Made::kEngaged : Made::kHalt;
+  }
+
+  static kube::Request engaging(const std::optional<cluster::Halt>& released) {
+    kube::ObjectName name{"", cluster::kHaltName};
+    if (!released) return kube::create(kube::kHalts, {"", ""}, halt_object(true));
+    return kube::apply(kube::kHalts, name, halt_object(true, released->version), kDrainManager, true);
+  }
+
+  bool changed_meanwhile(const kube::ApiFailure& failure) const {
+    bool changed =
+        failure.kind == kube::ApiFailure::Kind::kConflict || failure.kind == kube::ApiFailure::Kind::kAlreadyExists;
+    return changed && world_.now() <= until_;
+  }
+
+  // A Halt that somebody else has engaged since is his.
+  Result<> release() {
+    while (made_ != Made::kNothing) {
+      auto present = answer_to(kube::get(kube::kHalts, {"", cluster::kHaltName}));
+      if (!present && present.error().kind == kube::ApiFailure::Kind::kNotFound) return {};
+      if (!present) return tl::unexpected(present.error().error("cannot read the halt"));
+      auto halt = cluster::halt_from_json(&*present);
+      if (!halt->engaged) return {};
+      if (halt->by != kDrainBy) {
+        world_.say(fmt::format("the cluster stays halted: {} ({})", halt->reason, halt->by));
+        return {};
+      }
+      auto released = answer_to(releasing(*halt));
+      if (released) return {};
+      if (!changed_meanwhile(released.error()))
+        return tl::unexpected(released.error().error("cannot release the halt"));
+    }
     return {};
   }
 
-  Result<> release() {
-    if (made_ == Made::kNothing) return {};
+  kube::Request releasing(const cluster::Halt& halt) const {
     kube::ObjectName name{"", cluster::kHaltName};
-    kube::Request request = made_ == Made::kHalt
-                                ? kube::remove(kube::kHalts, name)
-                                : kube::apply(kube::kHalts, name, halt_object(false), kDrainManager, true);
-    return ask(request, "cannot release the halt").map([](auto) {});
+    return made_ == Made::kHalt
+               ? kube::remove(kube::kHalts, name, halt.uid, halt.version)
+               : kube::apply(kube::kHalts, name, halt_object(false, halt.version), kDrainManager, true);
   }
 
-  Result<std::vector<cluster::Injection>> held() {
+  Result<std::vector<cluster::Injection>> injections() {
     auto items = world_.list(kube::kInjections, {});
     if (!items) {
       if (items.error().no_such_resource) return std::vector<cluster::Injection>();
       return tl::unexpected(items.error().error("cannot list Injections"));
     }
-    std::vector<cluster::Injection> held;
-    for (const json::Value& item : *items)
-      if (auto injection = cluster::injection_from_json(item); injection && injection->has_finalizer)
-        held.push_back(std::move(*injection));
-    return held;
+    std::vector<cluster::Injection> all;
+    unreadable_.clear();
+    for (const json::Value& item : *items) {
+      std::string why;
+      auto injection = cluster::injection_as_readable(item, why);
+      if (!why.empty()) unreadable_ = injection ? place_of(*injection) + ": " + why : why;
+      if (injection) all.push_back(std::move(*injection));
+    }
+    return all;
   }
 
   // An agent that is there takes its finaliser away. Where none is, the lease is over some time after it was seen
@@ -115,25 +187,39 @@ class Drain {
   Result<> wait_for_injections() {
     size_t said = 0;
     while (true) {
-      auto left = held();
-      if (left && left->empty()) return {};
-      if (left) finish_overdue(*left);
-      if (left && left->size() != said) {
-        said = left->size();
+      auto all = injections();
+      std::vector<cluster::Injection> left = all ? held(*all) : std::vector<cluster::Injection>();
+      if (all && left.empty()) return refuse_left_behind(*all);
+      finish_overdue(left);
+      if (left.size() != said) {
+        said = left.size();
         world_.say(fmt::format("{} Injections are not reverted yet", said));
       }
-      if (world_.now() > until_) return tl::unexpected(hangs(left));
+      if (world_.now() > until_) return tl::unexpected(all ? hangs(left) : all.error());
       world_.sleep(kDrainEvery);
     }
   }
 
-  static Error hangs(const Result<std::vector<cluster::Injection>>& left) {
-    if (!left) return left.error();
+  // Those that their agents have not let go.
+  static std::vector<cluster::Injection> held(const std::vector<cluster::Injection>& all) {
+    std::vector<cluster::Injection> held;
+    for (const cluster::Injection& injection : all)
+      if (injection.has_finalizer) held.push_back(injection);
+    return held;
+  }
+
+  Result<> refuse_left_behind(const std::vector<cluster::Injection>& all) const {
+    if (!unreadable_.empty()) return tl::unexpected(cannot_be_read(unreadable_));
+    for (const cluster::Injection& injection : all)
+      if (session::revert_failed(injection.status)) return tl::unexpected(left_behind(injection));
+    return {};
+  }
+
+  static Error hangs(const std::vector<cluster::Injection>& left) {
     std::vector<std::string> names;
-    for (const cluster::Injection& injection : *left)
-      if (names.size() < 10)
-        names.push_back(fmt::format("{}/{} on {}", injection.namespace_, injection.name, injection.spec.node));
-    return {Errc::kRevertFailed, fmt::format("{} Injections are not reverted: {}", left->size(), join(names, ", ")), 0,
+    for (const cluster::Injection& injection : left)
+      if (names.size() < 10) names.push_back(place_of(injection));
+    return {Errc::kRevertFailed, fmt::format("{} Injections are not reverted: {}", left.size(), join(names, ", ")), 0,
             "look at the agents of these nodes, then try again", nullptr};
   }
 
@@ -161,6 +247,7 @@ class Drain {
   const DrainWorld& world_;
   BootTime until_;
   Made made_ = Made::kNothing;
+  std::string unreadable_;  // why an Injection of the last list was
   std::map<std::string, BootTime> seen_;
 };
 

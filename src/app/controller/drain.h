@@ -1,5 +1,6 @@
 // drain: before Ordeal is taken out of a cluster: everything halted, every Injection reverted or its lease over, no
-// finaliser left that would hang. For programs that have nothing else to do: it waits.
+// finaliser left that would hang. The Halt that it made is released at the end, unless somebody else has engaged it
+// meanwhile. For programs that have nothing else to do: it waits.
 #pragma once
 
 #include <functional>
@@ -27,7 +28,7 @@ struct DrainWorld {
   std::function<void(const std::string&)> say;
 };
 
-// kRevertFailed names what hangs: nothing may be taken out then.
+// kRevertFailed names what hangs, or what an agent could not revert: nothing may be taken out then, and the Halt stays.
 Result<> drain(const DrainOptions& options, const DrainWorld& world);
 // With the API server of `options`.
 Result<> run_drain(const DrainOptions& options, std::function<void(const std::string&)> say);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/model/cluster/resources.h"
+
 namespace ordeal::controller {
 namespace {
 
@@ -14,12 +16,36 @@ kube::Answer<json::Value> failure(Kind kind, int code) {
   return tl::unexpected(std::move(failure));
 }
 
-json::Value halt(bool engaged) {
-  return json::Object{{"metadata", json::Object{{"name", "global"}, {"uid", "u"}, {"generation", 1}}},
-                      {"spec", json::Object{{"engaged", engaged}, {"reason", "a person"}, {"by", "anna"}}}};
+json::Value halt(bool engaged, const char* by = "anna") {
+  return json::Object{
+      {"metadata", json::Object{{"name", "global"}, {"uid", "u"}, {"resourceVersion", "7"}, {"generation", 1}}},
+      {"spec", json::Object{{"engaged", engaged}, {"reason", "said so"}, {"by", by}}}};
 }
 
-// No Injection, and a Halt that is read as `reads` say, the last one again and again.
+const json::Value kOurs = halt(true, "ordeal drain");
+
+// Over, as its agent says.
+json::Value ended_injection(bool clean) {
+  cluster::Injection injection;
+  injection.namespace_ = "shop";
+  injection.name = "slow-1";
+  injection.spec.run = "r1", injection.spec.experiment = "slow", injection.spec.experiment_uid = "u1";
+  injection.spec.node = "node-a";
+  cluster::ImpactStatus impact;
+  impact.state = "reverted";
+  impact.clean = clean;
+  if (!clean) impact.error = "half of it is frozen";
+  cluster::InjectionStatus status;
+  status.state = "reverted";
+  status.impacts = {impact};
+  json::Value object = cluster::injection_to_create(injection);
+  object.as_object()["metadata"].as_object()["uid"] = "i1";
+  object.as_object()["metadata"].as_object().erase("finalizers");
+  object.as_object()["status"] = to_json(status);
+  return object;
+}
+
+// What is listed, and a Halt that is read as `reads` say, the last one again and again.
 class DrainTest : public testing::Test {
  protected:
   Result<> drained(std::vector<kube::Answer<json::Value>> reads) {
@@ -27,24 +53,98 @@ class DrainTest : public testing::Test {
     world.ask = [this, reads, turn = size_t{0}](const kube::Request& request) mutable -> kube::Answer<json::Value> {
       if (request.method == "GET") return reads.at(std::min(turn++, reads.size() - 1));
       writes.push_back(request.method + " " + request.body);
-      return json::Value(json::Object());
+      if (refused_writes.empty()) return json::Value(json::Object());
+      auto kind = refused_writes.front();
+      refused_writes.erase(refused_writes.begin());
+      return failure(kind, 409);
     };
-    world.list = [](const kube::Resource&, const kube::ObjectName&) { return json::Array(); };
+    world.list = [this](const kube::Resource&, const kube::ObjectName&) { return listed; };
     world.now = [this] { return now; };
     world.sleep = [this](Nanos time) { now += time; };
-    world.say = [](const std::string&) {};
+    world.say = [this](const std::string& line) { said += line + "\n"; };
     return drain({.within = 10s}, world);
   }
 
   BootTime now = BootTime(1h);
+  json::Array listed;
   std::vector<std::string> writes;
+  std::vector<Kind> refused_writes;  // the first ones
+  std::string said;
 };
 
 TEST_F(DrainTest, ItReleasesTheHaltThatItMade) {
-  ASSERT_TRUE(drained({failure(Kind::kNotFound, 404)}));
+  listed = {ended_injection(true)};
+  ASSERT_TRUE(drained({failure(Kind::kNotFound, 404), kOurs}));
   ASSERT_EQ(writes.size(), 2u);
-  EXPECT_TRUE(writes[0].starts_with("PATCH")) << writes[0];
+  EXPECT_TRUE(writes[0].starts_with("POST")) << writes[0];
   EXPECT_TRUE(writes[1].starts_with("DELETE")) << writes[1];
+  EXPECT_NE(writes[1].find(R"("uid":"u","resourceVersion":"7")"), std::string::npos) << writes[1];
+}
+
+TEST_F(DrainTest, TheHaltOfADrainThatFailedIsReleasedByTheNext) {
+  ASSERT_TRUE(drained({kOurs}));
+  ASSERT_EQ(writes.size(), 1u);
+  EXPECT_NE(writes[0].find(R"("engaged":false)"), std::string::npos) << writes[0];
+}
+
+TEST_F(DrainTest, AReleasedHaltIsReleasedAgain) {
+  ASSERT_TRUE(drained({halt(false), kOurs}));
+  ASSERT_EQ(writes.size(), 2u);
+  EXPECT_NE(writes[1].find(R"("engaged":false)"), std::string::npos) << writes[1];
+  EXPECT_NE(writes[1].find(R"("resourceVersion":"7")"), std::string::npos) << writes[1];
+}
+
+TEST_F(DrainTest, AHaltThatSomebodyElseEngagesMeanwhileStays) {
+  for (const char* by : {"anna", "ordeal controller"}) {
+    ASSERT_TRUE(drained({failure(Kind::kNotFound, 404), halt(true, by)}));
+    EXPECT_EQ(writes.size(), 1u) << "only its own";
+    EXPECT_NE(said.find(std::string("stays halted: said so (") + by + ")"), std::string::npos) << said;
+    writes.clear();
+  }
+  ASSERT_TRUE(drained({failure(Kind::kNotFound, 404), halt(false)}));
+  EXPECT_EQ(writes.size(), 1u) << "somebody has released it";
+}
+
+TEST_F(DrainTest, WhatAnAgentCouldNotRevertStopsItAndTheHaltStays) {
+  listed = {ended_injection(true), ended_injection(false)};
+  auto refused = drained({failure(Kind::kNotFound, 404), kOurs});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kRevertFailed);
+  EXPECT_NE(refused.error().message().find("shop/slow-1 on node-a could not be reverted: half of it is frozen"),
+            std::string::npos)
+      << refused.error().message();
+  EXPECT_EQ(writes.size(), 1u);
+}
+
+TEST_F(DrainTest, WhatCannotBeReadIsNotTakenForReverted) {
+  json::Value odd = ended_injection(true);
+  odd.as_object()["status"].as_object()["impacts"] = 7;
+  json::Value nameless = json::Object{{"metadata", json::Object()}};
+  for (const auto& [unread, told] :
+       {std::pair(odd, "shop/slow-1 on node-a: status.impacts"), std::pair(nameless, "\"name\" is missing")}) {
+    listed = {ended_injection(true), unread, ended_injection(true)};
+    auto refused = drained({failure(Kind::kNotFound, 404), kOurs});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::kRevertFailed);
+    EXPECT_NE(refused.error().message().find(told), std::string::npos) << refused.error().message();
+  }
+}
+
+// Between what is read and what is written somebody else may engage, release or delete it.
+TEST_F(DrainTest, AHaltThatChangesMeanwhileIsReadAgain) {
+  refused_writes = {Kind::kAlreadyExists};
+  ASSERT_TRUE(drained({failure(Kind::kNotFound, 404), halt(true)}));
+  EXPECT_EQ(writes.size(), 1u) << "anna's";
+  writes.clear(), refused_writes = {Kind::kConflict};
+  ASSERT_TRUE(drained({halt(false), halt(true)}));
+  EXPECT_EQ(writes.size(), 1u) << "anna's";
+  EXPECT_NE(writes[0].find(R"("resourceVersion":"7")"), std::string::npos) << writes[0];
+  writes.clear(), refused_writes = {Kind::kConflict};
+  ASSERT_TRUE(drained({kOurs, kOurs, halt(true)}));
+  EXPECT_EQ(writes.size(), 1u) << "released by nobody but her";
+  writes.clear(), refused_writes = {Kind::kConflict};
+  ASSERT_TRUE(drained({kOurs, kOurs, kOurs}));
+  EXPECT_EQ(writes.size(), 2u) << "a change that leaves it ours";
 }
 
 TEST_F(DrainTest, ItReleasesNobodyElses) {

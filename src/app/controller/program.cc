@@ -9,6 +9,7 @@
 #include "app/controller/hosting/controller.h"
 #include "app/controller/seeing/access.h"
 #include "app/controller/seeing/watches.h"
+#include "core/base/io/failpoint.h"
 #include "core/base/io/output.h"
 #include "core/base/io/wait.h"
 #include "core/base/random.h"
@@ -130,6 +131,7 @@ class Program {
   Ports ports(const ProgramOptions& options) {
     Ports ports;
     ports.send = [this](kube::Request request, kube::Client::Callback callback) {
+      if (request.method != "GET") failpoint("controller.before_write");
       client_.send(std::move(request), std::move(callback));
     };
     ports.now = boot_now;

@@ -88,11 +88,14 @@ Request apply(const Resource& resource, const ObjectName& object, const json::Va
   return request;
 }
 
-Request remove(const Resource& resource, const ObjectName& object, const std::string& uid) {
+Request remove(const Resource& resource, const ObjectName& object, const std::string& uid, const std::string& version) {
   Request request = request_for("DELETE", resource, object, true);
   if (uid.empty()) return request;
-  return with_body(std::move(request),
-                   {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}});
+  json::Object preconditions{{"uid", uid}};
+  if (!version.empty()) preconditions["resourceVersion"] = version;
+  return with_body(
+      std::move(request),
+      json::Object{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", std::move(preconditions)}});
 }
 
 Request evict(const ObjectName& pod, const std::string& version) {

@@ -84,8 +84,10 @@ Request patch(const Resource& resource, const ObjectName& object, const char* ty
 // Server-side apply as `manager`; takes fields that others own when `force`, else those are a kConflict.
 Request apply(const Resource& resource, const ObjectName& object, const json::Value& body, const std::string& manager,
               bool force);
-// `uid` "" is whichever object has the name; else only that very one (409 otherwise).
-Request remove(const Resource& resource, const ObjectName& object, const std::string& uid = {});
+// `uid` "" is whichever object has the name; else only that very one, and with a `version` only as it was then (409
+// otherwise).
+Request remove(const Resource& resource, const ObjectName& object, const std::string& uid = {},
+               const std::string& version = {});
 // Honours disruption budgets: a refusal by one is kBudget. policy/v1, on servers that lack it policy/v1beta1.
 Request evict(const ObjectName& pod, const std::string& version = "v1");
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "core/base/io/file.h"
+#include "platform/net/server/test_certificates.h"
 #include "platform/net/test_server.h"
 #include "watch/sources/poll_until.h"
 #include "watch/sources/prometheus_api.h"
@@ -106,6 +108,63 @@ class PrometheusSourceTest : public testing::Test {
   net::TestServer server_{[this](const net::HttpRequest& request) { return answer(request); }};
   net::HttpClient client_ = std::move(*net::HttpClient::create());
 };
+
+// Behind TLS of an authority of its own.
+class PrometheusLoginTest : public testing::Test {
+ protected:
+  Observation ask(SourceLogin login) {
+    std::optional<Observation> seen;
+    std::string url = "https://127.0.0.1:" + std::to_string(server_.port());
+    PrometheusSource source(client_, url, std::nullopt, std::move(login));
+    source.query("x", 2s, [&](Observation o) { seen = std::move(o); });
+    poll_until(client_, [&] { return seen.has_value(); });
+    return seen.value_or(Observation{});
+  }
+  SourceLogin trusting() {
+    SourceLogin login;
+    login.tls.authority = read_file(authority_.ca()).value();
+    return login;
+  }
+  std::string header(const std::string& name) const {
+    const std::string* found = net::find_header(headers_, name);
+    return found ? *found : "none";
+  }
+
+  net::TestAuthority authority_;
+  net::HttpServerOptions options_ = [this] {
+    net::HttpServerOptions options;
+    options.tls = authority_.issue("server", "IP:127.0.0.1");
+    return options;
+  }();
+  net::Headers headers_;
+  net::TestServer server_{
+      [this](const net::HttpRequest& request) -> net::Task<net::HttpResponse> {
+        headers_ = request.headers;
+        co_return net::HttpResponse{200, R"({"status":"success","data":{"resultType":"scalar","result":[1,"1"]}})"};
+      },
+      options_};
+  net::HttpClient client_ = std::move(*net::HttpClient::create());
+};
+
+TEST_F(PrometheusLoginTest, SendsWhatTheSecretsSay) {
+  SourceLogin token = trusting();
+  token.token = "s3cret", token.tenant = "shop";
+  EXPECT_EQ(ask(token).kind, Outcome::kValues);
+  EXPECT_EQ(header("Authorization"), "Bearer s3cret");
+  EXPECT_EQ(header("X-Scope-OrgID"), "shop");
+  SourceLogin basic = trusting();
+  basic.login = "anna:pa:ss";
+  EXPECT_EQ(ask(basic).kind, Outcome::kValues);
+  EXPECT_EQ(header("Authorization"), "Basic YW5uYTpwYTpzcw==");
+  EXPECT_EQ(header("X-Scope-OrgID"), "none");
+}
+
+TEST_F(PrometheusLoginTest, TrustsNobodyElsesServer) {
+  SourceLogin login;
+  login.token = "s3cret";
+  EXPECT_NE(ask(login).kind, Outcome::kValues);
+  EXPECT_TRUE(headers_.empty()) << "the token went to a server that is not known";
+}
 
 TEST_F(PrometheusSourceTest, PostsTheQueryAsAFormWithoutATime) {
   auto seen = ask("sum(rate(x{a=~\"5..\"}[1m]))");

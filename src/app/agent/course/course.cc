@@ -121,9 +121,17 @@ void Course::read_all() {
   if (guard_) look_again();
 }
 
+// A slow server is waited for: begun anew each time, no look would ever end. The next one follows at once.
 void Course::look_again() {
   look_at_.reset();
+  look_after_ = looking_;
+  if (std::exchange(looking_, true)) return;
   do_next(todo::LookAgain{});
+}
+
+void Course::look_ended() {
+  looking_ = false;
+  if (std::exchange(look_after_, false) && lives()) look_again();
 }
 
 void Course::on(happened::ReadExperiment& what) {
@@ -182,6 +190,7 @@ void Course::look_whether_to_begin() {
 
 // A victim that is not there any more is the guard's to end; one that may not be hit any more ends everything.
 void Course::on(happened::LookedAgain& what) {
+  look_ended();
   if (!lives() || !guard_) return;
   for (size_t i = 0; i < impacts_.size() && i < what.victims.size(); ++i) {
     Progress progress = impacts_[i].progress;
@@ -197,10 +206,11 @@ void Course::on(happened::LookedAgain& what) {
 }
 
 void Course::on(happened::CouldNotLook& what) {
+  look_ended();
   if (!lives() || !guard_) return;
   if (what.error.code == Errc::kRefused) return end({"error", what.error.message()});
   no_look_ = what.error.message();
-  look_at_ = now_ + kReadAgain;
+  if (!looking_) look_at_ = now_ + kReadAgain;
 }
 
 void Course::on(happened::FoundVictims& what) {

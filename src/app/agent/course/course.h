@@ -95,7 +95,7 @@ namespace todo {
 struct ReadExperiment {};
 struct ReadHalt {};
 struct FindVictims {};
-struct LookAgain {};  // in place of one that is under way
+struct LookAgain {};  // none is under way
 struct StartGuard {};
 struct Check {
   int impact;
@@ -200,6 +200,7 @@ class Course {
   void say(const char* state);
   void read_all();
   void look_again();
+  void look_ended();
   bool lives() const { return stage_ < Stage::kReverting; }
   size_t count(Progress progress) const;
   Impact* find(int impact);
@@ -222,6 +223,7 @@ class Course {
   BootTime halt_read_{};                              // when the Halt was last read
   BootTime judged_{};                                 // when that was read by which the victims were last judged
   std::optional<BootTime> look_at_;                   // the next attempt, after one that failed
+  bool looking_ = false, look_after_ = false;         // one is under way; another is to follow it
   std::string no_look_;                               // why it did
   BootTime going_{};                                  // when the go was read
   std::optional<std::optional<cluster::Halt>> halt_;  // as last seen; nothing: not read yet

@@ -85,6 +85,61 @@ TEST(Again, AVictimThatIsRelabelledBetweenCheckAndGoIsNotHit) {
   EXPECT_EQ(number_of<todo::RevertAll>(run.done), 1u);
 }
 
+// A look that takes longer than from one to the next is not begun anew each time.
+TEST(Again, ASlowServerIsWaitedFor) {
+  Driven run(spec_of(1));
+  run.inject();
+  run.looks_again = false;
+  BootTime asked{};
+  for (int i = 0; i < 40; ++i) {
+    run.pass(1s);
+    ASSERT_EQ(number_of<todo::RevertAll>(run.done), 0u) << "after " << i << " s";
+    if (number_of<todo::LookAgain>(run.done) > 0) asked = run.now;
+    if (number_of<todo::ReadExperiment>(run.done) > 0) run.read(look(2 + i));
+    if (asked > BootTime{} && run.now >= asked + 7s) {
+      run.feed(happened::LookedAgain{run.victims(), asked});
+      asked = number_of<todo::LookAgain>(run.done) > 0 ? run.now : BootTime{};
+    }
+  }
+  EXPECT_EQ(run.course.status().state, "injected");
+}
+
+TEST(Again, ALookThatIsNeverAnsweredEndsItAfterTheLease) {
+  Driven run(spec_of(1));
+  run.inject();
+  run.looks_again = false;
+  size_t looks = 0;
+  for (int i = 0; i < 14; ++i) {
+    run.pass(1s);
+    looks += number_of<todo::LookAgain>(run.done);
+    if (number_of<todo::ReadExperiment>(run.done) > 0) run.read(look(2 + i));
+  }
+  EXPECT_EQ(looks, 1u);
+  run.pass(1s);
+  run.finish();
+  EXPECT_NE(run.course.status().why.find("could not be read for 15s"), std::string::npos);
+}
+
+// Of one that was under way when the go came nobody knows whether it is older.
+TEST(Again, AGoIsFollowedByALookOfItsOwn) {
+  cluster::InjectionSpec spec = spec_of(1);
+  spec.waits_for_go = true;
+  Driven run(std::move(spec));
+  run.begin();
+  run.looks_again = false;
+  run.guard(Type::kChecked, 10);
+  run.pass(5s);
+  BootTime asked = run.now;
+  EXPECT_EQ(number_of<todo::LookAgain>(run.done), 1u);
+  run.now += 1s;
+  ExperimentLook go = look(2);
+  go.renewal.go = true;
+  EXPECT_EQ(number_of<todo::LookAgain>(run.read(go)), 0u) << "one is under way";
+  EXPECT_EQ(number_of<todo::Inject>(run.feed(happened::LookedAgain{run.victims(), asked})), 0u);
+  EXPECT_EQ(number_of<todo::LookAgain>(run.done), 1u);
+  EXPECT_EQ(number_of<todo::Inject>(run.feed(happened::LookedAgain{run.victims(), run.now})), 1u);
+}
+
 TEST(Again, APolicyThatAllowsNothingAnyMoreEndsItAtOnce) {
   Driven run(spec_of(1));
   run.inject();

@@ -22,7 +22,8 @@ class NodePods {
   // The inventory for a guard: every pod, and every container, that has processes here, under the names
   // "NAMESPACE/POD" and "NAMESPACE/POD/CONTAINER". Containers, which are in their pods anyway, are left out where the
   // text would be larger than a guard reads. kRefused when the pods alone are: what they protect would be unknown.
-  Result<std::string> inventory() const;
+  // Ordeal's own pods in the namespace `without` are left out.
+  Result<std::string> inventory(const std::string& without = {}) const;
 
   // kRefused names a cgroup of a pod that is none of these pods: nobody knows what protects it.
   Result<> check_all_known() const;

@@ -295,6 +295,18 @@ TEST_F(Judged, ANodeIsHitWithEveryPodThatIsOnIt) {
             "protected.namespaces lists \"payments\"");
   view_.pods.back().phase = "Succeeded";
   EXPECT_EQ(refusal(policy), "");
+  view_.pods.back().phase = "Running";
+  EXPECT_NE(refusal(policy, "payments"), "") << "what else is in its namespace is protected";
+  view_.pods.back().labels["app.kubernetes.io/name"] = "ordeal";
+  EXPECT_EQ(refusal(policy, "payments"), "") << "Ordeal's own pods are on every node";
+}
+
+TEST_F(Node, AnInventoryCanLeaveOrdealsOwnPodsOut) {
+  run_pod(std::string("/kubepods/besteffort/pod") + kUid);
+  pod_.labels["app.kubernetes.io/name"] = "ordeal";
+  std::vector<cluster::Pod> pods{pod_};
+  EXPECT_NE(NodePods(pods, snapshot_).inventory().value().find("shop/api-1"), std::string::npos);
+  EXPECT_EQ(NodePods(pods, snapshot_).inventory("shop").value().find("shop/api-1"), std::string::npos);
 }
 
 TEST_F(Judged, ANetworkFaultOnANodeWhoseKubeletIsNotFoundIsRefused) {

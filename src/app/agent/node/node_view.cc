@@ -59,6 +59,7 @@ Result<> judge(const Victim& victim, const NodeView& view, const target::Snapsho
 }
 
 // The policy protects pods on a node that is hit as it protects them as victims; its scope is of what may be chosen.
+// Ordeal's own pods are on every node.
 Result<> judge_everybody_on(const cluster::ClusterVictim& planned, const NodeView& view, const NodePods& pods,
                             const NodeIdentity& identity) {
   auto refuse = [&](const std::string& why) {
@@ -74,8 +75,8 @@ Result<> judge_everybody_on(const cluster::ClusterVictim& planned, const NodeVie
     Victim as_victim;
     as_victim.namespace_ = pod.namespace_;
     as_victim.labels = pod.labels;
-    bool over = pod.phase == "Succeeded" || pod.phase == "Failed";
-    auto refusal = over ? std::nullopt : refusal_of(protection, as_victim);
+    bool spared = pod.phase == "Succeeded" || pod.phase == "Failed" || pod.is_ordeals(identity.namespace_);
+    auto refusal = spared ? std::nullopt : refusal_of(protection, as_victim);
     if (refusal) return refuse(fmt::format("the pod {}/{} is on it: {}", pod.namespace_, pod.name, refusal->rule));
   }
   return {};
@@ -203,7 +204,10 @@ Result<FoundVictims> find_victims(const cluster::Injection& injection, const Nod
                                   const target::Snapshot& snapshot, const NodeIdentity& identity) {
   NodePods pods(view.pods, snapshot);
   FoundVictims found;
-  found.inventory = TRY(pods.inventory());
+  // A guard takes a host only where nobody who is protected runs; our own pods run on every node.
+  bool hits_node = std::any_of(injection.spec.impacts.begin(), injection.spec.impacts.end(),
+                               [](const cluster::PlannedImpact& impact) { return impact.victim.kind == "node"; });
+  found.inventory = TRY(pods.inventory(hits_node ? identity.namespace_ : ""));
   for (const cluster::PlannedImpact& impact : injection.spec.impacts)
     if (TRY(cuts_the_node(impact))) found.exemptions = TRY(exempt_kubelet(snapshot, view.pods));
   for (const cluster::PlannedImpact& impact : injection.spec.impacts)

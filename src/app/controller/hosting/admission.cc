@@ -64,7 +64,7 @@ void Admission::dispatch() {
 
 void Admission::begin() {
   if (std::string why = stores_.halted(); !why.empty())
-    return refuse(refused(why, "`ordeal resume` releases it; then create the Experiment again"));
+    return refuse(refused(why, "`ordeal resume --cluster` releases it; then create the Experiment again"));
   if (!ports_.may_inject)
     return refuse(refused("this installation only plans and watches: attacks need a cluster's agents", kNotHere));
   auto read = session::read_cluster_experiment(object_, ports_.random() >> 11);
@@ -184,8 +184,7 @@ void Admission::checked(const Result<session::SourceCheck>& check) {
   status.victims = static_cast<int64_t>(admitted_->prepared.victims.size());
   status.renewal.count = 1;
   std::string message = fmt::format("{} of {} candidates are the victims", status.victims, status.candidates);
-  cluster::set_condition(status.conditions, {"Admitted", cluster::Truth::kTrue, "Admitted", message, ""},
-                         ports_.wall());
+  put_beginning(status, message, ports_.wall());
   failpoint("controller.before_admitted");
   write(std::move(status), State::kAdmitted);
 }

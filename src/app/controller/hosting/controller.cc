@@ -127,19 +127,17 @@ void Controller::experiments_synced() {
   for (const cluster::ExperimentObject& gone : experiments_.synced()) forget_experiment(gone);
 }
 
-// Of one whose status makes no sense what its controller wrote still counts: its agent says nothing, and its finaliser
-// is taken away in time.
-std::optional<cluster::Injection> Controller::read_injection(json::Value&& value) const {
-  auto injection = cluster::injection_from_json(value);
-  if (injection) return std::move(*injection);
-  ports_.log("an Injection cannot be read: " + injection.error().message());
-  if (json::Object* object = value.if_object()) object->erase("status");
-  auto without = cluster::injection_from_json(value);
-  return without ? std::optional(std::move(*without)) : std::nullopt;
+// Of one that makes no sense what can be read still counts: its agent says nothing, and its finaliser is taken away in
+// time.
+std::optional<cluster::Injection> Controller::read_injection(const json::Value& value) const {
+  std::string why;
+  auto injection = cluster::injection_as_readable(value, why);
+  if (!why.empty()) ports_.log("an Injection cannot be read: " + why);
+  return injection;
 }
 
-void Controller::put_injection(json::Value&& value) {
-  auto injection = read_injection(std::move(value));
+void Controller::put_injection(const json::Value& value) {
+  auto injection = read_injection(value);
   if (!injection) return;
   std::string key = key_of(injection->namespace_, injection->name);
   // Whose run is over by now may say so all the same.
@@ -158,7 +156,7 @@ void Controller::put_injection(json::Value&& value) {
 }
 
 void Controller::remove_injection(const json::Value& value) {
-  auto injection = read_injection(json::Value(value));
+  auto injection = read_injection(value);
   if (!injection) return;
   injections_.remove(key_of(injection->namespace_, injection->name));
   forget_injection(*injection);

@@ -34,7 +34,7 @@ class Controller {
   void remove_experiment(const json::Value& object);
   void relist_experiments() { experiments_.relist(); }
   void experiments_synced();
-  void put_injection(json::Value&& object);
+  void put_injection(const json::Value& object);
   void remove_injection(const json::Value& object);
   void relist_injections() { injections_.relist(); }
   void injections_synced();
@@ -88,7 +88,7 @@ class Controller {
   target::ClusterLoad load_beside(const std::string& uid) const;
   Case* case_of(const std::string& run);
   bool is_over(const cluster::Injection& injection) const;
-  std::optional<cluster::Injection> read_injection(json::Value&& value) const;
+  std::optional<cluster::Injection> read_injection(const json::Value& value) const;
   void sweep();
   void finish(const cluster::Injection& injection);
   void age_records(const std::string& namespace_);

@@ -55,6 +55,10 @@ class ControllerTest : public testing::Test {
       return path.starts_with(method) && path.find(part) != std::string::npos;
     });
   }
+  bool wrote(const std::string& part) const {
+    return std::any_of(cluster.bodies.begin(), cluster.bodies.end(),
+                       [&](const std::string& body) { return body.find(part) != std::string::npos; });
+  }
   static kube::Answer<json::Value> fine(const kube::Request&) {
     return json::Value(json::Object{{"items", json::Array()}});
   }
@@ -90,6 +94,54 @@ TEST_F(ControllerTest, ATakeoverIsNotKeptWaiting) {
   put(kOfShop, "taken-over", running("r1"));
   play(fine);
   EXPECT_EQ(asked("PATCH", "/experiments/taken-over/status"), 1);
+}
+
+// Of the run r1, on node-1; its agent has not let it go.
+json::Value left_injection(const json::Value& spec, const json::Value& status) {
+  return json::Object{
+      {"metadata", json::Object{{"name", "slow-1"},
+                                {"namespace", "shop"},
+                                {"uid", "i1"},
+                                {"labels", json::Object{{"ordeal.dev/node", "node-1"}, {"ordeal.dev/run", "r1"}}},
+                                {"finalizers", json::Array{"ordeal.dev/revert"}}}},
+      {"spec", spec},
+      {"status", status}};
+}
+
+TEST_F(ControllerTest, ATakeoverWaitsForAnInjectionThatItCannotRead) {
+  begin();
+  put(kOfShop, "slow", running("r1"));
+  auto answer = [](const kube::Request& request) -> kube::Answer<json::Value> {
+    if (request.method != "GET" || request.path.find("/injections") == std::string::npos) return fine(request);
+    return json::Value(
+        json::Object{{"items", json::Array{left_injection(json::Object{{"impacts", 7}}, json::Object())}}});
+  };
+  for (Nanos waited = 0s; waited < 2 * cluster::kLongestLease; waited += 1s, cluster.now += 1s) play(answer);
+  EXPECT_EQ(asked("PATCH", "/injections/slow-1"), 0) << "its lease may be the longest";
+  for (int tick = 0; tick < 5; ++tick, cluster.now += 1s) play(answer);
+  EXPECT_EQ(asked("PATCH", "/injections/slow-1"), 1);
+  EXPECT_TRUE(wrote("the agents of node-1 have not confirmed"));
+}
+
+TEST_F(ControllerTest, ATakeoverSaysWhatWasHitAlsoWhereTheDeadControllerHadNotSeenIt) {
+  cluster::Injection injection;
+  injection.spec.run = "r1", injection.spec.experiment = "slow", injection.spec.experiment_uid = "u1";
+  injection.spec.node = "node-1";
+  cluster::ImpactStatus impact;
+  impact.state = "reverted";
+  impact.in_force = 3s;
+  cluster::InjectionStatus status;
+  status.state = "reverted";
+  status.impacts = {impact};
+  json::Value spec = cluster::injection_to_create(injection).as_object()["spec"];
+  begin();
+  put(kOfShop, "slow", running("r1"));
+  for (int tick = 0; tick < 5; ++tick, cluster.now += 1s)
+    play([&](const kube::Request& request) -> kube::Answer<json::Value> {
+      if (request.method != "GET" || request.path.find("/injections") == std::string::npos) return fine(request);
+      return json::Value(json::Object{{"items", json::Array{left_injection(spec, to_json(status))}}});
+    });
+  EXPECT_TRUE(wrote(R"("reason":"PartlyInjected")"));
 }
 
 TEST_F(ControllerTest, WhatCannotBeWrittenIsTriedLessAndLessAndToldOnce) {

@@ -98,7 +98,7 @@ void Run::on(const events::PhaseBegun& begun) {
   if (begun.phase != Phase::kDuring) return;
   injected_ = true;
   std::string message = fmt::format("{} of {} victims", session_->world().injections().injected(), status_.victims);
-  cluster::set_condition(status_.conditions, {"Injected", Truth::kTrue, "InForce", message, ""}, ports_.wall());
+  put_in_force(status_, message, ports_.wall());
   announcer_.tell(object_, false, "Injected", message);
 }
 
@@ -116,8 +116,6 @@ void Run::on(const events::Breach& breach) { announcer_.tell(object_, true, "Bre
 void Run::on(const events::Halt& halt) {
   if (halt.by != "breach") announcer_.tell(object_, true, "Halted", events::in_words(halt));
 }
-
-void Run::on(const events::Injected&) { injected_ = true; }
 
 void Run::on(const events::Ended& ended) { verdict_ = ended.verdict; }
 
@@ -217,6 +215,7 @@ void Run::write_status() {
   if (session_) {
     session::ClusterWorld& world = session_->world();
     status_.injected = world.injections().injected();
+    if (status_.injected > 0 && !std::exchange(hit_, true)) put_hit(status_, ports_.wall());
     status_.reverted = world.injections().reverted();
     status_.renewal = world.renewal();
     urgent = world.urgent();
@@ -250,6 +249,7 @@ void Run::end() {
   write_status();
   Ending ending;
   ending.verdict = *verdict_;
+  ending.hit = hit_;
   ending.injected = injected_;
   if (!silent_->empty()) ending.reverted = Truth::kUnknown;
   if (revert_failed()) ending.reverted = Truth::kFalse;

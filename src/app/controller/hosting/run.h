@@ -49,7 +49,6 @@ class Run {
   void on(const events::Look& look);
   void on(const events::Breach& breach);
   void on(const events::Halt& halt);
-  void on(const events::Injected&);
   void on(const events::Ended& ended);
   void on(const auto&) {}
   void begin(const watch::SourceLogin& login);
@@ -77,7 +76,7 @@ class Run {
   std::optional<Verdict> verdict_;
   std::optional<RunEvent> ended_event_;             // the last one; recorded once the reverts are judged
   std::optional<std::vector<std::string>> silent_;  // nodes that have not confirmed, once that is judged
-  bool injected_ = false;
+  bool hit_ = false, injected_ = false;             // one victim; as many as have to be
   bool halting_ = false;
   bool deleted_ = false;
   bool ended_ = false;  // the last status is wanted

@@ -99,8 +99,9 @@ void Takeover::list() {
     const json::Value* items = answer && answer->is_object() ? answer->get_object().if_contains("items") : nullptr;
     again_ |= !items || !items->is_array();
     if (again_) return;
+    std::string why;
     for (const json::Value& item : items->get_array())
-      if (auto injection = cluster::injection_from_json(item)) saw(*injection);
+      if (auto injection = cluster::injection_as_readable(item, why)) saw(*injection);
     step_ = Step::kWaiting;
     listed_ = true;
   });
@@ -171,6 +172,9 @@ void Takeover::end() {
   ending.verdict = verdict();
   const auto* injected = cluster::find_condition(object_.status.conditions, "Injected");
   ending.injected = injected && injected->status == cluster::Truth::kTrue;
+  ending.hit = object_.status.injected > 0 || std::any_of(injections_.begin(), injections_.end(), [](const auto& one) {
+                 return session::hit(one.second.status);
+               });
   if (!silent_.empty()) ending.reverted = cluster::Truth::kUnknown;
   if (failed_) ending.reverted = cluster::Truth::kFalse;
   ending.reverted_message = silent_.empty() ? "" : "not confirmed by the agents of " + join(silent_, ", ");

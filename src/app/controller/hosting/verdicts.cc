@@ -18,6 +18,18 @@ Truth held(Outcome outcome) {
   return outcome == Outcome::kDeviated ? Truth::kFalse : Truth::kUnknown;
 }
 
+class Conditions {
+ public:
+  Conditions(cluster::ExperimentStatus& status, Nanos wall) : status_(status), wall_(wall) {}
+  void set(const char* type, Truth truth, const std::string& why, const std::string& text = {}) {
+    cluster::set_condition(status_.conditions, Condition{type, truth, why, text, ""}, wall_);
+  }
+
+ private:
+  cluster::ExperimentStatus& status_;
+  Nanos wall_;
+};
+
 std::string sentence(const Verdict& verdict) {
   return verdict.hint.empty() ? verdict.reason : verdict.reason + "; " + verdict.hint;
 }
@@ -65,6 +77,24 @@ Verdict with_reverts(Verdict verdict, const std::vector<std::string>& unconfirme
   return {Outcome::kRevertFailed, what + ", and a revert failed", "the Injections of the run say where and why"};
 }
 
+void put_beginning(cluster::ExperimentStatus& status, const std::string& admitted, Nanos wall) {
+  Conditions conditions(status, wall);
+  conditions.set("Admitted", Truth::kTrue, "Admitted", admitted);
+  conditions.set("Injected", Truth::kFalse, "NotYet");
+  conditions.set("Reverted", Truth::kUnknown, "NothingInForceYet");
+  conditions.set("Held", Truth::kUnknown, "NotYet");
+  conditions.set("Complete", Truth::kFalse, "Running");
+}
+
+void put_hit(cluster::ExperimentStatus& status, Nanos wall) {
+  Conditions(status, wall).set("Reverted", Truth::kFalse, "InForce");
+}
+
+void put_in_force(cluster::ExperimentStatus& status, const std::string& victims, Nanos wall) {
+  put_hit(status, wall);
+  Conditions(status, wall).set("Injected", Truth::kTrue, "InForce", victims);
+}
+
 void put_ending(cluster::ExperimentStatus& status, const Ending& ending, Nanos wall) {
   const Verdict& verdict = ending.verdict;
   std::string reason = camel_case(to_text(verdict.outcome)), message = sentence(verdict);
@@ -73,17 +103,15 @@ void put_ending(cluster::ExperimentStatus& status, const Ending& ending, Nanos w
   status.reason = verdict.reason;
   status.exit = static_cast<int>(exit_code_of(verdict.outcome));
   status.ended = rfc3339(wall);
-  auto set = [&](const char* type, Truth truth, const std::string& why, const std::string& text) {
-    cluster::set_condition(status.conditions, Condition{type, truth, why, text, ""}, wall);
-  };
-  if (!ending.admitted) set("Admitted", Truth::kFalse, reason, message);
-  if (!ending.injected) set("Injected", Truth::kFalse, "NotInjected", verdict.reason);
-  const char* how = !ending.injected && ending.reverted == Truth::kTrue ? "NothingInForce"
-                    : ending.reverted == Truth::kTrue                   ? "Confirmed"
-                                                                        : "NotConfirmed";
-  set("Reverted", ending.reverted, how, ending.reverted_message);
-  set("Held", held(verdict.outcome), reason, message);
-  set("Complete", Truth::kTrue, reason, message);
+  Conditions conditions(status, wall);
+  if (!ending.admitted) conditions.set("Admitted", Truth::kFalse, reason, message);
+  if (!ending.injected)
+    conditions.set("Injected", Truth::kFalse, ending.hit ? "PartlyInjected" : "NotInjected", verdict.reason);
+  bool reverted = ending.reverted == Truth::kTrue, hit = ending.injected || ending.hit;
+  const char* how = !reverted ? "NotConfirmed" : hit ? "Confirmed" : "NothingInForce";
+  conditions.set("Reverted", ending.reverted, how, ending.reverted_message);
+  conditions.set("Held", held(verdict.outcome), reason, message);
+  conditions.set("Complete", Truth::kTrue, reason, message);
 }
 
 }  // namespace ordeal::controller

@@ -21,11 +21,16 @@ Verdict with_reverts(Verdict verdict, const std::vector<std::string>& unconfirme
 
 struct Ending {
   Verdict verdict;
-  bool injected = false;  // the condition Injected stands
+  bool hit = false;       // at least one victim was
+  bool injected = false;  // as many as have to be, at the same time
   bool admitted = true;
   cluster::Truth reverted = cluster::Truth::kTrue;
   std::string reverted_message;
 };
+// The conditions of a run: admitted, with nothing in force yet; one victim hit; in force; over.
+void put_beginning(cluster::ExperimentStatus& status, const std::string& admitted, Nanos wall);
+void put_hit(cluster::ExperimentStatus& status, Nanos wall);
+void put_in_force(cluster::ExperimentStatus& status, const std::string& victims, Nanos wall);
 void put_ending(cluster::ExperimentStatus& status, const Ending& ending, Nanos wall);
 
 }  // namespace ordeal::controller

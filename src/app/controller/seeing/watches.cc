@@ -91,7 +91,7 @@ void Watches::watch_experiments() {
 
 void Watches::watch_injections() {
   kube::MirrorHandlers handlers;
-  handlers.put = [this](json::Value&& object) { controller_.put_injection(std::move(object)); };
+  handlers.put = [this](const json::Value& object) { controller_.put_injection(object); };
   handlers.gone = [this](const json::Value& object) { controller_.remove_injection(object); };
   handlers.relist = [this] { controller_.relist_injections(); };
   handlers.synced = [this] { controller_.injections_synced(); };

@@ -16,6 +16,11 @@ Result<> take_labels(const Reader& metadata, Labels& labels) {
   return {};
 }
 
+Result<> take_default_container(const Reader& metadata, Pod& pod) {
+  auto field = TRY(metadata.find("annotations"));
+  return field ? take(*field, "kubectl.kubernetes.io/default-container", pod.default_container) : Result<>();
+}
+
 // Name and uid there must be, of what has a namespace that as well.
 template <typename T>
 Result<Reader> take_identity(const Reader& object, T& into) {
@@ -141,11 +146,29 @@ Result<json::Value> selector_of(const Reader& object) {
 
 }  // namespace
 
+bool Pod::says_it_is_ordeals() const {
+  auto app = labels.find("app.kubernetes.io/name");
+  return app != labels.end() && app->second == "ordeal";
+}
+
+bool Pod::is_ordeals(const std::string& own_namespace) const {
+  return namespace_ == own_namespace && says_it_is_ordeals();
+}
+
+const Container* Pod::usual_container() const {
+  auto is_usual = [&](const Container& container) {
+    return default_container.empty() ? !container.init : container.name == default_container;
+  };
+  auto found = std::find_if(containers.begin(), containers.end(), is_usual);
+  return found == containers.end() ? nullptr : &*found;
+}
+
 Result<Pod> pod_from_json(const json::Value& value) {
   Reader object(value, kNoLines);
   Pod pod;
   Reader metadata = TRY(take_identity(object, pod));
   TRY_VOID(take_labels(metadata, pod.labels));
+  TRY_VOID(take_default_container(metadata, pod));
   pod.terminating = TRY(metadata.find("deletionTimestamp")).has_value();
   pod.controller = TRY(controller_of(metadata));
   TRY_VOID(take_spec(TRY(object.at("spec")), pod));

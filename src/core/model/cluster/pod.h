@@ -47,9 +47,16 @@ struct Pod {
   std::optional<OwnerRef> controller;
   std::string ip;
   std::vector<Container> containers;
-  std::vector<NamedPort> ports;  // those without a name are left out
+  std::string default_container;  // by the annotation kubectl.kubernetes.io/default-container; else ""
+  std::vector<NamedPort> ports;   // those without a name are left out
 
+  // By the label that Ordeal's chart gives, which anybody can put on a pod.
+  bool says_it_is_ordeals() const;
+  // It says so and is in Ordeal's own namespace.
+  bool is_ordeals(const std::string& own_namespace) const;
   bool runs() const { return phase == "Running" && !terminating; }
+  // The one that the annotation names, else the first; nullptr when there is none.
+  const Container* usual_container() const;
 };
 
 struct Node {

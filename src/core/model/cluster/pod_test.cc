@@ -125,6 +125,23 @@ TEST(Pod, ContainersThatDoNotRunAreThereAndSidecarsAreToldApart) {
   EXPECT_EQ(pod.containers[1].id, "abc") << "whatever the runtime";
 }
 
+TEST(Pod, ItsUsualContainerIsTheOneThatItsAnnotationNamesElseTheFirst) {
+  auto usual = [](const char* annotations) {
+    auto pod =
+        pod_from_json(json::parse(std::string(R"({"metadata": {"namespace": "shop", "name": "api", "uid": "u", )") +
+                                  "\"annotations\": " + annotations + R"(}, "spec": {
+      "initContainers": [{"name": "proxy", "restartPolicy": "Always"}],
+      "containers": [{"name": "api"}, {"name": "log"}]}})")
+                          .value());
+    const Container* found = pod.value().usual_container();
+    return found ? found->name : "none";
+  };
+  EXPECT_EQ(usual("{}"), "api");
+  EXPECT_EQ(usual(R"({"kubectl.kubernetes.io/default-container": "log"})"), "log");
+  EXPECT_EQ(usual(R"({"kubectl.kubernetes.io/default-container": "proxy"})"), "proxy");
+  EXPECT_EQ(usual(R"({"kubectl.kubernetes.io/default-container": "gone"})"), "none");
+}
+
 TEST(Pod, OneThatIsNotScheduledYetHasNoNode) {
   Pod pod = pod_from_json(json::parse(R"({"metadata": {"name": "p", "namespace": "n", "uid": "u"},
                                           "spec": {"containers": [{"name": "c"}]}, "status": {"phase": "Pending"}})")

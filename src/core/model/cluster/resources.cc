@@ -59,10 +59,30 @@ Result<> take_status(const Reader& object, T& into) {
   return {};
 }
 
+Result<Injection> identity_from_json(const json::Value& value) {
+  Injection injection;
+  Reader metadata = TRY(take_metadata(Reader(value, kNoLines), injection));
+  if (auto finalizers = TRY(metadata.find("finalizers")))
+    for (const Reader& item : TRY(finalizers->items()))
+      injection.has_finalizer |= item.value() == json::Value(kFinalizer);
+  if (auto labels = TRY(metadata.find("labels"))) {
+    TRY_VOID(take(*labels, kNodeLabel, injection.spec.node));
+    TRY_VOID(take(*labels, kRunLabel, injection.spec.run));
+  }
+  return injection;
+}
+
+Result<> take_spec_of(const json::Value& value, Injection& injection) {
+  Reader spec = TRY(Reader(value, kNoLines).at("spec"));
+  injection.spec = TRY(json::Codec<InjectionSpec>::read(spec));
+  return check_spec(spec, injection.spec);
+}
+
 Result<Halt> read_halt(const Reader& object) {
   Halt halt;
   Reader metadata = TRY(object.at("metadata"));
   halt.uid = TRY(TRY(metadata.at("uid")).text());
+  TRY_VOID(take(metadata, "resourceVersion", halt.version));
   TRY_VOID(take(metadata, "generation", halt.generation));
   auto spec = TRY(object.find("spec"));
   if (!spec) return halt;
@@ -115,17 +135,22 @@ json::Value injection_to_create(const Injection& injection) {
 json::Value to_json(const InjectionStatus& status) { return json::Codec<InjectionStatus>::write(status); }
 
 Result<Injection> injection_from_json(const json::Value& value) {
-  Reader object(value, kNoLines);
-  Injection injection;
-  Reader metadata = TRY(take_metadata(object, injection));
-  if (auto finalizers = TRY(metadata.find("finalizers")))
-    for (const Reader& item : TRY(finalizers->items()))
-      injection.has_finalizer |= item.value() == json::Value(kFinalizer);
-  Reader spec = TRY(object.at("spec"));
-  injection.spec = TRY(json::Codec<InjectionSpec>::read(spec));
-  TRY_VOID(check_spec(spec, injection.spec));
-  TRY_VOID(take_status(object, injection.status));
+  Injection injection = TRY(identity_from_json(value));
+  TRY_VOID(take_spec_of(value, injection));
+  TRY_VOID(take_status(Reader(value, kNoLines), injection.status));
   return injection;
+}
+
+std::optional<Injection> injection_as_readable(const json::Value& value, std::string& why) {
+  auto whole = injection_from_json(value);
+  if (whole) return std::move(*whole);
+  why = whole.error().message();
+  auto injection = identity_from_json(value);
+  if (!injection) return std::nullopt;
+  Injection with_spec = *injection;
+  if (take_spec_of(value, with_spec)) return with_spec;
+  injection->spec.lease = kLongestLease;
+  return std::move(*injection);
 }
 
 std::string Halt::tag() const { return fmt::format("{}/{}", uid, generation); }

@@ -131,6 +131,9 @@ json::Value injection_to_create(const Injection& injection);
 json::Value to_json(const InjectionStatus& status);
 // Errors name the field: "spec.impacts[3].victim.uid: expected text".
 Result<Injection> injection_from_json(const json::Value& object);
+// What can be read of it, so that no finaliser is left: where its status makes no sense all but that; where its spec
+// makes none what its metadata says, with the longest lease. `why` gets what was wrong. Nothing where it has no name.
+std::optional<Injection> injection_as_readable(const json::Value& object, std::string& why);
 // Of one that may be unreadable otherwise: that it is there, and whether it is to be deleted.
 struct ObjectLife {
   std::string uid;  // "" where not even that can be read
@@ -144,6 +147,7 @@ struct Halt {
   int64_t generation = 0;
   bool engaged = true;
   std::string reason, by;
+  std::string version;      // resourceVersion
   std::string tag() const;  // "UID/GENERATION", for Renewal::halt
 };
 // No pointer: there is none. An answer that is empty or no object is one that cannot be read.

@@ -184,6 +184,33 @@ TEST(Injection, WhatIsWrongIsNamed) {
   EXPECT_EQ(error_at("/spec/impacts/0/attack", 5).substr(0, 23), "spec.impacts[0].attack:");
 }
 
+TEST(Injection, WhatCanBeReadOfOneIsEnoughToTakeItsFinaliserAway) {
+  auto readable = [](const json::Value& object) {
+    std::string why;
+    auto injection = injection_as_readable(object, why);
+    EXPECT_NE(why, "");
+    return injection.value_or(Injection());
+  };
+  json::Value object = stored(full_injection());
+  object.as_object()["status"] = json::parse(R"({"impacts": 5})").value();
+  Injection without_status = readable(object);
+  EXPECT_EQ(without_status.spec.impacts.size(), full_injection().spec.impacts.size());
+  EXPECT_TRUE(without_status.has_finalizer);
+
+  object = stored(full_injection());
+  object.at_pointer("/spec/impacts/1/id") = object.at_pointer("/spec/impacts/0/id");
+  Injection without_spec = readable(object);
+  EXPECT_EQ(without_spec.name, full_injection().name);
+  EXPECT_EQ(without_spec.spec.node, full_injection().spec.node);
+  EXPECT_EQ(without_spec.spec.lease, kLongestLease);
+  EXPECT_TRUE(without_spec.spec.impacts.empty());
+  EXPECT_TRUE(without_spec.has_finalizer);
+
+  object.as_object()["metadata"] = json::Object();
+  std::string why;
+  EXPECT_FALSE(injection_as_readable(object, why));
+}
+
 TEST(ObjectLife, IsReadOfWhatIsUnreadableOtherwise) {
   auto life = [](const char* text) { return life_of(json::parse(text).value()); };
   ObjectLife deleted = life(R"({"metadata": {"uid": "u", "deletionTimestamp": "2026-11-30T05:00:00Z"}, "spec": 5})");

@@ -76,6 +76,9 @@ struct AttackInfo {
   std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
   std::string example;        // a small experiment, in YAML
   bool hits_network = false;  // so that Ordeal's own watching must be left alone
+  // In a cluster a whole pod means its default container: limits and metrics are of containers, and what is beside them
+  // in the pod's cgroup is in nobody's account.
+  bool of_container = false;
 };
 
 // Checks `attack.args` against `info` and fills in defaults. Errors name the field: "attack.args.delay: …".

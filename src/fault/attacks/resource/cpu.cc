@@ -53,8 +53,13 @@ AttackInfo describe_cpu() {
       "  type: cpu\n"
       "  args: {cores: 2, percent: 80}\n"
       "  length: 2m\n";
-  info.limits = {"a victim in a frozen cgroup is refused"};
+  info.limits = {
+      "a victim in a frozen cgroup is refused",
+      "in a cluster a pod without a named container means its default container (the annotation "
+      "kubectl.kubernetes.io/default-container, else the first): there its quota is, and there an autoscaler "
+      "sees the load"};
   info.step = StepKind::kOwned;
+  info.of_container = true;
   info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
   info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, for precision on a busy machine"};
   info.proof =
@@ -86,11 +91,18 @@ struct Load {
   std::vector<std::string> notes;
 };
 
+// Of a pod not its sandbox, which has no work and no quota of its own.
+const sys::Process& first_at_work(const Victim& victim, const LiveVictim& live) {
+  auto works = [&](const sys::Process& process) { return victim.kind != VictimKind::kPod || process.comm != "pause"; };
+  auto found = std::find_if(live.processes.begin(), live.processes.end(), works);
+  return found == live.processes.end() ? live.processes.front() : *found;
+}
+
 // The cgroup whose quota counts. A v2 cgroup that hands its controllers down takes no process itself, so there the
 // first process says which one below it.
 std::string quota_cgroup(const Victim& victim, const LiveVictim& live) {
   if (victim.kind == VictimKind::kHost) return "/";
-  const sys::Process& first = live.processes.front();
+  const sys::Process& first = first_at_work(victim, live);
   if (victim.cgroup.empty()) return live.tree.path_of(first, "cpu");
   auto found = live.tree.find("cpu", victim.cgroup);
   if (!found) return live.tree.path_of(first, "cpu");

@@ -17,7 +17,7 @@ using Picks = std::vector<ClusterPick>;
 std::set<std::string> running_keys(const Target& target, const cluster::View& view, const ClusterRules& rules) {
   Judge judge(target, view, rules);
   std::set<std::string> keys;
-  auto units = find_units(target, rules.home, view);
+  auto units = find_units(target, rules, view);
   if (!units) return keys;
   for (const Unit& unit : *units)
     if (unit.runs()) keys.insert(key_of(judge.pick(unit)));

@@ -169,13 +169,16 @@ bool guards(const cluster::DisruptionBudget& budget, const cluster::Pod& pod) {
 
 // A kill asks no budget: what it would have said is said.
 std::vector<std::string> budget_warnings(const cluster::View& view, const ClusterChoice& choice) {
-  std::set<std::string> chosen;
-  for (const ClusterPick& pick : choice.chosen) chosen.insert(pick.victim.uid);
+  std::set<std::string> chosen, nodes;
+  for (const ClusterPick& pick : choice.chosen)
+    pick.victim.kind == "node" ? nodes.insert(pick.node) : chosen.insert(pick.victim.uid);
+  auto taken = [&](const cluster::Pod& pod) {
+    return chosen.count(pod.uid) > 0 || (pod.runs() && nodes.count(pod.node) > 0);
+  };
   std::vector<std::string> warnings;
   for (const cluster::DisruptionBudget& budget : view.budgets) {
-    int64_t hit = std::count_if(view.pods.begin(), view.pods.end(), [&](const cluster::Pod& pod) {
-      return chosen.count(pod.uid) > 0 && guards(budget, pod);
-    });
+    int64_t hit = std::count_if(view.pods.begin(), view.pods.end(),
+                                [&](const cluster::Pod& pod) { return taken(pod) && guards(budget, pod); });
     if (hit > budget.allowed)
       warnings.push_back(fmt::format(
           "the PodDisruptionBudget {}/{} allows {} now, and the attack takes {} of its pods: "

@@ -28,7 +28,7 @@ cluster::View gated_view() {
 }
 
 Gates gates_of(const Case& asked, const cluster::View& view) {
-  ClusterRules rules{{policy_of(asked.policy)}, asked.home, "ordeal", asked.facts.hits_network};
+  ClusterRules rules{{policy_of(asked.policy)}, asked.home, "ordeal", asked.facts.hits_network, false};
   Experiment experiment = experiment_of(asked.target, asked.more);
   ClusterChoice choice = choose_in_cluster(experiment.target, view, rules, 1).value();
   return judge_gates(experiment, asked.facts, rules, view, choice, asked.others).value();
@@ -213,6 +213,19 @@ TEST(Gates, ADisruptionBudgetIsSaidOfAKill) {
   kill.facts.one_way = false;
   kill.target = "{type: kubernetes, labels: {app: api}}";
   EXPECT_TRUE(gates_of(kill, view).warnings.empty());
+}
+
+TEST(Gates, ADisruptionBudgetIsSaidOfANodeThatIsKilled) {
+  cluster::View view = gated_view();
+  view.budgets = {{"shop", "other", json::parse(R"({"matchLabels": {"app": "other"}})").value(), 1}};
+  for (cluster::Pod& pod : view.pods) pod.node = "node-2";
+  view.pods[50].node = view.pods[51].node = view.pods[52].node = view.pods[0].node = "node-1";
+  view.pods[52].phase = "Succeeded";
+  Case kill{.policy = "cross_namespace: true", .target = "{type: node, name: node-1}", .facts = {.one_way = true}};
+  EXPECT_EQ(
+      gates_of(kill, view).warnings,
+      (std::vector<std::string>{"the PodDisruptionBudget shop/other allows 1 disruption now, and the attack takes "
+                                "2 of its pods: a kill does not ask it"}));
 }
 
 TEST(Gates, AnExperimentActsInItsOwnNamespace) {

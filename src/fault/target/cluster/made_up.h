@@ -45,7 +45,7 @@ inline Policy policy_of(const std::string& text) {
 
 // A policy that allows all, and the namespace of the experiment.
 inline ClusterRules allowing(const std::string& home) {
-  return {{policy_of("protected: {namespaces: [kube-system]}")}, home, "ordeal", false};
+  return {{policy_of("protected: {namespaces: [kube-system]}")}, home, "ordeal", false, false};
 }
 
 inline Experiment experiment_of(const std::string& target, const std::string& more = "") {

@@ -162,7 +162,7 @@ Result<ClusterJudged> judge_in_cluster(const Target& target, const cluster::View
   TRY_VOID(refuse_host_keys(target));
   TRY_VOID(refuse_without_policy(rules));
   TRY_VOID(refuse_everything(target));
-  std::vector<Unit> units = TRY(find_units(target, rules.home, view));
+  std::vector<Unit> units = TRY(find_units(target, rules, view));
   TRY_VOID(all_names_found(target, view, rules, units));
   if (units.empty()) return nothing_matched(target, view, rules);
   return judge_units(target, view, rules, std::move(units));

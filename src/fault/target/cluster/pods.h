@@ -2,8 +2,8 @@
 // (fault/target/select.h): first everything that the target describes, then the rules, then how many. A percentage is
 // of those that the rules allow, rounded down; the same seed chooses the same ones whatever the order of the lists;
 // nothing is ever replaced by something else: what is missing, forbidden by name or rounds to nothing is an error. Type
-// `kubernetes` means pods (with `container`, those containers of them), `container` the containers of the pods that the
-// rest describes, `node` and `host` nodes. Pure.
+// `kubernetes` means pods (with `container`, those containers of them; for an attack that is of a container their
+// default ones), `container` the containers of the pods that the rest describes, `node` and `host` nodes. Pure.
 #pragma once
 
 #include <optional>
@@ -24,6 +24,7 @@ struct ClusterRules {
   std::string home;              // the experiment's namespace, which a target without one means
   std::string own_namespace;     // Ordeal's own, never hit; "" when it is not known
   bool hits_network = false;     // the attack (AttackInfo)
+  bool of_container = false;     // the same
 };
 
 struct ClusterPick {

@@ -87,6 +87,29 @@ TEST(ClusterChoice, APickNamesWhatAnAgentLooksFor) {
   EXPECT_EQ(key_of(container), "uid-api-001/" + view.pods[0].containers[0].id);
 }
 
+TEST(ClusterChoice, AnAttackThatIsOfAContainerMeansTheDefaultOneOfAPod) {
+  cluster::View view = made_up_view("staging", "api", 4, kApi);
+  for (cluster::Pod& pod : view.pods) {
+    cluster::Container side = pod.containers[0];
+    side.name = "side", side.id[0] = 'f';
+    pod.containers.push_back(side);
+  }
+  view.pods[1].default_container = "side";
+  view.pods[2].containers[0].running = false;
+  view.pods[3].containers.clear();
+  ClusterRules rules = allowing("staging");
+  rules.of_container = true;
+  EXPECT_EQ(chosen(kEveryApi, view, rules), "api-001/main api-002/side");
+  EXPECT_EQ(rule_for("api-003/main", kEveryApi, view, rules), "not running: the container");
+  EXPECT_EQ(rule_for("api-004", kEveryApi, view, rules), "it has no container that is meant");
+  EXPECT_EQ(chosen("{type: kubernetes, labels: {app: api}, container: side}", view, rules),
+            "api-001/side api-002/side api-003/side");
+  EXPECT_EQ(chosen("{type: kubernetes, name: [api-001]}", view, rules), "api-001/main");
+  EXPECT_EQ(chosen("{type: node, name: [node-1]}", view, rules), "node-1");
+  rules.of_container = false;
+  EXPECT_EQ(chosen(kEveryApi, view, rules), "api-001 api-002 api-003 api-004");
+}
+
 TEST(ClusterChoice, WhoDoesNotRunIsLeftOutWithTheReason) {
   cluster::View view = made_up_view("staging", "api", 6, kApi);
   view.pods[0].phase = "Pending", view.pods[0].node = "";
@@ -207,6 +230,12 @@ TEST(ClusterChoice, NodesAreVictimsOfTheirOwn) {
   view.pods.push_back(made_up_pod("kube-system", "dns", {}));
   EXPECT_EQ(rule_for("node-1", "{type: node, zone: a}", view, rules),
             "kube-system/dns runs there: policy: protected.namespaces lists \"kube-system\"");
+  view.pods = {made_up_pod("ordeal", "other", {})};
+  rules.policies = {policy_of("protected: {namespaces: [ordeal]}")};
+  EXPECT_NE(chosen("{type: node, zone: a}", view, rules), "node-1") << "what else is in its namespace is protected";
+  view.pods = {made_up_pod("ordeal", "agent", {{"app.kubernetes.io/name", "ordeal"}})};
+  rules.policies = {policy_of("protected: {namespaces: [ordeal]}")};
+  EXPECT_EQ(chosen("{type: node, zone: a}", view, rules), "node-1") << "an agent is on every node";
   ClusterPick pick = choose_in_cluster(target_of("{type: node, name: node-3}"), view, rules, kSeed)->chosen.at(0);
   EXPECT_EQ(pick.victim, (cluster::ClusterVictim{"node", "", "", "uid-node-3", "", ""}));
   EXPECT_EQ(pick.model_victim.kind, VictimKind::kHost);
@@ -219,7 +248,7 @@ TEST(ClusterChoice, WhatIsAlwaysProtected) {
   view.pods.back().controller = cluster::OwnerRef{"Node", "node-1", "uid-node-1"};
   view.pods.push_back(made_up_pod("kube-system", "agent", {{"app.kubernetes.io/name", "ordeal"}}));
   view.pods.push_back(made_up_pod("kube-system", "dns", {}));
-  ClusterRules rules{{policy_of("caps: {}")}, "kube-system", "chaos", true};
+  ClusterRules rules{{policy_of("caps: {}")}, "kube-system", "chaos", true, false};
   const std::string all = "{type: kubernetes, namespace: kube-system}";
   EXPECT_EQ(rule_for("apiserver", all, view, rules), "always protected: a pod of the control plane");
   EXPECT_EQ(rule_for("mirrored", all, view, rules), "always protected: a pod of the control plane");
@@ -235,7 +264,7 @@ TEST(ClusterChoice, WhatIsAlwaysProtected) {
 
 TEST(ClusterChoice, WhatCannotBeIsAnError) {
   cluster::View view = made_up_view("staging", "api", 2, kApi);
-  ClusterRules rules = allowing("staging"), none{{}, "staging", "", false};
+  ClusterRules rules = allowing("staging"), none{{}, "staging", "", false, false};
   EXPECT_EQ(chosen(kEveryApi, view, none), "there is no policy, and in a cluster nothing is hit without one");
   EXPECT_EQ(choose_in_cluster(target_of(kEveryApi), view, none, 1).error().code, Errc::kRefused);
   EXPECT_EQ(chosen("{type: kubernetes}", view, rules),
@@ -301,7 +330,7 @@ TEST(ClusterChoice, AConfigMapOfOtherToolsSaysWhoMayBeHit) {
       "staging", "opted-out", {{"app", "fastapi-backend"}, {"environment", "staging"}, {"chaos-enabled", "false"}}));
   view.pods.push_back(made_up_pod("staging", "unlabelled", {{"app", "fastapi-backend"}}));
   view.pods.push_back(made_up_pod("production", "fastapi-production", good));
-  ClusterRules rules{{policy_of(kConfigMap)}, "staging", "ordeal", false};
+  ClusterRules rules{{policy_of(kConfigMap)}, "staging", "ordeal", false, false};
   const std::string brief = "type: kubernetes, namespace: staging, labels: {app: fastapi-backend}";
   auto half = choose_in_cluster(target_of("{" + brief + ", percentage: 50}"), view, rules, kSeed);
   EXPECT_EQ(half->chosen.size(), 2u);

@@ -14,6 +14,10 @@ using cluster::Container;
 using cluster::Node;
 using cluster::Pod;
 
+bool names_containers(const Target& target) {
+  return target.type == TargetType::kContainer || !target.containers.empty();
+}
+
 bool among(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -23,7 +27,8 @@ bool answers_to(const Container& container, const std::string& name) {
   return container.name == name || (name.size() >= kShownIdDigits && container.id.starts_with(name));
 }
 
-bool is_meant(const Target& target, const Container& container) {
+bool is_meant(const Target& target, const Pod& pod, const Container& container) {
+  if (!names_containers(target)) return &container == pod.usual_container();
   auto named = [&](const std::string& name) { return answers_to(container, name); };
   bool by_name = target.type == TargetType::kContainer && !target.names.empty();
   if (by_name && std::none_of(target.names.begin(), target.names.end(), named)) return false;
@@ -36,7 +41,7 @@ std::vector<Unit> containers_of(const Target& target, const std::vector<const Po
   for (const Pod* pod : pods) {
     size_t before = units.size();
     for (const Container& container : pod->containers)
-      if (is_meant(target, container))
+      if (is_meant(target, *pod, container))
         units.push_back({pod, &container, nullptr, fmt::format("{}/{}", pod->name, container.name)});
     if (units.size() == before) units.push_back({pod, nullptr, nullptr, pod->name});
   }
@@ -59,8 +64,7 @@ bool is_of_control_plane(const Pod& pod) {
 }
 
 std::optional<std::string> always_protected(const Pod& pod, const ClusterRules& rules) {
-  auto app = pod.labels.find("app.kubernetes.io/name");
-  if (app != pod.labels.end() && app->second == "ordeal") return "always protected: a pod of Ordeal";
+  if (pod.says_it_is_ordeals()) return "always protected: a pod of Ordeal";
   if (!rules.own_namespace.empty() && pod.namespace_ == rules.own_namespace)
     return fmt::format("always protected: {} is Ordeal's own namespace", pod.namespace_);
   if (is_of_control_plane(pod)) return "always protected: a pod of the control plane";
@@ -82,11 +86,11 @@ Victim as_victim(const Pod& pod) {
   return victim;
 }
 
-// Whoever runs on a node is hit with it: none of them may be protected by a policy. Ordeal's own pods are spared by the
-// guard.
+// Whoever runs on a node is hit with it: none of them may be protected by a policy. Ordeal's own pods, whose
+// namespace every policy of the chart protects, are on every node, and the guard spares its own processes.
 std::optional<std::string> protected_on(const std::vector<const Pod*>& pods, const ClusterRules& rules) {
   for (const Pod* pod : pods) {
-    if (!pod->runs()) continue;
+    if (!pod->runs() || pod->is_ordeals(rules.own_namespace)) continue;
     std::optional<std::string> rule;
     if (is_of_control_plane(*pod)) rule = "always protected: a pod of the control plane";
     for (Policy policy : rules.policies) {
@@ -102,14 +106,14 @@ std::optional<std::string> protected_on(const std::vector<const Pod*>& pods, con
 
 bool means_nodes(const Target& target) { return target.type == TargetType::kNode || target.type == TargetType::kHost; }
 
-bool means_containers(const Target& target) {
-  return target.type == TargetType::kContainer || !target.containers.empty();
+bool means_containers(const Target& target, const ClusterRules& rules) {
+  return names_containers(target) || (rules.of_container && !means_nodes(target));
 }
 
-Result<std::vector<Unit>> find_units(const Target& target, const std::string& home, const cluster::View& view) {
+Result<std::vector<Unit>> find_units(const Target& target, const ClusterRules& rules, const cluster::View& view) {
   if (means_nodes(target)) return nodes_of(target, view);
-  std::vector<const Pod*> pods = TRY(described_pods(target, home, view));
-  if (means_containers(target)) return containers_of(target, pods);
+  std::vector<const Pod*> pods = TRY(described_pods(target, rules.home, view));
+  if (means_containers(target, rules)) return containers_of(target, pods);
   std::vector<Unit> units;
   for (const Pod* pod : pods) units.push_back({pod, nullptr, nullptr, pod->name});
   return units;
@@ -159,7 +163,7 @@ std::optional<Objection> Judge::about_pod(const Unit& unit) const {
   if (pod.node.empty()) return Objection{"not running: on no node yet"};
   std::string container = unit.container ? unit.container->name : "";
   if (auto why = about_place(pod.name, pod.node, zone_of(pod.node), pod.labels, container)) return why;
-  if (!unit.container && means_containers(target_)) return Objection{"it has no container that is meant"};
+  if (!unit.container && means_containers(target_, rules_)) return Objection{"it has no container that is meant"};
   if (unit.container && (!unit.container->running || unit.container->id.empty()))
     return Objection{"not running: the container"};
   if (target_.ready && !pod.ready) return Objection{"not ready"};

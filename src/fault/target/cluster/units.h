@@ -22,11 +22,11 @@ struct Unit {
 };
 
 bool means_nodes(const Target& target);
-bool means_containers(const Target& target);
+bool means_containers(const Target& target, const ClusterRules& rules);
 
 // Every one that the target describes, whether or not it runs. A pod without any container that is meant stands for
 // itself, and is left out.
-Result<std::vector<Unit>> find_units(const Target& target, const std::string& home, const cluster::View& view);
+Result<std::vector<Unit>> find_units(const Target& target, const ClusterRules& rules, const cluster::View& view);
 
 struct Objection {
   std::string rule;

@@ -155,11 +155,20 @@ HttpFailure failure_of(const HttpCall& call, Cause kind, std::string what) {
   return {kind, wrap(std::move(cause), fmt::format("cannot {} {}", call.method, without_password(call.url))).value()};
 }
 
+// A server that refuses our certificate and closes may be gone before its alert is read; all that curl has then is a
+// request that could not be sent.
+bool closed_unheard(CURLcode code, const Transfer& transfer) {
+  return code == CURLE_SEND_ERROR && transfer.head_bytes == 0 && transfer.call.url.starts_with("https:");
+}
+
 std::string words_of(CURLcode code, Cause kind, const Transfer& transfer) {
   if (transfer.head_bytes > kMostHead) return fmt::format("the response's headers are larger than {} bytes", kMostHead);
   if (transfer.was_inward) return "it is an address of this host or its link, which is not asked here";
   if (transfer.too_large) return fmt::format("the response is larger than {} bytes", transfer.call.max_body);
   if (kind == Cause::kTimeout) return fmt::format("no response within {:.0f} ms", to_millis(transfer.call.timeout));
+  if (kind == Cause::kBroken && closed_unheard(code, transfer))
+    return "the server closed the TLS connection without an answer, as one does that refuses a client's certificate or "
+           "misses it";
   return transfer.message[0] ? std::string(transfer.message.data()) : std::string(curl_easy_strerror(code));
 }
 

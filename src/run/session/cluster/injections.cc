@@ -42,6 +42,12 @@ kube::Request without_finalizer(const cluster::Injection& injection) {
   return kube::patch(kube::kInjections, {injection.namespace_, injection.name}, kube::kMergePatch, body);
 }
 
+bool hit(const cluster::InjectionStatus& status) {
+  return std::any_of(status.impacts.begin(), status.impacts.end(), [](const cluster::ImpactStatus& impact) {
+    return impact.state == "injected" || impact.in_force > Nanos(0);
+  });
+}
+
 bool revert_failed(const cluster::InjectionStatus& status) {
   return std::any_of(status.impacts.begin(), status.impacts.end(),
                      [](const auto& impact) { return !impact.clean || impact.code == "revert_failed"; });

@@ -20,6 +20,8 @@ namespace ordeal::session {
 // agent is there any more.
 kube::Request without_finalizer(const cluster::Injection& injection);
 
+// Its agent says that one of its victims is hit, or was.
+bool hit(const cluster::InjectionStatus& status);
 // Its agent says that something of it could not be reverted.
 bool revert_failed(const cluster::InjectionStatus& status);
 

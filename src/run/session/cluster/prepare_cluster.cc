@@ -56,15 +56,7 @@ Result<> check_rollback_home(const std::vector<RollbackAction>& actions, const s
   return {};
 }
 
-// What a host may have and a cluster not.
-Result<> check_for_cluster(const Experiment& experiment, const std::string& home) {
-  for (size_t i = 0; i < experiment.expect.size(); ++i)
-    if (experiment.expect[i].command)
-      return refuse_field(fmt::format("expect[{}].probe.command", i), "a controller runs no programs");
-  if (experiment.budget) return refuse_field("budget", "a controller has no files");
-  TRY_VOID(check_tenant(experiment));
-  return check_rollback_home(experiment.rollback.value_or(std::vector<RollbackAction>{}), home);
-}
+bool of_pods(const Target& target) { return target.type != TargetType::kNode && target.type != TargetType::kHost; }
 
 Error refusal_of(const target::GateRefusal& refusal) {
   return {Errc::kRefused, refusal.sentence, 0, fmt::format("the rule is {}", refusal.rule), nullptr};
@@ -117,6 +109,15 @@ std::vector<std::string> warnings_of(const ClusterPrepared& prepared, const targ
 
 }  // namespace
 
+Result<> check_for_cluster(const Experiment& experiment, const std::string& home) {
+  for (size_t i = 0; i < experiment.expect.size(); ++i)
+    if (experiment.expect[i].command)
+      return refuse_field(fmt::format("expect[{}].probe.command", i), "a controller runs no programs");
+  if (experiment.budget) return refuse_field("budget", "a controller has no files");
+  TRY_VOID(check_tenant(experiment));
+  return check_rollback_home(experiment.rollback.value_or(std::vector<RollbackAction>{}), home);
+}
+
 Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObject& object, uint64_t seed) {
   json::Document document{object.object, {}};
   // Items of a list do not say what they are.
@@ -132,7 +133,7 @@ Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObjec
 
 Result<> check_home(const Experiment& experiment, const std::string& home, const std::string& policy,
                     const std::string& origin) {
-  target::ClusterRules rules{{TRY(policy_of(policy, origin))}, home, "", false};
+  target::ClusterRules rules{{TRY(policy_of(policy, origin))}, home, "", false, false};
   if (auto beyond = target::beyond_home(experiment.target, rules)) return tl::unexpected(refusal_of(*beyond));
   return {};
 }
@@ -174,8 +175,11 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
   prepared.fault = read.fault;
   Experiment& experiment = prepared.experiment;
   const AttackInfo& info = prepared.fault->info();
-  prepared.rules = {
-      {TRY(policy_of(inputs.policy, inputs.origin))}, inputs.home, inputs.own_namespace, info.hits_network};
+  prepared.rules = {{TRY(policy_of(inputs.policy, inputs.origin))},
+                    inputs.home,
+                    inputs.own_namespace,
+                    info.hits_network,
+                    info.of_container};
   if (auto beyond = target::beyond_home(experiment.target, prepared.rules)) return tl::unexpected(refusal_of(*beyond));
   prepared.facts = target::facts_of(info, experiment.attack);
   prepared.choice = TRY(target::choose_in_cluster(experiment.target, inputs.view, prepared.rules, *experiment.seed));
@@ -188,7 +192,7 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
   }
   prepared.workloads = inputs.view.workloads;
   // A floor may be set later, while it runs.
-  if (experiment.target.type != TargetType::kNode && experiment.target.type != TargetType::kHost)
+  if (of_pods(experiment.target))
     prepared.matched = TRY(target::running_that_match(experiment.target, inputs.home, inputs.view));
   TRY_VOID(scrape_pods(prepared, inputs.view));
   // By now it has the pages that its queries read.
@@ -247,6 +251,7 @@ Result<> take_policy(ClusterPrepared& prepared, const std::string& text, const s
 }
 
 bool has_floor(const ClusterPrepared& prepared) {
+  if (!of_pods(prepared.experiment.target)) return false;
   const auto& policies = prepared.rules.policies;
   return std::any_of(policies.begin(), policies.end(),
                      [](const Policy& policy) { return policy.min_running || policy.min_running_percent; });

@@ -27,6 +27,8 @@ struct ClusterExperiment {
   const fault::Fault* fault = nullptr;
 };
 Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObject& object, uint64_t seed);
+// What read_cluster_experiment() refuses of one that is decoded already.
+Result<> check_for_cluster(const Experiment& experiment, const std::string& home);
 
 // Whether its target is where the policy lets one from `home` act. To be asked before anything of the target is looked
 // at: a refusal must not tell what is there.

@@ -59,7 +59,8 @@ class Reading {
     TRY_VOID(read_runs());
     TRY_VOID(read_workload());
     read_or_note("nodes", kube::kNodes, "", cluster::node_from_json, facts_.view.nodes);
-    read_or_note("disruption budgets", kube::kBudgets, space_of_target_, cluster::budget_from_json,
+    bool of_nodes = target_.type == TargetType::kNode || target_.type == TargetType::kHost;
+    read_or_note("disruption budgets", kube::kBudgets, of_nodes ? "" : space_of_target_, cluster::budget_from_json,
                  facts_.view.budgets);
     read_halt();
     TRY_VOID(read_release());
@@ -150,7 +151,12 @@ class Reading {
     std::string name = release.policy_namespace + "/" + release.policy_name;
     facts_.policy_origin = "ConfigMap " + name;
     auto found = kube::ask(*to_.client, kube::get(kube::kConfigMaps, {release.policy_namespace, release.policy_name}));
-    if (!found && found.error().kind != Kind::kNotFound) return note("the policy " + name, found.error());
+    if (!found && found.error().kind != Kind::kNotFound) {
+      facts_.policy_unread = true;
+      facts_.policy_refusal = Error{Errc::kRefused, "the policy cannot be read: " + found.error().message, 0,
+                                    "the role ordeal-viewer may read what a plan needs", nullptr};
+      return;
+    }
     auto text = found ? policy_text(*found) : std::nullopt;
     if (text) facts_.policy = std::move(*text);
     if (text) return;

@@ -19,7 +19,8 @@ namespace ordeal::cli {
 struct ClusterFacts {
   cluster::View view;
   std::string policy, policy_origin;    // the text; "ConfigMap ordeal/ordeal-config"
-  std::optional<Error> policy_refusal;  // why nothing would be admitted: there is none
+  std::optional<Error> policy_refusal;  // why nothing would be admitted, or nothing is known: there is none to judge by
+  bool policy_unread = false;           // there may be one, and it cannot be read
   std::optional<cluster::Halt> halt;
   target::ClusterLoad load;                     // of the runs that are active now
   bool installed = false;                       // a controller was found

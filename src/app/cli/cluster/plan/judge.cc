@@ -5,6 +5,7 @@
 #include "app/cli/cluster/objects.h"
 #include "app/cli/cluster/plan/plan.h"
 #include "app/cli/cluster/run/submit.h"
+#include "run/session/cluster/prepare_cluster.h"
 #include "run/session/evidence_plan.h"
 
 namespace ordeal::cli {
@@ -37,6 +38,7 @@ Result<std::vector<Policy>> policies_of(const ClusterFacts& facts) {
 }
 
 void choose(ClusterPlan& plan, const target::ClusterRules& rules) {
+  if (plan.facts.policy_refusal) return plan.refusals.push_back(*plan.facts.policy_refusal);
   const Experiment& experiment = plan.experiment();
   auto choice = target::choose_in_cluster(experiment.target, plan.facts.view, rules, *experiment.seed);
   if (choice) {
@@ -78,7 +80,6 @@ void judge_installation(ClusterPlan& plan) {
   if (facts.halt && facts.halt->engaged)
     refuse(plan, Errc::kRefused, fmt::format("the cluster is halted: {}", facts.halt->reason),
            "`ordeal resume --cluster` releases it");
-  if (facts.policy_refusal) plan.refusals.push_back(*facts.policy_refusal);
   const char* install = "`ordeal install` says what is missing";
   if (facts.missing) refuse(plan, Errc::kNotInjected, "Ordeal is not installed: nobody would take it up", install);
   if (facts.only_watches)
@@ -123,7 +124,10 @@ Result<ClusterPlan> make_plan(const ExperimentOptions& options, const Connection
   rules.home = plan.submission.namespace_;
   rules.own_namespace = plan.facts.own_namespace;
   rules.hits_network = plan.prepared.fault->info().hits_network;
+  rules.of_container = plan.prepared.fault->info().of_container;
   plan.warnings = plan.prepared.warnings;
+  if (auto fits = session::check_for_cluster(plan.experiment(), rules.home); !fits)
+    plan.refusals.push_back(std::move(fits).error());
   if (auto beyond = target::beyond_home(plan.experiment().target, rules))
     refuse(plan, Errc::kRefused, std::move(beyond->sentence));
   choose(plan, rules);

@@ -77,7 +77,10 @@ void print_decision(const ClusterPlan& plan) {
   if (plan.refusals.empty())
     return print("Nothing was changed. `ordeal run --cluster` would start: {} can be hit.\n",
                  counted(plan.choice.chosen.size(), "victim", "victims"));
-  print("Nothing was changed. `ordeal run --cluster` would not start: {}\n", plan.refusals.front().message());
+  const char* known = plan.facts.policy_unread && plan.refusals.size() == 1
+                          ? "Whether `ordeal run --cluster` would start is not known"
+                          : "`ordeal run --cluster` would not start";
+  print("Nothing was changed. {}: {}\n", known, plan.refusals.front().message());
   if (std::string advice = plan.refusals.front().advice(); !advice.empty()) print("{:12}{}\n", "", advice);
 }
 
