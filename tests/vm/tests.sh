@@ -190,7 +190,7 @@ cpu_of_a_pod() {
   wait_for 5 grep -q . $CG/pod/app/cgroup.procs
   echo "20000 100000" >$CG/pod/app/cpu.max
   echo '- {name: api, kind: pod, namespace: shop, cgroup: /pod}' >/tmp/pods.yaml
-  experiment pod '{type: kubernetes, namespace: shop, name: [api]}' '{type: cpu, args: {cores: 1, percent: 80}}' 3s
+  experiment pod '{type: kubernetes, namespace: shop, name: [api]}' '{type: cpu, args: {cores: 1, percent: 80}}' 6s
   begin pod --inventory /tmp/pods.yaml
   sleep 1
   step pod.sandbox cat $CG/pod/sandbox/cpu.stat

@@ -19,8 +19,6 @@
 namespace ordeal::fault {
 namespace {
 
-constexpr Nanos kPeriod = 20ms;
-constexpr int kDebtPeriods = 5;
 constexpr Nanos kDeathLimit = 200ms;
 // Below the guard (nice -20 or real time), above what the victim's machine usually runs: measured, at nice 0 a busy
 // machine gives a burner half of what was asked.
@@ -54,17 +52,17 @@ void work_until(Nanos until) {
 
 // What is owed (time that others had the CPU, or a quota took) is worked off later, up to the cap.
 void burn(double load, Nanos end) {
-  const auto share = Nanos(static_cast<int64_t>(load * static_cast<double>(kPeriod.count())));
+  const auto share = Nanos(static_cast<int64_t>(load * static_cast<double>(kBurnPeriod.count())));
   Nanos cpu = read_clock(CLOCK_THREAD_CPUTIME_ID);
   Nanos period_end = read_clock(CLOCK_MONOTONIC);
   Nanos goal = cpu;
   while (period_end < end) {
     Nanos late = read_clock(CLOCK_MONOTONIC) - period_end;
-    int64_t missed = std::max<int64_t>(late / kPeriod, 0);
-    period_end += kPeriod * (1 + missed);
+    int64_t missed = std::max<int64_t>(late / kBurnPeriod, 0);
+    period_end += kBurnPeriod * (1 + missed);
     goal += share * (1 + missed);
     cpu = read_clock(CLOCK_THREAD_CPUTIME_ID);
-    goal = std::min(goal, cpu + share * (1 + kDebtPeriods));
+    goal = std::min(goal, cpu + share * (1 + kBurnDebtPeriods));
     work_until(goal);
     sleep_until(period_end);
   }

@@ -15,6 +15,10 @@
 
 namespace ordeal::fault {
 
+// It works in periods of this length, and works off later what it owes of at most this many.
+constexpr Nanos kBurnPeriod = 20ms;
+constexpr int kBurnDebtPeriods = 5;
+
 struct BurnPlan {
   int threads = 1;
   double load = 1;        // of each thread, in CPUs: above 0 and at most 1

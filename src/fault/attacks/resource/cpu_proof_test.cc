@@ -27,12 +27,24 @@ TEST(CpuProof, TheLoadThatWasAskedIsProven) {
 }
 
 TEST(CpuProof, TooLittleAndTooMuchAreNone) {
-  EXPECT_TRUE(prove_cpu(use_of(77.9)).proven);
-  EXPECT_FALSE(prove_cpu(use_of(77.7)).proven);
-  EXPECT_FALSE(prove_cpu(use_of(82.3)).proven);
+  EXPECT_TRUE(prove_cpu(use_of(77.1)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(76.9)).proven);
+  EXPECT_FALSE(prove_cpu(use_of(83.1)).proven);
   EXPECT_EQ(prove_cpu(use_of(60)).reason,
             "20.0 points off the requested 80 %: other load is using the CPUs (a cgroup's share takes precedence over "
             "the priorities within it)");
+}
+
+// As measured in an emulated machine: the work of seven periods had been owed.
+TEST(CpuProof, WhatWasOwedBeforeTheFirstLookIsNotTooMuch) {
+  CpuUse use = use_of(0);
+  use.capacity = 0.2;
+  use.asked = 0.16;
+  use.got = 0.169;
+  use.seconds = 2.6;
+  EXPECT_TRUE(prove_cpu(use).proven);
+  use.seconds = 10;
+  EXPECT_FALSE(prove_cpu(use).proven);
 }
 
 // As measured on a cgroup of 0.1 CPU that used all of it itself for a third of the time.
