@@ -26,11 +26,12 @@ class PrometheusQuerier {
     return PrometheusQuerier(TRY(net::HttpClient::create()), url);
   }
 
-  // The one number of an answer; nullopt where there is no data, or NaN.
-  Result<std::optional<double>> number(const std::string& query) {
+  // The one number of an answer; nullopt where there is no data, or NaN. What is set against each other is asked for one
+  // instant.
+  Result<std::optional<double>> number(const std::string& query, std::optional<Nanos> at = std::nullopt) {
     watch::PrometheusSource source(client_, url_, std::nullopt);
     std::optional<Result<watch::QueryAnswer>> answer;
-    watch::PrometheusQuestion question{.query = query, .timeout = kAskFor};
+    watch::PrometheusQuestion question{.query = query, .timeout = kAskFor, .at = at};
     source.ask(question, [&](Result<watch::QueryAnswer> seen) { answer = std::move(seen); });
     auto known = wait_for(client_, answer);
     if (!known) return wrap(known.error(), fmt::format("cannot ask {} for {}", without_password(url_), query));
@@ -51,7 +52,8 @@ Result<std::vector<slo::Burn>> ask_burns(PrometheusQuerier& querier, const slo::
   for (Nanos window : slo::burn_windows()) {
     if (objective.slice && window < *objective.slice) continue;
     slo::BudgetQueries queries = slo::queries_of(slo, objective, window);
-    auto bad = TRY(querier.number(queries.bad)), total = TRY(querier.number(queries.total));
+    Nanos now = wall_now();
+    auto bad = TRY(querier.number(queries.bad, now)), total = TRY(querier.number(queries.total, now));
     if (bad && total && *total > 0) burns.push_back({window, *bad / *total / (1 - objective.target)});
   }
   return burns;
@@ -64,9 +66,10 @@ std::optional<Nanos> ask_missing(PrometheusQuerier& querier, const slo::Slo& slo
 }
 
 Result<ObjectiveState> ask_objective(PrometheusQuerier& querier, const slo::Slo& slo, const slo::Objective& objective) {
-  slo::Span span = slo::span_of(slo.window, wall_now());
+  Nanos now = wall_now();
+  slo::Span span = slo::span_of(slo.window, now);
   slo::BudgetQueries queries = slo::queries_of(slo, objective, span.elapsed);
-  auto bad = TRY(querier.number(queries.bad)), total = TRY(querier.number(queries.total));
+  auto bad = TRY(querier.number(queries.bad, now)), total = TRY(querier.number(queries.total, now));
   ObjectiveState state;
   state.name = slo::full_name(slo, objective);
   auto budget = slo::make_budget(objective, span, bad, total);

@@ -125,6 +125,7 @@ void PrometheusSource::query(const std::string& text, Nanos timeout, Callback ca
 
 void PrometheusSource::ask(const PrometheusQuestion& question, std::function<void(Result<QueryAnswer>)> callback) {
   net::HttpCall request = query_call(question.query, question.timeout);
+  if (question.at) request.body += fmt::format("&time={:.3f}", to_seconds(*question.at));
   if (question.range) {
     request.url = base_url_ + "/api/v1/query_range";
     request.body += fmt::format("&start={:.3f}&end={:.3f}&step={:.3f}", to_seconds(question.range->start),

@@ -36,6 +36,7 @@ struct PrometheusQuestion {
   net::Headers headers;
   std::string login;  // "user:password"
   bool insecure = false;
+  std::optional<Nanos> at;  // the instant that is asked for, since the Unix epoch; the source's own now when absent
 };
 
 // Who we are to a Prometheus that asks. Texts, never files; none of it is ever shown.
