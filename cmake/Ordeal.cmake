@@ -4,9 +4,6 @@
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-g1 -Og")
-if(ORDEAL_SANITIZE MATCHES "address")
-  set(CMAKE_CXX_FLAGS_DEBUG "-g1 -O0")  # the optimiser would be half of what clang does
-endif()
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(tl-expected REQUIRED)
@@ -18,15 +15,13 @@ if(CCACHE)
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
-# Quicker than the default one: gold of binutils three times, lld where clang's sanitizers make gold print warnings.
-include(CheckLinkerFlag)
-set(ORDEAL_LINKER gold)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  set(ORDEAL_LINKER lld)
+# Of binutils, and three times as fast as the default one; clang's sanitizers make it print warnings.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  include(CheckLinkerFlag)
+  check_linker_flag(CXX -fuse-ld=gold ORDEAL_GOLD)
 endif()
-check_linker_flag(CXX -fuse-ld=${ORDEAL_LINKER} ORDEAL_HAS_LINKER)
-if(ORDEAL_HAS_LINKER)
-  add_link_options(-fuse-ld=${ORDEAL_LINKER})
+if(ORDEAL_GOLD)
+  add_link_options(-fuse-ld=gold)
 endif()
 
 add_library(ordeal_flags INTERFACE)
