@@ -20,24 +20,48 @@ void keep_latest(std::optional<BootTime>& kept, BootTime time) { kept = kept ? s
 }  // namespace
 
 // Nobody was hit before those with whom it began were, whatever has become of them.
-BootTime Machine::force_begin() const {
+BootTime Machine::begin_of(const WaveState& wave) const {
   BootTime begin{};
-  for (const Impact& impact : impacts_)
-    if (impact.applied != BootTime{} && !impact.joined) begin = std::max(begin, impact.applied);
-  return begin + setup_.experiment.attack.lead_in;
+  for (size_t i = wave.first; i < wave.first + wave.size; ++i)
+    if (impacts_[i].applied != BootTime{} && !impacts_[i].joined) begin = std::max(begin, impacts_[i].applied);
+  return begin + wave.plan.attack.lead_in;
 }
 
 // That of the needed-th victim to go.
-BootTime Machine::force_end() const {
+BootTime Machine::end_of(const WaveState& wave) const {
   std::vector<BootTime> ends;
-  for (const Impact& impact : impacts_)
-    if (impact.applied != BootTime{} && matters(impact))
-      ends.push_back(impact.reverted.value_or(impact.applied + setup_.experiment.attack.total()));
+  for (size_t i = wave.first; i < wave.first + wave.size; ++i)
+    if (impacts_[i].applied != BootTime{} && matters(impacts_[i]))
+      ends.push_back(impacts_[i].reverted.value_or(impacts_[i].applied + wave.asked.total()));
   std::sort(ends.begin(), ends.end());
+  auto spare = static_cast<int>(ends.size()) - needed(wave);
+  return spare < 0 ? BootTime{} : ends[static_cast<size_t>(spare)];
+}
+
+BootTime Machine::force_begin() const {
+  BootTime begin{};
+  for (const WaveState& wave : waves_)
+    if (wave.plan.at == Nanos(0)) begin = std::max(begin, begin_of(wave));
+  return begin;
+}
+
+// What lies between two waves is a part of the attack.
+BootTime Machine::force_end() const {
   bool ending = phase_ == Phase::kRevert || phase_ == Phase::kAfter || phase_ == Phase::kDone;
   BootTime end = ending ? attack_end_ : BootTime::max();
-  auto spare = static_cast<int>(ends.size()) - needed();
-  return spare < 0 ? BootTime{} : std::min(end, ends[static_cast<size_t>(spare)]);
+  if (!all_begun()) return end;
+  BootTime last{};
+  for (const WaveState& wave : waves_) last = std::max(last, end_of(wave));
+  return std::min(end, last);
+}
+
+std::set<size_t> Machine::parts_in_force(const Observation& observation) const {
+  std::set<size_t> parts;
+  for (const WaveState& wave : waves_)
+    if (wave.begun && !parts.count(wave.plan.part) && observation.taken->from >= begin_of(wave) &&
+        observation.taken->until <= end_of(wave))
+      parts.insert(wave.plan.part);
+  return parts;
 }
 
 bool Machine::taken_in_force(const Observation& observation) const {
@@ -66,6 +90,7 @@ void Machine::take_evidence(size_t index, const Observation& observation, const 
   keep_latest(evidence.newest, observation.taken->newest);
   evidence.answered = now_;
   if (judgement.reading != Reading::kHolds || has_time(index, observation)) return;
+  if (!after && several()) evidence.parts.merge(parts_in_force(observation));
   keep_earliest(evidence.held, observation.taken->until);
   if (observation.taken->back_to >= begin) keep_earliest(evidence.undiluted, observation.taken->until);
 }
@@ -135,6 +160,18 @@ std::optional<Verdict> Machine::unknown_series() const {
   return std::nullopt;
 }
 
+// Of several attacks, each is judged by what was seen while it was in force.
+std::optional<Verdict> Machine::unseen_part(size_t index) const {
+  if (!several()) return std::nullopt;
+  for (const WaveState& wave : waves_)
+    if (!looks_[index].during.parts.count(wave.plan.part))
+      return Verdict{Outcome::kInconclusive,
+                     fmt::format("\"{}\" returned no evidence while {} was in force",
+                                 setup_.judges[index].expectation().name, wave.plan.name),
+                     "lengthen it, or take samples more often"};
+  return std::nullopt;
+}
+
 std::optional<Verdict> Machine::unproven_during(size_t index) const {
   const LookState& look = looks_[index];
   const Evidence& seen = look.during;
@@ -163,7 +200,7 @@ std::optional<Verdict> Machine::unproven_during(size_t index) const {
         fmt::format("\"{}\" was violated when the attack ended, but not yet for long enough to be a breach",
                     expectation.name),
         "lengthen the attack");
-  return std::nullopt;
+  return unseen_part(index);
 }
 
 std::optional<Verdict> Machine::unproven_after(size_t index) const {
@@ -187,19 +224,25 @@ std::optional<Verdict> Machine::unproven(size_t index) const {
   return when.count(When::kAfter) ? unproven_after(index) : std::nullopt;
 }
 
-Verdict Machine::held_or_not() const {
+std::optional<Verdict> Machine::unconfirmed(const WaveState& wave) const {
   int proven = 0;
   std::string reason;
-  for (size_t i = 0; i < impacts_.size(); ++i) {
+  for (size_t i = wave.first; i < wave.first + wave.size; ++i) {
     if (!matters(impacts_[i])) continue;
     proven += impacts_[i].proof.proven;
     if (!impacts_[i].proof.proven) reason = setup_.victims[i].name + ": " + impacts_[i].proof.reason;
   }
-  if (proven < needed())
-    return {Outcome::kNotInjected,
-            fmt::format("the fault was confirmed on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
-                        needed(), reason),
-            "the attack had no measured effect: check the port, address or process that it names"};
+  if (proven >= needed(wave)) return std::nullopt;
+  std::string at = wave.plan.at > Nanos(0) ? " at " + format_duration(wave.plan.at) : "";
+  return Verdict{Outcome::kNotInjected,
+                 fmt::format("{}the fault{} was confirmed on {} of {} victims, {} are needed; {}", of_part(wave), at,
+                             proven, wave.size, needed(wave), reason),
+                 "the attack had no measured effect: check the port, address or process that it names"};
+}
+
+Verdict Machine::held_or_not() const {
+  for (const WaveState& wave : waves_)
+    if (auto missing = unconfirmed(wave)) return *missing;
   bool any = std::any_of(setup_.judges.begin(), setup_.judges.end(),
                          [](const judge::Judge& judge) { return judge.expectation().when.count(When::kDuring) > 0; });
   if (!any)
