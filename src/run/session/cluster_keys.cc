@@ -47,6 +47,14 @@ Result<> refuse_cluster_keys(const Experiment& experiment) {
   return {};
 }
 
+Result<> refuse_host_keys(const Experiment& experiment) {
+  if (experiment.parts.empty()) return {};
+  const Part& part = experiment.parts.front();
+  const char* key = experiment.is_combined() ? "attacks" : part.pulse ? "pulse" : "ramp";
+  return fail(Errc::kInvalidInput, fmt::format("{}: only a host does it, and this is a cluster", key),
+              "in a cluster give one steady attack, and run an experiment for each");
+}
+
 Result<> refuse_cluster_keys(const Policy& policy) {
   for (const ClusterKey& key : {ClusterKey{"caps.max_namespace_percent", policy.max_namespace_percent.has_value(), ""},
                                 ClusterKey{"caps.max_cluster_percent", policy.max_cluster_percent.has_value(), ""},
