@@ -269,7 +269,8 @@ void Machine::on(const Reverted& event) {
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
               setup_.after_failed_revert);
   if (event.broken) lose(event.impact, "was no longer hit", event.why, "the fault ended by itself; check the victim");
-  bool over = !several() || (all_begun() && count(ImpactState::kAsked) == 0);
+  bool over = !several() || (all_begun() && std::none_of(waves_.begin(), waves_.end(),
+                                                         [this](auto& wave) { return is_under_way(wave); }));
   if (phase_ == Phase::kDuring && over && count(ImpactState::kInForce) == 0) begin_revert(event.why);
   if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
 }

@@ -4,6 +4,7 @@
 // taken, whenever its answer came (machine_evidence.cc).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -201,10 +202,17 @@ class Machine {
     size_t first = 0;  // of its impacts
     size_t size = 0;
     bool begun = false;
+    BootTime begun_at{};
     size_t next = 0;     // every one before it was injected, or failed its check
     int counts[7] = {};  // of its impacts, by state
     int lost = 0;        // of those that matter
     int ignored = 0;     // that do not matter
+  };
+  // Of several attacks: what was seen while one of them was in force.
+  struct SeenWave {
+    std::optional<BootTime> last;  // until when the data of the newest look that held was taken
+    bool undiluted = false;
+    judge::CountedPhase counted;
   };
   // What proves that an expectation held in a phase: readings that held, of data that was taken in the phase alone.
   struct Evidence {
@@ -212,7 +220,7 @@ class Machine {
     std::optional<BootTime> undiluted;  // of those whose windows do not reach back before the phase
     std::optional<BootTime> newest;     // the latest beginning of its newest samples
     std::optional<BootTime> answered;   // the last look that proves something
-    std::set<size_t> parts;             // that were in force while such data was taken
+    std::map<size_t, SeenWave> waves;   // that were in force while such data was taken
     bool had_data = false;
     std::string why_not;   // the last look in it proves nothing; "" is not so
     bool doubted = false;  // it gave data all the same
@@ -270,6 +278,7 @@ class Machine {
   // Each wave whose time has come, once those before it are off.
   void start_due();
   bool waits_for_others(const WaveState& wave) const;
+  const WaveState* fell_short() const;
   void check_wave(const WaveState& wave, bool refused);
   void too_few(const WaveState& wave);
   // Whether it came so late that little of it is left.
@@ -328,7 +337,14 @@ class Machine {
   BootTime force_end() const;
   BootTime begin_of(const WaveState& wave) const;
   BootTime end_of(const WaveState& wave) const;
-  std::set<size_t> parts_in_force(const Observation& observation) const;
+  // What the data of a look in this wave may reach back to: a ramp goes on from step to step.
+  BootTime reach_of(size_t wave) const;
+  bool taken_in(size_t wave, const Observation& observation) const;
+  void see_waves(Evidence& evidence, const Observation& observation) const;
+  bool is_proven_in(size_t index, size_t wave) const;
+  // By one of its waves; of a ramp by the last one, which is the hardest.
+  bool is_proven_part(size_t index, size_t part) const;
+  bool is_ramp(size_t part) const;
   std::optional<Verdict> unseen_part(size_t index) const;
   std::optional<Verdict> unconfirmed(const WaveState& wave) const;
   bool taken_in_force(const Observation& observation) const;

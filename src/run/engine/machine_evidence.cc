@@ -55,13 +55,31 @@ BootTime Machine::force_end() const {
   return std::min(end, last);
 }
 
-std::set<size_t> Machine::parts_in_force(const Observation& observation) const {
-  std::set<size_t> parts;
-  for (const WaveState& wave : waves_)
-    if (wave.begun && !parts.count(wave.plan.part) && observation.taken->from >= begin_of(wave) &&
-        observation.taken->until <= end_of(wave))
-      parts.insert(wave.plan.part);
-  return parts;
+bool Machine::is_ramp(size_t part) const {
+  const std::vector<Part>& parts = setup_.experiment.parts;
+  return part < parts.size() && parts[part].ramp;
+}
+
+BootTime Machine::reach_of(size_t wave) const {
+  size_t part = waves_[wave].plan.part;
+  if (!is_ramp(part)) return begin_of(waves_[wave]);
+  auto first = std::find_if(waves_.begin(), waves_.end(), [&](auto& other) { return other.plan.part == part; });
+  return begin_of(*first);
+}
+
+bool Machine::taken_in(size_t wave, const Observation& observation) const {
+  const auto& taken = observation.taken;
+  return waves_[wave].begun && taken && taken->from >= reach_of(wave) && taken->until >= begin_of(waves_[wave]) &&
+         taken->until <= end_of(waves_[wave]);
+}
+
+void Machine::see_waves(Evidence& evidence, const Observation& observation) const {
+  for (size_t i = 0; i < waves_.size(); ++i) {
+    if (!taken_in(i, observation)) continue;
+    SeenWave& seen = evidence.waves[i];
+    keep_latest(seen.last, observation.taken->until);
+    seen.undiluted |= observation.taken->back_to >= reach_of(i);
+  }
 }
 
 bool Machine::taken_in_force(const Observation& observation) const {
@@ -90,7 +108,7 @@ void Machine::take_evidence(size_t index, const Observation& observation, const 
   keep_latest(evidence.newest, observation.taken->newest);
   evidence.answered = now_;
   if (judgement.reading != Reading::kHolds || has_time(index, observation)) return;
-  if (!after && several()) evidence.parts.merge(parts_in_force(observation));
+  if (!after && several()) see_waves(evidence, observation);
   keep_earliest(evidence.held, observation.taken->until);
   if (observation.taken->back_to >= begin) keep_earliest(evidence.undiluted, observation.taken->until);
 }
@@ -104,6 +122,8 @@ void Machine::count_evidence(size_t index, const Observation& observation) {
   if (phase_ == Phase::kRevert && !taken_in_force(observation)) return look.after.counted.before(counts);
   judge::CountedPhase& counted = after ? look.after.counted : look.during.counted;
   counted.add(counts, inside);
+  for (size_t i = 0; !after && several() && inside && i < waves_.size(); ++i)
+    if (taken_in(i, observation)) look.during.waves[i].counted.add(counts, *counts.read_since >= begin_of(waves_[i]));
   // A system that comes back slowly is judged by what it counts from then on.
   if (after && counted.inside() && !counted.supports(setup_.triggers[index]->options().allowed)) counted.restart();
 }
@@ -160,15 +180,33 @@ std::optional<Verdict> Machine::unknown_series() const {
   return std::nullopt;
 }
 
+bool Machine::is_proven_in(size_t index, size_t wave) const {
+  auto found = looks_[index].during.waves.find(wave);
+  if (found == looks_[index].during.waves.end() || !found->second.last) return false;
+  const auto& trigger = setup_.triggers[index];
+  return found->second.undiluted || (trigger && found->second.counted.supports(trigger->options().allowed));
+}
+
+bool Machine::is_proven_part(size_t index, size_t part) const {
+  bool proven = false;
+  for (size_t i = 0; i < waves_.size(); ++i) {
+    if (waves_[i].plan.part != part) continue;
+    bool here = is_proven_in(index, i);
+    proven = is_ramp(part) ? here : proven || here;
+  }
+  return proven;
+}
+
 // Of several attacks, each is judged by what was seen while it was in force.
 std::optional<Verdict> Machine::unseen_part(size_t index) const {
   if (!several()) return std::nullopt;
   for (const WaveState& wave : waves_)
-    if (!looks_[index].during.parts.count(wave.plan.part))
-      return Verdict{Outcome::kInconclusive,
-                     fmt::format("\"{}\" returned no evidence while {} was in force",
-                                 setup_.judges[index].expectation().name, wave.plan.name),
-                     "lengthen it, or take samples more often"};
+    if (!is_proven_part(index, wave.plan.part))
+      return Verdict{
+          Outcome::kInconclusive,
+          fmt::format("\"{}\" returned no evidence while {} was in force{}", setup_.judges[index].expectation().name,
+                      wave.plan.name, is_ramp(wave.plan.part) ? " with the last value of its ramp" : ""),
+          "lengthen it, give a shorter window, or take samples more often"};
   return std::nullopt;
 }
 

@@ -64,8 +64,18 @@ void Machine::after_checks(const WaveState& wave) {
         "an irreversible attack starts only when enough victims can be hit; `ordeal plan` shows each victim's steps");
   if (!enough || over()) return begin_revert("not every needed victim can be hit");
   if (count(ImpactState::kChecking) > 0) return;  // of another attack
+  if (const WaveState* lacking = fell_short()) return too_few(*lacking);
   for (WaveState& checked : waves_)
-    if (count(checked, ImpactState::kChecked) > 0) inject_next(checked);
+    if (count(checked, ImpactState::kChecked) > 0 && count(checked, ImpactState::kAsked) == 0) inject_next(checked);
+}
+
+// Another attack that has lost its victims since it began: nobody is killed for a run that cannot succeed.
+const Machine::WaveState* Machine::fell_short() const {
+  if (!several()) return nullptr;
+  for (const WaveState& wave : waves_)
+    if (wave.begun && !is_under_way(wave) && (!enough_hit(wave) || victims_of(wave) - wave.lost < needed(wave)))
+      return &wave;
+  return nullptr;
 }
 
 // Where they go one by one, no further one is hit in a run that cannot succeed any more.
@@ -80,7 +90,7 @@ void Machine::inject_next(WaveState& wave) {
 bool Machine::more_to_inject(const WaveState& wave) const {
   int possible =
       count(wave, ImpactState::kInForce) + count(wave, ImpactState::kAsked) + count(wave, ImpactState::kChecked);
-  return hits() && !over() && count(wave, ImpactState::kChecked) > 0 && possible >= needed(wave);
+  return hits() && !over() && count(wave, ImpactState::kChecked) > 0 && possible >= needed(wave) && !fell_short();
 }
 
 std::string Machine::why_victims_failed(const WaveState& wave) const {

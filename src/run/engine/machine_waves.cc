@@ -35,6 +35,7 @@ void Machine::begin_first() {
 
 void Machine::begin(WaveState& wave) {
   wave.begun = true;
+  wave.begun_at = now_;
   for (size_t i = wave.first; i < wave.first + wave.size; ++i) {
     if (!wave.plan.one_way) {
       inject(i);
@@ -85,7 +86,7 @@ bool Machine::late(const WaveState& wave, BootTime at) {
   if (wave.plan.at == Nanos(0) || phase_ != Phase::kDuring) return false;
   if (wave.begun && wave.plan.one_way) return false;  // they are killed one by one
   Nanos late = at - origin_ - wave.plan.at;
-  if (late <= wave.plan.attack.total() / kMostLate) return false;
+  if (late <= wave.plan.attack.length / kMostLate) return false;
   fail_late(wave, late);
   return true;
 }
@@ -125,13 +126,15 @@ void Machine::check_wave(const WaveState& wave, bool refused) {
   if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) return check_enough_victims();
   if (phase_ != Phase::kDuring || wave.plan.at == Nanos(0)) return;
   if (refused) return begin_revert("an attack is refused");
-  if (!is_under_way(wave) && !enough_hit(wave)) too_few(wave);
+  // What was only checked is not asked for any more.
+  bool open = count(wave, ImpactState::kChecking) + count(wave, ImpactState::kAsked) > 0;
+  if (!open && !enough_hit(wave)) too_few(wave);
 }
 
 void Machine::watch_answers() {
   for (const WaveState& wave : waves_) {
     if (!is_under_way(wave)) continue;
-    if (now_ - std::max(origin_ + wave.plan.at, guard_answered_) < setup_.inject_at_most) continue;
+    if (now_ - std::max(wave.begun_at, guard_answered_) < setup_.inject_at_most) continue;
     fail_with(Outcome::kError, fmt::format("{}{} did not answer", of_part(wave), setup_.injector));
     return begin_revert(setup_.injector + " did not answer");
   }

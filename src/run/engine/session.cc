@@ -23,7 +23,7 @@ void Session::dispatch() {
   // What starts at its time does not wait for the next tick.
   if (finished() || world_.now() < std::min(next_tick_, next_start())) return;
   carry_out(machine_.handle(world_.now(), Tick{}));
-  next_tick_ = std::max(next_tick_ + options_.interval, world_.now());
+  if (world_.now() >= next_tick_) next_tick_ = std::max(next_tick_ + options_.interval, world_.now());
 }
 
 void Session::halt(const std::string& by, const std::string& why) { inbox_.push_back(HaltAsked{by, why}); }

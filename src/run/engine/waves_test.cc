@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "run/engine/machine.h"
+#include "run/engine/session.h"
 #include "run/engine/testing.h"
 
 namespace ordeal::engine {
@@ -16,12 +16,14 @@ struct Driven {
   BootTime now{};
   Nanos apply_takes{0};
   Nanos revert_takes{0};
+  Nanos check_takes{0};
+  Nanos window{0};  // of the query
   std::set<int> refused, unproven, silent;
   std::map<int, BootTime> asked, in_force;  // since when
   std::map<int, BootTime> ended;            // and told at that time
   std::map<int, std::pair<BootTime, BootTime>> spans;
-  std::vector<int> checked;
-  std::vector<std::string> parts;  // of the impacts in the order of their starts
+  std::map<int, BootTime> checked;  // asked at
+  std::vector<std::string> parts;   // of the impacts in the order of their starts
   std::optional<Verdict> verdict;
   bool looks = true;
   double value = 0;
@@ -32,7 +34,7 @@ struct Driven {
     for (const Action& action : actions) std::visit([this](const auto& a) { perform(a); }, action);
   }
   void perform(const auto&) {}
-  void perform(const Check& check) { checked.push_back(check.impact); }
+  void perform(const Check& check) { checked.emplace(check.impact, now); }
   void perform(const Inject& inject) { asked.emplace(inject.impact, now); }
   void perform(const RevertAll&) {
     for (const auto& [impact, since] : in_force) ended.emplace(impact, now + revert_takes);
@@ -44,7 +46,8 @@ struct Driven {
   void feed(const Event& event) { take(machine.handle(now, event)); }
 
   void guard_works() {
-    for (int impact : std::exchange(checked, {})) feed(Checked{impact});
+    for (const auto& [impact, since] : std::map(checked))
+      if (now >= since + check_takes && checked.erase(impact)) feed(Checked{impact});
     for (auto it = asked.begin(); it != asked.end();) {
       auto [impact, since] = *it;
       if (silent.count(impact) || now < since + apply_takes) {
@@ -81,7 +84,7 @@ struct Driven {
     feed(Tick{});
     if (!looks || machine.finished()) return;
     Observation seen{Observation::Outcome::kValues, true, {{"", value}}, "", 1ms};
-    seen.taken = DataTimes{now, now, now, now};
+    seen.taken = DataTimes{now, now, now, now - window};
     feed(Observed{0, seen});
   }
   void run_for(Nanos time) {
@@ -233,6 +236,31 @@ TEST(Waves, HeldNeedsDataFromWhileEachWasInForce) {
   EXPECT_EQ(run.verdict->reason, "\"errors\" returned no evidence while latency was in force");
 }
 
+// A gauge, of which nothing is counted beside the query.
+TEST(Waves, AWindowThatReachesBackBeforeAnAttackIsNoEvidenceOfIt) {
+  for (Nanos window : {Nanos(1s), Nanos(4s)}) {
+    Driven run(sequence());
+    run.window = window;
+    run.finish();
+    EXPECT_EQ(run.outcome(), window < 3s ? "held" : "inconclusive") << run.verdict->reason;
+  }
+}
+
+TEST(Waves, ARampIsProvenByItsLastStep) {
+  for (bool sees_the_last : {true, false}) {
+    engine::Setup setup = waves_setup({wave(0, "cpu", 0s, 4s), wave(0, "cpu", 4s, 4s), wave(1, "other", 0s, 9s)});
+    setup.experiment.parts.resize(2);
+    if (!sees_the_last) setup.experiment.parts[0].ramp = Ramp{"percent", 2, json::Object{{"to", 5}}, {}};
+    Driven run(std::move(setup));
+    run.run_for(Nanos(1s) + 4s);
+    run.looks = false;
+    run.run_for(4300ms);
+    run.looks = true;
+    run.finish();
+    EXPECT_EQ(run.outcome(), sees_the_last ? "held" : "inconclusive") << run.verdict->reason;
+  }
+}
+
 TEST(Waves, ABreachBetweenTwoPulsesEndsAll) {
   Driven run(waves_setup({wave(0, "cpu", 0s, 2s), wave(0, "cpu", 6s, 2s)}));
   run.run_for(5s);
@@ -285,6 +313,46 @@ TEST(Waves, WhatCannotBeUndoneIsDoneWhenAllElseIsInForce) {
   EXPECT_EQ(failing.outcome(), "not injected");
 }
 
+TEST(Waves, AKillIsDoneAlthoughTheAttackBeforeItEndsWhileItIsChecked) {
+  Driven run(waves_setup({wave(0, "cpu", 0s, 5s), wave(1, "kill", 4900ms, 3s, true)}));
+  run.check_takes = 400ms;
+  run.finish();
+  EXPECT_EQ(run.parts, (std::vector<std::string>{"cpu", "kill"}));
+}
+
+TEST(Waves, ALaterKillThatFailsPartWaySaysSoAtOnce) {
+  std::vector<Wave> waves{wave(0, "cpu", 0s, 20s), wave(1, "kill", 2s, 15s, true)};
+  waves[1].victims = 3;
+  Driven run(waves_setup(std::move(waves)));
+  run.refused = {1};
+  run.run_for(5s);
+  EXPECT_TRUE(run.in_force.empty());
+  run.finish();
+  EXPECT_EQ(run.outcome(), "not injected") << run.verdict->reason;
+}
+
+TEST(Waves, NobodyIsKilledWhenAnotherAttackHasLostItsVictim) {
+  Driven run(waves_setup({wave(0, "cpu", 0s, 20s), wave(1, "kill", 0s, 15s, true)}));
+  run.check_takes = 1s;
+  run.run_for(1500ms);
+  ASSERT_EQ(run.parts, std::vector<std::string>{"cpu"});
+  run.feed(VictimGone{0, "its first process has exited"});
+  run.finish();
+  EXPECT_EQ(run.parts, std::vector<std::string>{"cpu"});
+  EXPECT_EQ(run.outcome(), "not injected") << run.verdict->reason;
+}
+
+TEST(Waves, TwoKillsGoOnByThemselves) {
+  std::vector<Wave> waves{wave(0, "kill", 0s, 9s, true), wave(1, "shot", 1s, 5s, true)};
+  for (Wave& one : waves) one.victims = 4;
+  Driven run(waves_setup(std::move(waves)));
+  run.apply_takes = 600ms;
+  run.run_for(Nanos(1s) + 500ms);
+  EXPECT_LE(run.asked.size(), 1u) << "one by one";
+  run.finish();
+  EXPECT_EQ(run.parts.size(), 8u);
+}
+
 TEST(Waves, TheSessionWakesForTheNextStart) {
   Driven run(sequence());
   EXPECT_FALSE(run.machine.next_start());
@@ -293,6 +361,43 @@ TEST(Waves, TheSessionWakesForTheNextStart) {
   EXPECT_NEAR(to_seconds(*run.machine.next_start() - run.in_force.at(0)), 4, 0.01);
   run.run_for(5s);
   EXPECT_FALSE(run.machine.next_start());
+}
+
+// Answers at once, and notes when it was asked.
+struct Prompt : Watcher, Injector, Actuator, RecoveryWatcher {
+  BootTime now{};
+  Inbox inbox;
+  std::vector<BootTime> renewals;
+
+  void look(size_t index, BootTime) override {
+    Observation seen{Observation::Outcome::kValues, true, {{"", 0}}, "", 1ms};
+    seen.taken = DataTimes{now, now, now, now};
+    inbox.push_back(Observed{index, seen});
+  }
+  int descriptor() const override { return -1; }
+  void dispatch() override {}
+  void check(int, const Victim&, const Attack&) override {}
+  void inject(int impact, const Victim&, const Attack&) override { inbox.push_back(Applied{impact, {}, now}); }
+  void renew() override { renewals.push_back(now); }
+  void revert_all(const std::string&) override { inbox.push_back(NothingInForce{}); }
+  void act(const std::string&) override {}
+  void look_for_return(int, BootTime) override {}
+};
+
+TEST(Waves, StartsTakeNoTickAway) {
+  std::vector<Wave> waves{wave(0, "long", 0s, 60s)};
+  for (int i = 1; i < 10; ++i) waves.push_back(wave(1, "short", seconds(i), 20s));
+  Prompt world;
+  Session session(waves_setup(std::move(waves)), {world, world, world, world, [&] { return world.now; }}, world.inbox,
+                  {"r", WallOffset(), 2s}, [](const RunEvent&) {});
+  session.start();
+  while (!session.finished() && world.now < BootTime(50s)) {
+    world.now = std::max(world.now, session.next_wake());
+    session.dispatch();
+  }
+  ASSERT_GT(world.renewals.size(), 20u);
+  for (size_t i = 1; i < world.renewals.size(); ++i)
+    EXPECT_LE(world.renewals[i] - world.renewals[i - 1], Nanos(2s)) << "the lease would run out";
 }
 
 TEST(Waves, TheRecordSaysWhichAttackAnEventIsOf) {
