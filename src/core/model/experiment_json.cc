@@ -1,7 +1,7 @@
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
+#include "core/model/experiment/part.h"
 #include "core/model/experiment/sources.h"
-#include "core/model/experiment/target.h"
 #include "core/model/input/experiment.h"
 
 namespace ordeal {
@@ -70,10 +70,7 @@ json::Value to_json(const Experiment& experiment) {
   json::Object object{{"name", experiment.name}};
   if (!experiment.description.empty()) object["description"] = experiment.description;
   if (!experiment.hypothesis.empty()) object["hypothesis"] = experiment.hypothesis;
-  object["target"] = to_json(experiment.target);
-  object["attack"] = json::Object{{"type", experiment.attack.type},
-                                  {"args", experiment.attack.args},
-                                  {"length", format_duration(experiment.attack.length)}};
+  put_what_is_done(experiment, object);
   object["expect"] = std::move(expect);
   object["sources"] = to_json(experiment.sources);
   if (experiment.seed) object["seed"] = *experiment.seed;

@@ -196,10 +196,13 @@ void Guard::dismiss_admitted() {
   if (admitted_.empty()) return;
   Pulse::Step dismissing = pulse_->step(kRevertBudget);
   std::vector<std::string> claims;
-  for (const auto& [id, active] : admitted_)
+  int64_t given_back = 0;
+  while (!admitted_.empty()) {
+    ActiveImpact active = std::move(admitted_.extract(admitted_.begin()).mapped());
     for (std::string& claim : claims_of(active)) claims.push_back(std::move(claim));
-  (void)registration_.release(claims, static_cast<int64_t>(admitted_.size()));
-  admitted_.clear();
+    given_back += counts(active.victim);
+  }
+  (void)registration_.release(claims, given_back);
 }
 
 Result<messages::Applied> Guard::apply(const messages::Apply& request) {
@@ -213,7 +216,7 @@ Result<messages::Applied> Guard::apply(const messages::Apply& request) {
   auto made = fresh ? Result<>{} : judge_now(active);
   if (made) made = make_impact(active, request);
   if (!made) {
-    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(active), 1);
+    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(active), counts(active.victim));
     return tl::unexpected(made.error());
   }
   messages::Applied reply{id, active.victim.name, active.steps, active.applied};
@@ -252,7 +255,7 @@ Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
   active.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
   TRY_VOID(judge_now(active));
   TRY_VOID(VictimWatch().add(0, active.victim));  // it is who was chosen
-  TRY_VOID(registration_.claim(claims_of(active), rules_.policies(), 1, request.candidates));
+  TRY_VOID(registration_.claim(claims_of(active), rules_.policies(), counts(active.victim), request.candidates));
   return active;
 }
 
@@ -303,6 +306,13 @@ std::vector<std::string> Guard::claims_of(const ActiveImpact& active) const {
   std::vector<std::string> claims;
   for (const Step& step : active.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
   return claims;
+}
+
+int64_t Guard::counts(const Victim& victim) const {
+  auto is_on_it = [&](const auto& item) { return same_victim(item.second.victim, victim); };
+  bool counted = std::any_of(active_.begin(), active_.end(), is_on_it) ||
+                 std::any_of(admitted_.begin(), admitted_.end(), is_on_it);
+  return counted ? 0 : 1;
 }
 
 void Guard::receive_from_reaper() {
@@ -446,13 +456,16 @@ void Guard::end(const std::vector<int>& impacts, const std::string& why, bool br
   if (all.empty()) return;
   Pulse::Step telling = pulse_->step(kRevertBudget);
   int64_t given_back = 0;
-  for (const Ended& ended : all) {
-    send_reverted(ended, why, broken);
-    if (!ended.result) continue;  // what stays in force stays claimed
-    ++given_back;
-    for (std::string& claim : claims_of(ended.active)) claims.push_back(std::move(claim));
+  for (auto ended = all.begin(); ended != all.end(); ++ended) {
+    send_reverted(*ended, why, broken);
+    if (!ended->result) continue;  // what stays in force stays claimed
+    bool again = std::any_of(all.begin(), ended, [&](const Ended& other) {
+      return other.result && same_victim(other.active.victim, ended->active.victim);
+    });
+    given_back += again ? 0 : counts(ended->active.victim);
+    for (std::string& claim : claims_of(ended->active)) claims.push_back(std::move(claim));
   }
-  if (given_back > 0) (void)registration_.release(claims, given_back);
+  if (!claims.empty() || given_back > 0) (void)registration_.release(claims, given_back);
 }
 
 Guard::Ended Guard::revert(int id) {
@@ -496,6 +509,9 @@ void Guard::revert_failed(const std::string& victim, const Error& error) {
 void Guard::end_all(const std::string& why) {
   std::vector<int> ids;
   for (const auto& [id, active] : active_) ids.push_back(id);
+  // What started last goes first: it may stand on what was there before it.
+  std::stable_sort(ids.begin(), ids.end(),
+                   [this](int a, int b) { return active_.at(a).applied > active_.at(b).applied; });
   end(ids, why);
 }
 

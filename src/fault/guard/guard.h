@@ -101,6 +101,8 @@ class Guard {
   void end_by_latch(const host::LatchState& latch);
   void send(const FromGuard& message);
   std::vector<std::string> claims_of(const ActiveImpact& active) const;
+  // For the caps: 1, or 0 where another impact on the same victim counts already.
+  int64_t counts(const Victim& victim) const;
   ExitCode leave();
 
   GuardOptions options_;

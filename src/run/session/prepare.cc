@@ -106,92 +106,28 @@ Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
   return {};
 }
 
-// The steps, when nobody is in their reach who may not be hit.
-Result<std::vector<Step>> plan_one(const Prepared& prepared, const Victim& victim) {
-  const Attack& attack = prepared.experiment.attack;
-  std::vector<Step> steps = TRY(prepared.fault->plan(victim, attack, prepared.protection));
-  fault::Reach reach = TRY(prepared.fault->reach(victim, attack));
-  TRY_VOID(fault::refuse_protected_in(reach, prepared.protection));
-  if (std::string watch = guard::in_words(reach, prepared.protection); !watch.empty() && !steps.empty())
-    steps.front().notes.push_back(std::move(watch));
-  return steps;
-}
-
-std::vector<VictimPlan> plan_each(const Prepared& prepared) {
-  std::vector<VictimPlan> plans;
-  for (const Victim& victim : prepared.selection.chosen) {
-    VictimPlan plan;
-    auto steps = plan_one(prepared, victim);
-    if (steps) {
-      plan.steps = std::move(*steps);
-    } else {
-      plan.refusal = steps.error();
-    }
-    plans.push_back(std::move(plan));
-  }
-  return plans;
-}
-
-void add(std::vector<fault::Demand>& demands, const fault::Demand& more) {
-  auto same = std::find_if(demands.begin(), demands.end(), [&](auto& demand) { return demand.of == more.of; });
-  if (same == demands.end()) return demands.push_back(more);
-  same->asked += more.asked;
-}
-
-// Of the victims that can be hit.
-std::vector<fault::Demand> demands_of(const Prepared& prepared) {
-  std::vector<fault::Demand> demands;
-  for (size_t i = 0; i < prepared.plans.size(); ++i) {
-    if (prepared.plans[i].refusal) continue;
-    auto demand = prepared.fault->demand(prepared.selection.chosen[i], prepared.experiment.attack);
-    if (demand && *demand) add(demands, **demand);
-  }
-  return demands;
-}
-
-std::vector<std::string> claims_of(const VictimPlan& plan) {
-  std::vector<std::string> claims;
-  for (const Step& step : plan.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
-  return claims;
-}
-
-std::optional<Error> overlap(const std::vector<std::string>& held, const std::vector<std::string>& wanted,
-                             const std::string& other) {
-  auto meeting = first_meeting(held, wanted, Between::kImpactsOfOneRun);
-  if (!meeting) return std::nullopt;
-  return Error{Errc::kRefused, fmt::format("{}, another victim, already holds {}", other, describe_meeting(*meeting)),
-               0, "two victims share the same resource: choose one of them", nullptr};
-}
-
-// Two victims of this run, or one and what another run hits, must not be the same thing, nor one a part of the other.
-void refuse_conflicts(Prepared& prepared, const std::vector<host::ActiveRun>& active) {
-  std::vector<std::vector<std::string>> claims;
-  for (VictimPlan& plan : prepared.plans) {
-    claims.push_back(claims_of(plan));
-    if (auto free = host::check_conflicts(active, claims.back()); !free && !plan.refusal) plan.refusal = free.error();
-    for (size_t k = 0; k + 1 < claims.size() && !plan.refusal; ++k)
-      plan.refusal = overlap(claims[k], claims.back(), prepared.selection.chosen[k].name);
-  }
-}
+int64_t count_of(const PartPlan& part) { return static_cast<int64_t>(part.selection.chosen.size()); }
 
 // The guard checks again at each impact; here a run is refused before it hits anybody.
 Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared,
                                                    const std::vector<host::ActiveRun>& active) {
   ActiveLoad load;
   for (const host::ActiveRun& run : active) load.runs += run.targets > 0, load.targets += run.targets;
-  const target::Selection& selection = prepared.selection;
-  for (const Policy& policy : prepared.policies)
-    if (auto rule = cap_broken(policy, load, static_cast<int64_t>(selection.chosen.size()), selection.candidates))
-      return rule;
+  for (const Policy& policy : prepared.policies) {
+    // A victim of two attacks counts once; each attack's own share is limited as well.
+    auto rule = cap_broken(policy, load, static_cast<int64_t>(prepared.victims.size()), prepared.candidates);
+    for (const PartPlan& part : prepared.parts)
+      if (!rule) rule = cap_broken(policy, load, count_of(part), part.selection.candidates);
+    if (rule) return rule;
+  }
   return std::nullopt;
 }
 
 // Asks only when the file wants it; what it says is a refusal, for `plan` to show.
 Result<> weigh_budget(Prepared& prepared) {
   if (!prepared.experiment.budget) return {};
-  const target::Selection& selection = prepared.selection;
   double blast =
-      static_cast<double>(selection.chosen.size()) / static_cast<double>(std::max<int64_t>(selection.candidates, 1));
+      static_cast<double>(prepared.victims.size()) / static_cast<double>(std::max<int64_t>(prepared.candidates, 1));
   auto checks = check_budget(prepared.experiment, std::min(blast, 1.0));
   if (!checks && checks.error().code == Errc::kInvalidInput) return tl::unexpected(checks.error());
   if (!checks) prepared.budget_refusal = checks.error();
@@ -207,11 +143,14 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
     warnings.push_back("no policy: nothing limits the blast radius (write /etc/ordeal/policy.yaml, or give --policy)");
   if (experiment.expect.empty())
     warnings.push_back("no expectation: the run will be inconclusive (add `expect`, or give --expect FILE)");
-  for (const std::string& note : prepared.selection.notes) warnings.push_back(note);
+  for (const PartPlan& part : prepared.parts)
+    for (const std::string& note : part.selection.notes)
+      if (std::find(warnings.begin(), warnings.end(), note) == warnings.end()) warnings.push_back(note);
   for (std::string& sentence : half_filled_windows(prepared.experiment)) warnings.push_back(std::move(sentence));
-  if (prepared.fault->info().hits_network)
-    for (std::string& sentence : loopback_warnings(experiment.attack, prepared.selection.chosen))
-      warnings.push_back(std::move(sentence));
+  for (const PartPlan& part : prepared.parts)
+    if (part.fault->info().hits_network)
+      for (std::string& sentence : loopback_warnings(part.stints.front().attack, part.selection.chosen))
+        warnings.push_back(std::move(sentence));
   return warnings;
 }
 
@@ -224,6 +163,10 @@ void check_rollback(Prepared& prepared) {
   }
   for (std::string& note : sendable->notes) prepared.notes.push_back(std::move(note));
   for (std::string& warning : sendable->warnings) prepared.warnings.push_back(std::move(warning));
+}
+
+const Target& target_of(const Experiment& experiment, const PartPlan& part) {
+  return experiment.parts.empty() ? experiment.target : experiment.parts[part.stints.front().part].target;
 }
 
 // Whether the source answers, and whether what it gives can ever prove anything.
@@ -273,17 +216,23 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
 
 std::vector<std::string> claims_of(const Prepared& prepared) {
   std::vector<std::string> all;
-  for (const VictimPlan& plan : prepared.plans)
-    for (std::string& claim : claims_of(plan)) all.push_back(std::move(claim));
+  for (const PartPlan& part : prepared.parts)
+    for (const VictimPlan& plan : part.plans)
+      for (std::string& claim : claims_of(plan)) all.push_back(std::move(claim));
   return all;
+}
+
+bool hits_network(const Prepared& prepared) {
+  return std::any_of(prepared.parts.begin(), prepared.parts.end(),
+                     [](const PartPlan& part) { return part.fault->info().hits_network; });
 }
 
 Result<Prepared> prepare(const RunOptions& options) {
   Prepared prepared;
   TRY_VOID(read_experiment(options, prepared));
-  auto fault = fault::resolve(prepared.experiment.attack);
-  if (!fault) return wrap(fault.error(), options.experiment);
-  prepared.fault = *fault;
+  auto parts = resolve_parts(prepared.experiment);
+  if (!parts) return wrap(parts.error(), options.experiment);
+  prepared.parts = std::move(*parts);
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   if (auto here = refuse_cluster_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
@@ -296,14 +245,16 @@ Result<Prepared> prepare(const RunOptions& options) {
   }
   prepared.protection =
       TRY(fault::Protection::create(prepared.policies, inventory.value_or(std::vector<InventoryEntry>{})));
-  prepared.selection =
-      TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
-  if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
-  prepared.plans = plan_each(prepared);
+  for (PartPlan& part : prepared.parts)
+    TRY_VOID(plan_part(part, target_of(prepared.experiment, part), inventory, prepared.policies,
+                       *prepared.experiment.seed, prepared.protection));
+  prepared.victims = victims_of(prepared.parts);
+  prepared.candidates = candidates_of(prepared.parts);
+  if (hits_network(prepared)) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   auto active = TRY(host::active_runs(TRY(host::Paths::find(options.state_dir))));
-  refuse_conflicts(prepared, active);
+  refuse_conflicts(prepared.parts, active);
   prepared.broken_cap = TRY(find_broken_cap(prepared, active));
-  prepared.demands = demands_of(prepared);
+  prepared.demands = demands_of(prepared.parts);
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
   check_rollback(prepared);
   check_watching(prepared);

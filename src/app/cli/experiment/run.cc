@@ -64,13 +64,12 @@ json::Value without_secrets(const json::Value& value) { return json::without_sec
 
 json::Value plan_record(const session::Prepared& prepared) {
   json::Array victims;
-  for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
+  for (const Victim& victim : prepared.victims) victims.push_back(to_json(victim));
   json::Array rollback;
   if (prepared.experiment.rollback)
     for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
-  return json::Object{{"candidates", prepared.selection.candidates},
-                      {"victims", std::move(victims)},
-                      {"rollback", std::move(rollback)}};
+  return json::Object{
+      {"candidates", prepared.candidates}, {"victims", std::move(victims)}, {"rollback", std::move(rollback)}};
 }
 
 // What a run needs from its first line to its last.

@@ -8,40 +8,13 @@
 #include "core/base/text/url.h"
 #include "core/expr/condition.h"
 #include "core/json/reader.h"
+#include "core/model/experiment/part.h"
 #include "core/model/experiment/sources.h"
-#include "core/model/experiment/target.h"
 
 namespace ordeal {
 namespace {
 
 using json::Reader;
-
-Result<> take_length(const Reader& reader, std::optional<Nanos>& length) {
-  Nanos given = TRY(reader.duration(1s));
-  if (given <= Nanos(0) || given > 24h) return reader.expected("a length above 0 and at most 24h");
-  if (length && *length != given) return reader.refuse("differs from the length that is given elsewhere in the file");
-  length = given;
-  return {};
-}
-
-Result<Attack> decode_attack(const Reader& root) {
-  Reader reader = TRY(root.at("attack"));
-  TRY_VOID(reader.only({"type", "args", "length"}));
-  Attack attack;
-  attack.origin = reader.origin();
-  attack.type = TRY(TRY(reader.at("type")).text());
-  std::optional<Nanos> length;
-  if (auto args = TRY(reader.find("args"))) {
-    if (!args->value().is_object()) return args->expected("an object");
-    attack.args = args->value().get_object();
-    if (auto field = TRY(args->find("length"))) TRY_VOID(take_length(*field, length));
-    attack.args.erase("length");
-  }
-  if (auto field = TRY(reader.find("length"))) TRY_VOID(take_length(*field, length));
-  if (auto field = TRY(root.find("length"))) TRY_VOID(take_length(*field, length));
-  if (length) attack.length = *length;
-  return attack;
-}
 
 Result<HttpProbe> decode_http(const Reader& reader) {
   HttpProbe probe;
@@ -188,7 +161,7 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
 }
 
 Result<> refuse_future_keys(const Reader& reader) {
-  for (std::string_view key : {"traffic", "findings", "attacks", "pulse", "ramp"})
+  for (std::string_view key : {"traffic", "findings"})
     if (auto field = TRY(reader.find(key)))
       return field->refuse(fmt::format("\"{}\" is not supported by this version of Ordeal", key));
   if (auto field = TRY(reader.find("on_breach")))
@@ -198,21 +171,21 @@ Result<> refuse_future_keys(const Reader& reader) {
 
 Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
   TRY_VOID(refuse_future_keys(reader));
-  TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
-                        "sources", "min_injected", "min_events", "baseline", "recovery", "rollback", "budget",
-                        "environment", "all_traffic"}));
+  TRY_VOID(reader.only({"name",       "description", "type",     "target",   "attack", "attacks",     "pulse",
+                        "ramp",       "hypothesis",  "expect",   "length",   "seed",   "sources",     "min_injected",
+                        "min_events", "baseline",    "recovery", "rollback", "budget", "environment", "all_traffic"}));
   Experiment experiment;
   experiment.name = outer_name;
   if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
   if (auto field = TRY(reader.find("type"))) TRY_VOID(field->word({"attack"}).map([](auto) {}));
   if (auto field = TRY(reader.find("description"))) experiment.description = TRY(field->text());
-  experiment.target = TRY(decode_target(TRY(reader.at("target"))));
-  experiment.attack = TRY(decode_attack(reader));
+  TRY_VOID(decode_what_is_done(reader, experiment));
   if (auto field = TRY(reader.find("seed")))
     experiment.seed = static_cast<uint64_t>(TRY(field->integer(0, int64_t{1} << 53)));
   if (auto field = TRY(reader.find("min_injected"))) experiment.min_injected = TRY(field->number(0, 100));
   if (auto field = TRY(reader.find("min_events")))
     experiment.attack.min_events = TRY(field->integer(0, int64_t{1} << 53));
+  for (Part& part : experiment.parts) part.attack.min_events = experiment.attack.min_events;
   if (auto field = TRY(reader.find("environment"))) experiment.environment = TRY(field->text());
   if (auto field = TRY(reader.find("all_traffic"))) experiment.all_traffic = TRY(field->boolean());
   TRY_VOID(decode_watching(reader, experiment));

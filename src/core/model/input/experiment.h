@@ -134,12 +134,49 @@ struct BudgetSpec {
   std::string prometheus;  // with the history of the whole window; "" is sources.prometheus
 };
 
+// In force for `on`, not for `off`, and again, until the attack's length is over.
+struct Pulse {
+  Nanos on{0}, off{0};
+};
+
+// A numeric argument goes from one value to another over the attack's length, in steps of the same length.
+struct Ramp {
+  std::string argument;
+  int64_t steps = 5;
+  json::Value value{};  // as the file has it: `from` and `to` are read by the argument's own description
+  json::Origin origin{};
+};
+
+// One of several attacks, or one that is not in force all the time in the same way (docs/formats/experiment.md).
+struct Part {
+  std::string name;  // unique within the experiment
+  Target target;
+  Attack attack;
+  Nanos at{0};  // from when what starts first is in force
+  std::optional<Pulse> pulse;
+  std::optional<Ramp> ramp;
+};
+
+// One time in force of one part: all of its length, a pulse, or a step of a ramp (experiment/schedule.h).
+struct Stint {
+  size_t part = 0;  // of the experiment's
+  Nanos at{0};
+  Attack attack{};  // of a ramp's step: with its value of the argument
+
+  Nanos length() const { return attack.total(); }
+  Nanos end() const { return at + length(); }
+};
+
+constexpr const char* kCombined = "combined";  // the type of the attack that stands for several
+
 struct Experiment {
   std::string name;
   std::string description;
   std::string hypothesis;
   Target target;
-  Attack attack;
+  Attack attack;                // where there are parts: its length is from the first start to the last end
+  std::vector<Part> parts;      // empty: `attack` on `target` all the time, and nothing else
+  std::vector<Stint> schedule;  // of the parts, once their arguments are resolved; in the order of their starts
   std::vector<Expectation> expect;
   Sources sources;
   std::optional<uint64_t> seed;
@@ -150,6 +187,8 @@ struct Experiment {
   bool all_traffic = false;   // in a cluster a network fault with neither peer nor port needs it
   std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
   std::optional<BudgetSpec> budget;
+
+  bool is_combined() const { return attack.type == kCombined && !parts.empty(); }
 };
 
 // How long after the attack it may take until the expectation holds: the recovery, or its `within` where that is

@@ -9,6 +9,7 @@
 #include "core/json/yaml.h"
 #include "core/model/cluster/names.h"
 #include "fault/target/cluster/described.h"
+#include "run/session/cluster_keys.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/prepare.h"
 #include "run/session/tenant/rules.h"
@@ -125,6 +126,7 @@ Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObjec
   document.value.as_object()["kind"] = "Experiment";
   complete_rollback(document.value, object.namespace_);
   ClusterExperiment read{TRY(decode_experiment(document))};
+  TRY_VOID(refuse_host_keys(read.experiment));
   read.fault = TRY(fault::resolve(read.experiment.attack));
   TRY_VOID(check_for_cluster(read.experiment, object.namespace_));
   if (!read.experiment.seed) read.experiment.seed = seed;
