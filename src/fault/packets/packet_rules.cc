@@ -16,6 +16,11 @@ constexpr const char* kResentRule = "what was sent again passes";
 constexpr const char* kLeftRule = "what was sent again leaves";
 constexpr int32_t kLast = std::numeric_limits<int32_t>::max();
 
+// A packet that arrives has no sender's socket any more, so that there the bit has to do.
+bool told_by_group(const PacketOptions& options) {
+  return options.group != 0 && options.direction == Direction::kDeparture;
+}
+
 // Returns when every packet that was inside a rule at the time of the call has left it: the kernel's grace period.
 // Where the call is refused, what is in a rule just then may be lost: a matter of microseconds.
 void wait_for_packets_in_rules() { ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
@@ -35,7 +40,7 @@ std::vector<sys::Rule> control_message_rules() {
 
 sys::Rule resent_rule(const PacketOptions& options, bool counted) {
   sys::Rule rule(kResentRule);
-  if (options.group != 0)
+  if (told_by_group(options))
     rule.sender_group(options.group);
   else
     rule.mark(options.mark_bit, options.mark_bit);
@@ -108,12 +113,10 @@ PacketTally PacketRules::tally() const {
   tally.meant = counted(kMeantRule);
   tally.fragments = counted(kFragmentRule);
   tally.hit = counted(rule_name(options_.verdict));
-  tally.spared = counted(kSparedRule);
+  tally.spared = counted(kSparedRule) + tally.stats.spared;
   if (!sends_again(options_.verdict, options_.direction)) return tally;
-  if (options_.group == 0)
-    tally.foreign = beyond(counted(kResentRule), resent_then_);
-  else
-    tally.undelivered = beyond(resent_then_, counted(kLeftRule));
+  if (!told_by_group(options_)) tally.foreign = beyond(counted(kResentRule), resent_then_);
+  if (options_.group != 0) tally.undelivered = beyond(resent_then_, counted(kLeftRule));
   return tally;
 }
 

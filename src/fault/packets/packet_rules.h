@@ -22,7 +22,8 @@ namespace ordeal::packets {
 // Matches that let neighbour discovery (ICMPv6 133-137) and Packet Too Big (ICMPv6 2, ICMP 3/4) pass. To be put before
 // the rules that act.
 std::vector<sys::Rule> control_message_rules();
-// Where the verdict sends packets again, before the rules that queue: what we sent passes. The witness counts it.
+// Where the verdict sends packets again, before the rules that queue: what we sent passes. The witness counts it. What
+// is sent again on arrival comes by lo, and is told by its mark.
 sys::Rule resent_rule(const PacketOptions& options, bool counted = false);
 // The same, the last thing that the namespace does with a packet: counts what we sent again and is still there.
 // Only with a group in the options.
@@ -33,7 +34,7 @@ struct PacketTally {
   PacketStats stats;
   uint64_t meant = 0;      // counted beside the rules that act, lease or not
   uint64_t hit = 0;        // counted by the rules that act
-  uint64_t spared = 0;     // of a verdict for a share of them, those that the kernel drew to pass
+  uint64_t spared = 0;     // of a verdict for a share of them, those that were drawn to pass
   uint64_t fragments = 0;  // passed, because the kernel cannot put them together here
   uint64_t foreign = 0;    // passed, because they carry our mark and are not ours
   // Of what was sent again, dropped by somebody's rule; nothing where that cannot be seen.

@@ -48,8 +48,8 @@ Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
   traffic.scope = place.scope;
   traffic.alone = place.alone;
   traffic.link = place.link;
-  // With jitter the parts of one packet would wait for each other in the kernel, for up to its limit of 30 s.
-  traffic.whole_packets = traffic.reads_ports() || reorders(attack_.verdict);
+  // Parts of one packet that wait for each other would do so in the kernel, for up to its limit of 30 s.
+  traffic.whole_packets = traffic.reads_ports() || needs_whole_packets(attack_.verdict);
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
   for (Direction direction : attack_.directions) TRY_VOID(start_one(direction, place, context));
@@ -73,6 +73,7 @@ Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, 
   // Without CAP_SETGID there is no group of our own.
   if (!started && started.error().sys_errno == EPERM && std::exchange(options.group, 0) != 0) started = start();
   rules_.push_back(TRY(std::move(started)));
+  groups_.push_back(options.group);
   return {};
 }
 
@@ -84,16 +85,26 @@ std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const Pack
   auto add = [](std::vector<sys::Rule>& to, std::vector<sys::Rule> rules) {
     for (sys::Rule& rule : rules) to.push_back(std::move(rule));
   };
-  if (sends_again(attack_.verdict, direction)) {
-    chain.rules.push_back(packets::resent_rule(options));
-    chain.witness.push_back(packets::resent_rule(options, true));
-  }
+  if (sends_again(attack_.verdict, direction)) add_resent_rules(chain, options);
   for (auto* rules : {&chain.rules, &chain.witness}) add(*rules, packets::control_message_rules());
   add(chain.rules, packets::traffic_rules(attack_.traffic, direction, context.exemptions, attack_.verdict, queue));
   add(chain.witness, packets::witness_rules(attack_.traffic, direction, context.exemptions));
   std::vector<sys::Chain> chains{std::move(chain)};
   if (options.group != 0) chains.push_back(packets::delivery_chain(options));
   return chains;
+}
+
+// What the other direction sends again passes too: a copy of what arrived leaves first, by lo.
+void PacketImpact::add_resent_rules(sys::Chain& chain, const PacketOptions& options) const {
+  chain.rules.push_back(packets::resent_rule(options));
+  chain.witness.push_back(packets::resent_rule(options, true));
+  for (uint32_t group : groups_)
+    for (auto* rules : {&chain.rules, &chain.witness})
+      if (group != 0 && options.direction == Direction::kDeparture) {
+        PacketOptions other = options;
+        other.group = group;
+        rules->push_back(packets::resent_rule(other));
+      }
 }
 
 std::vector<int> PacketImpact::descriptors() const {

@@ -52,6 +52,7 @@ class PacketImpact : public Impact {
   Result<> start_one(packets::Direction direction, const PacketPlace& place, const Context& context);
   std::vector<sys::Chain> chains_for(packets::Direction direction, const packets::PacketOptions& options,
                                      const Context& context, std::optional<uint16_t> queue) const;
+  void add_resent_rules(sys::Chain& chain, const packets::PacketOptions& options) const;
   Result<> confirm();
   Result<> confirm_device() const;
   Result<> confirm_victim() const;
@@ -60,6 +61,7 @@ class PacketImpact : public Impact {
   PacketAttack attack_;
   ProvePackets prove_;
   std::vector<packets::PacketRules> rules_;
+  std::vector<uint32_t> groups_;  // of the sockets that send again
   std::optional<sys::Links> links_;
   uint64_t netns_mark_ = 0;  // of the victim's processes; 0 for a host
   BootTime next_look_{};

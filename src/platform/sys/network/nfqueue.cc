@@ -15,6 +15,7 @@ constexpr size_t kMaxBatch = 256;
 constexpr size_t kMaxBufferBytes = 2 << 20;
 constexpr size_t kMaxVerdictBytes = 32 << 10;
 constexpr int kNumberAttempts = 64;
+constexpr size_t kMostChanged = 65'000;  // what a netlink attribute can carry
 
 struct VerdictMessage {
   nlmsghdr header;
@@ -155,6 +156,22 @@ size_t NfQueue::visit_datagram(Bytes datagram, const std::function<void(const Qu
 }
 
 void NfQueue::verdict(uint32_t id, Verdict verdict) { add_verdict(NFQNL_MSG_VERDICT, id, 1, verdict); }
+
+Result<> NfQueue::accept_changed(uint32_t id, Bytes packet) {
+  if (packet.size() > kMostChanged) return fail(Errc::kInvalidInput, "the packet is too long to be changed");
+  std::vector<uint8_t> collected = std::exchange(verdicts_, {});
+  add_verdict(NFQNL_MSG_VERDICT, id, 1, Verdict::kAccept);
+  nlattr contents{static_cast<uint16_t>(sizeof contents + packet.size()), NFQA_PAYLOAD};
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&contents);
+  verdicts_.insert(verdicts_.end(), bytes, bytes + sizeof contents);
+  verdicts_.insert(verdicts_.end(), packet.begin(), packet.end());
+  verdicts_.resize(NLMSG_ALIGN(verdicts_.size()));
+  reinterpret_cast<nlmsghdr*>(verdicts_.data())->nlmsg_len = static_cast<uint32_t>(verdicts_.size());
+  std::swap(collected, verdicts_);
+  if (::send(fd(), collected.data(), collected.size(), 0) < 0)
+    return fail_errno("cannot answer the packet queue " + std::to_string(number_));
+  return {};
+}
 
 void NfQueue::verdict_up_to(uint32_t id, uint32_t count, Verdict verdict) {
   add_verdict(NFQNL_MSG_VERDICT_BATCH, id, count, verdict);

@@ -55,6 +55,8 @@ class NfQueue {
   Result<size_t> receive(const std::function<void(const QueuePacket&)>& visit);
 
   void verdict(uint32_t id, Verdict verdict);
+  // Accepts a held packet with other contents of the same length, at once; not more than 65 000 bytes.
+  Result<> accept_changed(uint32_t id, Bytes packet);
   // One verdict for every held packet up to and including `id`, which are `count`.
   void verdict_up_to(uint32_t id, uint32_t count, Verdict verdict);
   // Sends the collected verdicts, many in one system call.

@@ -1,0 +1,36 @@
+#include "fault/packets/acts/token_bucket.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ordeal::packets {
+
+BootTime TokenBucket::take(BootTime now, uint64_t bytes) {
+  Nanos full = shaping_.time_of(std::max(shaping_.burst, bytes));
+  empty_at_ = std::max(empty_at_, now - full) + shaping_.time_of(bytes);
+  return std::max(now, empty_at_);
+}
+
+void BusyTime::begin(BootTime begin) {
+  begin_ = last_ = begin;
+  waiting_ = true;
+  ++periods_;
+}
+
+void BusyTime::went(BootTime now, uint64_t bytes) {
+  if (!waiting_) return;
+  last_ = now;
+  bytes_ += bytes;
+}
+
+void BusyTime::end() {
+  if (!std::exchange(waiting_, false)) return;
+  total_ += last_ - begin_;
+  begin_ = last_;
+}
+
+double BusyTime::bits_per_second() const {
+  return time() > Nanos(0) ? 8 * static_cast<double>(bytes_) / to_seconds(time()) : 0;
+}
+
+}  // namespace ordeal::packets
