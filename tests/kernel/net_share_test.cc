@@ -7,7 +7,7 @@
 
 #include "fault/attacks/network/bandwidth_proof.h"
 #include "fault/attacks/network/packet_impact.h"
-#include "fault/attacks/network/share_proof.h"
+#include "fault/attacks/shares/share_proof.h"
 #include "net_fixture.h"
 #include "packet_stream.h"
 

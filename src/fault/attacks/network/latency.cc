@@ -9,7 +9,7 @@
 #include "fault/attacks/faults.h"
 #include "fault/attacks/network/latency_proof.h"
 #include "fault/attacks/network/packet_fault.h"
-#include "fault/attacks/network/share_arguments.h"
+#include "fault/attacks/shares/share_arguments.h"
 
 namespace ordeal::fault {
 namespace {
@@ -145,11 +145,12 @@ class LatencyFault : public PacketFault {
 
  protected:
   Result<PacketVerdict> verdict_of(const Attack& attack) const override {
+    auto recorded = TRY(read_recorded(attack));
     DelayShape shape{.delay = duration_argument(attack, "delay"),
                      .jitter = duration_argument(attack, "jitter"),
                      .kind = distribution_of(attack),
                      .correlation = number_argument(attack, "correlation") / 100,
-                     .recorded = TRY(read_recorded(attack))};
+                     .recorded = std::move(recorded)};
     return PacketVerdict{packets::Hold{std::move(shape)}};
   }
 

@@ -1,4 +1,4 @@
-#include "fault/attacks/network/share_arguments.h"
+#include "fault/attacks/shares/share_arguments.h"
 
 #include <fmt/format.h>
 

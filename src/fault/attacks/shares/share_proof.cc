@@ -1,4 +1,4 @@
-#include "fault/attacks/network/share_proof.h"
+#include "fault/attacks/shares/share_proof.h"
 
 #include <fmt/format.h>
 

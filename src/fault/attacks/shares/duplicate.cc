@@ -2,8 +2,8 @@
 // it by a socket of Ordeal's, and is not duplicated again.
 #include "fault/attacks/faults.h"
 #include "fault/attacks/network/packet_fault.h"
-#include "fault/attacks/network/share_arguments.h"
-#include "fault/attacks/network/share_proof.h"
+#include "fault/attacks/shares/share_arguments.h"
+#include "fault/attacks/shares/share_proof.h"
 
 namespace ordeal::fault {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "fault/attacks/faults.h"
 #include "fault/attacks/network/packet_fault.h"
-#include "fault/attacks/network/share_arguments.h"
-#include "fault/attacks/network/share_proof.h"
+#include "fault/attacks/shares/share_arguments.h"
+#include "fault/attacks/shares/share_proof.h"
 
 namespace ordeal::fault {
 namespace {
