@@ -60,6 +60,8 @@ AttackInfo describe_corrupt() {
                  "checksum of its own inside (TLS, a database's pages) breaks, and says so",
                  "what is left alone counts neither as hit nor as missed",
                  merged_packets("corrupted"),
+                 "a packet that is drawn passes Ordeal's reader, and others that come within about 0.1 ms may overtake "
+                 "it; with a correlation all pass it, in order",
                  "fragmented packets are put together by the kernel first; where it cannot (no NFT_TPROXY), fragments "
                  "pass and count as missed"};
   return info;

@@ -51,6 +51,8 @@ AttackInfo describe_duplicate() {
       "neither as hit nor as missed",
       "a datagram longer than the device's MTU is not duplicated on departure, and counts as missed",
       merged_packets("duplicated"),
+      "a packet that is drawn passes Ordeal's reader, and others that come within about 0.1 ms may overtake it; with a "
+      "correlation all pass it, in order",
       "copies come from Ordeal's socket: other rules that match a socket's owner (user, group, cgroup) see "
       "Ordeal's"};
   return info;
