@@ -318,6 +318,19 @@ def iperf(lab, way, seconds):
     return out["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
+def tbf(lab, way, rate):
+    """Payload through the kernel's own token bucket at the sender, or None where there is none."""
+    sender = lab.client_ns if way == "arrival" else lab.victim_ns
+    made = subprocess.run(("tc", "-n", sender, "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", f"{rate}mbit", "burst",
+                           str(max(int(rate * 1250), 3028)), "latency", "200ms"), capture_output=True)
+    if made.returncode:
+        return None
+    try:
+        return iperf(lab, way, 7)
+    finally:
+        run("tc", "-n", sender, "qdisc", "del", "dev", "eth0", "root")
+
+
 def rate_rows(build, seconds):
     lab, rows = Lab(build), []
     try:
@@ -327,10 +340,11 @@ def rate_rows(build, seconds):
                 attack = {"type": "bandwidth", "args": {"rate": f"{rate}mbit", "direction": way, "protocol": "tcp"},
                           "length": f"{seconds + 8}s"}
                 got, proof = whole_run(lab, attack, lambda way=way: iperf(lab, way, seconds))
-                rows.append({"way": way, "asked": rate, "payload": got, "share": got / (rate * 1448 / 1514),
+                beside = tbf(lab, way, rate)
+                rows.append({"way": way, "asked": rate, "tbf": beside, "payload": got, "share": got / (rate * 1448 / 1514),
                              "proof": proof.get("got", 0) / 1e3})
                 print(f"bandwidth {rate} Mbit/s on {way}: payload {got:.3f} Mbit/s, {100 * rows[-1]['share']:.1f} % of what it "
-                      f"would be, proof {rows[-1]['proof']:.3f}", flush=True)
+                      f"would be, proof {rows[-1]['proof']:.3f}, tbf {'absent' if beside is None else f'{beside:.3f}'}", flush=True)
     finally:
         lab.close()
     return rows
@@ -369,8 +383,10 @@ def markdown(latency, loss, cpu, bulked, shares, rates):
                   ("attack", "way", "asked %", "packets", "counted", "own count", "own %", "5 deviations"),
                   [(r["name"], r["way"], f"{r['asked']:.2f}", r["count"], r["counted"], r["own"],
                     f"{100 * r['own'] / r['count']:.2f}", f"{r['slack']:.2f}") for r in shares])
-    text += table("Bandwidth: payload of TCP", ("way", "asked Mbit/s", "payload Mbit/s", "of rate × 1448/1514 %", "own proof Mbit/s"),
-                  [(r["way"], r["asked"], f"{r['payload']:.3f}", f"{100 * r['share']:.1f}", f"{r['proof']:.3f}") for r in rates])
+    text += table("Bandwidth: payload of TCP", ("way", "asked Mbit/s", "payload Mbit/s", "of rate × 1448/1514 %", "own proof Mbit/s",
+                                                "tbf Mbit/s"),
+                  [(r["way"], r["asked"], f"{r['payload']:.3f}", f"{100 * r['share']:.1f}", f"{r['proof']:.3f}",
+                    "absent" if r["tbf"] is None else f"{r['tbf']:.3f}") for r in rates])
     text += table("CPU: share of the CPUs or of the quota, by the cgroup's own account",
                   ("where", "asked %", "used %", "own proof", "stress-ng %"),
                   [(r["place"], r["asked"], f"{r['got']:.2f}", f"{r['proof']:.2f}",

@@ -154,15 +154,19 @@ void VerdictQueue::take(const sys::QueuePacket& packet, const Shape& shape) {
   BootTime due = bucket_->take(held.arrived, bytes);
   if (!waits && due <= boot_now()) {
     ++line_.stats().matched;
+    line_.stats().busy.made_up(bucket_->began(), bytes);
     return queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
   }
-  if (!waits) line_.stats().busy.begin(due - shape.shaping.time_of(bytes));
+  if (!waits) line_.stats().busy.begin(bucket_->began());
   if (!line_.admit(std::move(held), due)) queue_.verdict(packet.id, sys::NfQueue::Verdict::kDrop);
 }
 
 // What went at `now`, and whether anything waits still.
 void VerdictQueue::account_for(BootTime now) {
-  if (released_bytes_ > 0) line_.stats().busy.went(now, std::exchange(released_bytes_, 0));
+  if (released_bytes_ > 0) {
+    line_.stats().busy.went(now, std::exchange(released_bytes_, 0));
+    bucket_->excuse(now - last_deadline_);
+  }
   if (line_.held_packets() == 0) line_.stats().busy.end();
 }
 
@@ -197,6 +201,7 @@ uint32_t VerdictQueue::mtu_of(uint32_t device) {
 
 void VerdictQueue::release(HeldPacket& packet) {
   released_bytes_ += packet.length + kFrameHeader;
+  last_deadline_ = packet.deadline;
   if (packet.copy.empty()) {
     if (!line_.keeps_order()) return queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
     accept_up_to_ = packet.id;

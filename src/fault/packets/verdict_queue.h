@@ -86,6 +86,7 @@ class VerdictQueue {
   uint32_t accept_up_to_ = 0;                    // of the release under way,
   uint32_t to_accept_ = 0;                       // which is of so many packets
   uint64_t released_bytes_ = 0;                  // since the last account
+  BootTime last_deadline_{};                     // of what was released
   uint64_t lost_seen_ = 0;
 };
 

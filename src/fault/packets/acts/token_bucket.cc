@@ -4,17 +4,30 @@
 #include <utility>
 
 namespace ordeal::packets {
+namespace {
+
+constexpr Nanos kMostExcused = 200ms;
+
+}  // namespace
 
 BootTime TokenBucket::take(BootTime now, uint64_t bytes) {
-  Nanos full = shaping_.time_of(std::max(shaping_.burst, bytes));
-  empty_at_ = std::max(empty_at_, now - full) + shaping_.time_of(bytes);
+  Nanos full = shaping_.time_of(std::max(shaping_.burst, bytes)) + late_;
+  began_ = std::max(empty_at_, now - full);
+  empty_at_ = began_ + shaping_.time_of(bytes);
   return std::max(now, empty_at_);
 }
 
+void TokenBucket::excuse(Nanos late) { late_ = std::clamp(late, Nanos(0), kMostExcused); }
+
 void BusyTime::begin(BootTime begin) {
+  total_ -= std::max(last_ - begin, Nanos(0));  // is counted already
   begin_ = last_ = begin;
   waiting_ = true;
   ++periods_;
+}
+
+void BusyTime::made_up(BootTime began, uint64_t bytes) {
+  if (!waiting_ && began < last_) bytes_ += bytes;
 }
 
 void BusyTime::went(BootTime now, uint64_t bytes) {

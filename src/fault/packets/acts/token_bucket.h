@@ -26,9 +26,15 @@ class TokenBucket {
 
   // For a packet of so many bytes that came at `now`; later calls give later times. Not before `now`.
   BootTime take(BootTime now, uint64_t bytes);
+  // Since when the bucket has been filling for the last packet.
+  BootTime began() const { return began_; }
+  // The last packets were let go so late, and their sender could not go on meanwhile: that time is not lost to it.
+  void excuse(Nanos late);
 
  private:
   Shaping shaping_;
+  BootTime began_{};
+  Nanos late_{0};
   BootTime empty_at_{Nanos::min() / 2};  // when the bucket was or will be empty, were it filled from then on
 };
 
@@ -37,6 +43,8 @@ class BusyTime {
  public:
   // Something waits from now on; `begin` is since when the bucket has been at work on it.
   void begin(BootTime begin);
+  // A packet that did not wait makes up for time that was counted already, if the bucket began on it before its end.
+  void made_up(BootTime began, uint64_t bytes);
   void went(BootTime now, uint64_t bytes);
   // Nothing waits any more, if anything did.
   void end();

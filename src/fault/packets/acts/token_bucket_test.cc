@@ -40,6 +40,33 @@ TEST(TokenBucket, TheRateIsExact) {
   EXPECT_NEAR(to_seconds(last - after(0s)), 100'000 * 1514 / 1e6 - 0.003, 1e-6);
 }
 
+// The last packet went 50 ms late; a sender that waited for it may make up for that, and for no more.
+TEST(TokenBucket, OurOwnLatenessIsNotLostToTheSender) {
+  TokenBucket bucket(kShaping);
+  for (int i = 0; i < 5; ++i) bucket.take(after(0ms), 1000);
+  bucket.excuse(50ms);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(bucket.take(after(52ms), 1000), after(52ms));
+  EXPECT_EQ(bucket.take(after(52ms), 1000), after(53ms));
+  bucket.excuse(0ms);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(bucket.take(after(1s), 1000), after(1s));
+  EXPECT_EQ(bucket.take(after(1s), 1000), after(1001ms));
+}
+
+TEST(BusyTime, TimeThatIsMadeUpForCountsOnce) {
+  BusyTime busy;
+  busy.begin(after(0ms));
+  busy.went(after(60ms), 10'000);  // due at 10 ms
+  busy.end();
+  busy.made_up(after(10ms), 20'000);
+  busy.begin(after(30ms));
+  busy.went(after(70ms), 40'000);
+  busy.end();
+  EXPECT_EQ(busy.time(), 70ms);
+  EXPECT_DOUBLE_EQ(busy.bits_per_second(), 8e6);
+  busy.made_up(after(90ms), 5000);  // a rest came before: none of this
+  EXPECT_EQ(busy.bytes(), 70'000u);
+}
+
 TEST(BusyTime, IsTheTimeInWhichSomethingWaited) {
   BusyTime busy;
   EXPECT_EQ(busy.bits_per_second(), 0);
