@@ -318,6 +318,9 @@ def iperf(lab, way, seconds):
     return out["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
+RATES = (1, 10, 100)  # Mbit/s
+
+
 def tbf(lab, way, rate):
     """Payload through the kernel's own token bucket at the sender, or None where there is none."""
     sender = lab.client_ns if way == "arrival" else lab.victim_ns
@@ -336,7 +339,7 @@ def rate_rows(build, seconds):
     try:
         lab.victim.ensure()
         for way in ("arrival", "departure"):
-            for rate in (1, 10, 100):
+            for rate in RATES:
                 attack = {"type": "bandwidth", "args": {"rate": f"{rate}mbit", "direction": way, "protocol": "tcp"},
                           "length": f"{seconds + 8}s"}
                 got, proof = whole_run(lab, attack, lambda way=way: iperf(lab, way, seconds))

@@ -23,6 +23,7 @@
 #include "run/session/cluster_keys.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
+#include "run/session/inputs/recorded_delays.h"
 #include "run/session/preview/loopback.h"
 #include "run/session/watching.h"
 
@@ -265,6 +266,8 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
     return decode_experiment(document);
   }));
   resolve_slo(prepared.experiment, options.experiment);
+  if (auto read = read_recorded_delays(prepared.experiment.attack, options.experiment); !read)
+    return wrap(std::move(read).error(), options.experiment);
   if (options.expect.empty()) TRY_VOID(refuse_args(options));
   if (!options.expect.empty()) TRY_VOID(read_expectations(options, prepared));
   override_experiment(options, prepared.experiment);

@@ -46,7 +46,7 @@ AttackInfo describe_attack() {
        .kind = Kind::kTextList,
        .fallback = "null",
        .help = "Delays that were measured, 0s to 60s each, at most 4096, to draw from instead of delay and jitter; a "
-               "bare number is in ms",
+               "bare number is in ms. \"@FILE\" names a file of them beside the experiment, read by `plan` and `run`",
        .gremlin = "none"},
       direction_argument("Gremlin acts on departure; arrival has the same round trip and does not starve bulk TCP"),
       mark_argument(),
@@ -75,7 +75,7 @@ AttackInfo describe_attack() {
                  "if somebody else removes a netfilter base chain in the namespace (a firewall reload), the kernel "
                  "drops the packets held on arrival at that moment, and only those; the proof counts them",
                  "if all of Ordeal is killed, held packets are lost, and later ones flow normally",
-                 "recorded delays are given in the file of the experiment, not in one of their own",
+                 "in a cluster recorded delays stand in the experiment itself, not in a file",
                  "with ports, jitter or a shared network namespace the kernel reassembles fragmented packets before "
                  "they are held; one whose fragments arrive right at the start or end of the attack may be lost; where "
                  "the kernel cannot (no NFT_TPROXY), fragments pass and count as missed",

@@ -63,6 +63,11 @@ Draw draw_of(const PacketsAsked& asked, const PacketTally& tally) {
   return {hit + static_cast<double>(tally.spared), hit};
 }
 
+uint64_t untaken_of(const PacketsAsked& asked, const PacketTally& tally) {
+  bool kernel = asked.verdict.drawn_by_kernel() && tally.hit > 0;
+  return std::max(tally.untaken(), kernel ? less(tally.meant, tally.hit + tally.spared) : 0);
+}
+
 // In packets that the act is for: what passed beside the rule would have given its share of them.
 Coverage hits_of(const PacketsAsked& asked, const PacketsSeen& seen) {
   const PacketTally& tally = seen.tally;
@@ -74,7 +79,7 @@ Coverage hits_of(const PacketsAsked& asked, const PacketsSeen& seen) {
     coverage.missed += share * static_cast<double>(packets);
     missing.push_back(fmt::format("{} {}", packets, why));
   };
-  escaped(tally.untaken(), asked.verdict.share,
+  escaped(untaken_of(asked, tally), asked.verdict.share,
           "passed while the rule was not in force or the queue was full" + lapses_in_words(asked.lapses));
   escaped(tally.fragments, asked.verdict.share, "are fragments that this kernel cannot reassemble, and passed");
   escaped(tally.foreign, asked.verdict.share,
@@ -93,8 +98,11 @@ double percent_hit(const PacketsAsked& asked, const PacketTally& tally) {
 
 std::string hits_in_words(const PacketsAsked& asked, const PacketsSeen& seen, const Coverage& coverage) {
   Deed deed = deed_of(asked, seen.tally);
-  std::string text = fmt::format("{} of {} packets {} on {} ({:.2f} %)", deed.done, draw_of(asked, seen.tally).packets,
+  Draw draw = draw_of(asked, seen.tally);
+  auto done = static_cast<double>(deed.done);
+  std::string text = fmt::format("{} of {} packets {} on {} ({:.2f} %)", std::min(done, draw.hit), draw.packets,
                                  deed.word, coverage.what, percent_hit(asked, seen.tally));
+  if (done > draw.hit) text += fmt::format(", which were {} before they were merged", deed.done);
   if (uint64_t unfit = seen.tally.stats.unfit; unfit > 0) text += fmt::format("; {} {}", unfit, deed.unfit);
   return coverage.missing.empty() ? text : text + "; " + coverage.missing;
 }

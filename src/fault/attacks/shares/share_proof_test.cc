@@ -102,6 +102,20 @@ TEST(ShareProof, CopiesThatCouldNotBeSentCountAgainstIt) {
   EXPECT_EQ(prove_act(packets::Duplicate{}, seen).coverage.at(0).missed, 60);
 }
 
+// The kernel draws 1 000 of 10 000 merged packets, and the reader sees each in three parts.
+TEST(ShareProof, MergedPacketsAreDrawnAsOneAndHideNothing) {
+  PacketsSeen seen = seen_with(1000);
+  seen.tally.stats.matched = seen.tally.stats.resent = 3000;
+  Proof proof = prove_act(packets::Duplicate{}, seen);
+  EXPECT_TRUE(proof.proven) << proof.reason;
+  EXPECT_EQ(proof.got, 10);
+  EXPECT_EQ(proof.measured,
+            "1000 of 10000 packets duplicated on arrival (10.00 %), which were 3000 before they were merged");
+  seen.tally.meant += 20'000;  // passed while the rule was not in force
+  EXPECT_FALSE(prove_act(packets::Duplicate{}, seen).proven);
+  EXPECT_EQ(prove_act(packets::Duplicate{}, seen).coverage.at(0).missed, 2000);
+}
+
 TEST(ShareProof, WhatThereIsNothingToCorruptOfIsNeitherHitNorMissed) {
   PacketsSeen seen = seen_with(1000);
   seen.tally.stats.corrupted = 400;
