@@ -22,7 +22,7 @@ bool DelayLine::admit(HeldPacket packet) {
 
 bool DelayLine::admit(HeldPacket packet, BootTime deadline) {
   ++stats_.matched;
-  if (bytes_ + packet.length > bound_.bytes || held_packets() >= bound_.packets) {
+  if (!has_room(packet.length)) {
     ++stats_.passed_over_bound;
     return false;
   }
@@ -35,6 +35,10 @@ bool DelayLine::admit(HeldPacket packet, BootTime deadline) {
     std::push_heap(heap_.begin(), heap_.end(), later);
   }
   return true;
+}
+
+bool DelayLine::has_room(uint32_t length) const {
+  return bytes_ + length <= bound_.bytes && held_packets() < bound_.packets;
 }
 
 std::optional<BootTime> DelayLine::next_deadline() const {

@@ -37,6 +37,8 @@ struct PacketStats {
   uint64_t dropped = 0;            // as the verdict asks
   uint64_t corrupted = 0;          // changed, and let go
   uint64_t unfit = 0;              // let go as they are: there is nothing to be done to them
+  uint64_t failed = 0;             // let go as they are, though there was
+  uint64_t queue_full = 0;         // not even handed to us, and let go by the kernel
   uint64_t delayed = 0;            // held to their deadline
   uint64_t released_early = 0;     // held when the impact ended, and let go then
   uint64_t passed_over_bound = 0;  // let go at once
@@ -54,6 +56,8 @@ class DelayLine {
   bool admit(HeldPacket packet);
   // The same with a deadline from outside, which is not before that of the packet before.
   bool admit(HeldPacket packet, BootTime deadline);
+  // Whether the bound has room for so many bytes more.
+  bool has_room(uint32_t length) const;
   std::optional<BootTime> next_deadline() const;
   // Lets go of what is due at `now`, earliest deadline first.
   using Visit = std::function<void(HeldPacket&)>;

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "fault/packets/traffic.h"
@@ -16,14 +17,11 @@ constexpr const char* kResentRule = "what was sent again passes";
 constexpr const char* kLeftRule = "what was sent again leaves";
 constexpr int32_t kLast = std::numeric_limits<int32_t>::max();
 
-// A packet that arrives has no sender's socket any more, so that there the bit has to do.
-bool told_by_group(const PacketOptions& options) {
-  return options.group != 0 && options.direction == Direction::kDeparture;
-}
-
 // Returns when every packet that was inside a rule at the time of the call has left it: the kernel's grace period.
 // Where the call is refused, what is in a rule just then may be lost: a matter of microseconds.
 void wait_for_packets_in_rules() { ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
+
+uint64_t beyond(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
 }  // namespace
 
@@ -40,7 +38,7 @@ std::vector<sys::Rule> control_message_rules() {
 
 sys::Rule resent_rule(const PacketOptions& options, bool counted) {
   sys::Rule rule(kResentRule);
-  if (told_by_group(options))
+  if (options.group != 0)
     rule.sender_group(options.group);
   else
     rule.mark(options.mark_bit, options.mark_bit);
@@ -106,8 +104,18 @@ PacketStats PacketRules::stats() const {
   return stats;
 }
 
+uint64_t PacketTally::untaken() const {
+  uint64_t drawn = stats.matched + stats.spared;  // by the reader, or what the rules dropped
+  uint64_t beside_rules = beyond(meant, hit + (spared - stats.spared));
+  return beside_rules + std::max(stats.queue_full, beyond(hit, drawn));
+}
+
+double PacketTally::rules_share() const {
+  uint64_t drawn = stats.matched + stats.spared;
+  return drawn > hit && hit > 0 ? static_cast<double>(hit) / static_cast<double>(drawn) : 1;
+}
+
 PacketTally PacketRules::tally() const {
-  auto beyond = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
   PacketTally tally;
   tally.stats = stats();
   tally.meant = counted(kMeantRule);
@@ -115,8 +123,10 @@ PacketTally PacketRules::tally() const {
   tally.hit = counted(rule_name(options_.verdict));
   tally.spared = counted(kSparedRule) + tally.stats.spared;
   if (!sends_again(options_.verdict, options_.direction)) return tally;
-  if (!told_by_group(options_)) tally.foreign = beyond(counted(kResentRule), resent_then_);
-  if (options_.group != 0) tally.undelivered = beyond(resent_then_, counted(kLeftRule));
+  if (options_.group == 0)
+    tally.foreign = beyond(counted(kResentRule), resent_then_);
+  else
+    tally.undelivered = beyond(resent_then_, counted(kLeftRule));
   return tally;
 }
 

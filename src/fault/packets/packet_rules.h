@@ -22,8 +22,7 @@ namespace ordeal::packets {
 // Matches that let neighbour discovery (ICMPv6 133-137) and Packet Too Big (ICMPv6 2, ICMP 3/4) pass. To be put before
 // the rules that act.
 std::vector<sys::Rule> control_message_rules();
-// Where the verdict sends packets again, before the rules that queue: what we sent passes. The witness counts it. What
-// is sent again on arrival comes by lo, and is told by its mark.
+// Where the verdict sends packets again, before the rules that queue: what we sent passes. The witness counts it.
 sys::Rule resent_rule(const PacketOptions& options, bool counted = false);
 // The same, the last thing that the namespace does with a packet: counts what we sent again and is still there.
 // Only with a group in the options.
@@ -39,8 +38,11 @@ struct PacketTally {
   uint64_t foreign = 0;    // passed, because they carry our mark and are not ours
   // Of what was sent again, dropped by somebody's rule; nothing where that cannot be seen.
   std::optional<uint64_t> undelivered;
-  // Passed beside the verdict: the rules had no effect, or the queue was full.
-  uint64_t untaken() const { return meant > stats.matched + spared ? meant - stats.matched - spared : 0; }
+  // Passed beside the verdict: the rules had no effect, or the queue was full. The rules count merged packets as one,
+  // the reader may count their segments, so that each is set against its own kind.
+  uint64_t untaken() const;
+  // How many packets, as the rules count them, one is that the reader counts: 1, or less where it counts segments.
+  double rules_share() const;
 };
 
 class PacketRules {

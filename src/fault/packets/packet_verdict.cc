@@ -32,7 +32,7 @@ bool needs_queue(const PacketVerdict& verdict, Direction direction) {
 }
 
 bool sends_again(const PacketVerdict& verdict, Direction direction) {
-  return is<Duplicate>(verdict) || (is<Hold>(verdict) && direction == Direction::kDeparture);
+  return direction == Direction::kDeparture && (is<Duplicate>(verdict) || is<Hold>(verdict));
 }
 
 bool reads_contents(const PacketVerdict& verdict, Direction direction) {

@@ -22,7 +22,7 @@ struct Hold {    // the packet is held back, and goes on
 // The packet is lost, and its sender is not told: a rule that drops on departure makes send() fail (EPERM), so there
 // the queue's reader drops.
 struct Drop {};
-struct Duplicate {};  // the packet goes on, and a copy of it
+struct Duplicate {};  // the packet goes on, and a copy of it; on departure only
 struct Corrupt {      // the packet goes on, changed; see corruption.h for what cannot be
   CorruptionKind kind = CorruptionKind::kDetected;
 };

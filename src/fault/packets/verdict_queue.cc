@@ -3,8 +3,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "fault/packets/acts/copy_target.h"
-
 namespace ordeal::packets {
 namespace {
 
@@ -44,7 +42,7 @@ Result<VerdictQueue> VerdictQueue::open(const PacketOptions& options, Random& ra
   sys::NfQueue queue = TRY(sys::NfQueue::open(queue_options(options), random));
   std::optional<sys::RawSocket> raw;
   bool arrival = options.direction == Direction::kArrival;
-  if (sends_again(options.verdict, options.direction)) raw = TRY(sys::RawSocket::open(options.group, !arrival));
+  if (sends_again(options.verdict, options.direction)) raw = TRY(sys::RawSocket::open(options.group));
   bool holds = options.verdict.held() || options.verdict.shaped();
   UniqueFd stamps = arrival && holds ? ask_for_stamps() : UniqueFd();
   return VerdictQueue(options, std::move(queue), std::move(raw), std::move(stamps), Random(random.next()));
@@ -77,6 +75,8 @@ Result<> VerdictQueue::let_all_go() {
   for (int i = 0; i < kBatchesAtTheEnd; ++i) {
     size_t received = TRY(receive());
     line_.release_all([&](HeldPacket& packet) { release(packet); });
+    line_.stats().busy.end();  // what goes now is none of the rate
+    released_bytes_ = 0;
     TRY_VOID(finish_release());
     if (received == 0) break;
   }
@@ -91,6 +91,7 @@ Result<size_t> VerdictQueue::receive() {
     TRY_VOID(queue_.flush());
     send_copies();
   }
+  line_.stats().queue_full = queue_.skipped_packets();
   line_.stats().dropped_on_error += queue_.lost_packets() - std::exchange(lost_seen_, queue_.lost_packets());
   return count;
 }
@@ -117,14 +118,7 @@ void VerdictQueue::take(const sys::QueuePacket& packet, const Duplicate&) {
   ++line_.stats().matched;
   queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
   if (packet.copied.size() != packet.length) return void(++line_.stats().dropped_on_error);
-  if (options_.direction == Direction::kDeparture) {
-    copies_.push_back(
-        {{packet.copied.begin(), packet.copied.end()}, packet.mark | options_.mark_bit, packet.out_device});
-  } else if (auto device = device_of_copy(packet.copied, packet.in_device)) {
-    copies_.push_back({{packet.copied.begin(), packet.copied.end()}, packet.mark | options_.mark_bit, *device});
-  } else {
-    ++line_.stats().unfit;
-  }
+  copies_.push_back({{packet.copied.begin(), packet.copied.end()}, packet.mark | options_.mark_bit, packet.out_device});
 }
 
 void VerdictQueue::send_copies() {
@@ -137,14 +131,15 @@ void VerdictQueue::take(const sys::QueuePacket& packet, const Corrupt& corrupt) 
   bool whole = packet.copied.size() == packet.length;
   auto changed = whole ? corrupted(packet.copied, corrupt.kind, random_) : std::nullopt;
   if (changed && queue_.accept_changed(packet.id, *changed)) return void(++line_.stats().corrupted);
-  ++line_.stats().unfit;
+  ++(whole && !changed ? line_.stats().unfit : line_.stats().failed);
   queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
 }
 
 // Behind those that wait, or at once; beyond the limit the last one to come is dropped, as by a full router.
 void VerdictQueue::take(const sys::QueuePacket& packet, const Shape& shape) {
   bool waits = line_.held_packets() > 0;
-  if (waits && line_.held_bytes() + packet.length > shape.shaping.limit) {
+  bool full = waits && line_.held_bytes() + packet.length > shape.shaping.limit;
+  if (full || !line_.has_room(packet.length)) {
     ++line_.stats().matched;
     ++line_.stats().dropped;
     return queue_.verdict(packet.id, sys::NfQueue::Verdict::kDrop);
@@ -158,7 +153,7 @@ void VerdictQueue::take(const sys::QueuePacket& packet, const Shape& shape) {
     return queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
   }
   if (!waits) line_.stats().busy.begin(bucket_->began());
-  if (!line_.admit(std::move(held), due)) queue_.verdict(packet.id, sys::NfQueue::Verdict::kDrop);
+  line_.admit(std::move(held), due);
 }
 
 // What went at `now`, and whether anything waits still.

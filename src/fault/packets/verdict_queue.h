@@ -1,6 +1,6 @@
 // VerdictQueue: the running part of a packet rule whose verdict is more than the kernel can do: takes packets from a
-// queue of the kernel and drops them, changes them, sends a copy behind them (on arrival to the own address, by lo),
-// lets them through at a rate, or holds them and lets them go. Held are they in two ways, because a packet held on
+// queue of the kernel and drops them, changes them, sends a copy behind them (on departure), lets them through at a
+// rate, or holds them and lets them go. Held are they in two ways, because a packet held on
 // departure still belongs to its socket and starves it (TCP small queues):
 //   kArrival    holds the packet itself in the kernel and accepts it at its deadline (hook prerouting);
 //   kDeparture  keeps a copy, drops the packet at once, and sends the copy at its deadline, marked (hook output,

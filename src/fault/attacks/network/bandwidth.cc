@@ -62,7 +62,9 @@ AttackInfo describe_bandwidth() {
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it"};
   info.proof =
       "how much of the matching traffic went through while packets waited for their turn, per direction: within 3 % of "
-      "the rate, with at least min_events packets that waited, and 95 % of the packets counted next to the rule";
+      "the rate (and 2 ms for each time of waiting, 10 % at most), with at least min_events packets that waited, and "
+      "95 "
+      "% of the packets counted next to the rule";
   info.judged = judged_packets();
   info.when_frozen =
       "matching packets are held for up to 1 s, until the kernel's lease ends, and then pass; packets held by then "

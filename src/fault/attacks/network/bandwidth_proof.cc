@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/base/text/quantity.h"
 #include "core/base/text/text.h"
 #include "fault/attacks/network/rate_arguments.h"
 
@@ -11,15 +12,18 @@ namespace ordeal::fault {
 namespace {
 
 constexpr double kRateSlack = 0.03;
+constexpr double kMostSlack = 0.1;
 constexpr Nanos kLate = 2ms;  // the last packet of a time of waiting may go so much later, on a busy machine
 
 Coverage shaped_of(const PacketsAsked& asked, const PacketsSeen& seen) {
   const packets::PacketTally& tally = seen.tally;
-  Coverage coverage{name_of(seen.direction), static_cast<double>(tally.stats.matched), 0, "packets", {}};
+  double one = tally.rules_share();
+  Coverage coverage{
+      name_of(seen.direction), std::round(one * static_cast<double>(tally.stats.matched)), 0, "packets", {}};
   std::vector<std::string> missing;
-  auto escaped = [&](uint64_t packets, const std::string& why) {
+  auto escaped = [&](uint64_t packets, const std::string& why, double share = 1) {
     if (packets == 0) return;
-    coverage.missed += static_cast<double>(packets);
+    coverage.missed += share * static_cast<double>(packets);
     missing.push_back(fmt::format("{} {}", packets, why));
   };
   escaped(tally.untaken(),
@@ -27,7 +31,8 @@ Coverage shaped_of(const PacketsAsked& asked, const PacketsSeen& seen) {
   escaped(tally.fragments, "are fragments that this kernel cannot reassemble, and passed");
   escaped(tally.stats.dropped_on_error,
           "were held and lost (their network device was removed, or somebody else removed "
-          "a netfilter chain in the namespace)");
+          "a netfilter chain in the namespace)",
+          one);
   coverage.missing = join(missing, "; ");
   return coverage;
 }
@@ -50,8 +55,11 @@ std::string rate_lacking(const PacketsAsked& asked, const PacketsSeen& seen, con
     return fmt::format(
         "only {} of {} packets had to wait on {}, {} are required (min_events): the traffic did not come up to {}",
         stats.delayed, stats.matched, coverage.what, std::max<int64_t>(asked.min_events, 1), rate_in_words(rate));
-  double slack =
-      kRateSlack + to_seconds(kLate) * static_cast<double>(stats.busy.periods()) / to_seconds(stats.busy.time());
+  double time = to_seconds(stats.busy.time());
+  double slack = time > 0 ? kRateSlack + to_seconds(kLate) * static_cast<double>(stats.busy.periods()) / time : 1;
+  if (slack > kMostSlack)
+    return fmt::format("packets waited on {} for only {:.1f} ms, {} in all: too little traffic to measure {}",
+                       coverage.what, 1e3 * time, counted(stats.busy.periods(), "time", "times"), rate_in_words(rate));
   if (std::abs(got / rate - 1) > slack)
     return fmt::format("{} on {} instead of the requested {}", rate_in_words(got), coverage.what, rate_in_words(rate));
   return {};

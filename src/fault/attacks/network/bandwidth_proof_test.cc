@@ -42,6 +42,31 @@ TEST(BandwidthProof, TrafficBelowTheRateProvesNothing) {
   EXPECT_FALSE(rate_proof(seen_rate(1'000'000, 9)).proven);
 }
 
+// Each time of waiting ends up to 2 ms late: of so many short ones the rate cannot be told.
+TEST(BandwidthProof, ManyShortTimesOfWaitingProveNoRate) {
+  PacketsSeen seen = seen_rate(1'000'000);
+  for (int i = 1; i <= 40; ++i) seen.tally.stats.busy.begin(BootTime(1h + 1s + Nanos(1s) * i));
+  EXPECT_NE(rate_proof(seen).reason.find("for only 1000.0 ms, 41 times in all: too little traffic"), std::string::npos)
+      << rate_proof(seen).reason;
+}
+
+TEST(BandwidthProof, NoTimeOfWaitingProvesNoRate) {
+  PacketsSeen seen = seen_rate(1'000'000);
+  seen.tally.stats.busy = {};
+  EXPECT_NE(rate_proof(seen).reason.find("for only 0.0 ms"), std::string::npos) << rate_proof(seen).reason;
+}
+
+// 500 merged packets are 2 000 segments.
+TEST(BandwidthProof, SegmentsDoNotHideWhatPassedBesideTheRule) {
+  PacketsSeen seen = seen_rate(1'000'000);
+  seen.tally.meant = seen.tally.hit = 500;
+  EXPECT_TRUE(rate_proof(seen).proven) << rate_proof(seen).reason;
+  seen.tally.meant = 600;
+  EXPECT_FALSE(rate_proof(seen).proven);
+  EXPECT_EQ(rate_proof(seen).coverage.at(0).affected, 500);
+  EXPECT_EQ(rate_proof(seen).coverage.at(0).missed, 100);
+}
+
 TEST(BandwidthProof, WhatPassedBesideTheRuleCountsAgainstIt) {
   PacketsSeen seen = seen_rate(1'000'000);
   seen.tally.meant += 500;

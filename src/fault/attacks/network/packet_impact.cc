@@ -53,7 +53,7 @@ Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
   for (Direction direction : attack_.directions) TRY_VOID(start_one(direction, place, context));
-  renewed_ = boot_now();
+  began_ = renewed_ = boot_now();
   next_look_ = renewed_ + kLook;
   return {};
 }
@@ -73,7 +73,6 @@ Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, 
   // Without CAP_SETGID there is no group of our own.
   if (!started && started.error().sys_errno == EPERM && std::exchange(options.group, 0) != 0) started = start();
   rules_.push_back(TRY(std::move(started)));
-  groups_.push_back(options.group);
   return {};
 }
 
@@ -85,26 +84,16 @@ std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const Pack
   auto add = [](std::vector<sys::Rule>& to, std::vector<sys::Rule> rules) {
     for (sys::Rule& rule : rules) to.push_back(std::move(rule));
   };
-  if (sends_again(attack_.verdict, direction)) add_resent_rules(chain, options);
+  if (sends_again(attack_.verdict, direction)) {
+    chain.rules.push_back(packets::resent_rule(options));
+    chain.witness.push_back(packets::resent_rule(options, true));
+  }
   for (auto* rules : {&chain.rules, &chain.witness}) add(*rules, packets::control_message_rules());
   add(chain.rules, packets::traffic_rules(attack_.traffic, direction, context.exemptions, attack_.verdict, queue));
   add(chain.witness, packets::witness_rules(attack_.traffic, direction, context.exemptions));
   std::vector<sys::Chain> chains{std::move(chain)};
   if (options.group != 0) chains.push_back(packets::delivery_chain(options));
   return chains;
-}
-
-// What the other direction sends again passes too: a copy of what arrived leaves first, by lo.
-void PacketImpact::add_resent_rules(sys::Chain& chain, const PacketOptions& options) const {
-  chain.rules.push_back(packets::resent_rule(options));
-  chain.witness.push_back(packets::resent_rule(options, true));
-  for (uint32_t group : groups_)
-    for (auto* rules : {&chain.rules, &chain.witness})
-      if (group != 0 && options.direction == Direction::kDeparture) {
-        PacketOptions other = options;
-        other.group = group;
-        rules->push_back(packets::resent_rule(other));
-      }
 }
 
 std::vector<int> PacketImpact::descriptors() const {
@@ -178,16 +167,19 @@ Result<bool> PacketImpact::leave_others_alone() {
 }
 
 Result<> PacketImpact::revert() {
+  if (!ended_) in_force_ = boot_now() - began_;
   ended_ = true;
   for (PacketRules& rules : rules_) TRY_VOID(rules.stop());
   return {};
 }
 
-Proof PacketImpact::proof(BootTime) const {
+Proof PacketImpact::proof(BootTime now) const {
   std::vector<PacketsSeen> seen;
   for (size_t i = 0; i < rules_.size(); ++i)
     seen.push_back({attack_.directions[i], rules_[i].tally(), rules_[i].queue_style()});
-  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_}, seen);
+  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_,
+                        ended_ ? in_force_ : now - began_},
+                       seen);
   if (icmp_withdrawn_)
     proof.measured += "; ICMP was left alone from the moment another process joined the network namespace";
   return proof;

@@ -52,7 +52,6 @@ class PacketImpact : public Impact {
   Result<> start_one(packets::Direction direction, const PacketPlace& place, const Context& context);
   std::vector<sys::Chain> chains_for(packets::Direction direction, const packets::PacketOptions& options,
                                      const Context& context, std::optional<uint16_t> queue) const;
-  void add_resent_rules(sys::Chain& chain, const packets::PacketOptions& options) const;
   Result<> confirm();
   Result<> confirm_device() const;
   Result<> confirm_victim() const;
@@ -61,11 +60,11 @@ class PacketImpact : public Impact {
   PacketAttack attack_;
   ProvePackets prove_;
   std::vector<packets::PacketRules> rules_;
-  std::vector<uint32_t> groups_;  // of the sockets that send again
   std::optional<sys::Links> links_;
   uint64_t netns_mark_ = 0;  // of the victim's processes; 0 for a host
   BootTime next_look_{};
-  BootTime renewed_{};
+  BootTime began_{}, renewed_{};
+  Nanos in_force_{0};  // when it has ended
   int lapses_ = 0;
   bool icmp_withdrawn_ = false;
   bool ended_ = false;

@@ -58,7 +58,8 @@ AttackInfo describe_corrupt() {
                  "without checksum is left alone",
                  "with a right checksum packets without payload (TCP's acknowledgements) are left alone; what has a "
                  "checksum of its own inside (TLS, a database's pages) breaks, and says so",
-                 "what is left alone counts neither as hit nor as missed",
+                 "what is left alone counts neither as hit nor as missed; where it is more than what was corrupted, "
+                 "nothing is proven",
                  merged_packets("corrupted"),
                  "a packet that is drawn passes Ordeal's reader, and others that come within about 0.1 ms may overtake "
                  "it; with a correlation all pass it, in order",

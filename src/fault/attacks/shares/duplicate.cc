@@ -11,14 +11,25 @@ namespace {
 using packets::Direction;
 using packets::PacketVerdict;
 
+// On arrival Ordeal would have to send to the victim what another host has sent, which routing, the filters of the
+// device and a socket that is bound to it take for another packet.
+ArgumentInfo departure_argument() {
+  return {.name = "direction",
+          .kind = ArgumentKind::kWord,
+          .fallback = "\"departure\"",
+          .help = "Packets leaving the victim; for those that arrive, duplicate what their sender lets leave",
+          .gremlin = "Chaos Mesh duplicates on departure",
+          .choices = {"departure"}};
+}
+
 AttackInfo describe_duplicate() {
   AttackInfo info;
   info.type = "duplicate";
-  info.summary = "Sends a percentage of the packets to or from the victim twice.";
+  info.summary = "Sends a percentage of the packets from the victim twice.";
   info.arguments = {
       percent_argument("duplicate", "1", "none; Chaos Mesh's duplicate"),
       correlation_argument(),
-      direction_argument("Chaos Mesh duplicates on departure"),
+      departure_argument(),
       mark_argument(),
   };
   for (ArgumentInfo& argument : packets::traffic_arguments()) info.arguments.push_back(std::move(argument));
@@ -36,7 +47,8 @@ AttackInfo describe_duplicate() {
                        "CAP_NET_RAW there"};
   info.proof =
       "how many of the matching packets, counted next to the rule, were drawn and their copies sent, by the count of "
-      "those that left the namespace's last hook, per direction: the requested percentage within 4 standard deviations "
+      "those that left the namespace's last hook: 95 % of those drawn were sent, the requested percentage within 4 "
+      "standard deviations "
       "(of bursts, which vary more, by the model's own), and at least min_events";
   info.judged = judged_packets();
   info.when_frozen =
@@ -46,10 +58,8 @@ AttackInfo describe_duplicate() {
   info.limits = {
       "only one run at a time can attack packets in a network namespace; a second is refused",
       "TCP drops the second copy by itself, so that the application sees it on UDP alone",
-      "on arrival the copy comes by lo, with the same addresses: a socket that is bound to a device, and rules "
-      "for the device, do not see it there; packets to many receivers are not duplicated on arrival, and count "
-      "neither as hit nor as missed",
-      "a datagram longer than the device's MTU is not duplicated on departure, and counts as missed",
+      "on departure alone: what arrives at the victim is duplicated by attacking its sender",
+      "a datagram longer than the device's MTU is not duplicated, and counts as missed",
       merged_packets("duplicated"),
       "a packet that is drawn passes Ordeal's reader, and others that come within about 0.1 ms may overtake it; with a "
       "correlation all pass it, in order",
@@ -88,10 +98,7 @@ class DuplicateFault : public PacketFault {
     return "the kernel removes the table when the guard's socket closes, and the lease expires after 1 s";
   }
 
-  std::vector<std::string> notes(Direction direction) const override {
-    if (direction == Direction::kDeparture) return {};
-    return {"the copy comes by lo: a socket that is bound to a device does not get it"};
-  }
+  std::vector<std::string> notes(Direction) const override { return {}; }
 };
 
 }  // namespace

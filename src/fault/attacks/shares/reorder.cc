@@ -47,8 +47,8 @@ AttackInfo describe_reorder() {
                        "CAP_NET_RAW there, for direction departure"};
   info.proof =
       "how many of the matching packets, counted next to the rule, were held for the delay and went on while the "
-      "others "
-      "passed, per direction: the requested percentage within 4 standard deviations (of bursts, which vary more, by "
+      "others passed, 95 % of those drawn, with another packet in each delay in the mean, per direction: the requested "
+      "percentage within 4 standard deviations (of bursts, which vary more, by "
       "the "
       "model's own), and at least min_events";
   info.judged = judged_packets();
@@ -58,7 +58,9 @@ AttackInfo describe_reorder() {
       "stay held until Ordeal resumes or is killed";
   info.limits = {kNotAsNetem,
                  "only one run at a time can attack packets in a network namespace; a second is refused",
-                 "a packet is late by the delay; it is out of order only if another one follows within it",
+                 "a packet is late by the delay; it is out of order only if another one follows within it: traffic "
+                 "that is sparser proves nothing, nor does a delay so long that more than 5 % of what was drawn is "
+                 "let go at the end",
                  "if somebody else removes a netfilter base chain in the namespace (a firewall reload), the kernel "
                  "drops the packets held on arrival at that moment, and only those; the proof counts them",
                  "if all of Ordeal is killed, held packets are lost, and later ones flow normally",

@@ -46,7 +46,11 @@ std::string share_in_words(const packets::PacketVerdict& verdict) {
 }
 
 std::string merged_packets(const std::string& fate) {
-  return fmt::format("packets merged by the kernel or the NIC (GRO, TSO) are drawn as one, and {} as a whole", fate);
+  return fmt::format(
+      "packets merged by the kernel or the NIC (GRO, TSO) are drawn as one, and {} as a whole; with bursts, where "
+      "Ordeal "
+      "must read them (corrupt, duplicate, reorder on departure), each segment is drawn",
+      fate);
 }
 
 }  // namespace ordeal::fault

@@ -118,23 +118,105 @@ TEST(ShareProof, MergedPacketsAreDrawnAsOneAndHideNothing) {
 
 TEST(ShareProof, WhatThereIsNothingToCorruptOfIsNeitherHitNorMissed) {
   PacketsSeen seen = seen_with(1000);
-  seen.tally.stats.corrupted = 400;
-  seen.tally.stats.unfit = 600;
+  seen.tally.stats.corrupted = 600;
+  seen.tally.stats.unfit = 400;
   Proof proof = prove_act(packets::Corrupt{}, seen);
   EXPECT_TRUE(proof.proven) << proof.reason;
-  EXPECT_EQ(proof.got, 4);
-  EXPECT_NE(proof.measured.find("; 600 have nothing to corrupt"), std::string::npos) << proof.measured;
+  EXPECT_EQ(proof.got, 10);
+  EXPECT_NE(
+      proof.measured.find("600 of 10000 packets corrupted on arrival (6.00 %); 400 of those drawn have nothing to"),
+      std::string::npos)
+      << proof.measured;
+  seen.tally.stats.corrupted = 400;
+  seen.tally.stats.unfit = 600;
+  EXPECT_NE(prove_act(packets::Corrupt{}, seen).reason.find("and more, 600"), std::string::npos);
   seen.tally.stats.corrupted = 0;
   EXPECT_FALSE(prove_act(packets::Corrupt{}, seen).proven);
 }
 
-TEST(ShareProof, WhatIsLateHasBeenHeldAndWentOn) {
+// The draw was right, and what was drawn went on as it was.
+TEST(ShareProof, WhatWasDrawnAndNotDoneProvesNothing) {
   PacketsSeen seen = seen_with(1000);
+  seen.tally.stats.corrupted = 960;
+  EXPECT_TRUE(prove_act(packets::Corrupt{}, seen).proven) << prove_act(packets::Corrupt{}, seen).reason;
+  seen.tally.stats.corrupted = 940;
+  EXPECT_NE(prove_act(packets::Corrupt{}, seen).reason.find("of 1000 packets that were drawn on arrival only 940 were"),
+            std::string::npos);
+  seen.tally.stats.corrupted = 1000;
+  seen.tally.stats.dropped_on_error = 100;
+  EXPECT_FALSE(prove_act(packets::Corrupt{}, seen).proven);
+  seen.tally.stats.dropped_on_error = 0;
+  seen.tally.stats.corrupted = 900;
+  seen.tally.stats.failed = 100;
+  EXPECT_EQ(prove_act(packets::Corrupt{}, seen).coverage.at(0).missed, 100);
+}
+
+// The rules count 1 000 merged packets, the reader their 3 000 segments; 600 more passed beside it.
+TEST(ShareProof, SegmentsDoNotHideWhatPassedBesideTheReader) {
+  packets::PacketVerdict verdict{packets::Corrupt{}, 0.1, packets::Bursts::correlated(0.1, 0.2)};
+  PacketsSeen seen{Direction::kDeparture, {}, sys::QueueStyle::kNative};
+  seen.tally.meant = seen.tally.hit = 1000;
+  seen.tally.stats.matched = seen.tally.stats.corrupted = 300;
+  seen.tally.spared = seen.tally.stats.spared = 2700;
+  auto prove = [&] { return prove_share({verdict, "udp, port 7000", 10, 0, 0}, {seen}); };
+  EXPECT_TRUE(prove().proven) << prove().reason;
+  seen.tally.meant = 1600;
+  EXPECT_FALSE(prove().proven);
+  EXPECT_NEAR(prove().coverage.at(0).missed, 60, 1e-9);
+  seen.tally.meant = 1000;
+  seen.tally.stats.queue_full = 600;
+  EXPECT_FALSE(prove().proven);
+}
+
+TEST(ShareProof, TooLittleTrafficForLongBurstsProvesNothing) {
+  packets::PacketVerdict verdict{packets::Drop{}, 0.1, packets::Bursts::correlated(0.1, 0.95)};
+  Proof proof = prove_share({verdict, "udp, port 7000", 10, 0, 0}, {drawn_by_reader(1000)});
+  EXPECT_NE(proof.reason.find("10000 packets on departure are too few to tell 10 % in bursts"), std::string::npos)
+      << proof.reason;
+}
+
+// Every second packet, without any variance.
+TEST(ShareProof, OfAnOddNumberHalfIsNotToBeHad) {
+  packets::Bursts bursts{.to_bad = 1, .to_good = 1};
+  PacketsSeen seen = drawn_by_reader(5001);
+  seen.tally.meant = seen.tally.hit = 10'001;
+  Proof proof = prove_share({{packets::Drop{}, bursts.share(), bursts}, "udp, port 7000", 10, 0, 0}, {seen});
+  EXPECT_TRUE(proof.proven) << proof.reason;
+}
+
+// 1 000 were, each by so much.
+PacketsSeen seen_late(Nanos delay) {
+  PacketsSeen seen = seen_with(1000);
+  seen.tally.stats.dropped = 0;
   seen.tally.stats.delayed = 1000;
+  for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(delay);
+  return seen;
+}
+
+TEST(ShareProof, WhatIsLateHasBeenHeldAndWentOn) {
+  PacketsSeen seen = seen_late(10ms);
   EXPECT_TRUE(prove_act(packets::Hold{{.delay = 10ms}}, seen).proven);
   seen.tally.stats.passed_over_bound = 100;
   seen.tally.stats.delayed = 900;
   EXPECT_FALSE(prove_act(packets::Hold{{.delay = 10ms}}, seen).proven);
+}
+
+TEST(ShareProof, WhatIsLetGoAtTheEndWasNotHeld) {
+  PacketsSeen seen = seen_late(10ms);
+  seen.tally.stats.released_early = 900;
+  seen.tally.stats.delayed = 100;
+  Proof proof = prove_act(packets::Hold{{.delay = 10ms}}, seen);
+  EXPECT_FALSE(proof.proven);
+  EXPECT_NE(proof.reason.find("let go at the end before their time (900)"), std::string::npos) << proof.reason;
+}
+
+TEST(ShareProof, LateByAnotherTimeOrOvertakenByNothingIsNotReordered) {
+  EXPECT_NE(prove_act(packets::Hold{{.delay = 10ms}}, seen_late(2ms)).reason.find("late at the median instead of 10.0"),
+            std::string::npos);
+  PacketsAsked asked{{packets::Hold{{.delay = 10ms}}, 0.1}, "udp, port 7000", 10, 0x400000, 0, 89s};
+  EXPECT_TRUE(prove_share(asked, {seen_late(10ms)}).proven);  // 9 000 spared: one in each 9.9 ms
+  asked.in_force = 91s;
+  EXPECT_NE(prove_share(asked, {seen_late(10ms)}).reason.find("so that nothing overtook"), std::string::npos);
 }
 
 TEST(ShareProof, TooFewLossesProveNothing) {

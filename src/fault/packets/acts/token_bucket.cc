@@ -20,10 +20,11 @@ BootTime TokenBucket::take(BootTime now, uint64_t bytes) {
 void TokenBucket::excuse(Nanos late) { late_ = std::clamp(late, Nanos(0), kMostExcused); }
 
 void BusyTime::begin(BootTime begin) {
+  end();
+  periods_ += periods_ == 0 || begin > last_;
   total_ -= std::max(last_ - begin, Nanos(0));  // is counted already
   begin_ = last_ = begin;
   waiting_ = true;
-  ++periods_;
 }
 
 void BusyTime::made_up(BootTime began, uint64_t bytes) {

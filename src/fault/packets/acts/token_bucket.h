@@ -41,7 +41,8 @@ class TokenBucket {
 // How much went through while something waited, and how long that took: the rate as it really was.
 class BusyTime {
  public:
-  // Something waits from now on; `begin` is since when the bucket has been at work on it.
+  // Something waits from now on, and what waited before does not any more; `begin` is since when the bucket has been at
+  // work on it.
   void begin(BootTime begin);
   // A packet that did not wait makes up for time that was counted already, if the bucket began on it before its end.
   void made_up(BootTime began, uint64_t bytes);
@@ -51,6 +52,7 @@ class BusyTime {
 
   uint64_t bytes() const { return bytes_; }
   Nanos time() const { return total_ + (last_ - begin_); }
+  // Times of waiting with a rest of the bucket between them.
   uint64_t periods() const { return periods_; }
   double bits_per_second() const;
 

@@ -67,6 +67,29 @@ TEST(BusyTime, TimeThatIsMadeUpForCountsOnce) {
   EXPECT_EQ(busy.bytes(), 70'000u);
 }
 
+// At the end of an attack all that waits is let go, without an end of the waiting.
+TEST(BusyTime, ATimeThatWasNotEndedCountsAllTheSame) {
+  BusyTime busy;
+  busy.begin(after(0ms));
+  busy.went(after(5ms), 5000);
+  busy.begin(after(7ms));
+  EXPECT_EQ(busy.time(), 5ms);
+  EXPECT_DOUBLE_EQ(busy.bits_per_second(), 8e6);
+  EXPECT_EQ(busy.periods(), 2u);
+}
+
+// The bucket did not rest in between, so that no end of it was late.
+TEST(BusyTime, TimesWithoutARestBetweenThemAreOne) {
+  BusyTime busy;
+  for (int i = 0; i < 10; ++i) {
+    busy.begin(after(Nanos(1ms) * i));
+    busy.went(after(Nanos(1ms) * (i + 1)), 1000);
+    busy.end();
+  }
+  EXPECT_EQ(busy.periods(), 1u);
+  EXPECT_EQ(busy.time(), 10ms);
+}
+
 TEST(BusyTime, IsTheTimeInWhichSomethingWaited) {
   BusyTime busy;
   EXPECT_EQ(busy.bits_per_second(), 0);

@@ -104,11 +104,11 @@ int send_once(int fd, std::span<const uint8_t> packet, const IpHeader& header, u
 
 }  // namespace
 
-Result<RawSocket> RawSocket::open(uint32_t group, bool broadcast) {
+Result<RawSocket> RawSocket::open(uint32_t group) {
   FileSystemGroup as(group);
   if (!as.taken()) return fail_errno("cannot open a raw socket as a group of its own", EPERM);
   UniqueFd v4 = TRY(open_one(AF_INET, IPPROTO_IP, IP_HDRINCL));
-  int allowed = broadcast;
+  int allowed = 1;
   if (::setsockopt(v4.get(), SOL_SOCKET, SO_BROADCAST, &allowed, sizeof allowed) != 0)
     return fail_errno("cannot let a raw socket send to broadcast addresses");
   auto v6 = open_one(AF_INET6, IPPROTO_IPV6, IPV6_HDRINCL);

@@ -15,8 +15,7 @@ class RawSocket {
  public:
   // In the network namespace of the calling thread. Needs CAP_NET_RAW, and CAP_NET_ADMIN for marks. `group`: the file
   // system group that rules can tell the packets by (Rule::sender_group; needs CAP_SETGID); 0 is the thread's own.
-  // `broadcast`: it may send to the broadcast address of a network.
-  static Result<RawSocket> open(uint32_t group = 0, bool broadcast = false);
+  static Result<RawSocket> open(uint32_t group = 0);
 
   // `device` is the interface the packet was leaving by; 0 lets the kernel choose.
   Result<> send(std::span<const uint8_t> packet, uint32_t mark, uint32_t device);
