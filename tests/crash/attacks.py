@@ -42,6 +42,22 @@ class PacketLoss(Latency):
     type, args = "packet_loss", {"percent": 100, "port": PORT, "protocol": "udp"}
 
 
+class Corrupt(Latency):
+    type, args = "corrupt", {"percent": 100, "port": PORT, "protocol": "udp"}
+
+
+class Duplicate(Latency):
+    type, args = "duplicate", {"percent": 100, "port": PORT, "protocol": "udp"}
+
+
+class Reorder(Latency):
+    type, args = "reorder", {"percent": 90, "delay": f"{int(DELAY * 1000)}ms", "port": PORT, "protocol": "udp"}
+
+
+class Bandwidth(Latency):
+    type, args = "bandwidth", {"rate": "8kbit", "burst": "100", "limit": "100kb", "port": PORT, "protocol": "udp"}
+
+
 class Pause(Attack):
     type, limit = "pause", 1.0
 
@@ -96,5 +112,5 @@ class Shutdown(Attack):
         return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
-ALL = [Latency, PacketLoss, Cpu, Pause, ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Bandwidth, Corrupt, Duplicate, Reorder, Cpu, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

@@ -41,6 +41,39 @@ def loss(lab, protocol, port, least, most):
     return "" if least <= percent <= most else f"{protocol} {port}: {percent:.1f} % lost, expected {least} to {most}"
 
 
+def stream(lab, port):
+    """What comes back of 1 000 datagrams within a second; see net_count."""
+    return json.loads(tool("nsenter", f"--net=/run/netns/{lab.client_ns}", "--", os.path.dirname(lab.echo) + "/net_count",
+                           VICTIM_ADDRESS, str(port), "1000", "1000"))
+
+
+def of_stream(lab, port, what, least, most):
+    seen = stream(lab, port)
+    percent = 100 * {"twice": seen["received"] - seen["distinct"], "wrong": seen["wrong"], "late": seen["late"],
+                     "lost": seen["sent"] - seen["distinct"]}[what] / seen["sent"]
+    return "" if least <= percent <= most else f"port {port}: {percent:.1f} % came {what}, expected {least} to {most}"
+
+
+def twice(lab, port, least, most):
+    """The share of a stream that comes back twice, in percent."""
+    return of_stream(lab, port, "twice", least, most)
+
+
+def wrong(lab, port, least, most):
+    """The share of a stream that comes back with other contents, in percent."""
+    return of_stream(lab, port, "wrong", least, most)
+
+
+def lost(lab, port, least, most):
+    """The share of a stream that does not come back, in percent."""
+    return of_stream(lab, port, "lost", least, most)
+
+
+def late(lab, port, least, most):
+    """The share of a stream that is overtaken, in percent."""
+    return of_stream(lab, port, "late", least, most)
+
+
 def round_trip(lab, protocol, port, least, most):
     """The median round trip to the victim's port, in ms."""
     median = probe(lab, protocol, port, "100", "0.3")["rtt_p50"]
@@ -73,7 +106,7 @@ def alive(lab, echo, idle):
     return "" if at else f"[server, idle] alive is {lab.victim.alive()}, expected {expected}"
 
 
-CHECKS = {check.__name__: check for check in (round_trip, loss, frozen, cpu, alive)}
+CHECKS = {check.__name__: check for check in (round_trip, loss, twice, wrong, lost, late, frozen, cpu, alive)}
 
 
 def check_all(lab, checks):

@@ -72,6 +72,9 @@ class Respawner:
         self.victim.start_idle()
 
 
+TWICE = float("inf")  # instead of the round trip, of what was answered more than once
+
+
 class Stream:
     """Round trips to the victim as they come, 200 a second."""
 
@@ -88,7 +91,7 @@ class Stream:
     def work(self):
         for line in self.process.stdout:
             number, _, took = line.split()
-            self.answers[int(number)] = int(took) / 1e9
+            self.answers[int(number)] = TWICE if int(number) in self.answers else int(took) / 1e9
 
     def sent_between(self, begin, end):
         """(time when it was sent, round trip or None) of each."""
@@ -103,7 +106,7 @@ class Stream:
         if not bad:
             return ""
         at, took = bad[-1]
-        what = "lost" if took is None else f"{took * 1e3:.0f} ms"
+        what = "lost" if took is None else "twice" if took == TWICE else f"{took * 1e3:.0f} ms"
         return f"{len(bad)} packets touched, the last one sent {(at - begin) * 1e3:.0f} ms into the time ({what})"
 
     def normal_since(self, begin, limit):

@@ -6,11 +6,15 @@
 
 // clang-format off
 #define ORDEAL_EACH_FAULT(FAULT) \
+  FAULT(bandwidth)               \
+  FAULT(corrupt)                 \
   FAULT(cpu)                     \
+  FAULT(duplicate)               \
   FAULT(latency)                 \
   FAULT(packet_loss)             \
   FAULT(pause)                   \
   FAULT(process_killer)          \
+  FAULT(reorder)                 \
   FAULT(shutdown)
 // clang-format on
 

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "fault/packets/traffic.h"
@@ -19,6 +20,8 @@ constexpr int32_t kLast = std::numeric_limits<int32_t>::max();
 // Returns when every packet that was inside a rule at the time of the call has left it: the kernel's grace period.
 // Where the call is refused, what is in a rule just then may be lost: a matter of microseconds.
 void wait_for_packets_in_rules() { ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
+
+uint64_t beyond(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
 }  // namespace
 
@@ -101,14 +104,24 @@ PacketStats PacketRules::stats() const {
   return stats;
 }
 
+uint64_t PacketTally::untaken() const {
+  uint64_t drawn = stats.matched + stats.spared;  // by the reader, or what the rules dropped
+  uint64_t beside_rules = beyond(meant, hit + (spared - stats.spared));
+  return beside_rules + std::max(stats.queue_full, beyond(hit, drawn));
+}
+
+double PacketTally::rules_share() const {
+  uint64_t drawn = stats.matched + stats.spared;
+  return drawn > hit && hit > 0 ? static_cast<double>(hit) / static_cast<double>(drawn) : 1;
+}
+
 PacketTally PacketRules::tally() const {
-  auto beyond = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
   PacketTally tally;
   tally.stats = stats();
   tally.meant = counted(kMeantRule);
   tally.fragments = counted(kFragmentRule);
   tally.hit = counted(rule_name(options_.verdict));
-  tally.spared = counted(kSparedRule);
+  tally.spared = counted(kSparedRule) + tally.stats.spared;
   if (!sends_again(options_.verdict, options_.direction)) return tally;
   if (options_.group == 0)
     tally.foreign = beyond(counted(kResentRule), resent_then_);

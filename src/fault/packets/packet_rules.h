@@ -33,13 +33,16 @@ struct PacketTally {
   PacketStats stats;
   uint64_t meant = 0;      // counted beside the rules that act, lease or not
   uint64_t hit = 0;        // counted by the rules that act
-  uint64_t spared = 0;     // of a verdict for a share of them, those that the kernel drew to pass
+  uint64_t spared = 0;     // of a verdict for a share of them, those that were drawn to pass
   uint64_t fragments = 0;  // passed, because the kernel cannot put them together here
   uint64_t foreign = 0;    // passed, because they carry our mark and are not ours
   // Of what was sent again, dropped by somebody's rule; nothing where that cannot be seen.
   std::optional<uint64_t> undelivered;
-  // Passed beside the verdict: the rules had no effect, or the queue was full.
-  uint64_t untaken() const { return meant > stats.matched + spared ? meant - stats.matched - spared : 0; }
+  // Passed beside the verdict: the rules had no effect, or the queue was full. The rules count merged packets as one,
+  // the reader may count their segments, so that each is set against its own kind.
+  uint64_t untaken() const;
+  // How many packets, as the rules count them, one is that the reader counts: 1, or less where it counts segments.
+  double rules_share() const;
 };
 
 class PacketRules {

@@ -201,7 +201,7 @@ void add_meant(const Traffic& traffic, Direction direction, const PacketVerdict&
   for (size_t i = 0; i < hit.size(); ++i) {
     finish(hit[i], verdict, direction, queue);
     rules.push_back(std::move(hit[i]));
-    if (verdict.share < 1) rules.push_back(std::move(spared[i].counter().leave()));
+    if (verdict.drawn_by_kernel()) rules.push_back(std::move(spared[i].counter().leave()));
   }
 }
 

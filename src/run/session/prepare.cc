@@ -23,6 +23,7 @@
 #include "run/session/cluster_keys.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
+#include "run/session/inputs/recorded_delays.h"
 #include "run/session/preview/loopback.h"
 #include "run/session/watching.h"
 
@@ -197,6 +198,12 @@ Result<> check_expectations(const Experiment& experiment) {
   return check_queries(experiment);
 }
 
+Result<> read_recorded_delays(Experiment& experiment, const std::string& from) {
+  TRY_VOID(read_recorded_delays(experiment.attack, from));
+  for (Part& part : experiment.parts) TRY_VOID(read_recorded_delays(part.attack, from));
+  return {};
+}
+
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
   hide_in_output(secrets_in(options.prometheus));
   if (!options.prometheus.empty() && !is_http_url(options.prometheus))
@@ -208,6 +215,8 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
     return decode_experiment(document);
   }));
   resolve_slo(prepared.experiment, options.experiment);
+  if (auto read = read_recorded_delays(prepared.experiment, options.experiment); !read)
+    return wrap(std::move(read).error(), options.experiment);
   if (options.expect.empty()) TRY_VOID(refuse_args(options));
   if (!options.expect.empty()) TRY_VOID(read_expectations(options, prepared));
   override_experiment(options, prepared.experiment);

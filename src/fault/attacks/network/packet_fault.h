@@ -20,9 +20,9 @@ class PacketFault : public Fault {
                                         const Context& context) const override;
 
  protected:
+  // Of an attack whose mechanisms are the two kinds of queue, in their order.
+  Usability usability_by_queue(const host::Features& features) const;
   virtual Result<packets::PacketVerdict> verdict_of(const Attack& attack) const = 0;
-  // The bit on what is sent again; 0 where nothing is.
-  virtual uint32_t mark_of(const Attack& /*attack*/) const { return 0; }
   virtual ProvePackets prove() const = 0;
   // "hold packets for 300ms"
   virtual std::string act_in_words(const packets::PacketVerdict& verdict) const = 0;
@@ -40,5 +40,9 @@ class PacketFault : public Fault {
 std::string judged_packets();
 // `direction`; `gremlin` says where ours differs.
 ArgumentInfo direction_argument(std::string gremlin);
+// `mark`, of an attack that sends packets again.
+ArgumentInfo mark_argument();
+// The two kinds of queue, as mechanisms.
+std::vector<std::string> queue_mechanisms();
 
 }  // namespace ordeal::fault

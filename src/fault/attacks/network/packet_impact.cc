@@ -48,12 +48,12 @@ Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
   traffic.scope = place.scope;
   traffic.alone = place.alone;
   traffic.link = place.link;
-  // With jitter the parts of one packet would wait for each other in the kernel, for up to its limit of 30 s.
-  traffic.whole_packets = traffic.reads_ports() || reorders(attack_.verdict);
+  // Parts of one packet that wait for each other would do so in the kernel, for up to its limit of 30 s.
+  traffic.whole_packets = traffic.reads_ports() || needs_whole_packets(attack_.verdict);
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
   for (Direction direction : attack_.directions) TRY_VOID(start_one(direction, place, context));
-  renewed_ = boot_now();
+  began_ = renewed_ = boot_now();
   next_look_ = renewed_ + kLook;
   return {};
 }
@@ -167,16 +167,19 @@ Result<bool> PacketImpact::leave_others_alone() {
 }
 
 Result<> PacketImpact::revert() {
+  if (!ended_) in_force_ = boot_now() - began_;
   ended_ = true;
   for (PacketRules& rules : rules_) TRY_VOID(rules.stop());
   return {};
 }
 
-Proof PacketImpact::proof(BootTime) const {
+Proof PacketImpact::proof(BootTime now) const {
   std::vector<PacketsSeen> seen;
   for (size_t i = 0; i < rules_.size(); ++i)
     seen.push_back({attack_.directions[i], rules_[i].tally(), rules_[i].queue_style()});
-  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_}, seen);
+  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_,
+                        ended_ ? in_force_ : now - began_},
+                       seen);
   if (icmp_withdrawn_)
     proof.measured += "; ICMP was left alone from the moment another process joined the network namespace";
   return proof;

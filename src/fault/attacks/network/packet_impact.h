@@ -63,7 +63,8 @@ class PacketImpact : public Impact {
   std::optional<sys::Links> links_;
   uint64_t netns_mark_ = 0;  // of the victim's processes; 0 for a host
   BootTime next_look_{};
-  BootTime renewed_{};
+  BootTime began_{}, renewed_{};
+  Nanos in_force_{0};  // when it has ended
   int lapses_ = 0;
   bool icmp_withdrawn_ = false;
   bool ended_ = false;
