@@ -11,7 +11,8 @@
   FAULT(packet_loss)             \
   FAULT(pause)                   \
   FAULT(process_killer)          \
-  FAULT(shutdown)
+  FAULT(shutdown)                \
+  FAULT(certificate_expiry)
 // clang-format on
 
 namespace ordeal::fault {

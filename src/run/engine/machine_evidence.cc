@@ -21,7 +21,7 @@ void keep_latest(std::optional<BootTime>& kept, BootTime time) { kept = kept ? s
 
 // Nobody was hit before those with whom it began were, whatever has become of them.
 BootTime Machine::force_begin() const {
-  BootTime begin{};
+  BootTime begin = setup_.only_looks ? watching_since_ : BootTime{};
   for (const Impact& impact : impacts_)
     if (impact.applied != BootTime{} && !impact.joined) begin = std::max(begin, impact.applied);
   return begin + setup_.experiment.attack.lead_in;
@@ -29,6 +29,7 @@ BootTime Machine::force_begin() const {
 
 // That of the needed-th victim to go.
 BootTime Machine::force_end() const {
+  if (setup_.only_looks) return now_;
   std::vector<BootTime> ends;
   for (const Impact& impact : impacts_)
     if (impact.applied != BootTime{} && matters(impact))
@@ -195,7 +196,7 @@ Verdict Machine::held_or_not() const {
     proven += impacts_[i].proof.proven;
     if (!impacts_[i].proof.proven) reason = setup_.victims[i].name + ": " + impacts_[i].proof.reason;
   }
-  if (proven < needed())
+  if (proven < needed() && !setup_.only_looks)
     return {Outcome::kNotInjected,
             fmt::format("the fault was confirmed on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
                         needed(), reason),

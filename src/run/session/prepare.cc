@@ -24,6 +24,7 @@
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
 #include "run/session/preview/loopback.h"
+#include "run/session/preview/quiet.h"
 #include "run/session/watching.h"
 
 namespace ordeal::session {
@@ -200,6 +201,13 @@ Result<> weigh_budget(Prepared& prepared) {
   return {};
 }
 
+std::vector<Victim> hit_of(const Prepared& prepared) {
+  std::vector<Victim> hit;
+  for (size_t i = 0; i < prepared.plans.size(); ++i)
+    if (!prepared.plans[i].refusal) hit.push_back(prepared.selection.chosen[i]);
+  return hit;
+}
+
 std::vector<std::string> warnings_for(const Prepared& prepared) {
   std::vector<std::string> warnings;
   const Experiment& experiment = prepared.experiment;
@@ -246,6 +254,21 @@ void check_watching(Prepared& prepared) {
   }
 }
 
+// Of an attack that only looks: nobody is hit, and what is seen meanwhile decides.
+Result<> prepare_looks(Prepared& prepared) {
+  Experiment& experiment = prepared.experiment;
+  for (Expectation& expectation : prepared.fault->looks(experiment.attack))
+    experiment.expect.push_back(std::move(expectation));
+  for (Expectation& expectation : experiment.expect) expectation.when = {When::kDuring};
+  if (experiment.rollback) prepared.warnings.push_back("nothing is rolled back after a look");
+  experiment.rollback.reset();
+  if (experiment.target.type != TargetType::kHost)
+    prepared.warnings.push_back("the look is from this host, whatever `target` says");
+  TRY_VOID(check_expectations(experiment));
+  check_watching(prepared);
+  return {};
+}
+
 }  // namespace
 
 Result<> check_expectations(const Experiment& experiment) {
@@ -284,9 +307,14 @@ Result<Prepared> prepare(const RunOptions& options) {
   auto fault = fault::resolve(prepared.experiment.attack);
   if (!fault) return wrap(fault.error(), options.experiment);
   prepared.fault = *fault;
+  prepared.at_most = noticed_at_most(prepared.experiment.attack, prepared.fault->info());
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   if (auto here = refuse_cluster_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
+  if (prepared.fault->info().only_looks) {
+    TRY_VOID(prepare_looks(prepared));
+    return prepared;
+  }
   prepared.policies = TRY(host::read_policies(options.policies));
   for (const Policy& policy : prepared.policies) TRY_VOID(refuse_cluster_keys(policy));
   target::Inventory inventory;
@@ -305,6 +333,9 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.broken_cap = TRY(find_broken_cap(prepared, active));
   prepared.demands = demands_of(prepared);
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
+  for (std::string& sentence :
+       quiet_warnings(prepared.fault->info(), prepared.experiment.attack, hit_of(prepared), prepared.demands))
+    prepared.warnings.push_back(std::move(sentence));
   check_rollback(prepared);
   check_watching(prepared);
   TRY_VOID(weigh_budget(prepared));

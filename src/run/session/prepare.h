@@ -22,10 +22,10 @@ struct VictimPlan {
 };
 
 struct Prepared {
-  Experiment experiment;    // arguments complete, seed set
-  json::Value file;         // the experiment's file with --set, before it was decoded
-  json::Value expect_file;  // of --expect, where it is Ordeal's own; else null
-  const fault::Fault* fault = nullptr;
+  Experiment experiment;                // arguments complete, seed set
+  json::Value file;                     // the experiment's file with --set, before it was decoded
+  json::Value expect_file;              // of --expect, where it is Ordeal's own; else null
+  const fault::Fault* fault = nullptr;  // of one that only looks there are neither victims nor plans
   std::vector<Policy> policies;
   std::string inventory;  // the text of the file; "" for none
   fault::Protection protection;
@@ -40,6 +40,7 @@ struct Prepared {
   std::vector<BudgetCheck> budgets;       // of the objectives that the experiment names
   std::optional<Error> budget_refusal;    // why they do not allow it
   std::optional<Error> rollback_refusal;  // why the rollback could not be sent
+  std::string at_most;                    // what the fault could be noticed by
   std::vector<std::string> notes;         // what was made of an Argo file
   std::vector<std::string> warnings;
 };

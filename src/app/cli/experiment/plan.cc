@@ -70,10 +70,11 @@ std::string in_words(const fault::Demand& demand) {
 }
 
 // The one line that decides.
-void print_decision(const Result<>& may_start, size_t victims, const Readings& readings) {
+void print_decision(const Result<>& may_start, size_t victims, bool only_looks, const Readings& readings) {
   std::string fails = what_fails_now(readings);
   if (may_start && !fails.empty())
     return print("Nothing was changed. `ordeal run` would stop before its attack: {}.\n", fails);
+  if (may_start && only_looks) return print("Nothing was changed. `ordeal run` would start: it only looks.\n");
   if (may_start)
     return print("Nothing was changed. `ordeal run` would start: {} can be hit.\n",
                  counted(victims, "victim", "victims"));
@@ -86,6 +87,7 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start, co
   print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
   print_attack(experiment.attack, *prepared.fault);
+  print("At most     {}\n", prepared.at_most);
   print("If frozen   {} (should Ordeal's own cgroup be frozen meanwhile)\n", prepared.fault->info().when_frozen);
   print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = prepared.selection;
@@ -109,7 +111,7 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start, co
   print_readings(readings);
   auto possible = std::count_if(prepared.plans.begin(), prepared.plans.end(),
                                 [](const session::VictimPlan& plan) { return !plan.refusal; });
-  print_decision(may_start, static_cast<size_t>(possible), readings);
+  print_decision(may_start, static_cast<size_t>(possible), prepared.fault->info().only_looks, readings);
 }
 
 json::Array victims_json(const session::Prepared& prepared) {
@@ -151,6 +153,7 @@ json::Value to_json(const session::Prepared& prepared, const Result<>& may_start
       {"experiment", ordeal::to_json(experiment)},
       {"would_start", may_start.has_value()},
       {"would_refuse", may_start ? json::Value(nullptr) : json::Value(may_start.error().message())},
+      {"at_most", prepared.at_most},
       {"when_frozen", prepared.fault->info().when_frozen},
       {"candidates", prepared.selection.candidates},
       {"victims", victims_json(prepared)},

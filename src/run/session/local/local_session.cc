@@ -11,9 +11,13 @@ namespace {
 
 constexpr Nanos kLookAgain = 1s;  // where the descriptor of what is waited for could not be had
 
+}  // namespace
+
 Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
-  setup.one_way = prepared.fault->info().step == StepKind::kOneWay;
+  setup.one_way = prepared.fault->kind(prepared.experiment.attack) == StepKind::kOneWay;
+  setup.at_most = prepared.at_most;
+  setup.only_looks = prepared.fault->info().only_looks;
   setup.candidates = prepared.selection.candidates - static_cast<int64_t>(prepared.selection.refused.size());
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(judge::Judge::create(expectation)));
@@ -22,6 +26,8 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
   }
   return setup;
 }
+
+namespace {
 
 // A revert that failed shows in the guard's own exit code too.
 Verdict with_guard_end(Verdict verdict, const std::optional<Result<ExitCode>>& code) {
@@ -45,6 +51,7 @@ Result<> check_plans(const Prepared& prepared) {
   for (const auto& refusal :
        {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
     if (refusal) return tl::unexpected(*refusal);
+  if (prepared.fault->info().only_looks) return {};
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
   for (const VictimPlan& plan : prepared.plans)
     if (plan.refusal && plan.refusal->code == Errc::kRefused) return tl::unexpected(*plan.refusal);
