@@ -23,8 +23,10 @@ class Metrics(BaseHTTPRequestHandler):
         pass
 
 
-ATTACKS = [json.loads(line)["type"] for line in
-           subprocess.run([ORDEAL, "attacks", "--json"], stdout=subprocess.PIPE, check=True, timeout=20).stdout.splitlines()]
+LISTED = [json.loads(line) for line in
+          subprocess.run([ORDEAL, "attacks", "--json"], stdout=subprocess.PIPE, check=True, timeout=20).stdout.splitlines()]
+ATTACKS = [attack["type"] for attack in LISTED]
+LOOKS = [attack["type"] for attack in LISTED if attack["only_looks"]]  # they hit nobody
 
 
 class Init(Case):
@@ -48,7 +50,7 @@ class Init(Case):
     def test_every_attack_on_something_that_is_here(self):
         self.assertGreaterEqual(len(ATTACKS), 6)
         child = self.process("t-init-victim")
-        for attack in ATTACKS:
+        for attack in (attack for attack in ATTACKS if attack not in LOOKS):
             with self.subTest(attack):
                 plan = self.plan(self.init("t-init-victim", "--attack", attack))
                 self.assertEqual(plan["experiment"]["attack"]["type"], attack)

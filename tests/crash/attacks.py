@@ -2,14 +2,19 @@
 and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
 import time
 
-from lab import DELAY, PORT, Respawner, now, wait_until
+from lab import DELAY, PORT, Respawner, now, read, wait_until
 from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
 
 
+def state(pid):
+    return read(f"/proc/{pid}/stat").rpartition(") ")[2][:1]
+
+
 class Attack:
     type, args, length, limit = "", {}, 0.5, 0.1
+    name = ""  # in what is printed; "" is the type
 
     def experiment(self, lab):
         return {"name": "crash " + self.type, "target": lab.target(), "baseline": "100ms", "recovery": "100ms",
@@ -99,6 +104,24 @@ class ProcessKiller(Attack):
         self.respawner.stop()
 
 
+class ProcessStopper(Attack):
+    """The killer that stops instead: what it stopped goes on."""
+    type, limit, name = "process_killer", 1.0, "process_killer stop"
+    args = {"process": "sleep", "exact": True, "signal": "stop", "interval": "100ms"}
+
+    def stopped(self, lab):
+        return state(lab.victim.idle.pid) == "T"
+
+    def ended(self, lab, killed):
+        at = wait_until(lambda: not self.stopped(lab), 5)
+        late = at is None or at > killed + self.limit + SLACK
+        return f"still stopped {self.limit} s after the kill" if late else ""
+
+    def later(self, lab, killed):
+        time.sleep(max(0.0, killed + 0.25 - now()))
+        return "stopped anew" if self.stopped(lab) else ""
+
+
 class Shutdown(Attack):
     type, args, length = "shutdown", {"delay": "250ms"}, 0.25
 
@@ -112,5 +135,7 @@ class Shutdown(Attack):
         return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
+# Another way of one of those below, for what looks at each way.
+WAYS = [ProcessStopper]
 ALL = [Latency, PacketLoss, Bandwidth, Corrupt, Duplicate, Reorder, Cpu, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

@@ -65,9 +65,9 @@ def one_run(lab, attack, who, instant, rules=False):
 
 
 def run_suite(lab, report, options, rules=False):
-    for attack_type in attacks.ALL:
+    for attack_type in (*attacks.ALL, *attacks.WAYS):
         for who in KILLS:
-            name = f"{attack_type.type} × {who}"
+            name = f"{attack_type.name or attack_type.type} × {who}"
             if options.only and options.only not in name:
                 continue
             dice = random.Random(f"{options.seed}/{name}")

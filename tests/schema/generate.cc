@@ -170,10 +170,10 @@ std::string bullets(const char* title, const std::vector<std::string>& items) {
 
 std::string section_of(const AttackInfo& info) {
   std::string text = fmt::format("\n## {}\n\n{}\n\n", info.type, info.summary);
-  text += fmt::format("- **Undo**: {}\n", to_text(info.step)) +
+  text += fmt::format("- **Undo**: {}\n", undo_in_words(info)) +
           bullets("Mechanisms, in order of preference", info.mechanisms) + bullets("Needs", info.capabilities) +
-          bullets("Proof", {info.proof}) + bullets("Limits", info.limits) +
-          bullets("Protection is checked on", {info.judged}) +
+          bullets("Proof", {info.proof}) + bullets("Noticed at most by", {info.noticed}) +
+          bullets("Limits", info.limits) + bullets("Protection is checked on", {info.judged}) +
           bullets("If Ordeal's own cgroup is frozen", {info.when_frozen});
   text += "\n```yaml\n" + info.example + "```\n";
   if (info.arguments.empty()) return text + "\nNo arguments but `length`.\n";

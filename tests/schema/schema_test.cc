@@ -83,6 +83,7 @@ const std::vector<Known> kFixedObjects{
     {"experiment", "http_probe", "experiment-full.yaml", "/expect/1/probe/http"},
     {"experiment", "tcp_probe", "experiment-full.yaml", "/expect/2/probe/tcp"},
     {"experiment", "command_probe", "experiment-full.yaml", "/expect/3/probe/command"},
+    {"experiment", "certificate_probe", "experiment-full.yaml", "/expect/4/probe/certificate"},
     {"experiment", "workload", "experiment-full.yaml", "/target/workload"},
     {"experiment", "exclude", "experiment-full.yaml", "/target/exclude"},
     {"experiment", "sources", "experiment-full.yaml", "/sources"},

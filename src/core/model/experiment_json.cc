@@ -21,7 +21,16 @@ json::Value http_json(const HttpProbe& probe) {
                       {"result", result}};
 }
 
+json::Value certificate_json(const CertificateProbe& probe) {
+  json::Object object{{"host", probe.host}, {"port", probe.port}};
+  if (!probe.server_name.empty()) object["server_name"] = probe.server_name;
+  object["family"] = probe.family;
+  object["timeout"] = format_duration(probe.timeout);
+  return object;
+}
+
 json::Value probe_json(const Expectation& expectation) {
+  if (expectation.certificate) return json::Object{{"certificate", certificate_json(*expectation.certificate)}};
   if (expectation.http) return json::Object{{"http", http_json(*expectation.http)}};
   if (expectation.tcp)
     return json::Object{{"tcp", json::Object{{"address", expectation.tcp->address},

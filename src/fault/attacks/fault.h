@@ -10,7 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/base/result.h"
-#include "core/model/input/attack.h"
+#include "core/model/input/experiment.h"
 #include "core/model/victim.h"
 #include "fault/attacks/undo.h"
 #include "fault/attacks/usability.h"
@@ -72,6 +72,10 @@ class Fault {
   virtual Usability usability(const host::Features& features) const = 0;
   // What the resolved arguments must be besides what info() says of each alone. Looks at no victim.
   virtual Result<> check_arguments(const Attack& /*attack*/) const { return {}; }
+  // What becomes of it at the end, with these arguments.
+  virtual StepKind kind(const Attack& /*attack*/) const { return info().step; }
+  // Of one that only looks: what must hold, as its arguments say it.
+  virtual std::vector<Expectation> looks(const Attack& /*attack*/) const { return {}; }
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
   // forbids ("other processes share the network namespace"), kUnsupported for what the kernel cannot do.
   // What reach() says is judged by the caller; a fault that chooses processes judges each by `protection`.

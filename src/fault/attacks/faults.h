@@ -15,7 +15,8 @@
   FAULT(pause)                   \
   FAULT(process_killer)          \
   FAULT(reorder)                 \
-  FAULT(shutdown)
+  FAULT(shutdown)                \
+  FAULT(certificate_expiry)
 // clang-format on
 
 namespace ordeal::fault {

@@ -14,10 +14,18 @@ Result<> refuse_pulsed_kill(const Part& part, const AttackInfo& info) {
                       fmt::format("what {} does cannot be undone, so it has no pulses", info.type));
 }
 
+// Nothing of it is in force at any time.
+Result<> refuse_look(const Part& part, const AttackInfo& info) {
+  if (!info.only_looks) return {};
+  return refuse_field(part.attack, "type",
+                      fmt::format("{} only looks: it stands alone, without pulse, ramp or another attack", info.type));
+}
+
 // The file's own arguments are looked at again with each value of a ramp.
 Result<const Fault*> resolve_part(Part& part, size_t index, std::vector<Stint>& schedule) {
   auto known = find_fault(part.attack.type);
   if (!known) return resolve(part.attack);  // which says so, with the field
+  TRY_VOID(refuse_look(part, (*known)->info()));
   TRY_VOID(refuse_pulsed_kill(part, (*known)->info()));
   std::vector<Attack> steps = TRY(steps_of(part, (*known)->info()));
   for (Attack& step : steps) TRY_VOID(resolve(step));

@@ -16,6 +16,7 @@ namespace {
 std::string looked_at(const Expectation& expectation) {
   if (!expectation.query.empty()) return expectation.query;
   if (expectation.http) return "HTTP " + expectation.http->method + " " + expectation.http->url;
+  if (expectation.certificate) return "certificates of " + expectation.certificate->address() + ", in hours left";
   if (expectation.tcp) return "TCP connect to " + expectation.tcp->address;
   return "command " + hide_command(expectation.command->argv);
 }
@@ -147,16 +148,19 @@ std::string describe_counted(const Expectation& expectation, const judge::Counte
 
 Nanos answer_at_most(const Expectation& expectation) {
   constexpr Nanos kAnswerAtMost = 3s;
-  Nanos limit = expectation.http      ? expectation.http->timeout
-                : expectation.tcp     ? expectation.tcp->timeout
-                : expectation.command ? expectation.command->timeout
-                                      : Nanos(0);
+  Nanos limit = expectation.http          ? expectation.http->timeout
+                : expectation.tcp         ? expectation.tcp->timeout
+                : expectation.command     ? expectation.command->timeout
+                : expectation.certificate ? expectation.certificate->timeout
+                                          : Nanos(0);
   return kAnswerAtMost + limit;
 }
 
 std::string describe_held(const Setup& setup) {
   size_t during = 0;
   for (const judge::Judge& judge : setup.judges) during += judge.expectation().when.count(When::kDuring);
+  if (setup.only_looks)
+    return fmt::format("{} held; nothing was injected", counted(during, "expectation", "expectations"));
   std::string attacks = setup.parts.size() > 1 ? counted(setup.parts.size(), "attack", "attacks") : "the attack";
   return fmt::format("{} held during {} on {}; {} was confirmed on every required victim",
                      counted(during, "expectation", "expectations"), attacks,

@@ -21,7 +21,8 @@ Machine::Machine(Setup setup)
   setup_.triggers.resize(setup_.judges.size());
   counts_[static_cast<size_t>(ImpactState::kNone)] = static_cast<int>(impacts_.size());
   std::vector<Wave> waves = setup_.waves;
-  if (waves.empty()) waves.push_back({0, "", {}, setup_.experiment.attack, setup_.one_way, impacts_.size()});
+  if (waves.empty() && !setup_.only_looks)
+    waves.push_back({0, "", {}, setup_.experiment.attack, setup_.one_way, impacts_.size()});
   size_t first = 0;
   for (Wave& plan : waves) {
     for (size_t i = first; i < first + plan.victims; ++i) impacts_[i].wave = waves_.size();
@@ -41,7 +42,8 @@ Actions Machine::start(BootTime now) {
   for (LookState& look : looks_) look.waiting_since = now;
   emit(describe_run(setup_));
   for (const std::string& warning : setup_.warnings) note(events::Level::kWarning, warning);
-  enter(Phase::kBefore, "");
+  if (!setup_.at_most.empty()) note(events::Level::kInfo, "could be noticed at most by this: " + setup_.at_most);
+  enter(setup_.only_looks ? Phase::kDuring : Phase::kBefore, "");
   return std::exchange(out_, {});
 }
 
@@ -108,8 +110,15 @@ void Machine::tick_inject() {
 
 void Machine::tick_during() {
   if (watching_is_alive()) out_.emplace_back(Renew{});
+  if (setup_.only_looks && has_seen_enough()) return finish();
   if (several()) watch_answers();
   if (phase_ == Phase::kDuring && in_phase() >= setup_.experiment.attack.total()) begin_revert("attack finished");
+}
+
+bool Machine::has_seen_enough() const {
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (unproven_during(i)) return false;
+  return true;
 }
 
 void Machine::tick_revert() {
@@ -321,6 +330,7 @@ void Machine::on(const Acted& event) {
 
 void Machine::begin_revert(const std::string& why) {
   attack_end_ = now_;
+  if (setup_.only_looks) return finish();
   enter(Phase::kRevert, why);
   out_.emplace_back(RevertAll{why});
   // An impact that was asked for and never confirmed may be in force: it is waited for as well.

@@ -152,6 +152,10 @@ struct Setup {
   // Of an attack that cannot be undone: the next victim is hit when the last one was, so that fewer are when one fails.
   // Else all at once, for an injector that lets all of them go by one word.
   bool one_by_one = true;
+  std::string at_most{};  // what the fault could be noticed by; "" is not said
+  // Nothing is injected and nobody is hit: what is seen decides alone, and the run ends when each expectation was seen
+  // to hold, or after the attack's length.
+  bool only_looks = false;
   // Victims come and go: one that went away is not missed, as long as one is hit.
   bool follow = false;
   // In the order of their starts, the first ones at 0; none: all victims, hit by the experiment's attack at once.
@@ -294,6 +298,7 @@ class Machine {
   void tick_before();
   void tick_inject();
   void tick_during();
+  bool has_seen_enough() const;
   void tick_revert();
   void tick_after();
   Nanos recovery_at_most() const;

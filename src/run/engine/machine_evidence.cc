@@ -39,7 +39,7 @@ BootTime Machine::end_of(const WaveState& wave) const {
 }
 
 BootTime Machine::force_begin() const {
-  BootTime begin{};
+  BootTime begin = setup_.only_looks ? watching_since_ : BootTime{};
   for (const WaveState& wave : waves_)
     if (wave.plan.at == Nanos(0)) begin = std::max(begin, begin_of(wave));
   return begin;
@@ -47,6 +47,7 @@ BootTime Machine::force_begin() const {
 
 // What lies between two waves is a part of the attack.
 BootTime Machine::force_end() const {
+  if (setup_.only_looks) return now_;
   bool ending = phase_ == Phase::kRevert || phase_ == Phase::kAfter || phase_ == Phase::kDone;
   BootTime end = ending ? attack_end_ : BootTime::max();
   if (!all_begun()) return end;

@@ -9,6 +9,7 @@
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
 #include "core/base/text/secrets.h"
+#include "core/base/text/text.h"
 #include "core/model/claim.h"
 #include "core/model/input/assignment.h"
 #include "core/model/input/inventory.h"
@@ -25,6 +26,7 @@
 #include "run/session/exemptions.h"
 #include "run/session/inputs/recorded_delays.h"
 #include "run/session/preview/loopback.h"
+#include "run/session/preview/quiet.h"
 #include "run/session/watching.h"
 
 namespace ordeal::session {
@@ -137,6 +139,13 @@ Result<> weigh_budget(Prepared& prepared) {
   return {};
 }
 
+std::vector<Victim> hit_of(const PartPlan& part) {
+  std::vector<Victim> hit;
+  for (size_t i = 0; i < part.plans.size(); ++i)
+    if (!part.plans[i].refusal) hit.push_back(part.selection.chosen[i]);
+  return hit;
+}
+
 std::vector<std::string> warnings_for(const Prepared& prepared) {
   std::vector<std::string> warnings;
   const Experiment& experiment = prepared.experiment;
@@ -190,6 +199,21 @@ void check_watching(Prepared& prepared) {
   }
 }
 
+// Of an attack that only looks: nobody is hit, and what is seen meanwhile decides.
+Result<> prepare_looks(Prepared& prepared) {
+  Experiment& experiment = prepared.experiment;
+  for (Expectation& expectation : prepared.parts.front().fault->looks(experiment.attack))
+    experiment.expect.push_back(std::move(expectation));
+  for (Expectation& expectation : experiment.expect) expectation.when = {When::kDuring};
+  if (experiment.rollback) prepared.warnings.push_back("nothing is rolled back after a look");
+  experiment.rollback.reset();
+  if (experiment.target.type != TargetType::kHost)
+    prepared.warnings.push_back("the look is from this host, whatever `target` says");
+  TRY_VOID(check_expectations(experiment));
+  check_watching(prepared);
+  return {};
+}
+
 }  // namespace
 
 Result<> check_expectations(const Experiment& experiment) {
@@ -223,6 +247,12 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
   return {};
 }
 
+std::string Prepared::at_most() const {
+  std::vector<std::string> each;
+  for (const PartPlan& part : parts) each.push_back(part.name.empty() ? part.at_most : part.name + ": " + part.at_most);
+  return join(each, "; ");
+}
+
 std::vector<std::string> claims_of(const Prepared& prepared) {
   std::vector<std::string> all;
   for (const PartPlan& part : prepared.parts)
@@ -242,9 +272,14 @@ Result<Prepared> prepare(const RunOptions& options) {
   auto parts = resolve_parts(prepared.experiment);
   if (!parts) return wrap(parts.error(), options.experiment);
   prepared.parts = std::move(*parts);
+  for (PartPlan& part : prepared.parts) part.at_most = noticed_at_most(part.stints.front().attack, part.fault->info());
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   if (auto here = refuse_cluster_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
+  if (prepared.only_looks()) {
+    TRY_VOID(prepare_looks(prepared));
+    return prepared;
+  }
   prepared.policies = TRY(host::read_policies(options.policies));
   for (const Policy& policy : prepared.policies) TRY_VOID(refuse_cluster_keys(policy));
   target::Inventory inventory;
@@ -265,6 +300,10 @@ Result<Prepared> prepare(const RunOptions& options) {
   prepared.broken_cap = TRY(find_broken_cap(prepared, active));
   prepared.demands = demands_of(prepared.parts);
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
+  for (const PartPlan& part : prepared.parts)
+    for (std::string& sentence :
+         quiet_warnings(part.fault->info(), part.stints.front().attack, hit_of(part), prepared.demands))
+      prepared.warnings.push_back(std::move(sentence));
   check_rollback(prepared);
   check_watching(prepared);
   TRY_VOID(weigh_budget(prepared));

@@ -37,6 +37,11 @@ struct Prepared {
   std::optional<Error> rollback_refusal;  // why the rollback could not be sent
   std::vector<std::string> notes;         // what was made of an Argo file
   std::vector<std::string> warnings;
+
+  // Nobody is hit: there are neither victims nor plans.
+  bool only_looks() const { return parts.size() == 1 && parts.front().fault->info().only_looks; }
+  // What the faults could be noticed by.
+  std::string at_most() const;
 };
 
 // The local ports that the watcher's own connections leave from, so that the fault can leave them alone.

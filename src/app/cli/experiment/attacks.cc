@@ -27,7 +27,8 @@ void print_full(const AttackInfo& info) {
   for (const ArgumentInfo& argument : info.arguments) print_argument(argument);
   print("  {:<14} a duration above 0 and at most 24h (default 60s)\n{:17}How long the attack is in force\n", "length",
         "");
-  print("\nUndo      {}\nProof     {}\n", to_text(info.step), info.proof);
+  print("\nUndo      {}\nProof     {}\n", undo_in_words(info), info.proof);
+  print("Noticed   at most: {}\n", info.noticed);
   for (const std::string& mechanism : info.mechanisms) print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) print("Needs     {}\n", capability);
   for (const std::string& limit : info.limits) print("Limit     {}\n", limit);
@@ -61,10 +62,12 @@ json::Value to_json(const AttackInfo& info) {
   for (const ArgumentInfo& argument : info.arguments) arguments.push_back(to_json(argument));
   return json::Object{{"type", info.type},
                       {"summary", info.summary},
-                      {"undo", to_text(info.step)},
+                      {"undo", undo_in_words(info)},
+                      {"only_looks", info.only_looks},
                       {"mechanisms", json::texts(info.mechanisms)},
                       {"capabilities", json::texts(info.capabilities)},
                       {"proof", info.proof},
+                      {"noticed", info.noticed},
                       {"limits", json::texts(info.limits)},
                       {"judged", info.judged},
                       {"when_frozen", info.when_frozen},
@@ -85,7 +88,7 @@ ExitCode attacks_command(const std::string& type, bool json) {
   }
   for (const fault::Fault* fault : fault::all_faults()) {
     if (json) print_json(to_json(fault->info()));
-    if (!json) print("{:<16} {} [{}]\n", fault->info().type, fault->info().summary, to_text(fault->info().step));
+    if (!json) print("{:<16} {} [{}]\n", fault->info().type, fault->info().summary, undo_in_words(fault->info()));
   }
   return ExitCode::kHeld;
 }

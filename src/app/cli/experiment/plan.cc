@@ -72,10 +72,11 @@ std::string in_words(const fault::Demand& demand) {
 }
 
 // The one line that decides.
-void print_decision(const Result<>& may_start, size_t victims, const Readings& readings) {
+void print_decision(const Result<>& may_start, size_t victims, bool only_looks, const Readings& readings) {
   std::string fails = what_fails_now(readings);
   if (may_start && !fails.empty())
     return print("Nothing was changed. `ordeal run` would stop before its attack: {}.\n", fails);
+  if (may_start && only_looks) return print("Nothing was changed. `ordeal run` would start: it only looks.\n");
   if (may_start)
     return print("Nothing was changed. `ordeal run` would start: {} can be hit.\n",
                  counted(victims, "victim", "victims"));
@@ -99,6 +100,7 @@ void print_part(const Experiment& experiment, size_t index, const session::PartP
   bool steady = experiment.parts.empty();
   if (!steady) print_course(experiment.parts[index], part);
   print_attack(steady ? experiment.attack : experiment.parts[index].attack, *part.fault);
+  print("At most     {}\n", part.at_most);
   print("If frozen   {} (should Ordeal's own cgroup be frozen meanwhile)\n", part.fault->info().when_frozen);
   if (steady) print("Seed        {}\n", *experiment.seed);
   const target::Selection& selection = part.selection;
@@ -140,7 +142,7 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start, co
   for (const std::string& note : prepared.notes) print("Note        {}\n", note);
   for (const std::string& warning : prepared.warnings) print("Warning     {}\n", warning);
   print_readings(readings);
-  print_decision(may_start, possible_victims(prepared), readings);
+  print_decision(may_start, possible_victims(prepared), prepared.only_looks(), readings);
 }
 
 json::Array victims_json(const session::PartPlan& part) {
@@ -217,6 +219,7 @@ json::Value to_json(const session::Prepared& prepared, const Result<>& may_start
       {"experiment", ordeal::to_json(experiment)},
       {"would_start", may_start.has_value()},
       {"would_refuse", may_start ? json::Value(nullptr) : json::Value(may_start.error().message())},
+      {"at_most", prepared.at_most()},
       {"when_frozen", prepared.parts.front().fault->info().when_frozen},
       {"candidates", prepared.candidates},
       {"victims", victims_json(prepared)},

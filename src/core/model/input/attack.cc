@@ -145,6 +145,18 @@ Unexpected refuse_field(const Attack& attack, std::string_view name, std::string
   return json::Reader(none, origin).refuse(why);
 }
 
+std::string noticed_at_most(const Attack& attack, const AttackInfo& info) {
+  std::string text = info.noticed;
+  for (const ArgumentInfo& argument : info.arguments) {
+    std::string place = "{" + argument.name + "}";
+    const json::Value* value = attack.args.if_contains(argument.name);
+    std::string shown = !value ? "any" : value->is_string() ? std::string(value->as_string()) : json::write(*value);
+    for (size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += shown.size())
+      text.replace(at, place.size(), shown);
+  }
+  return text;
+}
+
 std::string ArgumentInfo::expected() const {
   switch (kind) {
     case ArgumentKind::kDuration:
@@ -195,6 +207,8 @@ std::vector<std::string> list_argument(const Attack& attack, const std::string& 
 }
 
 const char* to_text(ArgumentKind kind) { return kArgumentKinds[static_cast<size_t>(kind)]; }
+
+const char* undo_in_words(const AttackInfo& info) { return info.only_looks ? "nothing to undo" : to_text(info.step); }
 
 const char* to_text(StepKind kind) { return kStepKinds[static_cast<size_t>(kind)]; }
 

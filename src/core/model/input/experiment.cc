@@ -1,8 +1,10 @@
 #include "core/model/input/experiment.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "core/base/text/text.h"
 #include "core/base/text/url.h"
@@ -65,13 +67,31 @@ Result<CommandProbe> decode_command(const Reader& reader) {
   return probe;
 }
 
+Result<std::string> decode_host(const Reader& reader) {
+  std::string host = TRY(reader.text());
+  if (!is_plain_host(host)) return reader.expected("a host name or an address, without a port");
+  return host;
+}
+
+Result<CertificateProbe> decode_certificate(const Reader& reader) {
+  TRY_VOID(reader.only({"host", "port", "server_name", "family", "timeout"}));
+  CertificateProbe probe;
+  probe.host = TRY(decode_host(TRY(reader.at("host"))));
+  if (auto field = TRY(reader.find("port"))) probe.port = static_cast<uint16_t>(TRY(field->integer(1, 65535)));
+  if (auto field = TRY(reader.find("server_name"))) probe.server_name = TRY(decode_host(*field));
+  if (auto field = TRY(reader.find("family"))) probe.family = TRY(field->word({"any", "ipv4", "ipv6"}));
+  if (auto field = TRY(reader.find("timeout"))) probe.timeout = TRY(field->duration(1s));
+  return probe;
+}
+
 Result<> decode_probe(const Reader& reader, Expectation& expectation) {
-  TRY_VOID(reader.only({"http", "tcp", "command"}));
+  TRY_VOID(reader.only({"http", "tcp", "command", "certificate"}));
   int kinds = 0;
   if (auto field = TRY(reader.find("http"))) ++kinds, expectation.http = TRY(decode_http(*field));
   if (auto field = TRY(reader.find("tcp"))) ++kinds, expectation.tcp = TRY(decode_tcp(*field));
   if (auto field = TRY(reader.find("command"))) ++kinds, expectation.command = TRY(decode_command(*field));
-  if (kinds != 1) return reader.refuse("expected exactly one of http, tcp and command");
+  if (auto field = TRY(reader.find("certificate"))) ++kinds, expectation.certificate = TRY(decode_certificate(*field));
+  if (kinds != 1) return reader.refuse("expected exactly one of http, tcp, command and certificate");
   return {};
 }
 
@@ -203,6 +223,18 @@ Nanos longest_recovery(const Experiment& experiment) {
   for (const Expectation& expectation : experiment.expect)
     if (expectation.when.count(When::kAfter)) longest = std::max(longest, recovery_of(experiment, expectation));
   return longest;
+}
+
+bool is_plain_host(std::string_view text) {
+  in6_addr bytes;
+  if (::inet_pton(AF_INET6, std::string(text).c_str(), &bytes) == 1) return true;
+  auto in_a_name = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '-' || c == '_'; };
+  return !text.empty() && text.front() != '-' && std::all_of(text.begin(), text.end(), in_a_name);
+}
+
+std::string CertificateProbe::address() const {
+  bool wide = host.find(':') != std::string::npos;
+  return wide ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
 bool is_http_url(std::string_view url) {

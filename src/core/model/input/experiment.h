@@ -78,12 +78,26 @@ struct CommandProbe {
   Nanos timeout = 5s;
 };
 
+// A TLS handshake; the result is how many hours the chain that the server shows stays valid: until the first of its
+// certificates to expire does, below 0 when one has. Who issued it, and for which name, is said and not judged.
+struct CertificateProbe {
+  std::string host;  // a name or an address
+  uint16_t port = 443;
+  std::string server_name;  // asked for, and looked for in the certificate; "" is the host
+  std::string family = "any";
+  Nanos timeout = 5s;
+
+  const std::string& name() const { return server_name.empty() ? host : server_name; }
+  std::string address() const;  // "shop.example:443", "[::1]:8443"
+};
+
 struct Expectation {
   std::string name;
   std::string query;  // PromQL, or "" with a probe
   std::optional<HttpProbe> http;
   std::optional<TcpProbe> tcp;
   std::optional<CommandProbe> command;
+  std::optional<CertificateProbe> certificate;
   std::string condition;  // on `result`
   std::set<When> when{When::kBefore, When::kDuring, When::kAfter};
   bool halt = true;
@@ -199,6 +213,8 @@ Nanos longest_recovery(const Experiment& experiment);
 
 // http or https, a host, and a port from 1 to 65535 when there is one.
 bool is_http_url(std::string_view url);
+// A host name, or an address of IPv4 or IPv6; no port, no brackets.
+bool is_plain_host(std::string_view text);
 constexpr const char* kUrlExpected = "a URL such as http://127.0.0.1:8000/metrics";
 
 Result<Experiment> decode_experiment(const json::Document& document);

@@ -65,6 +65,10 @@ AttackInfo describe_bandwidth() {
       "the rate (and 2 ms for each time of waiting, 10 % at most), with at least min_events packets that waited, and "
       "95 "
       "% of the packets counted next to the rule";
+  info.noticed =
+      "what matches gets {rate} at most: transfers take longer, and what exceeds it waits or is lost; nothing where "
+      "less "
+      "is sent";
   info.judged = judged_packets();
   info.when_frozen =
       "matching packets are held for up to 1 s, until the kernel's lease ends, and then pass; packets held by then "

@@ -47,6 +47,9 @@ AttackInfo describe_corrupt() {
       "how many of the matching packets, counted next to the rule, were drawn and accepted by the kernel in their "
       "changed form, per direction: the requested percentage within 4 standard deviations (of bursts, which vary more, "
       "by the model's own), and at least min_events";
+  info.noticed =
+      "{percent} % of the packets that match are dropped by their receiver, or with `checksum: right` reach the "
+      "application with wrong bytes; nothing where no such packet passes";
   info.judged = judged_packets();
   info.when_frozen =
       "packets that were drawn are held for up to 1 s, until the kernel's lease ends, and then pass; those drawn by "

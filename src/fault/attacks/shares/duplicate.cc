@@ -50,6 +50,9 @@ AttackInfo describe_duplicate() {
       "those that left the namespace's last hook: 95 % of those drawn were sent, the requested percentage within 4 "
       "standard deviations "
       "(of bursts, which vary more, by the model's own), and at least min_events";
+  info.noticed =
+      "{percent} % of the packets that match come twice: TCP drops the second, an application over UDP sees both; "
+      "nothing where no such packet passes";
   info.judged = judged_packets();
   info.when_frozen =
       "packets that were drawn are held for up to 1 s, until the kernel's lease ends, and then pass; those drawn by "

@@ -78,6 +78,9 @@ AttackInfo describe_loss() {
       "how many of the matching packets, counted next to the rule, were dropped, per direction: the requested "
       "percentage within 4 standard deviations (of bursts, which vary more, by the model's own), and at least "
       "min_events";
+  info.noticed =
+      "{percent} % of the packets that match are lost (with p and r as many as their bursts come to): TCP sends them "
+      "again, later, UDP never; nothing where no such packet passes";
   info.judged = judged_packets();
   info.when_frozen =
       "packets are still dropped for up to 1 s, until the kernel's lease ends, and then pass; those drawn on departure "

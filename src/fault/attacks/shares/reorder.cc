@@ -51,6 +51,9 @@ AttackInfo describe_reorder() {
       "percentage within 4 standard deviations (of bursts, which vary more, by "
       "the "
       "model's own), and at least min_events";
+  info.noticed =
+      "{percent} % of the packets that match come {delay} late, and those sent meanwhile before them; nothing where no "
+      "such packet passes, or one at a time";
   info.judged = judged_packets();
   info.when_frozen =
       "packets that were drawn are held for up to 1 s, until the kernel's lease ends, and then pass; those held by "

@@ -91,6 +91,33 @@ std::vector<ListeningSocket> connected_beside(pid_t pid, const std::string& proc
   return beside(pid, proc, kConnected);
 }
 
+std::vector<SocketPorts> parse_socket_ports(std::string_view text) {
+  constexpr std::string_view kTimeWait = "06";
+  auto port_of = [](std::string_view end, uint16_t& port) {
+    size_t colon = end.rfind(':');
+    return colon != std::string_view::npos && read_number(end.substr(colon + 1), port, 16);
+  };
+  std::vector<SocketPorts> found;
+  for (std::string_view line : split(text, '\n')) {
+    auto words = split_words(line, " \t");
+    SocketPorts ports;
+    if (words.size() < 10 || words[3] == kTimeWait) continue;
+    if (port_of(words[1], ports.local) && port_of(words[2], ports.remote)) found.push_back(ports);
+  }
+  return found;
+}
+
+std::optional<std::vector<SocketPorts>> socket_ports_beside(pid_t pid, const std::string& proc) {
+  std::vector<SocketPorts> found;
+  bool read = false;
+  for (const char* file : {"tcp", "tcp6", "udp", "udp6"}) {
+    auto text = read_file(fmt::format("{}/{}/net/{}", proc, pid, file), kMostTable);
+    read |= text.has_value();
+    for (const SocketPorts& ports : parse_socket_ports(text.value_or(""))) found.push_back(ports);
+  }
+  return read ? std::optional(std::move(found)) : std::nullopt;
+}
+
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc) {
   constexpr std::string_view kSocket = "socket:[";
   std::set<uint64_t> inodes;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,6 +29,16 @@ std::vector<ListeningSocket> listening_beside(pid_t pid, const std::string& proc
 // The same of connections that stand: address and port are the other end's.
 std::vector<ListeningSocket> parse_connected(std::string_view text);
 std::vector<ListeningSocket> connected_beside(pid_t pid, const std::string& proc = "/proc");
+// The two ends of a socket of TCP or UDP, whatever its state; a remote port of 0 is of one that is not connected.
+struct SocketPorts {
+  uint16_t local = 0;
+  uint16_t remote = 0;
+};
+// The text of /proc/PID/net/tcp, tcp6, udp or udp6. Those that only wait for the end of a closed connection are left
+// out.
+std::vector<SocketPorts> parse_socket_ports(std::string_view text);
+// Of the process's network namespace; nothing where its tables cannot be read.
+std::optional<std::vector<SocketPorts>> socket_ports_beside(pid_t pid, const std::string& proc = "/proc");
 // The inodes of the sockets that it holds.
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc = "/proc");
 // The first address of its network namespace that is not loopback; "" for none. From the text of

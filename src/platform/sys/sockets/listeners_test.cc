@@ -38,6 +38,18 @@ TEST(Listeners, AreReadFromTheKernelsTable) {
   EXPECT_TRUE(found[3].loopback);
 }
 
+TEST(Listeners, BothEndsOfEverySocketAreReadButOfThoseThatClosed) {
+  auto found =
+      parse_socket_ports(std::string(kTable) +
+                         "   6: 0100007F:9C41 0100007F:1F40 06 00000000:00000000 03:00000000 00000000     0     "
+                         "   0 0 3 0000000000000000\n");
+  ASSERT_EQ(found.size(), 6u);  // a line that is cut short has ports all the same
+  EXPECT_EQ(found[2].local, 8000);
+  EXPECT_EQ(found[2].remote, 0x9C40);
+  EXPECT_TRUE(socket_ports_beside(::getpid()).has_value());
+  EXPECT_FALSE(socket_ports_beside(-1).has_value());
+}
+
 TEST(Listeners, OurOwnIsFoundAndIsOurs) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};

@@ -128,6 +128,8 @@ Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObjec
   ClusterExperiment read{TRY(decode_experiment(document))};
   TRY_VOID(refuse_host_keys(read.experiment));
   read.fault = TRY(fault::resolve(read.experiment.attack));
+  if (read.fault->info().only_looks)
+    return refuse_field("attack.type", "it only looks, which needs no cluster: `ordeal run` does it from any host");
   TRY_VOID(check_for_cluster(read.experiment, object.namespace_));
   if (!read.experiment.seed) read.experiment.seed = seed;
   return read;
@@ -184,6 +186,7 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
                     info.of_container};
   if (auto beyond = target::beyond_home(experiment.target, prepared.rules)) return tl::unexpected(refusal_of(*beyond));
   prepared.facts = target::facts_of(info, experiment.attack);
+  prepared.facts.one_way = prepared.fault->kind(experiment.attack) == StepKind::kOneWay;
   prepared.choice = TRY(target::choose_in_cluster(experiment.target, inputs.view, prepared.rules, *experiment.seed));
   target::Gates gates =
       TRY(target::judge_gates(experiment, prepared.facts, prepared.rules, inputs.view, prepared.choice, inputs.load));

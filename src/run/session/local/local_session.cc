@@ -32,6 +32,8 @@ events::Part part_record(const Part& part, const PartPlan& plan) {
           part.at,   attack.length, course_in_words(part), std::move(victims)};
 }
 
+}  // namespace
+
 Result<engine::Setup> make_setup(const Prepared& prepared) {
   engine::Setup setup{prepared.experiment, {}, {}, {}, prepared.warnings, prepared.sample_every};
   if (prepared.experiment.parts.empty()) setup.victims = prepared.victims;
@@ -40,6 +42,8 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
     setup.parts.push_back(part_record(prepared.experiment.parts[i], prepared.parts[i]));
   const PartPlan& first = prepared.parts.front();
   setup.one_way = first.one_way();
+  setup.at_most = prepared.at_most();
+  setup.only_looks = prepared.only_looks();
   if (prepared.parts.size() == 1)
     setup.candidates = first.selection.candidates - static_cast<int64_t>(first.selection.refused.size());
   for (const Expectation& expectation : prepared.experiment.expect) {
@@ -49,6 +53,8 @@ Result<engine::Setup> make_setup(const Prepared& prepared) {
   }
   return setup;
 }
+
+namespace {
 
 std::vector<fault::Incarnation> incarnations_of(const engine::Setup& setup) {
   std::vector<fault::Incarnation> all;
@@ -86,6 +92,7 @@ Result<> check_plans(const Prepared& prepared) {
   for (const auto& refusal :
        {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
     if (refusal) return tl::unexpected(*refusal);
+  if (prepared.only_looks()) return {};
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
   for (const PartPlan& part : prepared.parts)
     for (const VictimPlan& plan : part.plans)

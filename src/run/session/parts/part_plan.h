@@ -27,7 +27,9 @@ struct PartPlan {
   target::Selection selection{};
   std::vector<VictimPlan> plans{};  // one per chosen victim, of the first stint; refused where one of them is
 
-  bool one_way() const { return fault->info().step == StepKind::kOneWay; }
+  std::string at_most{};  // what the fault could be noticed by
+
+  bool one_way() const { return fault->kind(stints.front().attack) == StepKind::kOneWay; }
 };
 
 // Finds each attack, checks and completes its arguments, and says when it is in force: `experiment.schedule`, and its

@@ -1,0 +1,64 @@
+#include "platform/net/certificate_chain.h"
+
+#include "core/base/io/file.h"
+#include "platform/net/server/test_certificates.h"
+
+namespace ordeal::net {
+namespace {
+
+class CertificateChainTest : public testing::Test {
+ protected:
+  // Issued by one authority: its file comes last.
+  std::vector<std::string> shown(long seconds, const std::string& names = "DNS:shop.example,IP:127.0.0.1") {
+    return {*read_file(authority_.issue("shop", names, seconds).certificate), *read_file(authority_.ca())};
+  }
+
+  TestAuthority authority_;
+};
+
+TEST_F(CertificateChainTest, TheFirstToExpireCounts) {
+  auto of_server = read_chain(shown(1800), "shop.example", wall_now());
+  ASSERT_TRUE(of_server) << of_server.error().message();
+  EXPECT_NEAR(of_server->hours_left, 0.5, 0.01);
+  EXPECT_TRUE(of_server->first_to_expire.starts_with("shop (1 of 2), until 20")) << of_server->first_to_expire;
+  EXPECT_TRUE(of_server->remarks.empty());
+  // The authority's hour ends before the server's day.
+  auto of_authority = read_chain(shown(86400), "shop.example", wall_now());
+  ASSERT_TRUE(of_authority);
+  EXPECT_NEAR(of_authority->hours_left, 1, 0.01);
+  EXPECT_NE(of_authority->first_to_expire.find("(2 of 2)"), std::string::npos);
+}
+
+TEST_F(CertificateChainTest, WhatHasExpiredHasLessThanNoHoursLeft) {
+  EXPECT_NEAR(read_chain(shown(-7200), "shop.example", wall_now())->hours_left, -2, 0.01);
+}
+
+TEST_F(CertificateChainTest, WhatIsNotValidYetHasNoHours) {
+  auto early = read_chain(shown(3600), "shop.example", wall_now() - 1h);
+  ASSERT_FALSE(early);
+  EXPECT_NE(early.error().message().find("is not valid before 20"), std::string::npos) << early.error().message();
+}
+
+TEST_F(CertificateChainTest, NamesAndAddressesAreCompared) {
+  EXPECT_TRUE(read_chain(shown(3600), "127.0.0.1", wall_now())->remarks.empty());
+  EXPECT_EQ(read_chain(shown(3600), "127.0.0.2", wall_now())->remarks,
+            (std::vector<std::string>{"not for the name 127.0.0.2: it is for shop"}));
+  EXPECT_EQ(read_chain(shown(3600), "pay.example", wall_now())->remarks.size(), 1u);
+}
+
+TEST_F(CertificateChainTest, ASelfSignedOneIsRemarkedOn) {
+  auto chain = read_chain({*read_file(authority_.ca())}, "shop.example", wall_now());
+  ASSERT_EQ(chain->remarks.size(), 2u);
+  EXPECT_TRUE(chain->remarks[0].starts_with("self-signed by Authority of ")) << chain->remarks[0];
+}
+
+TEST_F(CertificateChainTest, NothingAndNoiseAreErrors) {
+  EXPECT_FALSE(read_chain({}, "shop.example", wall_now()));
+  EXPECT_FALSE(read_chain({"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"}, "x", wall_now()));
+  auto cut = shown(3600);
+  cut[1].resize(cut[1].size() / 2);
+  EXPECT_FALSE(read_chain(cut, "shop.example", wall_now()));
+}
+
+}  // namespace
+}  // namespace ordeal::net
