@@ -2,7 +2,7 @@
 and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
 import time
 
-from lab import DELAY, PORT, Respawner, now, wait_until
+from lab import DELAY, PORT, Reconnector, Respawner, now, wait_until
 from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
@@ -40,6 +40,32 @@ class Latency(Attack):
 
 class PacketLoss(Latency):
     type, args = "packet_loss", {"percent": 100, "port": PORT, "protocol": "udp"}
+
+
+class Blackhole(Latency):
+    type, args = "blackhole", {"port": PORT}
+
+
+class Dns(Latency):
+    type, args = "dns", {}
+
+    def later(self, lab, killed):
+        return ""  # nobody asks: what it leaves is judged
+
+
+class Reset(Attack):
+    type, args = "reset", {"port": PORT, "interval": "100ms"}
+
+    def before(self, lab):
+        self.client = Reconnector(lab)
+
+    def later(self, lab, killed):
+        time.sleep(max(0.0, killed + 0.45 - now()))
+        late = [at - killed for at in self.client.resets if at > killed + self.limit + SLACK]
+        return f"{len(late)} resets later than 100 ms, the last after {late[-1] * 1e3:.0f} ms" if late else ""
+
+    def after(self, lab):
+        self.client.stop()
 
 
 class Pause(Attack):
@@ -96,5 +122,5 @@ class Shutdown(Attack):
         return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
-ALL = [Latency, PacketLoss, Cpu, Pause, ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Blackhole, Dns, Reset, Cpu, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

@@ -6,11 +6,14 @@
 
 // clang-format off
 #define ORDEAL_EACH_FAULT(FAULT) \
+  FAULT(blackhole)               \
   FAULT(cpu)                     \
+  FAULT(dns)                     \
   FAULT(latency)                 \
   FAULT(packet_loss)             \
   FAULT(pause)                   \
   FAULT(process_killer)          \
+  FAULT(reset)                   \
   FAULT(shutdown)
 // clang-format on
 

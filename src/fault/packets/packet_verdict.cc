@@ -6,13 +6,15 @@ namespace ordeal::packets {
 namespace {
 
 // In the order of the variant.
-constexpr std::array kNames{kMeantRule, "delay", "drop"};
+constexpr std::array kNames{kMeantRule, "delay", "drop", "refuse", "ask"};
 
 void act(sys::Rule& rule, const Pass&, Direction, std::optional<uint16_t>) { rule.leave(); }
 void act(sys::Rule& rule, const Hold&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
 void act(sys::Rule& rule, const Drop&, Direction direction, std::optional<uint16_t> queue) {
   direction == Direction::kArrival ? rule.drop() : rule.queue(queue.value());
 }
+void act(sys::Rule& rule, const Refuse& refuse, Direction, std::optional<uint16_t>) { rule.refuse(refuse.how); }
+void act(sys::Rule& rule, const Ask&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
 
 }  // namespace
 
@@ -20,11 +22,11 @@ const char* rule_name(const PacketVerdict& verdict) { return kNames[verdict.act.
 
 bool needs_queue(const PacketVerdict& verdict, Direction direction) {
   bool drops = std::holds_alternative<Drop>(verdict.act);
-  return verdict.held() || (drops && direction == Direction::kDeparture);
+  return verdict.held() || verdict.asked() || (drops && direction == Direction::kDeparture);
 }
 
 bool sends_again(const PacketVerdict& verdict, Direction direction) {
-  return verdict.held() && direction == Direction::kDeparture;
+  return (verdict.held() || verdict.asked()) && direction == Direction::kDeparture;
 }
 
 bool reorders(const PacketVerdict& verdict) {

@@ -3,10 +3,12 @@
 // (verdict_queue.cc). A new kind of act is a struct here and a line in each half.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 
+#include "fault/packets/adviser.h"
 #include "fault/packets/delay_line.h"
 #include "fault/packets/direction.h"
 #include "platform/sys/network/nft.h"
@@ -20,12 +22,23 @@ struct Hold {    // the packet is held back, and goes on
 // The packet is lost, and its sender is not told: a rule that drops on departure makes send() fail (EPERM), so there
 // the queue's reader drops.
 struct Drop {};
+// The packet is lost, and its sender is told at once.
+struct Refuse {
+  sys::Refusal how = sys::Refusal::kTcpReset;
+};
+
+// Somebody reads it and says; what is to be held is held like that.
+struct Ask {
+  std::shared_ptr<Adviser> whom;
+  DelayShape shape;
+};
 
 struct PacketVerdict {
-  std::variant<Pass, Hold, Drop> act;
+  std::variant<Pass, Hold, Drop, Refuse, Ask> act;
   double share = 1;  // above 0, at most 1, of the packets that are meant: the kernel draws for each, the rest passes
 
   const Hold* held() const { return std::get_if<Hold>(&act); }
+  const Ask* asked() const { return std::get_if<Ask>(&act); }
 };
 
 // Of a rule that only counts.

@@ -54,6 +54,10 @@ class VerdictQueue {
   void take(const sys::QueuePacket& packet, const Pass& pass);
   void take(const sys::QueuePacket& packet, const Hold& hold);
   void take(const sys::QueuePacket& packet, const Drop& drop);
+  void take(const sys::QueuePacket& packet, const Ask& ask);
+  void take(const sys::QueuePacket&, const Refuse&) {}  // the kernel's own: none comes here
+  void hold(const sys::QueuePacket& packet, bool resend);
+  void send_back(const sys::QueuePacket& packet, const std::vector<uint8_t>& answer);
   bool can_resend(const sys::QueuePacket& packet);
   void release(HeldPacket& packet);
   Result<> finish_release();

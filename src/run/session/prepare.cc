@@ -119,14 +119,15 @@ Result<std::vector<Step>> plan_one(const Prepared& prepared, const Victim& victi
 
 std::vector<VictimPlan> plan_each(const Prepared& prepared) {
   std::vector<VictimPlan> plans;
+  auto names = prepared.fault->names_now(prepared.experiment.attack);
   for (const Victim& victim : prepared.selection.chosen) {
     VictimPlan plan;
     auto steps = plan_one(prepared, victim);
-    if (steps) {
-      plan.steps = std::move(*steps);
-    } else {
-      plan.refusal = steps.error();
-    }
+    if (!steps) plan.refusal = steps.error();
+    if (!names && !plan.refusal) plan.refusal = names.error();
+    if (steps) plan.steps = std::move(*steps);
+    if (names && !plan.steps.empty())
+      for (const std::string& sentence : *names) plan.steps.front().notes.push_back(sentence);
     plans.push_back(std::move(plan));
   }
   return plans;

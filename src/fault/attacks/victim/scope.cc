@@ -186,6 +186,14 @@ Result<> owns_netns(const Victim& victim) {
               "choose a victim with its own network namespace");
 }
 
+Result<std::set<uint64_t>> socket_cgroup_ids(const std::string& cgroup) {
+  auto tree = TRY(sys::CgroupTree::discover());
+  const sys::Hierarchy* unified = tree.unified();
+  auto found = unified ? tree.find(*unified, cgroup) : std::nullopt;
+  if (!found) return fail(Errc::kNotFound, "there is no cgroup of version 2 " + cgroup);
+  return ids_of(*found);
+}
+
 Reach cgroup_reach(const Victim& victim, const std::string& cgroup) {
   Reach reach = whole_victim(victim);
   if (!victim.cgroup.empty()) return reach;
