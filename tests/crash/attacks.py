@@ -46,6 +46,14 @@ class Blackhole(Latency):
     type, args = "blackhole", {"port": PORT}
 
 
+class Partition(Latency):
+    type = "partition"
+
+    def before(self, lab):
+        super().before(lab)
+        self.args = {"peer": {"type": "container", "cgroup": lab.stream_cgroup.path}}
+
+
 class Dns(Latency):
     type, args = "dns", {}
 
@@ -122,5 +130,5 @@ class Shutdown(Attack):
         return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
-ALL = [Latency, PacketLoss, Blackhole, Dns, Reset, Cpu, Pause, ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Blackhole, Partition, Dns, Reset, Cpu, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

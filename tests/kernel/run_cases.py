@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
-from lab import VICTIM_ADDRESS, Lab, Run, read, tool, traces, wait_until  # noqa: E402
+from lab import VICTIM_ADDRESS, Lab, Run, read, start, tool, traces, wait_until  # noqa: E402
 from lab.report import Report  # noqa: E402
 
 
@@ -143,6 +143,14 @@ def without_case(lab):
     return sorted(types - tested)
 
 
+def with_peer(lab, attack):
+    """The attack, its peer a process beside the client, who has the client's address."""
+    if attack["args"].get("peer") != "PEER":
+        return attack, None
+    process = start(["sleep", "100"], [lab.stream_cgroup], lab.client_ns)
+    return {**attack, "args": {**attack["args"], "peer": {"type": "container", "cgroup": lab.stream_cgroup.path}}}, process
+
+
 def experiment_of(lab, case):
     return {"name": case["what"], "target": lab.target(), "attack": case["attack"],
             "baseline": case.get("baseline", "100ms"),
@@ -154,6 +162,7 @@ def run_case(lab, report, path, wrap=()):
     with open(path) as file:
         case = json.load(file)
     lab.victim.ensure()
+    case["attack"], peer = with_peer(lab, case["attack"])
     before = traces.fingerprint(lab)
     run = Run(lab, experiment_of(lab, case), wrap=wrap)
     problems = []
@@ -178,6 +187,9 @@ def run_case(lab, report, path, wrap=()):
     report.case(os.path.basename(path), problems, f"{case['what']} ({proof.get('measured', 'no proof')})")
     run.end()
     run.forget()
+    if peer:
+        peer.kill()
+        peer.wait()
 
 
 def main():

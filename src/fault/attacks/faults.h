@@ -11,6 +11,7 @@
   FAULT(dns)                     \
   FAULT(latency)                 \
   FAULT(packet_loss)             \
+  FAULT(partition)               \
   FAULT(pause)                   \
   FAULT(process_killer)          \
   FAULT(reset)                   \

@@ -10,6 +10,7 @@
 #include "core/base/io/output.h"
 #include "core/base/text/secrets.h"
 #include "core/model/claim.h"
+#include "core/model/experiment/target.h"
 #include "core/model/input/assignment.h"
 #include "core/model/input/inventory.h"
 #include "fault/guard/newcomers.h"
@@ -131,6 +132,22 @@ std::vector<VictimPlan> plan_each(const Prepared& prepared) {
     plans.push_back(std::move(plan));
   }
   return plans;
+}
+
+// Whom an argument `peer` means: selected and judged as victims are, and none of them.
+Result<> select_peers(Prepared& prepared, const target::Inventory& inventory) {
+  Attack& attack = prepared.experiment.attack;
+  auto* peer = attack.args.if_contains("peer");
+  if (!peer) return {};
+  json::Document document{*peer, {}};
+  Target target = TRY(decode_target(json::Reader(document)));
+  auto selected = target::select(target, inventory, prepared.policies, *prepared.experiment.seed);
+  if (!selected) return wrap(std::move(selected).error(), "attack.args.peer");
+  attack.peers = std::move(selected->chosen);
+  for (const Victim& one : attack.peers)
+    for (const Victim& victim : prepared.selection.chosen)
+      if (one.name == victim.name) return fail(Errc::kRefused, "attack.args.peer: " + one.name + " is a victim itself");
+  return {};
 }
 
 void add(std::vector<fault::Demand>& demands, const fault::Demand& more) {
@@ -299,6 +316,7 @@ Result<Prepared> prepare(const RunOptions& options) {
       TRY(fault::Protection::create(prepared.policies, inventory.value_or(std::vector<InventoryEntry>{})));
   prepared.selection =
       TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
+  TRY_VOID(select_peers(prepared, inventory));
   if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   prepared.plans = plan_each(prepared);
   auto active = TRY(host::active_runs(TRY(host::Paths::find(options.state_dir))));

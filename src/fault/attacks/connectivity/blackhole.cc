@@ -4,9 +4,9 @@
 
 #include <map>
 
+#include "fault/attacks/connectivity/blackhole_fault.h"
 #include "fault/attacks/connectivity/blackhole_proof.h"
 #include "fault/attacks/faults.h"
-#include "fault/attacks/network/packet_fault.h"
 
 namespace ordeal::fault {
 namespace {
@@ -88,33 +88,29 @@ const AttackInfo& blackhole_info() {
   return info;
 }
 
-class BlackholeFault : public PacketFault {
- public:
-  const AttackInfo& info() const override { return blackhole_info(); }
-
- protected:
-  Result<PacketVerdict> verdict_of(const Attack& attack) const override {
-    return manners().at(text_argument(attack, "how")).verdict;
-  }
-
-  ProvePackets prove() const override { return prove_blackhole; }
-
-  std::string act_in_words(const PacketVerdict& verdict) const override {
-    if (auto* refuse = std::get_if<packets::Refuse>(&verdict.act))
-      return manners().at(refuse->how == sys::Refusal::kTcpReset ? "reset" : "icmp").words;
-    return manners().at("drop").words;
-  }
-
-  std::string undo_in_words() const override {
-    return "the kernel removes the table when the guard's socket closes, and the lease expires after 1 s";
-  }
-
-  std::vector<std::string> notes(Direction) const override {
-    return {"established TCP may stay silent after the end for as long as the fault lasted (its next retransmission)"};
-  }
-};
-
 }  // namespace
+
+const AttackInfo& BlackholeFault::info() const { return blackhole_info(); }
+
+Result<PacketVerdict> BlackholeFault::verdict_of(const Attack& attack) const {
+  return manners().at(text_argument(attack, "how")).verdict;
+}
+
+ProvePackets BlackholeFault::prove() const { return prove_blackhole; }
+
+std::string BlackholeFault::act_in_words(const PacketVerdict& verdict) const {
+  if (auto* refuse = std::get_if<packets::Refuse>(&verdict.act))
+    return manners().at(refuse->how == sys::Refusal::kTcpReset ? "reset" : "icmp").words;
+  return manners().at("drop").words;
+}
+
+std::string BlackholeFault::undo_in_words() const {
+  return "the kernel removes the table when the guard's socket closes, and the lease expires after 1 s";
+}
+
+std::vector<std::string> BlackholeFault::notes(Direction) const {
+  return {"established TCP may stay silent after the end for as long as the fault lasted (its next retransmission)"};
+}
 
 const Fault& blackhole_fault() {
   static const BlackholeFault fault;

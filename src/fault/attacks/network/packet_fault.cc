@@ -89,7 +89,7 @@ Result<PacketAttack> PacketFault::read(const Attack& attack) const {
   read.directions = TRY(directions_of(attack));
   read.mark = mark_of(attack);
   read.min_events = attack.min_events;
-  read.traffic = TRY(packets::read_traffic(attack));
+  read.traffic = TRY(traffic_of(attack));
   return read;
 }
 

@@ -22,6 +22,7 @@ class PacketFault : public Fault {
 
  protected:
   virtual Result<packets::PacketVerdict> verdict_of(const Attack& attack) const = 0;
+  virtual Result<packets::Traffic> traffic_of(const Attack& attack) const { return packets::read_traffic(attack); }
   virtual Result<std::vector<packets::Direction>> directions_of(const Attack& attack) const;
   // The bit on what is sent again; 0 where nothing is.
   virtual uint32_t mark_of(const Attack& /*attack*/) const { return 0; }
