@@ -70,7 +70,8 @@ bool is_exempt(const packets::Exemption& exemption, const TcpConnection& connect
 
 bool ChosenConnections::means(const TcpConnection& connection) const {
   if (connection.loopback() && !traffic.loopback_too) return false;
-  if (cgroups && cgroups->count(connection.cgroup) == 0) return false;
+  bool ours = !cgroups || (connection.cgroup != 0 && cgroups->count(connection.cgroup) != 0);
+  if (!ours) return false;
   for (const packets::Exemption& exemption : exemptions)
     if (is_exempt(exemption, connection)) return false;
   return port_meant(traffic, connection) && remote_meant(*this, connection.remote);

@@ -46,6 +46,9 @@ TEST(ChosenConnections, RemotesAreNetworksAndWhatNamesStandFor) {
 TEST(ChosenConnections, CgroupsLoopbackAndExemptions) {
   EXPECT_TRUE((ChosenConnections{.cgroups = std::set<uint64_t>{7}}.means(kToDatabase)));
   EXPECT_FALSE((ChosenConnections{.cgroups = std::set<uint64_t>{8}}.means(kToDatabase)));
+  sys::TcpConnection unknown = kToDatabase;
+  unknown.cgroup = 0;
+  EXPECT_FALSE((ChosenConnections{.cgroups = std::set<uint64_t>{0, 7}}.means(unknown)));
   auto local = connection("127.0.0.1", 1, "127.0.0.1", 2);
   EXPECT_FALSE(means({}, local));
   EXPECT_FALSE(means({}, connection("::1", 1, "::1", 2)));

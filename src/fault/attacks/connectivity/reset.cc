@@ -24,6 +24,9 @@ using sys::TcpConnection;
 constexpr Nanos kAwaitNames = 3s;  // longest before the first round
 constexpr Nanos kLookForNames = 50ms;
 constexpr size_t kMomentsKept = 100;
+constexpr Nanos kJudgementHolds = 20ms;  // then who holds what is looked at again, and whether there was a halt
+constexpr int kMostPerJudgement = 500;
+constexpr Nanos kLongestCall = 300ms;  // of work(); the rest of a round comes in the next one
 
 std::vector<ArgumentInfo> reset_arguments() {
   using Kind = ArgumentKind;
@@ -56,9 +59,11 @@ AttackInfo describe_reset() {
   info.mechanisms = {"the kernel's own end of a socket (sock_diag, CONFIG_INET_DIAG_DESTROY)"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it"};
   info.proof = "the connections that the kernel ended, and that are not in its list any more";
-  info.judged = judged_packets() + "; a connection that a protected process holds is never reset";
+  info.judged = judged_packets() +
+                "; a connection that a protected process holds is never reset, nor one that no process holds that can "
+                "be seen";
   info.when_frozen = "nothing is reset; missed rounds are not made up for";
-  info.limits = {"connections that are being made, and QUIC, are not hit: blackhole hits them",
+  info.limits = {"connections that are being made or wait to be accepted, and QUIC, are not hit: blackhole hits them",
                  "where the host translates addresses between the two ends, both still see the reset",
                  "a kernel without CONFIG_INET_DIAG_DESTROY cannot do it; Debian's, Ubuntu's and Fedora's have it"};
   return info;
@@ -69,6 +74,13 @@ const AttackInfo& reset_info() {
   return info;
 }
 
+// Whom a reset would hit shows in /proc alone.
+Result<> holders_are_visible() {
+  if (sys::NetNs::all_processes_are_visible()) return {};
+  return fail(Errc::kRefused, "here it cannot be seen who holds a connection: Ordeal is in a PID namespace of its own",
+              "run Ordeal in the host's PID namespace (hostPID, --pid=host)");
+}
+
 Result<packets::Traffic> connections_of(const Attack& attack) {
   Attack plain = attack;
   plain.args["protocol"] = "tcp";
@@ -77,14 +89,20 @@ Result<packets::Traffic> connections_of(const Attack& attack) {
   return traffic;
 }
 
-// What somebody protected holds.
-Result<std::set<uint64_t>> protected_sockets(const Protection& protection) {
-  std::set<uint64_t> inodes;
+// The sockets that a process holds whom we can see, and of those what somebody protected holds.
+struct Holders {
+  std::set<uint64_t> seen, guarded;
+};
+
+Result<Holders> look_for_holders(const Protection& protection) {
+  Holders holders;
   for (const sys::Process& process : TRY(sys::list_processes())) {
-    if (!process.alive() || process.kernel_thread() || !protection.refusal(process)) continue;
-    for (uint64_t inode : sys::sockets_of(process.pid)) inodes.insert(inode);
+    if (!process.alive() || process.kernel_thread()) continue;
+    std::set<uint64_t> held = sys::sockets_of(process.pid);
+    if (!held.empty() && protection.refusal(process)) holders.guarded.insert(held.begin(), held.end());
+    holders.seen.merge(held);
   }
-  return inodes;
+  return holders;
 }
 
 struct ResetPlan {
@@ -111,14 +129,14 @@ class ResetImpact : public Impact {
     return {};
   }
 
-  bool is_long(BootTime now) const override { return next_ && now >= *next_; }
-  std::optional<BootTime> next_work() const override { return next_; }
+  bool is_long(BootTime now) const override { return next_work() && now >= *next_work(); }
+  std::optional<BootTime> next_work() const override { return chosen_now_.empty() ? next_ : BootTime{}; }
 
   Result<> work(BootTime now) override {
+    if (!chosen_now_.empty()) return reset_chosen();
     if (!next_ || now < *next_) return {};
     TRY_VOID(follow_names());
-    bool waits = names_ && !names_->unknown().empty() && rounds_ == 0 && now - began_ < kAwaitNames;
-    if (waits) return next_ = now + kLookForNames, Result<>{};
+    if (TRY(waits_for_names(now))) return next_ = now + kLookForNames, Result<>{};
     // Rounds that were slept through are not made up for.
     next_.reset();
     if (plan_.interval > Nanos(0)) next_ = now + plan_.interval;
@@ -127,6 +145,7 @@ class ResetImpact : public Impact {
 
   Result<> revert() override {
     next_.reset();
+    chosen_now_.clear();
     (void)confirm();
     return {};
   }
@@ -144,33 +163,64 @@ class ResetImpact : public Impact {
     return {};
   }
 
-  Result<std::vector<TcpConnection>> choose() {
-    const Protection* protection = TRY(protection_());
-    std::set<uint64_t> held = TRY(protected_sockets(*protection));
-    std::vector<TcpConnection> chosen;
-    for (const TcpConnection& connection : TRY(kernel_.list())) {
-      if (!chosen_.means(connection)) continue;
-      if (connection.inode != 0 && held.count(connection.inode) != 0)
-        ++spared_;
-      else if (plan_.share >= 1 || random_.uniform() < plan_.share)
-        chosen.push_back(connection);
-    }
-    return chosen;
+  // Nothing is reset as long as a name that is excluded could be any address.
+  Result<bool> waits_for_names(BootTime now) const {
+    if (!names_ || names_->unknown().empty()) return false;
+    if (now - began_ < kAwaitNames) return rounds_ == 0;
+    for (const std::string& name : chosen_.traffic.excluded_names)
+      if (auto unknown = names_->unknown().find(name); unknown != names_->unknown().end())
+        return fail(Errc::kNotInjected, fmt::format("it is not known what to spare: {}: {}", name, unknown->second));
+    return false;
   }
 
   Result<> reset_round() {
-    std::vector<TcpConnection> chosen = TRY(choose());
-    TRY_VOID(protection_());  // choosing took its time: a halt or a new policy comes before the act
+    for (const TcpConnection& connection : TRY(kernel_.list()))
+      if (chosen_.means(connection) && (plan_.share >= 1 || random_.uniform() < plan_.share))
+        chosen_now_.push_back(connection);
     ++rounds_;
-    if (!chosen.empty() && moments_.size() < kMomentsKept) moments_.push_back(boot_now());
-    for (const TcpConnection& connection : chosen) {
-      auto done = kernel_.destroy(connection);
-      if (!done && done.error().code == Errc::kUnsupported) return tl::unexpected(std::move(done).error());
-      if (!done) failed_ = done.error().message();
-      refused_ += !done;
-      if (done && *done) unconfirmed_.push_back(connection), ++sent_;
+    return reset_chosen();
+  }
+
+  Result<> reset_chosen() {
+    for (BootTime until = boot_now() + kLongestCall; !chosen_now_.empty() && boot_now() < until;) {
+      TRY_VOID(spare());
+      TRY_VOID(reset_some());
     }
     return confirm();
+  }
+
+  // Who holds them is asked after they were listed: what was opened since is not among them. One that nobody holds
+  // waits to be accepted, by whomever.
+  Result<> spare() {
+    Holders holders = TRY(look_for_holders(*TRY(protection_())));
+    std::erase_if(chosen_now_, [&](const TcpConnection& one) {
+      bool guarded = holders.guarded.count(one.inode) != 0, held = holders.seen.count(one.inode) != 0;
+      guarded_ += guarded;
+      unheld_ += !guarded && !held;
+      return guarded || !held;
+    });
+    return {};
+  }
+
+  Result<> reset_some() {
+    TRY_VOID(protection_());  // looking took its time: a halt or a new policy comes before the act
+    BootTime until = boot_now() + kJudgementHolds;
+    if (!chosen_now_.empty() && moments_.size() < kMomentsKept) moments_.push_back(boot_now());
+    for (int i = 0; i < kMostPerJudgement && !chosen_now_.empty() && boot_now() < until; ++i) {
+      TcpConnection connection = std::move(chosen_now_.back());
+      chosen_now_.pop_back();
+      TRY_VOID(reset(connection));
+    }
+    return {};
+  }
+
+  Result<> reset(const TcpConnection& connection) {
+    auto done = kernel_.destroy(connection);
+    if (!done && done.error().code == Errc::kUnsupported) return tl::unexpected(std::move(done).error());
+    if (!done) failed_ = done.error().message();
+    refused_ += !done;
+    if (done && *done) unconfirmed_.push_back(connection), ++sent_;
+    return {};
   }
 
   // Those that are not listed any more are gone.
@@ -192,10 +242,11 @@ class ResetImpact : public Impact {
   BootTime began_;
   std::optional<BootTime> next_;
   std::optional<packets::NameWatch> names_;
+  std::vector<TcpConnection> chosen_now_;  // of this round, and not reset yet
   std::vector<TcpConnection> unconfirmed_;
   std::vector<BootTime> moments_;
   std::string failed_;
-  uint64_t sent_ = 0, refused_ = 0, spared_ = 0;
+  uint64_t sent_ = 0, refused_ = 0, guarded_ = 0, unheld_ = 0;
   int rounds_ = 0;
 };
 
@@ -209,7 +260,8 @@ Proof ResetImpact::proof(BootTime) const {
   proof.coverage = {{"connections", gone, missed, "connections", failed_}};
   proof.measured = fmt::format("{} of {} connections were reset, in {}", gone, gone + missed,
                                counted(static_cast<size_t>(rounds_), "round", "rounds"));
-  if (spared_ > 0) proof.measured += fmt::format("; {} spared: a protected process holds them", spared_);
+  if (guarded_ > 0) proof.measured += fmt::format("; {} spared: a protected process holds them", guarded_);
+  if (unheld_ > 0) proof.measured += fmt::format("; {} spared: no process that can be seen holds them", unheld_);
   proof.moments = moments_;
   if (gone > 0)
     proof.lasting = fmt::format("{} were reset", counted(static_cast<size_t>(gone), "connection", "connections"));
@@ -250,11 +302,14 @@ class ResetFault : public Fault {
         place.scope ? fmt::format("cgroup:{}", place.cgroup) : fmt::format("netns:{}", place.netns.id().inode);
     step.claims = {resource + "/connections"};
     if (place.scope) step.notes.push_back("only connections of sockets created in the cgroup are reset");
-    step.notes.push_back("connections that a protected process holds, and Ordeal's own monitoring, are spared");
+    step.notes.push_back(
+        "spared: connections that a protected process holds, those that nobody has accepted yet, and Ordeal's own "
+        "monitoring");
     return std::vector<Step>{std::move(step)};
   }
 
   Result<Reach> reach(const Victim& victim, const Attack& attack) const override {
+    TRY_VOID(holders_are_visible());
     if (victim.kind == VictimKind::kHost) return whole_victim(victim);
     packets::Traffic traffic = TRY(connections_of(attack));
     PacketPlace place = TRY(place_of(victim, traffic));

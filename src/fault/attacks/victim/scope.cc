@@ -58,12 +58,15 @@ Result<packets::SocketScope> scope_of(const sys::Cgroup& cgroup) {
 
 // The ids of the cgroup and of those below it.
 std::set<uint64_t> ids_of(const sys::Cgroup& cgroup) {
-  std::set<uint64_t> ids{cgroup.inode().value_or(0)};
+  std::set<uint64_t> ids;
+  auto add = [&](const sys::Cgroup& one) {
+    if (auto id = one.inode()) ids.insert(*id);
+  };
+  add(cgroup);
   std::error_code error;  // of a cgroup that goes meanwhile
   using Folders = std::filesystem::recursive_directory_iterator;
   for (Folders entry(cgroup.folder(), error), end; entry != end && !error; entry.increment(error))
-    if (std::error_code gone; entry->is_directory(gone))
-      ids.insert(sys::Cgroup(2, "", entry->path()).inode().value_or(0));
+    if (std::error_code gone; entry->is_directory(gone)) add(sys::Cgroup(2, "", entry->path()));
   return ids;
 }
 

@@ -22,17 +22,20 @@ std::string& look_up_program() {
 
 bool say(const std::string& line) { return ::write(STDOUT_FILENO, line.data(), line.size()) >= 0; }
 
-// Only what was not said before. False when nobody reads.
+// Only what was not said before, and of a name all at once. False when nobody reads.
 bool say_new(const std::string& name, std::set<std::string>& said) {
   auto found = addresses_of(name);
   std::vector<std::string> lines;
-  if (found)
+  if (found) {
     for (const sys::Prefix& address : *found) lines.push_back(fmt::format("{} {}\n", name, address.to_text()));
-  else
+    lines.push_back(fmt::format("{} .\n", name));
+  } else {
     lines.push_back(fmt::format("{} ? {}\n", name, found.error().what));
+  }
+  std::string text;
   for (const std::string& line : lines)
-    if (said.insert(line).second && !say(line)) return false;
-  return true;
+    if (said.insert(line).second) text += line;
+  return text.empty() || say(text);
 }
 
 }  // namespace
@@ -52,6 +55,7 @@ void NameLines::read_line(std::string_view line, std::vector<NamedAddress>& into
   std::string_view value = line.substr(space + 1);
   if (auto address = sys::Prefix::parse(value)) {
     into.push_back({name, *address});
+  } else if (value == ".") {
     unknown_.erase(name);
   } else if (value.starts_with("? ")) {
     auto known = unknown_.find(name);

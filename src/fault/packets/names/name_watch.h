@@ -20,15 +20,15 @@ struct NamedAddress {
   sys::Prefix address;
 };
 
-// What the child writes, a line for each: "NAME ADDRESS", and "NAME ? REASON" when there is none. Pure; keeps what is
-// not a whole line yet.
+// What the child writes, a line for each: "NAME ADDRESS", "NAME ." after all that a look-up found, and "NAME ? REASON"
+// when there is none. Pure; keeps what is not a whole line yet.
 class NameLines {
  public:
   explicit NameLines(const std::vector<std::string>& names) {
     for (const std::string& name : names) unknown_[name] = "it was not looked up yet";
   }
   std::vector<NamedAddress> read(std::string_view text);
-  // Names without any address so far, and why.
+  // Names of which no look-up was whole so far, and why.
   const std::map<std::string, std::string>& unknown() const { return unknown_; }
 
  private:

@@ -16,13 +16,15 @@ TEST(NameLines, WholeLinesAreRead) {
   EXPECT_EQ(found[1].address.family, AF_INET6);
 }
 
-TEST(NameLines, ANameIsUnknownUntilItHasAnAddress) {
+TEST(NameLines, ANameIsUnknownUntilAllOfItsAddressesAreThere) {
   NameLines lines({"db"});
   EXPECT_EQ(lines.unknown().at("db"), "it was not looked up yet");
   lines.read("db ? no such host\nother ? what\n");
   EXPECT_EQ(lines.unknown().size(), 1u);
   EXPECT_EQ(lines.unknown().at("db"), "no such host");
-  lines.read("db 10.0.0.1\ndb ? gone\nnonsense\n\n");
+  lines.read("db 10.0.0.1\ndb 10.0.0.2\n");
+  EXPECT_EQ(lines.unknown().size(), 1u);
+  lines.read("db fd00::1\ndb .\ndb ? gone\nnonsense\n\n");
   EXPECT_TRUE(lines.unknown().empty());
 }
 
