@@ -2,7 +2,7 @@
 and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
 import time
 
-from lab import DELAY, PORT, Respawner, now, read, wait_until
+from lab import DELAY, PORT, Reconnector, Respawner, now, read, wait_until
 from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
@@ -61,6 +61,38 @@ class Reorder(Latency):
 
 class Bandwidth(Latency):
     type, args = "bandwidth", {"rate": "8kbit", "burst": "100", "limit": "100kb", "port": PORT, "protocol": "udp"}
+class Blackhole(Latency):
+    type, args = "blackhole", {"port": PORT}
+
+
+class Partition(Latency):
+    type = "partition"
+
+    def before(self, lab):
+        super().before(lab)
+        self.args = {"peer": {"type": "container", "cgroup": lab.stream_cgroup.path}}
+
+
+class Dns(Latency):
+    type, args = "dns", {}
+
+    def later(self, lab, killed):
+        return ""  # nobody asks: what it leaves is judged
+
+
+class Reset(Attack):
+    type, args = "reset", {"port": PORT, "interval": "100ms"}
+
+    def before(self, lab):
+        self.client = Reconnector(lab)
+
+    def later(self, lab, killed):
+        time.sleep(max(0.0, killed + 0.45 - now()))
+        late = [at - killed for at in self.client.resets if at > killed + self.limit + SLACK]
+        return f"{len(late)} resets later than 100 ms, the last after {late[-1] * 1e3:.0f} ms" if late else ""
+
+    def after(self, lab):
+        self.client.stop()
 
 
 class Pause(Attack):
@@ -137,5 +169,6 @@ class Shutdown(Attack):
 
 # Another way of one of those below, for what looks at each way.
 WAYS = [ProcessStopper]
-ALL = [Latency, PacketLoss, Bandwidth, Corrupt, Duplicate, Reorder, Cpu, Pause, ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Bandwidth, Corrupt, Duplicate, Reorder, Blackhole, Partition, Dns, Reset, Cpu, Pause,
+       ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
-from lab import VICTIM_ADDRESS, Lab, Run, read, tool, traces, wait_until  # noqa: E402
+from lab import VICTIM_ADDRESS, Lab, Run, read, start, tool, traces, wait_until  # noqa: E402
 from lab.report import Report  # noqa: E402
 
 
@@ -80,6 +80,62 @@ def round_trip(lab, protocol, port, least, most):
     return "" if least <= median <= most else f"{protocol} {port}: round trip {median} ms, expected {least} to {most}"
 
 
+def by_client(lab, program):
+    """What a connection of the client's to the victim's port raises, or ""."""
+    program = f"""
+import socket
+try:
+{program}
+except OSError as error:
+    print(type(error).__name__, end="")"""
+    return tool("nsenter", f"--net=/run/netns/{lab.client_ns}", "--", "python3", "-c", program)
+
+
+def connects(lab, port, expected):
+    """What a TCP connect to the victim's port raises within 0.6 s, or "" when it succeeds."""
+    seen = by_client(lab, f'    socket.create_connection(("{VICTIM_ADDRESS}", {port}), timeout=0.6).close()')
+    return "" if seen == expected else f"TCP connect to {port}: {seen or 'succeeded'}, expected {expected or 'success'}"
+
+
+def keeps(lab, port, expected):
+    """What happens within 0.8 s to a connection that echoes: what it raises, or ""."""
+    seen = by_client(lab, f"""
+    peer = socket.create_connection(("{VICTIM_ADDRESS}", {port}), timeout=0.04)
+    for _ in range(20):
+        peer.send(b"x")
+        peer.recv(1)
+        try:
+            peer.recv(1)
+        except TimeoutError:
+            pass""")
+    return "" if seen == expected else f"connection to {port}: {seen or 'stood'}, expected {expected or 'that it stands'}"
+
+
+def resolves(lab, name, expected):
+    """The code of the answer that a process of the victim gets from a resolver of its own on lo, or what it raises."""
+    program = f"""
+import socket
+query = bytes.fromhex("123401000001000000000000")
+query += b"".join(bytes([len(part)]) + part.encode() for part in "{name}".split(".")) + bytes([0, 0, 1, 0, 1])
+server, client = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+server.bind(("127.0.0.53", 53))
+server.settimeout(0.3)
+client.settimeout(0.3)
+client.connect(("127.0.0.53", 53))
+client.send(query)
+try:
+    asked, peer = server.recvfrom(999)
+    server.sendto(asked[:2] + bytes([0x81, 0x80]) + asked[4:], peer)
+except OSError:
+    pass
+try:
+    print(client.recv(999)[3] & 15, end="")
+except OSError as error:
+    print(type(error).__name__, end="")"""
+    seen = lab.as_victim("python3", "-c", program)
+    return "" if seen == str(expected) else f"{name}: {seen}, expected {expected}"
+
+
 def frozen(lab, expected):
     return "" if lab.victim_cgroup.frozen() == expected else f"frozen is {not expected}"
 
@@ -114,7 +170,8 @@ def alive(lab, echo, idle):
 
 
 CHECKS = {
-    check.__name__: check for check in (round_trip, loss, twice, wrong, lost, late, frozen, cpu, alive, stopped)
+    check.__name__: check
+    for check in (round_trip, loss, twice, wrong, lost, late, connects, keeps, resolves, frozen, cpu, alive, stopped)
 }
 
 
@@ -130,6 +187,14 @@ def without_case(lab):
     return sorted(types - tested)
 
 
+def with_peer(lab, attack):
+    """The attack, its peer a process beside the client, who has the client's address."""
+    if attack["args"].get("peer") != "PEER":
+        return attack, None
+    process = start(["sleep", "100"], [lab.stream_cgroup], lab.client_ns)
+    return {**attack, "args": {**attack["args"], "peer": {"type": "container", "cgroup": lab.stream_cgroup.path}}}, process
+
+
 def experiment_of(lab, case):
     return {"name": case["what"], "target": lab.target(), "attack": case["attack"],
             "baseline": case.get("baseline", "100ms"),
@@ -141,6 +206,7 @@ def run_case(lab, report, path, wrap=()):
     with open(path) as file:
         case = json.load(file)
     lab.victim.ensure()
+    case["attack"], peer = with_peer(lab, case["attack"])
     before = traces.fingerprint(lab)
     run = Run(lab, experiment_of(lab, case), wrap=wrap)
     problems = []
@@ -165,6 +231,9 @@ def run_case(lab, report, path, wrap=()):
     report.case(os.path.basename(path), problems, f"{case['what']} ({proof.get('measured', 'no proof')})")
     run.end()
     run.forget()
+    if peer:
+        peer.kill()
+        peer.wait()
 
 
 def main():

@@ -5,7 +5,7 @@ from .lab import Lab
 from .network import Network
 from .processes import kill, must_become, now, passable_folder, read, start, stop, tool, wait_until
 from .run import Run
-from .victim import CLIENT_ADDRESS, DELAY, NORMAL, PORT, VICTIM_ADDRESS, Respawner, Stream, Victim
+from .victim import CLIENT_ADDRESS, DELAY, NORMAL, PORT, VICTIM_ADDRESS, Reconnector, Respawner, Stream, Victim
 
 __all__ = [
     "CGROUPS", "Cgroup", "hierarchies", "remove_cgroups",
@@ -14,5 +14,5 @@ __all__ = [
     "Network",
     "kill", "must_become", "now", "passable_folder", "read", "start", "stop", "tool", "wait_until",
     "Run",
-    "CLIENT_ADDRESS", "DELAY", "NORMAL", "PORT", "VICTIM_ADDRESS", "Respawner", "Stream", "Victim",
+    "CLIENT_ADDRESS", "DELAY", "NORMAL", "PORT", "VICTIM_ADDRESS", "Reconnector", "Respawner", "Stream", "Victim",
 ]

@@ -75,6 +75,39 @@ class Respawner:
 TWICE = float("inf")  # instead of the round trip, of what was answered more than once
 
 
+class Reconnector:
+    """A TCP connection to the victim that is made again whenever it is reset, and when that was."""
+
+    PROGRAM = f"""
+import socket, time
+while True:
+    try:
+        peer = socket.create_connection(("{VICTIM_ADDRESS}", {PORT}), timeout=5)
+        while peer.recv(1):
+            pass
+    except ConnectionResetError:
+        print(time.clock_gettime(time.CLOCK_BOOTTIME), flush=True)
+    except OSError:
+        time.sleep(0.01)"""
+
+    def __init__(self, lab):
+        self.resets = []
+        self.process = start(["python3", "-c", self.PROGRAM], [lab.stream_cgroup], lab.client_ns, stdout=subprocess.PIPE,
+                             text=True)
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        for line in self.process.stdout:
+            self.resets.append(float(line))
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join()
+        self.process.stdout.close()
+
+
 class Stream:
     """Round trips to the victim as they come, 200 a second."""
 

@@ -64,6 +64,8 @@ Object schema_of(const ArgumentInfo& info) {
     case ArgumentKind::kTextList:
     case ArgumentKind::kHostList:
       return list_of({reference("text"), Object{{"type", "number"}}});
+    case ArgumentKind::kTarget:
+      return reference("target");
     case ArgumentKind::kPortList:
       return list_of({bounded("integer", 1, 65535), Object{{"type", "string"}, {"pattern", kPorts}}});
   }

@@ -89,6 +89,11 @@ class Fault {
   }
   // Whom it hits while it is in force; whoever applies it refuses, and ends it, when somebody protected is among them.
   virtual Result<Reach> reach(const Victim& victim, const Attack& /*attack*/) const { return whole_victim(victim); }
+  // What `plan` says of the host names in the arguments, as they are now. It may wait for a resolver: not in the guard.
+  // kNotFound for a name that stands for nothing.
+  virtual Result<std::vector<std::string>> names_now(const Attack& /*attack*/) const {
+    return std::vector<std::string>();
+  }
   // What it would take on this victim; nothing where that is not a share of the host. Reads only.
   virtual Result<std::optional<Demand>> demand(const Victim& /*victim*/, const Attack& /*attack*/) const {
     return std::optional<Demand>();

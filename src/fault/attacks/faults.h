@@ -7,14 +7,18 @@
 // clang-format off
 #define ORDEAL_EACH_FAULT(FAULT) \
   FAULT(bandwidth)               \
+  FAULT(blackhole)               \
   FAULT(corrupt)                 \
   FAULT(cpu)                     \
+  FAULT(dns)                     \
   FAULT(duplicate)               \
   FAULT(latency)                 \
   FAULT(packet_loss)             \
+  FAULT(partition)               \
   FAULT(pause)                   \
   FAULT(process_killer)          \
   FAULT(reorder)                 \
+  FAULT(reset)                   \
   FAULT(shutdown)                \
   FAULT(certificate_expiry)
 // clang-format on

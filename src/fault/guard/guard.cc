@@ -239,6 +239,7 @@ Result<> Guard::judge_now(ActiveImpact& active) {
   TRY_VOID(refuse_when_halted());
   TRY_VOID(rules_.refresh());
   TRY_VOID(check_victim(active.victim));
+  for (const Victim& peer : active.attack.peers) TRY_VOID(check_victim(peer));
   const fault::Fault* fault = TRY(fault::find_fault(active.attack.type));
   std::vector<Step> steps = TRY(fault->plan(active.victim, active.attack, rules_.protection()));
   fault::Reach reach = TRY(fault->reach(active.victim, active.attack));

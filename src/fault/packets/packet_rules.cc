@@ -36,6 +36,16 @@ std::vector<sys::Rule> control_message_rules() {
   };
 }
 
+std::vector<sys::Rule> refusal_rules() {
+  constexpr uint8_t kReset = 0x04;
+  auto rule = [](const char* comment, uint8_t protocol) { return std::move(sys::Rule(comment).protocol(protocol)); };
+  return {
+      rule("resets pass", IPPROTO_TCP).tcp_flag(kReset).leave(),
+      rule("unreachable passes", IPPROTO_ICMP).family(AF_INET).icmp_type(3, 3).leave(),
+      rule("unreachable passes", IPPROTO_ICMPV6).family(AF_INET6).icmp_type(1, 1).leave(),
+  };
+}
+
 sys::Rule resent_rule(const PacketOptions& options, bool counted) {
   sys::Rule rule(kResentRule);
   if (options.group != 0)

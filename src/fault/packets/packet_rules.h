@@ -22,6 +22,8 @@ namespace ordeal::packets {
 // Matches that let neighbour discovery (ICMPv6 133-137) and Packet Too Big (ICMPv6 2, ICMP 3/4) pass. To be put before
 // the rules that act.
 std::vector<sys::Rule> control_message_rules();
+// What tells a sender that it was refused passes: on its way back it may be meant by the rules as well.
+std::vector<sys::Rule> refusal_rules();
 // Where the verdict sends packets again, before the rules that queue: what we sent passes. The witness counts it.
 sys::Rule resent_rule(const PacketOptions& options, bool counted = false);
 // The same, the last thing that the namespace does with a packet: counts what we sent again and is still there.
@@ -65,6 +67,10 @@ class PacketRules {
   Result<> renew() { return table_.renew(); }
   // Reads the kernel's counters for tally(), and so confirms that the rules are there. stop() does it once more.
   Result<> look();
+  // What host names stand for now.
+  Result<> add_addresses(sys::AddressSet set, const std::vector<sys::Prefix>& addresses) {
+    return table_.add_addresses(set, addresses);
+  }
   // Only what belongs to no socket of the victim's: ICMP of the whole namespace is not meant any more.
   Result<> withdraw_icmp() { return table_.withdraw(); }
   // The rules had no effect for a while and have it again (after a renew() that says so).

@@ -6,7 +6,7 @@ namespace ordeal::packets {
 namespace {
 
 // In the order of the variant.
-constexpr std::array kNames{kMeantRule, "delay", "drop", "duplicate", "corrupt", "shape"};
+constexpr std::array kNames{kMeantRule, "delay", "drop", "duplicate", "corrupt", "shape", "refuse", "ask"};
 
 void act(sys::Rule& rule, const Pass&, Direction, std::optional<uint16_t>) { rule.leave(); }
 void act(sys::Rule& rule, const Hold&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
@@ -16,6 +16,8 @@ void act(sys::Rule& rule, const Drop&, Direction, std::optional<uint16_t> queue)
 void act(sys::Rule& rule, const Duplicate&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
 void act(sys::Rule& rule, const Corrupt&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
 void act(sys::Rule& rule, const Shape&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
+void act(sys::Rule& rule, const Refuse& refuse, Direction, std::optional<uint16_t>) { rule.refuse(refuse.how); }
+void act(sys::Rule& rule, const Ask&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
 
 template <typename Act>
 bool is(const PacketVerdict& verdict) {
@@ -27,16 +29,16 @@ bool is(const PacketVerdict& verdict) {
 const char* rule_name(const PacketVerdict& verdict) { return kNames[verdict.act.index()]; }
 
 bool needs_queue(const PacketVerdict& verdict, Direction direction) {
-  if (is<Pass>(verdict)) return false;
+  if (is<Pass>(verdict) || is<Refuse>(verdict)) return false;
   return !is<Drop>(verdict) || verdict.bursts || direction == Direction::kDeparture;
 }
 
 bool sends_again(const PacketVerdict& verdict, Direction direction) {
-  return direction == Direction::kDeparture && (is<Duplicate>(verdict) || is<Hold>(verdict));
+  return direction == Direction::kDeparture && (is<Duplicate>(verdict) || is<Hold>(verdict) || is<Ask>(verdict));
 }
 
 bool reads_contents(const PacketVerdict& verdict, Direction direction) {
-  return is<Corrupt>(verdict) || sends_again(verdict, direction);
+  return is<Corrupt>(verdict) || is<Ask>(verdict) || sends_again(verdict, direction);
 }
 
 bool reads_segments(const PacketVerdict& verdict, Direction direction) {

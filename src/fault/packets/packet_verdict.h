@@ -3,12 +3,14 @@
 // (verdict_queue.cc). A new kind of act is a struct here and a line in each half.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 
 #include "fault/packets/acts/bursts.h"
 #include "fault/packets/acts/corruption.h"
+#include "fault/packets/adviser.h"
 #include "fault/packets/delay_line.h"
 #include "fault/packets/direction.h"
 #include "platform/sys/network/nft.h"
@@ -30,14 +32,26 @@ struct Shape {  // all of them together pass at a rate at most
   Shaping shaping;
 };
 
+// The packet is lost, and its sender is told at once.
+struct Refuse {
+  sys::Refusal how = sys::Refusal::kTcpReset;
+};
+
+// Somebody reads it and says; what is to be held is held like that.
+struct Ask {
+  std::shared_ptr<Adviser> whom;
+  DelayShape shape;
+};
+
 struct PacketVerdict {
-  std::variant<Pass, Hold, Drop, Duplicate, Corrupt, Shape> act;
+  std::variant<Pass, Hold, Drop, Duplicate, Corrupt, Shape, Refuse, Ask> act;
   double share = 1;  // above 0, at most 1, of the packets that are meant: the kernel draws for each, the rest passes
   // The queue's reader draws instead, and `share` is what that comes to.
   std::optional<Bursts> bursts = {};
 
   const Shape* shaped() const { return std::get_if<Shape>(&act); }
   const Hold* held() const { return std::get_if<Hold>(&act); }
+  const Ask* asked() const { return std::get_if<Ask>(&act); }
   bool drawn_by_kernel() const { return share < 1 && !bursts; }
   // Of the share that is drawn among so many packets.
   double variance(double packets) const;

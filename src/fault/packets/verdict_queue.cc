@@ -36,6 +36,11 @@ BootTime arrival_of(const sys::QueuePacket& packet) {
   return age < Nanos(0) || age > kOldestStamp ? now : now - age;
 }
 
+DelayShape shape_of(const PacketVerdict& verdict) {
+  if (verdict.held()) return verdict.held()->shape;
+  return verdict.asked() ? verdict.asked()->shape : DelayShape{};
+}
+
 }  // namespace
 
 Result<VerdictQueue> VerdictQueue::open(const PacketOptions& options, Random& random) {
@@ -55,8 +60,7 @@ VerdictQueue::VerdictQueue(PacketOptions options, sys::NfQueue queue, std::optio
       raw_(std::move(raw)),
       stamps_(std::move(stamps)),
       random_(random),
-      line_(options.verdict.held() ? options.verdict.held()->shape : DelayShape{}, options.bound,
-            Random(random_.next())) {
+      line_(shape_of(options.verdict), options.bound, Random(random_.next())) {
   if (options.verdict.bursts) bursts_.emplace(*options.verdict.bursts, random_);
   if (const Shape* shape = options.verdict.shaped()) bucket_.emplace(shape->shaping);
 }
@@ -165,12 +169,35 @@ void VerdictQueue::account_for(BootTime now) {
   if (line_.held_packets() == 0) line_.stats().busy.end();
 }
 
-void VerdictQueue::take(const sys::QueuePacket& packet, const Hold&) {
+void VerdictQueue::take(const sys::QueuePacket& packet, const Ask& ask) {
+  Advice advice = ask.whom->advise(packet.copied);
+  if (advice.act == Advice::Act::kHold) return hold(packet, false);
+  ++line_.stats().matched;
+  if (advice.act == Advice::Act::kReplace) {
+    if (!queue_.replace(packet.id, advice.packet)) ++line_.stats().dropped_on_error;
+    return;
+  }
+  bool drop = advice.act == Advice::Act::kDrop;
+  queue_.verdict(packet.id, drop ? sys::NfQueue::Verdict::kDrop : sys::NfQueue::Verdict::kAccept);
+  if (!drop) return;
+  ++line_.stats().dropped;
+  if (!advice.packet.empty()) send_back(packet, advice.packet);
+}
+
+// To an address of this very namespace: the routing table finds it, unless it is one of a link.
+void VerdictQueue::send_back(const sys::QueuePacket& packet, const std::vector<uint8_t>& answer) {
+  bool link_local = answer[0] >> 4 == 6 && answer[8] == 0xfe && (answer[9] & 0xc0) == 0x80;
+  bool sent = raw_ && raw_->send(answer, packet.mark | options_.mark_bit, link_local ? packet.out_device : 0);
+  (sent ? line_.stats().resent : line_.stats().dropped_on_error) += 1;
+}
+
+void VerdictQueue::take(const sys::QueuePacket& packet, const Hold&) { hold(packet, can_resend(packet)); }
+
+void VerdictQueue::hold(const sys::QueuePacket& packet, bool resend) {
   HeldPacket held;
   held.id = packet.id;
   held.length = packet.length;
   held.arrived = arrival_of(packet);
-  bool resend = can_resend(packet);
   if (resend) {
     held.mark = packet.mark | options_.mark_bit;
     held.device = packet.out_device;

@@ -65,6 +65,10 @@ class VerdictQueue {
   void take(const sys::QueuePacket& packet, const Duplicate& duplicate);
   void take(const sys::QueuePacket& packet, const Corrupt& corrupt);
   void take(const sys::QueuePacket& packet, const Shape& shape);
+  void take(const sys::QueuePacket& packet, const Ask& ask);
+  void take(const sys::QueuePacket&, const Refuse&) {}  // the kernel's own: none comes here
+  void hold(const sys::QueuePacket& packet, bool resend);
+  void send_back(const sys::QueuePacket& packet, const std::vector<uint8_t>& answer);
   bool can_resend(const sys::QueuePacket& packet);
   // After the packets that they are copies of.
   void send_copies();

@@ -179,6 +179,18 @@ const Target& target_of(const Experiment& experiment, const PartPlan& part) {
   return experiment.parts.empty() ? experiment.target : experiment.parts[part.stints.front().part].target;
 }
 
+// The peers of each part's attack, wherever the experiment has it.
+void share_peers(Prepared& prepared) {
+  Experiment& experiment = prepared.experiment;
+  for (size_t i = 0; i < prepared.parts.size(); ++i) {
+    const std::vector<Victim>& peers = prepared.parts[i].stints.front().attack.peers;
+    if (experiment.parts.empty()) experiment.attack.peers = peers;
+    if (i < experiment.parts.size()) experiment.parts[i].attack.peers = peers;
+    for (Stint& stint : experiment.schedule)
+      if (stint.part == i) stint.attack.peers = peers;
+  }
+}
+
 // Whether the source answers, and whether what it gives can ever prove anything.
 void check_watching(Prepared& prepared) {
   auto source = check_source(prepared.experiment);
@@ -292,6 +304,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   for (PartPlan& part : prepared.parts)
     TRY_VOID(plan_part(part, target_of(prepared.experiment, part), inventory, prepared.policies,
                        *prepared.experiment.seed, prepared.protection));
+  share_peers(prepared);
   prepared.victims = victims_of(prepared.parts);
   prepared.candidates = candidates_of(prepared.parts);
   if (hits_network(prepared)) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));

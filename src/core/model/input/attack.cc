@@ -8,6 +8,7 @@
 
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
+#include "core/model/experiment/target.h"
 
 namespace ordeal {
 namespace {
@@ -15,7 +16,8 @@ namespace {
 constexpr int64_t kMostEvents = int64_t{1} << 53;
 constexpr std::array kStepKinds{"owned", "journalled", "irreversible"};
 constexpr std::array kArgumentKinds{"duration",  "percent",       "whole number",  "true or false",     "text",
-                                    "text list", "list of ports", "list of hosts", "list of addresses", "word"};
+                                    "text list", "list of ports", "list of hosts", "list of addresses", "word",
+                                    "target"};
 
 // "8000", "8000-8005", "^53"
 bool is_port(std::string_view text) {
@@ -81,6 +83,9 @@ Result<json::Value> resolve_one(const json::Reader& reader, const ArgumentInfo& 
       return json::Value(TRY(reader.text()));
     case ArgumentKind::kWord:
       return json::Value(TRY(reader.word({info.choices.begin(), info.choices.end()})));
+    case ArgumentKind::kTarget:
+      TRY_VOID(decode_target(reader));
+      return reader.value();
     case ArgumentKind::kTextList:
     case ArgumentKind::kHostList:
     case ArgumentKind::kAddressList:
@@ -135,6 +140,7 @@ Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info) {
       resolved.given->push_back(argument.name);
     }
   }
+  resolved.peers = attack.peers;
   if (!info.lead_in.empty()) resolved.lead_in = duration_argument(resolved, info.lead_in);
   return resolved;
 }
@@ -253,6 +259,9 @@ json::Value to_json(const Attack& attack) {
                       {"length_ms", std::chrono::duration_cast<milliseconds>(attack.length).count()},
                       {"lead_in_ms", std::chrono::duration_cast<milliseconds>(attack.lead_in).count()},
                       {"min_events", attack.min_events}};
+  json::Array peers;
+  for (const Victim& peer : attack.peers) peers.push_back(to_json(peer));
+  if (!peers.empty()) object["peers"] = std::move(peers);
   if (attack.given) object["given"] = text_array(*attack.given);
   return object;
 }
@@ -269,6 +278,8 @@ Result<Attack> attack_from_json(const json::Value& value) {
   attack.length = milliseconds(TRY(TRY(reader.at("length_ms")).integer(0, kMost)));
   attack.lead_in = milliseconds(TRY(TRY(reader.at("lead_in_ms")).integer(0, kMost)));
   attack.min_events = TRY(TRY(reader.at("min_events")).integer(0, kMostEvents));
+  if (auto peers = TRY(reader.find("peers")))
+    for (const json::Reader& peer : TRY(peers->items())) attack.peers.push_back(TRY(victim_from_json(peer.value())));
   if (auto given = TRY(reader.find("given"))) attack.given = TRY(given->texts());
   return attack;
 }

@@ -11,6 +11,7 @@
 #include "core/base/result.h"
 #include "core/json/reader.h"
 #include "core/model/proof.h"
+#include "core/model/victim.h"
 
 namespace ordeal {
 
@@ -25,6 +26,7 @@ struct Attack {
   // Which arguments somebody gave, the others being defaults; set by resolve_arguments, nothing where it is not known.
   std::optional<std::vector<std::string>> given{};
   json::Origin origin{"attack", {}};  // for errors
+  std::vector<Victim> peers{};        // whom an argument `peer` has selected; set where victims are
 
   Nanos total() const { return lead_in + length; }
 };
@@ -39,7 +41,8 @@ enum class ArgumentKind {
   kPortList,
   kHostList,
   kAddressList,
-  kWord
+  kWord,
+  kTarget
 };
 const char* to_text(ArgumentKind kind);
 

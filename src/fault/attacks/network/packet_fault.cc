@@ -5,6 +5,7 @@
 
 #include "fault/attacks/victim/live_victim.h"
 #include "fault/attacks/victim/scope.h"
+#include "fault/packets/names/lookup.h"
 
 namespace ordeal::fault {
 namespace {
@@ -27,7 +28,8 @@ Result<uint32_t> link_of(const sys::NetNs& netns, const std::string& device) {
                           netns.id().inode));
 }
 
-// With the traffic made as narrow as the place asks for.
+}  // namespace
+
 Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
   if (victim.kind == VictimKind::kHost) {
     sys::NetNs host = TRY(sys::NetNs::current());
@@ -48,8 +50,6 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
   traffic.alone = place.alone;
   return place;
 }
-
-}  // namespace
 
 std::string judged_packets() {
   return "all sockets of the victim's cgroup, or of the cgroup in which a lone process is alone, and with a "
@@ -94,13 +94,17 @@ Usability PacketFault::usability(const host::Features& features) const {
   return {true, info().mechanisms[0], "", ""};
 }
 
+Result<std::vector<Direction>> PacketFault::directions_of(const Attack& attack) const {
+  return read_direction(text_argument(attack, "direction"));
+}
+
 Result<PacketAttack> PacketFault::read(const Attack& attack) const {
   PacketAttack read;
   read.verdict = TRY(verdict_of(attack));
-  read.directions = TRY(read_direction(text_argument(attack, "direction")));
-  if (attack.args.contains("mark")) read.mark = static_cast<uint32_t>(number_argument(attack, "mark"));
+  read.directions = TRY(directions_of(attack));
+  read.mark = mark_of(attack);
   read.min_events = attack.min_events;
-  read.traffic = TRY(packets::read_traffic(attack));
+  read.traffic = TRY(traffic_of(attack));
   return read;
 }
 
@@ -110,6 +114,10 @@ Result<std::vector<Step>> PacketFault::plan(const Victim& victim, const Attack& 
   std::vector<Step> steps;
   for (Direction direction : wanted.directions) steps.push_back(step_for(victim, wanted, place, direction));
   return steps;
+}
+
+Result<std::vector<std::string>> PacketFault::names_now(const Attack& attack) const {
+  return packets::names_in_words(TRY(packets::read_traffic(attack)));
 }
 
 Result<Reach> PacketFault::reach(const Victim& victim, const Attack& attack) const {

@@ -1,8 +1,11 @@
 #include "fault/attacks/network/packet_impact.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "platform/sys/process/process.h"
 
@@ -53,9 +56,39 @@ Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
   for (Direction direction : attack_.directions) TRY_VOID(start_one(direction, place, context));
+  TRY_VOID(watch_names());
   began_ = renewed_ = boot_now();
   next_look_ = renewed_ + kLook;
   return {};
+}
+
+Result<> PacketImpact::watch_names() {
+  std::vector<std::string> names = attack_.traffic.names;
+  names.insert(names.end(), attack_.traffic.excluded_names.begin(), attack_.traffic.excluded_names.end());
+  if (!names.empty()) names_ = TRY(packets::NameWatch::start(names));
+  return {};
+}
+
+Result<> PacketImpact::follow_names() {
+  if (!names_) return {};
+  std::vector<sys::Prefix> meant, spared;
+  const std::vector<std::string>& excluded = attack_.traffic.excluded_names;
+  for (const packets::NamedAddress& found : TRY(names_->read())) {
+    bool is_excluded = std::find(excluded.begin(), excluded.end(), found.name) != excluded.end();
+    (is_excluded ? spared : meant).push_back(found.address);
+  }
+  for (PacketRules& rules : rules_) {
+    TRY_VOID(rules.add_addresses(sys::AddressSet::kSpared, spared));
+    TRY_VOID(rules.add_addresses(sys::AddressSet::kMeant, meant));
+  }
+  return {};
+}
+
+std::string PacketImpact::unknown_names() const {
+  std::string text;
+  if (names_)
+    for (const auto& [name, reason] : names_->unknown()) text += fmt::format("; {}: {}", name, reason);
+  return text;
 }
 
 Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, const Context& context) {
@@ -79,6 +112,7 @@ Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, 
 std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const PacketOptions& options,
                                                  const Context& context, std::optional<uint16_t> queue) const {
   bool arrival = direction == Direction::kArrival;
+  packets::Traffic traffic = traffic_on(direction);
   sys::Chain chain{.name = arrival ? "arrival" : "departure",
                    .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   auto add = [](std::vector<sys::Rule>& to, std::vector<sys::Rule> rules) {
@@ -88,18 +122,30 @@ std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const Pack
     chain.rules.push_back(packets::resent_rule(options));
     chain.witness.push_back(packets::resent_rule(options, true));
   }
-  for (auto* rules : {&chain.rules, &chain.witness}) add(*rules, packets::control_message_rules());
-  add(chain.rules, packets::traffic_rules(attack_.traffic, direction, context.exemptions, attack_.verdict, queue));
-  add(chain.witness, packets::witness_rules(attack_.traffic, direction, context.exemptions));
+  for (auto* rules : {&chain.rules, &chain.witness}) {
+    add(*rules, packets::control_message_rules());
+    if (std::holds_alternative<packets::Refuse>(attack_.verdict.act)) add(*rules, packets::refusal_rules());
+  }
+  add(chain.rules, packets::traffic_rules(traffic, direction, context.exemptions, attack_.verdict, queue));
+  add(chain.witness, packets::witness_rules(traffic, direction, context.exemptions));
   std::vector<sys::Chain> chains{std::move(chain)};
   if (options.group != 0) chains.push_back(packets::delivery_chain(options));
   return chains;
+}
+
+// Who reads packets reads the questions over UDP as they leave, and the answers over TCP as they come.
+packets::Traffic PacketImpact::traffic_on(Direction direction) const {
+  packets::Traffic traffic = attack_.traffic;
+  if (attack_.verdict.asked())
+    traffic.protocols = {static_cast<uint8_t>(direction == Direction::kArrival ? IPPROTO_TCP : IPPROTO_UDP)};
+  return traffic;
 }
 
 std::vector<int> PacketImpact::descriptors() const {
   std::vector<int> all;
   for (const PacketRules& rules : rules_)
     for (int fd : rules.descriptors()) all.push_back(fd);
+  if (names_ && !ended_) all.push_back(names_->fd());
   return all;
 }
 
@@ -114,6 +160,7 @@ std::optional<BootTime> PacketImpact::next_work() const {
 Result<> PacketImpact::work(BootTime now) {
   if (ended_) return {};
   for (PacketRules& rules : rules_) TRY_VOID(rules.on_ready(now));
+  TRY_VOID(follow_names());
   if (now < next_look_) return {};
   next_look_ = now + kLook;
   return confirm();
@@ -180,6 +227,7 @@ Proof PacketImpact::proof(BootTime now) const {
   Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_,
                         ended_ ? in_force_ : now - began_},
                        seen);
+  if (!proof.proven) proof.reason += unknown_names();
   if (icmp_withdrawn_)
     proof.measured += "; ICMP was left alone from the moment another process joined the network namespace";
   return proof;

@@ -9,6 +9,7 @@
 
 #include "fault/attacks/fault.h"
 #include "fault/attacks/network/packet_proof.h"
+#include "fault/packets/names/name_watch.h"
 #include "fault/packets/packet_rules.h"
 #include "fault/packets/traffic.h"
 #include "platform/sys/network/link.h"
@@ -52,6 +53,10 @@ class PacketImpact : public Impact {
   Result<> start_one(packets::Direction direction, const PacketPlace& place, const Context& context);
   std::vector<sys::Chain> chains_for(packets::Direction direction, const packets::PacketOptions& options,
                                      const Context& context, std::optional<uint16_t> queue) const;
+  packets::Traffic traffic_on(packets::Direction direction) const;
+  Result<> watch_names();
+  Result<> follow_names();
+  std::string unknown_names() const;
   Result<> confirm();
   Result<> confirm_device() const;
   Result<> confirm_victim() const;
@@ -60,6 +65,7 @@ class PacketImpact : public Impact {
   PacketAttack attack_;
   ProvePackets prove_;
   std::vector<packets::PacketRules> rules_;
+  std::optional<packets::NameWatch> names_;
   std::optional<sys::Links> links_;
   uint64_t netns_mark_ = 0;  // of the victim's processes; 0 for a host
   BootTime next_look_{};

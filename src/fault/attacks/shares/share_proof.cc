@@ -41,6 +41,8 @@ Deed deed_of(const packets::Duplicate&, const PacketTally& tally) {
   return {"duplicated", less(tally.stats.resent, undelivered), tally.stats.dropped_on_error + undelivered,
           "could not be sent a second time (too long for the device, or dropped by another rule)"};
 }
+Deed deed_of(const packets::Refuse&, const PacketTally& tally) { return {"refused", tally.hit}; }
+Deed deed_of(const packets::Ask&, const PacketTally& tally) { return {"read", tally.stats.matched}; }
 Deed deed_of(const packets::Corrupt&, const PacketTally& tally) {
   uint64_t lost = std::min(tally.stats.corrupted, tally.stats.dropped_on_error);
   return {"corrupted", tally.stats.corrupted - lost, tally.stats.failed + lost,

@@ -60,6 +60,8 @@ class NfQueue {
   Result<> accept_changed(uint32_t id, Bytes packet);
   // One verdict for every held packet up to and including `id`, which are `count`.
   void verdict_up_to(uint32_t id, uint32_t count, Verdict verdict);
+  // Accepts it as `packet`, which is whole, with its checksums. Sends what was collected, and this.
+  Result<> replace(uint32_t id, Bytes packet);
   // Sends the collected verdicts, many in one system call.
   Result<> flush();
 

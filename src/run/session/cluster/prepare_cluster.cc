@@ -115,6 +115,8 @@ Result<> check_for_cluster(const Experiment& experiment, const std::string& home
     if (experiment.expect[i].command)
       return refuse_field(fmt::format("expect[{}].probe.command", i), "a controller runs no programs");
   if (experiment.budget) return refuse_field("budget", "a controller has no files");
+  if (experiment.attack.args.if_contains("peer"))
+    return refuse_field("attack.args.peer", "peers are selected on one host only; give their addresses to a blackhole");
   TRY_VOID(check_tenant(experiment));
   return check_rollback_home(experiment.rollback.value_or(std::vector<RollbackAction>{}), home);
 }

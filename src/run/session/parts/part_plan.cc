@@ -7,6 +7,7 @@
 
 #include "core/model/claim.h"
 #include "core/model/experiment/schedule.h"
+#include "core/model/experiment/target.h"
 #include "fault/attacks/scheduled.h"
 #include "fault/guard/newcomers.h"
 
@@ -39,6 +40,33 @@ VictimPlan plan_all(const PartPlan& part, const Victim& victim, const fault::Pro
     planned = &stint.attack;
   }
   return plan;
+}
+
+// What the fault's host names mean now, on the first step of each victim.
+void add_names(PartPlan& part) {
+  auto names = part.fault->names_now(part.stints.front().attack);
+  for (VictimPlan& plan : part.plans) {
+    if (!names && !plan.refusal) plan.refusal = names.error();
+    if (names && !plan.steps.empty())
+      for (const std::string& sentence : *names) plan.steps.front().notes.push_back(sentence);
+  }
+}
+
+// Whom an argument `peer` means: selected and judged as victims are, and none of them.
+Result<> select_peers(PartPlan& part, const target::Inventory& inventory, const std::vector<Policy>& policies,
+                      uint64_t seed) {
+  const json::Value* peer = part.stints.front().attack.args.if_contains("peer");
+  if (!peer) return {};
+  std::string field = (part.name.empty() ? "" : part.name + ": ") + "attack.args.peer";
+  json::Document document{*peer, {}};
+  Target target = TRY(decode_target(json::Reader(document)));
+  auto selected = target::select(target, inventory, policies, seed);
+  if (!selected) return wrap(std::move(selected).error(), field);
+  for (const Victim& one : selected->chosen)
+    for (const Victim& victim : part.selection.chosen)
+      if (same_victim(one, victim)) return fail(Errc::kRefused, field + ": " + one.name + " is a victim itself");
+  for (Stint& stint : part.stints) stint.attack.peers = selected->chosen;
+  return {};
 }
 
 bool ever_together(const PartPlan& a, const PartPlan& b) {
@@ -128,7 +156,9 @@ Result<> plan_part(PartPlan& part, const Target& target, const target::Inventory
   auto selection = target::select(target, inventory, policies, seed);
   if (!selection) return part.name.empty() ? tl::unexpected(selection.error()) : wrap(selection.error(), part.name);
   part.selection = std::move(*selection);
+  TRY_VOID(select_peers(part, inventory, policies, seed));
   for (const Victim& victim : part.selection.chosen) part.plans.push_back(plan_all(part, victim, protection));
+  add_names(part);
   return {};
 }
 
