@@ -95,6 +95,9 @@ AttackInfo describe_dns() {
   info.mechanisms = {"nftables rules in an owned table, and a queue whose reader looks at the questions"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
                        "CAP_NET_RAW there, for false answers over UDP"};
+  info.noticed =
+      "questions for these names get no answer, or the one that is asked for; nothing where nobody asks, or where answers "
+      "are kept from before";
   info.proof =
       "how many of the questions that were meant were hit, next to the kernel's count of the packets that were to be "
       "read (95 %), and at least one; without names, the packets dropped";

@@ -47,6 +47,9 @@ AttackInfo describe_partition() {
       "  type: partition\n"
       "  args: {peer: {type: container, name: db}}\n"
       "  length: 2m\n";
+  info.noticed =
+      "nothing passes between the victims and the peers: connections between them time out; nothing where they do not "
+      "talk";
   info.judged += "; each peer is judged as a victim is, by the policies and by what is always protected";
   info.limits.insert(info.limits.begin(),
                      {"a peer in the victim's own network namespace is refused: its packets cannot be told apart",

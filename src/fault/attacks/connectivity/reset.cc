@@ -58,6 +58,8 @@ AttackInfo describe_reset() {
   info.step = StepKind::kOneWay;
   info.mechanisms = {"the kernel's own end of a socket (sock_diag, CONFIG_INET_DIAG_DESTROY)"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it"};
+  info.noticed =
+      "established connections that match end with a reset and may be made anew at once; nothing where there are none";
   info.proof = "the connections that the kernel ended, and that are not in its list any more";
   info.judged = judged_packets() +
                 "; a connection that a protected process holds is never reset, nor one that no process holds that can "
