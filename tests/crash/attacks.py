@@ -1,8 +1,9 @@
 """The attacks of the crash tests: how each is asked for, and how one sees that it ended in time. ended() looks at once
 and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
+import os
 import time
 
-from lab import DELAY, PORT, Respawner, now, wait_until
+from lab import DELAY, PORT, Respawner, now, read, wait_until
 from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
@@ -68,6 +69,33 @@ class Cpu(Attack):
         return "a burner came later" if burners(lab) else ""
 
 
+class Taken(Cpu):
+    """Of the victim's account in `files`, all must be given back."""
+    files, slack = (), 0
+
+    def used(self, lab):
+        return next((int(read(f"{folder}/{name}")) for name in self.files for folder in lab.victim_cgroup.folders
+                     if os.path.exists(f"{folder}/{name}")), 0)
+
+    def before(self, lab):
+        self.began = self.used(lab)
+
+    def ended(self, lab, killed):
+        at = wait_until(lambda: self.used(lab) <= self.began + self.slack, 5)
+        late = at is None or at > killed + self.limit + SLACK
+        return f"{self.used(lab) - self.began} not given back {self.limit} s after the kill" if late else ""
+
+
+class Memory(Taken):
+    type, args, limit = "memory", {"mb": 64}, 0.5
+    files, slack = ("memory.usage_in_bytes", "memory.current"), 4 << 20
+
+
+class ProcessExhaustion(Taken):
+    type, args, limit = "process_exhaustion", {"processes": 200}, 0.5
+    files = ("pids.current",)
+
+
 class ProcessKiller(Attack):
     type, args = "process_killer", {"process": "sleep", "exact": True, "interval": "100ms"}
 
@@ -96,5 +124,5 @@ class Shutdown(Attack):
         return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
-ALL = [Latency, PacketLoss, Cpu, Pause, ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Cpu, Memory, ProcessExhaustion, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

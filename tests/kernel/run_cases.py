@@ -67,13 +67,33 @@ def cpu(lab, least, most):
     return "" if least <= load <= most else f"{load:.2f} CPUs used, expected {least} to {most}"
 
 
+def counter(lab, names):
+    """The first of the files that one of the victim's cgroups has."""
+    return next(int(read(f"{folder}/{name}")) for name in names for folder in lab.victim_cgroup.folders
+                if os.path.exists(f"{folder}/{name}"))
+
+
+def memory(lab, least, most):
+    """MiB that are charged to the victim's cgroup, a second later."""
+    time.sleep(1)
+    used = counter(lab, ("memory.usage_in_bytes", "memory.current")) / (1 << 20)
+    return "" if least <= used <= most else f"{used:.1f} MiB charged, expected {least} to {most}"
+
+
+def pids(lab, least, most):
+    """Process ids in the victim's cgroup, half a second later."""
+    time.sleep(0.5)
+    used = counter(lab, ("pids.current",))
+    return "" if least <= used <= most else f"{used} process ids, expected {least} to {most}"
+
+
 def alive(lab, echo, idle):
     expected = [echo, idle]
     at = wait_until(lambda: lab.victim.alive() == expected, 1)
     return "" if at else f"[server, idle] alive is {lab.victim.alive()}, expected {expected}"
 
 
-CHECKS = {check.__name__: check for check in (round_trip, loss, frozen, cpu, alive)}
+CHECKS = {check.__name__: check for check in (round_trip, loss, frozen, cpu, memory, pids, alive)}
 
 
 def check_all(lab, checks):

@@ -8,8 +8,10 @@
 #define ORDEAL_EACH_FAULT(FAULT) \
   FAULT(cpu)                     \
   FAULT(latency)                 \
+  FAULT(memory)                  \
   FAULT(packet_loss)             \
   FAULT(pause)                   \
+  FAULT(process_exhaustion)      \
   FAULT(process_killer)          \
   FAULT(shutdown)
 // clang-format on

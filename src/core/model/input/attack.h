@@ -39,7 +39,8 @@ enum class ArgumentKind {
   kPortList,
   kHostList,
   kAddressList,
-  kWord
+  kWord,
+  kNumber
 };
 const char* to_text(ArgumentKind kind);
 
