@@ -93,7 +93,24 @@ class Memory(Taken):
 
 class ProcessExhaustion(Taken):
     type, args, limit = "process_exhaustion", {"processes": 200}, 0.5
-    files = ("pids.current",)
+    files, slack = ("pids.current",), 1  # its own, until whoever inherits the dead load has waited for it
+
+
+class Disk(Taken):
+    type, args, limit = "disk", {"dir": "/dev/shm", "bytes": 64 << 20}, 0.5
+
+    def used(self, lab):
+        system = os.statvfs("/dev/shm")
+        return (system.f_blocks - system.f_bfree) * system.f_frsize
+
+
+class Io(Cpu):
+    type, args, limit = "io", {"dir": "/var/tmp"}, 0.5
+
+    def ended(self, lab, killed):
+        at = wait_until(lambda: not [pid for pid, argv in lab.ordeal_processes() if "--load" in argv], 5)
+        late = at is None or at > killed + self.limit + SLACK
+        return f"it reads and writes {self.limit} s after the kill" if late else ""
 
 
 class ProcessKiller(Attack):
@@ -124,5 +141,5 @@ class Shutdown(Attack):
         return "the victim was killed later than 100 ms" if lab.victim.alive() != self.soon else ""
 
 
-ALL = [Latency, PacketLoss, Cpu, Memory, ProcessExhaustion, Pause, ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Cpu, Memory, ProcessExhaustion, Disk, Io, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

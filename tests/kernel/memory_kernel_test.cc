@@ -118,7 +118,8 @@ TEST_F(MemoryKernelTest, WhatTheVictimNeedsIsGivenBack) {
   auto impact = take(R"({"mb": 200})");
   ASSERT_TRUE(impact) << impact.error().message();
   ASSERT_TRUE(serve(**impact, 1s));
-  auto& hungry = start_argv({"python3", "-c", "import time\nheld = []\nfor i in range(150):\n  held.append(bytearray(1 << "
+  auto& hungry = start_argv({"python3", "-c",
+                             "import time\nheld = []\nfor i in range(150):\n  held.append(bytearray(1 << "
                              "20)); time.sleep(0.01)\ntime.sleep(60)"},
                             "victim");
   ASSERT_TRUE(serve(**impact, 4s));

@@ -87,13 +87,21 @@ def pids(lab, least, most):
     return "" if least <= used <= most else f"{used} process ids, expected {least} to {most}"
 
 
+def space(_, folder, least, most):
+    """MiB in use in the file system of a folder, half a second later."""
+    time.sleep(0.5)
+    system = os.statvfs(folder)
+    used = (system.f_blocks - system.f_bfree) * system.f_frsize / (1 << 20)
+    return "" if least <= used <= most else f"{used:.1f} MiB in use in {folder}, expected {least} to {most}"
+
+
 def alive(lab, echo, idle):
     expected = [echo, idle]
     at = wait_until(lambda: lab.victim.alive() == expected, 1)
     return "" if at else f"[server, idle] alive is {lab.victim.alive()}, expected {expected}"
 
 
-CHECKS = {check.__name__: check for check in (round_trip, loss, frozen, cpu, memory, pids, alive)}
+CHECKS = {check.__name__: check for check in (round_trip, loss, frozen, cpu, memory, pids, space, alive)}
 
 
 def check_all(lab, checks):

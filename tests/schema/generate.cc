@@ -155,8 +155,7 @@ std::string type_of(const ArgumentInfo& a) {
   if (a.kind == ArgumentKind::kWord) return a.expected();
   std::string type = to_text(a.kind);
   if (a.kind == ArgumentKind::kDuration) return a.expected().substr(2) + "; bare: " + format_duration(a.unit);
-  if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger ||
-      a.kind == ArgumentKind::kNumber)
+  if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger || a.kind == ArgumentKind::kNumber)
     return a.expected().substr(2);
   return type;
 }

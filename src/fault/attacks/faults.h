@@ -7,6 +7,8 @@
 // clang-format off
 #define ORDEAL_EACH_FAULT(FAULT) \
   FAULT(cpu)                     \
+  FAULT(disk)                    \
+  FAULT(io)                      \
   FAULT(latency)                 \
   FAULT(memory)                  \
   FAULT(packet_loss)             \

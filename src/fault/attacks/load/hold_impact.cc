@@ -65,9 +65,8 @@ Result<> HoldImpact::look(BootTime now) {
 Result<> HoldImpact::revert() {
   if (ended_) return {};
   if (start_) (void)look(boot_now());
-  child_.stop(holding_.patience);
   ended_ = true;
-  return {};
+  return child_.stop(holding_.patience);
 }
 
 Proof HoldImpact::proof(BootTime) const {

@@ -13,19 +13,19 @@
 namespace ordeal::fault {
 
 struct HoldLook {
-  int64_t own = 0;              // what the child holds, by its own account in the kernel
-  int64_t counted = 0;          // what the account of the victim says in all: never less than `own`
+  int64_t own = 0;               // what the child holds, by its own account in the kernel
+  int64_t counted = 0;           // what the account of the victim says in all: never less than `own`
   std::optional<int64_t> got{};  // what the proof is about, where it is not `own`
-  std::string shortage{};  // why it may not hold what was asked; asked for when it does not
+  std::string shortage{};        // why it may not hold what was asked; asked for when it does not
 };
 
 struct Holding {
   int64_t asked = 0;
   Nanos ramp{0};
   double tolerance = 0;
-  std::string unit;  // "bytes", "processes"
+  std::string unit;            // "bytes", "processes"
   bool counts_itself = false;  // what the child has before it is told anything belongs to what was asked
-  std::string what;  // "resident in /shop"
+  std::string what;            // "resident in /shop"
   // Reads counters of the kernel only, within milliseconds.
   std::function<Result<HoldLook>(const LoadChild&)> look;
   Nanos patience = 200ms;  // that its death may take

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fault/attacks/load/hold_impact.h"
-#include "fault/attacks/load/memory_room.h"
+#include "fault/attacks/room/memory_room.h"
 
 namespace ordeal::fault {
 namespace {

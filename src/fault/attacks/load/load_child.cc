@@ -37,6 +37,7 @@ Result<LoadChild> LoadChild::start(const LoadPlan& plan) {
   options.program = load_program();
   options.in = options.out = sys::Stream::kPipe;
   options.err = sys::Stream::kNull;
+  options.pass = plan.pass;
   options.die_with_parent = true;
   LoadChild load(TRY(sys::Child::start(options)));
   TRY_VOID(load.arrange(plan));
@@ -54,7 +55,8 @@ Result<> LoadChild::arrange(const LoadPlan& plan) {
     return fail_errno(fmt::format("cannot take the {} out of real time", plan.what));
   for (const sys::Cgroup& cgroup : plan.join) {
     auto joined = cgroup.join(pid);
-    if (!joined) return wrap(std::move(joined).error(), fmt::format("the {} cannot join the victim's cgroup", plan.what));
+    if (!joined)
+      return wrap(std::move(joined).error(), fmt::format("the {} cannot join the victim's cgroup", plan.what));
     joined_.push_back(cgroup);
   }
   if (::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kNice) < 0)
@@ -93,15 +95,18 @@ void LoadChild::tell(int64_t amount) {
   (void)!::write(child_.in(), line.data(), line.size());
 }
 
-void LoadChild::stop(Nanos patience) {
+Result<> LoadChild::stop(Nanos patience) {
   child_.kill_group(SIGKILL);
-  if (child_.wait(patience)) return;
+  if (child_.wait(patience)) return {};
   // Version 1 lets nobody die who is frozen: at the top of the hierarchy nobody is.
   for (sys::Cgroup cgroup : joined_) {
     while (auto up = cgroup.parent()) cgroup = *up;
     (void)cgroup.join(child_.pid());
   }
-  child_.wait(patience);
+  if (child_.wait(patience)) return {};
+  return fail(Errc::kRevertFailed,
+              fmt::format("the load process {} was killed and does not die: it waits in the kernel", child_.pid()),
+              "see what it waits for: /proc/PID/wchan; a disk that hangs lets nobody go");
 }
 
 }  // namespace ordeal::fault

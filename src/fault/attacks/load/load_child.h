@@ -22,8 +22,9 @@ namespace ordeal::fault {
 struct LoadPlan {
   std::vector<std::string> argv;  // after the program's name: "--load", "memory", …
   std::vector<sys::Cgroup> join;
-  std::string what = "load";  // for errors: "burner"
-  int oom_score_adj = 1000;   // the first that the kernel kills when memory is short
+  std::vector<std::pair<int, int>> pass;  // our descriptor, and its number in the child
+  std::string what = "load";              // for errors: "burner"
+  int oom_score_adj = 1000;               // the first that the kernel kills when memory is short
 };
 
 class LoadChild {
@@ -43,8 +44,8 @@ class LoadChild {
   pid_t pid() const { return child_.pid(); }
   // The settings that this machine refused, for notes.
   const std::vector<std::string>& refused() const { return refused_; }
-  // Ends it within `patience`, also where it was frozen with the victim.
-  void stop(Nanos patience = 200ms);
+  // Ends it within `patience`, also where it was frozen with the victim. kRevertFailed when it does not die.
+  Result<> stop(Nanos patience = 200ms);
 
  private:
   explicit LoadChild(sys::Child child) : child_(std::move(child)) {}

@@ -6,19 +6,16 @@
 #include <algorithm>
 
 namespace ordeal::fault {
-namespace {
 
-const sys::Process& first_at_work(const Victim& victim, const LiveVictim& live) {
+const sys::Process& process_at_work(const Victim& victim, const LiveVictim& live) {
   auto works = [&](const sys::Process& process) { return victim.kind != VictimKind::kPod || process.comm != "pause"; };
   auto found = std::find_if(live.processes.begin(), live.processes.end(), works);
   return found == live.processes.end() ? live.processes.front() : *found;
 }
 
-}  // namespace
-
 std::string loaded_cgroup(const Victim& victim, const LiveVictim& live, const std::string& controller) {
   if (victim.kind == VictimKind::kHost) return "/";
-  const sys::Process& first = first_at_work(victim, live);
+  const sys::Process& first = process_at_work(victim, live);
   if (victim.cgroup.empty()) return live.tree.path_of(first, controller);
   auto found = live.tree.find(controller, victim.cgroup);
   if (!found) return live.tree.path_of(first, controller);

@@ -10,6 +10,9 @@
 
 namespace ordeal::fault {
 
+// The first of the victim's processes; of a pod not its sandbox.
+const sys::Process& process_at_work(const Victim& victim, const LiveVictim& live);
+
 // "/" for a host. A v2 cgroup that hands its controllers down takes no process itself, so there the first process says
 // which one below it; of a pod not its sandbox, which has no work and no limit of its own.
 std::string loaded_cgroup(const Victim& victim, const LiveVictim& live, const std::string& controller);

@@ -8,7 +8,7 @@
 
 #include "fault/attacks/load/load_life.h"
 #include "fault/attacks/load/loads.h"
-#include "fault/attacks/load/memory_room.h"
+#include "fault/attacks/room/memory_room.h"
 
 namespace ordeal::fault {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "fault/attacks/load/load_life.h"
 #include "fault/attacks/load/loads.h"
-#include "fault/attacks/load/pids_room.h"
+#include "fault/attacks/room/pids_room.h"
 
 namespace ordeal::fault {
 namespace {

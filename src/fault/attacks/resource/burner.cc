@@ -107,9 +107,12 @@ Result<Burner> Burner::start(const BurnPlan& plan, const std::vector<sys::Cgroup
   LoadPlan load;
   load.what = "burner";
   load.join = cgroups;
-  load.argv = {"--burn",     "--threads",
-               std::to_string(plan.threads), "--load",
-               fmt::format("{:.9f}", plan.load), "--limit-ms",
+  load.argv = {"--burn",
+               "--threads",
+               std::to_string(plan.threads),
+               "--load",
+               fmt::format("{:.9f}", plan.load),
+               "--limit-ms",
                std::to_string(std::chrono::ceil<milliseconds>(plan.limit).count())};
   if (!plan.pins.empty()) {
     std::vector<std::string> pins;

@@ -36,7 +36,7 @@ class Burner {
   pid_t pid() const { return child_.pid(); }
   // CPU time that it has used, all threads.
   Result<Nanos> used() const;
-  void stop() { child_.stop(); }
+  Result<> stop() { return child_.stop(); }
 
  private:
   explicit Burner(LoadChild child) : child_(std::move(child)) {}

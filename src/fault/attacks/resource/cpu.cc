@@ -155,9 +155,8 @@ class CpuImpact : public Impact {
     auto last = look();
     if (last && start_) (void)account(*last);
     if (last) last_ = *last;
-    burner_.stop();
     ended_ = true;
-    return {};
+    return burner_.stop();
   }
 
   Proof proof(BootTime) const override {

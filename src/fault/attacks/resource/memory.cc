@@ -11,7 +11,7 @@
 #include "fault/attacks/faults.h"
 #include "fault/attacks/load/hold_impact.h"
 #include "fault/attacks/load/load_place.h"
-#include "fault/attacks/load/memory_room.h"
+#include "fault/attacks/room/memory_room.h"
 
 namespace ordeal::fault {
 namespace {
@@ -74,7 +74,8 @@ AttackInfo describe_memory() {
       "  length: 2m\n";
   info.limits = {
       "percent of a victim without a memory limit is not injected (4): say mb or gb",
-      "what there is no room for, below every limit above the victim (memory.high too) and on the host, is refused (3): "
+      "what there is no room for, below every limit above the victim (memory.high too) and on the host, is refused "
+      "(3): "
       "2 % of a limit (4 to 64 MiB) and 5 % of the host's memory (at least 256 MiB) stay free",
       "when others need what was taken, it is given back within 10 ms, and the attack is not injected; if they take it "
       "faster, the kernel kills the load first, not the victim",
@@ -121,7 +122,8 @@ Result<int64_t> share_of_limit(const Victim& victim, const MemoryRoom& room, dou
   int64_t whole = 0;
   if (limit) {
     whole = limit->limit;
-    load.notes.push_back(fmt::format("the least limit is that of {} ({}): {}", limit->path, limit->name, in_bytes(whole)));
+    load.notes.push_back(
+        fmt::format("the least limit is that of {} ({}): {}", limit->path, limit->name, in_bytes(whole)));
   } else if (victim.kind == VictimKind::kHost) {
     whole = TRY(sys::host_memory()).total;
   } else {
@@ -147,10 +149,11 @@ Result<> refuse_without_room(const MemoryLoad& load, const MemoryRoom& room) {
                                                 in_bytes(load.used), in_bytes(load.asked)));
   MemoryRoom::Narrowest least = TRY(room.narrowest());
   if (load.added() <= least.left) return {};
-  return fail(Errc::kRefused,
-              fmt::format("there is no room for {}: {} leaves {}, without what is kept back for the victim and the host",
-                          in_bytes(load.added()), least.where, in_bytes(std::max<int64_t>(least.left, 0))),
-              "ask for less");
+  return fail(
+      Errc::kRefused,
+      fmt::format("there is no room for {}: {} leaves {}, without what is kept back for the victim and the host",
+                  in_bytes(load.added()), least.where, in_bytes(std::max<int64_t>(least.left, 0))),
+      "ask for less");
 }
 
 Result<MemoryLoad> memory_load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
@@ -198,9 +201,9 @@ LoadPlan child_for(const MemoryLoad& load, Nanos length) {
   LoadPlan plan;
   plan.join = load.join;
   plan.what = "memory load";
-  plan.argv = {"--load",  "memory",
-               "--cgroup", load.cgroup,
-               "--total", load.total ? "yes" : "no",
+  plan.argv = {"--load",     "memory",
+               "--cgroup",   load.cgroup,
+               "--total",    load.total ? "yes" : "no",
                "--limit-ms", std::to_string(std::chrono::ceil<milliseconds>(length + kLoadGrace).count())};
   return plan;
 }
@@ -246,7 +249,8 @@ class MemoryFault : public Fault {
     Step step;
     step.kind = StepKind::kOwned;
     step.victim = victim.name;
-    step.action = fmt::format("take {} of memory with a child process in the cgroup {}", in_bytes(load.added()), load.cgroup);
+    step.action =
+        fmt::format("take {} of memory with a child process in the cgroup {}", in_bytes(load.added()), load.cgroup);
     if (load.total) step.action += fmt::format(", so that all in it use {}", in_bytes(load.asked));
     step.undo = "the kernel kills the child when the guard exits, and frees its memory";
     step.proof = info().proof;
@@ -257,8 +261,8 @@ class MemoryFault : public Fault {
 
   Result<std::optional<Demand>> demand(const Victim& victim, const Attack& attack) const override {
     MemoryLoad load = TRY(memory_load_for(victim, attack, TRY(look_at(victim))));
-    return Demand{"memory", "bytes", static_cast<double>(load.added()),
-                  static_cast<double>(TRY(sys::host_memory()).total)};
+    sys::HostMemory host = TRY(sys::host_memory());
+    return Demand{"memory", "bytes", static_cast<double>(load.added()), static_cast<double>(host.total)};
   }
 
   Result<Reach> reach(const Victim& victim, const Attack&) const override {

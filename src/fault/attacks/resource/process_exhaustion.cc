@@ -7,8 +7,8 @@
 #include "fault/attacks/faults.h"
 #include "fault/attacks/load/hold_impact.h"
 #include "fault/attacks/load/load_place.h"
-#include "fault/attacks/load/memory_room.h"
-#include "fault/attacks/load/pids_room.h"
+#include "fault/attacks/room/memory_room.h"
+#include "fault/attacks/room/pids_room.h"
 
 namespace ordeal::fault {
 namespace {
@@ -128,8 +128,9 @@ Result<> refuse_without_ids(const PidsLoad& load, const PidsRoom& room, const Li
   MemoryRoom memory(live.tree, victim_pays ? load.cgroup : "/");
   int64_t left = TRY(memory.left());
   if (load.added() * kMemoryOfThread <= left) return {};
-  return fail(Errc::kRefused, fmt::format("there is no memory for {} process ids: they need about {} MiB", load.added(),
-                                          load.added() * kMemoryOfThread >> 20),
+  return fail(Errc::kRefused,
+              fmt::format("there is no memory for {} process ids: they need about {} MiB", load.added(),
+                          load.added() * kMemoryOfThread >> 20),
               "ask for less");
 }
 
@@ -202,7 +203,8 @@ class ProcessExhaustionFault : public Fault {
 
   Result<std::optional<Demand>> demand(const Victim& victim, const Attack& attack) const override {
     PidsLoad load = TRY(pids_load_for(victim, attack, TRY(look_at(victim))));
-    return Demand{"process ids", "", static_cast<double>(load.added()), static_cast<double>(TRY(sys::host_pids()).most)};
+    sys::HostPids host = TRY(sys::host_pids());
+    return Demand{"process ids", "", static_cast<double>(load.added()), static_cast<double>(host.most)};
   }
 
   Result<Reach> reach(const Victim& victim, const Attack&) const override {

@@ -56,7 +56,8 @@ std::vector<LimitLevel> limits_of(const CgroupTree& tree, const char* controller
       auto limit = number_in(*cgroup, file.limit);
       auto used = number_in(*cgroup, file.used);
       if (!limit || !used || *limit >= kNoLimit) continue;
-      levels.push_back({cgroup->path(), file.limit, *limit, std::max<int64_t>(*used - (spare ? spare(*cgroup) : 0), 0)});
+      levels.push_back(
+          {cgroup->path(), file.limit, *limit, std::max<int64_t>(*used - (spare ? spare(*cgroup) : 0), 0)});
     }
   return levels;
 }
@@ -108,7 +109,8 @@ Result<HostMemory> host_memory() { return parse_host_memory(TRY(read_file("/proc
 
 Result<HostPids> host_pids() {
   HostPids pids;
-  pids.most = std::min(TRY(number_of_file("/proc/sys/kernel/pid_max")), TRY(number_of_file("/proc/sys/kernel/threads-max")));
+  pids.most =
+      std::min(TRY(number_of_file("/proc/sys/kernel/pid_max")), TRY(number_of_file("/proc/sys/kernel/threads-max")));
   // "0.10 0.20 0.30 2/345 6789": of 345 threads, 2 run.
   std::string load = TRY(read_file("/proc/loadavg"));
   auto words = split_words(load, " ");

@@ -15,8 +15,8 @@ namespace ordeal::sys {
 
 // One limit of one cgroup, in bytes or process ids.
 struct LimitLevel {
-  std::string path;   // of the cgroup
-  std::string name;   // "memory.high"
+  std::string path;  // of the cgroup
+  std::string name;  // "memory.high"
   int64_t limit = 0;
   int64_t used = 0;  // of memory: without what the kernel can take back at once (inactive pages of files)
   int64_t room() const { return limit - used; }

@@ -1,4 +1,4 @@
-#include "fault/attacks/load/pids_room.h"
+#include "fault/attacks/room/pids_room.h"
 
 #include <fmt/format.h>
 

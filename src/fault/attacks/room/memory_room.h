@@ -1,7 +1,7 @@
 // MemoryRoom: how much more memory a process in a cgroup may take and leave everybody alive: the least of what is left
 // below each limit of the cgroup and of those above it, and of what the host has available. Some of each is kept back:
-// 2 % of a limit (4 to 64 MiB), since the kernel charges by the batch and the victim wants to breathe; 5 % of the host's
-// memory and at least 256 MiB, which is more than the 100 MiB below which kubelet evicts.
+// 2 % of a limit (4 to 64 MiB), since the kernel charges by the batch and the victim wants to breathe; 5 % of the
+// host's memory and at least 256 MiB, which is more than the 100 MiB below which kubelet evicts.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "fault/attacks/load/memory_room.h"
+#include "fault/attacks/room/memory_room.h"
 
 #include <fmt/format.h>
 
