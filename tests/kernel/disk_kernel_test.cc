@@ -125,6 +125,25 @@ TEST_F(DiskKernelTest, ShareReserveAndFullAreReachedOnExt4) {
   }
 }
 
+TEST_F(DiskKernelTest, InodesAreTakenUntilNoFileCanBeMade) {
+  if (!victim_with(kExt4)) GTEST_SKIP() << "no loop device with ext4 here";
+  auto before = space().f_ffree;
+  for (bool all : {false, true}) {
+    auto impact = fill(all ? R"(, "inodes": true)" : R"(, "inodes": true, "percent": 50)");
+    ASSERT_TRUE(impact) << impact.error().message();
+    ASSERT_TRUE(serve(**impact, all ? 4s : 3s));
+    EXPECT_NEAR(static_cast<double>(space().f_favail), all ? 0 : static_cast<double>(space().f_files) / 2, 1);
+    EXPECT_EQ(victim_can_write(), !all);
+    Proof proof = (*impact)->proof(boot_now());
+    EXPECT_TRUE(proof.proven) << proof.reason;
+    BootTime begin = boot_now();
+    ASSERT_TRUE((*impact)->revert());
+    std::filesystem::remove(inside("/file"));
+    EXPECT_TRUE(eventually([&] { return space().f_ffree == before; }));
+    fmt::print("{}; given back after {:.0f} ms\n", proof.measured, to_millis(boot_now() - begin));
+  }
+}
+
 TEST_F(DiskKernelTest, WhatOthersWriteIsMadeRoomFor) {
   if (!victim_with(kExt4)) GTEST_SKIP() << "no loop device with ext4 here";
   auto impact = fill(R"(, "percent": 80)");

@@ -215,7 +215,8 @@ loads() {
   finish memory
   step memory.after cat $CG/room/app/memory.current
   echo 67108864 >$CG/room/memory.high
-  step memory.refused ordeal plan /tmp/memory.yaml
+  experiment high "$app" '{type: memory, args: {mb: 100}}' 5s
+  step memory.refused ordeal plan /tmp/high.yaml
   echo max >$CG/room/memory.high
   experiment pids "$app" '{type: process_exhaustion, args: {percent: 100, strategy: total}}' 4s
   begin pids

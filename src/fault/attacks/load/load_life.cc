@@ -17,7 +17,8 @@ struct LoadKind {
   std::string_view name;
   int (*live)(const LoadFlags& flags);
 };
-constexpr LoadKind kKinds[] = {{"disk", hold_disk}, {"io", work_io}, {"memory", hold_memory}, {"pids", hold_pids}};
+constexpr LoadKind kKinds[] = {
+    {"disk", hold_disk}, {"inodes", hold_inodes}, {"io", work_io}, {"memory", hold_memory}, {"pids", hold_pids}};
 
 void say(std::string_view line) { (void)!::write(STDOUT_FILENO, line.data(), line.size()); }
 

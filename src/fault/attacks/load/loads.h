@@ -13,6 +13,8 @@ int hold_pids(const LoadFlags& flags);
 // --keep BYTES [--leave BYTES] [--memory CGROUP]: space of the file system of descriptor kDiskFolder, in a file without
 // a name that is descriptor kDiskFile. Its orders are bytes; with --leave it takes what is there but so much.
 int hold_disk(const LoadFlags& flags);
+// --keep N --leave N: inodes of that file system, all but so many.
+int hold_inodes(const LoadFlags& flags);
 // --workers N --mode r|w|rw --block BYTES --count N: reads and writes files without a name in kDiskFolder, as fast as
 // it can, past the page cache.
 int work_io(const LoadFlags& flags);

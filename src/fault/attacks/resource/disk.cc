@@ -19,6 +19,8 @@ namespace {
 constexpr Nanos kDiskGrace = 10s;
 constexpr Nanos kDiskDeath = 300ms;
 constexpr Nanos kDiskDeathOfGigabyte = 100ms;
+constexpr Nanos kDeathOfThousandInodes = 20ms;
+constexpr int64_t kMemoryOfInode = 2 << 10;  // and of the open file
 
 AttackInfo describe_disk() {
   AttackInfo info;
@@ -48,10 +50,15 @@ AttackInfo describe_disk() {
       {.name = "reserve",
        .kind = ArgumentKind::kInteger,
        .fallback = "null",
-       .help = "How many bytes to leave free, 0 to 10^15.",
+       .help = "How many bytes (with inodes: inodes) to leave free, 0 to 10^15.",
        .gremlin = "",
        .least = 0,
-       .most = 1e15}};
+       .most = 1e15},
+      {.name = "inodes",
+       .kind = ArgumentKind::kBoolean,
+       .fallback = "false",
+       .help = "Take inodes instead of space, so that no file can be made: percent and reserve are then of them.",
+       .gremlin = ""}};
   info.example =
       "name: the database says so when its disk is full\n"
       "target: {type: container, name: db}\n"
@@ -66,14 +73,16 @@ AttackInfo describe_disk() {
       "Gremlin's workers and block size have no meaning here: the space is reserved, not written, where the file "
       "system "
       "can",
+      "inodes of a file system that makes them as needed are not injected (4); each costs the victim about 2 KiB of "
+      "memory",
       "quotas of users and projects do not count what root holds"};
   info.step = StepKind::kOwned;
-  info.mechanisms = {"a file without a name that a child process holds open"};
+  info.mechanisms = {"files without a name that a child process holds open: one for space, one for each inode"};
   info.capabilities = {"CAP_SYS_ADMIN or the victim's user, to look into its file systems (/proc/PID/root)"};
   info.proof =
       "by the file system's own account: the blocks of the file (bytes), or the space in use (percent, reserve), "
       "within "
-      "one block of what was asked for 95 % of the time from the first moment on";
+      "one block (inodes: one) of what was asked for 95 % of the time from the first moment on";
   info.judged =
       "a file system that the host's init sees, too: the whole host, by the policies alone; else everything in the "
       "victim. A protected process is refused (3); one that joins later ends the attack";
@@ -93,7 +102,8 @@ const AttackInfo& disk_info() {
 struct DiskLoad {
   DiskPlace place;
   std::string folder;
-  Space before;
+  bool inodes = false;
+  Space before;                  // of bytes or inodes, as is all below
   std::optional<int64_t> bytes;  // to hold
   int64_t leave = 0;             // else: to leave free
   int64_t keep = 0;              // for ourselves, at least
@@ -102,9 +112,12 @@ struct DiskLoad {
   std::vector<sys::Cgroup> join;
 
   int64_t added() const { return bytes ? *bytes : before.available - leave; }
+  int64_t memory_needed() const { return inodes ? added() * kMemoryOfInode : added(); }
+  Result<Space> now() const { return inodes ? place.inodes() : place.space(); }
+  std::string text(int64_t amount) const {
+    return inodes ? fmt::format("{} inodes", amount) : plain_value(static_cast<double>(amount), "bytes");
+  }
 };
-
-std::string bytes_text(int64_t bytes) { return plain_value(static_cast<double>(bytes), "bytes"); }
 
 void size_disk(DiskLoad& load, const Attack& attack) {
   auto given = [&](const char* name) { return attack.args.contains(name); };
@@ -122,21 +135,21 @@ void size_disk(DiskLoad& load, const Attack& attack) {
 Result<> refuse_without_space(const DiskLoad& load) {
   if (load.added() <= 0)
     return fail(Errc::kNotInjected,
-                fmt::format("{} is as full already: {} are free", load.folder, bytes_text(load.before.available)));
+                fmt::format("{} is as full already: {} are free", load.folder, load.text(load.before.available)));
   if (load.added() > load.before.available - load.keep)
     return fail(
         Errc::kRefused,
         fmt::format(
-            "there is no room for {} in {}: {} are free{}", bytes_text(load.added()), load.folder,
-            bytes_text(load.before.available),
-            load.keep == 0 ? "" : fmt::format(", and {} stay free for {}", bytes_text(load.keep), load.keep_for)),
+            "there is no room for {} in {}: {} are free{}", load.text(load.added()), load.folder,
+            load.text(load.before.available),
+            load.keep == 0 ? "" : fmt::format(", and {} stay free for {}", load.text(load.keep), load.keep_for)),
         load.keep == 0 ? "ask for less" : "say reserve, or choose a folder on another file system");
   if (load.memory.empty()) return {};
   MemoryRoom::Narrowest least = TRY(TRY(MemoryRoom::open(load.memory)).narrowest());
-  if (load.added() <= least.left) return {};
+  if (load.memory_needed() <= least.left) return {};
   return fail(Errc::kRefused,
-              fmt::format("{} is memory, and there is no room for {}: {} leaves {}", load.folder,
-                          bytes_text(load.added()), least.where, bytes_text(std::max<int64_t>(least.left, 0))),
+              fmt::format("there is no memory for {} in {}: {} leaves {}", load.text(load.added()), load.folder,
+                          least.where, plain_value(static_cast<double>(std::max<int64_t>(least.left, 0)), "bytes")),
               "ask for less");
 }
 
@@ -149,12 +162,15 @@ Result<DiskLoad> disk_load_for(const Victim& victim, const Attack& attack, const
   DiskLoad load;
   load.folder = text_argument(attack, "dir");
   load.place = TRY(place_of(victim, attack, live));
-  load.before = TRY(load.place.space());
+  load.inodes = flag_argument(attack, "inodes");
+  load.before = TRY(load.now());
   if (load.before.whole() <= 0)
-    return fail(Errc::kNotInjected, fmt::format("{} is on a file system that holds no data", load.folder));
+    return fail(Errc::kNotInjected, fmt::format("{} is on a file system without a limit of its {}", load.folder,
+                                                load.inodes ? "inodes" : "space"));
   load.keep_for = load.place.holds_ours();
-  if (!load.keep_for.empty()) load.keep = kept_on_our_disk(load.before.whole());
-  if (load.place.in_memory()) {
+  if (!load.keep_for.empty())
+    load.keep = load.inodes ? inodes_kept_on_our_disk(load.before.whole()) : kept_on_our_disk(load.before.whole());
+  if (load.inodes || load.place.in_memory()) {
     load.memory = live.tree.with("memory") ? loaded_cgroup(victim, live, "memory") : "/";
     load.join = cgroups_to_join(live, load.memory, {"memory"});
   }
@@ -168,11 +184,11 @@ LoadPlan child_for_disk(const DiskLoad& load, Nanos length) {
   plan.what = "disk load";
   plan.join = load.join;
   plan.pass = {{load.place.folder(), kDiskFolder}};
-  plan.argv = {"--load",     "disk",
+  plan.argv = {"--load",     load.inodes ? "inodes" : "disk",
                "--keep",     std::to_string(load.keep),
                "--limit-ms", std::to_string(std::chrono::ceil<milliseconds>(length + kDiskGrace).count())};
   if (!load.bytes) plan.argv.insert(plan.argv.end(), {"--leave", std::to_string(load.leave)});
-  if (!load.memory.empty()) plan.argv.insert(plan.argv.end(), {"--memory", load.memory});
+  if (!load.memory.empty() && !load.inodes) plan.argv.insert(plan.argv.end(), {"--memory", load.memory});
   return plan;
 }
 
@@ -187,16 +203,17 @@ Holding holding_of_disk(std::shared_ptr<DiskLoad> load) {
   Holding holding;
   holding.asked = load->bytes ? *load->bytes : load->before.whole() - load->leave;
   holding.tolerance = static_cast<double>(load->before.block);
-  holding.unit = "bytes";
+  holding.unit = load->inodes ? "inodes" : "bytes";
   holding.what = (load->bytes ? "held in the file system of " : "in use in the file system of ") + load->folder;
-  holding.patience = kDiskDeath + kDiskDeathOfGigabyte * (load->added() >> 30);
+  holding.patience = kDiskDeath + (load->inodes ? kDeathOfThousandInodes * (load->added() / 1000)
+                                                : kDiskDeathOfGigabyte * (load->added() >> 30));
   holding.look = [load = std::move(load)](const LoadChild& child) -> Result<HoldLook> {
     HoldLook seen;
-    Space space = TRY(load->place.space());
-    seen.own = TRY(blocks_of(child.pid()));
+    Space space = TRY(load->now());
+    if (!load->inodes) seen.own = TRY(blocks_of(child.pid()));
     seen.counted = space.used;
     if (!load->bytes) seen.got = load->before.whole() - space.available;
-    if (space.available <= load->keep) seen.shortage = fmt::format("{} are left there", bytes_text(space.available));
+    if (space.available <= load->keep) seen.shortage = fmt::format("{} are left there", load->text(space.available));
     return seen;
   };
   return holding;
@@ -220,6 +237,8 @@ class DiskFault : public Fault {
     int given = 0;
     for (const char* name : {"percent", "bytes", "reserve"}) given += attack.args.contains(name);
     if (given > 1) return refuse_field(attack, "args", "give one of percent, bytes and reserve");
+    if (flag_argument(attack, "inodes") && attack.args.contains("bytes"))
+      return refuse_field(attack, "args.bytes", "inodes are taken by percent or reserve");
     return {};
   }
 
@@ -228,21 +247,22 @@ class DiskFault : public Fault {
     Step step;
     step.kind = StepKind::kOwned;
     step.victim = victim.name;
-    step.action =
-        fmt::format("take {} of the {} that are free in {} (device {}) with a file without a name",
-                    bytes_text(load.added()), bytes_text(load.before.available), load.folder, load.place.device());
-    step.undo = "the kernel frees the file when the child that holds it ends, with the guard";
+    step.action = fmt::format("take {} of the {} that are free in {} (device {}) with {} without a name",
+                              load.text(load.added()), load.text(load.before.available), load.folder,
+                              load.place.device(), load.inodes ? "files" : "a file");
+    step.undo = "the kernel frees what has no name when the child that holds it ends, with the guard";
     step.proof = info().proof;
     step.claims = {fmt::format("disk:{}/disk", load.place.device())};
     if (load.place.shared_with_host())
       step.notes.push_back("others on this host write to the same file system, and are hit as well");
-    if (!load.memory.empty()) step.notes.push_back("it is a tmpfs: the memory is charged to " + load.memory);
+    if (!load.memory.empty()) step.notes.push_back("the memory for it is charged to " + load.memory);
     return std::vector<Step>{std::move(step)};
   }
 
   Result<std::optional<Demand>> demand(const Victim& victim, const Attack& attack) const override {
     DiskLoad load = TRY(disk_load_for(victim, attack, TRY(look_at(victim))));
-    return Demand{"space in device " + load.place.device(), "bytes", static_cast<double>(load.added()),
+    return Demand{(load.inodes ? "inodes of device " : "space in device ") + load.place.device(),
+                  load.inodes ? "" : "bytes", static_cast<double>(load.added()),
                   static_cast<double>(load.before.whole())};
   }
 

@@ -67,6 +67,8 @@ bool seen_by_init(const std::string& device) {
 
 int64_t kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, int64_t{1} << 30); }
 
+int64_t inodes_kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, 10000); }
+
 Result<DiskPlace> DiskPlace::open(pid_t pid, const std::string& folder) {
   std::string root_path = fmt::format("/proc/{}/root", pid);
   UniqueFd root(::open(root_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -99,6 +101,16 @@ Result<Space> DiskPlace::space() const {
   space.block = block;
   space.used = static_cast<int64_t>(system.f_blocks - system.f_bfree) * block;
   space.available = static_cast<int64_t>(system.f_bavail) * block;
+  return space;
+}
+
+Result<Space> DiskPlace::inodes() const {
+  struct statvfs system {};
+  if (::fstatvfs(folder(), &system) < 0) return fail_errno("cannot ask how many inodes are left");
+  Space space;
+  space.block = 1;
+  space.used = static_cast<int64_t>(system.f_files - system.f_ffree);
+  space.available = static_cast<int64_t>(system.f_favail);
   return space;
 }
 

@@ -12,6 +12,7 @@
 
 namespace ordeal::fault {
 
+// Of bytes, or of inodes, of which each is a block of 1.
 struct Space {
   int64_t block = 4096;
   int64_t used = 0;       // by files
@@ -26,6 +27,7 @@ class DiskPlace {
 
   int folder() const { return folder_.get(); }
   Result<Space> space() const;
+  Result<Space> inodes() const;                          // nothing in all where the file system makes them as needed
   const std::string& device() const { return device_; }  // "8:1"
   bool in_memory() const { return in_memory_; }
   // Somebody outside the victim's mount namespace may write there, too.
@@ -42,5 +44,7 @@ class DiskPlace {
 
 // What stays free on a file system that Ordeal itself needs: 5 % of it, and at least 1 GiB.
 int64_t kept_on_our_disk(int64_t whole);
+// The same of its inodes: 5 %, and at least 10 000.
+int64_t inodes_kept_on_our_disk(int64_t whole);
 
 }  // namespace ordeal::fault
