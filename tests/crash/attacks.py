@@ -80,8 +80,11 @@ class Taken(Cpu):
     def before(self, lab):
         self.began = self.used(lab)
 
+    def given_back(self, lab):
+        return self.used(lab) <= self.began + self.slack
+
     def ended(self, lab, killed):
-        at = wait_until(lambda: self.used(lab) <= self.began + self.slack, 5)
+        at = wait_until(lambda: self.given_back(lab), 5)
         late = at is None or at > killed + self.limit + SLACK
         return f"{self.used(lab) - self.began} not given back {self.limit} s after the kill" if late else ""
 

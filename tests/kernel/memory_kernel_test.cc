@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "platform/sys/cgroup/room.h"
 #include "proc_fixture.h"
 
@@ -62,6 +64,17 @@ TEST_F(MemoryKernelTest, WhatIsAskedIsResidentAndGivenBack) {
   EXPECT_TRUE(loads().empty());
 }
 
+// More than that is counted by the kernel on the fly, not page by page.
+TEST_F(MemoryKernelTest, ALargeAmountIsProvenToo) {
+  make_victim();
+  auto impact = take(R"({"mb": 400})");
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 3s));
+  Proof proof = (*impact)->proof(boot_now());
+  EXPECT_TRUE(proof.proven) << proof.reason;
+  EXPECT_NEAR(proof.got, 400.0 * kMiB, 4.0 * kMiB);
+}
+
 TEST_F(MemoryKernelTest, AShareOfTheLimitInAllFollowsTheVictim) {
   make_victim();
   limit(memory_of("victim"), 300 * kMiB);
@@ -76,6 +89,7 @@ TEST_F(MemoryKernelTest, AShareOfTheLimitInAllFollowsTheVictim) {
   ASSERT_TRUE((*impact)->revert());
   Proof proof = (*impact)->proof(boot_now());
   EXPECT_DOUBLE_EQ(proof.asked, 240.0 * kMiB);
+  EXPECT_TRUE(proof.proven) << proof.reason;
   fmt::print("{} {}\n", proof.measured, proof.reason);
 }
 
@@ -102,6 +116,23 @@ TEST_F(MemoryKernelTest, ThereIsRoomAtEveryLevelOrItIsRefused) {
   EXPECT_EQ(refusal_of(R"({"mb": 100})"), "none");
   EXPECT_NE(refusal_of(R"({"percent": 100})").find("there is no room"), std::string::npos);
   EXPECT_NE(refusal_of(R"({"gb": 16384})").find("there is no room"), std::string::npos);
+}
+
+TEST_F(MemoryKernelTest, AProtectedProcessInTheCgroupIsRefused) {
+  make_victim();
+  std::string program = testing::TempDir() + "kubelet";
+  std::filesystem::copy_file("/bin/sleep", program, std::filesystem::copy_options::overwrite_existing);
+  auto refused = [&](const fault::Fault& fault) {
+    auto reach = fault.reach(container("victim"), attack(fault, "{}"));
+    auto allowed = reach ? fault::refuse_protected_in(*reach, fault::Protection()) : tl::unexpected(reach.error());
+    return allowed ? Errc::kInternal : allowed.error().code;
+  };
+  EXPECT_NE(refused(fault::memory_fault()), Errc::kRefused);
+  auto& child = start_argv({program, "60"}, "victim");
+  EXPECT_TRUE(eventually([&] { return sys::read_stat(child.pid())->comm == "kubelet"; }));
+  EXPECT_EQ(refused(fault::memory_fault()), Errc::kRefused);
+  EXPECT_EQ(refused(fault::process_exhaustion_fault()), Errc::kRefused);
+  std::filesystem::remove(program);
 }
 
 TEST_F(MemoryKernelTest, AShareOfNoLimitIsNotInjected) {

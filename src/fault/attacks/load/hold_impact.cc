@@ -43,7 +43,7 @@ Result<> HoldImpact::work(BootTime now) {
 
 bool HoldImpact::is_held(const HoldLook& seen) const {
   bool near = std::abs(static_cast<double>(got(seen) - holding_.asked)) <= holding_.tolerance;
-  return near && static_cast<double>(seen.own - seen.counted) <= holding_.tolerance;
+  return near && seen.own > 0 && static_cast<double>(seen.own - seen.counted) <= holding_.tolerance;
 }
 
 Result<> HoldImpact::look(BootTime now) {
@@ -52,7 +52,8 @@ Result<> HoldImpact::look(BootTime now) {
   if (seen.own > seen.counted) seen.shortage = "the victim's account has less than the load holds";
   bool held = is_held(seen);
   // Between two looks it was held if it was at both.
-  if (ever_) (held && held_ ? within_ : outside_) += now - *seen_at_;
+  bool due = now - *start_ > holding_.ramp + holding_.allowance;
+  if (seen_at_ && (ever_ || due)) (held && held_ ? within_ : outside_) += now - *seen_at_;
   ever_ = ever_ || held;
   if (!held) shortage_ = seen.shortage;
   held_ = held;

@@ -28,6 +28,7 @@ struct Holding {
   std::string what;            // "resident in /shop"
   // Reads counters of the kernel only, within milliseconds.
   std::function<Result<HoldLook>(const LoadChild&)> look;
+  Nanos allowance = 1s;    // that it may take to come to it, besides the ramp: afterwards what is not held is missing
   Nanos patience = 200ms;  // that its death may take
 };
 

@@ -16,7 +16,7 @@ std::string amount(const HoldUse& use, double value) {
 std::string because(const HoldUse& use) { return use.shortage.empty() ? "" : ": " + use.shortage; }
 
 std::string reason(const HoldUse& use, const Coverage& held) {
-  if (use.within + use.outside <= 0)
+  if (use.within <= 0)
     return fmt::format("it never came to the {} asked, at most to {}{}", amount(use, use.asked), amount(use, use.most),
                        because(use));
   if (std::string short_of = shortfall(held); !short_of.empty()) return short_of;
@@ -30,7 +30,7 @@ Proof prove_hold(const HoldUse& use) {
   proof.asked = use.asked;
   proof.got = use.got;
   proof.unit = use.unit;
-  bool ever = use.within + use.outside > 0;
+  bool ever = use.within > 0;
   proof.measured = fmt::format("{} {}", amount(use, ever ? use.got : use.most), use.what);
   if (ever) proof.measured += fmt::format(" for {:.1f} s", use.within);
   if (!use.counter.empty()) proof.measured += "; " + use.counter;

@@ -37,6 +37,8 @@ TEST(HoldProof, WhatWasNeverHeldIsNone) {
             "it never came to the 100 MiB asked, at most to 60 MiB: the limit of /shop (memory.max) left no room");
 }
 
+TEST(HoldProof, ComingToItTooLateIsNone) { EXPECT_FALSE(prove_hold(held_for(2, 40)).proven); }
+
 TEST(HoldProof, ATwentiethOfTheTimeMayBeMissing) {
   EXPECT_TRUE(prove_hold(held_for(9.6, 0.4)).proven);
   Proof proof = prove_hold(held_for(9.4, 0.6));

@@ -6,7 +6,7 @@ namespace ordeal::fault {
 
 class LoadFlags;
 
-// --most BYTES --cgroup PATH [--total yes] [--beyond yes]: resident memory. Its orders are bytes.
+// --cgroup PATH [--total yes]: resident memory. Its orders are bytes.
 int hold_memory(const LoadFlags& flags);
 // --cgroup PATH [--total yes]: process ids, its own among them. Its orders are their number.
 int hold_pids(const LoadFlags& flags);

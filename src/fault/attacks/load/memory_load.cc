@@ -80,8 +80,7 @@ int64_t due(const MemoryRoom& room, const LoadFlags& flags, int64_t ordered, int
     wanted = ordered - (room.used().value_or(ordered) - held);
     if (std::abs(wanted - held) < kCorrectBy) wanted = held;
   }
-  if (flags.text("beyond") != "yes") wanted = std::min(wanted, held + room.left().value_or(0));
-  return in_pages(wanted);
+  return in_pages(std::min(wanted, held + room.left().value_or(0)));
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ AttackInfo describe_disk() {
       "can",
       "inodes of a file system that makes them as needed are not injected (4); each costs the victim about 2 KiB of "
       "memory",
-      "quotas of users and projects do not count what root holds"};
+      "a quota of the victim's user does not count the file, which is root's"};
   info.step = StepKind::kOwned;
   info.mechanisms = {"files without a name that a child process holds open: one for space, one for each inode"};
   info.capabilities = {"CAP_SYS_ADMIN or the victim's user, to look into its file systems (/proc/PID/root)"};
@@ -205,12 +205,15 @@ Holding holding_of_disk(std::shared_ptr<DiskLoad> load) {
   holding.tolerance = static_cast<double>(load->before.block);
   holding.unit = load->inodes ? "inodes" : "bytes";
   holding.what = (load->bytes ? "held in the file system of " : "in use in the file system of ") + load->folder;
+  holding.allowance = load->inodes           ? 1s + 1s * (load->added() / 20000)
+                      : load->memory.empty() ? Nanos(2s)
+                                             : 1s + 1s * (load->added() >> 30);
   holding.patience = kDiskDeath + (load->inodes ? kDeathOfThousandInodes * (load->added() / 1000)
                                                 : kDiskDeathOfGigabyte * (load->added() >> 30));
   holding.look = [load = std::move(load)](const LoadChild& child) -> Result<HoldLook> {
     HoldLook seen;
     Space space = TRY(load->now());
-    if (!load->inodes) seen.own = TRY(blocks_of(child.pid()));
+    seen.own = load->inodes ? child.holds().value_or(0) : TRY(blocks_of(child.pid()));
     seen.counted = space.used;
     if (!load->bytes) seen.got = load->before.whole() - space.available;
     if (space.available <= load->keep) seen.shortage = fmt::format("{} are left there", load->text(space.available));

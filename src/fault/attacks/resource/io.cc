@@ -12,12 +12,15 @@
 #include "fault/attacks/load/loads.h"
 #include "fault/attacks/resource/io_proof.h"
 #include "fault/attacks/room/disk_place.h"
+#include "fault/attacks/room/memory_room.h"
+#include "fault/attacks/room/pids_room.h"
 
 namespace ordeal::fault {
 namespace {
 
 constexpr Nanos kIoGrace = 10s;
 constexpr Nanos kIoDeath = 1s;
+constexpr int64_t kMemoryOfWorker = 128 << 10;  // besides its block
 constexpr Nanos kIoLookEvery = 500ms;
 
 AttackInfo describe_io() {
@@ -126,6 +129,22 @@ Result<> refuse_without_disk(const IoLoad& load) {
               "ask for fewer workers, blocks, or smaller ones");
 }
 
+// In cgroup version 2 the victim pays for them.
+Result<> refuse_too_many_workers(const IoLoad& load, const LiveVictim& live) {
+  bool victim_pays = !load.join.empty() && load.join.front().version() == 2;
+  std::string payer = victim_pays ? load.cgroup : "/";
+  MemoryRoom::Narrowest memory = TRY(MemoryRoom(live.tree, payer).narrowest());
+  PidsRoom::Narrowest pids = TRY(PidsRoom(live.tree, payer).narrowest());
+  bool fits = load.workers * (load.block + kMemoryOfWorker) <= memory.left && load.workers + 1 <= pids.left;
+  if (fits) return {};
+  return fail(Errc::kRefused,
+              fmt::format("there is no room for {} threads with a block each: {} leaves {}, {} leaves {} process ids",
+                          load.workers, memory.where,
+                          plain_value(static_cast<double>(std::max<int64_t>(memory.left, 0)), "bytes"), pids.where,
+                          std::max<int64_t>(pids.left, 0)),
+              "ask for fewer workers, or smaller blocks");
+}
+
 Result<IoLoad> io_load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
   if (victim.kind != VictimKind::kHost) TRY_VOID(refuse_frozen(live));
   IoLoad load;
@@ -139,6 +158,7 @@ Result<IoLoad> io_load_for(const Victim& victim, const Attack& attack, const Liv
   load.block = static_cast<int64_t>(number_argument(attack, "block_size")) * 1024;
   load.count = static_cast<int64_t>(number_argument(attack, "block_count"));
   TRY_VOID(refuse_without_disk(load));
+  TRY_VOID(refuse_too_many_workers(load, live));
   return load;
 }
 

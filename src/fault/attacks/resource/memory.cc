@@ -19,7 +19,7 @@ namespace {
 constexpr double kMegabyte = 1 << 20;
 constexpr double kGigabyte = 1 << 30;
 constexpr double kGremlinsAmount = 0.5 * kGigabyte;
-constexpr int64_t kExactUpTo = 1 << 30;  // reading every page's entry takes milliseconds a gigabyte
+constexpr int64_t kExactUpTo = 64 << 20;  // reading every page's entry takes some 10 ms a gigabyte
 constexpr double kLeastTolerance = kMegabyte;
 constexpr Nanos kLoadGrace = 10s;  // the child outlives a forgotten guard at most so long
 constexpr Nanos kDeath = 200ms;
@@ -143,8 +143,10 @@ Result<int64_t> amount_asked(const Victim& victim, const Attack& attack, const M
   return static_cast<int64_t>(kGremlinsAmount);
 }
 
+int64_t tolerance_of(int64_t asked) { return std::max(static_cast<int64_t>(kLeastTolerance), asked / 100); }
+
 Result<> refuse_without_room(const MemoryLoad& load, const MemoryRoom& room) {
-  if (load.added() <= 0)
+  if (load.added() <= (load.total ? tolerance_of(load.asked) : 0))
     return fail(Errc::kNotInjected, fmt::format("{} uses {} already, of the {} that it is to use in all", load.cgroup,
                                                 in_bytes(load.used), in_bytes(load.asked)));
   MemoryRoom::Narrowest least = TRY(room.narrowest());
@@ -173,7 +175,8 @@ Result<MemoryLoad> memory_load_for(const Victim& victim, const Attack& attack, c
 
 int64_t field_in(std::string_view text, std::string_view key) {
   for (std::string_view line : split(text, '\n'))
-    if (line.starts_with(key)) return parse_number<int64_t>(split_words(line.substr(key.size()), " ")[0]).value_or(0);
+    if (line.starts_with(key))
+      return parse_number<int64_t>(split_words(line.substr(key.size()), " \t").front()).value_or(0);
   return 0;
 }
 
@@ -212,10 +215,11 @@ Holding holding_of(const MemoryLoad& load, const Attack& attack, const sys::Cgro
   Holding holding;
   holding.asked = load.asked;
   holding.ramp = duration_argument(attack, "ramp");
-  holding.tolerance = std::max(kLeastTolerance, static_cast<double>(load.asked) / 100);
+  holding.tolerance = static_cast<double>(tolerance_of(load.asked));
   holding.unit = "bytes";
   holding.what = (load.total ? "used by all in " : "resident in ") + load.cgroup;
   holding.look = looks_at(load, tree);
+  holding.allowance = 1s + 1s * (load.added() / static_cast<int64_t>(kGigabyte) + 1);
   holding.patience = kDeath + kDeathOfGigabyte * (load.added() / static_cast<int64_t>(kGigabyte));
   return holding;
 }

@@ -170,6 +170,7 @@ Holding holding_of_ids(const PidsLoad& load, const sys::CgroupTree& tree) {
   holding.counts_itself = true;
   holding.what = (load.total ? "used by all in " : "held in ") + load.cgroup;
   holding.look = looks_at_ids(load, tree);
+  holding.allowance = 1s + 1s * (load.added() / 10000);
   holding.patience = kPidsDeath + kDeathOfThousand * (load.added() / 1000);
   return holding;
 }

@@ -50,13 +50,23 @@ std::vector<OwnFolder> own_folders() {
 // An overlay has a device number of its own, and the numbers of the file system that it writes to.
 bool same_system(const struct stat& a, const struct statvfs& x, const struct stat& b, const struct statvfs& y) {
   if (a.st_dev == b.st_dev) return true;
-  return x.f_blocks != 0 && x.f_blocks == y.f_blocks && x.f_files == y.f_files && x.f_frsize == y.f_frsize &&
-         x.f_ffree == y.f_ffree;
+  return x.f_blocks != 0 && x.f_blocks == y.f_blocks && x.f_files == y.f_files && x.f_frsize == y.f_frsize;
 }
 
-// Whether the host's init sees the device, too.
+// A sandbox may hide the root of its init; where both see the same mounts, it is ours.
+UniqueFd open_root(pid_t pid) {
+  UniqueFd root(::open(fmt::format("/proc/{}/root", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (root || pid != 1 || (errno != EACCES && errno != EPERM)) return root;
+  auto of_init = read_file("/proc/1/mountinfo"), ours = read_file("/proc/self/mountinfo");
+  if (of_init && ours && *of_init == *ours) root.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return root;
+}
+
+// Whether the host's init sees the device, too. Where that is not known, it does.
 bool seen_by_init(const std::string& device) {
-  for (std::string_view line : split(read_file("/proc/1/mountinfo").value_or(""), '\n')) {
+  auto mounts = read_file("/proc/1/mountinfo");
+  if (!mounts) return true;
+  for (std::string_view line : split(*mounts, '\n')) {
     auto words = split_words(line, " ");
     if (words.size() > 2 && words[2] == device) return true;
   }
@@ -70,8 +80,7 @@ int64_t kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, i
 int64_t inodes_kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, 10000); }
 
 Result<DiskPlace> DiskPlace::open(pid_t pid, const std::string& folder) {
-  std::string root_path = fmt::format("/proc/{}/root", pid);
-  UniqueFd root(::open(root_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd root = open_root(pid);
   if (!root) return fail_errno("cannot open the root folder of process " + std::to_string(pid));
   open_how how{};
   how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -89,7 +98,7 @@ Result<DiskPlace> DiskPlace::open(pid_t pid, const std::string& folder) {
     return fail_errno("cannot look at " + folder);
   place.device_ = fmt::format("{}:{}", major(stat.st_dev), minor(stat.st_dev));
   place.in_memory_ = system.f_type == TMPFS_MAGIC;
-  place.shared_ = seen_by_init(place.device_);
+  place.shared_ = !place.in_memory_ || seen_by_init(place.device_);
   return place;
 }
 

@@ -30,7 +30,7 @@ class DiskPlace {
   Result<Space> inodes() const;                          // nothing in all where the file system makes them as needed
   const std::string& device() const { return device_; }  // "8:1"
   bool in_memory() const { return in_memory_; }
-  // Somebody outside the victim's mount namespace may write there, too.
+  // Somebody outside the victim's mount namespace may write there, too: anything but a tmpfs that init does not see.
   bool shared_with_host() const { return shared_; }
   // What of Ordeal's own is on the same file system ("Ordeal's state (/var/lib/ordeal)"), or "".
   std::string holds_ours() const;
