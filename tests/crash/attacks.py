@@ -1,5 +1,6 @@
 """The attacks of the crash tests: how each is asked for, and how one sees that it ended in time. ended() looks at once
 and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
+import os
 import time
 
 from lab import DELAY, PORT, Reconnector, Respawner, now, read, wait_until
@@ -121,6 +122,53 @@ class Cpu(Attack):
         return "a burner came later" if burners(lab) else ""
 
 
+class Taken(Cpu):
+    """Of the victim's account in `files`, all must be given back."""
+    files, slack = (), 0
+
+    def used(self, lab):
+        return next((int(read(f"{folder}/{name}")) for name in self.files for folder in lab.victim_cgroup.folders
+                     if os.path.exists(f"{folder}/{name}")), 0)
+
+    def before(self, lab):
+        self.began = self.used(lab)
+
+    def given_back(self, lab):
+        return self.used(lab) <= self.began + self.slack
+
+    def ended(self, lab, killed):
+        at = wait_until(lambda: self.given_back(lab), 5)
+        late = at is None or at > killed + self.limit + SLACK
+        return f"{self.used(lab) - self.began} not given back {self.limit} s after the kill" if late else ""
+
+
+class Memory(Taken):
+    type, args, limit = "memory", {"mb": 64}, 0.5
+    files, slack = ("memory.usage_in_bytes", "memory.current"), 4 << 20
+
+
+class ProcessExhaustion(Taken):
+    type, args, limit = "process_exhaustion", {"processes": 200}, 0.5
+    files, slack = ("pids.current",), 1  # its own, until whoever inherits the dead load has waited for it
+
+
+class Disk(Taken):
+    type, args, limit = "disk", {"dir": "/dev/shm", "bytes": 64 << 20}, 0.5
+
+    def used(self, lab):
+        system = os.statvfs("/dev/shm")
+        return (system.f_blocks - system.f_bfree) * system.f_frsize
+
+
+class Io(Cpu):
+    type, args, limit = "io", {"dir": "/var/tmp"}, 0.5
+
+    def ended(self, lab, killed):
+        at = wait_until(lambda: not [pid for pid, argv in lab.ordeal_processes() if "--load" in argv], 5)
+        late = at is None or at > killed + self.limit + SLACK
+        return f"it reads and writes {self.limit} s after the kill" if late else ""
+
+
 class ProcessKiller(Attack):
     type, args = "process_killer", {"process": "sleep", "exact": True, "interval": "100ms"}
 
@@ -169,6 +217,6 @@ class Shutdown(Attack):
 
 # Another way of one of those below, for what looks at each way.
 WAYS = [ProcessStopper]
-ALL = [Latency, PacketLoss, Bandwidth, Corrupt, Duplicate, Reorder, Blackhole, Partition, Dns, Reset, Cpu, Pause,
-       ProcessKiller, Shutdown]
+ALL = [Latency, PacketLoss, Bandwidth, Corrupt, Duplicate, Reorder, Blackhole, Partition, Dns, Reset, Cpu, Memory,
+       ProcessExhaustion, Disk, Io, Pause, ProcessKiller, Shutdown]
 BY_NAME = {attack.type: attack for attack in ALL}

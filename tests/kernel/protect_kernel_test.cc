@@ -35,8 +35,9 @@ class ProtectTest : public ProcTest {
     return victim;
   }
   Attack example(const fault::Fault& fault) {
-    std::string args = fault.info().type == "process_killer" ? R"({"process": "sleep"})" : "{}";
-    return attack(fault, args);
+    const std::string& type = fault.info().type;
+    if (type == "process_killer") return attack(fault, R"({"process": "sleep"})");
+    return attack(fault, type == "process_exhaustion" ? R"({"processes": 1})" : "{}");
   }
   void wait_for_program(const sys::Child& child, const std::string& comm) {
     ASSERT_TRUE(eventually([&] { return sys::read_stat(child.pid()).value().comm == comm; }));

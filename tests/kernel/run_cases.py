@@ -163,6 +163,34 @@ def stopped(lab, expected):
     return "" if seen == [False, expected] else f"[server, idle] stopped is {seen}, expected {[False, expected]}"
 
 
+def counter(lab, names):
+    """The first of the files that one of the victim's cgroups has."""
+    return next(int(read(f"{folder}/{name}")) for name in names for folder in lab.victim_cgroup.folders
+                if os.path.exists(f"{folder}/{name}"))
+
+
+def memory(lab, least, most):
+    """MiB that are charged to the victim's cgroup, a second later."""
+    time.sleep(1)
+    used = counter(lab, ("memory.usage_in_bytes", "memory.current")) / (1 << 20)
+    return "" if least <= used <= most else f"{used:.1f} MiB charged, expected {least} to {most}"
+
+
+def pids(lab, least, most):
+    """Process ids in the victim's cgroup, half a second later."""
+    time.sleep(0.5)
+    used = counter(lab, ("pids.current",))
+    return "" if least <= used <= most else f"{used} process ids, expected {least} to {most}"
+
+
+def space(_, folder, least, most):
+    """MiB in use in the file system of a folder, half a second later."""
+    time.sleep(0.5)
+    system = os.statvfs(folder)
+    used = (system.f_blocks - system.f_bfree) * system.f_frsize / (1 << 20)
+    return "" if least <= used <= most else f"{used:.1f} MiB in use in {folder}, expected {least} to {most}"
+
+
 def alive(lab, echo, idle):
     expected = [echo, idle]
     at = wait_until(lambda: lab.victim.alive() == expected, 1)
@@ -171,7 +199,8 @@ def alive(lab, echo, idle):
 
 CHECKS = {
     check.__name__: check
-    for check in (round_trip, loss, twice, wrong, lost, late, connects, keeps, resolves, frozen, cpu, alive, stopped)
+    for check in (round_trip, loss, twice, wrong, lost, late, connects, keeps, resolves, frozen, cpu, memory, pids, space, alive,
+                  stopped)
 }
 
 

@@ -48,6 +48,8 @@ Object schema_of(const ArgumentInfo& info) {
     }
     case ArgumentKind::kPercent:
       return bounded("number", info.least, std::min(info.most, 100.0));
+    case ArgumentKind::kNumber:
+      return bounded("number", info.least, info.most);
     case ArgumentKind::kInteger:
       return bounded("integer", info.least, info.most);
     case ArgumentKind::kBoolean:
@@ -155,7 +157,8 @@ std::string type_of(const ArgumentInfo& a) {
   if (a.kind == ArgumentKind::kWord) return a.expected();
   std::string type = to_text(a.kind);
   if (a.kind == ArgumentKind::kDuration) return a.expected().substr(2) + "; bare: " + format_duration(a.unit);
-  if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger) return a.expected().substr(2);
+  if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger || a.kind == ArgumentKind::kNumber)
+    return a.expected().substr(2);
   return type;
 }
 

@@ -6,6 +6,8 @@
   cpu      whole runs on a cgroup of its own: one CPU, all CPUs, a quota of half a CPU; stress-ng beside it in the same
            cgroup, which is not asserted. Asserted: within 2 points of the asked share.
   bulk     TCP at 10 and 100 ms as a share of the bare path, both directions.
+  loads    memory, process_exhaustion, disk and io as whole runs, by the accounts of the victim's cgroup and of the file system.
+           Asserted: memory within 1 % or 1 MiB, process ids exactly, disk within one block; io only says its rate.
   loss     packet_loss as whole runs, 2 000 packets a second, both directions. Asserted: within 4 standard deviations of chance.
   shares   packet_loss (alone and in bursts), duplicate, corrupt (both kinds) and reorder as whole runs, both directions:
            what a client of the victim counts is exactly the run's own count, and that is within 5 standard deviations of
@@ -227,6 +229,57 @@ def cpu_rows(build, seconds):
     return rows
 
 
+def counted(lab, *names):
+    return next(int(read(f"{folder}/{name}")) for name in names for folder in lab.victim_cgroup.folders
+                if os.path.exists(f"{folder}/{name}"))
+
+
+def anonymous(lab):
+    text = next(read(folder + "/memory.stat") for folder in lab.victim_cgroup.folders if os.path.exists(folder + "/memory.stat"))
+    fields = dict(line.split() for line in text.splitlines())
+    return int(fields.get("total_rss", fields.get("anon", 0)))
+
+
+def in_use(folder):
+    system = os.statvfs(folder)
+    return (system.f_blocks - system.f_bfree) * system.f_frsize
+
+
+# attack, its argument, its other arguments, asked in the unit of `seen`, what may be off, and who looks
+LOADS = [("memory", "mb", {}, mib << 20, max(1 << 20, (mib << 20) // 100), anonymous) for mib in (10, 100, 1000)]
+LOADS += [("process_exhaustion", "processes", {}, count, 0, lambda lab: counted(lab, "pids.current")) for count in (1, 100, 2000)]
+LOADS += [("disk", "bytes", {"dir": "/dev/shm"}, size, 4096, lambda _: in_use("/dev/shm")) for size in (4096, 100 << 20, 1 << 30)]
+
+
+def load_row(lab, attack, name, more, asked, slack, look, seconds):
+    value = asked >> 20 if name == "mb" else asked
+    before = look(lab)
+    run = Run(lab, {"name": "accuracy", "target": lab.target(), "baseline": "100ms",
+                    "attack": {"type": attack, "args": {**more, name: value}, "length": f"{seconds + 3}s"},
+                    "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}]})
+    wait_until(lambda: run.injected() or run.process.poll() is not None, 10)
+    time.sleep(2.5)
+    got = look(lab) - before
+    run.wait(30)
+    begin = time.monotonic()
+    wait_until(lambda: look(lab) - before <= slack, 5)
+    back = time.monotonic() - begin
+    proof = (run.event("proof") or {"data": {}})["data"].get("got", 0)
+    run.end()
+    run.forget()
+    print(f"{attack} asked {asked}: {got} seen, proof {proof:.0f}, {back * 1000:.0f} ms after the run all was back", flush=True)
+    return {"attack": attack, "asked": asked, "got": got, "proof": proof, "slack": slack, "back": back}
+
+
+def load_rows(build, seconds):
+    lab = Lab(build)
+    try:
+        lab.victim.ensure()
+        return [load_row(lab, *load, seconds) for load in LOADS]
+    finally:
+        lab.close()
+
+
 def loss_rows(build, seconds):
     """packet_loss as a whole run, against what a client of the victim sees."""
     lab, rows = Lab(build), []
@@ -369,7 +422,7 @@ def table(title, head, rows):
     return "\n".join(lines) + "\n\n" if rows else ""
 
 
-def markdown(latency, loss, cpu, bulked, shares, rates):
+def markdown(latency, loss, cpu, loads, bulked, shares, rates):
     machine = os.uname()
     text = (f"# Accuracy\n\nAsked against got, on {os.cpu_count()} CPUs, Linux {machine.release}; made by\n"
             f"`tests/soak/accuracy.py {' '.join(sys.argv[1:])}`.\n"
@@ -394,6 +447,9 @@ def markdown(latency, loss, cpu, bulked, shares, rates):
                   ("where", "asked %", "used %", "own proof", "stress-ng %"),
                   [(r["place"], r["asked"], f"{r['got']:.2f}", f"{r['proof']:.2f}",
                     "absent" if r["stress"] is None else f"{r['stress']:.2f}") for r in cpu])
+    text += table("Memory, process ids, disk: by the account of the cgroup or of the file system (bytes, ids)",
+                  ("attack", "asked", "seen", "own proof", "may be off"),
+                  [(r["attack"], r["asked"], r["got"], f"{r['proof']:.0f}", r["slack"]) for r in loads])
     text += table("Bulk TCP", ("way", "family", "delay", "bare Mbit/s", "delayed Mbit/s", "share %"),
                   [(way, family, delay, f"{bare:.0f}", f"{got:.0f}", f"{100 * got / bare:.1f}")
                    for way, family, delay, bare, got in bulked])
@@ -421,7 +477,7 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--soak", action="store_true")
-    parser.add_argument("--only", choices=("latency", "loss", "shares", "rates", "cpu", "bulk"))
+    parser.add_argument("--only", choices=("latency", "loss", "shares", "rates", "cpu", "loads", "bulk"))
     parser.add_argument("--markdown", metavar="FILE")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -429,8 +485,9 @@ def main():
         return 77
     build = os.path.realpath(options.build)
     tools = build + "/bin"
-    parts = [options.only] if options.only else ["latency", "loss", "shares", "rates", "cpu", "bulk"] if options.soak else ["latency"]
-    latency, loss, cpu, bulked, shares, rates = [], [], [], [], [], []
+    every = ["latency", "loss", "shares", "rates", "cpu", "loads", "bulk"]
+    parts = [options.only] if options.only else every if options.soak else ["latency"]
+    latency, loss, cpu, loads, bulked, shares, rates = [], [], [], [], [], [], []
     try:
         make_namespaces()
         if "latency" in parts:
@@ -447,14 +504,18 @@ def main():
         rates = rate_rows(build, 30 if options.soak else options.seconds)
     if "cpu" in parts:
         cpu = cpu_rows(build, options.seconds)
+    if "loads" in parts:
+        loads = load_rows(build, options.seconds)
     if options.markdown:
         with open(options.markdown, "w", encoding="utf-8") as file:
-            file.write(markdown(latency, loss, cpu, bulked, shares, rates))
+            file.write(markdown(latency, loss, cpu, loads, bulked, shares, rates))
     failed = [f"{r['way']} {r['family']} {r['asked']} ms at {r['rate']}/s: {p}" for r in latency for p in problems(r)]
     failed += [f"cpu {r['place']} {r['asked']} %: used {r['got']:.2f}" for r in cpu if abs(r["got"] - r["asked"]) > 2]
     failed += [f"loss on {r['way']} {r['asked']} %: {r['got']:.2f}" for r in loss if abs(r["got"] - r["asked"]) > loss_slack(r)]
     failed += [f"{r['name']} on {r['way']}: {p}" for r in shares for p in share_problems(r)]
     failed += [f"bandwidth {r['asked']} Mbit/s on {r['way']}: payload {r['payload']:.3f}" for r in rates if abs(r["share"] - 1) > 0.03]
+    failed += [f"{r['attack']} {r['asked']}: {seen} seen" for r in loads for seen in (r["got"], r["proof"])
+               if abs(seen - r["asked"]) > r["slack"]]
     for line in failed:
         print("FAILED:", line)
     return 1 if failed else 0

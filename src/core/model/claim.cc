@@ -9,8 +9,9 @@ namespace ordeal {
 namespace {
 
 // A cgroup's path has slashes too, so a field is known by its name.
-constexpr std::array<std::string_view, 8> kFields{"running",         "processes",         "cpu",      "guest", "power",
-                                                  "packets/arrival", "packets/departure", "packets/*"};
+constexpr std::array<std::string_view, 13> kFields{
+    "running",         "processes",         "cpu",      "memory", "pids", "disk", "io", "descriptors", "guest", "power",
+    "packets/arrival", "packets/departure", "packets/*"};
 
 // Fields that differ and still meet: a kill waits in a paused process and comes when the attack is long over; a paused
 // guest does nothing.

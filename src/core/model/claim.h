@@ -4,8 +4,8 @@
 //             within:PATH     something that lives in that very cgroup
 //             process:PID
 //             netns:INODE     a network namespace
-//   FIELD     what of it is changed: running, processes (who is alive), cpu, guest (a process of ours lives there),
-//   power,
+//   FIELD     what of it is changed: running, processes (who is alive), cpu, memory, pids, disk, io,
+//             descriptors, guest (a process of ours lives there), power,
 //             packets/arrival, packets/departure; "packets/*" is both, and the impacts of one run may hold it
 //             together.
 // Two impacts whose claims meet must not be in force at once: one would undo, hide or outlive the other.

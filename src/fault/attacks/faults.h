@@ -10,12 +10,16 @@
   FAULT(blackhole)               \
   FAULT(corrupt)                 \
   FAULT(cpu)                     \
+  FAULT(disk)                    \
   FAULT(dns)                     \
   FAULT(duplicate)               \
+  FAULT(io)                      \
   FAULT(latency)                 \
+  FAULT(memory)                  \
   FAULT(packet_loss)             \
   FAULT(partition)               \
   FAULT(pause)                   \
+  FAULT(process_exhaustion)      \
   FAULT(process_killer)          \
   FAULT(reorder)                 \
   FAULT(reset)                   \

@@ -37,8 +37,8 @@ host::Features all_features() {
   host::Features features;
   features.root = features.owned_tables = features.pidfd = features.cgroup_kill = features.cgroups_writable =
       features.reaper_cgroup = true;
-  features.capabilities = {"CAP_NET_ADMIN", "CAP_NET_RAW",  "CAP_SYS_ADMIN", "CAP_KILL",
-                           "CAP_SYS_NICE",  "CAP_SYS_BOOT", "CAP_SYS_PTRACE"};
+  features.capabilities = {"CAP_NET_ADMIN", "CAP_NET_RAW",  "CAP_SYS_ADMIN",  "CAP_KILL",
+                           "CAP_SYS_NICE",  "CAP_SYS_BOOT", "CAP_SYS_PTRACE", "CAP_IPC_LOCK"};
   features.queue = sys::QueueStyle::kNative;
   features.freezer = "v2";
   return features;

@@ -46,7 +46,7 @@ json::Value to_json(const ArgumentInfo& a) {
     object["unit"] = format_duration(a.unit);
     object["least"] = format_duration(from_seconds(a.least));
     object["most"] = format_duration(from_seconds(a.most));
-  } else if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger) {
+  } else if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger || a.kind == ArgumentKind::kNumber) {
     object["unit"] = a.kind == ArgumentKind::kPercent ? "%" : "";
     object["least"] = a.least;
     object["most"] = a.most;

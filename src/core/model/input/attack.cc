@@ -17,7 +17,7 @@ constexpr int64_t kMostEvents = int64_t{1} << 53;
 constexpr std::array kStepKinds{"owned", "journalled", "irreversible"};
 constexpr std::array kArgumentKinds{"duration",  "percent",       "whole number",  "true or false",     "text",
                                     "text list", "list of ports", "list of hosts", "list of addresses", "word",
-                                    "target"};
+                                    "target",    "number"};
 
 // "8000", "8000-8005", "^53"
 bool is_port(std::string_view text) {
@@ -75,6 +75,8 @@ Result<json::Value> resolve_one(const json::Reader& reader, const ArgumentInfo& 
     }
     case ArgumentKind::kPercent:
       return json::Value(TRY(reader.number(info.least, std::min(info.most, 100.0))));
+    case ArgumentKind::kNumber:
+      return json::Value(TRY(reader.number(info.least, info.most)));
     case ArgumentKind::kInteger:
       return json::Value(TRY(reader.integer(static_cast<int64_t>(info.least), static_cast<int64_t>(info.most))));
     case ArgumentKind::kBoolean:
@@ -170,6 +172,8 @@ std::string ArgumentInfo::expected() const {
                          format_duration(from_seconds(most)));
     case ArgumentKind::kPercent:
       return fmt::format("a number from {} to {}", least, std::min(most, 100.0));
+    case ArgumentKind::kNumber:
+      return fmt::format("a number from {} to {}", least, most);
     case ArgumentKind::kInteger:
       return fmt::format("a whole number from {} to {}", static_cast<int64_t>(least), static_cast<int64_t>(most));
     case ArgumentKind::kPortList:

@@ -42,7 +42,8 @@ enum class ArgumentKind {
   kHostList,
   kAddressList,
   kWord,
-  kTarget
+  kTarget,
+  kNumber
 };
 const char* to_text(ArgumentKind kind);
 

@@ -1,0 +1,139 @@
+#include "fault/attacks/room/disk_place.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <vector>
+
+#include "core/base/io/file.h"
+#include "core/base/text/text.h"
+#include "platform/host/state/state_dirs.h"
+
+namespace ordeal::fault {
+namespace {
+
+struct OwnFolder {
+  std::string path;
+  std::string what;
+};
+
+// The folder itself, or the nearest one above it that exists.
+std::string existing(std::filesystem::path path) {
+  std::error_code error;
+  while (path.has_parent_path() && path != path.parent_path() && !std::filesystem::exists(path, error))
+    path = path.parent_path();
+  return path;
+}
+
+std::vector<OwnFolder> own_folders() {
+  std::vector<OwnFolder> found{{existing(host::Paths::of_root().state), "Ordeal's state"}};
+  if (auto paths = host::Paths::find("")) found.push_back({existing(paths->state), "Ordeal's state"});
+  for (const std::string& folder : host::noted_state_dirs()) found.push_back({folder, "Ordeal's state"});
+  std::set<std::string> mapped;
+  for (std::string_view line : split(read_file("/proc/self/maps").value_or(""), '\n'))
+    if (size_t slash = line.find('/'); slash != line.npos) mapped.emplace(line.substr(slash));
+  for (const std::string& file : mapped) found.push_back({file, "Ordeal's programs and libraries"});
+  return found;
+}
+
+// An overlay has a device number of its own, and the numbers of the file system that it writes to.
+bool same_system(const struct stat& a, const struct statvfs& x, const struct stat& b, const struct statvfs& y) {
+  if (a.st_dev == b.st_dev) return true;
+  return x.f_blocks != 0 && x.f_blocks == y.f_blocks && x.f_files == y.f_files && x.f_frsize == y.f_frsize;
+}
+
+// A sandbox may hide the root of its init; where both see the same mounts, it is ours.
+UniqueFd open_root(pid_t pid) {
+  UniqueFd root(::open(fmt::format("/proc/{}/root", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (root || pid != 1 || (errno != EACCES && errno != EPERM)) return root;
+  auto of_init = read_file("/proc/1/mountinfo"), ours = read_file("/proc/self/mountinfo");
+  if (of_init && ours && *of_init == *ours) root.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return root;
+}
+
+// Whether the host's init sees the device, too. Where that is not known, it does.
+bool seen_by_init(const std::string& device) {
+  auto mounts = read_file("/proc/1/mountinfo");
+  if (!mounts) return true;
+  for (std::string_view line : split(*mounts, '\n')) {
+    auto words = split_words(line, " ");
+    if (words.size() > 2 && words[2] == device) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int64_t kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, int64_t{1} << 30); }
+
+int64_t inodes_kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, 10000); }
+
+Result<DiskPlace> DiskPlace::open(pid_t pid, const std::string& folder) {
+  UniqueFd root = open_root(pid);
+  if (!root) return fail_errno("cannot open the root folder of process " + std::to_string(pid));
+  open_how how{};
+  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  DiskPlace place;
+  place.folder_.reset(static_cast<int>(::syscall(SYS_openat2, root.get(), folder.c_str(), &how, sizeof how)));
+  if (!place.folder_) {
+    auto failed = fail_errno(fmt::format("the victim has no folder {}", folder));
+    failed.value().code = Errc::kNotInjected;
+    return failed;
+  }
+  struct stat stat {};
+  struct statfs system {};
+  if (::fstat(place.folder(), &stat) < 0 || ::fstatfs(place.folder(), &system) < 0)
+    return fail_errno("cannot look at " + folder);
+  place.device_ = fmt::format("{}:{}", major(stat.st_dev), minor(stat.st_dev));
+  place.in_memory_ = system.f_type == TMPFS_MAGIC;
+  place.shared_ = !place.in_memory_ || seen_by_init(place.device_);
+  return place;
+}
+
+Result<Space> DiskPlace::space() const {
+  struct statvfs system {};
+  if (::fstatvfs(folder(), &system) < 0) return fail_errno("cannot ask how much space is left");
+  auto block = static_cast<int64_t>(system.f_frsize);
+  Space space;
+  space.block = block;
+  space.used = static_cast<int64_t>(system.f_blocks - system.f_bfree) * block;
+  space.available = static_cast<int64_t>(system.f_bavail) * block;
+  return space;
+}
+
+Result<Space> DiskPlace::inodes() const {
+  struct statvfs system {};
+  if (::fstatvfs(folder(), &system) < 0) return fail_errno("cannot ask how many inodes are left");
+  Space space;
+  space.block = 1;
+  space.used = static_cast<int64_t>(system.f_files - system.f_ffree);
+  space.available = static_cast<int64_t>(system.f_favail);
+  return space;
+}
+
+std::string DiskPlace::holds_ours() const {
+  struct stat there {};
+  struct statvfs system {};
+  if (::fstat(folder(), &there) < 0 || ::fstatvfs(folder(), &system) < 0) return "what cannot be looked at";
+  for (const OwnFolder& own : own_folders()) {
+    struct stat stat {};
+    struct statvfs ours {};
+    if (::stat(own.path.c_str(), &stat) < 0 || ::statvfs(own.path.c_str(), &ours) < 0) continue;
+    if (same_system(there, system, stat, ours)) return fmt::format("{} ({})", own.what, own.path);
+  }
+  return "";
+}
+
+}  // namespace ordeal::fault
