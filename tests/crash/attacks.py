@@ -10,6 +10,7 @@ SLACK = 0.05  # of the observer, who shares the machine
 
 class Attack:
     type, args, length, limit = "", {}, 0.5, 0.1
+    alike = False  # its mechanism is another one's, a table and a queue: see --alike
 
     def experiment(self, lab):
         return {"name": "crash " + self.type, "target": lab.target(), "baseline": "100ms", "recovery": "100ms",
@@ -43,18 +44,22 @@ class PacketLoss(Latency):
 
 
 class Corrupt(Latency):
+    alike = True
     type, args = "corrupt", {"percent": 100, "port": PORT, "protocol": "udp"}
 
 
 class Duplicate(Latency):
+    alike = True
     type, args = "duplicate", {"percent": 100, "port": PORT, "protocol": "udp"}
 
 
 class Reorder(Latency):
+    alike = True
     type, args = "reorder", {"percent": 90, "delay": f"{int(DELAY * 1000)}ms", "port": PORT, "protocol": "udp"}
 
 
 class Bandwidth(Latency):
+    alike = True
     type, args = "bandwidth", {"rate": "8kbit", "burst": "100", "limit": "100kb", "port": PORT, "protocol": "udp"}
 
 
