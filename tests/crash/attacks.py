@@ -16,6 +16,7 @@ def state(pid):
 class Attack:
     type, args, length, limit = "", {}, 0.5, 0.1
     name = ""  # in what is printed; "" is the type
+    alike = False  # its mechanism is another one's, a table and a queue: see --alike
 
     def experiment(self, lab):
         return {"name": "crash " + self.type, "target": lab.target(), "baseline": "100ms", "recovery": "100ms",
@@ -49,19 +50,25 @@ class PacketLoss(Latency):
 
 
 class Corrupt(Latency):
+    alike = True
     type, args = "corrupt", {"percent": 100, "port": PORT, "protocol": "udp"}
 
 
 class Duplicate(Latency):
+    alike = True
     type, args = "duplicate", {"percent": 100, "port": PORT, "protocol": "udp"}
 
 
 class Reorder(Latency):
+    alike = True
     type, args = "reorder", {"percent": 90, "delay": f"{int(DELAY * 1000)}ms", "port": PORT, "protocol": "udp"}
 
 
 class Bandwidth(Latency):
+    alike = True
     type, args = "bandwidth", {"rate": "8kbit", "burst": "100", "limit": "100kb", "port": PORT, "protocol": "udp"}
+
+
 class Blackhole(Latency):
     type, args = "blackhole", {"port": PORT}
 

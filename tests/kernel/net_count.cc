@@ -1,6 +1,7 @@
 // net_count ADDRESS PORT COUNT GAP_US [BYTES]: sends COUNT numbered datagrams to an echo server, GAP_US apart, and
 // prints one JSON line about the answers: sent, received (with copies), distinct, wrong (other contents), late
-// (overtaken), and runs (of lost ones one after the other). It waits 0.5 s for the last answers.
+// (overtaken), runs (of lost ones one after the other), and alone (no other sent within 20 ms). It waits 0.5 s for the
+// last answers.
 #include <arpa/inet.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -49,9 +50,11 @@ int run(int argc, char** argv) {
   StreamSeen seen =
       run_stream(fd->get(), fd->get(), {.count = *count, .gap = Nanos(1us) * *gap, .bytes = *bytes, .patience = 500ms});
   auto number = [](uint64_t value) { return static_cast<unsigned long long>(value); };
-  std::printf("{\"sent\":%llu,\"received\":%llu,\"distinct\":%llu,\"wrong\":%llu,\"late\":%llu,\"runs\":%llu}\n",
-              number(seen.sent), number(seen.received), number(seen.distinct), number(seen.wrong), number(seen.late),
-              number(seen.runs));
+  std::printf(
+      "{\"sent\":%llu,\"received\":%llu,\"distinct\":%llu,\"wrong\":%llu,\"late\":%llu,\"runs\":%llu,"
+      "\"alone\":%llu}\n",
+      number(seen.sent), number(seen.received), number(seen.distinct), number(seen.wrong), number(seen.late),
+      number(seen.runs), number(seen.alone(20ms)));
   return 0;
 }
 

@@ -23,8 +23,12 @@ struct StreamSeen {
   uint64_t wrong = 0;  // with other contents than were sent
   uint64_t late = 0;   // overtaken by one that was sent later; copies aside
   uint64_t runs = 0;   // of packets lost one after the other
-  Nanos receiving{0};  // from the first to the last
+  std::vector<BootTime> sent_at, received_at;
   uint64_t lost() const { return sent - distinct; }
+  // After which no other one was really sent within so long, so that nothing could overtake them.
+  uint64_t alone(Nanos delay) const;
+  // Received in a second, over the middle half of the time.
+  double rate() const;
 };
 
 // From one socket to another, which may be the same one with an echo behind it; `from` is connected.

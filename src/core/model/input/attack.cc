@@ -183,7 +183,7 @@ std::string ArgumentInfo::expected() const {
     case ArgumentKind::kAddressList:
       return "an address (10.0.0.1), a network (10.0.0.0/8) or an exclusion (^10.0.0.1)";
     case ArgumentKind::kWord:
-      return "one of " + join(choices, ", ");
+      return choices.size() == 1 ? choices.front() : "one of " + join(choices, ", ");
     default:
       return to_text(kind);
   }
