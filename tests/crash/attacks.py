@@ -100,10 +100,14 @@ class ProcessExhaustion(Taken):
 
 
 class Disk(Taken):
-    type, args, limit = "disk", {"dir": "/dev/shm", "bytes": 64 << 20}, 0.5
+    type, limit = "disk", 0.5
+
+    def before(self, lab):
+        self.args = {"dir": lab.disk, "bytes": 64 << 20}
+        super().before(lab)
 
     def used(self, lab):
-        system = os.statvfs("/dev/shm")
+        system = os.statvfs(lab.disk)
         return (system.f_blocks - system.f_bfree) * system.f_frsize
 
 
@@ -145,4 +149,7 @@ class Shutdown(Attack):
 
 
 ALL = [Latency, PacketLoss, Cpu, Memory, ProcessExhaustion, Disk, Io, Pause, ProcessKiller, Shutdown]
+# One load child is ended as another: the short tests draw fewer of these, and of Memory for all. The soaks draw all.
+ALIKE = [Cpu, Memory, ProcessExhaustion, Disk, Io]
+KINDS = [attack for attack in ALL if attack in (Cpu, Memory) or attack not in ALIKE]
 BY_NAME = {attack.type: attack for attack in ALL}
