@@ -16,7 +16,7 @@ def state(pid):
 class Attack:
     type, args, length, limit = "", {}, 0.5, 0.1
     name = ""  # in what is printed; "" is the type
-    alike = False  # its mechanism is another one's, a table and a queue: see --alike
+    alike = False  # its mechanism is another one's, a table and a queue or a load child: see --alike
 
     def experiment(self, lab):
         return {"name": "crash " + self.type, "target": lab.target(), "baseline": "100ms", "recovery": "100ms",
@@ -70,10 +70,12 @@ class Bandwidth(Latency):
 
 
 class Blackhole(Latency):
+    alike = True
     type, args = "blackhole", {"port": PORT}
 
 
 class Partition(Latency):
+    alike = True
     type = "partition"
 
     def before(self, lab):
@@ -82,6 +84,7 @@ class Partition(Latency):
 
 
 class Dns(Latency):
+    alike = True
     type, args = "dns", {}
 
     def later(self, lab, killed):
@@ -160,10 +163,14 @@ class ProcessExhaustion(Taken):
 
 
 class Disk(Taken):
-    type, args, limit = "disk", {"dir": "/dev/shm", "bytes": 64 << 20}, 0.5
+    type, limit = "disk", 0.5
+
+    def before(self, lab):
+        self.args = {"dir": lab.disk, "bytes": 64 << 20}
+        super().before(lab)
 
     def used(self, lab):
-        system = os.statvfs("/dev/shm")
+        system = os.statvfs(lab.disk)
         return (system.f_blocks - system.f_bfree) * system.f_frsize
 
 
@@ -226,4 +233,8 @@ class Shutdown(Attack):
 WAYS = [ProcessStopper]
 ALL = [Latency, PacketLoss, Bandwidth, Corrupt, Duplicate, Reorder, Blackhole, Partition, Dns, Reset, Cpu, Memory,
        ProcessExhaustion, Disk, Io, Pause, ProcessKiller, Shutdown]
+# One load child is ended as another: the short tests draw fewer of these, and of Memory for all. The soaks draw all.
+for each in (Cpu, Memory, ProcessExhaustion, Disk, Io):
+    each.alike = True
+KINDS = [attack for attack in ALL if attack in (Cpu, Memory) or not attack.alike]
 BY_NAME = {attack.type: attack for attack in ALL}

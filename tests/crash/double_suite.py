@@ -107,7 +107,7 @@ def try_case(lab, report, options, attack_type, name):
 
 def run_suite(lab, report, options):
     dice = random.Random(options.seed)
-    for attack_type in attacks.ALL:
+    for attack_type in attacks.ALL if options.soak or options.only else attacks.KINDS:
         names = list(CASES)
         if not options.soak and not options.only:  # a sample
             names = names[:2] if attack_type is attacks.Pause else dice.sample(names[:-1], attack_type.type != "shutdown")

@@ -1,9 +1,12 @@
 // The disk and io attacks on file systems that the victim alone has: a tmpfs, an ext4 and an overlay in its own mount
 // namespace. Filled as asked, counted by the file system, given back.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "proc_fixture.h"
@@ -171,7 +174,7 @@ TEST_F(DiskKernelTest, WhatOrdealLivesOnKeepsItsReserveAlsoBelowAnOverlay) {
 }
 
 TEST_F(DiskKernelTest, AFolderThatTheVictimDoesNotHaveIsNotInjected) {
-  ASSERT_TRUE(victim_with("mount -t tmpfs -o size=20m none mnt && ln -s /tmp mnt/elsewhere"));
+  ASSERT_TRUE(victim_with("mount -t tmpfs -o size=20m none mnt"));
   for (const fault::Fault* fault : {&fault::disk_fault(), &fault::io_fault()}) {
     auto plan = fault->plan(container("victim"), attack(*fault, R"({"dir": "/no/such/folder"})"));
     ASSERT_FALSE(plan);
@@ -180,6 +183,118 @@ TEST_F(DiskKernelTest, AFolderThatTheVictimDoesNotHaveIsNotInjected) {
   auto no_disk = fault::io_fault().plan(container("victim"), of(fault::io_fault(), ""));
   ASSERT_FALSE(no_disk);
   EXPECT_EQ(no_disk.error().code, Errc::kNotInjected) << no_disk.error().message();
+}
+
+// The victim's root is a folder, and a link there leads out of it.
+TEST_F(DiskKernelTest, ALinkLeadsNoFurtherThanTheVictimsRoot) {
+  std::filesystem::create_directories(folder_ + "/out");
+  std::filesystem::create_directories(dir() + "/jail/in");
+  std::filesystem::create_symlink("../../../../../../.." + folder_ + "/out", dir() + "/jail/link");
+  std::filesystem::create_symlink("/../in", dir() + "/jail/inside");
+  auto& victim = start_argv({"python3", "-c",
+                             "import os, sys, time; os.chroot(sys.argv[1]); os.chdir('/'); open('/ready', 'w'); "
+                             "time.sleep(60)",
+                             dir() + "/jail"},
+                            "victim");
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(dir() + "/jail/ready"); })) << victim.pid();
+  auto planned = [&](const char* folder) {
+    return fault::disk_fault().plan(
+        container("victim"), attack(fault::disk_fault(), fmt::format(R"({{"dir": "{}", "bytes": 4096}})", folder)));
+  };
+  EXPECT_TRUE(planned("/inside")) << planned("/inside").error().message();
+  ASSERT_FALSE(planned("/link"));
+  EXPECT_EQ(planned("/link").error().code, Errc::kNotInjected) << planned("/link").error().message();
+}
+
+// A tmpfs and inodes are memory of the victim's: claimed, judged and refused as the attack memory.
+TEST_F(DiskKernelTest, ATmpfsIsMemoryOfTheVictims) {
+  ASSERT_TRUE(victim_with("mount -t tmpfs -o size=100m none mnt"));
+  auto memory = tree_.find("memory", path("victim"));
+  if (!memory || memory->version() != 1) GTEST_SKIP() << "written for version 1";
+  auto above = memory->parent().value();
+  ASSERT_TRUE(above.write("memory.limit_in_bytes", std::to_string(100 * kMebi)));
+  auto claims = [&](const char* more) {
+    auto plan = fault::disk_fault().plan(container("victim"), of(fault::disk_fault(), more));
+    return plan ? plan->front().claims : std::vector<std::string>{plan.error().message()};
+  };
+  auto has = [](const std::vector<std::string>& all, const std::string& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+  };
+  auto reach_of = [&](const char* more) {
+    return fault::disk_fault().reach(container("victim"), of(fault::disk_fault(), more))->cgroup;
+  };
+  constexpr const char* kLittle = R"(, "bytes": 10485760)";
+  constexpr const char* kMost = R"(, "bytes": 96468992)";
+  EXPECT_TRUE(has(claims(kLittle), "cgroup:" + path("victim") + "/memory"));
+  EXPECT_TRUE(has(claims(kLittle), "within:" + path("victim") + "/guest"));
+  EXPECT_TRUE(has(claims(kMost), "cgroup:" + above.path() + "/memory"));
+  EXPECT_TRUE(has(claims(R"(, "inodes": true, "percent": 1)"), "cgroup:" + path("victim") + "/memory"));
+  EXPECT_EQ(reach_of(kLittle), path("victim"));
+  EXPECT_EQ(reach_of(kMost), above.path());
+}
+
+TEST_F(DiskKernelTest, AFrozenVictimPaysForNoMemory) {
+  ASSERT_TRUE(victim_with("mount -t tmpfs -o size=20m none mnt"));
+  auto freezer = tree_.find("freezer", path("victim"));
+  if (!freezer || freezer->version() != 1) GTEST_SKIP() << "written for version 1";
+  ASSERT_TRUE(freezer->write("freezer.state", "FROZEN"));
+  EXPECT_NE(refusal_of("").find("frozen"), std::string::npos) << refusal_of("");
+  ASSERT_TRUE(freezer->write("freezer.state", "THAWED"));
+}
+
+// Nobody serves it, so that whoever asks it anything waits for ever.
+TEST_F(DiskKernelTest, WhatAProcessServesIsNotAsked) {
+  sleeper_ = start(fmt::format("exec unshare --mount --propagation private sh -c 'exec 3<>/dev/fuse && cd {0} && mount "
+                               "-i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none mnt && touch mounted; exec "
+                               "sleep 60'",
+                               folder_),
+                   "victim")
+                 .pid();
+  if (!eventually([&] { return std::filesystem::exists(folder_ + "/mounted"); })) GTEST_SKIP() << "no FUSE here";
+  for (const fault::Fault* fault : {&fault::disk_fault(), &fault::io_fault()}) {
+    auto plan = fault->plan(container("victim"), of(*fault, ""));
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, Errc::kUnsupported) << plan.error().message();
+  }
+}
+
+TEST_F(DiskKernelTest, TwoOverlaysOfOneDiskMeet) {
+  ASSERT_TRUE(victim_with("mkdir -p l u w && mount -t overlay none -o lowerdir=l,upperdir=u,workdir=w mnt"));
+  for (const fault::Fault* fault : {&fault::disk_fault(), &fault::io_fault()}) {
+    auto plan = fault->plan(container("victim"), of(*fault, fault == &fault::disk_fault() ? R"(, "bytes": 4096)" : ""));
+    ASSERT_TRUE(plan) << plan.error().message();
+    const auto& claims = plan->front().claims;
+    EXPECT_TRUE(std::any_of(claims.begin(), claims.end(), [](auto& claim) { return claim.starts_with("host/"); }));
+  }
+}
+
+// Without extents there is no fallocate(): the space is written.
+TEST_F(DiskKernelTest, WhereSpaceCannotBeReservedItIsWritten) {
+  if (!victim_with("truncate -s 200M image && mkfs.ext2 -q -F image && mount -o loop image mnt"))
+    GTEST_SKIP() << "no loop device with ext2 here";
+  auto impact = fill(R"(, "bytes": 104857600)");
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 4s));
+  EXPECT_TRUE((*impact)->proof(boot_now()).proven) << (*impact)->proof(boot_now()).reason;
+  ASSERT_TRUE((*impact)->revert());
+}
+
+// A throttled disk takes a block of 8 MiB in 8 s; the load is killed between two pieces.
+TEST_F(DiskKernelTest, UnderAThrottleItIsKilledAtOnceToo) {
+  if (!victim_with(kExt4)) GTEST_SKIP() << "no loop device with ext4 here";
+  auto blkio = tree_.find("blkio", path("victim"));
+  struct stat stat {};
+  ::stat(inside("").c_str(), &stat);
+  std::string rate = fmt::format("{}:{} {}", major(stat.st_dev), minor(stat.st_dev), kMebi);
+  if (!blkio || !blkio->write("blkio.throttle.write_bps_device", rate)) GTEST_SKIP() << "no throttle here";
+  auto impact =
+      apply(fault::io_fault(), container("victim"), of(fault::io_fault(), R"(, "block_size": 8192, "mode": "w")"));
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 1s));
+  BootTime begin = boot_now();
+  ASSERT_TRUE((*impact)->revert());
+  fmt::print("killed within {:.0f} ms\n", to_millis(boot_now() - begin));
+  EXPECT_LT(boot_now() - begin, 500ms);
 }
 
 TEST_F(DiskKernelTest, ReadsAndWritesReachTheDisk) {

@@ -2,6 +2,7 @@
 // given back.
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -122,8 +123,8 @@ TEST_F(MemoryKernelTest, AProtectedProcessInTheCgroupIsRefused) {
   make_victim();
   std::string program = testing::TempDir() + "kubelet";
   std::filesystem::copy_file("/bin/sleep", program, std::filesystem::copy_options::overwrite_existing);
-  auto refused = [&](const fault::Fault& fault) {
-    auto reach = fault.reach(container("victim"), attack(fault, "{}"));
+  auto refused = [&](const fault::Fault& fault, const std::string& args = "{}") {
+    auto reach = fault.reach(container("victim"), attack(fault, args));
     auto allowed = reach ? fault::refuse_protected_in(*reach, fault::Protection()) : tl::unexpected(reach.error());
     return allowed ? Errc::kInternal : allowed.error().code;
   };
@@ -131,8 +132,70 @@ TEST_F(MemoryKernelTest, AProtectedProcessInTheCgroupIsRefused) {
   auto& child = start_argv({program, "60"}, "victim");
   EXPECT_TRUE(eventually([&] { return sys::read_stat(child.pid())->comm == "kubelet"; }));
   EXPECT_EQ(refused(fault::memory_fault()), Errc::kRefused);
-  EXPECT_EQ(refused(fault::process_exhaustion_fault()), Errc::kRefused);
+  EXPECT_EQ(refused(fault::process_exhaustion_fault(), R"({"processes": 10})"), Errc::kRefused);
   std::filesystem::remove(program);
+}
+
+// What is used up is the parent's limit: whoever lives below that is hit.
+TEST_F(MemoryKernelTest, WhoSharesTheLimitThatIsUsedUpIsJudgedAndClaimed) {
+  make_victim();
+  make_cgroup("other");
+  auto above = memory_of("victim").parent().value();
+  limit(above, 400 * kMiB);
+  auto claimed = [&](const std::string& args) {
+    auto plan = fault::memory_fault().plan(container("victim"), attack(fault::memory_fault(), args));
+    return plan ? plan->front().claims.front() : plan.error().message();
+  };
+  EXPECT_EQ(claimed(R"({"mb": 200})"), "cgroup:" + path("victim") + "/memory");
+  EXPECT_EQ(claimed(R"({"mb": 370})"), "cgroup:" + above.path() + "/memory");
+  EXPECT_EQ(claimed(R"({"percent": 50})"), "cgroup:" + above.path() + "/memory") << "a share of the parent's limit";
+  std::string program = testing::TempDir() + "kubelet";
+  std::filesystem::copy_file("/bin/sleep", program, std::filesystem::copy_options::overwrite_existing);
+  auto& child = start_argv({program, "60"}, "other");
+  EXPECT_TRUE(eventually([&] { return sys::read_stat(child.pid())->comm == "kubelet"; }));
+  auto judged = [&](const std::string& args) {
+    auto reach = fault::memory_fault().reach(container("victim"), attack(fault::memory_fault(), args));
+    return fault::refuse_protected_in(reach.value(), fault::Protection()).has_value();
+  };
+  EXPECT_TRUE(judged(R"({"mb": 200})"));
+  EXPECT_FALSE(judged(R"({"mb": 370})"));
+  std::filesystem::remove(program);
+}
+
+TEST_F(MemoryKernelTest, OfTwoLoadsBothAreKilledBeforeOneIsWaitedFor) {
+  make_victim();
+  auto one = take(R"({"mb": 50})"), other = take(R"({"mb": 50})");
+  ASSERT_TRUE(one && other);
+  ASSERT_TRUE(serve(**one, 500ms) && serve(**other, 500ms));
+  EXPECT_EQ(loads().size(), 2u);
+  EXPECT_TRUE((*one)->let_go() && (*other)->let_go());
+  EXPECT_TRUE(eventually([&] { return loads().empty() && !(*one)->is_going() && !(*other)->is_going(); }));
+  ASSERT_TRUE((*one)->revert() && (*other)->revert());
+}
+
+// It is killed and cannot die, since it is in a frozen cgroup that we do not know of.
+TEST_F(MemoryKernelTest, ALoadThatDoesNotDieIsGivenUpAndNobodyWaitsForIt) {
+  make_victim();
+  const sys::Hierarchy* freezer = tree_.with("freezer");
+  if (!freezer || freezer->version != 1) GTEST_SKIP() << "only in version 1 nobody dies who is frozen";
+  make_cgroup("cold", {"freezer"});
+  auto cold = tree_.find("freezer", path("cold")).value();
+  auto impact = take(R"({"mb": 10})");
+  ASSERT_TRUE(impact) << impact.error().message();
+  ASSERT_TRUE(serve(**impact, 500ms));
+  std::vector<pid_t> stuck = loads();
+  ASSERT_EQ(stuck.size(), 1u);
+  ASSERT_TRUE(cold.join(stuck[0]));
+  ASSERT_TRUE(cold.write("freezer.state", "FROZEN"));
+  BootTime begin = boot_now();
+  auto reverted = (*impact)->revert();
+  ASSERT_FALSE(reverted);
+  EXPECT_EQ(reverted.error().code, Errc::kRevertFailed);
+  impact->reset();
+  EXPECT_LT(boot_now() - begin, 1s);
+  ASSERT_TRUE(cold.write("freezer.state", "THAWED"));
+  EXPECT_TRUE(eventually([&] { return loads().empty(); }));
+  ::waitpid(stuck[0], nullptr, 0);
 }
 
 TEST_F(MemoryKernelTest, AShareOfNoLimitIsNotInjected) {

@@ -72,6 +72,22 @@ TEST_F(PidsKernelTest, WhatALimitAboveKeepsForOthersIsRefused) {
   EXPECT_FALSE(plan(R"({"processes": 4194304})"));
 }
 
+TEST_F(PidsKernelTest, MoreThanOneProcessCanHaveIsRefused) {
+  auto refused = plan(R"({"processes": 33000})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kRefused);
+  EXPECT_NE(refused.error().message().find("in one process"), std::string::npos) << refused.error().message();
+}
+
+TEST_F(PidsKernelTest, WhoSharesTheLimitThatIsUsedUpIsJudgedAndClaimed) {
+  auto above = pids_of_victim().parent().value();
+  limit(above, 1000);
+  EXPECT_EQ(plan(R"({"processes": 500})")->front().claims.front(), "cgroup:" + path("victim") + "/pids");
+  EXPECT_EQ(plan(R"({"processes": 920})")->front().claims.front(), "cgroup:" + above.path() + "/pids");
+  const fault::Fault& fault = fault::process_exhaustion_fault();
+  EXPECT_EQ(fault.reach(container("victim"), attack(fault, R"({"processes": 920})"))->cgroup, above.path());
+}
+
 TEST_F(PidsKernelTest, AShareOfNoLimitIsNotInjected) {
   auto planned = plan(R"({"percent": 50})");
   ASSERT_FALSE(planned);

@@ -233,7 +233,7 @@ def experiment_of(lab, case):
 
 def run_case(lab, report, path, wrap=()):
     with open(path) as file:
-        case = json.load(file)
+        case = json.loads(file.read().replace("DISK", lab.disk))  # of the victim's own
     lab.victim.ensure()
     case["attack"], peer = with_peer(lab, case["attack"])
     before = traces.fingerprint(lab)

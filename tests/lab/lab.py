@@ -26,6 +26,9 @@ class Lab:
         self.engine_cgroup = Cgroup(f"/{name}/engine", ["unified", "systemd"])
         self.victim = Victim(self, self.victim_cgroup)
         self.stream = None
+        self.disk = f"{self.folder}/disk"  # a tmpfs that nobody else writes to
+        os.mkdir(self.disk)
+        tool("mount", "-t", "tmpfs", "-o", "size=256m", "none", self.disk)
 
     def make_network(self):
         for namespace in (self.victim_ns, self.client_ns):
@@ -96,4 +99,5 @@ class Lab:
                 os.rmdir(f"{mount}/{self.name}")
         for namespace in (self.victim_ns, self.client_ns):
             tool("ip", "netns", "del", namespace, check=False)
+        tool("umount", self.disk, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)

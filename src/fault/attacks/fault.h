@@ -53,6 +53,11 @@ class Impact {
   virtual bool is_long(BootTime /*now*/) const { return false; }
   // Extends what the kernel holds by another 1 s; called every 250 ms.
   virtual Result<> renew() { return {}; }
+  // Starts to end it, for what takes a while to be over and can go on without us: of many, all are let go before one is
+  // waited for. When it should be over; nothing where revert() does it all. revert() comes next.
+  virtual std::optional<BootTime> let_go() { return std::nullopt; }
+  // It was let go and is not over: revert() would wait.
+  virtual bool is_going() const { return false; }
   // Ends the impact cleanly (held packets are let go); idempotent. kRevertFailed when something stays behind.
   virtual Result<> revert() = 0;
   // What was measured so far. After revert(): of the whole impact.

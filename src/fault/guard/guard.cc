@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "core/base/defer.h"
 #include "core/base/io/failpoint.h"
@@ -38,6 +39,8 @@ constexpr Nanos kHearAtMost = 50ms;
 // What each long step may take on a machine that is slow. What hangs inside of one is found that much later, and so is
 // kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
 constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
+constexpr Nanos kMostGoing = 5s;     // that what was let go is waited for, all together
+constexpr Nanos kSlice = 5ms;        // of that wait
 constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
 constexpr Nanos kWorkBudget = 1s;    // a round, a look for newcomers, reading the rules: every process, or a disk
 constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
@@ -452,8 +455,10 @@ void Guard::beat() { pulse_->beat(boot_now(), !active_.empty()); }
 void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
   std::vector<Ended> all;
   std::vector<std::string> claims;
-  for (int id : impacts)
-    if (active_.count(id)) all.push_back(revert(id));
+  for (int id : let_go(impacts)) {
+    await(*active_.at(id).impact);
+    all.push_back(revert(id));
+  }
   if (all.empty()) return;
   Pulse::Step telling = pulse_->step(kRevertBudget);
   int64_t given_back = 0;
@@ -467,6 +472,31 @@ void Guard::end(const std::vector<int>& impacts, const std::string& why, bool br
     for (std::string& claim : claims_of(ended->active)) claims.push_back(std::move(claim));
   }
   if (!claims.empty() || given_back > 0) (void)registration_.release(claims, given_back);
+}
+
+// Those that are still active: all let go, then in the order in which nobody waits for what is still going.
+std::vector<int> Guard::let_go(const std::vector<int>& impacts) {
+  std::vector<int> ids;
+  for (int id : impacts) {
+    auto found = active_.find(id);
+    if (found == active_.end()) continue;
+    ids.push_back(id);
+    going_until_ = std::max(going_until_, found->second.impact->let_go().value_or(BootTime{}));
+    beat();
+  }
+  going_until_ = std::min(going_until_, boot_now() + kMostGoing);
+  std::stable_partition(ids.begin(), ids.end(), [&](int id) { return !active_.at(id).impact->is_going(); });
+  return ids;
+}
+
+// In slices: meanwhile what stays in force is renewed, and those who listen hear of us.
+void Guard::await(const fault::Impact& impact) {
+  for (BootTime renewed = renewed_; impact.is_going() && boot_now() < going_until_; beat()) {
+    std::this_thread::sleep_for(kSlice);
+    if (boot_now() - renewed < kRenewEvery) continue;
+    renewed = boot_now();
+    for (auto& [id, active] : active_) (void)active.impact->renew();
+  }
 }
 
 Guard::Ended Guard::revert(int id) {

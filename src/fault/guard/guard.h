@@ -94,6 +94,8 @@ class Guard {
   // `broken`: they stopped working; nobody asked for their end.
   void end(const std::vector<int>& impacts, const std::string& why, bool broken = false);
   void revert_failed(const std::string& victim, const Error& error);
+  std::vector<int> let_go(const std::vector<int>& impacts);
+  void await(const fault::Impact& impact);
   Ended revert(int impact);
   void send_reverted(const Ended& ended, const std::string& why, bool broken);
   void end_all(const std::string& why);
@@ -123,6 +125,7 @@ class Guard {
   BootTime admitted_until_{};             // the lease of what is admitted
   Nanos overslept_{0};
   BootTime renewed_{};
+  BootTime going_until_{};  // what was let go
   BootTime latch_checked_{};
   BootTime rules_checked_{};
   bool done_ = false;

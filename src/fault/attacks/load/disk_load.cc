@@ -22,6 +22,8 @@ constexpr Nanos kDiskEvery = 50ms;
 constexpr int64_t kDiskPiece = 1 << 30;
 constexpr int64_t kTmpfsPiece = 32 << 20;  // pages are made and cleared
 constexpr size_t kWritten = 1 << 20;       // at once, where space cannot be had without writing
+constexpr int64_t kWrittenATurn = 32 << 20;
+constexpr int64_t kBehind = 64 << 20;  // that the account of the file may be, besides an eighth
 
 class HeldSpace {
  public:
@@ -45,6 +47,8 @@ class HeldSpace {
     if (::fallocate(file_, 0, length_, by) == 0) return length_ += by, true;
     return errno == EOPNOTSUPP && write(by);
   }
+  // A file system that compresses, or promises nothing, has not taken what it was given.
+  bool is_taken() const { return length_ - held() <= kBehind + length_ / 8; }
   void shrink(int64_t by) {
     length_ = std::max<int64_t>(length_ - by, 0);
     (void)::ftruncate(file_, length_);
@@ -53,12 +57,13 @@ class HeldSpace {
  private:
   bool write(int64_t by) {
     static const std::vector<char> zeros(kWritten);
-    for (int64_t end = length_ + by; length_ < end;) {
+    for (int64_t end = length_ + std::min(by, kWrittenATurn); length_ < end;) {
       auto most = static_cast<size_t>(std::min<int64_t>(end - length_, kWritten));
       ssize_t done = ::pwrite(file_, zeros.data(), most, length_);
       if (done <= 0) return false;
       length_ += done;
     }
+    (void)::fdatasync(file_);  // else the blocks are given later
     return true;
   }
 
@@ -111,6 +116,8 @@ int hold_disk(const LoadFlags& flags) {
     if (change < 0) space.shrink(-change);
     busy = change > 0 && grow_towards(space, change, piece);
     if (!busy) piece = whole_piece;
+    if (!space.is_taken())
+      return orders.complain("the file system does not give a file the space that it promises: it compresses"), 1;
     orders.say_holds(space.held());
   }
   return 0;

@@ -63,9 +63,16 @@ Result<> HoldImpact::look(BootTime now) {
   return {};
 }
 
+std::optional<BootTime> HoldImpact::let_go() {
+  if (ended_ || gone_by_) return gone_by_;
+  if (start_) (void)look(boot_now());
+  child_.kill();
+  return gone_by_ = boot_now() + holding_.patience;
+}
+
 Result<> HoldImpact::revert() {
   if (ended_) return {};
-  if (start_) (void)look(boot_now());
+  let_go();
   ended_ = true;
   return child_.stop(holding_.patience);
 }

@@ -29,6 +29,7 @@ struct Holding {
   // Reads counters of the kernel only, within milliseconds.
   std::function<Result<HoldLook>(const LoadChild&)> look;
   Nanos allowance = 1s;    // that it may take to come to it, besides the ramp: afterwards what is not held is missing
+  bool on_disk = false;    // to look is to ask a file system
   Nanos patience = 200ms;  // that its death may take
 };
 
@@ -42,6 +43,9 @@ class HoldImpact : public Impact {
   std::vector<int> descriptors() const override { return ended_ ? std::vector<int>{} : child_.descriptors(); }
   std::optional<BootTime> next_work() const override;
   Result<> work(BootTime now) override;
+  bool is_long(BootTime now) const override { return holding_.on_disk && !ended_ && child_.begun() && now >= next_; }
+  std::optional<BootTime> let_go() override;
+  bool is_going() const override { return !ended_ && child_.dying(); }
   Result<> revert() override;
   Proof proof(BootTime now) const override;
 
@@ -63,6 +67,7 @@ class HoldImpact : public Impact {
   Nanos within_{0}, outside_{0};
   std::string shortage_;
   bool died_ = false;
+  std::optional<BootTime> gone_by_;  // it was killed
   bool ended_ = false;
 };
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,7 @@ namespace ordeal::fault {
 namespace {
 
 constexpr size_t kAlignment = 4096;
+constexpr size_t kMostAtOnce = 64 << 10;  // who waits for the disk is not killed meanwhile, whatever throttles it
 
 struct IoPlan {
   bool reads = true;
@@ -45,13 +47,24 @@ class IoWorker {
   };
   bool write_all() {
     for (int64_t i = 0; i < plan_.count; ++i)
-      if (::pwrite(file_, block_.get(), static_cast<size_t>(plan_.block), i * plan_.block) != plan_.block) return false;
+      if (!move_block(::pwrite, i)) return false;
+    return true;
+  }
+  template <class Move>
+  bool move_block(Move move, int64_t number) {
+    auto size = static_cast<size_t>(plan_.block);
+    for (size_t done = 0; done < size;) {
+      size_t most = std::min(size - done, kMostAtOnce);
+      ssize_t got = move(file_, block_.get() + done, most, number * plan_.block + static_cast<off_t>(done));
+      if (got <= 0) return false;
+      done += static_cast<size_t>(got);
+    }
     return true;
   }
   bool read_all() {
     if (!direct_) ::posix_fadvise(file_, 0, 0, POSIX_FADV_DONTNEED);
     for (int64_t i = 0; i < plan_.count; ++i)
-      if (::pread(file_, block_.get(), static_cast<size_t>(plan_.block), i * plan_.block) <= 0) return false;
+      if (!move_block(::pread, i)) return false;
     return true;
   }
   bool settle() { return direct_ || ::fdatasync(file_) == 0; }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/base/io/file.h"
@@ -17,6 +18,8 @@ namespace {
 // Below the guard (nice -20 or real time), above what the victim's machine usually runs: measured, at nice 0 a busy
 // machine gives a burner half of what was asked.
 constexpr int kNice = -19;
+constexpr Nanos kDeathOfThawed = 200ms;
+constexpr Nanos kMostWait = 2s;  // at once: the guard waits in slices before (Guard::await)
 
 std::string& load_program() {
   static std::string path = "/proc/self/exe";
@@ -62,7 +65,8 @@ Result<> LoadChild::arrange(const LoadPlan& plan) {
   if (::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kNice) < 0)
     refused_.push_back(fmt::format("the {} cannot have priority {}: {}", plan.what, kNice, std::strerror(errno)));
   auto adjusted = write_existing(fmt::format("/proc/{}/oom_score_adj", pid), std::to_string(plan.oom_score_adj));
-  if (!adjusted) refused_.push_back(adjusted.error().message());
+  if (!adjusted)
+    return wrap(std::move(adjusted).error(), fmt::format("the kernel would not kill the {} first", plan.what));
   return {};
 }
 
@@ -95,17 +99,25 @@ void LoadChild::tell(int64_t amount) {
   (void)!::write(child_.in(), line.data(), line.size());
 }
 
-Result<> LoadChild::stop(Nanos patience) {
+void LoadChild::kill() {
+  if (killed_) return;
   child_.kill_group(SIGKILL);
-  if (child_.wait(patience)) return {};
+  killed_ = boot_now();
+}
+
+Result<> LoadChild::stop(Nanos patience) {
+  kill();
+  if (child_.wait(std::clamp(patience - (boot_now() - *killed_), Nanos(0), kMostWait))) return {};
   // Version 1 lets nobody die who is frozen: at the top of the hierarchy nobody is.
   for (sys::Cgroup cgroup : joined_) {
     while (auto up = cgroup.parent()) cgroup = *up;
     (void)cgroup.join(child_.pid());
   }
-  if (child_.wait(patience)) return {};
+  if (child_.wait(kDeathOfThawed)) return {};
+  pid_t pid = child_.pid();
+  child_.detach();  // whoever destroys this must not wait for it
   return fail(Errc::kRevertFailed,
-              fmt::format("the load process {} was killed and does not die: it waits in the kernel", child_.pid()),
+              fmt::format("the load process {} was killed and does not die: it waits in the kernel", pid),
               "see what it waits for: /proc/PID/wchan; a disk that hangs lets nobody go");
 }
 

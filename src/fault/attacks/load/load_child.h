@@ -44,7 +44,11 @@ class LoadChild {
   pid_t pid() const { return child_.pid(); }
   // The settings that this machine refused, for notes.
   const std::vector<std::string>& refused() const { return refused_; }
-  // Ends it within `patience`, also where it was frozen with the victim. kRevertFailed when it does not die.
+  // So that many can be killed before one is waited for. It is dead a little later.
+  void kill();
+  bool dying() const { return killed_ && !child_.ended(); }
+  // Kills it and waits, until `patience` after the kill; also where it was frozen with the victim. kRevertFailed when
+  // it does not die; then it is given up. The last that is called.
   Result<> stop(Nanos patience = 200ms);
 
  private:
@@ -60,6 +64,7 @@ class LoadChild {
   bool mute_ = false;  // it has closed its end
   std::optional<int64_t> holds_;
   std::vector<std::string> refused_;
+  std::optional<BootTime> killed_;
 };
 
 // The program that is started as load; "/proc/self/exe" unless set (tests whose own main is another).

@@ -13,6 +13,10 @@ const sys::Process& process_at_work(const Victim& victim, const LiveVictim& live
   return found == live.processes.end() ? live.processes.front() : *found;
 }
 
+Result<sys::Process> process_that_sees(const Victim& victim, const LiveVictim& live) {
+  return victim.kind == VictimKind::kHost ? sys::read_process(1) : process_at_work(victim, live);
+}
+
 std::string loaded_cgroup(const Victim& victim, const LiveVictim& live, const std::string& controller) {
   if (victim.kind == VictimKind::kHost) return "/";
   const sys::Process& first = process_at_work(victim, live);
@@ -36,19 +40,28 @@ std::vector<sys::Cgroup> cgroups_to_join(const LiveVictim& live, const std::stri
   return found;
 }
 
-Reach reach_of_load(const Victim& victim, const std::string& cgroup) {
+std::string higher(std::string a, std::string b) {
+  return b.empty() || (!a.empty() && a.size() <= b.size()) ? std::move(a) : std::move(b);
+}
+
+Reach reach_of_load(const Victim& victim, const std::string& top) {
   if (victim.kind == VictimKind::kHost) return whole_victim(victim);
   Reach reach;
-  reach.cgroup = cgroup;
-  reach.host = reach.beside = cgroup == "/";
+  reach.cgroup = top;
+  reach.host = reach.beside = top == "/";
   return reach;
 }
 
-std::vector<std::string> claims_of_load(const Victim& victim, const std::string& cgroup, const std::string& field) {
-  std::vector<std::string> claims{victim.kind == VictimKind::kHost ? "host/" + field
-                                                                   : fmt::format("cgroup:{}/{}", cgroup, field)};
+std::vector<std::string> claims_of_load(const std::string& top, const std::string& cgroup, const std::string& field) {
+  std::vector<std::string> claims{top == "/" ? "host/" + field : fmt::format("cgroup:{}/{}", top, field)};
   if (cgroup != "/") claims.push_back(fmt::format("within:{}/guest", cgroup));
   return claims;
+}
+
+void note_top(const std::string& top, const std::string& cgroup, std::vector<std::string>& notes) {
+  if (top == cgroup) return;
+  notes.push_back(top == "/" ? std::string("it leaves little to the whole host, which is judged and claimed")
+                             : fmt::format("it leaves little to all in {}, which is judged and claimed", top));
 }
 
 }  // namespace ordeal::fault

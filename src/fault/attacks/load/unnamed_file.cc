@@ -10,7 +10,7 @@
 namespace ordeal::fault {
 
 int open_unnamed(int folder, int more_flags) {
-  int file = ::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC | more_flags, 0600);
+  int file = ::openat(folder, ".", O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC | more_flags, 0600);
   if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return file;
   static std::atomic<int> number = 0;
   std::string name = ".ordeal-load-" + std::to_string(::getpid()) + "-" + std::to_string(++number);

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/io/file.h"
 #include "core/base/text/quantity.h"
+#include "core/base/text/text.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/load/hold_impact.h"
 #include "fault/attacks/load/load_place.h"
@@ -18,6 +20,7 @@ namespace {
 
 constexpr Nanos kDiskGrace = 10s;
 constexpr Nanos kDiskDeath = 300ms;
+constexpr Nanos kUsualDeath = 500ms;
 constexpr Nanos kDiskDeathOfGigabyte = 100ms;
 constexpr Nanos kDeathOfThousandInodes = 20ms;
 constexpr int64_t kMemoryOfInode = 2 << 10;  // and of the open file
@@ -75,7 +78,9 @@ AttackInfo describe_disk() {
       "can",
       "inodes of a file system that makes them as needed are not injected (4); each costs the victim about 2 KiB of "
       "memory",
-      "a quota of the victim's user does not count the file, which is root's"};
+      "each inode is an open file: of what the host can have (fs.file-max) 10 % stay free, else it is refused (3)",
+      "a file system served by a process or over the network (FUSE, NFS and the like) is not supported",
+      "a quota by user does not count the file, which is root's; a quota of the folder's project does"};
   info.step = StepKind::kOwned;
   info.mechanisms = {"files without a name that a child process holds open: one for space, one for each inode"};
   info.capabilities = {"CAP_SYS_ADMIN or the victim's user, to look into its file systems (/proc/PID/root)"};
@@ -85,8 +90,10 @@ AttackInfo describe_disk() {
       "within "
       "one block (inodes: one) of what was asked for 95 % of the time from the first moment on";
   info.judged =
-      "a file system that the host's init sees, too: the whole host, by the policies alone; else everything in the "
-      "victim. A protected process is refused (3); one that joins later ends the attack";
+      "a file system that the host's init sees, too, and that of a lone process: the whole host, by the policies "
+      "alone; "
+      "else everything in the victim, and of memory what the attack memory would judge. A protected process is refused "
+      "(3); one that joins later ends the attack";
   info.when_frozen =
       "the reaper, which has its own cgroup, ends the load within 1 s; if it is frozen too, the space stays taken "
       "until "
@@ -109,7 +116,8 @@ struct DiskLoad {
   int64_t leave = 0;             // else: to leave free
   int64_t keep = 0;              // for ourselves, at least
   std::string keep_for;
-  std::string memory;  // the cgroup that pays for a tmpfs
+  std::string memory;  // the cgroup that pays for a tmpfs, and for inodes
+  std::string top;     // the topmost whose memory limit is used up
   std::vector<sys::Cgroup> join;
 
   int64_t added() const { return bytes ? *bytes : before.available - leave; }
@@ -154,9 +162,22 @@ Result<> refuse_without_space(const DiskLoad& load) {
               "ask for less");
 }
 
+// Each inode is an open file, and nobody on the host can open another when they are used up.
+Result<> refuse_more_files_than_the_host_has(const DiskLoad& load) {
+  std::string text = TRY(read_file("/proc/sys/fs/file-nr"));
+  auto words = split_words(text, " \t\n");
+  int64_t used = words.size() == 3 ? parse_number<int64_t>(words[0]).value_or(0) : 0;
+  int64_t most = words.size() == 3 ? parse_number<int64_t>(words[2]).value_or(0) : 0;
+  if (load.added() <= most / 10 * 9 - used) return {};
+  return fail(Errc::kRefused,
+              fmt::format("there is no room for {} open files: the host can have {}, of which 10 % stay free, and has "
+                          "{} (/proc/sys/fs/file-nr)",
+                          load.added(), most, used),
+              "ask for less, or raise fs.file-max");
+}
+
 Result<DiskPlace> place_of(const Victim& victim, const Attack& attack, const LiveVictim& live) {
-  pid_t pid = victim.kind == VictimKind::kHost ? 1 : process_at_work(victim, live).pid;
-  return DiskPlace::open(pid, text_argument(attack, "dir"));
+  return DiskPlace::open(TRY(process_that_sees(victim, live)), text_argument(attack, "dir"));
 }
 
 Result<DiskLoad> disk_load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
@@ -174,9 +195,14 @@ Result<DiskLoad> disk_load_for(const Victim& victim, const Attack& attack, const
   if (load.inodes || load.place.in_memory()) {
     load.memory = live.tree.with("memory") ? loaded_cgroup(victim, live, "memory") : "/";
     load.join = cgroups_to_join(live, load.memory, {"memory"});
+    if (victim.kind != VictimKind::kHost) TRY_VOID(refuse_frozen(live));
   }
   size_disk(load, attack);
   TRY_VOID(refuse_without_space(load));
+  if (load.inodes) TRY_VOID(refuse_more_files_than_the_host_has(load));
+  if (load.memory.empty()) return load;
+  MemoryRoom room(live.tree, load.memory);
+  load.top = higher(load.memory, TRY(room.topmost(load.memory_needed())));
   return load;
 }
 
@@ -200,6 +226,12 @@ Result<int64_t> blocks_of(pid_t pid) {
   return static_cast<int64_t>(file.st_blocks) * 512;
 }
 
+// That it may take to give it back.
+Nanos death_of(const DiskLoad& load) {
+  return kDiskDeath +
+         (load.inodes ? kDeathOfThousandInodes * (load.added() / 1000) : kDiskDeathOfGigabyte * (load.added() >> 30));
+}
+
 Holding holding_of_disk(std::shared_ptr<DiskLoad> load) {
   Holding holding;
   holding.asked = load->bytes ? *load->bytes : load->before.whole() - load->leave;
@@ -209,8 +241,8 @@ Holding holding_of_disk(std::shared_ptr<DiskLoad> load) {
   holding.allowance = load->inodes           ? 1s + 1s * (load->added() / 20000)
                       : load->memory.empty() ? Nanos(2s)
                                              : 1s + 1s * (load->added() >> 30);
-  holding.patience = kDiskDeath + (load->inodes ? kDeathOfThousandInodes * (load->added() / 1000)
-                                                : kDiskDeathOfGigabyte * (load->added() >> 30));
+  holding.patience = death_of(*load);
+  holding.on_disk = true;
   holding.look = [load = std::move(load)](const LoadChild& child) -> Result<HoldLook> {
     HoldLook seen;
     Space space = TRY(load->now());
@@ -256,9 +288,16 @@ class DiskFault : public Fault {
                               load.place.device(), load.inodes ? "files" : "a file");
     step.undo = "the kernel frees what has no name when the child that holds it ends, with the guard";
     step.proof = info().proof;
-    step.claims = {fmt::format("disk:{}/disk", load.place.device())};
+    step.claims = {load.place.claim("disk")};
+    if (!load.memory.empty()) {
+      auto more = claims_of_load(load.top, load.memory, "memory");
+      step.claims.insert(step.claims.end(), more.begin(), more.end());
+      note_top(load.top, load.memory, step.notes);
+    }
     if (load.place.shared_with_host())
       step.notes.push_back("others on this host write to the same file system, and are hit as well");
+    if (death_of(load) > kUsualDeath)
+      step.notes.push_back(fmt::format("to give back so much takes up to {:.1f} s", to_seconds(death_of(load))));
     if (!load.memory.empty()) step.notes.push_back("the memory for it is charged to " + load.memory);
     return std::vector<Step>{std::move(step)};
   }
@@ -271,9 +310,10 @@ class DiskFault : public Fault {
   }
 
   Result<Reach> reach(const Victim& victim, const Attack& attack) const override {
-    DiskPlace place = TRY(place_of(victim, attack, TRY(look_at(victim))));
+    DiskLoad load = TRY(disk_load_for(victim, attack, TRY(look_at(victim))));
     Reach reach = whole_victim(victim);
-    if (place.shared_with_host()) reach.host = reach.beside = true;
+    if (!load.memory.empty() && !victim.cgroup.empty()) reach = reach_of_load(victim, higher(victim.cgroup, load.top));
+    if (load.place.shared_with_host() || victim.cgroup.empty()) reach.host = reach.beside = true;
     return reach;
   }
 

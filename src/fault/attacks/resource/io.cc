@@ -48,7 +48,7 @@ AttackInfo describe_io() {
                     {.name = "block_size",
                      .kind = ArgumentKind::kInteger,
                      .fallback = "4",
-                     .help = "Of one read or write, in KiB, 1 to 16384.",
+                     .help = "Of one read or write, in KiB, 1 to 16384; the disk is given at most 64 KiB at once.",
                      .gremlin = "-s, --blocksize.",
                      .least = 1,
                      .most = 16384},
@@ -113,8 +113,7 @@ struct IoLoad {
 };
 
 Result<DiskPlace> io_place_of(const Victim& victim, const Attack& attack, const LiveVictim& live) {
-  pid_t pid = victim.kind == VictimKind::kHost ? 1 : process_at_work(victim, live).pid;
-  return DiskPlace::open(pid, text_argument(attack, "dir"));
+  return DiskPlace::open(TRY(process_that_sees(victim, live)), text_argument(attack, "dir"));
 }
 
 Result<> refuse_without_disk(const IoLoad& load) {
@@ -215,9 +214,17 @@ class IoImpact : public Impact {
     return look(now);
   }
 
+  std::optional<BootTime> let_go() override {
+    if (ended_ || gone_by_) return gone_by_;
+    if (seen_at_) (void)look(boot_now());
+    child_.kill();
+    return gone_by_ = boot_now() + kIoDeath;
+  }
+  bool is_going() const override { return !ended_ && child_.dying(); }
+
   Result<> revert() override {
     if (ended_) return {};
-    if (seen_at_) (void)look(boot_now());
+    let_go();
     ended_ = true;
     return child_.stop(kIoDeath);
   }
@@ -253,6 +260,7 @@ class IoImpact : public Impact {
   std::optional<BootTime> seen_at_;
   BootTime next_{};
   std::string broken_;
+  std::optional<BootTime> gone_by_;
   bool ended_ = false;
 };
 
@@ -287,8 +295,8 @@ class IoFault : public Fault {
                     load.place.device(), counted(static_cast<size_t>(load.workers), "thread", "threads"));
     step.undo = "the kernel kills the child when the guard exits, and frees its files";
     step.proof = info().proof;
-    step.claims = claims_of_load(victim, load.cgroup, "io");
-    step.claims.push_back(fmt::format("disk:{}/io", load.place.device()));
+    step.claims = claims_of_load(load.cgroup, load.cgroup, "io");
+    step.claims.push_back(load.place.claim("io"));
     if (load.place.shared_with_host())
       step.notes.push_back("others on this host use the same disk, and are hit as well");
     return std::vector<Step>{std::move(step)};
@@ -297,7 +305,7 @@ class IoFault : public Fault {
   Result<Reach> reach(const Victim& victim, const Attack& attack) const override {
     DiskPlace place = TRY(io_place_of(victim, attack, TRY(look_at(victim))));
     Reach reach = whole_victim(victim);
-    if (place.shared_with_host()) reach.host = reach.beside = true;
+    if (place.shared_with_host() || victim.cgroup.empty()) reach.host = reach.beside = true;
     return reach;
   }
 

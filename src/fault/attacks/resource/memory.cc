@@ -76,7 +76,8 @@ AttackInfo describe_memory() {
       "percent of a victim without a memory limit is not injected (4): say mb or gb",
       "what there is no room for, below every limit above the victim (memory.high too) and on the host, is refused "
       "(3): "
-      "2 % of a limit (4 to 64 MiB) and 5 % of the host's memory (at least 256 MiB) stay free",
+      "2 % of a limit (4 to 64 MiB) and 5 % of the host's memory (at least 256 MiB) stay free; where the kernel would "
+      "kill the victim with the load (memory.oom.group), 10 % of a limit (32 to 512 MiB) and of the host's memory",
       "when others need what was taken, it is given back within 10 ms, and the attack is not injected; if they take it "
       "faster, the kernel kills the load first, not the victim",
       "it takes about a second a GiB, and as much as 0.1 s a GiB to give back",
@@ -94,8 +95,9 @@ AttackInfo describe_memory() {
       "the child's resident anonymous memory by its page table, within 1 % or 1 MiB of what was asked for 95 % of the "
       "time from the first moment on, and no more than the cgroup's own account of anonymous memory";
   info.judged =
-      "everything in the loaded cgroup; in the root cgroup and with the target host the whole host, by the policies "
-      "alone. A protected process is refused (3); one that joins later ends the attack";
+      "everything in the loaded cgroup, or in the topmost one above it that the load leaves less than 10 % of its "
+      "limit; where that is the host's memory, in the root cgroup and with the target host the whole host, by the "
+      "policies alone. A protected process is refused (3); one that joins later ends the attack";
   info.when_frozen =
       "the reaper, which has its own cgroup, ends the load within 1 s; if it is frozen too, the memory stays taken "
       "until Ordeal is thawed";
@@ -114,6 +116,7 @@ struct MemoryLoad {
   int64_t asked = 0;
   bool total = false;
   int64_t used = 0;  // by the victim, before
+  std::string top;   // the topmost cgroup whose limit is used up
   std::vector<std::string> notes;
 
   int64_t added() const { return total ? asked - used : asked; }
@@ -126,6 +129,7 @@ Result<int64_t> share_of_limit(const Victim& victim, const MemoryRoom& room, dou
   int64_t whole = 0;
   if (limit) {
     whole = limit->limit;
+    load.top = higher(load.top, limit->path);
     load.notes.push_back(
         fmt::format("the least limit is that of {} ({}): {}", limit->path, limit->name, in_bytes(whole)));
   } else if (victim.kind == VictimKind::kHost) {
@@ -168,12 +172,19 @@ Result<MemoryLoad> memory_load_for(const Victim& victim, const Attack& attack, c
     return fail(Errc::kUnsupported, "no cgroup hierarchy of this host has the memory controller");
   MemoryLoad load;
   load.cgroup = loaded_cgroup(victim, live, "memory");
+  load.top = load.cgroup;
   load.join = cgroups_to_join(live, load.cgroup, {"memory"});
   load.total = text_argument(attack, "strategy") == "total";
   MemoryRoom room(live.tree, load.cgroup);
   load.used = TRY(room.used());
   load.asked = TRY(amount_asked(victim, attack, room, load));
   TRY_VOID(refuse_without_room(load, room));
+  load.top = higher(load.top, TRY(room.topmost(load.added())));
+  note_top(load.top, load.cgroup, load.notes);
+  if (!room.together().empty())
+    load.notes.push_back(fmt::format(
+        "were the load killed for want of memory, all in {} would be (memory.oom.group): 10 % of each limit stay free",
+        room.together()));
   return load;
 }
 
@@ -262,7 +273,7 @@ class MemoryFault : public Fault {
     if (load.total) step.action += fmt::format(", so that all in it use {}", in_bytes(load.asked));
     step.undo = "the kernel kills the child when the guard exits, and frees its memory";
     step.proof = info().proof;
-    step.claims = claims_of_load(victim, load.cgroup, "memory");
+    step.claims = claims_of_load(load.top, load.cgroup, "memory");
     step.notes = load.notes;
     return std::vector<Step>{std::move(step)};
   }
@@ -273,8 +284,8 @@ class MemoryFault : public Fault {
     return Demand{"memory", "bytes", static_cast<double>(load.added()), static_cast<double>(host.total)};
   }
 
-  Result<Reach> reach(const Victim& victim, const Attack&) const override {
-    return reach_of_load(victim, loaded_cgroup(victim, TRY(look_at(victim)), "memory"));
+  Result<Reach> reach(const Victim& victim, const Attack& attack) const override {
+    return reach_of_load(victim, TRY(memory_load_for(victim, attack, TRY(look_at(victim)))).top);
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,

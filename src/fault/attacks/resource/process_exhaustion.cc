@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/io/file.h"
+#include "core/base/text/text.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/load/hold_impact.h"
 #include "fault/attacks/load/load_place.h"
@@ -14,6 +16,8 @@ namespace ordeal::fault {
 namespace {
 
 constexpr int64_t kMemoryOfThread = 48 << 10;  // its stack and what the kernel keeps of it
+constexpr int64_t kUsualMaps = 65530;
+constexpr int64_t kOtherMaps = 512;  // of the program and its heaps
 constexpr Nanos kPidsGrace = 10s;
 constexpr Nanos kPidsDeath = 300ms;
 constexpr Nanos kDeathOfThousand = 50ms;
@@ -55,6 +59,7 @@ AttackInfo describe_process_exhaustion() {
       "percent of a victim without a limit of its process ids is not injected (4): say processes",
       "what there is no room for is refused (3): of every limit above the victim's own 5 % (at least 32) stay free, of "
       "the host's process ids 10 % (at least 1000); the victim's own limit may be used up",
+      "one process holds them all: more than half of vm.max_map_count (less 512) are refused (3)",
       "in cgroup version 2 the victim's memory pays for it, about 48 KiB for each id; without room for it, refused (3)",
       "a victim in a frozen cgroup is refused"};
   info.step = StepKind::kOwned;
@@ -66,7 +71,8 @@ AttackInfo describe_process_exhaustion() {
       "the child's threads, exactly as many as asked for 95 % of the time from the first moment on, and no more than "
       "the cgroup's own pids.current";
   info.judged =
-      "everything in the loaded cgroup; in the root cgroup and with the target host the whole host, by the policies "
+      "everything in the loaded cgroup, or in the topmost one above it that the load leaves less than 10 % of its "
+      "limit; where that is the host, in the root cgroup and with the target host the whole host, by the policies "
       "alone. A protected process is refused (3); one that joins later ends the attack";
   info.when_frozen =
       "the reaper, which has its own cgroup, ends the load within 1 s; if it is frozen too, the process ids stay taken "
@@ -85,6 +91,7 @@ struct PidsLoad {
   int64_t asked = 0;
   bool total = false;
   int64_t used = 0;  // before
+  std::string top;   // the topmost cgroup whose limit is used up
   std::vector<std::string> notes;
 
   int64_t added() const { return total ? asked - used : asked; }
@@ -95,6 +102,7 @@ Result<int64_t> share_of_pids(const Victim& victim, const PidsRoom& room, double
   int64_t whole = 0;
   if (limit) {
     whole = limit->limit;
+    load.top = higher(load.top, limit->path);
     load.notes.push_back(fmt::format("the least limit is that of {} ({}): {}", limit->path, limit->name, whole));
   } else if (victim.kind == VictimKind::kHost) {
     whole = TRY(sys::host_pids()).most;
@@ -115,19 +123,35 @@ Result<int64_t> ids_asked(const Victim& victim, const Attack& attack, const Pids
   return share_of_pids(victim, room, percent, load);
 }
 
+// In cgroup version 2 the victim pays for them.
+MemoryRoom memory_of_ids(const PidsLoad& load, const LiveVictim& live) {
+  bool victim_pays = !load.join.empty() && load.join.front().version() == 2;
+  return {live.tree, victim_pays ? load.cgroup : "/"};
+}
+
+// Each thread has a stack and a guard page below it, and is a mapping for each.
+Result<> refuse_more_than_a_process_has(const PidsLoad& load) {
+  auto text = read_file("/proc/sys/vm/max_map_count");
+  int64_t most = (text ? parse_number<int64_t>(trim(*text)).value_or(kUsualMaps) : kUsualMaps) / 2 - kOtherMaps;
+  if (load.added() <= most) return {};
+  return fail(
+      Errc::kRefused,
+      fmt::format("there is no room for {} process ids in one process: it can have {} threads", load.added(), most),
+      "ask for less, or raise vm.max_map_count");
+}
+
 Result<> refuse_without_ids(const PidsLoad& load, const PidsRoom& room, const LiveVictim& live) {
   if (load.added() <= 0)
     return fail(Errc::kNotInjected, fmt::format("{} has {} processes and threads already, of the {} that it is to have",
                                                 load.cgroup, load.used, load.asked));
+  TRY_VOID(refuse_more_than_a_process_has(load));
   PidsRoom::Narrowest least = TRY(room.narrowest());
   if (load.added() > least.left)
     return fail(Errc::kRefused,
                 fmt::format("there is no room for {} process ids: {} leaves {}, without what is kept back for others",
                             load.added(), least.where, std::max<int64_t>(least.left, 0)),
                 "ask for less, or for all: {percent: 100, strategy: total}");
-  bool victim_pays = !load.join.empty() && load.join.front().version() == 2;
-  MemoryRoom memory(live.tree, victim_pays ? load.cgroup : "/");
-  int64_t left = TRY(memory.left());
+  int64_t left = TRY(memory_of_ids(load, live).left());
   if (load.added() * kMemoryOfThread <= left) return {};
   return fail(Errc::kRefused,
               fmt::format("there is no memory for {} process ids: they need about {} MiB", load.added(),
@@ -141,12 +165,16 @@ Result<PidsLoad> pids_load_for(const Victim& victim, const Attack& attack, const
     return fail(Errc::kUnsupported, "no cgroup hierarchy of this host has the pids controller");
   PidsLoad load;
   load.cgroup = loaded_cgroup(victim, live, "pids");
+  load.top = load.cgroup;
   load.join = cgroups_to_join(live, load.cgroup, {"pids"});
   load.total = text_argument(attack, "strategy") == "total";
   PidsRoom room(live.tree, load.cgroup);
   load.used = TRY(room.used());
   load.asked = TRY(ids_asked(victim, attack, room, load));
   TRY_VOID(refuse_without_ids(load, room, live));
+  load.top = higher(load.top, TRY(room.topmost(load.added())));
+  load.top = higher(load.top, TRY(memory_of_ids(load, live).topmost(load.added() * kMemoryOfThread)));
+  note_top(load.top, load.cgroup, load.notes);
   return load;
 }
 
@@ -198,7 +226,7 @@ class ProcessExhaustionFault : public Fault {
     if (load.total) step.action += fmt::format(", so that all in it have {}", load.asked);
     step.undo = "the kernel kills the child when the guard exits, and its threads with it";
     step.proof = info().proof;
-    step.claims = claims_of_load(victim, load.cgroup, "pids");
+    step.claims = claims_of_load(load.top, load.cgroup, "pids");
     step.notes = load.notes;
     return std::vector<Step>{std::move(step)};
   }
@@ -209,8 +237,8 @@ class ProcessExhaustionFault : public Fault {
     return Demand{"process ids", "", static_cast<double>(load.added()), static_cast<double>(host.most)};
   }
 
-  Result<Reach> reach(const Victim& victim, const Attack&) const override {
-    return reach_of_load(victim, loaded_cgroup(victim, TRY(look_at(victim)), "pids"));
+  Result<Reach> reach(const Victim& victim, const Attack& attack) const override {
+    return reach_of_load(victim, TRY(pids_load_for(victim, attack, TRY(look_at(victim)))).top);
   }
 
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack& attack,

@@ -73,15 +73,67 @@ bool seen_by_init(const std::string& device) {
   return false;
 }
 
+// Whoever asks them anything may wait for a process or a network for ever.
+struct Far {
+  unsigned long magic;
+  const char* kind;
+};
+constexpr Far kFarMagics[] = {{0x65735546, "fuse"}, {0x6969, "nfs"},    {0x517B, "smbfs"},  {0xFF534D42, "cifs"},
+                              {0xFE534D42, "smb3"}, {0xC36400, "ceph"}, {0x01021997, "9p"}, {0x5346414F, "afs"}};
+
+Result<> refuse_far(std::string_view kind, const std::string& folder) {
+  for (const Far& far : kFarMagics)
+    if (kind.starts_with(far.kind))
+      return fail(Errc::kUnsupported,
+                  fmt::format("{} is on a file system ({}) that is served by a process or over the "
+                              "network: Ordeal would hang with it",
+                              folder, kind),
+                  "choose a folder on a disk of this host");
+  return {};
+}
+
+// Of the mount that the path leads to, links aside: known without asking the file system itself.
+std::string kind_of_mount(pid_t pid, const std::string& folder) {
+  std::string kind, path = std::filesystem::path(folder).lexically_normal();
+  size_t longest = 0;
+  auto mounts = read_file(fmt::format("/proc/{}/mountinfo", pid)).value_or("");
+  for (std::string_view line : split(mounts, '\n')) {
+    auto words = split_words(line, " ");
+    auto dash = std::find(words.begin(), words.end(), "-");
+    if (words.size() < 5 || dash == words.end() || dash + 1 == words.end()) continue;
+    std::string_view point = words[4];
+    bool above = point == "/" || path == point ||
+                 (path.starts_with(point) && path.size() > point.size() && path[point.size()] == '/');
+    if (!above || point.size() < longest) continue;
+    longest = point.size();
+    kind = *(dash + 1);
+  }
+  return kind;
+}
+
+std::string user_namespace(pid_t pid) {
+  char text[64];
+  ssize_t length = ::readlink(fmt::format("/proc/{}/ns/user", pid).c_str(), text, sizeof text);
+  return length > 0 ? std::string(text, static_cast<size_t>(length)) : std::string();
+}
+
 }  // namespace
+
+std::string DiskPlace::claim(const std::string& field) const {
+  return anonymous_ && !in_memory_ ? "host/" + field : fmt::format("disk:{}/{}", device_, field);
+}
 
 int64_t kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, int64_t{1} << 30); }
 
 int64_t inodes_kept_on_our_disk(int64_t whole) { return std::max<int64_t>(whole / 20, 10000); }
 
-Result<DiskPlace> DiskPlace::open(pid_t pid, const std::string& folder) {
+Result<DiskPlace> DiskPlace::open(const sys::Process& process, const std::string& folder) {
+  pid_t pid = process.pid;
+  TRY_VOID(refuse_far(kind_of_mount(pid, folder), folder));
   UniqueFd root = open_root(pid);
   if (!root) return fail_errno("cannot open the root folder of process " + std::to_string(pid));
+  if (auto stat = sys::read_stat(pid); !stat || stat->start_ticks != process.start_ticks)
+    return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
   open_how how{};
   how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
@@ -96,6 +148,14 @@ Result<DiskPlace> DiskPlace::open(pid_t pid, const std::string& folder) {
   struct statfs system {};
   if (::fstat(place.folder(), &stat) < 0 || ::fstatfs(place.folder(), &system) < 0)
     return fail_errno("cannot look at " + folder);
+  for (auto [magic, kind] : kFarMagics)
+    if (static_cast<unsigned long>(system.f_type) == magic) TRY_VOID(refuse_far(kind, folder));
+  place.anonymous_ = major(stat.st_dev) == 0;
+  std::string theirs = user_namespace(pid);
+  if (place.anonymous_ && !theirs.empty() && theirs != user_namespace(::getpid()))
+    return fail(Errc::kUnsupported, fmt::format("the file system of {} may belong to the victim's user namespace, in "
+                                                "which Ordeal's user makes no files",
+                                                folder));
   place.device_ = fmt::format("{}:{}", major(stat.st_dev), minor(stat.st_dev));
   place.in_memory_ = system.f_type == TMPFS_MAGIC;
   place.shared_ = !place.in_memory_ || seen_by_init(place.device_);

@@ -9,6 +9,7 @@
 
 #include "core/base/io/unique_fd.h"
 #include "core/base/result.h"
+#include "platform/sys/process/process.h"
 
 namespace ordeal::fault {
 
@@ -22,14 +23,17 @@ struct Space {
 
 class DiskPlace {
  public:
-  // kNotInjected where the process has no such folder.
-  static Result<DiskPlace> open(pid_t pid, const std::string& folder);
+  // kNotInjected where the process has no such folder; kUnsupported where a file system in user space or on the network
+  // may let whoever asks wait for ever, or belongs to a user namespace in which we are nobody.
+  static Result<DiskPlace> open(const sys::Process& process, const std::string& folder);
 
   int folder() const { return folder_.get(); }
   Result<Space> space() const;
   Result<Space> inodes() const;                          // nothing in all where the file system makes them as needed
   const std::string& device() const { return device_; }  // "8:1"
   bool in_memory() const { return in_memory_; }
+  // What a load on it claims: of an overlay, or another that has no device number of its own, any disk of the host.
+  std::string claim(const std::string& field) const;
   // Somebody outside the victim's mount namespace may write there, too: anything but a tmpfs that init does not see.
   bool shared_with_host() const { return shared_; }
   // What of Ordeal's own is on the same file system ("Ordeal's state (/var/lib/ordeal)"), or "".
@@ -39,6 +43,7 @@ class DiskPlace {
   UniqueFd folder_;
   std::string device_;
   bool in_memory_ = false;
+  bool anonymous_ = false;  // its device number is nobody else's, and no disk's
   bool shared_ = true;
 };
 

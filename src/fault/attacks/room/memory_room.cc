@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "fault/attacks/room/near_limit.h"
+
 namespace ordeal::fault {
 namespace {
 
@@ -11,9 +13,11 @@ constexpr int64_t kMiB = 1 << 20;
 
 }  // namespace
 
-int64_t kept_below_limit(int64_t limit) { return std::clamp(limit / 50, 4 * kMiB, 64 * kMiB); }
+int64_t kept_below_limit(int64_t limit, bool together) {
+  return together ? std::clamp(limit / 10, 32 * kMiB, 512 * kMiB) : std::clamp(limit / 50, 4 * kMiB, 64 * kMiB);
+}
 
-int64_t kept_of_host(int64_t total) { return std::max(total / 20, 256 * kMiB); }
+int64_t kept_of_host(int64_t total, bool together) { return std::max(total / 20, 256 * kMiB) * (together ? 2 : 1); }
 
 Result<MemoryRoom> MemoryRoom::open(std::string cgroup) {
   return MemoryRoom(TRY(sys::CgroupTree::discover()), std::move(cgroup));
@@ -21,12 +25,22 @@ Result<MemoryRoom> MemoryRoom::open(std::string cgroup) {
 
 Result<MemoryRoom::Narrowest> MemoryRoom::narrowest() const {
   sys::HostMemory host = TRY(sys::host_memory());
-  Narrowest least{host.available - kept_of_host(host.total), "what the host has available"};
+  bool together = !together_.empty();
+  Narrowest least{host.available - kept_of_host(host.total, together), "what the host has available"};
   for (const sys::LimitLevel& level : sys::memory_limits(tree_, cgroup_)) {
-    int64_t left = level.room() - kept_below_limit(level.limit);
+    int64_t left = level.room() - kept_below_limit(level.limit, together);
     if (left < least.left) least = {left, fmt::format("the limit of {} ({})", level.path, level.name)};
   }
   return least;
+}
+
+Result<std::string> MemoryRoom::topmost(int64_t added) const {
+  sys::HostMemory host = TRY(sys::host_memory());
+  if (comes_near(host.total, host.available, kept_of_host(host.total), added)) return "/";
+  std::string topmost;
+  for (const sys::LimitLevel& level : sys::memory_limits(tree_, cgroup_))
+    if (comes_near(level.limit, level.room(), kept_below_limit(level.limit), added)) topmost = level.path;
+  return topmost;
 }
 
 Result<int64_t> MemoryRoom::left() const { return TRY(narrowest()).left; }

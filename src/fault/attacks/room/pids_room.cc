@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "fault/attacks/room/near_limit.h"
+
 namespace ordeal::fault {
 
 int64_t pids_kept_below_limit(int64_t limit) { return std::max<int64_t>(limit / 20, 32); }
@@ -23,6 +25,15 @@ Result<PidsRoom::Narrowest> PidsRoom::narrowest() const {
     if (left < least.left) least = {left, fmt::format("the limit of {} ({})", level.path, level.name)};
   }
   return least;
+}
+
+Result<std::string> PidsRoom::topmost(int64_t added) const {
+  sys::HostPids host = TRY(sys::host_pids());
+  if (comes_near(host.most, host.most - host.used, pids_kept_of_host(host.most), added)) return "/";
+  std::string topmost;
+  for (const sys::LimitLevel& level : sys::pids_limits(tree_, cgroup_))
+    if (comes_near(level.limit, level.room(), pids_kept_below_limit(level.limit), added)) topmost = level.path;
+  return topmost;
 }
 
 Result<int64_t> PidsRoom::left() const { return TRY(narrowest()).left; }

@@ -23,6 +23,8 @@ class PidsRoom {
   };
   Result<Narrowest> narrowest() const;
   Result<int64_t> left() const;
+  // The topmost cgroup, "/" for the host, whose limit `added` more would come near to (near_limit.h); "" for none.
+  Result<std::string> topmost(int64_t added) const;
   // In the cgroup; in the root on the whole host.
   Result<int64_t> used() const;
   // The least of the cgroup's limits and those above it; nothing where there is none.

@@ -92,6 +92,13 @@ Result<MemoryUse> memory_use(const CgroupTree& tree, std::string_view path) {
   return use;
 }
 
+std::string dies_together(const CgroupTree& tree, std::string_view path) {
+  std::string topmost;
+  for (auto cgroup = tree.find("memory", path); cgroup; cgroup = cgroup->parent())
+    if (number_in(*cgroup, "memory.oom.group").value_or(0) != 0) topmost = cgroup->path();
+  return topmost;
+}
+
 Result<int64_t> pids_in_use(const CgroupTree& tree, std::string_view path) {
   auto cgroup = tree.find("pids", path);
   auto used = cgroup ? number_in(*cgroup, "pids.current") : std::nullopt;

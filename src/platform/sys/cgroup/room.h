@@ -33,6 +33,9 @@ struct MemoryUse {
   int64_t anonymous = 0;
 };
 Result<MemoryUse> memory_use(const CgroupTree& tree, std::string_view path);
+// The cgroup, the path or one above it, whose processes the kernel kills all together when it kills one of them for
+// want of memory (memory.oom.group); the topmost one, or "".
+std::string dies_together(const CgroupTree& tree, std::string_view path);
 Result<int64_t> pids_in_use(const CgroupTree& tree, std::string_view path);
 
 struct HostMemory {
