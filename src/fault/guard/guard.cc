@@ -173,6 +173,11 @@ void Guard::answer(const messages::Bye&) {
 
 void Guard::answer(const messages::Check& request) {
   int id = request.impact;
+  if (request.ahead) {
+    Pulse::Step checking = pulse_->step(kApplyBudget);
+    auto fit = judge_ahead(request);
+    return fit ? send(messages::Checked{id}) : send(messages::CheckFailed{failure(id, fit.error())});
+  }
   if (!admitted_.count(id) && !answers_.count(id)) {
     Pulse::Step checking = pulse_->step(kApplyBudget);
     auto active = admit(request);
@@ -201,6 +206,7 @@ void Guard::dismiss_admitted() {
   std::vector<std::string> claims;
   int64_t given_back = 0;
   while (!admitted_.empty()) {
+    shares_.remove(admitted_.begin()->first);
     ActiveImpact active = std::move(admitted_.extract(admitted_.begin()).mapped());
     for (std::string& claim : claims_of(active)) claims.push_back(std::move(claim));
     given_back += counts(active.victim);
@@ -219,7 +225,9 @@ Result<messages::Applied> Guard::apply(const messages::Apply& request) {
   auto made = fresh ? Result<>{} : judge_now(active);
   if (made) made = make_impact(active, request);
   if (!made) {
-    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(active), counts(active.victim));
+    if (made.error().code == Errc::kRevertFailed) return tl::unexpected(made.error());
+    shares_.remove(id);
+    (void)registration_.release(claims_of(active), counts(active.victim));
     return tl::unexpected(made.error());
   }
   messages::Applied reply{id, active.victim.name, active.steps, active.applied};
@@ -253,13 +261,25 @@ Result<> Guard::judge_now(ActiveImpact& active) {
   return may ? Result<>{} : explain(std::move(may).error(), fault->info());
 }
 
-Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
+Result<Guard::ActiveImpact> Guard::judge(const messages::Hit& request) {
   ActiveImpact active;
   active.victim = request.victim;
   active.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
   TRY_VOID(judge_now(active));
   TRY_VOID(VictimWatch().add(0, active.victim));  // it is who was chosen
+  TRY_VOID(shares_.check(request.share, active.victim, rules_.policies()));
+  return active;
+}
+
+Result<> Guard::judge_ahead(const messages::Hit& request) {
+  ActiveImpact active = TRY(judge(request));
+  return registration_.check(claims_of(active), rules_.policies(), counts(active.victim), request.candidates);
+}
+
+Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
+  ActiveImpact active = TRY(judge(request));
   TRY_VOID(registration_.claim(claims_of(active), rules_.policies(), counts(active.victim), request.candidates));
+  shares_.add(request.impact, request.share, active.victim);
   return active;
 }
 
@@ -465,6 +485,7 @@ void Guard::end(const std::vector<int>& impacts, const std::string& why, bool br
   for (auto ended = all.begin(); ended != all.end(); ++ended) {
     send_reverted(*ended, why, broken);
     if (!ended->result) continue;  // what stays in force stays claimed
+    shares_.remove(ended->id);
     bool again = std::any_of(all.begin(), ended, [&](const Ended& other) {
       return other.result && same_victim(other.active.victim, ended->active.victim);
     });

@@ -20,6 +20,7 @@
 #include "fault/guard/link/pulse.h"
 #include "fault/guard/newcomers.h"
 #include "fault/guard/recovery/reaper_link.h"
+#include "fault/guard/shares.h"
 #include "fault/guard/standing_rules.h"
 #include "fault/guard/victim_watch.h"
 #include "platform/host/latch.h"
@@ -68,6 +69,9 @@ class Guard {
   Result<> refuse_when_halted() const;
   // Latch, policy, protection, steps and rights, as of now.
   Result<> judge_now(ActiveImpact& active);
+  Result<ActiveImpact> judge(const messages::Hit& request);
+  // Nothing is held for it; what this run holds now it may not hold any more by then.
+  Result<> judge_ahead(const messages::Hit& request);
   // Judged, and its claims are taken.
   Result<ActiveImpact> admit(const messages::Hit& request);
   Result<> make_impact(ActiveImpact& active, const messages::Apply& request);
@@ -114,6 +118,7 @@ class Guard {
   ReaperLink reaper_;
   EngineInbox inbox_;
   StandingRules rules_;
+  Shares shares_;
   LeaseTable leases_;
   VictimWatch victim_watch_;
   Newcomers newcomers_;

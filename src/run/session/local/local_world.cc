@@ -186,6 +186,10 @@ void LocalWorld::check(int impact, const Victim& victim, const Attack& attack) {
   if (!guard_lost_) guard_.check(impact, victim, attack);
 }
 
+void LocalWorld::check_ahead(int impact, const Victim& victim, const Attack& attack) {
+  if (!guard_lost_) guard_.check_ahead(impact, victim, attack);
+}
+
 void LocalWorld::inject(int impact, const Victim& victim, const Attack& attack) {
   if (guard_lost_) return;
   failpoint("engine.before_inject");

@@ -38,6 +38,7 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   bool busy() const { return recovery_ || ending_; }
 
   void check(int impact, const Victim& victim, const Attack& attack) override;
+  void check_ahead(int impact, const Victim& victim, const Attack& attack) override;
   void inject(int impact, const Victim& victim, const Attack& attack) override;
   void renew() override;
   void revert_all(const std::string& why) override;

@@ -1,0 +1,16 @@
+#include "fault/guard/shares.h"
+
+#include <algorithm>
+
+namespace ordeal::guard {
+
+Result<> Shares::check(const messages::Share& share, const Victim& victim, const std::vector<Policy>& policies) const {
+  int64_t others = std::count_if(hit_.begin(), hit_.end(), [&](const auto& item) {
+    return item.second.part == share.part && !same_victim(item.second.victim, victim);
+  });
+  for (const Policy& policy : policies)
+    if (auto rule = cap_broken(policy, {}, others + 1, share.candidates)) return fail(Errc::kRefused, *rule);
+  return {};
+}
+
+}  // namespace ordeal::guard
