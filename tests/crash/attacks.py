@@ -1,9 +1,11 @@
 """The attacks of the crash tests: how each is asked for, and how one sees that it ended in time. ended() looks at once
 and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
 import os
+import signal
+import subprocess
 import time
 
-from lab import DELAY, PORT, Reconnector, Respawner, now, read, wait_until
+from lab import DELAY, PORT, Reconnector, Respawner, must_become, now, read, start, stop, wait_until
 from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
@@ -203,6 +205,16 @@ class ProcessStopper(Attack):
     type, limit, name = "process_killer", 1.0, "process_killer stop"
     args = {"process": "sleep", "exact": True, "signal": "stop", "interval": "100ms"}
 
+    def before(self, lab):
+        """One that somebody else stopped is beside it, and stays so."""
+        self.theirs = start(["sleep", "600"], [lab.victim_cgroup], stdout=subprocess.DEVNULL)
+        must_become("another sleep", lambda: read(f"/proc/{self.theirs.pid}/comm").strip() == "sleep")
+        self.theirs.send_signal(signal.SIGSTOP)
+        must_become("it is stopped", lambda: state(self.theirs.pid) == "T")
+
+    def after(self, lab):
+        stop(self.theirs, signal.SIGKILL)
+
     def stopped(self, lab):
         return state(lab.victim.idle.pid) == "T"
 
@@ -213,6 +225,8 @@ class ProcessStopper(Attack):
 
     def later(self, lab, killed):
         time.sleep(max(0.0, killed + 0.25 - now()))
+        if state(self.theirs.pid) != "T":
+            return "what somebody else had stopped goes on"
         return "stopped anew" if self.stopped(lab) else ""
 
 

@@ -7,7 +7,6 @@ from lab import Run, kill, now, traces, wait_until
 from lab.report import millis
 
 KILLS = ["engine", "guard", "both", "cgroup"]
-FEW = 3  # of each pair, in CI
 LEAD = 0.45  # from the guard's start to its injection: mostly the baseline
 
 
