@@ -96,7 +96,8 @@ AttackInfo describe_dns() {
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
                        "CAP_NET_RAW there, for false answers over UDP"};
   info.noticed =
-      "questions for these names get no answer, or the one that is asked for; nothing where nobody asks, or where answers "
+      "questions for these names get no answer, or the one that is asked for; nothing where nobody asks, or where "
+      "answers "
       "are kept from before";
   info.proof =
       "how many of the questions that were meant were hit, next to the kernel's count of the packets that were to be "
