@@ -27,17 +27,6 @@ struct ShareWay {
   bool v4;
 };
 
-// Bound and listening, or connected.
-Result<UniqueFd> tcp_socket(const sys::NetNs& where, const Endpoint& at, int (*use)(int, const sockaddr*, socklen_t)) {
-  return where.run([&]() -> Result<UniqueFd> {
-    auto address = at.storage();
-    UniqueFd fd(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (use(fd.get(), reinterpret_cast<sockaddr*>(&address), at.size()) != 0) return fail_errno("no TCP socket");
-    if (use == &::bind && ::listen(fd.get(), 8) != 0) return fail_errno("cannot listen");
-    return fd;
-  });
-}
-
 // The victim lives `here`; the other end is over a veth pair.
 class Shares : public ::testing::TestWithParam<ShareWay> {
  protected:
@@ -137,31 +126,6 @@ TEST_P(Copies, AreNotDuplicatedAgainOnLoEither) {
   EXPECT_EQ(seen.received, 1'000u);
   Proof proof = host_->revert();
   EXPECT_TRUE(proof.proven) << proof.reason;
-}
-
-// TCP's packets leave in one piece of many segments. The rules count it once, the reader each segment; what passes
-// while we stand still is seen all the same.
-TEST_P(Copies, OfMergedPacketsHideNothing) {
-  UniqueFd listener = *tcp_socket(*pair_.there, there_, ::bind), client = *tcp_socket(*pair_.here, there_, ::connect);
-  UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  std::thread reader([&] {
-    for (std::vector<char> bytes(1 << 20); ::recv(server.get(), bytes.data(), bytes.size(), 0) > 0;) continue;
-  });
-  auto write = [&](size_t size) {
-    std::vector<char> bytes(size);
-    EXPECT_EQ(::send(client.get(), bytes.data(), size, MSG_NOSIGNAL), static_cast<ssize_t>(size));
-  };
-  start({packets::Duplicate{}, 1});
-  write(8 << 20);
-  host_->stand_still(1800ms);
-  std::this_thread::sleep_for(1300ms);  // the lease has ended
-  write(2 << 20);
-  std::this_thread::sleep_for(700ms);
-  Proof proof = host_->revert();
-  client.reset();
-  reader.join();
-  if (proof.measured.find("before they were merged") == std::string::npos) GTEST_SKIP() << "nothing is merged here";
-  EXPECT_GE(proof.coverage.at(0).missed, 5) << proof.measured;
 }
 
 TEST_P(Shares, CorruptionThatTheChecksumTells) {
