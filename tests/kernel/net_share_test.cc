@@ -1,7 +1,6 @@
 // Attacks on a share of the packets, on this kernel, both ways and both families: what their proof says is exactly what
 // the other end sees, and that is what was asked, as far as chance goes. 20 000 packets each.
 #include <net/if.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <cmath>
@@ -127,27 +126,6 @@ TEST_P(Copies, AreNotDuplicatedAgainOnLoEither) {
   EXPECT_EQ(seen.received, 1'000u);
   Proof proof = host_->revert();
   EXPECT_TRUE(proof.proven) << proof.reason;
-}
-
-// The rules count each once, the reader its four segments; what passes while we stand still is seen all the same.
-TEST_P(Copies, OfMergedPacketsAreCountedAndHideNothing) {
-  int segment = 16;
-  if (::setsockopt(from_.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof segment) != 0)
-    GTEST_SKIP() << "this kernel merges no datagrams";
-  start({packets::Duplicate{}, 1});
-  StreamSeen seen = run_stream(from_.get(), to_.get(), {.count = 2'000, .gap = 100us});
-  EXPECT_EQ(seen.received, 2u * 4 * 2'000);
-  Proof proof = host_->revert();
-  EXPECT_TRUE(proof.proven) << proof.reason;
-  EXPECT_EQ(proof.coverage.at(0).affected, 2'000) << proof.measured;
-  EXPECT_EQ(proof.coverage.at(0).missed, 0) << proof.measured;
-
-  start({packets::Duplicate{}, 1});
-  host_->stand_still(1800ms);
-  run_stream(from_.get(), to_.get(), {.count = 8'000, .gap = 250us});
-  proof = host_->revert();
-  EXPECT_FALSE(proof.proven);
-  EXPECT_GT(proof.coverage.at(0).missed, 1'000) << proof.measured;
 }
 
 TEST_P(Shares, CorruptionThatTheChecksumTells) {
