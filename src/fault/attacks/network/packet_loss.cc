@@ -43,9 +43,9 @@ AttackInfo describe_loss() {
       "how many of the matching packets, counted next to the rule, were dropped, per direction: the requested "
       "percentage within 4 standard deviations, and at least min_events";
   info.noticed =
-      "{percent} % of the packets that match are lost: TCP sends them again, 0.2 s later or more, UDP never; nothing "
-      "where "
-      "no such packet passes";
+      "{percent} % of the packets that match are lost: TCP sends them again, after a round trip or more (a new "
+      "connection "
+      "after 1 s), UDP never; at 100 % nothing gets through at all; nothing where no such packet passes";
   info.judged = judged_packets();
   info.when_frozen =
       "packets are still dropped for up to 1 s, until the kernel's lease ends, and then pass; those drawn on departure "
