@@ -205,29 +205,6 @@ def leaves(lab, report):
     elsewhere.remove()
 
 
-def stopped(lab, report):
-    """One of those that stand still becomes protected: all go on."""
-    lab.victim.ensure()
-    before = traces.fingerprint(lab)
-    marker = str(200000 + os.getpid() % 100000)
-    both = [start(["sleep", marker]) for _ in range(2)]
-    time.sleep(0.2)
-    rules = Rules(lab, OPEN, [dict(entry("db", "production", pid=both[0].pid), kind="process")])
-    attack = {"type": "process_killer", "args": {"process": f"^sleep {marker}$", "full": True, "signal": "stop", "interval": "1h"}}
-    run = Run(lab, experiment(lab, attack, length="5s", target={"type": "host"}), flags=rules.flags())
-    run.wait_injected()
-    problems = [] if [attacks.state(one.pid) for one in both] == ["T", "T"] else ["they do not stand still"]
-    changed = now()
-    rules.write(CLOSED)
-    took = wait_until(lambda: [attacks.state(one.pid) for one in both] == ["S", "S"], 3)
-    problems += late(took and took - changed, 1.0)
-    run.wait()
-    for one in both:
-        kill(one.pid)
-        one.wait()
-    finish(lab, report, "what stands still becomes protected", run, 4, ["production"], problems, before, took and took - changed)
-
-
 def killer(lab, report):
     """On the host: what the policy protects is spared and named, the rest is killed."""
     lab.victim.ensure()
@@ -267,8 +244,7 @@ def write_experiment(lab, what):
 
 
 CASES = {"policy in the baseline": policy_in_baseline, "policy in force": policy_in_force, "sidecar": sidecar,
-         "sidecar scoped": sidecar_scoped, "lone in namespace": lone_in_namespace, "leaves": leaves, "killer": killer,
-         "stopped": stopped}
+         "sidecar scoped": sidecar_scoped, "lone in namespace": lone_in_namespace, "leaves": leaves, "killer": killer}
 
 
 def run_suite(lab, report, options):
