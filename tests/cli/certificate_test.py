@@ -1,8 +1,10 @@
 """How long certificates last, seen on real TLS servers of the test's own: valid, expired, soon to expire, an expired link in the
-chain, none at all. All runs at once; none needs root."""
+chain, another name, none at all. At most four runs at a time, as each must answer within 5 s; only one needs root."""
+import concurrent.futures
 import contextlib
 import datetime
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -95,9 +97,9 @@ class Server(threading.Thread):
                 connection, _ = self.socket.accept()
             except OSError:
                 return
+            connection.settimeout(5)
             if self.context:
-                with contextlib.suppress(OSError), self.context.wrap_socket(connection, server_side=True) as done:
-                    done.recv(1)
+                threading.Thread(target=self.shake_hands, args=(connection,), daemon=True).start()
             elif self.plain:
                 connection.sendall(self.plain)
                 connection.close()
@@ -105,21 +107,31 @@ class Server(threading.Thread):
                 kept.append(connection)
 
 
-class Look:
-    """A run that began; `args` are those of the attack."""
+    def shake_hands(self, connection):
+        with contextlib.suppress(OSError), self.context.wrap_socket(connection, server_side=True) as done:
+            done.recv(1)
 
-    def __init__(self, folder, name, **args):
+
+class Look:
+    """A run; `args` are those of the attack."""
+
+    def __init__(self, folder, name, around=(), more=None, **args):
         self.name, self.state = name, f"{folder}/{name}.state"
         path = f"{folder}/{name}.json"
         with open(path, "w") as file:
             json.dump({"name": name, "target": {"type": "host"}, "baseline": "0s",
-                       "attack": {"type": "certificate_expiry", "args": args, "length": "20s"}}, file)
-        self.process = subprocess.Popen([ORDEAL, "run", path, "--state-dir", self.state], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                       "attack": {"type": "certificate_expiry", "args": args, "length": "20s"}, **(more or {})}, file)
+        self.argv = [*around, ORDEAL, "run", path, "--state-dir", self.state]
 
-    def end(self):
-        text, _ = self.process.communicate(timeout=40)
-        return self.process.returncode, " ".join(text.split())
+    def run(self):
+        done = subprocess.run(self.argv, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=60)
+        return done.returncode, " ".join(done.stdout.split())
+
+
+def run_all(looks):
+    with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
+        return list(pool.map(Look.run, looks))
 
 
 @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
@@ -132,7 +144,7 @@ class Certificates(unittest.TestCase):
         made.issue("inner", 24 * 365, by="root", extensions=AUTHORITY)
         made.issue("inner-gone", -2, by="root", extensions=AUTHORITY)
         made.issue("good", 24 * 90, by="inner")
-        made.issue("soon", 10, by="inner")
+        made.issue("soon", 10.5, by="inner")
         made.issue("gone", -5, by="inner")
         made.issue("early", 24 * 90, begin=5, by="inner")
         made.issue("over-gone", 24 * 90, by="inner-gone")
@@ -154,20 +166,26 @@ class Certificates(unittest.TestCase):
 
     def test_each_chain_is_judged_by_the_first_to_expire(self):
         good, soon = self.serve("good", "inner"), self.serve("soon", "inner")
-        alone, other = self.serve("alone"), self.serve("other", "inner")
+        alone, other, named = self.serve("alone"), self.serve("other", "inner"), self.serve("good", "inner")
         with socket.create_server(("127.0.0.1", 0)) as free:
             closed = free.getsockname()[1]
         mute = self.serve()
         cases = [
             (self.look("good", good), 0, ["1 expectation held; nothing was injected"], ["self-signed", "not for the name"]),
-            (self.look("soon-for-a-month", soon), 1, ["soon (1 of 2), until", "fell to 10 (limit 720)"], []),
+            (self.look("soon-for-a-month", soon), 1, ["soon (1 of 2), until", "fell to 10."], []),
             (self.look("soon-for-nine-hours", soon, hours=9), 0, [], []),
             (self.look("soon-for-eleven-hours", soon, hours=11), 1, [], []),
             (self.look("expired", self.serve("gone", "inner"), hours=0), 1, ["gone (1 of 2), until"], []),
             (self.look("expired-link", self.serve("over-gone", "inner-gone"), hours=0), 1, ["inner-gone (2 of 2), until"], []),
             (self.look("not-yet", self.serve("early", "inner")), 1, ["early (1 of 2) is not valid before"], []),
             (self.look("self-signed", alone), 0, ["self-signed by alone"], []),
+            # Nobody was asked for by name at a bare address; else it is the certificate of somebody else.
             (self.look("other-name", other), 0, ["not for the name 127.0.0.1: it is for other"], []),
+            (self.look("other-host", other, hosts="localhost", family="ipv4"), 1,
+             ["the certificate is not for the name localhost: it is for other"], []),
+            (self.look("other-name-asked-for-in-vain", good, server_name="shop.example"), 1,
+             ["the certificate is not for the name shop.example: it is for good"], []),
+            (self.look("plain-name", named, hosts="localhost", family="ipv4"), 0, [], []),
             (self.look("other-name-asked-for", other, server_name="other.example"), 0, [], ["not for the name"]),
             (self.look("both", good, hosts=["127.0.0.1", "localhost"], family="ipv4"), 0, ["2 expectations held"], []),
             (self.look("plain", self.serve(plain=b"HTTP/1.1 400 Bad Request\r\n\r\n")), 1, ["no TLS with 127.0.0.1"], []),
@@ -175,16 +193,35 @@ class Certificates(unittest.TestCase):
             (self.look("closed", closed), 1, ["no TLS with 127.0.0.1"], []),
             (self.look("no-such-name", good, hosts="no-such-name.invalid"), 4, ["could not be watched"], []),
         ]
-        for look, code, texts, absent in cases:
-            got, output = look.end()
+        results = run_all(case[0] for case in cases)
+        for (look, code, texts, absent), (got, output) in zip(cases, results):
             with self.subTest(look.name):
                 self.assertEqual(got, code, output)
                 for text in texts:
                     self.assertIn(text, output)
                 for text in absent:
                     self.assertNotIn(text, output)
-        self.assertEqual(other.asked_for[0:1], [None] if other.asked_for[0] is None else ["other.example"])
-        self.assertIn("other.example", other.asked_for)
+        self.assertEqual({name for name in other.asked_for}, {None, "localhost", "other.example"})
+        self.assertEqual(set(named.asked_for), {"localhost"})
+
+    @unittest.skipUnless(os.geteuid() == 0, "another /etc/resolv.conf needs root")
+    def test_a_name_server_that_says_nothing_is_no_deviation(self):
+        resolver = f"{self.folder}/resolv.conf"
+        with open(resolver, "w") as file:
+            file.write("nameserver 192.0.2.1\n")  # a route, and nobody there
+        silent = ["unshare", "--mount", "--net", "sh", "-c",
+                  f'ip link set lo up && ip route add 192.0.2.1 dev lo && mount --bind {resolver} /etc/resolv.conf && exec "$@"', "sh"]
+        got, output = Look(self.folder, "silent-names", around=silent, hosts="shop.example").run()
+        self.assertEqual(got, 4, output)
+        self.assertIn("its name was not resolved within 5000 ms", output)
+
+    def test_what_a_look_does_not_do_is_said(self):
+        looked = self.look("more", self.serve("good", "inner"), more={
+            "expect": [{"name": "mine", "probe": {"command": ["true"]}, "condition": "result == 0", "when": "before"}],
+            "budget": {"slo": f"{self.folder}/none.yaml"}})
+        _, output = looked.run()
+        self.assertIn('"mine" is watched during the look', output)
+        self.assertIn("no error budget is weighed for a look", output)
 
     def test_over_either_ip(self):
         try:
@@ -193,14 +230,13 @@ class Certificates(unittest.TestCase):
             self.skipTest("no IPv6 here")
         cases = [(self.look("v6", wide, hosts=[], ips="::1"), 0), (self.look("v6-by-name", wide, hosts="localhost", family="ipv6"), 0),
                  (self.look("v4-only", wide, hosts="localhost", family="ipv4"), 1)]
-        for look, code in cases:
-            got, output = look.end()
+        for (look, code), (got, output) in zip(cases, run_all(case[0] for case in cases)):
             with self.subTest(look.name):
                 self.assertEqual(got, code, output)
 
     def test_a_look_has_no_guard_and_no_victim(self):
         look = self.look("recorded", self.serve("good", "inner"))
-        look.end()
+        look.run()
         kept = sqlite3.connect(f"file:{look.state}/runs.sqlite?mode=ro", uri=True)
         types = [json.loads(line)["type"] for (line,) in kept.execute("SELECT json FROM event ORDER BY seq")]
         self.assertEqual(kept.execute("SELECT verdict, exit FROM run").fetchall(), [("held", 0)])

@@ -23,10 +23,6 @@ class KillKernelTest : public ProcTest {
     }
     return number;
   }
-  static char state(pid_t pid) {
-    auto stat = sys::read_stat(pid);
-    return stat ? stat->state : '-';
-  }
   Result<std::unique_ptr<fault::Impact>> killer(const Victim& victim, const std::string& args) {
     return apply(fault::process_killer_fault(), victim, attack(fault::process_killer_fault(), args));
   }
@@ -71,64 +67,6 @@ TEST_F(KillKernelTest, WhatIsRestartedIsKilledAtTheNextInterval) {
   ASSERT_TRUE(serve(**impact, 500ms));
   EXPECT_EQ((*impact)->proof(boot_now()).got, killed);  // none after the end
   EXPECT_FALSE((*impact)->next_work());
-}
-
-TEST_F(KillKernelTest, WhatIsStoppedGoesOnAndWhatWasStoppedBeforeDoesNot) {
-  make_cgroup("victim");
-  auto& mine = start_argv({"sleep", "64"}, "victim");
-  auto& theirs = start_argv({"sleep", "64"}, "victim");
-  auto& other = start_argv({"tail", "-f", "/dev/null"}, "victim");
-  ASSERT_TRUE(eventually([&] { return named("sleep") == 2 && named("tail") == 1; }));
-  ::kill(theirs.pid(), SIGSTOP);
-  ASSERT_TRUE(eventually([&] { return state(theirs.pid()) == 'T'; }));
-  const std::string args = R"({"process": "sleep", "exact": true, "signal": "stop", "interval": "200ms"})";
-  auto plan = fault::process_killer_fault().plan(container("victim"), attack(fault::process_killer_fault(), args));
-  ASSERT_TRUE(plan) << plan.error().message();
-  EXPECT_EQ((*plan)[0].kind, StepKind::kJournalled);
-  EXPECT_NE((*plan)[0].notes.at(0).find("is stopped"), std::string::npos) << (*plan)[0].notes[0];
-  auto impact = killer(container("victim"), args);
-  ASSERT_TRUE(impact) << impact.error().message();
-  EXPECT_EQ(state(mine.pid()), 'T');
-  EXPECT_EQ(state(other.pid()), 'S');
-  EXPECT_EQ(log_.records.back().operation, "continue");
-  // A new one is stopped in the next round.
-  auto& joined = start_argv({"sleep", "65"}, "victim");
-  ASSERT_TRUE(serve(**impact, 600ms));
-  EXPECT_EQ(state(joined.pid()), 'T');
-  Proof proof = (*impact)->proof(boot_now());
-  EXPECT_TRUE(proof.proven) << proof.measured << proof.reason;
-  EXPECT_EQ(proof.got, 2);
-  ASSERT_TRUE((*impact)->revert());
-  EXPECT_TRUE(eventually([&] { return state(mine.pid()) == 'S' && state(joined.pid()) == 'S'; }));
-  EXPECT_EQ(state(theirs.pid()), 'T');
-  EXPECT_TRUE((*impact)->proof(boot_now()).lasting.empty());
-  ::kill(theirs.pid(), SIGCONT);
-}
-
-TEST_F(KillKernelTest, WhatSomebodyContinuesIsNotProven) {
-  make_cgroup("victim");
-  auto& mine = start_argv({"sleep", "64"}, "victim");
-  ASSERT_TRUE(eventually([&] { return named("sleep") == 1; }));
-  auto impact = killer(container("victim"), R"({"process": "sleep", "signal": "stop"})");
-  ASSERT_TRUE(impact) << impact.error().message();
-  ::kill(mine.pid(), SIGCONT);
-  auto served = serve(**impact, 300ms);
-  ASSERT_FALSE(served);
-  EXPECT_EQ(served.error().code, Errc::kNotInjected);
-  EXPECT_FALSE((*impact)->proof(boot_now()).proven);
-  ASSERT_TRUE((*impact)->revert());
-}
-
-TEST_F(KillKernelTest, WhatIsAllStoppedAlreadyIsRefused) {
-  make_cgroup("victim");
-  auto& theirs = start_argv({"sleep", "64"}, "victim");
-  ASSERT_TRUE(eventually([&] { return named("sleep") == 1; }));
-  ::kill(theirs.pid(), SIGSTOP);
-  ASSERT_TRUE(eventually([&] { return state(theirs.pid()) == 'T'; }));
-  auto impact = killer(container("victim"), R"({"process": "sleep", "signal": "stop"})");
-  ASSERT_FALSE(impact);
-  EXPECT_EQ(impact.error().code, Errc::kRefused);
-  EXPECT_EQ(state(theirs.pid()), 'T');
 }
 
 TEST_F(KillKernelTest, AKillAtTheVeryEndIsStillProven) {

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <ctime>
 #include <memory>
 #include <optional>
@@ -21,11 +22,31 @@ Result<Certificate> parse(const std::string& pem) {
   return certificate;
 }
 
+// Whatever it is encoded as, and without what a terminal would obey; "" where it cannot be read.
+std::string as_utf8(const ASN1_STRING* data) {
+  constexpr size_t kMostName = 256;
+  unsigned char* bytes = nullptr;
+  int size = ASN1_STRING_to_UTF8(&bytes, data);
+  if (size < 0) return "";
+  std::string text(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
+  OPENSSL_free(bytes);
+  if (text.size() > kMostName) {
+    size_t end = kMostName;
+    while ((text[end] & 0xC0) == 0x80) --end;
+    text.resize(end);
+  }
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return text;
+}
+
 // The common name, else all of the name.
 std::string subject_of(X509* certificate) {
   X509_NAME* name = X509_get_subject_name(certificate);
+  int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+  std::string common = at < 0 ? "" : as_utf8(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+  if (!common.empty()) return common;
   char text[256] = "";
-  if (X509_NAME_get_text_by_NID(name, NID_commonName, text, sizeof text) > 0) return text;
   return X509_NAME_oneline(name, text, sizeof text) ? text : "";
 }
 
@@ -84,6 +105,7 @@ Result<CertificateChain> read_chain(const std::vector<std::string>& pem, const s
   std::optional<double> least;
   for (size_t i = 0; i < pem.size(); ++i) {
     Certificate certificate = TRY(parse(pem[i]));
+    if (i == 0) chain.for_name = is_for(certificate.get(), name);
     if (i == 0) chain.remarks = remarks_on(certificate.get(), name);
     std::string place = pem.size() > 1 ? fmt::format(" ({} of {})", i + 1, pem.size()) : "";
     TRY_VOID(look_at(certificate.get(), place, now.get(), least, chain));

@@ -13,6 +13,7 @@ namespace ordeal::net {
 struct CertificateChain {
   double hours_left = 0;             // until the first of the chain expires; below 0 when it has
   std::string first_to_expire;       // "shop.example (2 of 3), until 2026-12-24 10:00:00 UTC"
+  bool for_name = true;              // the first is for the name
   std::vector<std::string> remarks;  // self-signed; for another name
 };
 

@@ -1,5 +1,10 @@
 #include "platform/net/certificate_chain.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <memory>
+
 #include "core/base/io/file.h"
 #include "platform/net/server/test_certificates.h"
 
@@ -43,7 +48,33 @@ TEST_F(CertificateChainTest, NamesAndAddressesAreCompared) {
   EXPECT_TRUE(read_chain(shown(3600), "127.0.0.1", wall_now())->remarks.empty());
   EXPECT_EQ(read_chain(shown(3600), "127.0.0.2", wall_now())->remarks,
             (std::vector<std::string>{"not for the name 127.0.0.2: it is for shop"}));
-  EXPECT_EQ(read_chain(shown(3600), "pay.example", wall_now())->remarks.size(), 1u);
+  auto other = read_chain(shown(3600), "pay.example", wall_now());
+  EXPECT_EQ(other->remarks.size(), 1u);
+  EXPECT_FALSE(other->for_name);
+  EXPECT_TRUE(read_chain(shown(3600), "shop.example", wall_now())->for_name);
+}
+
+// A certificate whose name is in UTF-16.
+std::string foreign(std::string_view name) {
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  std::unique_ptr<X509, decltype(&X509_free)> made(X509_new(), X509_free);
+  X509_NAME_add_entry_by_NID(X509_get_subject_name(made.get()), NID_commonName, V_ASN1_BMPSTRING,
+                             reinterpret_cast<const unsigned char*>(name.data()), static_cast<int>(name.size()), -1, 0);
+  X509_gmtime_adj(X509_getm_notBefore(made.get()), -60);
+  X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600);
+  X509_set_pubkey(made.get(), key.get());
+  X509_sign(made.get(), key.get(), EVP_sha256());
+  std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), BIO_free);
+  PEM_write_bio_X509(text.get(), made.get());
+  char* data = nullptr;
+  long size = BIO_get_mem_data(text.get(), &data);
+  return {data, static_cast<size_t>(size)};
+}
+
+TEST_F(CertificateChainTest, AForeignNameIsUtf8AndHasNothingThatATerminalObeys) {
+  auto chain = read_chain({foreign(std::string_view("\0s\0h\0\xf6\0p\0\x1b", 10))}, "shop.example", wall_now());
+  ASSERT_TRUE(chain) << chain.error().message();
+  EXPECT_TRUE(chain->first_to_expire.starts_with("sh\xc3\xb6p?, until ")) << chain->first_to_expire;
 }
 
 TEST_F(CertificateChainTest, ASelfSignedOneIsRemarkedOn) {

@@ -214,11 +214,18 @@ void check_watching(Prepared& prepared) {
 // Of an attack that only looks: nobody is hit, and what is seen meanwhile decides.
 Result<> prepare_looks(Prepared& prepared) {
   Experiment& experiment = prepared.experiment;
+  const std::set<When> always = Expectation{}.when;
+  for (const Expectation& expectation : experiment.expect)
+    if (expectation.when != always && expectation.when != std::set<When>{When::kDuring})
+      prepared.warnings.push_back(fmt::format(
+          "\"{}\" is watched during the look: there is no attack before or after which it could be", expectation.name));
   for (Expectation& expectation : prepared.parts.front().fault->looks(experiment.attack))
     experiment.expect.push_back(std::move(expectation));
   for (Expectation& expectation : experiment.expect) expectation.when = {When::kDuring};
   if (experiment.rollback) prepared.warnings.push_back("nothing is rolled back after a look");
   experiment.rollback.reset();
+  if (experiment.budget) prepared.warnings.push_back("no error budget is weighed for a look, which takes none");
+  experiment.budget.reset();
   if (experiment.target.type != TargetType::kHost)
     prepared.warnings.push_back("the look is from this host, whatever `target` says");
   TRY_VOID(check_expectations(experiment));

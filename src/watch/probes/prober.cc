@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <sys/socket.h>
+#include <sys/timex.h>
 
 #include "core/base/text/text.h"
 #include "core/json/value.h"
@@ -31,13 +32,20 @@ Observation read(const HttpProbe& probe, const net::HttpReply& reply) {
   return seen;
 }
 
-// Who vouches for it and for whom it is says nothing of its time: that is remarked, and the hours count all the same.
+constexpr const char* kClockAdrift = "; this host's clock, with which the dates are compared, is not synchronised";
+
+// Who vouches for it says nothing of its time: that is remarked, and the hours count all the same. One for another name
+// is what a server shows that does not know the name that was asked for: it says nothing of him.
 Observation read(const CertificateProbe& probe, const net::HttpReply& reply) {
   auto chain = net::read_chain(reply.certificates, probe.name(), wall_now());
   if (!chain) return trouble(Outcome::kError, fmt::format("{}: {}", probe.address(), chain.error().message()));
+  if (!chain->for_name && probe.by_name())
+    return trouble(Outcome::kError,
+                   fmt::format("{}: the certificate is {}", probe.address(), join(chain->remarks, "; ")));
   Observation seen = one_value(chain->hours_left);
   seen.caveat = fmt::format("{}: the first certificate to expire is {}", probe.address(), chain->first_to_expire);
   for (const std::string& remark : chain->remarks) seen.caveat += "; " + remark;
+  if (timex clock{}; ::adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC)) seen.caveat += kClockAdrift;
   return seen;
 }
 

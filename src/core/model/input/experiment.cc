@@ -81,6 +81,8 @@ Result<CertificateProbe> decode_certificate(const Reader& reader) {
   if (auto field = TRY(reader.find("server_name"))) probe.server_name = TRY(decode_host(*field));
   if (auto field = TRY(reader.find("family"))) probe.family = TRY(field->word({"any", "ipv4", "ipv6"}));
   if (auto field = TRY(reader.find("timeout"))) probe.timeout = TRY(field->duration(1s));
+  if (!is_of_family(probe.host, probe.family))
+    return TRY(reader.at("host")).expected("a name, or an address of " + probe.family);
   return probe;
 }
 
@@ -231,6 +233,19 @@ bool is_plain_host(std::string_view text) {
   auto in_a_name = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '-' || c == '_'; };
   return !text.empty() && text.front() != '-' && std::all_of(text.begin(), text.end(), in_a_name);
 }
+
+std::string_view family_of_address(const std::string& text) {
+  in6_addr bytes;
+  if (::inet_pton(AF_INET, text.c_str(), &bytes) == 1) return "4";
+  return ::inet_pton(AF_INET6, text.c_str(), &bytes) == 1 ? "6" : "";
+}
+
+bool is_of_family(const std::string& host, const std::string& family) {
+  std::string_view own = family_of_address(host);
+  return family == "any" || own.empty() || family.ends_with(own);
+}
+
+bool CertificateProbe::by_name() const { return !server_name.empty() || family_of_address(host).empty(); }
 
 std::string CertificateProbe::address() const {
   bool wide = host.find(':') != std::string::npos;

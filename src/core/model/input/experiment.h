@@ -87,6 +87,7 @@ struct CertificateProbe {
   std::string family = "any";
   Nanos timeout = 5s;
 
+  bool by_name() const;  // somebody is asked for by name, so that a certificate for another says nothing of him
   const std::string& name() const { return server_name.empty() ? host : server_name; }
   std::string address() const;  // "shop.example:443", "[::1]:8443"
 };
@@ -215,6 +216,10 @@ Nanos longest_recovery(const Experiment& experiment);
 bool is_http_url(std::string_view url);
 // A host name, or an address of IPv4 or IPv6; no port, no brackets.
 bool is_plain_host(std::string_view text);
+// "4", "6", or "" for what is no address.
+std::string_view family_of_address(const std::string& text);
+// Whether it is a name, or an address of that family: any, ipv4, ipv6.
+bool is_of_family(const std::string& host, const std::string& family);
 constexpr const char* kUrlExpected = "a URL such as http://127.0.0.1:8000/metrics";
 
 Result<Experiment> decode_experiment(const json::Document& document);

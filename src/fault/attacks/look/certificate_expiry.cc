@@ -60,8 +60,12 @@ AttackInfo describe_expiry() {
   info.limits = {
       "no TLS at all, no answer within 5 s, and a chain that cannot be read are deviations (Gremlin lets a server "
       "without TLS pass); a name that does not resolve is inconclusive",
-      "a self-signed certificate and one for another name are said, and judged by their dates all the same; who issued "
-      "it is not checked, nor is an authority that the server does not send",
+      "where a name is asked for, a certificate for another one is a deviation, whatever its dates; for a bare address "
+      "it is only said, as is a self-signed one. Who issued it is not checked, nor is an authority that the server "
+      "does "
+      "not send",
+      "the dates are compared with this host's clock, which nobody checks: one that is behind takes an expired "
+      "certificate for a valid one; that the kernel calls it unsynchronised is said with the result",
       "TLS from the first byte, 1.2 or newer: none that begins in plain text (STARTTLS); a server that insists on a "
       "client's certificate under TLS 1.2 completes no handshake",
       "it ends as soon as each certificate was seen to be valid long enough, at the latest after its length"};
@@ -91,6 +95,14 @@ Unexpected no_victims() {
               "`ordeal run` looks from this host, without a guard");
 }
 
+Result<> check_server(const Attack& attack, const char* argument, const std::string& server) {
+  std::string field = fmt::format("args.{}", argument), family = text_argument(attack, "family");
+  if (!is_plain_host(server))
+    return refuse_field(attack, field, fmt::format("expected a single server, found \"{}\"", server));
+  if (is_of_family(server, family)) return {};
+  return refuse_field(attack, field, fmt::format("expected a name, or an address of {}, found \"{}\"", family, server));
+}
+
 class CertificateExpiryFault : public Fault {
  public:
   const AttackInfo& info() const override { return expiry_info(); }
@@ -101,10 +113,7 @@ class CertificateExpiryFault : public Fault {
     std::vector<std::string> servers = servers_of(attack);
     if (servers.empty()) return refuse_field(attack, "args", "\"hosts\" or \"ips\" is missing: whose certificates?");
     for (const char* name : {"hosts", "ips"})
-      for (const std::string& server : list_argument(attack, name))
-        if (!is_plain_host(server))
-          return refuse_field(attack, fmt::format("args.{}", name),
-                              fmt::format("expected a single server, found \"{}\"", server));
+      for (const std::string& server : list_argument(attack, name)) TRY_VOID(check_server(attack, name, server));
     std::string server_name = text_argument(attack, "server_name");
     if (server_name.empty() || is_plain_host(server_name)) return {};
     return refuse_field(attack, "args.server_name", fmt::format("expected a host name, found \"{}\"", server_name));

@@ -68,9 +68,8 @@ AttackInfo describe_attack() {
       "how many of the matching packets, counted next to the rule, were delayed and sent on, per direction (95 % and "
       "min_events are required), and the delay that was added";
   info.noticed =
-      "answers over what matches come {delay} later, and those of UDP and DNS time out where that is too late; nothing "
-      "where "
-      "no such packet passes";
+      "each round trip over what matches takes {delay} longer, a new connection two of them and one with TLS three or "
+      "four; what comes too late for somebody's timeout fails; nothing where no such packet passes";
   info.judged = judged_packets();
   info.when_frozen =
       "matching packets are held for up to 1 s, until the kernel's lease ends, and then pass; packets held by then "

@@ -73,15 +73,18 @@ AttackInfo describe_killer() {
   info.mechanisms = {"SIGKILL through a pidfd", "SIGSTOP through a pidfd, its SIGCONT in the reaper's journal"};
   info.capabilities = {"CAP_KILL, for processes of other users"};
   info.proof =
-      "processes that actually died, as seen through their pidfds; with `stop` as the attack pause: every one of them "
-      "seen stopped every 100 ms, for 95 % of its time, and using no CPU time";
+      "processes that actually died, as seen through their pidfds; with `stop` as the attack pause: seen "
+      "stopped every 100 ms, for 95 % of their time, and using no CPU time. Those that join run until the next round, "
+      "which counts; what ended and was replaced is stopped again";
   info.noticed =
       "what the processes were doing is lost, their connections are reset, and nobody does it until they are started "
       "again; "
       "with `stop` it waits until the end";
   info.judged =
       "each process that matches, and its children if they are included, in every round. A protected process is "
-      "spared, and named by `plan` and the proof; refused (3) when nothing else matches";
+      "spared, and named by `plan` and the proof; refused (3) when nothing else matches. What is stopped is judged "
+      "again "
+      "every 0.5 s: all goes on when one of them may not be hit any more";
   info.when_frozen =
       "nothing is killed; missed rounds are not made up for. What is stopped is continued by the reaper within 1 s; if "
       "that one is frozen too, it stays stopped until it is thawed";
@@ -89,7 +92,9 @@ AttackInfo describe_killer() {
       "nothing is killed until every victim has been checked, nor when too few can be hit",
       "processes in a frozen cgroup are spared: the kill would take effect only when they are thawed",
       "`stop` is journalled and undone, and spares what somebody else has stopped already, which stays so; a "
-      "process asleep in the kernel stops when it wakes, and gets its SIGCONT at the end either way"};
+      "process asleep in the kernel stops when it wakes, and gets its SIGCONT at the end either way",
+      "`stop` takes 1024 processes at a time at most; the journal has room for some 500 rounds that find new ones, and "
+      "then the attack is ended"};
   info.example =
       "name: a dead worker is replaced\n"
       "target: {type: container, name: web}\n"
@@ -160,11 +165,19 @@ Round choose(const Table& table, const ProcessMatch& match, Act act, const Prote
   return round;
 }
 
-// kNotInjected, or kRefused when all that matches is spared.
+Result<> refuse_too_many(size_t hit, Act act) {
+  constexpr size_t kMost = StandstillImpact::kMostStopped;
+  if (act == Act::kKill || hit <= kMost) return {};
+  return fail(Errc::kRefused, fmt::format("{} processes match, and no more than {} are stopped at a time", hit, kMost),
+              "name fewer of them, or pause the container");
+}
+
+// kNotInjected, or kRefused when all that matches is spared, or too much is to be stopped.
 Result<Round> first_round(const Victim& victim, const ProcessMatch& match, Act act, const Protection& protection) {
   Table table = TRY(table_of(victim, match));
   Round round = choose(table, match, act, protection);
   round.table = table;
+  TRY_VOID(refuse_too_many(round.hit.size(), act));
   if (!round.hit.empty()) return round;
   if (!round.spared.empty()) return fail(Errc::kRefused, join(round.spared, "; "));
   std::string near = match.nearest(table.processes);
@@ -273,7 +286,7 @@ Result<std::unique_ptr<Impact>> stop_all(const Victim& victim, const ProcessMatc
                                          Nanos interval, const Context& context) {
   if (!context.undo) return fail(Errc::kRefused, "stopping needs a reaper that holds its undo, and there is none");
   auto impact = std::make_unique<StandstillImpact>(victim, *context.undo, to_be_stopped(victim, match, context),
-                                                   StandstillImpact::Newcomers{interval});
+                                                   StandstillImpact::Newcomers{interval, context.protection});
   impact->remark(spared_in_words(round));
   if (auto done = impact->stop(round.hit); !done) {
     auto reverted = impact->revert();

@@ -17,7 +17,10 @@ namespace {
 constexpr Nanos kFreezeLimit = 300ms;
 constexpr Nanos kAsleepLimit = 20ms;  // for a disk to answer
 constexpr Nanos kLookAgain = 100ms;
+constexpr Nanos kJudgeAgain = 500ms;
+constexpr int kSearchShare = 5;  // searching for newcomers takes no more than this part of the time
 constexpr int kStopRounds = 20;
+constexpr size_t kMostOfARecord = 64;  // an undo record has 4 KiB
 // A process's CPU clock may be brought up to date after it stopped.
 constexpr Nanos kClockError = 10ms;
 
@@ -63,8 +66,8 @@ Result<> StandstillImpact::stop(std::vector<sys::Process> processes) {
 void StandstillImpact::begin(BootTime now) {
   next_ = now + kLookAgain;
   next_round_ = now + newcomers_.stopped_every.value_or(Nanos(0));
-  Seen seen = observe();
-  time_.look(seen.at, seen.paused, seen.running);
+  next_judging_ = now + kJudgeAgain;
+  count(observe());
 }
 
 std::optional<BootTime> StandstillImpact::next_work() const {
@@ -75,10 +78,11 @@ std::optional<BootTime> StandstillImpact::next_work() const {
 Result<> StandstillImpact::work(BootTime now) {
   if (ended_ || now < next_) return {};
   next_ = now + kLookAgain;
-  TRY_VOID(stop_newcomers(now));
+  TRY_VOID(judge_again(now));
+  TRY_VOID(look_for_newcomers(now));
   if (!newcomers_.stopped_every) watch_newcomers();
   Seen seen = observe();
-  time_.look(now, seen.paused, seen.running);
+  count(seen);
   // What ended may be started again, and is stopped then.
   bool none_left = newcomers_.stopped_every && seen.running == 0;
   if (none_left || still_paused() || !still_there(victim_)) return {};
@@ -88,7 +92,7 @@ Result<> StandstillImpact::work(BootTime now) {
 Result<> StandstillImpact::revert() {
   if (ended_) return {};
   last_ = observe();
-  time_.look(last_.at, last_.paused, last_.running);
+  count(last_);
   ended_ = true;
   std::optional<Error> failed;
   for (int number : undos_) {
@@ -103,14 +107,18 @@ Result<> StandstillImpact::revert() {
 Proof StandstillImpact::proof(BootTime) const {
   Seen seen = ended_ ? last_ : observe();
   Proof proof;
-  proof.asked = static_cast<double>(watched_.size());
+  // What a supervisor replaces is stopped again: how much of the time that was, the coverage says.
+  size_t ended = watched_.size() - static_cast<size_t>(seen.paused + seen.running);
+  size_t asked = newcomers_.stopped_every ? watched_.size() - ended : watched_.size();
+  proof.asked = static_cast<double>(asked);
   proof.got = seen.paused;
   proof.unit = "processes";
-  bool all = !watched_.empty() && seen.paused == static_cast<int>(watched_.size());
+  bool all = !watched_.empty() && static_cast<size_t>(seen.paused) == asked;
   proof.proven = all && seen.cpu <= kClockError * static_cast<int64_t>(watched_.size());
   proof.measured = fmt::format("{} of {} {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused,
-                               counted(watched_.size(), "process", "processes"), freezer_ ? "frozen" : "stopped",
+                               counted(asked, "process", "processes"), freezer_ ? "frozen" : "stopped",
                                to_seconds(seen.at - begin_.value_or(seen.at)), to_millis(seen.cpu));
+  if (newcomers_.stopped_every && ended > 0) proof.measured += fmt::format("; {} ended meanwhile", ended);
   if (seen.asleep > 0)
     proof.measured += fmt::format("; {} of them asleep in the kernel, with the stop pending", seen.asleep);
   if (!remark_.empty()) proof.measured += "; " + remark_;
@@ -135,7 +143,7 @@ void StandstillImpact::watch(pid_t pid) {
 Result<> StandstillImpact::stop_these(const std::vector<sys::Process>& processes) {
   std::vector<ProcessId> ids;
   for (const sys::Process& process : processes) ids.push_back({process.pid, process.start_ticks});
-  undos_.push_back(TRY(log_.record(TRY(continue_record(ids, victim_.name)))));
+  TRY_VOID(record_undo(ids));
   std::vector<pid_t> stopped;
   for (const ProcessId& id : ids) {
     known_.insert(id);
@@ -153,6 +161,15 @@ Result<> StandstillImpact::stop_these(const std::vector<sys::Process>& processes
   return {};
 }
 
+Result<> StandstillImpact::record_undo(const std::vector<ProcessId>& ids) {
+  for (auto begin = ids.begin(); begin != ids.end();) {
+    auto end = begin + std::min<ptrdiff_t>(kMostOfARecord, ids.end() - begin);
+    undos_.push_back(TRY(log_.record(TRY(continue_record({begin, end}, victim_.name)))));
+    begin = end;
+  }
+  return {};
+}
+
 Result<std::vector<sys::Process>> StandstillImpact::unknown_members() const {
   std::vector<sys::Process> unknown;
   for (sys::Process& process : TRY(members_()))
@@ -160,13 +177,40 @@ Result<std::vector<sys::Process>> StandstillImpact::unknown_members() const {
   return unknown;
 }
 
-// Between two lives of a container there is nobody to stop.
-Result<> StandstillImpact::stop_newcomers(BootTime now) {
-  if (!newcomers_.stopped_every || now < next_round_) return {};
+// What stands still may have become one that may not be hit.
+Result<> StandstillImpact::judge_again(BootTime now) {
+  if (!newcomers_.protection || now < next_judging_) return {};
+  next_judging_ = now + kJudgeAgain;
+  const Protection* protection = TRY(newcomers_.protection());
+  for (const Watched& watched : watched_) {
+    auto process = sys::read_process(watched.id.pid);
+    if (!process || process->start_ticks != watched.id.start_ticks) continue;
+    if (auto rule = protection->refusal(*process)) return fail(Errc::kRefused, *rule);
+  }
+  return {};
+}
+
+// They run until the next round stops them. Between two lives of a container there is nobody to stop.
+Result<> StandstillImpact::look_for_newcomers(BootTime now) {
+  bool round = now >= next_round_;
+  if (!newcomers_.stopped_every || (!round && now < next_search_)) return {};
   while (next_round_ <= now) next_round_ += *newcomers_.stopped_every;
+  BootTime began = boot_now();
   auto newcomers = unknown_members();
+  next_search_ = now + (boot_now() - began) * kSearchShare;
   if (!newcomers && newcomers.error().code == Errc::kRefused) return tl::unexpected(std::move(newcomers).error());
-  return newcomers && !newcomers->empty() ? stop_these(*newcomers) : Result<>();
+  joined_ = newcomers ? static_cast<int>(newcomers->size()) : 0;
+  if (!round || joined_ == 0) return {};
+  count(observe());  // they ran until now
+  joined_ = 0;
+  return stop_these(*newcomers);
+}
+
+// Time in which nobody is there of those that are stopped again and again counts as one that runs.
+void StandstillImpact::count(const Seen& seen) {
+  int running = seen.running + joined_;
+  bool nobody = newcomers_.stopped_every && seen.paused == 0 && running == 0;
+  time_.look(seen.at, seen.paused, nobody ? 1 : running);
 }
 
 // What joins a frozen cgroup is frozen too; what somebody puts beside stopped processes runs.

@@ -20,14 +20,17 @@ class StandstillImpact : public Impact {
  public:
   // Who is to stand still now; nothing where nobody can join those that were named.
   using Members = std::function<Result<std::vector<sys::Process>>()>;
-  // What becomes of those that join stopped ones later: they are seen to run, or stopped too, every so often.
+  // What becomes of those that join stopped ones later: they are seen to run, or stopped too, every so often. Who is
+  // chosen one by one is judged again as long as it stands still: nobody else does it.
   struct Newcomers {
     std::optional<Nanos> stopped_every{};
+    ProtectionNow protection{};
   };
+  static constexpr size_t kMostStopped = 1024;  // by SIGSTOP
 
   StandstillImpact(Victim victim, UndoLog& log, Members members) : StandstillImpact(victim, log, members, {}) {}
   StandstillImpact(Victim victim, UndoLog& log, Members members, Newcomers newcomers)
-      : victim_(std::move(victim)), log_(log), members_(std::move(members)), newcomers_(newcomers) {}
+      : victim_(std::move(victim)), log_(log), members_(std::move(members)), newcomers_(std::move(newcomers)) {}
 
   Result<> freeze(const sys::Cgroup& freezer, std::vector<sys::Still> stood);
   // Those that members() has more of meanwhile are stopped in the next round.
@@ -56,9 +59,12 @@ class StandstillImpact : public Impact {
 
   void watch(pid_t pid);
   Result<> stop_these(const std::vector<sys::Process>& processes);
+  Result<> record_undo(const std::vector<ProcessId>& ids);
   Result<std::vector<sys::Process>> unknown_members() const;
-  Result<> stop_newcomers(BootTime now);
+  Result<> look_for_newcomers(BootTime now);
+  Result<> judge_again(BootTime now);
   void watch_newcomers();
+  void count(const Seen& seen);
   void note_who_else();
   bool still_paused() const;
   Seen observe() const;
@@ -78,6 +84,9 @@ class StandstillImpact : public Impact {
   PausedTime time_;
   BootTime next_;
   BootTime next_round_;
+  BootTime next_search_;  // for newcomers
+  BootTime next_judging_;
+  int joined_ = 0;  // that run, and wait for the next round
   Seen last_;
   bool ended_ = false;
 };

@@ -67,9 +67,8 @@ AttackInfo describe_cpu() {
       "CPU time actually used by the burner in the victim's cgroup, over the elapsed time, within 2 points; a "
       "throttled period of the quota excuses its own share, and is reported";
   info.noticed =
-      "what computes on the loaded CPUs gets up to {percent} % less of them (half, where both want all); nothing as "
-      "long "
-      "as idle CPUs take the load";
+      "what computes on the loaded CPUs gets less of them and waits the longer the busier they are; under a quota it "
+      "stands still for the rest of each period; nothing as long as idle CPUs take the load";
   info.judged =
       "everything that shares the quota of the loaded cgroup; in the root cgroup and with the target host the whole "
       "host, by the policies alone. A protected process is refused (3); one that joins later ends the attack";

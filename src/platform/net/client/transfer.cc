@@ -136,6 +136,8 @@ Cause classify(CURLcode code, const Transfer& transfer) {
   if (transfer.too_large || transfer.head_bytes > kMostHead) return Cause::kTooLarge;
   if (transfer.was_inward) return Cause::kUnreachable;
   if (lacks_something(code, transfer.easy)) return Cause::kOwnLack;
+  if (code == CURLE_OPERATION_TIMEDOUT && info_time(transfer.easy, CURLINFO_NAMELOOKUP_TIME_T) == Nanos(0))
+    return Cause::kDns;  // whoever answers for the name said nothing
   if (code == CURLE_COULDNT_CONNECT) {
     long number = 0;
     curl_easy_getinfo(transfer.easy, CURLINFO_OS_ERRNO, &number);
@@ -166,6 +168,8 @@ std::string words_of(CURLcode code, Cause kind, const Transfer& transfer) {
   if (transfer.was_inward) return "it is an address of this host or its link, which is not asked here";
   if (transfer.too_large) return fmt::format("the response is larger than {} bytes", transfer.call.max_body);
   if (kind == Cause::kTimeout) return fmt::format("no response within {:.0f} ms", to_millis(transfer.call.timeout));
+  if (kind == Cause::kDns && code == CURLE_OPERATION_TIMEDOUT)
+    return fmt::format("its name was not resolved within {:.0f} ms", to_millis(transfer.call.timeout));
   if (kind == Cause::kBroken && closed_unheard(code, transfer))
     return "the server closed the TLS connection without an answer, as one does that refuses a client's certificate or "
            "misses it";

@@ -109,13 +109,30 @@ std::vector<SocketPorts> parse_socket_ports(std::string_view text) {
 
 std::optional<std::vector<SocketPorts>> socket_ports_beside(pid_t pid, const std::string& proc) {
   std::vector<SocketPorts> found;
-  bool read = false;
-  for (const char* file : {"tcp", "tcp6", "udp", "udp6"}) {
-    auto text = read_file(fmt::format("{}/{}/net/{}", proc, pid, file), kMostTable);
-    read |= text.has_value();
-    for (const SocketPorts& ports : parse_socket_ports(text.value_or(""))) found.push_back(ports);
+  for (const std::string file : {"tcp", "udp", "tcp6", "udp6"}) {
+    std::string path = fmt::format("{}/{}/net/{}", proc, pid, file);
+    std::error_code error;
+    bool absent = file.back() == '6' && !std::filesystem::exists(path, error) && !error;  // a kernel without IPv6
+    if (absent) continue;
+    auto text = read_file(path, kMostTable);
+    if (!text) return std::nullopt;
+    for (const SocketPorts& ports : parse_socket_ports(*text)) found.push_back(ports);
   }
-  return read ? std::optional(std::move(found)) : std::nullopt;
+  return found;
+}
+
+bool parse_forwards(std::string_view snmp, std::string_view snmp6) {
+  constexpr std::string_view kOff = "\nIp: 2 ", kSix = "Ip6OutForwDatagrams";
+  if (snmp.find(kOff) == std::string_view::npos) return true;
+  size_t at = snmp6.find(kSix);
+  if (at == std::string_view::npos) return false;
+  std::string_view line = snmp6.substr(at + kSix.size());
+  return trim(line.substr(0, line.find('\n'))) != "0";
+}
+
+bool forwards_beside(pid_t pid, const std::string& proc) {
+  auto snmp = read_file(fmt::format("{}/{}/net/snmp", proc, pid));
+  return !snmp || parse_forwards(*snmp, read_file(fmt::format("{}/{}/net/snmp6", proc, pid)).value_or(""));
 }
 
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc) {

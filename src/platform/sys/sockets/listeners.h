@@ -37,8 +37,12 @@ struct SocketPorts {
 // The text of /proc/PID/net/tcp, tcp6, udp or udp6. Those that only wait for the end of a closed connection are left
 // out.
 std::vector<SocketPorts> parse_socket_ports(std::string_view text);
-// Of the process's network namespace; nothing where its tables cannot be read.
+// Of the process's network namespace; nothing where one of its tables cannot be read.
 std::optional<std::vector<SocketPorts>> socket_ports_beside(pid_t pid, const std::string& proc = "/proc");
+// Whether its network namespace forwards packets for others, who have no socket in it: a router, a host of containers.
+// True where that cannot be read. From the texts of /proc/PID/net/snmp and snmp6 (empty without IPv6).
+bool parse_forwards(std::string_view snmp, std::string_view snmp6);
+bool forwards_beside(pid_t pid, const std::string& proc = "/proc");
 // The inodes of the sockets that it holds.
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc = "/proc");
 // The first address of its network namespace that is not loopback; "" for none. From the text of

@@ -175,6 +175,10 @@ watch::SourceLogin login_of(const Experiment& experiment, const SecretValues& va
 
 ClusterTarget target_of(const target::ClusterPick& pick) { return {pick.victim, pick.node}; }
 
+target::AttackFacts facts_of(const fault::Fault& fault, const Attack& attack) {
+  return target::facts_of(fault.info(), fault.kind(attack), attack);
+}
+
 Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInputs& inputs) {
   ClusterPrepared prepared;
   prepared.experiment = std::move(read.experiment);
@@ -187,8 +191,7 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
                     info.hits_network,
                     info.of_container};
   if (auto beyond = target::beyond_home(experiment.target, prepared.rules)) return tl::unexpected(refusal_of(*beyond));
-  prepared.facts = target::facts_of(info, experiment.attack);
-  prepared.facts.one_way = prepared.fault->kind(experiment.attack) == StepKind::kOneWay;
+  prepared.facts = facts_of(*prepared.fault, experiment.attack);
   prepared.choice = TRY(target::choose_in_cluster(experiment.target, inputs.view, prepared.rules, *experiment.seed));
   target::Gates gates =
       TRY(target::judge_gates(experiment, prepared.facts, prepared.rules, inputs.view, prepared.choice, inputs.load));

@@ -86,6 +86,15 @@ TEST(PrepareClusterTest, WhatOnlyLooksNeedsNoCluster) {
   EXPECT_NE(refusal(look).find("spec.attack.type: it only looks"), std::string::npos) << refusal(look);
 }
 
+TEST(PrepareClusterTest, WhetherItCanBeUndoneIsAskedOfTheseArguments) {
+  for (auto [signal, one_way] : {std::pair("kill", true), std::pair("stop", false)}) {
+    Attack attack{"process_killer", {{"process", "sh"}, {"signal", signal}}};
+    auto fault = fault::resolve(attack);
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(facts_of(**fault, attack).one_way, one_way) << signal;
+  }
+}
+
 TEST(PrepareClusterTest, ARollbackStaysInTheExperimentsNamespace) {
   auto elsewhere = prepared(spec(R"(,"rollback":[{"deployment":{"name":"api","namespace":"other"}}])"), kPolicy);
   ASSERT_FALSE(elsewhere);

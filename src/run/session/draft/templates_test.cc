@@ -51,6 +51,16 @@ TEST(Templates, ThoseOfFilesSayWhatMustHold) {
   }
 }
 
+// The oldest in a container is mostly its first process, which is spared.
+TEST(Templates, AProcessThatIsKilledIsAWorker) {
+  for (const Template& one : templates()) {
+    auto experiment = experiment_of(one);
+    if (experiment->attack.type != "process_killer") continue;
+    const json::Value* newest = experiment->attack.args.if_contains("newest");
+    EXPECT_TRUE(newest && newest->is_bool() && newest->get_bool()) << one.name;
+  }
+}
+
 TEST(Templates, AWrongNameHasNone) { EXPECT_EQ(find_template("slow-databse"), nullptr); }
 
 }  // namespace

@@ -89,7 +89,9 @@ std::vector<std::string> quiet_network(const Attack& attack, const std::vector<V
   ::usleep(static_cast<useconds_t>(std::chrono::duration_cast<std::chrono::microseconds>(kSeenFor).count()));
   std::vector<std::string> all;
   for (size_t i = 0; i < some.size(); ++i) {
-    auto sockets = sys::socket_ports_beside(somebody_of(some[i]));
+    pid_t pid = somebody_of(some[i]);
+    // Where packets only pass through, they match without a socket.
+    auto sockets = sys::forwards_beside(pid) ? std::nullopt : sys::socket_ports_beside(pid);
     std::string unused = sockets ? unused_ports(attack, *sockets) : "";
     auto now = packets_of(some[i], attack);
     if (unused.empty() && before[i] && now) unused = too_few_packets(attack, *now - *before[i], boot_now() - began);
@@ -136,16 +138,17 @@ std::string too_few_packets(const Attack& attack, double packets, Nanos seen_for
   if (hit >= static_cast<double>(attack.min_events)) return "";
   std::string of_it = share < 1 ? fmt::format(", of which {:.4g} % are {:.2g}", share * 100, hit) : "";
   return fmt::format(
-      "at the rate of now at most {:.0f} packets pass in {}, whatever their port{}; fewer than {} prove nothing",
-      expected, format_duration(attack.length), of_it, attack.min_events);
+      "in {} {:.0f} packets passed, whatever their port; at that rate about {:.0f} do in {}{}; fewer than {} prove "
+      "nothing",
+      format_duration(std::chrono::round<milliseconds>(seen_for)), packets, expected, format_duration(attack.length),
+      of_it, attack.min_events);
 }
 
 std::string taken_by_idle(double asked, double idle, double there) {
   if (asked > idle) return "";
   return fmt::format(
-      "{:.2g} of {:g} CPUs are idle now, which take a load of {:.2g} without anybody waiting, as long as nothing else "
-      "is "
-      "busy; ask for more, or run it under load",
+      "{:.2g} of {:g} CPUs are idle now, which perhaps take a load of {:.2g} without anybody waiting; ask for more, or "
+      "run it under load",
       idle, there, asked);
 }
 
