@@ -2,7 +2,7 @@
 and says when the effect was gone; later() looks at what may come after. Both say what is wrong, or ""."""
 import time
 
-from lab import DELAY, PORT, Reconnector, Respawner, now, wait_until
+from lab import DELAY, PORT, Reconnector, Respawner, ask_own_resolver, now, wait_until
 from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
@@ -10,6 +10,7 @@ SLACK = 0.05  # of the observer, who shares the machine
 
 class Attack:
     type, args, length, limit = "", {}, 0.5, 0.1
+    like_another = False  # ends by the same mechanism as an earlier one, and so is tried less often
 
     def experiment(self, lab):
         return {"name": "crash " + self.type, "target": lab.target(), "baseline": "100ms", "recovery": "100ms",
@@ -43,11 +44,11 @@ class PacketLoss(Latency):
 
 
 class Blackhole(Latency):
-    type, args = "blackhole", {"port": PORT}
+    type, args, like_another = "blackhole", {"port": PORT}, True
 
 
 class Partition(Latency):
-    type = "partition"
+    type, like_another = "partition", True
 
     def before(self, lab):
         super().before(lab)
@@ -55,10 +56,12 @@ class Partition(Latency):
 
 
 class Dns(Latency):
-    type, args = "dns", {}
+    type, args, like_another = "dns", {}, True
 
     def later(self, lab, killed):
-        return ""  # nobody asks: what it leaves is judged
+        time.sleep(max(0.0, killed + self.limit - now()))
+        seen = ask_own_resolver(lab, "www.example")
+        return "" if seen == "0" else f"100 ms after the kill a question has {seen} for an answer"
 
 
 class Reset(Attack):

@@ -253,6 +253,7 @@ Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
   active.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
   TRY_VOID(judge_now(active));
   TRY_VOID(VictimWatch().add(0, active.victim));  // it is who was chosen
+  for (const Victim& peer : active.attack.peers) TRY_VOID(VictimWatch().add(0, peer));
   TRY_VOID(registration_.claim(claims_of(active), rules_.policies(), 1, request.candidates));
   return active;
 }
@@ -387,6 +388,8 @@ void Guard::watch_rules() {
   newcomers_.forget();
   for (const auto& [id, active] : active_) {
     auto allowed = known ? check_victim(active.victim) : known;
+    for (const Victim& peer : active.attack.peers)
+      if (allowed) allowed = check_victim(peer);
     if (allowed && active.victim.kind == VictimKind::kProcess && !active.impact->outlives_victim())
       allowed = fault::refuse_protected_in(fault::whole_victim(active.victim), rules_.protection());
     if (!allowed) forbidden.emplace_back(id, allowed.error().message());
