@@ -5,7 +5,8 @@ import signal
 import subprocess
 import time
 
-from lab import DELAY, PORT, Reconnector, Respawner, must_become, now, read, start, stop, wait_until
+from lab import (DELAY, PORT, Reconnector, Respawner, ask_own_resolver, must_become, now, read, start, stop,
+                 wait_until)
 from lab.traces import burners
 
 SLACK = 0.05  # of the observer, who shares the machine
@@ -90,7 +91,9 @@ class Dns(Latency):
     type, args = "dns", {}
 
     def later(self, lab, killed):
-        return ""  # nobody asks: what it leaves is judged
+        time.sleep(max(0.0, killed + self.limit - now()))
+        seen = ask_own_resolver(lab, "www.example")
+        return "" if seen == "0" else f"100 ms after the kill a question has {seen} for an answer"
 
 
 class Reset(Attack):

@@ -66,12 +66,33 @@ TEST_F(Names, AnAddressThatComesLaterIsHitFromThenOn) {
   EXPECT_EQ(arrived(), 50u);
 }
 
-TEST_F(Names, AnExcludedNameIsSparedFromThenOn) {
+TEST_F(Names, NothingIsHitUntilAllOfAnExcludedNameIsKnown) {
   arguments_.traffic.excluded_names = {"db"};
-  start("sleep 0.5; echo 'db 10.9.0.2'; exec sleep 60");
-  EXPECT_EQ(arrived(), 0u);
+  start("echo 'db 10.9.0.9'; sleep 0.5; echo 'db 10.9.0.2'; echo 'db .'; exec sleep 60");
+  EXPECT_EQ(arrived(), 50u);
   std::this_thread::sleep_for(700ms);
   EXPECT_EQ(arrived(), 50u);
+  EXPECT_EQ(host_->broken(), "");
+  EXPECT_FALSE(host_->revert().proven);
+}
+
+TEST_F(Names, WhatIsNotExcludedIsHitOnceTheExcludedIsKnown) {
+  arguments_.traffic.excluded_names = {"db"};
+  start("sleep 0.3; echo 'db 10.9.0.9'; echo 'db .'; exec sleep 60");
+  EXPECT_EQ(arrived(), 50u);
+  std::this_thread::sleep_for(500ms);
+  EXPECT_EQ(arrived(), 0u);
+  EXPECT_TRUE(host_->revert().proven);
+}
+
+TEST_F(Names, AnExcludedNameThatNeverIsKnownIsNotInjected) {
+  arguments_.traffic.excluded_names = {"db"};
+  start("echo 'db 10.9.0.2'; echo 'db ? no such host'; exec sleep 60");
+  EXPECT_EQ(arrived(), 50u);
+  std::this_thread::sleep_for(3100ms);
+  EXPECT_EQ(host_->broken(), "it is not known what to spare; db: no such host");
+  EXPECT_EQ(arrived(), 50u);
+  EXPECT_EQ(host_->revert().reason, "no rule was in force: it is not known what to spare; db: no such host");
 }
 
 TEST_F(Names, ANameWithoutAnAddressIsSaid) {

@@ -172,6 +172,23 @@ TEST_P(ResetAttack, SparesWhatTheProtectedHoldAndWhatNobodyHasAcceptedYet) {
             "that can be seen holds them");
 }
 
+TEST_P(Resets, AConnectionBetweenTwoOwnAddressesIsLoopback) {
+  if (GetParam() != std::string("10.9.0.2")) GTEST_SKIP() << "lo has one address of IPv6";
+  TwoEnds outward = connect();
+  Endpoint own{"10.9.0.1", kPort};
+  auto storage = own.storage();
+  auto make = [] { return Result<UniqueFd>(UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))); };
+  UniqueFd listener = *pair_.here->run(make), client = *pair_.here->run(make);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&storage), own.size()), 0);
+  ASSERT_EQ(::listen(listener.get(), 8), 0);
+  auto from = Endpoint{"127.0.0.1", 0}.storage();
+  ASSERT_EQ(::bind(client.get(), reinterpret_cast<sockaddr*>(&from), own.size()), 0);
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&storage), own.size()), 0);
+  for (const sys::TcpConnection& one : *sys::TcpConnections::open(*pair_.here)->list())
+    EXPECT_EQ(one.loopback(), one.remote_port != kPort || one.local_port != outward.port)
+        << one.local.to_text() << " " << one.remote.to_text();
+}
+
 TEST_P(ResetAttack, AHaltEndsARoundInItsMidst) {
   start_victim(600);
   int asked = 0;

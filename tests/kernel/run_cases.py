@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
-from lab import VICTIM_ADDRESS, Lab, Run, read, start, tool, traces, wait_until  # noqa: E402
+from lab import VICTIM_ADDRESS, Lab, Run, ask_own_resolver, read, start, tool, traces, wait_until  # noqa: E402
 from lab.report import Report  # noqa: E402
 
 
@@ -100,10 +100,12 @@ def connects(lab, port, expected):
 def keeps(lab, port, expected):
     """What happens within 0.8 s to a connection that echoes: what it raises, or ""."""
     seen = by_client(lab, f"""
-    peer = socket.create_connection(("{VICTIM_ADDRESS}", {port}), timeout=0.04)
+    peer = socket.create_connection(("{VICTIM_ADDRESS}", {port}), timeout=2)
     for _ in range(20):
         peer.send(b"x")
+        peer.settimeout(2)
         peer.recv(1)
+        peer.settimeout(0.04)
         try:
             peer.recv(1)
         except TimeoutError:
@@ -113,26 +115,7 @@ def keeps(lab, port, expected):
 
 def resolves(lab, name, expected):
     """The code of the answer that a process of the victim gets from a resolver of its own on lo, or what it raises."""
-    program = f"""
-import socket
-query = bytes.fromhex("123401000001000000000000")
-query += b"".join(bytes([len(part)]) + part.encode() for part in "{name}".split(".")) + bytes([0, 0, 1, 0, 1])
-server, client = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-server.bind(("127.0.0.53", 53))
-server.settimeout(0.3)
-client.settimeout(0.3)
-client.connect(("127.0.0.53", 53))
-client.send(query)
-try:
-    asked, peer = server.recvfrom(999)
-    server.sendto(asked[:2] + bytes([0x81, 0x80]) + asked[4:], peer)
-except OSError:
-    pass
-try:
-    print(client.recv(999)[3] & 15, end="")
-except OSError as error:
-    print(type(error).__name__, end="")"""
-    seen = lab.as_victim("python3", "-c", program)
+    seen = ask_own_resolver(lab, name)
     return "" if seen == str(expected) else f"{name}: {seen}, expected {expected}"
 
 

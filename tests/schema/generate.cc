@@ -30,7 +30,7 @@ Object bounded(const char* type, double least, double most) {
 
 Object list_of(Array items) {
   Object item{{"anyOf", items}};
-  items.push_back(Object{{"type", "array"}, {"items", std::move(item)}});
+  items.push_back(Object{{"type", "array"}, {"minItems", 1}, {"items", std::move(item)}});
   return {{"anyOf", std::move(items)}};
 }
 

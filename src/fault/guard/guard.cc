@@ -267,6 +267,7 @@ Result<Guard::ActiveImpact> Guard::judge(const messages::Hit& request) {
   active.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
   TRY_VOID(judge_now(active));
   TRY_VOID(VictimWatch().add(0, active.victim));  // it is who was chosen
+  for (const Victim& peer : active.attack.peers) TRY_VOID(VictimWatch().add(0, peer));
   TRY_VOID(shares_.check(request.share, active.victim, rules_.policies()));
   return active;
 }
@@ -420,6 +421,8 @@ void Guard::watch_rules() {
   newcomers_.forget();
   for (const auto& [id, active] : active_) {
     auto allowed = known ? check_victim(active.victim) : known;
+    for (const Victim& peer : active.attack.peers)
+      if (allowed) allowed = check_victim(peer);
     if (allowed && active.victim.kind == VictimKind::kProcess && !active.impact->outlives_victim())
       allowed = fault::refuse_protected_in(fault::whole_victim(active.victim), rules_.protection());
     if (!allowed) forbidden.emplace_back(id, allowed.error().message());

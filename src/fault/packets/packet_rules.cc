@@ -64,14 +64,15 @@ sys::Chain delivery_chain(const PacketOptions& options) {
 }
 
 Result<PacketRules> PacketRules::start(const sys::NetNs& where, const std::string& table, const PacketOptions& options,
-                                       const ChainMaker& chains, Random& random, bool whole_packets) {
+                                       const ChainMaker& chains, Random& random, bool whole_packets,
+                                       const std::vector<sys::Prefix>& spared) {
   return where.run([&]() -> Result<PacketRules> {
     std::optional<VerdictQueue> queue;
     if (needs_queue(options.verdict, options.direction)) queue = TRY(VerdictQueue::open(options, random));
     std::optional<uint16_t> number;
     if (queue) number = queue->number();
     sys::NetlinkSocket socket = TRY(sys::NetlinkSocket::open(NETLINK_NETFILTER));
-    sys::TableSpec spec{.name = table, .chains = chains(number), .whole_packets = whole_packets};
+    sys::TableSpec spec{.name = table, .chains = chains(number), .whole_packets = whole_packets, .spared = spared};
     auto shared = RuledNamespace::of(where);
     for (sys::Chain& chain : spec.chains)
       if (chain.hook != sys::Hook::kPostrouting) chain.priority = shared->next_priority();

@@ -53,9 +53,11 @@ class PacketRules {
   // priority is set here: before connection tracking and destination NAT.
   using ChainMaker = std::function<std::vector<sys::Chain>(std::optional<uint16_t> queue)>;
 
-  // `whole_packets`: fragments are put together before, as for connection tracking, where the kernel can.
+  // `whole_packets`: fragments are put together before, as for connection tracking, where the kernel can. `spared`:
+  // addresses of names that are excluded, known by now.
   static Result<PacketRules> start(const sys::NetNs& where, const std::string& table, const PacketOptions& options,
-                                   const ChainMaker& chains, Random& random, bool whole_packets = false);
+                                   const ChainMaker& chains, Random& random, bool whole_packets = false,
+                                   const std::vector<sys::Prefix>& spared = {});
   PacketRules(PacketRules&& other) noexcept = default;
   PacketRules& operator=(PacketRules&& other) noexcept;
   ~PacketRules() { (void)stop(); }

@@ -50,6 +50,12 @@ bool is_item(ArgumentKind kind, std::string_view text) {
   return kind != ArgumentKind::kAddressList || is_address(text);
 }
 
+// An expression has commas of its own.
+std::vector<std::string_view> parts_of(ArgumentKind kind, std::string_view text) {
+  bool expression = kind == ArgumentKind::kTextList && (text.starts_with('/') || text.starts_with("^/"));
+  return expression ? std::vector{text} : split_words(text, ", ");
+}
+
 // A list argument may be a JSON list, one item, or Gremlin's comma list; items are kept as text.
 Result<json::Value> resolve_list(const json::Reader& reader, const ArgumentInfo& info) {
   std::vector<json::Reader> items{reader};
@@ -57,11 +63,12 @@ Result<json::Value> resolve_list(const json::Reader& reader, const ArgumentInfo&
   json::Array list;
   for (const json::Reader& item : items) {
     std::string text = item.value().is_number() ? json::write(item.value()) : TRY(item.text());
-    for (std::string_view part : split_words(text, ", ")) {
+    for (std::string_view part : parts_of(info.kind, text)) {
       if (!is_item(info.kind, part)) return item.expected(info.expected());
       list.push_back(json::Value(part));
     }
   }
+  if (list.empty()) return reader.expected(info.expected());  // nothing would mean everything
   return json::Value(std::move(list));
 }
 
@@ -184,6 +191,8 @@ std::string ArgumentInfo::expected() const {
       return "an address (10.0.0.1), a network (10.0.0.0/8) or an exclusion (^10.0.0.1)";
     case ArgumentKind::kWord:
       return choices.size() == 1 ? choices.front() : "one of " + join(choices, ", ");
+    case ArgumentKind::kTextList:
+      return "a text or a list of them, not empty";
     default:
       return to_text(kind);
   }

@@ -94,7 +94,7 @@ AttackInfo describe_dns() {
   info.step = StepKind::kOwned;
   info.mechanisms = {"nftables rules in an owned table, and a queue whose reader looks at the questions"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
-                       "CAP_NET_RAW there, for false answers over UDP"};
+                       "CAP_NET_RAW there, for chosen questions over UDP"};
   info.noticed =
       "questions for these names get no answer, or the one that is asked for; nothing where nobody asks, or where "
       "answers "
@@ -113,6 +113,8 @@ AttackInfo describe_dns() {
       "over TCP the answer is changed in place: where a false one does not fit (a short answer), the real one passes "
       "and counts as missed; what is dropped keeps later answers of the same connection waiting",
       "over TCP answers are not read where the resolver's port is redirected (Docker's own resolver)",
+      "with the target host Ordeal's own look-ups are hit, too: name its sources by address; \"hosts\" by name are "
+      "refused there",
       "DNS over TLS or HTTPS is not read; a blackhole of its port hits it",
       "random addresses are those reserved for tests: 198.18.0.0/15 and 2001:db8::/32"};
   return info;
@@ -161,13 +163,21 @@ Result<> check_partners(const Attack& attack) {
   return {};
 }
 
+// On the host our own look-ups of them would be lost, or answered falsely, and then somebody else would be hit.
+Result<> refuse_names(const Attack& attack) {
+  packets::Traffic traffic = TRY(packets::read_traffic(attack));
+  if (traffic.names.empty() && traffic.excluded_names.empty()) return {};
+  return fail(Errc::kRefused, "hosts by name cannot be looked up while the DNS of the host is attacked",
+              "give their addresses");
+}
+
 class DnsFault : public PacketFault {
  public:
   const AttackInfo& info() const override { return dns_info(); }
 
   Usability usability(const host::Features& features) const override {
     Usability use = PacketFault::usability(features);
-    if (use.usable && !features.can("CAP_NET_RAW")) use.limits = "no false answers over UDP (no CAP_NET_RAW)";
+    if (use.usable && !features.can("CAP_NET_RAW")) use.limits = "chosen questions over TCP only (no CAP_NET_RAW)";
     return use;
   }
 
@@ -179,6 +189,16 @@ class DnsFault : public PacketFault {
     if (auto act = act_of(attack); !act)
       return refuse_field(attack, "args.addresses", "expected whole addresses: " + act.error().what);
     return check_partners(attack);
+  }
+
+  Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack,
+                                 const Protection& protection) const override {
+    if (victim.kind == VictimKind::kHost) TRY_VOID(refuse_names(attack));
+    auto steps = TRY(PacketFault::plan(victim, attack, protection));
+    if (victim.kind == VictimKind::kHost)
+      for (Step& step : steps)
+        step.notes.push_back("not exempt: Ordeal's own look-ups of names; name its sources by address");
+    return steps;
   }
 
  protected:

@@ -39,6 +39,8 @@ Coverage questions_of(const PacketsAsked& asked, const PacketsSeen& seen) {
   lost(seen.tally.untaken(),
        "packets passed unread while the rule was not in force or the queue was full" + lapses_in_words(asked.lapses),
        false);
+  lost(tally.unread, "could not be read, and passed", false);
+  lost(seen.tally.stats.passed_over_bound, "passed undelayed because too much was held", true);
   lost(tally.missed, "answers did not fit in the place of the real ones, which passed", false);
   lost(seen.tally.undelivered.value_or(0) + seen.tally.stats.dropped_on_error,
        "answers were not sent, or were dropped by somebody's rule", true);
@@ -53,14 +55,18 @@ std::string questions_in_words(const PacketsAsked& asked, const PacketsSeen& see
   const packets::AddedDelay& added = seen.tally.stats.added;
   if (reader.act().kind == Act::Kind::kDelay && added.count() > 0)
     text += fmt::format(", median {:.1f} ms added", to_seconds(added.quantile(0.5)) * 1e3);
-  if (tally.unread > 0) text += fmt::format(", {} packets that could not be read passed", tally.unread);
+  if (seen.tally.stats.released_early > 0)
+    text += fmt::format(", {} of them let go early when the attack ended", seen.tally.stats.released_early);
   return coverage.missing.empty() ? text : text + "; " + coverage.missing;
 }
 
 // "" unless what was held was held for another time than asked.
 std::string wrong_delay(const PacketsAsked& asked, const PacketsSeen& seen) {
   const packets::AddedDelay& added = seen.tally.stats.added;
-  if (reader_of(asked).act().kind != Act::Kind::kDelay || added.count() == 0) return "";
+  const Interceptor& reader = reader_of(asked);
+  if (reader.act().kind != Act::Kind::kDelay || tally_of(reader, seen).hit == 0) return "";
+  if (added.count() == 0)
+    return fmt::format("no question over {} was held for the delay that was asked for", protocol_of(seen));
   double wanted = to_seconds(asked.verdict.asked()->shape.delay) * 1e3, got = to_seconds(added.quantile(0.5)) * 1e3;
   if (got >= wanted && got <= wanted * 1.05 + kMostOverDelay) return "";
   return fmt::format("the median delay over {} was {:.1f} ms instead of the requested {:.1f} ms", protocol_of(seen),

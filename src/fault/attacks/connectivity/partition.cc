@@ -11,12 +11,14 @@
 #include "fault/attacks/connectivity/blackhole_fault.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/victim/live_victim.h"
+#include "fault/attacks/victim/scope.h"
 
 namespace ordeal::fault {
 namespace {
 
 using sys::Prefix;
 
+constexpr Nanos kJudgePeers = 1s;
 constexpr const char* kNotOfBlackhole[] = {"hosts", "ips", "device"};
 
 std::vector<ArgumentInfo> partition_arguments() {
@@ -50,9 +52,12 @@ AttackInfo describe_partition() {
   info.noticed =
       "nothing passes between the victims and the peers: connections between them time out; nothing where they do not "
       "talk";
-  info.judged += "; each peer is judged as a victim is, by the policies and by what is always protected";
+  info.judged +=
+      "; each peer is judged as a victim is, with everybody in its network namespace, and again every second: it ends "
+      "the attack when somebody protected joins there, and when the peer is gone. Peers do not count as targets";
   info.limits.insert(info.limits.begin(),
-                     {"a peer in the victim's own network namespace is refused: its packets cannot be told apart",
+                     {"neither side may be the host or in its network namespace, and a peer must be alone in its own: "
+                      "else others would be cut off, too",
                       "the peers' addresses are those of the start; one that is reached by another address (a proxy, a "
                       "translated one) is not cut off",
                       "on one host only: in a cluster, give the peers' addresses to a blackhole"});
@@ -89,11 +94,68 @@ Result<std::vector<Prefix>> addresses_in(const sys::NetNs& where) {
 }
 
 Result<sys::NetNs> netns_of(const Victim& victim) {
-  if (victim.kind == VictimKind::kHost) return sys::NetNs::current();
   LiveVictim live = TRY(look_at(victim));
-  if (live.processes.empty()) return fail(Errc::kNotFound, victim.name + " has no process");
   return sys::NetNs::of_process(live.processes.front().pid);
 }
+
+// Its addresses are hit, whoever has them.
+Result<> refuse_protected_beside(const Victim& peer, const Protection& protection) {
+  auto allowed = refuse_protected_in(TRY(netns_reach(peer)), protection);
+  return allowed ? Result<>{} : wrap(std::move(allowed).error(), "the peer " + peer.name + " is refused");
+}
+
+Result<> refuse_host(const Victim& side) {
+  if (side.kind != VictimKind::kHost) return {};
+  return fail(Errc::kRefused, "the host is no side of a partition: all that is routed through it would be cut off, too",
+              "choose containers or processes with network namespaces of their own");
+}
+
+Result<> judge_peer(const Victim& peer, const Protection& protection) {
+  TRY_VOID(refuse_host(peer));
+  if (auto alone = owns_netns(peer); !alone) return wrap(std::move(alone).error(), "the peer " + peer.name);
+  return refuse_protected_beside(peer, protection);
+}
+
+// That the peers' addresses are still theirs, and that nobody protected has come to them.
+class PeerWatch {
+ public:
+  static Result<PeerWatch> start(const std::vector<Victim>& peers, const Context& context) {
+    PeerWatch watch;
+    for (const Victim& peer : peers) {
+      LiveVictim live = TRY(look_at(peer));
+      watch.peers_.push_back({peer, sys::netns_mark(live.processes.front().pid)});
+    }
+    watch.protection_ = context.protection;
+    watch.next_ = context.now + kJudgePeers;
+    return watch;
+  }
+
+  Result<> look(BootTime now) {
+    for (const Peer& peer : peers_)
+      if (!is_there(peer)) return fail(Errc::kNotInjected, fmt::format("the peer {} is gone", peer.victim.name));
+    if (now < next_) return {};
+    next_ = now + kJudgePeers;
+    const Protection* protection = TRY(protection_());
+    for (const Peer& peer : peers_) TRY_VOID(refuse_protected_beside(peer.victim, *protection));
+    return {};
+  }
+
+ private:
+  struct Peer {
+    Victim victim;
+    uint64_t mark;  // of its network namespace
+  };
+  static bool is_there(const Peer& peer) {
+    return std::any_of(peer.victim.processes.begin(), peer.victim.processes.end(), [&](const ProcessId& id) {
+      auto stat = sys::read_stat(id.pid);
+      return stat && stat->start_ticks == id.start_ticks && stat->alive() && sys::netns_mark(id.pid) == peer.mark;
+    });
+  }
+
+  std::vector<Peer> peers_;
+  ProtectionNow protection_;
+  BootTime next_;
+};
 
 // Never none: no address would mean every one.
 Result<std::vector<Prefix>> addresses_of_peers(const Attack& attack) {
@@ -118,6 +180,8 @@ class PartitionFault : public BlackholeFault {
 
   Result<std::vector<Step>> plan(const Victim& victim, const Attack& attack,
                                  const Protection& protection) const override {
+    TRY_VOID(refuse_host(victim));
+    for (const Victim& peer : attack.peers) TRY_VOID(judge_peer(peer, protection));
     TRY_VOID(refuse_neighbours(victim, attack));
     auto steps = TRY(BlackholeFault::plan(victim, attack, protection));
     std::vector<std::string> names;
@@ -131,6 +195,14 @@ class PartitionFault : public BlackholeFault {
   }
 
  protected:
+  PacketImpact::Confirm confirm_of(const Attack& attack, const Context& context) const override {
+    auto watch = std::make_shared<Result<PeerWatch>>(PeerWatch::start(attack.peers, context));
+    return [watch](BootTime now) -> Result<> {
+      if (!*watch) return tl::unexpected(watch->error());
+      return (*watch)->look(now);
+    };
+  }
+
   Result<packets::Traffic> traffic_of(const Attack& attack) const override {
     packets::Traffic traffic = TRY(packets::read_traffic(attack));
     traffic.remotes = TRY(addresses_of_peers(attack));

@@ -136,7 +136,8 @@ Result<std::unique_ptr<Impact>> PacketFault::apply(const Victim& victim, const A
   PacketAttack wanted = TRY(read(attack));
   PacketPlace place = TRY(place_of(victim, wanted.traffic));
   auto impact = std::make_unique<PacketImpact>(victim, std::move(wanted), prove());
-  TRY_VOID(impact->start(place, context));
+  impact->confirm_also(confirm_of(attack, context));
+  TRY_VOID(impact->start(std::move(place), context));
   return impact;
 }
 

@@ -29,6 +29,8 @@ class PacketFault : public Fault {
   // The bit on what is sent again; 0 where nothing is.
   virtual uint32_t mark_of(const Attack& /*attack*/) const { return 0; }
   virtual ProvePackets prove() const = 0;
+  // What the attack stands on besides, while it is in force.
+  virtual PacketImpact::Confirm confirm_of(const Attack& /*attack*/, const Context& /*context*/) const { return {}; }
   // "hold packets for 300ms"
   virtual std::string act_in_words(const packets::PacketVerdict& verdict) const = 0;
   virtual std::string undo_in_words() const = 0;

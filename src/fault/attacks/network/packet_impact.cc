@@ -17,6 +17,7 @@ using packets::PacketOptions;
 using packets::PacketRules;
 
 constexpr Nanos kLook = 200ms;
+constexpr Nanos kAwaitWhatToSpare = 3s;  // those to spare, at the longest
 // A lease that ran out is taken up again when the machine was merely slow (the proof counts what passed meanwhile).
 // After longer than the longest step of the guard it was no slowness, and the attack ends.
 constexpr Nanos kLongestLapse = 6s;
@@ -46,7 +47,7 @@ uint32_t group_for(const PacketPlace& place, Random& random) {
 PacketImpact::PacketImpact(Victim victim, PacketAttack attack, ProvePackets prove)
     : victim_(std::move(victim)), attack_(std::move(attack)), prove_(prove) {}
 
-Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
+Result<> PacketImpact::start(PacketPlace place, const Context& context) {
   packets::Traffic& traffic = attack_.traffic;
   traffic.scope = place.scope;
   traffic.alone = place.alone;
@@ -55,10 +56,18 @@ Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
   traffic.whole_packets = traffic.reads_ports() || needs_whole_packets(attack_.verdict);
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
-  for (Direction direction : attack_.directions) TRY_VOID(start_one(direction, place, context));
+  random_ = Random(context.random->next());
+  waiting_ = {std::move(place), context.exemptions, boot_now()};
   TRY_VOID(watch_names());
+  next_look_ = boot_now() + kLook;
+  return traffic.excluded_names.empty() ? start_rules() : Result<>{};
+}
+
+Result<> PacketImpact::start_rules() {
+  for (Direction direction : attack_.directions) TRY_VOID(start_one(direction));
+  for (PacketRules& rules : rules_) TRY_VOID(rules.add_addresses(sys::AddressSet::kMeant, meant_));
+  waiting_.reset();
   began_ = renewed_ = boot_now();
-  next_look_ = renewed_ + kLook;
   return {};
 }
 
@@ -81,7 +90,21 @@ Result<> PacketImpact::follow_names() {
     TRY_VOID(rules.add_addresses(sys::AddressSet::kSpared, spared));
     TRY_VOID(rules.add_addresses(sys::AddressSet::kMeant, meant));
   }
-  return {};
+  if (!waiting_) return {};
+  meant_.insert(meant_.end(), meant.begin(), meant.end());
+  spared_.insert(spared_.end(), spared.begin(), spared.end());
+  std::string unknown = unknown_to_spare();
+  if (unknown.empty()) return start_rules();
+  if (boot_now() - waiting_->since < kAwaitWhatToSpare) return {};
+  return fail(Errc::kNotInjected, "it is not known what to spare" + unknown);
+}
+
+std::string PacketImpact::unknown_to_spare() const {
+  std::string text;
+  for (const std::string& name : attack_.traffic.excluded_names)
+    if (auto found = names_->unknown().find(name); found != names_->unknown().end())
+      text += fmt::format("; {}: {}", name, found->second);
+  return text;
 }
 
 std::string PacketImpact::unknown_names() const {
@@ -91,16 +114,19 @@ std::string PacketImpact::unknown_names() const {
   return text;
 }
 
-Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, const Context& context) {
+Result<> PacketImpact::start_one(Direction direction) {
+  const PacketPlace& place = waiting_->place;
   PacketOptions options;
   options.direction = direction;
   options.verdict = attack_.verdict;
   options.mark_bit = attack_.mark;
-  if (sends_again(attack_.verdict, direction)) options.group = group_for(place, *context.random);
+  if (sends_again(attack_.verdict, direction)) options.group = group_for(place, random_);
   auto start = [&] {
-    auto chains = [&](std::optional<uint16_t> queue) { return chains_for(direction, options, context, queue); };
-    return PacketRules::start(place.netns, table_name(), options, chains, *context.random,
-                              attack_.traffic.whole_packets);
+    auto chains = [&](std::optional<uint16_t> queue) {
+      return chains_for(direction, options, waiting_->exemptions, queue);
+    };
+    return PacketRules::start(place.netns, table_name(), options, chains, random_, attack_.traffic.whole_packets,
+                              spared_);
   };
   auto started = start();
   // Without CAP_SETGID there is no group of our own.
@@ -110,7 +136,8 @@ Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, 
 }
 
 std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const PacketOptions& options,
-                                                 const Context& context, std::optional<uint16_t> queue) const {
+                                                 const std::vector<packets::Exemption>& exemptions,
+                                                 std::optional<uint16_t> queue) const {
   bool arrival = direction == Direction::kArrival;
   packets::Traffic traffic = traffic_on(direction);
   sys::Chain chain{.name = arrival ? "arrival" : "departure",
@@ -126,8 +153,8 @@ std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const Pack
     add(*rules, packets::control_message_rules());
     if (std::holds_alternative<packets::Refuse>(attack_.verdict.act)) add(*rules, packets::refusal_rules());
   }
-  add(chain.rules, packets::traffic_rules(traffic, direction, context.exemptions, attack_.verdict, queue));
-  add(chain.witness, packets::witness_rules(traffic, direction, context.exemptions));
+  add(chain.rules, packets::traffic_rules(traffic, direction, exemptions, attack_.verdict, queue));
+  add(chain.witness, packets::witness_rules(traffic, direction, exemptions));
   std::vector<sys::Chain> chains{std::move(chain)};
   if (options.group != 0) chains.push_back(packets::delivery_chain(options));
   return chains;
@@ -169,6 +196,7 @@ Result<> PacketImpact::work(BootTime now) {
 Result<> PacketImpact::confirm() {
   for (PacketRules& rules : rules_) TRY_VOID(rules.look());
   TRY_VOID(confirm_device());
+  if (also_) TRY_VOID(also_(boot_now()));
   return confirm_victim();
 }
 
@@ -209,6 +237,7 @@ Result<> PacketImpact::renew() {
 // What of it reaches beyond the victim's sockets is ICMP of the whole namespace.
 Result<bool> PacketImpact::leave_others_alone() {
   if (!attack_.traffic.means_icmp_besides()) return false;
+  if (waiting_) attack_.traffic.alone = false;  // then no rule will mean it
   for (PacketRules& rules : rules_) TRY_VOID(rules.withdraw_icmp());
   return icmp_withdrawn_ = true;
 }
@@ -220,7 +249,15 @@ Result<> PacketImpact::revert() {
   return {};
 }
 
+Proof PacketImpact::nothing_in_force() const {
+  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, 0}, {});
+  proof.reason = "no rule was in force: it is not known what to spare" + unknown_to_spare();
+  proof.proven = false;
+  return proof;
+}
+
 Proof PacketImpact::proof(BootTime now) const {
+  if (waiting_) return nothing_in_force();
   std::vector<PacketsSeen> seen;
   for (size_t i = 0; i < rules_.size(); ++i)
     seen.push_back({attack_.directions[i], rules_[i].tally(), rules_[i].queue_style()});

@@ -13,6 +13,8 @@ namespace ordeal::packets::dns {
 
 class AnswerStream {
  public:
+  static constexpr size_t kLengthBytes = 2;  // before each message
+
   struct Message {
     size_t at = 0;      // of its first byte behind the length, in the segment
     size_t length = 0;  // of the whole message

@@ -65,7 +65,7 @@ Advice Interceptor::advise(Bytes packet) {
 Advice Interceptor::advise_udp(Bytes packet, const Transport& transport) {
   Bytes message = packet.subspan(transport.payload, transport.end - transport.payload);
   auto question = question_of_query(message);
-  if (!question) return ++udp_.unread, Advice{};
+  if (!question) return ++udp_.others, Advice{};
   ++udp_.questions;
   if (!means(*question)) return {};
   ++udp_.hit;
@@ -94,7 +94,7 @@ Advice Interceptor::advise_tcp(Bytes packet, const Transport& transport) {
   return advice;
 }
 
-// What is dropped takes its segment with it, unless others share it.
+// What is dropped takes its segment with it, unless others share it, be it with the end of an answer that began before.
 Advice Interceptor::advise_messages(Bytes packet, const Transport& transport,
                                     const std::vector<AnswerStream::Message>& messages) {
   std::vector<uint8_t> changed(packet.begin(), packet.end());
@@ -111,7 +111,8 @@ Advice Interceptor::advise_messages(Bytes packet, const Transport& transport,
   }
   if (hit == 0) return {};
   if (act_.kind == Act::Kind::kDelay) return {Advice::Act::kHold, {}};
-  if (act_.kind == Act::Kind::kDrop && hit == messages.size()) return {Advice::Act::kDrop, {}};
+  bool whole = hit == messages.size() && messages.front().at <= AnswerStream::kLengthBytes;
+  if (act_.kind == Act::Kind::kDrop && whole) return {Advice::Act::kDrop, {}};
   seal(changed, transport);
   return {Advice::Act::kReplace, std::move(changed)};
 }

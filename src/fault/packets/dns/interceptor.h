@@ -27,7 +27,8 @@ struct Tally {
   uint64_t questions = 0;  // that were read, meant or not
   uint64_t hit = 0;        // meant, and done to as asked
   uint64_t missed = 0;     // meant, and the answer did not fit in the place of the real one
-  uint64_t unread = 0;     // packets that could not be read, and passed
+  uint64_t unread = 0;     // could not be read whatever was in them, and passed: packets, and answers in a segment
+  uint64_t others = 0;     // packets without a question
 };
 
 class Interceptor : public Adviser {

@@ -167,6 +167,32 @@ TEST(Interceptor, WhatIsDroppedLeavesOthersOfItsSegmentAlone) {
   EXPECT_TRUE(std::equal(both.begin() + 4, both.end(), changed.begin() + 4));
 }
 
+TEST(Interceptor, WhatIsDroppedLeavesTheEndOfAnEarlierAnswerAlone) {
+  Interceptor some = reader(kLost);
+  Packet good = made_up_answer(made_up_query(1, "good", kTypeA), {1, 2, 3, 4}, 40);
+  Packet bad = made_up_answer(made_up_query(2, "bad", kTypeA), {1, 2, 3, 4});
+  Packet both = join({with_length(good), with_length(bad)});
+  size_t first = good.size() - 10;
+  Packet head(both.begin(), both.begin() + static_cast<std::ptrdiff_t>(first));
+  Packet tail(both.begin() + static_cast<std::ptrdiff_t>(first), both.end());
+  EXPECT_EQ(some.advise(segment(100, head)).act, Advice::Act::kPass);
+  Advice advice = some.advise(segment(static_cast<uint32_t>(100 + first), tail));
+  ASSERT_EQ(advice.act, Advice::Act::kReplace);
+  Packet changed = payload_of(advice.packet);
+  ASSERT_EQ(changed.size(), tail.size());
+  EXPECT_TRUE(std::equal(tail.begin(), tail.begin() + 14, changed.begin()));  // the good one's end, and a length
+  EXPECT_NE(changed[14], tail[14]);
+}
+
+TEST(Interceptor, WhatIsNoQuestionIsNotUnread) {
+  Interceptor some = reader(kUnknown);
+  some.advise(udp_packet(AF_INET, made_up_answer(made_up_query(1, "bad", kTypeA), {1, 2, 3, 4})));
+  EXPECT_EQ(some.over_udp().others, 1u);
+  EXPECT_EQ(some.over_udp().unread, 0u);
+  some.advise(Packet(3));
+  EXPECT_EQ(some.over_udp().unread, 1u);
+}
+
 TEST(Interceptor, NoiseDoesNothing) {
   Random random(3);
   Interceptor some = reader(kUnknown, {});

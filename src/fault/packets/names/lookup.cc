@@ -45,9 +45,9 @@ Result<std::vector<std::string>> names_in_words(const Traffic& traffic) {
     for (const std::string& name : *names) {
       std::vector<std::string> addresses;
       for (const sys::Prefix& address : TRY(addresses_of(name))) addresses.push_back(address.to_text());
-      sentences.push_back(fmt::format("{} is {} now; it is looked up again every {}, and what it was stays {}", name,
-                                      join(addresses, ", "), format_duration(kLookUpEvery),
-                                      names == &traffic.names ? "hit" : "spared"));
+      sentences.push_back(fmt::format(
+          "{} is {} now, by the host's resolver; it is looked up again every {}, and what it was stays {}", name,
+          join(addresses, ", "), format_duration(kLookUpEvery), names == &traffic.names ? "hit" : "spared"));
     }
   return sentences;
 }

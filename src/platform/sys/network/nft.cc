@@ -157,6 +157,7 @@ Result<NftTable> NftTable::create(NetlinkSocket socket, TableSpec spec, QueueSty
     made = table.make_rules();
   }
   if (made && table.spec_.whole_packets) table.whole_packets_ = table.put_packets_together().has_value();
+  if (made) made = table.add_addresses(AddressSet::kSpared, table.spec_.spared);
   if (made) made = table.put_in_force();
   if (!made) return wrap(std::move(made).error(), "cannot create the nftables table " + table.spec_.name);
   return table;

@@ -112,6 +112,8 @@ struct TableSpec {
   // The kernel puts fragments together before the hooks, as for connection tracking, as long as the table exists.
   // Where it cannot, nothing fails: whole_packets() says so.
   bool whole_packets = false;
+  // In the set kSpared from the first packet on.
+  std::vector<Prefix> spared{};
 };
 
 // "meant4": the set of one family.

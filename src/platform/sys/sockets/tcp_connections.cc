@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <set>
+#include <tuple>
 
 namespace ordeal::sys {
 namespace {
@@ -43,6 +46,17 @@ TcpConnection read_connection(const nlmsghdr& message) {
   return found;
 }
 
+using End = std::tuple<std::array<uint8_t, 16>, uint16_t>;
+
+// What is between two addresses of one namespace goes over lo, too.
+void find_both_ends(std::vector<TcpConnection>& all) {
+  auto end = [](const Prefix& address, uint16_t port) { return End{address.address, port}; };
+  std::set<std::pair<End, End>> known;
+  for (const TcpConnection& one : all) known.emplace(end(one.local, one.local_port), end(one.remote, one.remote_port));
+  for (TcpConnection& one : all)
+    one.has_both_ends_here = known.count({end(one.remote, one.remote_port), end(one.local, one.local_port)}) != 0;
+}
+
 MessageBatch request_of(uint16_t type, uint16_t flags, inet_diag_req_v2 request, const char* description) {
   request.sdiag_protocol = IPPROTO_TCP;
   MessageBatch batch;
@@ -55,6 +69,7 @@ MessageBatch request_of(uint16_t type, uint16_t flags, inet_diag_req_v2 request,
 
 bool TcpConnection::loopback() const {
   constexpr uint8_t kLoopbackNet = 127;
+  if (has_both_ends_here) return true;
   if (local.family == AF_INET) return local.address[0] == kLoopbackNet || local.address == remote.address;
   return local.address == remote.address;
 }
@@ -81,6 +96,7 @@ Result<std::vector<TcpConnection>> TcpConnections::list() {
       if (message.nlmsg_type == SOCK_DIAG_BY_FAMILY && whole) all.push_back(read_connection(message));
     }));
   }
+  find_both_ends(all);
   return all;
 }
 

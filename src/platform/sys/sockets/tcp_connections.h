@@ -21,6 +21,7 @@ struct TcpConnection {
   uint64_t inode = 0;   // as /proc/PID/fd names it; 0 when no process holds it any more
   uint64_t cgroup = 0;  // the id of the cgroup in which its socket was made; 0 when it is not known
   uint8_t family = 0;   // of the socket
+  bool has_both_ends_here = false;
   inet_diag_sockid id{};
 
   bool loopback() const;
