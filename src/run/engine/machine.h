@@ -101,7 +101,8 @@ struct Observe {
 };
 // Whether Inject would succeed; asked for all victims before the first step that cannot be undone.
 struct Check {
-  int impact;  // the index of the victim
+  int impact;          // the index of the victim
+  bool ahead = false;  // of an attack that comes later: nothing is held for it yet
 };
 struct Inject {
   int impact;  // the index of the victim
@@ -136,6 +137,7 @@ struct Wave {
   Attack attack;
   bool one_way = false;
   size_t victims = 0;  // as many as follow in `victims`
+  bool ahead = true;   // it can be checked before it starts: nothing that starts earlier holds what it hits
 
   Nanos end() const { return at + attack.total(); }
 };
@@ -190,6 +192,7 @@ class Machine {
     bool lost = false;    // the victim went, or the fault broke
     bool gone = false;    // the victim went
     bool joined = false;  // it came during the attack
+    bool ahead = false;   // it is being checked, and its attack comes later
     BootTime applied{};
     std::optional<BootTime> reverted;
     Proof proof;
@@ -218,13 +221,18 @@ class Machine {
     bool undiluted = false;
     judge::CountedPhase counted;
   };
+  // How new what was seen is. Samples may be as old as the source is slow; its answers may not.
+  struct Freshness {
+    std::optional<BootTime> newest;    // the latest beginning of its newest samples
+    std::optional<BootTime> answered;  // the last look that proves something
+  };
   // What proves that an expectation held in a phase: readings that held, of data that was taken in the phase alone.
   struct Evidence {
     std::optional<BootTime> held;       // the earliest end of such data
     std::optional<BootTime> undiluted;  // of those whose windows do not reach back before the phase
-    std::optional<BootTime> newest;     // the latest beginning of its newest samples
-    std::optional<BootTime> answered;   // the last look that proves something
+    Freshness fresh;
     std::map<size_t, SeenWave> waves;   // that were in force while such data was taken
+    std::map<size_t, Freshness> parts;  // of each attack, until its own end
     bool had_data = false;
     std::string why_not;   // the last look in it proves nothing; "" is not so
     bool doubted = false;  // it gave data all the same
@@ -275,6 +283,12 @@ class Machine {
   void begin(WaveState& wave);
   void inject(size_t index);
   void after_checks(const WaveState& wave);
+  // Ends the run where so many are not enough.
+  bool fits(const WaveState& wave, int fit);
+  // Before the first step that cannot be undone, of all attacks that come later and cannot be undone either.
+  void look_ahead();
+  void after_look_ahead();
+  void inject_checked();
   void inject_next(WaveState& wave);
   bool more_to_inject(const WaveState& wave) const;
   void fail_victim(int index, const Error& error);
@@ -350,7 +364,13 @@ class Machine {
   // By one of its waves; of a ramp by the last one, which is the hardest.
   bool is_proven_part(size_t index, size_t part) const;
   bool is_ramp(size_t part) const;
+  // Of its last wave; the end of time before that is in force.
+  BootTime end_of_part(size_t part) const;
+  void note_looks(Freshness& fresh, const Observation& observation) const;
+  // For how long nothing was seen before `end`, where that is too long.
+  std::optional<Nanos> silence_before(BootTime end, size_t index, const Freshness& fresh) const;
   std::optional<Verdict> unseen_part(size_t index) const;
+  std::optional<Verdict> unseen_part(size_t index, const WaveState& wave) const;
   std::optional<Verdict> unconfirmed(const WaveState& wave) const;
   bool taken_in_force(const Observation& observation) const;
   // When what a look of this phase sees began.
@@ -405,6 +425,8 @@ class Machine {
   int counts_[7] = {};                 // of impacts, by state
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
+  bool looked_ahead_ = false;
+  size_t ahead_ = 0;  // checks of what comes later that are not answered yet
   bool acting_ = false;
   bool halt_asked_ = false;
   Actions out_;

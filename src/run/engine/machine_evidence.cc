@@ -12,6 +12,8 @@
 namespace ordeal::engine {
 namespace {
 
+constexpr const char* kCheckTheSource = "check its query and its source";
+
 std::string rounded(Nanos duration) { return format_duration(std::chrono::floor<milliseconds>(duration)); }
 
 void keep_earliest(std::optional<BootTime>& kept, BootTime time) { kept = kept ? std::min(*kept, time) : time; }
@@ -83,6 +85,26 @@ void Machine::see_waves(Evidence& evidence, const Observation& observation) cons
   }
 }
 
+BootTime Machine::end_of_part(size_t part) const {
+  auto last = std::find_if(waves_.rbegin(), waves_.rend(), [&](auto& wave) { return wave.plan.part == part; });
+  BootTime end = end_of(*last);
+  return end == BootTime{} ? BootTime::max() : end;
+}
+
+void Machine::note_looks(Freshness& fresh, const Observation& observation) const {
+  keep_latest(fresh.newest, observation.taken->newest);
+  fresh.answered = now_;
+}
+
+std::optional<Nanos> Machine::silence_before(BootTime end, size_t index, const Freshness& fresh) const {
+  const Expectation& expectation = setup_.judges[index].expectation();
+  Nanos silent = end - fresh.answered.value_or(BootTime{}), old = end - fresh.newest.value_or(BootTime{});
+  Nanos at_most = answer_at_most(expectation);
+  if (expectation.no_data != NoData::kHold || (silent <= at_most && old - 2 * setup_.sample_every <= at_most))
+    return std::nullopt;
+  return std::max(silent, old);
+}
+
 bool Machine::taken_in_force(const Observation& observation) const {
   return observation.taken && observation.taken->from >= force_begin() && observation.taken->until <= force_end();
 }
@@ -106,8 +128,11 @@ void Machine::take_evidence(size_t index, const Observation& observation, const 
                                                   : "";
   evidence.doubted = judgement.has_data && !evidence.why_not.empty();
   if (!evidence.why_not.empty() || !judgement.has_data) return;
-  keep_latest(evidence.newest, observation.taken->newest);
-  evidence.answered = now_;
+  note_looks(evidence.fresh, observation);
+  if (!after && several())
+    for (const WaveState& wave : waves_)
+      if (observation.taken->until <= end_of_part(wave.plan.part))
+        note_looks(evidence.parts[wave.plan.part], observation);
   if (judgement.reading != Reading::kHolds || has_time(index, observation)) return;
   if (!after && several()) see_waves(evidence, observation);
   keep_earliest(evidence.held, observation.taken->until);
@@ -202,13 +227,24 @@ bool Machine::is_proven_part(size_t index, size_t part) const {
 std::optional<Verdict> Machine::unseen_part(size_t index) const {
   if (!several()) return std::nullopt;
   for (const WaveState& wave : waves_)
-    if (!is_proven_part(index, wave.plan.part))
-      return Verdict{
-          Outcome::kInconclusive,
-          fmt::format("\"{}\" returned no evidence while {} was in force{}", setup_.judges[index].expectation().name,
-                      wave.plan.name, is_ramp(wave.plan.part) ? " with the last value of its ramp" : ""),
-          "lengthen it, give a shorter window, or take samples more often"};
+    if (auto unseen = unseen_part(index, wave)) return unseen;
   return std::nullopt;
+}
+
+std::optional<Verdict> Machine::unseen_part(size_t index, const WaveState& wave) const {
+  const std::string& name = setup_.judges[index].expectation().name;
+  size_t part = wave.plan.part;
+  if (!is_proven_part(index, part))
+    return Verdict{Outcome::kInconclusive,
+                   fmt::format("\"{}\" returned no evidence while {} was in force{}", name, wave.plan.name,
+                               is_ramp(part) ? " with the last value of its ramp" : ""),
+                   "lengthen it, give a shorter window, or take samples more often"};
+  auto silent = silence_before(end_of_part(part), index, looks_[index].during.parts.at(part));
+  if (!silent) return std::nullopt;
+  return Verdict{
+      Outcome::kInconclusive,
+      fmt::format("\"{}\" returned no evidence in the last {} of {}", name, rounded(*silent), wave.plan.name),
+      kCheckTheSource};
 }
 
 std::optional<Verdict> Machine::unproven_during(size_t index) const {
@@ -225,13 +261,11 @@ std::optional<Verdict> Machine::unproven_during(size_t index) const {
     return inconclusive(fmt::format("\"{}\" returned no {} during the attack{}", expectation.name,
                                     seen.had_data ? "evidence" : "answer", why));
   }
-  // Samples may be as old as the source is slow; its answers may not.
-  Nanos silent = end - *seen.answered, old = end - *seen.newest - 2 * setup_.sample_every;
-  if (expectation.no_data == NoData::kHold && std::max(silent, old) > answer_at_most(expectation))
-    return inconclusive(fmt::format("\"{}\" returned no {} in the last {} of the attack{}", expectation.name,
-                                    seen.doubted ? "evidence" : "answer", rounded(std::max(silent, end - *seen.newest)),
-                                    seen.doubted ? ": " + seen.why_not : ""),
-                        "check its query and its source");
+  if (auto silent = silence_before(end, index, seen.fresh))
+    return inconclusive(
+        fmt::format("\"{}\" returned no {} in the last {} of the attack{}", expectation.name,
+                    seen.doubted ? "evidence" : "answer", rounded(*silent), seen.doubted ? ": " + seen.why_not : ""),
+        kCheckTheSource);
   if (diluted(index, seen, end))
     return inconclusive(diluted_text(index, seen, "the attack"), "give a shorter window, or a longer attack");
   if (look.pending)

@@ -40,6 +40,7 @@ void Machine::inject(size_t index) {
 void Machine::on(const Checked& event) {
   guard_answered_ = now_;
   Impact& impact = impacts_.at(event.impact);
+  if (hits() && std::exchange(impact.ahead, false)) return after_look_ahead();
   if (!hits() || impact.state != ImpactState::kChecking) return;
   set(impact, ImpactState::kChecked);
   if (count(of(impact), ImpactState::kChecking) == 0) after_checks(of(impact));
@@ -48,13 +49,14 @@ void Machine::on(const Checked& event) {
 void Machine::on(const CheckFailed& event) {
   guard_answered_ = now_;
   Impact& impact = impacts_.at(event.impact);
-  if (!hits() || impact.state != ImpactState::kChecking) return;
+  bool ahead = std::exchange(impact.ahead, false);
+  if (!hits() || (impact.state != ImpactState::kChecking && !ahead)) return;
   fail_victim(event.impact, event.error);
+  if (ahead) return after_look_ahead();
   if (count(of(impact), ImpactState::kChecking) == 0) after_checks(of(impact));
 }
 
-void Machine::after_checks(const WaveState& wave) {
-  int fit = count(wave, ImpactState::kChecked);
+bool Machine::fits(const WaveState& wave, int fit) {
   bool enough = fit >= needed(wave);
   if (!enough)
     fail_with(
@@ -62,7 +64,37 @@ void Machine::after_checks(const WaveState& wave) {
         fmt::format("{}{} of {} victims can be hit, {} are needed, so nothing was done{}", of_part(wave), fit,
                     wave.size, needed(wave), why_victims_failed(wave)),
         "an irreversible attack starts only when enough victims can be hit; `ordeal plan` shows each victim's steps");
-  if (!enough || over()) return begin_revert("not every needed victim can be hit");
+  if (enough && !over()) return true;
+  begin_revert("not every needed victim can be hit");
+  return false;
+}
+
+void Machine::after_checks(const WaveState& wave) {
+  if (!fits(wave, count(wave, ImpactState::kChecked))) return;
+  if (!std::exchange(looked_ahead_, true)) look_ahead();
+  inject_checked();
+}
+
+void Machine::look_ahead() {
+  for (const WaveState& wave : waves_) {
+    if (wave.begun || !wave.plan.one_way || !wave.plan.ahead) continue;
+    for (size_t i = wave.first; i < wave.first + wave.size; ++i) {
+      impacts_[i].ahead = true;
+      ++ahead_;
+      out_.emplace_back(Check{static_cast<int>(i), true});
+    }
+  }
+}
+
+void Machine::after_look_ahead() {
+  if (--ahead_ > 0) return;
+  for (const WaveState& wave : waves_)
+    if (!wave.begun && wave.plan.one_way && !fits(wave, victims_of(wave) - count(wave, ImpactState::kFailed))) return;
+  inject_checked();
+}
+
+void Machine::inject_checked() {
+  if (ahead_ > 0) return;
   if (count(ImpactState::kChecking) > 0) return;  // of another attack
   if (const WaveState* lacking = fell_short()) return too_few(*lacking);
   for (WaveState& checked : waves_)

@@ -75,7 +75,7 @@ void Machine::start_due() {
     if (phase_ != Phase::kDuring || over()) return;
     if (wave.begun || origin_ + wave.plan.at > now_) continue;
     if (late(wave, now_)) return;
-    if (waits_for_others(wave)) continue;
+    if (waits_for_others(wave) || (wave.plan.one_way && ahead_ > 0)) continue;
     // It ends when it was to end: the next one may need what it holds.
     wave.asked.length -= now_ - origin_ - wave.plan.at;
     begin(wave);

@@ -33,7 +33,8 @@ void Session::carry_out(const Actions& actions) {
 }
 
 void Session::perform(const Check& check) {
-  world_.injector.check(check.impact, machine_.victim(check.impact), machine_.attack(check.impact));
+  auto ask = check.ahead ? &Injector::check_ahead : &Injector::check;
+  (world_.injector.*ask)(check.impact, machine_.victim(check.impact), machine_.attack(check.impact));
 }
 
 void Session::perform(const Inject& inject) {

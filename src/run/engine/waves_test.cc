@@ -22,8 +22,10 @@ struct Driven {
   std::map<int, BootTime> asked, in_force;  // since when
   std::map<int, BootTime> ended;            // and told at that time
   std::map<int, std::pair<BootTime, BootTime>> spans;
-  std::map<int, BootTime> checked;  // asked at
-  std::vector<std::string> parts;   // of the impacts in the order of their starts
+  std::map<int, BootTime> checked;           // asked at
+  std::vector<std::pair<int, bool>> checks;  // whether ahead
+  std::set<int> unfit;
+  std::vector<std::string> parts;  // of the impacts in the order of their starts
   std::optional<Verdict> verdict;
   bool looks = true;
   double value = 0;
@@ -34,7 +36,10 @@ struct Driven {
     for (const Action& action : actions) std::visit([this](const auto& a) { perform(a); }, action);
   }
   void perform(const auto&) {}
-  void perform(const Check& check) { checked.emplace(check.impact, now); }
+  void perform(const Check& check) {
+    checked.emplace(check.impact, now);
+    checks.emplace_back(check.impact, check.ahead);
+  }
   void perform(const Inject& inject) { asked.emplace(inject.impact, now); }
   void perform(const RevertAll&) {
     for (const auto& [impact, since] : in_force) ended.emplace(impact, now + revert_takes);
@@ -45,9 +50,13 @@ struct Driven {
   void perform(const Finish& finish) { verdict = finish.verdict; }
   void feed(const Event& event) { take(machine.handle(now, event)); }
 
+  void answer_check(int impact) {
+    if (!unfit.count(impact)) return feed(Checked{impact});
+    feed(CheckFailed{impact, Error{Errc::kUnsupported, "no right to", 0, "", nullptr}});
+  }
   void guard_works() {
     for (const auto& [impact, since] : std::map(checked))
-      if (now >= since + check_takes && checked.erase(impact)) feed(Checked{impact});
+      if (!silent.count(impact) && now >= since + check_takes && checked.erase(impact)) answer_check(impact);
     for (auto it = asked.begin(); it != asked.end();) {
       auto [impact, since] = *it;
       if (silent.count(impact) || now < since + apply_takes) {
@@ -121,7 +130,7 @@ Setup waves_setup(std::vector<Wave> waves) {
     }
   }
   setup.waves = std::move(waves);
-  setup.parts.resize(2);
+  setup.parts.resize(std::max<size_t>(2, setup.waves.back().part + 1));
   Expectation expectation;
   expectation.name = "errors";
   expectation.command = CommandProbe{{"errors"}, 1s};
@@ -236,6 +245,31 @@ TEST(Waves, HeldNeedsDataFromWhileEachWasInForce) {
   EXPECT_EQ(run.verdict->reason, "\"errors\" returned no evidence while latency was in force");
 }
 
+// The first attack goes on, and is watched, for long after the second one.
+TEST(Waves, HeldNeedsDataUntilTheEndOfEach) {
+  for (Nanos silent : {Nanos(2s), Nanos(5s)}) {
+    Driven run(waves_setup({wave(0, "cpu", 0s, 30s), wave(1, "latency", 2s, 10s)}));
+    run.run_for(Nanos(1s) + 12s - silent);
+    run.looks = false;
+    run.run_for(silent + 200ms);
+    run.looks = true;
+    run.finish();
+    EXPECT_EQ(run.outcome(), silent < 4s ? "held" : "inconclusive") << run.verdict->reason;
+    bool said = run.verdict->reason.find("\"errors\" returned no evidence in the last 5") == 0;
+    EXPECT_EQ(said, silent > 4s) << run.verdict->reason;
+  }
+}
+
+TEST(Waves, PulsesMayEndWhileNobodyIsHit) {
+  Driven run(waves_setup({wave(0, "cpu", 0s, 30s), wave(1, "latency", 2s, 2s), wave(1, "latency", 20s, 2s)}));
+  run.run_for(Nanos(1s) + 5s);
+  run.looks = false;
+  run.run_for(10s);
+  run.looks = true;
+  run.finish();
+  EXPECT_EQ(run.outcome(), "held") << run.verdict->reason;
+}
+
 // A gauge, of which nothing is counted beside the query.
 TEST(Waves, AWindowThatReachesBackBeforeAnAttackIsNoEvidenceOfIt) {
   for (Nanos window : {Nanos(1s), Nanos(4s)}) {
@@ -248,13 +282,13 @@ TEST(Waves, AWindowThatReachesBackBeforeAnAttackIsNoEvidenceOfIt) {
 
 TEST(Waves, ARampIsProvenByItsLastStep) {
   for (bool sees_the_last : {true, false}) {
-    engine::Setup setup = waves_setup({wave(0, "cpu", 0s, 4s), wave(0, "cpu", 4s, 4s), wave(1, "other", 0s, 9s)});
+    engine::Setup setup = waves_setup({wave(0, "cpu", 0s, 2s), wave(0, "cpu", 2s, 2s), wave(1, "other", 0s, 9s)});
     setup.experiment.parts.resize(2);
     if (!sees_the_last) setup.experiment.parts[0].ramp = Ramp{"percent", 2, json::Object{{"to", 5}}, {}};
     Driven run(std::move(setup));
-    run.run_for(Nanos(1s) + 4s);
+    run.run_for(Nanos(1s) + 2s);
     run.looks = false;
-    run.run_for(4300ms);
+    run.run_for(2300ms);
     run.looks = true;
     run.finish();
     EXPECT_EQ(run.outcome(), sees_the_last ? "held" : "inconclusive") << run.verdict->reason;
@@ -340,6 +374,77 @@ TEST(Waves, NobodyIsKilledWhenAnotherAttackHasLostItsVictim) {
   run.finish();
   EXPECT_EQ(run.parts, std::vector<std::string>{"cpu"});
   EXPECT_EQ(run.outcome(), "not injected") << run.verdict->reason;
+}
+
+using Checks = std::vector<std::pair<int, bool>>;
+
+TEST(Waves, NobodyIsKilledWhenALaterKillCannotBe) {
+  for (Nanos first : {Nanos(0s), Nanos(2s)}) {
+    Driven run(
+        waves_setup({wave(0, "cpu", 0s, 20s), wave(1, "kill", first, 15s, true), wave(2, "shot", 8s, 5s, true)}));
+    run.unfit = {2};
+    run.finish();
+    EXPECT_EQ(run.parts, std::vector<std::string>{"cpu"});
+    EXPECT_EQ(run.checks, (Checks{{1, false}, {2, true}}));
+    EXPECT_EQ(run.outcome(), "not injected");
+    EXPECT_EQ(run.verdict->reason,
+              "shot: 0 of 1 victims can be hit, 1 are needed, so nothing was done: v0: no right to");
+  }
+}
+
+TEST(Waves, WhatAnEarlierAttackHoldsIsCheckedAtItsTimeAlone) {
+  std::vector<Wave> waves{wave(0, "kill", 0s, 15s, true), wave(1, "shot", 4s, 5s, true), wave(2, "end", 5s, 5s, true)};
+  waves[1].ahead = false;
+  Driven run(waves_setup(std::move(waves)));
+  run.finish();
+  EXPECT_EQ(run.checks, (Checks{{0, false}, {2, true}, {1, false}, {2, false}}));
+  EXPECT_EQ(run.parts.size(), 3u);
+}
+
+TEST(Waves, ALaterKillIsCheckedAgainAtItsTime) {
+  for (bool fits_then : {true, false}) {
+    Driven run(waves_setup({wave(0, "kill", 0s, 15s, true), wave(1, "shot", 4s, 5s, true)}));
+    run.run_for(3s);
+    EXPECT_EQ(run.checks, (Checks{{0, false}, {1, true}}));
+    if (!fits_then) run.unfit = {1};
+    run.finish();
+    EXPECT_EQ(run.checks, (Checks{{0, false}, {1, true}, {1, false}}));
+    EXPECT_EQ(run.parts.size(), fits_then ? 2u : 1u);
+    EXPECT_EQ(run.outcome(), fits_then ? "held" : "not injected") << run.verdict->reason;
+  }
+}
+
+TEST(Waves, OfALaterKillEnoughMustFit) {
+  std::vector<Wave> waves{wave(0, "kill", 0s, 15s, true), wave(1, "shot", 4s, 5s, true)};
+  waves[1].victims = 2;
+  for (double needed : {50, 100}) {
+    engine::Setup setup = waves_setup(waves);
+    setup.experiment.min_injected = needed;
+    Driven run(std::move(setup));
+    run.unfit = {1};
+    run.finish();
+    EXPECT_EQ(run.parts.size(), needed == 50 ? 2u : 0u) << run.verdict->reason;
+  }
+}
+
+TEST(Waves, AKillWhoseTimeComesWhileItIsCheckedAheadIsCheckedByItself) {
+  Driven run(waves_setup({wave(0, "cpu", 0s, 9s), wave(1, "kill", 2s, 7s, true), wave(2, "shot", 2600ms, 6s, true)}));
+  run.check_takes = 400ms;
+  run.finish();
+  EXPECT_EQ(run.checks, (Checks{{1, false}, {2, true}, {2, false}}));
+  EXPECT_EQ(run.parts, (std::vector<std::string>{"cpu", "kill", "shot"}));
+  EXPECT_EQ(run.outcome(), "held") << run.verdict->reason;
+}
+
+TEST(Waves, AGuardThatDoesNotSayWhetherALaterKillCanBeIsAnError) {
+  for (Nanos first : {Nanos(0s), Nanos(2s)}) {
+    Driven run(
+        waves_setup({wave(0, "cpu", 0s, 60s), wave(1, "kill", first, 50s, true), wave(2, "shot", 30s, 9s, true)}));
+    run.silent = {2};
+    run.finish();
+    EXPECT_EQ(run.outcome(), "error") << run.verdict->reason;
+    EXPECT_EQ(run.parts, std::vector<std::string>{"cpu"});
+  }
 }
 
 TEST(Waves, TwoKillsGoOnByThemselves) {

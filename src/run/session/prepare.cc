@@ -156,6 +156,12 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
   for (const PartPlan& part : prepared.parts)
     for (const std::string& note : part.selection.notes)
       if (std::find(warnings.begin(), warnings.end(), note) == warnings.end()) warnings.push_back(note);
+  for (const PartPlan& part : prepared.parts)
+    if (!part.behind.empty())
+      warnings.push_back(fmt::format(
+          "{} cannot be checked before the first attack that cannot be undone, since {} holds what it hits; it is "
+          "checked at its own time alone",
+          part.name, part.behind));
   for (std::string& sentence : half_filled_windows(prepared.experiment)) warnings.push_back(std::move(sentence));
   for (const PartPlan& part : prepared.parts)
     if (part.fault->info().hits_network)
@@ -202,6 +208,8 @@ void check_watching(Prepared& prepared) {
     prepared.warnings.push_back(fmt::format(
         "the attack of {} may be over before each series was scraped twice (every {}): then nothing is proven",
         format_duration(prepared.experiment.attack.length), format_duration(source->slowest)));
+  for (std::string& sentence : short_attacks(prepared.experiment, prepared.sample_every))
+    prepared.warnings.push_back(std::move(sentence));
   // A slow job may not be the one that the query reads: what is refused is certain.
   Nanos at_least = source ? source->fastest : Nanos(0);
   if (prepared.experiment.sources.prometheus.empty()) at_least = prepared.experiment.sources.interval;
@@ -317,6 +325,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   if (hits_network(prepared)) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   auto active = TRY(host::active_runs(TRY(host::Paths::find(options.state_dir))));
   refuse_conflicts(prepared.parts, active);
+  find_behind(prepared.parts);
   prepared.broken_cap = TRY(find_broken_cap(prepared, active));
   prepared.demands = demands_of(prepared.parts);
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));

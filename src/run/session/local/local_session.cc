@@ -19,7 +19,8 @@ void put_waves(const Prepared& prepared, engine::Setup& setup) {
   for (const Stint& stint : prepared.experiment.schedule) {
     const PartPlan& part = prepared.parts[stint.part];
     const std::vector<Victim>& chosen = part.selection.chosen;
-    setup.waves.push_back({stint.part, part.name, stint.at, stint.attack, part.one_way(), chosen.size()});
+    setup.waves.push_back(
+        {stint.part, part.name, stint.at, stint.attack, part.one_way(), chosen.size(), part.behind.empty()});
     setup.victims.insert(setup.victims.end(), chosen.begin(), chosen.end());
   }
 }
@@ -110,6 +111,7 @@ Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOption
   failpoint("engine.guard_started");
   guard.set_exemptions(prepared.exemptions);
   guard.set_candidates(prepared.candidates);
+  guard.set_shares(shares_of(prepared.experiment.schedule, prepared.parts));
   return guard;
 }
 

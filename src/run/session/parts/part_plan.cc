@@ -187,6 +187,25 @@ void refuse_conflicts(std::vector<PartPlan>& parts, const std::vector<host::Acti
   }
 }
 
+void find_behind(std::vector<PartPlan>& parts) {
+  auto claims_of_all = [](const PartPlan& part) {
+    std::vector<std::string> claims;
+    for (const VictimPlan& plan : part.plans)
+      for (std::string& claim : claims_of(plan)) claims.push_back(std::move(claim));
+    return claims;
+  };
+  auto start = [](const PartPlan& part) { return part.stints.front().at; };
+  for (PartPlan& part : parts) {
+    bool later = part.one_way() && std::any_of(parts.begin(), parts.end(), [&](const PartPlan& other) {
+                   return other.one_way() && start(other) < start(part);
+                 });
+    for (const PartPlan& other : parts)
+      if (later && !other.one_way() && start(other) < start(part) &&
+          first_meeting(claims_of_all(other), claims_of_all(part), Between::kImpactsOfOneRun))
+        part.behind = other.name;
+  }
+}
+
 std::vector<fault::Demand> demands_of(const std::vector<PartPlan>& parts) {
   std::vector<Asked> asked;
   for (const PartPlan& part : parts)
@@ -217,6 +236,15 @@ int64_t candidates_of(const std::vector<PartPlan>& parts) {
   std::set<std::string> names;
   for (const PartPlan& part : parts) names.insert(part.selection.names.begin(), part.selection.names.end());
   return static_cast<int64_t>(names.size());
+}
+
+std::vector<guard::messages::Share> shares_of(const std::vector<Stint>& schedule, const std::vector<PartPlan>& parts) {
+  std::vector<guard::messages::Share> shares;
+  for (const Stint& stint : schedule) {
+    const target::Selection& selection = parts[stint.part].selection;
+    shares.insert(shares.end(), selection.chosen.size(), {static_cast<int>(stint.part), selection.candidates});
+  }
+  return shares;
 }
 
 }  // namespace ordeal::session

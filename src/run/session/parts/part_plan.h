@@ -10,6 +10,7 @@
 #include "core/model/input/experiment.h"
 #include "core/model/input/policy.h"
 #include "fault/attacks/fault.h"
+#include "fault/guard/link/messages.h"
 #include "fault/target/select.h"
 #include "platform/host/registry.h"
 
@@ -28,6 +29,9 @@ struct PartPlan {
   std::vector<VictimPlan> plans{};  // one per chosen victim, of the first stint; refused where one of them is
 
   std::string at_most{};  // what the fault could be noticed by
+  // Of what cannot be undone: the attack that starts earlier and holds what it hits, so that it is checked at its own
+  // time alone, and not before the first step of another one that cannot be undone. "" is none.
+  std::string behind{};
 
   bool one_way() const { return fault->kind(stints.front().attack) == StepKind::kOneWay; }
 };
@@ -43,11 +47,15 @@ std::vector<std::string> claims_of(const VictimPlan& plan);
 // Two impacts that are in force at one time, or one and what another run hits, must not be the same thing, nor one a
 // part of the other.
 void refuse_conflicts(std::vector<PartPlan>& parts, const std::vector<host::ActiveRun>& active);
+// Which parts cannot be checked ahead.
+void find_behind(std::vector<PartPlan>& parts);
 // Each thing once: what is asked of it when most is.
 std::vector<fault::Demand> demands_of(const std::vector<PartPlan>& parts);
 
 // The victims of all parts, each once, and how many candidates there were for them.
 std::vector<Victim> victims_of(const std::vector<PartPlan>& parts);
 int64_t candidates_of(const std::vector<PartPlan>& parts);
+// Of each impact, in the order of the schedule: the guard holds each attack to its own share.
+std::vector<guard::messages::Share> shares_of(const std::vector<Stint>& schedule, const std::vector<PartPlan>& parts);
 
 }  // namespace ordeal::session
