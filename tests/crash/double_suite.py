@@ -111,8 +111,6 @@ def run_suite(lab, report, options):
     for attack_type in (*every, *attacks.WAYS):
         names = list(CASES)
         if not options.soak and not options.only:  # a sample
-            if attack_type.like_another:
-                continue
             names = names[:2] if attack_type is attacks.Pause else dice.sample(names[:-1], attack_type.type != "shutdown")
         title = attack_type.name or attack_type.type
         for name in names:

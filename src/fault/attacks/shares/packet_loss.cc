@@ -80,7 +80,8 @@ AttackInfo describe_loss() {
       "min_events";
   info.noticed =
       "{percent} % of the packets that match are lost (with p and r as many as their bursts come to): TCP sends them "
-      "again, after a round trip or more (a new connection after 1 s), UDP never; at 100 % nothing gets through at all; "
+      "again, after a round trip or more (a new connection after 1 s), UDP never; at 100 % nothing gets through at "
+      "all; "
       "nothing where no such packet passes";
   info.judged = judged_packets();
   info.when_frozen =
