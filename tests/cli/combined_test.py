@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
-from lab import Lab, Run, kill, now, read, wait_until  # noqa: E402
+from lab import Lab, Run, kill, now, read, start, wait_until  # noqa: E402
 from lab.cgroups import hierarchies  # noqa: E402
 
 BUILD = os.path.dirname(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/release/ordeal"))
+AT_ONCE = 3
 EXPECT = [{"name": "beside", "probe": {"command": ["/bin/true"]}, "condition": "result == 0"}]
 LOAD = {"type": "cpu", "args": {"cores": 1, "percent": 20}}
 SLOW = {"type": "latency", "args": {"delay": "200ms", "port": 7000}}
@@ -221,6 +223,25 @@ class Combined(unittest.TestCase):
         self.assertEqual(more.returncode, 3, more)
         self.assertIn("caps.max_targets is 1", more.stdout)
 
+    def test_nobody_is_killed_when_a_later_kill_cannot_be(self):
+        other = start(["tail", "-f", "/dev/null"], [self.lab.victim_cgroup], self.lab.victim_ns)
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        path = f"/proc/{other.pid}/comm"
+        self.assertIsNotNone(wait_until(lambda: read(path).strip() == "tail", 2))
+        where = {"type": "process", "cgroup": self.lab.victim_cgroup.path}
+        run = self.start(self.experiment(
+            {"attack": {"type": "process_killer", "args": {"process": "sleep"}}, "length": "2s", "target": {**where, "name": "sleep"}},
+            {"name": "later", "attack": {"type": "process_killer", "args": {"process": "tail"}}, "at": "3s", "length": "2s",
+             "target": {**where, "name": "tail"}}, baseline="2s"))
+        self.assertIsNotNone(wait_until(lambda: run.event("phase", phase="before"), 20), run.text()[-2000:])
+        other.kill()
+        other.wait()
+        self.assertNotEqual(run.wait(60), 0, run.text()[-2000:])
+        self.assertEqual(self.lab.victim.alive(), [True, True], "nobody was killed")
+        self.assertTrue(run.event("inject_failed", part="later"), run.text()[-2000:])
+        self.assertIsNone(run.event("inject"))
+
     def test_bad_files_name_the_field(self):
         for change, words in (({"attack": LOAD}, 'attack: "attack" stands in each of the attacks'),
                               ({"attacks": [{"attack": {"type": "cpuu"}}]}, "attacks[0].attack.type"),
@@ -235,7 +256,20 @@ class Combined(unittest.TestCase):
             self.assertIn(words, plan.stderr)
 
 
+def run_each():
+    """Each test in a process and a container of its own, a few of them at once: they wait for most of their time."""
+    names = unittest.defaultTestLoader.getTestCaseNames(Combined)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ended = list(pool.map(lambda name: subprocess.run(
+            [sys.executable, "-B", __file__, BUILD + "/ordeal", "Combined." + name], capture_output=True, text=True), reversed(names)))
+    failed = [one for one in ended if one.returncode != 0]
+    print("".join(one.stdout + one.stderr for one in failed), f"{len(ended)} tests, {len(failed)} failed")
+    return 1 if failed else 0
+
+
 if __name__ == "__main__":
     if os.geteuid() != 0:
         sys.exit(77)
+    if not sys.argv[2:]:
+        sys.exit(run_each())
     unittest.main(argv=sys.argv[:1] + sys.argv[2:])

@@ -104,9 +104,10 @@ void Machine::inject_checked() {
 // Another attack that has lost its victims since it began: nobody is killed for a run that cannot succeed.
 const Machine::WaveState* Machine::fell_short() const {
   if (!several()) return nullptr;
-  for (const WaveState& wave : waves_)
-    if (wave.begun && !is_under_way(wave) && (!enough_hit(wave) || victims_of(wave) - wave.lost < needed(wave)))
-      return &wave;
+  for (const WaveState& wave : waves_) {
+    int left = victims_of(wave) - wave.lost - count(wave, ImpactState::kFailed);
+    if (wave.begun && (left < needed(wave) || (!is_under_way(wave) && !enough_hit(wave)))) return &wave;
+  }
   return nullptr;
 }
 
