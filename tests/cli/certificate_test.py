@@ -162,7 +162,7 @@ class Certificates(unittest.TestCase):
 
     def look(self, name, server, **args):
         args = {"hosts": "127.0.0.1", "port": server if isinstance(server, int) else server.port, **args}
-        return Look(self.folder, name, **args)
+        return Look(self.folder, name, **{key: value for key, value in args.items() if value is not None})
 
     def test_each_chain_is_judged_by_the_first_to_expire(self):
         good, soon = self.serve("good", "inner"), self.serve("soon", "inner")
@@ -228,7 +228,7 @@ class Certificates(unittest.TestCase):
             wide = self.serve("good", "inner", host="::1")
         except OSError:
             self.skipTest("no IPv6 here")
-        cases = [(self.look("v6", wide, hosts=[], ips="::1"), 0), (self.look("v6-by-name", wide, hosts="localhost", family="ipv6"), 0),
+        cases = [(self.look("v6", wide, hosts=None, ips="::1"), 0), (self.look("v6-by-name", wide, hosts="localhost", family="ipv6"), 0),
                  (self.look("v4-only", wide, hosts="localhost", family="ipv4"), 1)]
         for (look, code), (got, output) in zip(cases, run_all(case[0] for case in cases)):
             with self.subTest(look.name):

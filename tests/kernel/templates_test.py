@@ -22,16 +22,24 @@ from lab.report import Report  # noqa: E402
 # Of the attacks that need something of the victim's: what is there.
 IN_THE_LAB = {
     "process_killer": {"process": "sleep", "exact": True, "full": False},
+    "memory": {"mb": 10, "percent": None, "strategy": None, "ramp": None},
+    "process_exhaustion": {"processes": 10, "percent": None, "strategy": None},
+    "disk": {"dir": "/var/tmp", "bytes": 4096, "percent": None},
+    "io": {"dir": "/var/tmp", "block_size": 16, "block_count": 4},
     "certificate_expiry": {"hosts": "127.0.0.1", "port": 9, "server_name": None},
 }
+AMOUNTS = ("mb", "processes", "bytes")
 # The lab's victim cannot look up the names of others.
 NAMED = ("hosts",)
 ADDRESS = "10.197.0.1"
 # Where there may be no such packet in so short a time: 4 is not injected for want of traffic.
-NEED_TRAFFIC = {"latency", "packet_loss"}
+NEED_TRAFFIC = {"bandwidth", "blackhole", "corrupt", "dns", "duplicate", "latency", "packet_loss", "reorder", "reset"}
+# It needs a second victim: tests/kernel/partition_peer.case.
+ELSEWHERE = {"partition"}
 LANES = 4
 TYPES = {}  # what `ordeal attacks` says, by type
 # A victim of the lab has a cgroup: a host of the test's own is a virtual machine.
+LOADS = {"cpu", "memory", "process_exhaustion", "disk", "io"}
 LENGTH, LENGTH_OF_LOAD = "400ms", "1200ms"  # less than 0.5 s of load prove nothing
 
 
@@ -48,10 +56,11 @@ def experiment_of(lab, name):
     attack = experiment["attack"]
     args = {**attack.get("args", {})}
     args.update({key: ADDRESS for key in NAMED if key in args})
-    args.update({key: value for key, value in IN_THE_LAB.get(attack["type"], {}).items() if key in args or key == "port"})
+    args.update({key: value for key, value in IN_THE_LAB.get(attack["type"], {}).items()
+                 if key in args or key in ("port", *AMOUNTS)})
     args.pop("length", None)
     attack["args"] = {key: value for key, value in args.items() if value is not None}
-    attack["length"] = LENGTH_OF_LOAD if attack["type"] == "cpu" else LENGTH
+    attack["length"] = LENGTH_OF_LOAD if attack["type"] in LOADS else LENGTH
     return {"name": name, "target": lab.target(), "attack": attack, "baseline": "50ms", "recovery": "2s",
             "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}]}
 
@@ -116,6 +125,11 @@ def run_all(options, ordeal, names):
     return max([run_here(options, alone), *(lane.done.returncode for lane in lanes)])
 
 
+def names_here(ordeal):
+    names = [line.split()[0] for line in output(ordeal, "init", "--list").splitlines()]
+    return [name for name in names if attack_of(ordeal, name) not in ELSEWHERE]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/dev")
@@ -128,7 +142,7 @@ def main():
     TYPES.update({attack["type"]: attack for attack in map(json.loads, output(ordeal, "attacks", "--json").splitlines())})
     if options.names:
         return run_here(options, options.names)
-    return run_all(options, ordeal, [line.split()[0] for line in output(ordeal, "init", "--list").splitlines()])
+    return run_all(options, ordeal, names_here(ordeal))
 
 
 if __name__ == "__main__":

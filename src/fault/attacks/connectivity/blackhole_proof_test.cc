@@ -9,7 +9,7 @@ using packets::Direction;
 
 PacketsSeen seen_on(Direction direction, uint64_t dropped, uint64_t meant) {
   PacketsSeen seen{direction, {}, sys::QueueStyle::kNative};
-  seen.tally.stats.matched = seen.tally.stats.dropped = dropped;
+  seen.tally.hit = seen.tally.stats.matched = seen.tally.stats.dropped = dropped;
   seen.tally.meant = meant;
   return seen;
 }
