@@ -201,7 +201,7 @@ def without_case(lab):
 
 def with_peer(lab, attack):
     """The attack, its peer a process beside the client, who has the client's address."""
-    if attack["args"].get("peer") != "PEER":
+    if attack.get("args", {}).get("peer") != "PEER":
         return attack, None
     process = start(["sleep", "100"], [lab.stream_cgroup], lab.client_ns)
     return {**attack, "args": {**attack["args"], "peer": {"type": "container", "cgroup": lab.stream_cgroup.path}}}, process
