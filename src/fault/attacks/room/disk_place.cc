@@ -41,7 +41,8 @@ std::vector<OwnFolder> own_folders() {
   if (auto paths = host::Paths::find("")) found.push_back({existing(paths->state), "Ordeal's state"});
   for (const std::string& folder : host::noted_state_dirs()) found.push_back({folder, "Ordeal's state"});
   std::set<std::string> mapped;
-  for (std::string_view line : split(read_file("/proc/self/maps").value_or(""), '\n'))
+  std::string maps = read_file("/proc/self/maps").value_or("");
+  for (std::string_view line : split(maps, '\n'))
     if (size_t slash = line.find('/'); slash != line.npos) mapped.emplace(line.substr(slash));
   for (const std::string& file : mapped) found.push_back({file, "Ordeal's programs and libraries"});
   return found;
