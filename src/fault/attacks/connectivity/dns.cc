@@ -91,6 +91,7 @@ AttackInfo describe_dns() {
       "  args: {names: \"*.payments.example\", action: nxdomain}\n"
       "  length: 2m\n";
   info.hits_network = true;
+  info.hits = Hits::kQuestions;
   info.step = StepKind::kOwned;
   info.mechanisms = {"nftables rules in an owned table, and a queue whose reader looks at the questions"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",

@@ -55,6 +55,7 @@ AttackInfo describe_reset() {
       "  args: {ports: 5432, interval: 10s}\n"
       "  length: 1m\n";
   info.hits_network = true;
+  info.hits = Hits::kConnections;
   info.step = StepKind::kOneWay;
   info.mechanisms = {"the kernel's own end of a socket (sock_diag, CONFIG_INET_DIAG_DESTROY)"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it"};
