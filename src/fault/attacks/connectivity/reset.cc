@@ -304,6 +304,7 @@ class ResetFault : public Fault {
     std::string resource =
         place.scope ? fmt::format("cgroup:{}", place.cgroup) : fmt::format("netns:{}", place.netns.id().inode);
     step.claims = {resource + "/connections"};
+    if (traffic.looks_up()) step.claims.push_back(kLookups);
     if (place.scope) step.notes.push_back("only connections of sockets created in the cgroup are reset");
     step.notes.push_back(
         "spared: connections that a protected process holds, those that nobody has accepted yet, and Ordeal's own "
