@@ -273,7 +273,7 @@ class CombinedRun {
     leases_.ended(impact);
     ended_[impact] = now_;
     Proof proof{!unproven_.count(impact), "", "no", 0, 0, ""};
-    if (waves_[waves_of_[impact]].one_way) proof.lasting = "it was killed";
+    if (waves_[waves_of_[impact]].one_way) proof.lasting = "it was killed", proof.may_return = true;
     engine::Reverted event{impact, true, broken, "why", "", begun_[impact], now_, 1ms, proof};
     // Whoever takes long to revert says so late; what it holds is free by then.
     at(now_ + slow_revert_, [this, event] { to_engine(event); });

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/json/yaml.h"
+#include "core/model/claim.h"
 #include "core/model/input/experiment.h"
 #include "fault/attacks/faults.h"
 #include "platform/sys/nearest.h"
@@ -29,6 +30,32 @@ TEST(Registry, EveryFaultDescribesItselfWhole) {
       Attack attack{info.type, {{argument.name, json::parse(argument.fallback).value()}}, 60s, {}};
       EXPECT_TRUE(resolve_arguments(attack, one)) << info.type << "." << argument.name;
     }
+  }
+}
+
+std::vector<std::string> claims_on_host(const char* type, const json::Object& args) {
+  Attack attack{type, args};
+  EXPECT_TRUE(resolve(attack));
+  Victim host;
+  host.kind = VictimKind::kHost;
+  auto steps = find_fault(type).value()->plan(host, attack);
+  EXPECT_TRUE(steps) << steps.error().message();
+  std::vector<std::string> claims;
+  for (const Step& step : steps.value_or(std::vector<Step>{}))
+    claims.insert(claims.end(), step.claims.begin(), step.claims.end());
+  return claims;
+}
+
+TEST(Registry, WhatFalsifiesLookUpsMeetsWhatLooksUp) {
+  std::vector<std::string> dns = claims_on_host("dns", {{"action", "nxdomain"}});
+  for (const char* type : {"latency", "blackhole", "reset"}) {
+    for (const char* name : {"db.example", "^db.example"}) {
+      std::vector<std::string> named = claims_on_host(type, {{"hosts", name}, {"ports", 5432}});
+      EXPECT_TRUE(first_meeting(dns, named, Between::kImpactsOfOneRun)) << type << " " << name;
+      EXPECT_FALSE(first_meeting({"resolver/lookups"}, named)) << type << " " << name;
+    }
+    std::vector<std::string> plain = claims_on_host(type, {{"hosts", "192.0.2.1"}, {"ports", 5432}});
+    EXPECT_FALSE(first_meeting({"resolver/answers"}, plain)) << type;
   }
 }
 

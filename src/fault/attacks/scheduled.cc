@@ -2,16 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/model/experiment/schedule.h"
 
 namespace ordeal::fault {
 namespace {
 
-// It is not in force for a time, so that it has no pauses.
-Result<> refuse_pulsed_kill(const Part& part, const AttackInfo& info) {
-  if (!part.pulse || info.step != StepKind::kOneWay) return {};
-  return refuse_field(part.attack, "type",
-                      fmt::format("what {} does cannot be undone, so it has no pulses", info.type));
+// It is not in force for a time, so that it has no pauses and no steps.
+Result<> refuse_one_way(const Part& part, const Fault& fault, const std::vector<Attack>& steps) {
+  auto one_way = [&](const Attack& step) { return fault.kind(step) == StepKind::kOneWay; };
+  if (std::none_of(steps.begin(), steps.end(), one_way)) return {};
+  std::string why = fmt::format("what {} does cannot be undone, so it has no ", fault.info().type);
+  if (part.ramp) return json::Reader(part.ramp->value, part.ramp->origin).refuse(why + "steps");
+  if (part.pulse) return refuse_field(part.attack, "type", why + "pulses");
+  return {};
 }
 
 // Nothing of it is in force at any time.
@@ -26,10 +31,13 @@ Result<const Fault*> resolve_part(Part& part, size_t index, std::vector<Stint>& 
   auto known = find_fault(part.attack.type);
   if (!known) return resolve(part.attack);  // which says so, with the field
   TRY_VOID(refuse_look(part, (*known)->info()));
-  TRY_VOID(refuse_pulsed_kill(part, (*known)->info()));
   std::vector<Attack> steps = TRY(steps_of(part, (*known)->info()));
   for (Attack& step : steps) TRY_VOID(resolve(step));
-  for (Stint& stint : stints_of(part, index, steps)) schedule.push_back(std::move(stint));
+  TRY_VOID(refuse_one_way(part, **known, steps));
+  for (Stint& stint : stints_of(part, index, steps)) {
+    TRY_VOID((*known)->check_arguments(stint.attack));  // with its own length
+    schedule.push_back(std::move(stint));
+  }
   Nanos length = part.attack.length;
   part.attack = std::move(steps.front());
   part.attack.length = length;

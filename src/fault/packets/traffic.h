@@ -34,6 +34,7 @@ struct Traffic {
   // Host names: their addresses come into the table's sets while the attack is in force.
   std::vector<std::string> names;
   std::vector<std::string> excluded_names;
+  bool looks_up() const { return !names.empty() || !excluded_names.empty(); }
   std::vector<uint8_t> protocols;  // empty: all
   std::string device;              // "": every one but lo
   bool loopback_too = false;       // then also lo

@@ -174,8 +174,9 @@ void VerdictQueue::take(const sys::QueuePacket& packet, const Ask& ask) {
   if (advice.act == Advice::Act::kHold) return hold(packet, false);
   ++line_.stats().matched;
   if (advice.act == Advice::Act::kReplace) {
-    if (!queue_.replace(packet.id, advice.packet)) ++line_.stats().dropped_on_error;
-    return;
+    if (queue_.accept_changed(packet.id, advice.packet)) return;
+    ++line_.stats().failed;
+    return queue_.verdict(packet.id, sys::NfQueue::Verdict::kAccept);
   }
   bool drop = advice.act == Advice::Act::kDrop;
   queue_.verdict(packet.id, drop ? sys::NfQueue::Verdict::kDrop : sys::NfQueue::Verdict::kAccept);

@@ -29,6 +29,8 @@ std::string first_of(std::vector<std::string> parts) {
   return join(parts, "; ");
 }
 
+bool is_gone(const Proof& proof) { return proof.may_return && !proof.lasting.empty(); }
+
 }  // namespace
 
 void Machine::inject(size_t index) {
@@ -156,7 +158,7 @@ void Machine::on(const Returned& event) {
 
 void Machine::tell_who_is_not_back() {
   for (size_t i = 0; i < impacts_.size(); ++i)
-    if (!impacts_[i].proof.lasting.empty() && !impacts_[i].there)
+    if (is_gone(impacts_[i].proof) && !impacts_[i].there)
       emit(events::Returned{setup_.victims[i].name, static_cast<int>(i), false, impacts_[i].back,
                             of(impacts_[i]).plan.name});
 }
@@ -164,7 +166,7 @@ void Machine::tell_who_is_not_back() {
 bool Machine::waits_for_returns() const {
   if (in_phase() >= std::min(kReturnsAtMost, setup_.experiment.recovery)) return false;
   return std::any_of(impacts_.begin(), impacts_.end(),
-                     [](const Impact& impact) { return !impact.proof.lasting.empty() && !impact.back; });
+                     [](const Impact& impact) { return is_gone(impact.proof) && !impact.back; });
 }
 
 std::string Machine::lasting() const {
@@ -176,10 +178,10 @@ std::string Machine::lasting() const {
     if (unknown) parts.push_back(fmt::format("{} may have been hit, and that cannot be undone", victim));
     if (impact.proof.lasting.empty() || unknown) continue;
     std::string part = fmt::format("{}: {}", victim, impact.proof.lasting);
-    if (impact.back)
+    if (is_gone(impact.proof) && impact.back)
       part += fmt::format(", and it was back within {}{}", in_words(*impact.back),
                           impact.there ? "" : ", and disappeared again");
-    else
+    else if (is_gone(impact.proof))
       part += ", and it was not back when the run ended";
     parts.push_back(std::move(part));
   }

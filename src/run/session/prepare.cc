@@ -299,7 +299,6 @@ Result<Prepared> prepare(const RunOptions& options) {
   auto parts = resolve_parts(prepared.experiment);
   if (!parts) return wrap(parts.error(), options.experiment);
   prepared.parts = std::move(*parts);
-  for (PartPlan& part : prepared.parts) part.at_most = noticed_at_most(part.stints.front().attack, part.fault->info());
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   if (auto here = refuse_cluster_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
@@ -331,7 +330,7 @@ Result<Prepared> prepare(const RunOptions& options) {
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
   for (const PartPlan& part : prepared.parts)
     for (std::string& sentence :
-         quiet_warnings(part.fault->info(), part.stints.front().attack, hit_of(part), prepared.demands))
+         quiet_warnings(part.fault->info(), part.stints.front().attack, hit_of(part), demands_of({&part, 1})))
       prepared.warnings.push_back(std::move(sentence));
   check_rollback(prepared);
   check_watching(prepared);

@@ -67,9 +67,6 @@ Result<double> first_value(const Reader& ramp, const Part& part, const ArgumentI
 
 Result<std::vector<Attack>> steps_of(const Part& part, const AttackInfo& info) {
   if (!part.ramp) return std::vector<Attack>{part.attack};
-  if (info.step == StepKind::kOneWay)
-    return Reader(part.ramp->value, part.ramp->origin)
-        .refuse(fmt::format("what {} does cannot be undone, so it has no steps", info.type));
   Reader ramp(part.ramp->value, part.ramp->origin);
   const ArgumentInfo& argument = *TRY(ramped_argument(ramp, *part.ramp, info));
   double first = TRY(first_value(ramp, part, argument));

@@ -66,6 +66,10 @@ struct ArgumentInfo {
 // The undo guarantee of a change.
 enum class StepKind { kOwned, kJournalled, kOneWay };
 
+// What of the network must be hit to prove it: `min_events` packets, one, connections that stand, or DNS questions,
+// whose sockets are there for a moment only.
+enum class Hits { kPackets, kOnePacket, kConnections, kQuestions };
+
 struct AttackInfo {
   std::string type;
   std::string summary;
@@ -83,7 +87,8 @@ struct AttackInfo {
   std::string example;      // a small experiment, in YAML
   // It changes nothing and hits nobody: its expectations (Fault::looks) are the whole of it, without a guard.
   bool only_looks = false;
-  bool hits_network = false;  // so that Ordeal's own watching must be left alone
+  bool hits_network = false;   // so that Ordeal's own watching must be left alone
+  Hits hits = Hits::kPackets;  // where it does
   // In a cluster a whole pod means its default container: limits and metrics are of containers, and what is beside them
   // in the pod's cgroup is in nobody's account.
   bool of_container = false;

@@ -56,6 +56,7 @@ AttackInfo describe_blackhole() {
       "  args: {ports: 8443, protocol: tcp}\n"
       "  length: 2m\n";
   info.hits_network = true;
+  info.hits = Hits::kOnePacket;
   info.step = StepKind::kOwned;
   info.mechanisms = {
       "nftables rules in an owned table; they drop on arrival and refuse, and a queue drops on departure"};

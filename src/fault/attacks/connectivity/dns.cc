@@ -91,6 +91,7 @@ AttackInfo describe_dns() {
       "  args: {names: \"*.payments.example\", action: nxdomain}\n"
       "  length: 2m\n";
   info.hits_network = true;
+  info.hits = Hits::kQuestions;
   info.step = StepKind::kOwned;
   info.mechanisms = {"nftables rules in an owned table, and a queue whose reader looks at the questions"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it",
@@ -114,7 +115,7 @@ AttackInfo describe_dns() {
       "and counts as missed; what is dropped keeps later answers of the same connection waiting",
       "over TCP answers are not read where the resolver's port is redirected (Docker's own resolver)",
       "with the target host Ordeal's own look-ups are hit, too: name its sources by address; \"hosts\" by name are "
-      "refused there",
+      "refused there, and so is any attack at the same time whose hosts are names",
       "DNS over TLS or HTTPS is not read; a blackhole of its port hits it",
       "random addresses are those reserved for tests: 198.18.0.0/15 and 2001:db8::/32"};
   return info;
@@ -166,7 +167,7 @@ Result<> check_partners(const Attack& attack) {
 // On the host our own look-ups of them would be lost, or answered falsely, and then somebody else would be hit.
 Result<> refuse_names(const Attack& attack) {
   packets::Traffic traffic = TRY(packets::read_traffic(attack));
-  if (traffic.names.empty() && traffic.excluded_names.empty()) return {};
+  if (!traffic.looks_up()) return {};
   return fail(Errc::kRefused, "hosts by name cannot be looked up while the DNS of the host is attacked",
               "give their addresses");
 }
@@ -195,9 +196,11 @@ class DnsFault : public PacketFault {
                                  const Protection& protection) const override {
     if (victim.kind == VictimKind::kHost) TRY_VOID(refuse_names(attack));
     auto steps = TRY(PacketFault::plan(victim, attack, protection));
-    if (victim.kind == VictimKind::kHost)
-      for (Step& step : steps)
-        step.notes.push_back("not exempt: Ordeal's own look-ups of names; name its sources by address");
+    if (victim.kind != VictimKind::kHost) return steps;
+    for (Step& step : steps) {
+      step.claims.push_back(kAnswers);
+      step.notes.push_back("not exempt: Ordeal's own look-ups of names; name its sources by address");
+    }
     return steps;
   }
 

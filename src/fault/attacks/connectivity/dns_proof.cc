@@ -41,6 +41,7 @@ Coverage questions_of(const PacketsAsked& asked, const PacketsSeen& seen) {
        false);
   lost(tally.unread, "could not be read, and passed", false);
   lost(seen.tally.stats.passed_over_bound, "passed undelayed because too much was held", true);
+  lost(seen.tally.stats.failed, "answers could not be changed, and the real ones passed", true);
   lost(tally.missed, "answers did not fit in the place of the real ones, which passed", false);
   lost(seen.tally.undelivered.value_or(0) + seen.tally.stats.dropped_on_error,
        "answers were not sent, or were dropped by somebody's rule", true);

@@ -46,6 +46,13 @@ TEST_F(DnsProof, WhatCouldNotBeReadCountsAsMissed) {
   EXPECT_NE(proof.measured.find("10 could not be read, and passed"), std::string::npos) << proof.measured;
 }
 
+TEST_F(DnsProof, WhatCouldNotBeChangedWasNotHit) {
+  ask(20, {.kind = Act::Kind::kDrop});
+  seen_.tally.stats.failed = 5;
+  EXPECT_FALSE(prove().proven);
+  EXPECT_NE(prove().measured.find("5 answers could not be changed, and the real ones passed"), std::string::npos);
+}
+
 TEST_F(DnsProof, WhatPassedOverTheBoundWasNotHit) {
   ask(20, {.kind = Act::Kind::kDelay});
   for (int i = 0; i < 10; ++i) seen_.tally.stats.added.add(100ms);

@@ -55,6 +55,7 @@ AttackInfo describe_reset() {
       "  args: {ports: 5432, interval: 10s}\n"
       "  length: 1m\n";
   info.hits_network = true;
+  info.hits = Hits::kConnections;
   info.step = StepKind::kOneWay;
   info.mechanisms = {"the kernel's own end of a socket (sock_diag, CONFIG_INET_DIAG_DESTROY)"};
   info.capabilities = {"CAP_NET_ADMIN in the victim's network namespace", "CAP_SYS_ADMIN to enter it"};
@@ -303,6 +304,7 @@ class ResetFault : public Fault {
     std::string resource =
         place.scope ? fmt::format("cgroup:{}", place.cgroup) : fmt::format("netns:{}", place.netns.id().inode);
     step.claims = {resource + "/connections"};
+    if (traffic.looks_up()) step.claims.push_back(kLookups);
     if (place.scope) step.notes.push_back("only connections of sockets created in the cgroup are reset");
     step.notes.push_back(
         "spared: connections that a protected process holds, those that nobody has accepted yet, and Ordeal's own "

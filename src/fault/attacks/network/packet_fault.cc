@@ -155,6 +155,7 @@ Step PacketFault::step_for(const Victim& victim, const PacketAttack& attack, con
   std::string resource = place.scope ? fmt::format("cgroup:{}", place.cgroup) : fmt::format("netns:{}", netns);
   // The whole namespace is the run's: at the end of another run's attack the kernel would drop what this one holds.
   step.claims = {fmt::format("{}/packets/{}", resource, name), fmt::format("netns:{}/packets/*", netns)};
+  if (attack.traffic.looks_up()) step.claims.push_back(kLookups);
   if (place.scope)
     step.notes.push_back(
         "only packets of sockets created in the cgroup are hit, whatever else is in the network namespace or joins it; "

@@ -47,6 +47,9 @@ class PacketFault : public Fault {
 Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic);
 // Whom protection is judged on, for the description of an attack.
 std::string judged_packets();
+// Held by whatever looks up names on the host, and by whatever makes those look-ups fail or lie.
+constexpr const char* kLookups = "resolver/lookups";
+constexpr const char* kAnswers = "resolver/answers";
 // `direction`; `gremlin` says where ours differs.
 ArgumentInfo direction_argument(std::string gremlin);
 // `mark`, of an attack that sends packets again.

@@ -236,6 +236,7 @@ class KillerImpact : public Impact {
     Kills const& kills = kills_;
     Proof proof;
     proof.lasting = kills.lasting();
+    proof.may_return = true;
     proof.moments = kills.moments();
     proof.proven = kills.dead() > 0 && kills.dead() == kills.sent() && failed_.empty();
     proof.asked = kills.sent();

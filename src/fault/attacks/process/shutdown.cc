@@ -135,6 +135,7 @@ class ShutdownImpact : public Impact {
     proof.asked = kills_.sent();
     proof.got = kills_.dead();
     proof.lasting = kills_.lasting();
+    proof.may_return = true;
     proof.moments = kills_.moments();
     if (rounds_ == 0) {
       proof.measured = "nothing was shut down";

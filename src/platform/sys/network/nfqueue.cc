@@ -199,21 +199,6 @@ void NfQueue::add_verdict(uint8_t message, uint32_t id, uint32_t count, Verdict 
   verdicts_.insert(verdicts_.end(), bytes, bytes + sizeof text);
 }
 
-Result<> NfQueue::replace(uint32_t id, Bytes packet) {
-  TRY_VOID(flush());
-  add_verdict(NFQNL_MSG_VERDICT, id, 1, Verdict::kAccept);
-  std::vector<uint8_t> message = std::exchange(verdicts_, {});
-  nlattr attribute{.nla_len = static_cast<uint16_t>(sizeof(nlattr) + packet.size()), .nla_type = NFQA_PAYLOAD};
-  const auto* bytes = reinterpret_cast<const uint8_t*>(&attribute);
-  message.insert(message.end(), bytes, bytes + sizeof attribute);
-  message.insert(message.end(), packet.begin(), packet.end());
-  message.resize(NLMSG_ALIGN(message.size()));
-  auto length = static_cast<uint32_t>(message.size());
-  std::memcpy(message.data(), &length, sizeof length);
-  if (::send(fd(), message.data(), message.size(), 0) >= 0) return {};
-  return fail_errno("cannot answer the packet queue " + std::to_string(number_));
-}
-
 Result<> NfQueue::flush() {
   for (size_t sent = 0; sent < verdicts_.size();) {
     size_t size = std::min(kMaxVerdictBytes, verdicts_.size() - sent);

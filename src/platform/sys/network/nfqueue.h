@@ -55,13 +55,11 @@ class NfQueue {
   Result<size_t> receive(const std::function<void(const QueuePacket&)>& visit);
 
   void verdict(uint32_t id, Verdict verdict);
-  // Accepts a held packet with other contents of the same length, at once, after the verdicts that were collected;
-  // not more than 65 000 bytes.
+  // Accepts a held packet with other contents, whole and with its checksums, at once, after the verdicts that were
+  // collected; not more than 65 000 bytes. After an error it still waits.
   Result<> accept_changed(uint32_t id, Bytes packet);
   // One verdict for every held packet up to and including `id`, which are `count`.
   void verdict_up_to(uint32_t id, uint32_t count, Verdict verdict);
-  // Accepts it as `packet`, which is whole, with its checksums. Sends what was collected, and this.
-  Result<> replace(uint32_t id, Bytes packet);
   // Sends the collected verdicts, many in one system call.
   Result<> flush();
 

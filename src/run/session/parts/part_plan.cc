@@ -124,6 +124,18 @@ std::vector<fault::Demand> demands_of(const PartPlan& part, const Attack& attack
   return demands;
 }
 
+double size_of(const Attack& attack, const ArgumentInfo& argument) {
+  bool duration = argument.kind == ArgumentKind::kDuration;
+  return duration ? to_seconds(duration_argument(attack, argument.name)) : number_argument(attack, argument.name);
+}
+
+const Attack& greatest_of(const PartPlan& part, const std::optional<Ramp>& ramp) {
+  const Attack &first = part.stints.front().attack, &last = part.stints.back().attack;
+  for (const ArgumentInfo& argument : part.fault->info().arguments)
+    if (ramp && argument.name == ramp->argument && size_of(last, argument) > size_of(first, argument)) return last;
+  return first;
+}
+
 struct Asked {
   Nanos at, end;
   std::vector<fault::Demand> demands;
@@ -148,6 +160,10 @@ Result<std::vector<PartPlan>> resolve_parts(Experiment& experiment) {
   for (size_t i = 0; i < experiment.parts.size(); ++i) plans[i].name = experiment.parts[i].name;
   for (const Stint& stint : experiment.schedule) plans[stint.part].stints.push_back(stint);
   if (experiment.parts.empty()) plans.front().stints.push_back({0, Nanos(0), experiment.attack});
+  for (size_t i = 0; i < plans.size(); ++i) {
+    auto ramp = experiment.parts.empty() ? std::nullopt : experiment.parts[i].ramp;
+    plans[i].at_most = noticed_at_most(greatest_of(plans[i], ramp), plans[i].fault->info());
+  }
   return plans;
 }
 
@@ -206,7 +222,7 @@ void find_behind(std::vector<PartPlan>& parts) {
   }
 }
 
-std::vector<fault::Demand> demands_of(const std::vector<PartPlan>& parts) {
+std::vector<fault::Demand> demands_of(std::span<const PartPlan> parts) {
   std::vector<Asked> asked;
   for (const PartPlan& part : parts)
     for (Asked& one : asked_of(part)) asked.push_back(std::move(one));

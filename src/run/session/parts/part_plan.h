@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ struct PartPlan {
   target::Selection selection{};
   std::vector<VictimPlan> plans{};  // one per chosen victim, of the first stint; refused where one of them is
 
-  std::string at_most{};  // what the fault could be noticed by
+  std::string at_most{};  // what the fault could be noticed by, with a ramp's greatest value
   // Of what cannot be undone: the attack that starts earlier and holds what it hits, so that it is checked at its own
   // time alone, and not before the first step of another one that cannot be undone. "" is none.
   std::string behind{};
@@ -50,7 +51,7 @@ void refuse_conflicts(std::vector<PartPlan>& parts, const std::vector<host::Acti
 // Which parts cannot be checked ahead.
 void find_behind(std::vector<PartPlan>& parts);
 // Each thing once: what is asked of it when most is.
-std::vector<fault::Demand> demands_of(const std::vector<PartPlan>& parts);
+std::vector<fault::Demand> demands_of(std::span<const PartPlan> parts);
 
 // The victims of all parts, each once, and how many candidates there were for them.
 std::vector<Victim> victims_of(const std::vector<PartPlan>& parts);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/json/yaml.h"
 #include "fault/guard/link/client.h"
 #include "fault/guard/link/wire.h"
 
@@ -62,6 +63,54 @@ TEST(PartPlan, AKillOfWhatAnEarlierAttackHoldsIsNotCheckedAhead) {
   parts[1].behind.clear();
   find_behind(parts);
   EXPECT_EQ(parts[1].behind, "") << "it is the first one that cannot be undone";
+}
+
+TEST(PartPlan, ALookUpBesideFalseAnswersIsRefused) {
+  std::vector<PartPlan> parts{starting("dns", 0s, {"resolver/answers"}), starting("latency", 0s, {"resolver/lookups"}),
+                              starting("latency", 0s, {"resolver/lookups"})};
+  for (PartPlan& part : parts) part.selection.chosen.resize(1), part.stints[0].attack.length = 1min;
+  refuse_conflicts(parts, {});
+  EXPECT_FALSE(parts[0].plans[0].refusal);
+  for (size_t i : {1, 2}) {
+    ASSERT_TRUE(parts[i].plans[0].refusal) << i;
+    EXPECT_NE(parts[i].plans[0].refusal->what.find("dns on "), std::string::npos) << parts[i].plans[0].refusal->what;
+  }
+  for (PartPlan& part : parts) part.plans[0].refusal.reset();
+  parts[0].stints[0].at = 1min;
+  refuse_conflicts(parts, {});
+  for (size_t i : {1, 2}) EXPECT_FALSE(parts[i].plans[0].refusal) << "at another time";
+}
+
+std::vector<PartPlan> parts_of(const std::string& text) {
+  auto document = json::parse_document("name: x\ntarget: {type: host}\n" + text);
+  auto experiment = decode_experiment(*document);
+  EXPECT_TRUE(experiment) << experiment.error().message();
+  auto parts = resolve_parts(*experiment);
+  EXPECT_TRUE(parts) << parts.error().message();
+  return parts.value_or(std::vector<PartPlan>{});
+}
+
+TEST(PartPlan, ARampIsNoticedAtMostByItsGreatestValue) {
+  for (const char* ends : {"from: 50ms, to: 2s", "from: 2s, to: 50ms"}) {
+    auto parts = parts_of(std::string("attack: {type: latency}\nlength: 30s\nramp: {argument: delay, ") + ends + "}\n");
+    ASSERT_EQ(parts.size(), 1u);
+    EXPECT_NE(parts[0].at_most.find("takes 2s longer"), std::string::npos) << parts[0].at_most;
+  }
+}
+
+TEST(PartPlan, APartsDemandsAreItsOwn) {
+  auto parts = parts_of(
+      "attacks:\n- {name: a, length: 30s, attack: {type: cpu, args: {percent: 50}}}\n"
+      "- {name: b, length: 30s, attack: {type: pause}}\n");
+  ASSERT_EQ(parts.size(), 2u);
+  for (PartPlan& part : parts) {
+    part.selection.chosen.resize(1);
+    part.selection.chosen[0].kind = VictimKind::kHost;
+    part.plans.resize(1);
+  }
+  EXPECT_FALSE(demands_of(parts).empty());
+  EXPECT_FALSE(demands_of({&parts[0], 1}).empty());
+  EXPECT_TRUE(demands_of({&parts[1], 1}).empty());
 }
 
 TEST(PartPlan, WhereThereIsOneAttackAllCandidatesAreItsOwn) {

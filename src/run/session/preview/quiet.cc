@@ -81,7 +81,8 @@ bool is_limited(const Victim& victim) {
   return !quota || quota->has_value();
 }
 
-std::vector<std::string> quiet_network(const Attack& attack, const std::vector<Victim>& victims) {
+std::vector<std::string> quiet_network(const Attack& attack, const std::vector<Victim>& victims,
+                                       std::optional<int64_t> needed) {
   std::vector<Victim> some = one_of_each(victims);
   std::vector<std::optional<double>> before;
   for (const Victim& victim : some) before.push_back(packets_of(victim, attack));
@@ -94,7 +95,8 @@ std::vector<std::string> quiet_network(const Attack& attack, const std::vector<V
     auto sockets = sys::forwards_beside(pid) ? std::nullopt : sys::socket_ports_beside(pid);
     std::string unused = sockets ? unused_ports(attack, *sockets) : "";
     auto now = packets_of(some[i], attack);
-    if (unused.empty() && before[i] && now) unused = too_few_packets(attack, *now - *before[i], boot_now() - began);
+    if (unused.empty() && needed && before[i] && now)
+      unused = too_few_packets(attack, *needed, *now - *before[i], boot_now() - began);
     if (!unused.empty())
       all.push_back(fmt::format("{} may not be noticed on {}: {}", attack.type, some[i].name, unused));
   }
@@ -132,16 +134,21 @@ std::string unused_ports(const Attack& attack, const std::vector<sys::SocketPort
                      join(named, ", "));
 }
 
-std::string too_few_packets(const Attack& attack, double packets, Nanos seen_for) {
+std::optional<int64_t> packets_needed(const AttackInfo& info, const Attack& attack) {
+  if (info.hits == Hits::kPackets) return attack.min_events;
+  return info.hits == Hits::kOnePacket ? std::optional<int64_t>(1) : std::nullopt;
+}
+
+std::string too_few_packets(const Attack& attack, int64_t needed, double packets, Nanos seen_for) {
   double expected = packets / to_seconds(seen_for) * to_seconds(attack.length);
   double share = share_of(attack), hit = expected * share;
-  if (hit >= static_cast<double>(attack.min_events)) return "";
+  if (hit >= static_cast<double>(needed)) return "";
   std::string of_it = share < 1 ? fmt::format(", of which {:.4g} % are {:.2g}", share * 100, hit) : "";
   return fmt::format(
       "in {} {:.0f} packets passed, whatever their port; at that rate about {:.0f} do in {}{}; fewer than {} prove "
       "nothing",
       format_duration(std::chrono::round<milliseconds>(seen_for)), packets, expected, format_duration(attack.length),
-      of_it, attack.min_events);
+      of_it, needed);
 }
 
 std::string taken_by_idle(double asked, double idle, double there) {
@@ -154,8 +161,8 @@ std::string taken_by_idle(double asked, double idle, double there) {
 
 std::vector<std::string> quiet_warnings(const AttackInfo& info, const Attack& attack,
                                         const std::vector<Victim>& victims, const std::vector<fault::Demand>& demands) {
-  if (victims.empty()) return {};
-  if (info.hits_network) return quiet_network(attack, victims);
+  if (victims.empty() || info.hits == Hits::kQuestions) return {};
+  if (info.hits_network) return quiet_network(attack, victims, packets_needed(info, attack));
   for (const fault::Demand& demand : demands)
     if (demand.of == "CPUs") return quiet_load(attack, victims, demand);
   return {};

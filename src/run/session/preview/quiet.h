@@ -21,8 +21,10 @@ std::vector<std::string> quiet_warnings(const AttackInfo& info, const Attack& at
 
 // The parts, pure. The ports that the attack names, when no socket has any of them; "" when one has, or none is named.
 std::string unused_ports(const Attack& attack, const std::vector<sys::SocketPorts>& sockets);
+// How many packets prove it; nothing where they are not what is counted.
+std::optional<int64_t> packets_needed(const AttackInfo& info, const Attack& attack);
 // Of `packets` seen in so long, whatever their port: why so many are too few for the attack; "" when they are not.
-std::string too_few_packets(const Attack& attack, double packets, Nanos seen_for);
+std::string too_few_packets(const Attack& attack, int64_t needed, double packets, Nanos seen_for);
 // "" when the load is more than what is idle.
 std::string taken_by_idle(double asked, double idle, double there);
 

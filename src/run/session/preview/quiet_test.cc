@@ -46,21 +46,39 @@ TEST(Quiet, OnePercentOfTenPacketsIsSaid) {
   Attack loss = attack_of("packet_loss", R"({"percent": 1})");
   loss.length = 10s;
   EXPECT_EQ(
-      too_few_packets(loss, 1, 1s),
+      too_few_packets(loss, 10, 1, 1s),
       "in 1s 1 packets passed, whatever their port; at that rate about 10 do in 10s, of which 1 % are 0.1; fewer than "
       "10 prove nothing");
-  EXPECT_EQ(too_few_packets(loss, 100, 1s), "");
-  EXPECT_NE(too_few_packets(loss, 99, 1s), "");
-  loss.min_events = 0;
-  EXPECT_EQ(too_few_packets(loss, 1, 1s), "");
+  EXPECT_EQ(too_few_packets(loss, 10, 100, 1s), "");
+  EXPECT_NE(too_few_packets(loss, 10, 99, 1s), "");
+  EXPECT_EQ(too_few_packets(loss, 0, 1, 1s), "");
 }
 
 TEST(Quiet, ADelayOfNothingIsSaid) {
   Attack latency = attack_of("latency", "{}");
   EXPECT_EQ(
-      too_few_packets(latency, 0, 200ms),
+      too_few_packets(latency, 10, 0, 200ms),
       "in 200ms 0 packets passed, whatever their port; at that rate about 0 do in 1m; fewer than 10 prove nothing");
-  EXPECT_EQ(too_few_packets(latency, 1, 200ms), "");
+  EXPECT_EQ(too_few_packets(latency, 10, 1, 200ms), "");
+}
+
+TEST(Quiet, WhatIsNotCountedInPacketsIsNotMeasuredByThem) {
+  auto needed = [](const char* type) {
+    Attack attack;
+    attack.min_events = 7;
+    return packets_needed((*fault::find_fault(type))->info(), attack);
+  };
+  EXPECT_EQ(needed("latency"), 7);
+  EXPECT_EQ(needed("packet_loss"), 7);
+  for (const char* type : {"blackhole", "partition"}) EXPECT_EQ(needed(type), 1) << type;
+  for (const char* type : {"reset", "dns"}) EXPECT_EQ(needed(type), std::nullopt) << type;
+}
+
+TEST(Quiet, NothingIsSaidOfDns) {
+  Attack dns = attack_of("dns", R"({"ports": 5353})");
+  Victim host;
+  host.kind = VictimKind::kHost;
+  EXPECT_TRUE(quiet_warnings((*fault::find_fault("dns"))->info(), dns, {host}, {}).empty());
 }
 
 TEST(Quiet, ALoadThatIdleCpusTakeIsSaid) {
