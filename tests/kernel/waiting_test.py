@@ -74,8 +74,8 @@ def experiment(lab, **more):
             "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}], **more}
 
 
-def run_with(lab, resolver):
-    attack = {"type": "blackhole", "args": {"hosts": "^" + NAME, "port": PORT, "protocol": "udp"}, "length": "800ms"}
+def run_with(lab, resolver, kind="blackhole"):
+    attack = {"type": kind, "args": {"hosts": "^" + NAME, "port": PORT}, "length": "800ms"}
     resolver.run = Run(lab, experiment(lab, attack=attack), wrap=resolver.wrap())
     return resolver.run
 
@@ -106,14 +106,14 @@ def awaited_name(lab, report):
     finish(lab, report, "an attack is in force when what it spares is known", run, problems)
 
 
-def unknown_name(lab, report):
+def unknown_name(lab, report, kind):
     with Resolver(lab, None) as resolver:
-        run = run_with(lab, resolver)
+        run = run_with(lab, resolver, kind)
         code = run.wait(20)
     problems = [] if code == 4 else [f"exit code {code}, expected 4"]
     problems += ["it counts as injected"] if run.event("inject") else []
     problems += [] if "not known what to spare" in run.text() else ["why is not said"]
-    finish(lab, report, "an attack that never knows what to spare is not injected", run, problems)
+    finish(lab, report, f"{kind} that never knows what to spare is not injected", run, problems)
 
 
 def halted_while_it_waits(lab, report):
@@ -173,8 +173,11 @@ def main():
     try:
         lab.victim.ensure()
         lab.open_stream()
-        for test in (awaited_name, unknown_name, halted_while_it_waits, slow_death):
-            test(lab, report)
+        awaited_name(lab, report)
+        for kind in ("blackhole", "reset"):
+            unknown_name(lab, report, kind)
+        halted_while_it_waits(lab, report)
+        slow_death(lab, report)
     finally:
         lab.close()
     return report.finish()
