@@ -77,12 +77,14 @@ class ImpactHost {
   Proof revert();
   // What work() or renew() failed with, or "".
   std::string broken();
+  // After the last work().
+  bool in_force() const { return in_force_; }
 
  private:
   void run();
 
   std::unique_ptr<fault::Impact> impact_;
-  std::atomic<bool> ending_{false};
+  std::atomic<bool> ending_{false}, in_force_{false};
   std::atomic<BootTime> standing_until_{BootTime{}};
   std::mutex mutex_;
   std::string broken_;

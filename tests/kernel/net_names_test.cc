@@ -40,6 +40,7 @@ class Names : public ::testing::Test {
     fault::Context context{boot_now(), 60s, &random_, nullptr, {}};
     auto started = impact->start({std::move(*netns), std::nullopt, 0}, context);
     ASSERT_TRUE(started) << started.error().message();
+    in_force_at_once_ = impact->in_force();
     host_ = std::make_unique<ImpactHost>(std::move(impact));
   }
   size_t arrived() { return send_one_way(there_.get(), here_.get(), kHere, 50, 1ms, 100ms).size(); }
@@ -51,11 +52,13 @@ class Names : public ::testing::Test {
   UniqueFd here_, there_;
   fault::PacketAttack arguments_;
   std::unique_ptr<ImpactHost> host_;
+  bool in_force_at_once_ = false;
 };
 
 TEST_F(Names, AnAddressThatComesLaterIsHitFromThenOn) {
   arguments_.traffic.names = {"db"};
   start("echo 'db 10.9.0.9'; echo 'db fd09::9'; sleep 1; echo 'db 10.9.0.2'; echo 'db 10.9.0.9'; exec sleep 60");
+  EXPECT_TRUE(in_force_at_once_);
   EXPECT_EQ(arrived(), 50u);
   std::this_thread::sleep_for(1200ms);
   EXPECT_EQ(arrived(), 0u);
@@ -79,8 +82,10 @@ TEST_F(Names, NothingIsHitUntilAllOfAnExcludedNameIsKnown) {
 TEST_F(Names, WhatIsNotExcludedIsHitOnceTheExcludedIsKnown) {
   arguments_.traffic.excluded_names = {"db"};
   start("sleep 0.3; echo 'db 10.9.0.9'; echo 'db .'; exec sleep 60");
+  EXPECT_FALSE(in_force_at_once_ || host_->in_force());
   EXPECT_EQ(arrived(), 50u);
   std::this_thread::sleep_for(500ms);
+  EXPECT_TRUE(host_->in_force());
   EXPECT_EQ(arrived(), 0u);
   EXPECT_TRUE(host_->revert().proven);
 }
@@ -91,6 +96,7 @@ TEST_F(Names, AnExcludedNameThatNeverIsKnownIsNotInjected) {
   EXPECT_EQ(arrived(), 50u);
   std::this_thread::sleep_for(3100ms);
   EXPECT_EQ(host_->broken(), "it is not known what to spare; db: no such host");
+  EXPECT_FALSE(host_->in_force());
   EXPECT_EQ(arrived(), 50u);
   EXPECT_EQ(host_->revert().reason, "no rule was in force: it is not known what to spare; db: no such host");
 }

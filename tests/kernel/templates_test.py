@@ -116,7 +116,7 @@ class Lane(threading.Thread):
 
 
 def run_all(options, ordeal, names):
-    alone = [name for name in names if attack_of(ordeal, name) == "cpu"]
+    alone = [name for name in names if attack_of(ordeal, name) in LOADS]
     beside = [name for name in names if name not in alone]
     lanes = [Lane(options, beside[i::LANES]) for i in range(LANES)]
     for lane in lanes:

@@ -51,6 +51,8 @@ class Impact {
   // True when the next work() looks at many processes, or at a disk: the guard says so beforehand, so that a slow
   // machine is not taken for a hung guard. Anything else must be done in a few milliseconds.
   virtual bool is_long(BootTime /*now*/) const { return false; }
+  // False while it waits for what it needs first, and does nothing to anybody. Once true it stays so.
+  virtual bool in_force() const { return true; }
   // Extends what the kernel holds by another 1 s; called every 250 ms.
   virtual Result<> renew() { return {}; }
   // Starts to end it, for what takes a while to be over and can go on without us: of many, all are let go before one is

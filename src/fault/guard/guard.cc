@@ -39,8 +39,8 @@ constexpr Nanos kHearAtMost = 50ms;
 // What each long step may take on a machine that is slow. What hangs inside of one is found that much later, and so is
 // kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
 constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
-constexpr Nanos kMostGoing = 5s;     // that what was let go is waited for, all together
-constexpr Nanos kSlice = 5ms;        // of that wait
+constexpr Nanos kMostGoing = 5s;     // that what was let go is waited for at the end, all together
+constexpr Nanos kSlice = 5ms;        // between two looks whether it is over
 constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
 constexpr Nanos kWorkBudget = 1s;    // a round, a look for newcomers, reading the rules: every process, or a disk
 constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
@@ -112,6 +112,7 @@ ExitCode Guard::run() {
     receive_from_reaper();  // without a reaper nothing may be in force
     receive_halt();         // the latch, or this run's own halt
     end_what_is_due();      // length and lease, before more is done: it may have stood still for long
+    end_gone();             // what was let go, and is over
     work_impacts();         // held packets, kill rounds, burners
     watch_victims();        // who is gone is hit no more
     watch_rules();          // a policy that has changed binds at once
@@ -132,6 +133,10 @@ void Guard::wait() {
   if (!active_.empty()) until = std::min(until, now + kWatchVictimsEvery);
   if (auto due = leases_.next()) until = std::min(until, *due);
   for (const auto& [id, active] : active_) {
+    if (active.leaving) {
+      until = std::min(until, now + kSlice);
+      continue;
+    }
     for (int fd : active.impact->descriptors()) fds.push_back({fd, POLLIN, 0});
     if (auto next = active.impact->next_work()) until = std::min(until, *next);
   }
@@ -192,11 +197,13 @@ void Guard::answer(const messages::Apply& request) {
   receive_halt();  // many applies may have been asked for before it
   if (done_) return;
   int id = request.impact;
-  if (!answers_.count(id)) {
-    auto reply = apply(request);
-    answers_[id] = reply ? FromGuard(std::move(*reply)) : messages::ApplyFailed{failure(id, reply.error())};
-  }
-  send(answers_[id]);
+  if (auto answered = answers_.find(id); answered != answers_.end()) return send(answered->second);
+  if (active_.count(id)) return;  // it is answered when it is in force
+  if (auto applied = apply(request); !applied) refuse_apply(id, applied.error());
+}
+
+void Guard::refuse_apply(int id, const Error& error) {
+  send(answers_.insert_or_assign(id, messages::ApplyFailed{failure(id, error)}).first->second);
 }
 
 // Their claims are free again.
@@ -209,12 +216,12 @@ void Guard::dismiss_admitted() {
     shares_.remove(admitted_.begin()->first);
     ActiveImpact active = std::move(admitted_.extract(admitted_.begin()).mapped());
     for (std::string& claim : claims_of(active)) claims.push_back(std::move(claim));
-    given_back += counts(active.victim);
+    given_back += shares_.counts(active.victim);
   }
   (void)registration_.release(claims, given_back);
 }
 
-Result<messages::Applied> Guard::apply(const messages::Apply& request) {
+Result<> Guard::apply(const messages::Apply& request) {
   int id = request.impact;
   if (active_.empty()) reaper_.expect_beats(boot_now());
   Pulse::Step applying = pulse_->step(kApplyBudget);
@@ -227,14 +234,24 @@ Result<messages::Applied> Guard::apply(const messages::Apply& request) {
   if (!made) {
     if (made.error().code == Errc::kRevertFailed) return tl::unexpected(made.error());
     shares_.remove(id);
-    (void)registration_.release(claims_of(active), counts(active.victim));
+    (void)registration_.release(claims_of(active), shares_.counts(active.victim));
     return tl::unexpected(made.error());
   }
-  messages::Applied reply{id, active.victim.name, active.steps, active.applied};
-  leases_.applied(id, active.applied, active.attack.total());
+  BootTime applied = active.applied;
+  leases_.awaited(id, applied);
   active_.insert_or_assign(id, std::move(active));
   failpoint("guard.applied");
-  return reply;
+  note_in_force(id, applied);
+  return {};
+}
+
+void Guard::note_in_force(int id, BootTime since) {
+  ActiveImpact& active = active_.at(id);
+  if (answers_.count(id) || !active.impact->in_force()) return;
+  active.applied = since;
+  leases_.applied(id, active.applied, active.attack.total());
+  messages::Applied reply{id, active.victim.name, active.steps, active.applied};
+  send(answers_.insert_or_assign(id, std::move(reply)).first->second);
 }
 
 Result<> Guard::refuse_when_halted() const {
@@ -274,12 +291,13 @@ Result<Guard::ActiveImpact> Guard::judge(const messages::Hit& request) {
 
 Result<> Guard::judge_ahead(const messages::Hit& request) {
   ActiveImpact active = TRY(judge(request));
-  return registration_.check(claims_of(active), rules_.policies(), counts(active.victim), request.candidates);
+  return registration_.check(claims_of(active), rules_.policies(), shares_.counts(active.victim), request.candidates);
 }
 
 Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
   ActiveImpact active = TRY(judge(request));
-  TRY_VOID(registration_.claim(claims_of(active), rules_.policies(), counts(active.victim), request.candidates));
+  TRY_VOID(
+      registration_.claim(claims_of(active), rules_.policies(), shares_.counts(active.victim), request.candidates));
   shares_.add(request.impact, request.share, active.victim);
   return active;
 }
@@ -333,13 +351,6 @@ std::vector<std::string> Guard::claims_of(const ActiveImpact& active) const {
   return claims;
 }
 
-int64_t Guard::counts(const Victim& victim) const {
-  auto is_on_it = [&](const auto& item) { return same_victim(item.second.victim, victim); };
-  bool counted = std::any_of(active_.begin(), active_.end(), is_on_it) ||
-                 std::any_of(admitted_.begin(), admitted_.end(), is_on_it);
-  return counted ? 0 : 1;
-}
-
 void Guard::receive_from_reaper() {
   BootTime now = boot_now();
   if (overslept_ > Nanos(0)) reaper_.forgive(overslept_);
@@ -387,10 +398,12 @@ void Guard::work_impacts() {
   BootTime now = boot_now();
   // Announced once, and each impact that is worked on is progress: a thousand of them would drown the listeners.
   std::optional<Pulse::Step> round;
-  if (std::any_of(active_.begin(), active_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
-    round.emplace(*pulse_, kWorkBudget);
+  auto is_long = [&](auto& item) { return !item.second.leaving && item.second.impact->is_long(now); };
+  if (std::any_of(active_.begin(), active_.end(), is_long)) round.emplace(*pulse_, kWorkBudget);
   for (auto& [id, active] : active_) {
+    if (active.leaving) continue;
     if (auto worked = active.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
+    note_in_force(id, boot_now());
     beat();
   }
   round.reset();
@@ -404,7 +417,7 @@ void Guard::watch_victims() {
       victim_watch_.remove(id);
       continue;
     }
-    send(messages::VictimGone{id, found->second.victim.name, why});
+    if (answers_.count(id)) send(messages::VictimGone{id, found->second.victim.name, why});
     end({id}, "the victim is gone: " + why);
   }
 }
@@ -420,6 +433,7 @@ void Guard::watch_rules() {
   if (known && rules_.version() == before) return;
   newcomers_.forget();
   for (const auto& [id, active] : active_) {
+    if (active.leaving) continue;
     auto allowed = known ? check_victim(active.victim) : known;
     for (const Victim& peer : active.attack.peers)
       if (allowed) allowed = check_victim(peer);
@@ -466,6 +480,7 @@ void Guard::renew_kernel_leases() {
   renewed_ = now;
   std::vector<std::pair<int, std::string>> broken;
   for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, active] : active_) {
+    if (active.leaving) continue;
     if (auto renewed = active.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
     beat();
   }
@@ -474,61 +489,66 @@ void Guard::renew_kernel_leases() {
 
 void Guard::beat() { pulse_->beat(boot_now(), !active_.empty()); }
 
-// First everything is reverted, then it is reported: a thousand victims wait for no report.
 void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
-  std::vector<Ended> all;
-  std::vector<std::string> claims;
-  for (int id : let_go(impacts)) {
-    await(*active_.at(id).impact);
-    all.push_back(revert(id));
+  let_go(impacts, why, broken);
+  end_gone();
+}
+
+void Guard::let_go(const std::vector<int>& impacts, const std::string& why, bool broken) {
+  for (int id : impacts) {
+    auto found = active_.find(id);
+    if (found == active_.end() || found->second.leaving) continue;
+    found->second.leaving = Leaving{why, broken, found->second.impact->let_go().value_or(BootTime{})};
+    leases_.ended(id);
+    victim_watch_.remove(id);
+    newcomers_.remove(id);
+    beat();
   }
+}
+
+// First everything that is over is reverted, then it is reported: a thousand victims wait for no report.
+void Guard::end_gone() {
+  BootTime now = boot_now();
+  std::vector<int> over;
+  for (const auto& [id, active] : active_)
+    if (active.leaving && (now >= active.leaving->until || !active.impact->is_going())) over.push_back(id);
+  // What started last goes first: it may stand on what was there before it. Nobody waits for what does not die.
+  std::stable_sort(over.begin(), over.end(),
+                   [this](int a, int b) { return active_.at(a).applied > active_.at(b).applied; });
+  std::stable_partition(over.begin(), over.end(), [this](int id) { return !active_.at(id).impact->is_going(); });
+  std::vector<Ended> all;
+  for (int id : over) all.push_back(revert(id));
+  report(all);
+}
+
+void Guard::report(const std::vector<Ended>& all) {
   if (all.empty()) return;
   Pulse::Step telling = pulse_->step(kRevertBudget);
+  std::vector<std::string> claims;
   int64_t given_back = 0;
-  for (auto ended = all.begin(); ended != all.end(); ++ended) {
-    send_reverted(*ended, why, broken);
-    if (!ended->result) continue;  // what stays in force stays claimed
-    shares_.remove(ended->id);
-    bool again = std::any_of(all.begin(), ended, [&](const Ended& other) {
-      return other.result && same_victim(other.active.victim, ended->active.victim);
-    });
-    given_back += again ? 0 : counts(ended->active.victim);
-    for (std::string& claim : claims_of(ended->active)) claims.push_back(std::move(claim));
+  for (const Ended& ended : all) {
+    send_ended(ended);
+    if (!ended.result) continue;  // what stays in force stays claimed
+    shares_.remove(ended.id);
+    given_back += shares_.counts(ended.active.victim);
+    for (std::string& claim : claims_of(ended.active)) claims.push_back(std::move(claim));
   }
   if (!claims.empty() || given_back > 0) (void)registration_.release(claims, given_back);
 }
 
-// Those that are still active: all let go, then in the order in which nobody waits for what is still going.
-std::vector<int> Guard::let_go(const std::vector<int>& impacts) {
-  std::vector<int> ids;
-  for (int id : impacts) {
-    auto found = active_.find(id);
-    if (found == active_.end()) continue;
-    ids.push_back(id);
-    going_until_ = std::max(going_until_, found->second.impact->let_go().value_or(BootTime{}));
-    beat();
-  }
-  going_until_ = std::min(going_until_, boot_now() + kMostGoing);
-  std::stable_partition(ids.begin(), ids.end(), [&](int id) { return !active_.at(id).impact->is_going(); });
-  return ids;
-}
-
-// In slices: meanwhile what stays in force is renewed, and those who listen hear of us.
-void Guard::await(const fault::Impact& impact) {
-  for (BootTime renewed = renewed_; impact.is_going() && boot_now() < going_until_; beat()) {
+// In slices: those who listen hear of us.
+void Guard::await_gone() {
+  BootTime until = boot_now() + kMostGoing;
+  for (auto& [id, active] : active_) active.leaving->until = std::min(active.leaving->until, until);
+  for (; !active_.empty(); beat()) {
     std::this_thread::sleep_for(kSlice);
-    if (boot_now() - renewed < kRenewEvery) continue;
-    renewed = boot_now();
-    for (auto& [id, active] : active_) (void)active.impact->renew();
+    end_gone();
   }
 }
 
 Guard::Ended Guard::revert(int id) {
   Pulse::Step step = pulse_->step(kRevertBudget);
   Ended ended{id, std::move(active_.extract(id).mapped()), {}, {}, {}};
-  leases_.ended(id);
-  victim_watch_.remove(id);
-  newcomers_.remove(id);
   BootTime start = boot_now();
   ended.result = ended.active.impact->revert();
   ended.reverted = boot_now();
@@ -537,20 +557,25 @@ Guard::Ended Guard::revert(int id) {
   return ended;
 }
 
-void Guard::send_reverted(const Ended& ended, const std::string& why, bool broken) {
-  const std::string& victim = ended.active.victim.name;
-  std::string error = ended.result ? "" : ended.result.error().message();
+void Guard::send_ended(const Ended& ended) {
+  if (!ended.result) revert_failed(ended.active.victim.name, ended.result.error());
+  if (answers_.count(ended.id)) return send_reverted(ended);
+  if (!ended.result) return refuse_apply(ended.id, ended.result.error());
+  std::string why = "it was not in force yet: " + ended.active.leaving->why;
+  refuse_apply(ended.id, Error{Errc::kNotInjected, std::move(why), 0, "", nullptr});
+}
+
+void Guard::send_reverted(const Ended& ended) {
   messages::Reverted message{ended.id,
-                             victim,
-                             why,
+                             ended.active.victim.name,
+                             ended.active.leaving->why,
                              ended.active.applied,
                              ended.reverted,
                              ended.took,
-                             broken,
+                             ended.active.leaving->broken,
                              ended.result.has_value(),
-                             error,
+                             ended.result ? "" : ended.result.error().message(),
                              ended.active.impact->proof(ended.reverted)};
-  if (!ended.result) revert_failed(victim, ended.result.error());
   send(message);
 }
 
@@ -564,10 +589,8 @@ void Guard::revert_failed(const std::string& victim, const Error& error) {
 void Guard::end_all(const std::string& why) {
   std::vector<int> ids;
   for (const auto& [id, active] : active_) ids.push_back(id);
-  // What started last goes first: it may stand on what was there before it.
-  std::stable_sort(ids.begin(), ids.end(),
-                   [this](int a, int b) { return active_.at(a).applied > active_.at(b).applied; });
   end(ids, why);
+  await_gone();
 }
 
 void Guard::end_by(const std::string& by, const std::string& why) {

@@ -13,4 +13,10 @@ Result<> Shares::check(const messages::Share& share, const Victim& victim, const
   return {};
 }
 
+int64_t Shares::counts(const Victim& victim) const {
+  bool is_hit =
+      std::any_of(hit_.begin(), hit_.end(), [&](const auto& item) { return same_victim(item.second.victim, victim); });
+  return is_hit ? 0 : 1;
+}
+
 }  // namespace ordeal::guard

@@ -18,6 +18,9 @@ class Shares {
   Result<> check(const messages::Share& share, const Victim& victim, const std::vector<Policy>& policies) const;
   void add(int impact, const messages::Share& share, const Victim& victim) { hit_[impact] = {share.part, victim}; }
   void remove(int impact) { hit_.erase(impact); }
+  // What another one on this victim adds to the caps of all attacks, and what ending it gives back: 1, or 0 while there
+  // is an impact on it, be it one that could not be reverted.
+  int64_t counts(const Victim& victim) const;
 
  private:
   struct HitVictim {

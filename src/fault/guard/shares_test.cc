@@ -47,6 +47,19 @@ TEST_F(SharesTest, NorMoreThanTheNumberThatIsAllowed) {
   EXPECT_NE(hit(2, {1, 9}, "2"), "hit") << "each policy is asked";
 }
 
+TEST_F(SharesTest, WhoHasAnotherImpactGivesNoSlotBackEvenWhereItsRevertFailed) {
+  Victim victim;
+  victim.name = "a";
+  EXPECT_EQ(shares.counts(victim), 1);
+  shares.add(1, {0, 9}, victim);
+  shares.add(2, {1, 9}, victim);
+  EXPECT_EQ(shares.counts(victim), 0);
+  shares.remove(2);  // 1 could not be reverted, and stays
+  EXPECT_EQ(shares.counts(victim), 0);
+  shares.remove(1);
+  EXPECT_EQ(shares.counts(victim), 1);
+}
+
 TEST_F(SharesTest, WithoutCapsEverybodyMayBeHit) {
   for (int i = 0; i < 9; ++i) EXPECT_EQ(hit(i, {0, 9}, std::to_string(i)), "hit");
 }

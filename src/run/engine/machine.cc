@@ -221,6 +221,7 @@ void Machine::on(const ApplyFailed& event) {
   if (impacts_.at(event.impact).state != ImpactState::kAsked) return;
   impacts_[event.impact].asked = false;  // nothing is in force, and nothing was done
   fail_victim(event.impact, event.error);
+  if (phase_ == Phase::kRevert) return after_last_reverted();
   WaveState& wave = of(impacts_[event.impact]);
   if (more_to_inject(wave)) return inject_next(wave);
   check_wave(wave, event.error.code == Errc::kRefused);
@@ -281,7 +282,11 @@ void Machine::on(const Reverted& event) {
   bool over = !several() || (all_begun() && std::none_of(waves_.begin(), waves_.end(),
                                                          [this](auto& wave) { return is_under_way(wave); }));
   if (phase_ == Phase::kDuring && over && count(ImpactState::kInForce) == 0) begin_revert(event.why);
-  if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+  if (phase_ == Phase::kRevert) after_last_reverted();
+}
+
+void Machine::after_last_reverted() {
+  if (count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
 }
 
 void Machine::on(const NothingInForce&) {
@@ -334,7 +339,7 @@ void Machine::begin_revert(const std::string& why) {
   enter(Phase::kRevert, why);
   out_.emplace_back(RevertAll{why});
   // An impact that was asked for and never confirmed may be in force: it is waited for as well.
-  if (count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+  after_last_reverted();
 }
 
 void Machine::after_all_reverted() {

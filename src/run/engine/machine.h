@@ -333,6 +333,7 @@ class Machine {
   // Ends the run when too few victims are left.
   void lose(int impact, const std::string& what, const std::string& why, const std::string& hint);
   void begin_revert(const std::string& why);
+  void after_last_reverted();
   void after_all_reverted();
   void begin_rollback();
   void check_enough_victims();

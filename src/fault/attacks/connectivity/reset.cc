@@ -146,6 +146,8 @@ class ResetImpact : public Impact {
     return reset_round();
   }
 
+  bool in_force() const override { return !names_ || rounds_ > 0; }
+
   Result<> revert() override {
     next_.reset();
     chosen_now_.clear();

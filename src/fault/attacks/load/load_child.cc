@@ -19,7 +19,7 @@ namespace {
 // machine gives a burner half of what was asked.
 constexpr int kNice = -19;
 constexpr Nanos kDeathOfThawed = 200ms;
-constexpr Nanos kMostWait = 2s;  // at once: the guard waits in slices before (Guard::await)
+constexpr Nanos kMostWait = 2s;  // at once: the guard has waited before, and worked the others (Guard::end_gone)
 
 std::string& load_program() {
   static std::string path = "/proc/self/exe";

@@ -50,6 +50,7 @@ class PacketImpact : public Impact {
   std::optional<BootTime> next_work() const override;
   bool is_long(BootTime now) const override { return waiting_ || (also_ && now >= next_look_); }
   Result<> work(BootTime now) override;
+  bool in_force() const override { return !waiting_; }
   Result<> renew() override;
   Result<bool> leave_others_alone() override;
   Result<> revert() override;
