@@ -26,8 +26,8 @@ class PrometheusQuerier {
     return PrometheusQuerier(TRY(net::HttpClient::create()), url);
   }
 
-  // The one number of an answer; nullopt where there is no data, or NaN. What is set against each other is asked for one
-  // instant.
+  // The one number of an answer; nullopt where there is no data, or NaN. What is set against each other is asked for
+  // one instant.
   Result<std::optional<double>> number(const std::string& query, std::optional<Nanos> at = std::nullopt) {
     watch::PrometheusSource source(client_, url_, std::nullopt);
     std::optional<Result<watch::QueryAnswer>> answer;
