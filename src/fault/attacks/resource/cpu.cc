@@ -63,8 +63,9 @@ AttackInfo describe_cpu() {
   info.mechanisms = {"a child process in the victim's cpu cgroup, closed loop on its own CPU clock"};
   info.capabilities = {"write access to the victim's cgroup.procs", "CAP_SYS_NICE, for precision on a busy machine"};
   info.proof =
-      "CPU time actually used by the burner in the victim's cgroup, over the elapsed time, within 2 points; a "
-      "throttled period of the quota excuses its own share, and is reported";
+      "CPU time actually used by the burner in the victim's cgroup, over the elapsed time, within 2 points, over a "
+      "short time more (what six of its periods of 20 ms come to); a throttled period of the quota excuses its own "
+      "share, and is reported";
   info.judged =
       "everything that shares the quota of the loaded cgroup; in the root cgroup and with the target host the whole "
       "host, by the policies alone. A protected process is refused (3); one that joins later ends the attack";

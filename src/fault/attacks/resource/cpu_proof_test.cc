@@ -35,7 +35,7 @@ TEST(CpuProof, TooLittleAndTooMuchAreNone) {
             "the priorities within it)");
 }
 
-// As measured in an emulated machine: the work of seven periods had been owed.
+// As measured in an emulated machine: 23 ms of work too much.
 TEST(CpuProof, WhatWasOwedBeforeTheFirstLookIsNotTooMuch) {
   CpuUse use = use_of(0);
   use.capacity = 0.2;
