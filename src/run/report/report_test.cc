@@ -328,6 +328,18 @@ TEST(Flags, NeverCoverEachOther) {
   EXPECT_TRUE(flags.back().leftward);
 }
 
+// A browser rounds 122.5 up and C++ to the even digit: what the pointer shows is never rounded by the browser.
+TEST(Chart, ThePointerShowsAReadingInTheWordsOfTheReport) {
+  RunSummary summary = summary_of({});
+  Sample& first = summary.expectations[0].samples.front();
+  first.at = summary.begin + milliseconds(3250);
+  for (auto [value, shown] :
+       {std::pair{0.1225, "122\u00a0ms"}, {0.1235, "124\u00a0ms"}, {12345.6, "12\u2009346\u00a0s"}}) {
+    first.value = value;
+    EXPECT_TRUE(has(draw_figure(summary, 0), fmt::format("3.25,{}\n", shown))) << value;
+  }
+}
+
 TEST(Chart, HasOneTimeAxisForAllExpectations) {
   RunSummary summary = summary_of({});
   auto axis = [&](size_t i) {

@@ -278,13 +278,13 @@ void Chart::draw_flags() {
   draw_breach_marks();
 }
 
-// "0.2,0.21 0.4,0.2105": seconds from the start of the run, and the reading.
+// A line "0.25,210 ms" for each point: seconds from the start of the run, and the reading in the words of the report.
 std::string points_of(const RunSummary& summary, const ExpectationSummary& expectation) {
-  std::string text;
+  std::string text, unit = unit_of(expectation);
   for (const Line& line : thin(lines_of(expectation.samples), wide_chart().points))
     for (const Point& point : line)
-      text +=
-          fmt::format("{}{:.2f},{:.6g}", text.empty() ? "" : " ", to_seconds(point.at - summary.begin), point.value);
+      text += fmt::format("{}{:.2f},{}", text.empty() ? "" : "\n", to_seconds(point.at - summary.begin),
+                          format_value(point.value, unit));
   return text;
 }
 
@@ -302,7 +302,6 @@ std::string draw_figure(const RunSummary& summary, size_t expectation) {
   Markup html;
   html.open("figure",
             {{"data-points", points_of(summary, shown)},
-             {"data-unit", unit_of(shown)},
              {"data-length", fmt::format("{:.3f}", std::max(to_seconds(summary.end - summary.begin), 1e-3))}});
   html.raw(draw_chart(summary, expectation, wide_chart())).raw(draw_chart(summary, expectation, narrow_chart()));
   return html.take();

@@ -92,28 +92,12 @@ main{max-width:none;padding:0}body{font-size:12px;-webkit-print-color-adjust:exa
 const char* const kReadingsScript = R"js(
 "use strict";
 (function(){
-function figures(value,factor,suffix){
- var n=value*factor,size=Math.abs(n);
- var digits=size===0?0:Math.min(8,Math.max(0,2-Math.floor(Math.log10(size))));
- return String(Number(n.toFixed(digits)))+(suffix===""?"":"\u00a0"+suffix);
-}
-function text(value,unit){
- var size=Math.abs(value);
- if(unit==="ratio")return figures(value,100,"%");
- if(unit==="bytes"){
-  if(size>=1073741824)return figures(value,1/1073741824,"GiB");
-  if(size>=1048576)return figures(value,1/1048576,"MiB");
-  if(size>=1024)return figures(value,1/1024,"KiB");
-  return figures(value,1,"B");
- }
- if(unit!=="s")return figures(value,1,unit);
- if(size>=1)return figures(value,1,"s");
- if(size===0||size>=0.001)return figures(value,1000,"ms");
- return size>=0.000001?figures(value,1000000,"\u00b5s"):figures(value,1000,"ms");
-}
 document.querySelectorAll("figure[data-points]").forEach(function(figure){
  if(figure.dataset.points==="")return;
- var points=figure.dataset.points.split(" ").map(function(pair){return pair.split(",").map(Number);});
+ var points=figure.dataset.points.split("\n").map(function(point){
+  var cut=point.indexOf(",");
+  return [point.slice(0,cut),point.slice(cut+1)];
+ });
  var length=Number(figure.dataset.length);
  var tip=document.createElement("output");
  tip.className="tip";
@@ -135,7 +119,7 @@ document.querySelectorAll("figure[data-points]").forEach(function(figure){
    cursor.setAttribute("x1",x);
    cursor.setAttribute("x2",x);
    cursor.style.display="";
-   tip.textContent=text(best[1],figure.dataset.unit)+" at "+best[0].toFixed(1)+"\u00a0s";
+   tip.textContent=best[1]+" at "+best[0]+"\u00a0s";
    tip.hidden=false;
    var room=figure.clientWidth-tip.offsetWidth;
    tip.style.left=Math.max(0,Math.min(room,x/scale-tip.offsetWidth/2))+"px";
@@ -151,6 +135,6 @@ document.querySelectorAll("figure[data-points]").forEach(function(figure){
 )js";
 
 const char* const kHtmlStyleHash = "sha256-m7H7D30nSYjql+MU8s2YbS1SQry9vWUsmgUMA0U1BfE=";
-const char* const kReadingsScriptHash = "sha256-Btlb4+YNwcQmtNzdT0k+1eboSjsxwxE4y229789KGTk=";
+const char* const kReadingsScriptHash = "sha256-CP5sbp7CO995+B1EZzEYdH75B5XDmk+TpiGH/gl+VoA=";
 
 }  // namespace ordeal::report
