@@ -1,4 +1,5 @@
-"""The demo: the four experiments of docs/case-study.md on a small shop that lives in namespaces of its own.
+"""The demo: the four experiments of docs/case-study.md on a small shop that lives in namespaces of its own; with
+--gameday what else a GameDay would break there.
 
 Started by demo/run. `main` is the part outside: it isolates and cleans up. `inside` is the demo as a list of steps.
 """
@@ -39,9 +40,10 @@ SHORTER = {
 class Step:
     """One experiment with the outcome that shows what the case study says."""
 
-    def __init__(self, key, experiment, title, expected_exit, payments="queued", needs_cgroups=False):
+    def __init__(self, key, experiment, title, expected_exit, payments="queued", needs_cgroups=False, reset=None):
         self.key, self.experiment, self.title = key, experiment, title
         self.expected_exit, self.payments, self.needs_cgroups = expected_exit, payments, needs_cgroups
+        self.reset = reset  # how long an open breaker refuses, where the replicas' own 30 s take too long
 
 
 STEPS = [
@@ -50,6 +52,10 @@ STEPS = [
     Step("pods", "pod-termination", "Pod termination: holds", 0),
     Step("cpu", "cpu-stress", "CPU stress: holds", 0, needs_cgroups=True),
     Step("database", "database-exhaustion", "Database exhaustion: the circuit breaker engages", 0),
+]
+GAMEDAY = [
+    Step("partition", "database-partition", "Partition from the database: holds", 0, reset="5s"),
+    Step("payments", "payments-unreachable", "Payment service unreachable: holds", 0, payments="sync", reset="5s"),
 ]
 
 
@@ -64,7 +70,9 @@ def headline(text):
 def arguments():
     parser = argparse.ArgumentParser(prog="demo/run", description="The case study's four experiments on a small shop.")
     parser.add_argument("--reports", help="directory for the reports (default: a new one below build/demo)")
-    parser.add_argument("--only", choices=[step.key for step in STEPS], action="append", help="only this experiment")
+    parser.add_argument("--gameday", action="store_true", help="the GameDay's faults instead of the case study's experiments")
+    keys = [step.key for step in STEPS + GAMEDAY]
+    parser.add_argument("--only", choices=keys, action="append", help="only this experiment")
     parser.add_argument("--inside", nargs=2, metavar=("WORK", "CGROUP"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -91,7 +99,7 @@ def main():
     cgroup = f"{CGROUP_PREFIX}{os.getpid()}" if as_root else ""
     tell_what_is_left_out(as_root)
     work = lab.passable_folder("ordeal-demo-")
-    only = [word for key in options.only or [] for word in ("--only", key)]
+    only = [word for key in options.only or [] for word in ("--only", key)] + ["--gameday"] * options.gameday
     argv = [sys.executable, __file__, "--inside", str(work), cgroup, "--reports", str(reports), *only]
     try:
         if as_root:
@@ -131,9 +139,8 @@ def inside(options):
     try:
         demo = Demo(build_folder(), work, cgroup, Path(options.reports))
         demo.start_shop()
-        for step in STEPS:
-            if not options.only or step.key in options.only:
-                demo.run(step)
+        for step in chosen(options):
+            demo.run(step)
         return demo.finish()
     except KeyboardInterrupt:
         say("\nInterrupted.")
@@ -143,6 +150,12 @@ def inside(options):
         shutil.copytree(work, options.reports, ignore=shutil.ignore_patterns("database"), dirs_exist_ok=True)
         say(f"Its logs are in {options.reports}")
         return 7
+
+
+def chosen(options):
+    if options.only:
+        return [step for step in STEPS + GAMEDAY if step.key in options.only]
+    return GAMEDAY if options.gameday else STEPS
 
 
 class Demo:
@@ -158,7 +171,7 @@ class Demo:
         self.shop.start_database()
         self.shop.start_payments()
         self.shop.start_replicas("sync")
-        self.payments = "sync"
+        self.replicas = ("sync", None)
         self.shop.start_load_balancer()
         self.shop.start_users()
         (self.work / "inventory.json").write_text(self.shop.inventory())
@@ -171,7 +184,7 @@ class Demo:
             say("skipped: it needs cgroups, which need root")
             self.outcomes[step.key] = results.Outcome(step, None, None)
             return
-        self.use_payments(step.payments)
+        self.use_replicas(step.payments, step.reset)
         experiment = self.shortened(step.experiment)
         self.shop.fill_connection_pool()
         before = {"users": self.shop.users(), "replicas": self.shop.replica_counters()}
@@ -182,18 +195,18 @@ class Demo:
         as_expected = "as expected" if code == step.expected_exit else f"expected {step.expected_exit}"
         say(f"exit code {code}, {as_expected}")
 
-    def use_payments(self, kind):
-        if self.payments != kind:
-            say(f"Restarting the replicas with --payments {kind}")
-            self.shop.start_replicas(kind)
-            self.payments = kind
+    def use_replicas(self, payments, reset):
+        if self.replicas != (payments, reset):
+            say(f"Restarting the replicas with --payments {payments}" + (f" --breaker-reset {reset}" if reset else ""))
+            self.shop.start_replicas(payments, reset)
+            self.replicas = (payments, reset)
             time.sleep(2)  # the health checks take them back
 
     def shortened(self, name):
         """A copy of the case study's file, with each difference told."""
         original = json.loads((HERE / "experiments" / f"{name}.json").read_text())
         changed = copy.deepcopy(original)
-        for path, value, why in SHORTER[name]:
+        for path, value, why in SHORTER.get(name, []):
             place = changed
             for key in path[:-1]:
                 place = place[key]

@@ -52,6 +52,10 @@ class Run:
         ends = [event["data"]["reverted_boot_ns"] / 1e9 for event in self.of_type("reverted")]
         return max(ends) - breaches[0]["boot_ns"] / 1e9 if breaches and ends else None
 
+    def expectations(self):
+        """Their names."""
+        return [expectation["name"] for expectation in self.of_type("run")[0]["data"]["expectations"]]
+
     def victims(self):
         return self.of_type("run")[0]["data"]["victims"]
 

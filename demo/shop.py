@@ -108,14 +108,16 @@ class Shop:
         argv = [str(self.programs / "payment_stub"), "--listen", f"{PAYMENTS}:8000", "--delay", "300ms"]
         self.others.append(self._start(argv, "payments", netns=self.netns["payments"]))
 
-    def start_replicas(self, payments):
-        """`sync` waits for the payment provider inside the request, `queued` does not. Replaces running replicas."""
+    def start_replicas(self, payments, reset=None):
+        """`sync` waits for the payment provider inside the request, `queued` does not; `reset` is how long an open breaker
+        refuses. Replaces running replicas."""
         for process in self.replicas.values():
             lab.stop(process)
         for name, address in REPLICAS.items():
             argv = [str(self.programs / "shop_api"), "--listen", f"{address}:8000", "--payments", payments]
             argv += ["--postgres", f"host={DATABASE} user=shop dbname=postgres"]
             argv += ["--payments-url", f"http://{PAYMENTS}:8000/payments"]
+            argv += ["--breaker-reset", reset] if reset else []
             supervisor = self._supervisor(REPLICA_RESTARTS_AFTER, self.netns[name], self._folders(name), argv)
             self.replicas[name] = self._start(supervisor, name)
         for name, address in REPLICAS.items():

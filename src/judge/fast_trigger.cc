@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/base/text/quantity.h"
 
@@ -25,9 +26,18 @@ Nanos injected_delay(const Attack& attack) {
   return kDelaysOfARequest * (duration_argument(attack, "delay") + duration_argument(attack, "jitter"));
 }
 
+// Delays of several attacks add up; of a ramp, what it ends with.
+Nanos injected_delay(const Experiment& experiment) {
+  if (experiment.schedule.empty()) return injected_delay(experiment.attack);
+  std::vector<Nanos> of_part(experiment.parts.size());
+  for (const Stint& stint : experiment.schedule)
+    of_part[stint.part] = std::max(of_part[stint.part], injected_delay(stint.attack));
+  return std::accumulate(of_part.begin(), of_part.end(), Nanos(0));
+}
+
 Nanos patience_for(const Experiment& experiment, const CountDesign& counts) {
   Nanos allowed = counts.latency ? from_seconds(std::clamp(*counts.latency, 0.0, 60.0)) : Nanos(0);
-  return std::max(kLeastPatience, allowed) + injected_delay(experiment.attack);
+  return std::max(kLeastPatience, allowed) + injected_delay(experiment);
 }
 
 }  // namespace

@@ -40,9 +40,9 @@ QUERY = {"query": "up", "condition": "result > 0"}
 
 # What is put over PLAIN, and what the answer must say of it.
 REFUSED = [
-    ({"attacks": [{"type": "cpu"}]}, 'attacks: "attacks" is not supported by this version of Ordeal'),
-    ({"pulse": "5s"}, 'pulse: "pulse" is not supported by this version of Ordeal'),
-    ({"ramp": {"to": 5}}, 'ramp: "ramp" is not supported by this version of Ordeal'),
+    ({"attacks": [{"type": "cpu"}]}, 'attacks: only a host does it, and this is a cluster'),
+    ({"pulse": {"on": "5s", "off": "5s"}}, 'pulse: only a host does it, and this is a cluster'),
+    ({"ramp": {"argument": "percent", "to": 5}}, 'ramp: only a host does it, and this is a cluster'),
     ({"budget": {"slo": "slo.yaml"}}, "budget: a controller has no files"),
     ({"traffic": {}}, 'traffic: "traffic" is not supported by this version of Ordeal'),
     ({"findings": []}, 'findings: "findings" is not supported by this version of Ordeal'),

@@ -23,6 +23,7 @@ def main():
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--build", default="build/dev")
     parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--alike", type=int, help="runs of an attack whose mechanism another one has too; --count if absent")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--only", default="", help="only cases whose name holds TEXT")
     parser.add_argument("--soak", action="store_true", help="assert what only a quiet machine and a long look can")

@@ -35,7 +35,7 @@ def prepare(attack_type):
     """The attack as it is tried here: of a length that does not end the effect by itself."""
     attack = attack_type()
     attack.length = 6.0
-    attack.limit = 0.1 if attack.type in KILLERS else LIMIT
+    attack.limit = attack.limit if attack.type in KILLERS else LIMIT
     if attack.type == "shutdown":
         attack.args, attack.length = {"delay": "2500ms"}, 2.5
     return attack
@@ -102,15 +102,17 @@ def try_case(lab, report, options, attack_type, name):
     lab.close_stream()
     if frozen:
         frozen.remove()
-    report.case(f"{name} × {attack_type.type}, {options.count} runs", problems, f"effect gone after {millis(times)}")
+    report.case(f"{name} × {attack_type.name or attack_type.type}, {options.count} runs", problems, f"effect gone after {millis(times)}")
 
 
 def run_suite(lab, report, options):
     dice = random.Random(options.seed)
-    for attack_type in attacks.ALL:
+    every = attacks.ALL if options.soak or options.only else attacks.KINDS
+    for attack_type in (*every, *attacks.WAYS):
         names = list(CASES)
         if not options.soak and not options.only:  # a sample
             names = names[:2] if attack_type is attacks.Pause else dice.sample(names[:-1], attack_type.type != "shutdown")
+        title = attack_type.name or attack_type.type
         for name in names:
-            if options.only in f"{name} × {attack_type.type}":
+            if options.only in f"{name} × {title}":
                 try_case(lab, report, options, attack_type, name)

@@ -98,7 +98,7 @@ def reaper_dies(lab, report, attack, instant):
 
 def attacks_at(name):
     if name.startswith("guard.") and name not in ("guard.journalled", "guard.registered"):
-        return attacks.ALL
+        return attacks.KINDS
     return [attacks.Latency, attacks.Pause] if name.startswith("engine.") and name not in ON_A_BREACH else [attacks.Pause]
 
 
@@ -108,6 +108,6 @@ def run_suite(lab, report, options):
             if options.only in f"{name} × {attack_type.type}":
                 at_failpoint(lab, report, name, attack_type())
     dice = random.Random(options.seed)
-    for attack_type in attacks.ALL:
+    for attack_type in attacks.KINDS:
         if options.only in f"reaper killed × {attack_type.type}":
             reaper_dies(lab, report, attack_type(), dice.uniform(0, attack_type.length * 0.4))

@@ -7,7 +7,7 @@ import attacks
 from lab import Cgroup, Run, now, traces, wait_until
 
 # The lease is 1 s, and was renewed at most 0.25 s before.
-LIMITS = {"latency": 1.1, "pause": 1.0, "cpu": 1.0}
+LIMITS = {"latency": 1.1, "pause": 1.0, "cpu": 1.0, "memory": 1.0}
 
 
 def set_frozen(cgroup, frozen):
@@ -30,6 +30,8 @@ def join(cgroup, pids):
 def back_to_normal(lab, attack, begin):
     if attack.type == "latency":
         return lab.stream.normal_since(begin, 3)
+    if isinstance(attack, attacks.Taken):
+        return wait_until(lambda: attack.given_back(lab), 3)
     if attack.type == "cpu":
         return wait_until(lambda: not traces.burners(lab), 3)
     return wait_until(lambda: not lab.victim_cgroup.frozen(), 3)
@@ -67,7 +69,7 @@ def run_suite(lab, report, options):
     # In a hybrid tree the one of version 1 is the one that cannot be killed out of.
     cgroup.folders = [f for f in cgroup.folders if "freezer" in f] or cgroup.folders
     try:
-        for attack_type in (attacks.Latency, attacks.Pause, attacks.Cpu):
+        for attack_type in (attacks.Latency, attacks.Pause, attacks.Cpu, attacks.Memory):
             took = [one(lab, report, attack_type(), cgroup) for _ in range(options.count)]
             seen = sorted(t for t in took if t is not None)
             if len(seen) > 1:

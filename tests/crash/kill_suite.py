@@ -65,14 +65,15 @@ def one_run(lab, attack, who, instant, rules=False):
 
 
 def run_suite(lab, report, options, rules=False):
-    for attack_type in attacks.ALL:
+    for attack_type in (*attacks.ALL, *attacks.WAYS):
         for who in KILLS:
-            name = f"{attack_type.type} × {who}"
+            name = f"{attack_type.name or attack_type.type} × {who}"
             if options.only and options.only not in name:
                 continue
             dice = random.Random(f"{options.seed}/{name}")
             problems, in_force, times = [], 0, []
-            for number in range(options.count):
+            count = options.alike if attack_type.alike and options.alike else options.count
+            for number in range(count):
                 attack = attack_type()
                 instant = dice.uniform(0, LEAD + attack.length)
                 found, hit, clean = one_run(lab, attack, who, instant, rules)
@@ -80,5 +81,5 @@ def run_suite(lab, report, options, rules=False):
                 in_force += hit
                 times += [clean] if clean is not None else []
             lab.close_stream()
-            report.case(f"{name}, {options.count} runs", problems,
+            report.case(f"{name}, {count} runs", problems,
                         f"in force at the kill in {in_force}; nothing left after {millis(times)}")

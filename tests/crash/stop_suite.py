@@ -13,6 +13,8 @@ CASES = [(("engine",), 6.0), (("guard",), 1.0), (("reaper",), 1.0), (("guard", "
 def back_to_normal(lab, attack, begin, limit):
     if attack.type == "latency":
         return lab.stream.normal_since(begin, limit + 1)
+    if isinstance(attack, attacks.Taken):
+        return wait_until(lambda: attack.given_back(lab), limit + 1)
     return wait_until(lambda: not lab.victim_cgroup.frozen(), limit + 1)
 
 
@@ -92,7 +94,7 @@ def hangs(lab, report, options):
 
 def run_suite(lab, report, options):
     hangs(lab, report, options)
-    for attack_type in (attacks.Latency, attacks.Pause):
+    for attack_type in (attacks.Latency, attacks.Pause, attacks.Memory):
         for who, limit in CASES:
             # What is journalled has nobody to give it back while both are stopped (docs/safety.md).
             if attack_type is attacks.Pause and len(who) > 1:

@@ -407,7 +407,7 @@ TEST_F(FreezeKernelTest, ABurnerThatIsFrozenWithItsVictimEndsAllTheSame) {
     ASSERT_TRUE(sys::wait_freezer(*freezer, FreezerState::kFrozen, 1s));
     pid_t pid = burner->pid();
     BootTime begin = boot_now();
-    burner->stop();
+    EXPECT_TRUE(burner->stop());
     EXPECT_LT(to_seconds(boot_now() - begin), 0.5);
     EXPECT_EQ(state(pid), '-');
     ASSERT_TRUE(sys::thaw(*freezer));

@@ -181,6 +181,7 @@ void ImpactHost::run() {
     for (int fd : impact_->descriptors()) polled.push_back({fd, POLLIN, 0});
     ::ppoll(polled.data(), polled.size(), &limit, nullptr);
     auto worked = impact_->work(boot_now());
+    in_force_ = impact_->in_force();
     if (worked && boot_now() >= renew_at) {
       worked = impact_->renew();
       renew_at = boot_now() + kRenewEvery;

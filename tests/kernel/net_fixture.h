@@ -4,10 +4,14 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -73,12 +77,14 @@ class ImpactHost {
   Proof revert();
   // What work() or renew() failed with, or "".
   std::string broken();
+  // After the last work().
+  bool in_force() const { return in_force_; }
 
  private:
   void run();
 
   std::unique_ptr<fault::Impact> impact_;
-  std::atomic<bool> ending_{false};
+  std::atomic<bool> ending_{false}, in_force_{false};
   std::atomic<BootTime> standing_until_{BootTime{}};
   std::mutex mutex_;
   std::string broken_;
@@ -90,6 +96,37 @@ struct VethPair {
   std::unique_ptr<sys::NetNs> here, there;
 };
 Result<VethPair> make_pair_of_namespaces();
+
+// A cgroup v2 of the test's own, at level 1; where version 2 is mounted differs between machines.
+class TestCgroup {
+ public:
+  static std::optional<TestCgroup> make() {
+    for (std::string root : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
+      struct stat status {};
+      if (::stat((root + "/cgroup.subtree_control").c_str(), &status) != 0) continue;
+      std::string path = root + "/ordeal_net_test_" + std::to_string(::getpid());
+      if (::mkdir(path.c_str(), 0755) != 0 || ::stat(path.c_str(), &status) != 0) continue;
+      return TestCgroup(root, path, status.st_ino);
+    }
+    return std::nullopt;
+  }
+  TestCgroup(TestCgroup&& other) noexcept
+      : root_(std::move(other.root_)), path_(std::exchange(other.path_, "")), id_(other.id_) {}
+  ~TestCgroup() {
+    if (path_.empty()) return;
+    leave();
+    ::rmdir(path_.c_str());
+  }
+  void enter() { std::ofstream(path_ + "/cgroup.procs") << ::getpid(); }
+  void leave() { std::ofstream(root_ + "/cgroup.procs") << ::getpid(); }
+  uint64_t id() const { return id_; }
+
+ private:
+  TestCgroup(std::string root, std::string path, uint64_t id)
+      : root_(std::move(root)), path_(std::move(path)), id_(id) {}
+  std::string root_, path_;
+  uint64_t id_;
+};
 
 // Everything to UDP port `port` is delayed.
 sys::Chain delay_chain(const packets::PacketOptions& options, uint16_t port, uint16_t queue);

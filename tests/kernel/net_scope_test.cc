@@ -3,9 +3,6 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-
-#include <fstream>
 
 #include "net_fixture.h"
 
@@ -14,37 +11,6 @@ namespace {
 
 using packets::Direction;
 using packets::PacketOptions;
-
-// A cgroup v2 of the test's own, at level 1; where version 2 is mounted differs between machines.
-class TestCgroup {
- public:
-  static std::optional<TestCgroup> make() {
-    for (std::string root : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
-      struct stat status {};
-      if (::stat((root + "/cgroup.subtree_control").c_str(), &status) != 0) continue;
-      std::string path = root + "/ordeal_net_test_" + std::to_string(::getpid());
-      if (::mkdir(path.c_str(), 0755) != 0 || ::stat(path.c_str(), &status) != 0) continue;
-      return TestCgroup(root, path, status.st_ino);
-    }
-    return std::nullopt;
-  }
-  TestCgroup(TestCgroup&& other) noexcept
-      : root_(std::move(other.root_)), path_(std::exchange(other.path_, "")), id_(other.id_) {}
-  ~TestCgroup() {
-    if (path_.empty()) return;
-    leave();
-    ::rmdir(path_.c_str());
-  }
-  void enter() { std::ofstream(path_ + "/cgroup.procs") << ::getpid(); }
-  void leave() { std::ofstream(root_ + "/cgroup.procs") << ::getpid(); }
-  uint64_t id() const { return id_; }
-
- private:
-  TestCgroup(std::string root, std::string path, uint64_t id)
-      : root_(std::move(root)), path_(std::move(path)), id_(id) {}
-  std::string root_, path_;
-  uint64_t id_;
-};
 
 class Scope : public ::testing::TestWithParam<const char*> {
  protected:

@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "core/json/value.h"
-#include "fault/attacks/resource/burner.h"
+#include "fault/attacks/load/load_child.h"
 
 namespace ordeal {
 
@@ -31,7 +31,7 @@ void ProcTest::SetUp() {
   auto tree = sys::CgroupTree::discover();
   ASSERT_TRUE(tree) << tree.error().message();
   tree_ = *tree;
-  fault::set_burner_program(ORDEAL_GUARD);
+  fault::set_load_program(ORDEAL_GUARD);
 }
 
 void ProcTest::TearDown() {

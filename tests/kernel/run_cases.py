@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
-from lab import VICTIM_ADDRESS, Lab, Run, read, tool, traces, wait_until  # noqa: E402
+from lab import VICTIM_ADDRESS, Lab, Run, ask_own_resolver, read, start, tool, traces, wait_until  # noqa: E402
 from lab.report import Report  # noqa: E402
 
 
@@ -41,10 +41,82 @@ def loss(lab, protocol, port, least, most):
     return "" if least <= percent <= most else f"{protocol} {port}: {percent:.1f} % lost, expected {least} to {most}"
 
 
+def stream(lab, port):
+    """What comes back of 1 000 datagrams within a second; see net_count."""
+    return json.loads(tool("nsenter", f"--net=/run/netns/{lab.client_ns}", "--", os.path.dirname(lab.echo) + "/net_count",
+                           VICTIM_ADDRESS, str(port), "1000", "1000"))
+
+
+def of_stream(lab, port, what, least, most):
+    seen = stream(lab, port)
+    percent = 100 * {"twice": seen["received"] - seen["distinct"], "wrong": seen["wrong"], "late": seen["late"],
+                     "lost": seen["sent"] - seen["distinct"]}[what] / seen["sent"]
+    return "" if least <= percent <= most else f"port {port}: {percent:.1f} % came {what}, expected {least} to {most}"
+
+
+def twice(lab, port, least, most):
+    """The share of a stream that comes back twice, in percent."""
+    return of_stream(lab, port, "twice", least, most)
+
+
+def wrong(lab, port, least, most):
+    """The share of a stream that comes back with other contents, in percent."""
+    return of_stream(lab, port, "wrong", least, most)
+
+
+def lost(lab, port, least, most):
+    """The share of a stream that does not come back, in percent."""
+    return of_stream(lab, port, "lost", least, most)
+
+
+def late(lab, port, least, most):
+    """The share of a stream that is overtaken, in percent."""
+    return of_stream(lab, port, "late", least, most)
+
+
 def round_trip(lab, protocol, port, least, most):
     """The median round trip to the victim's port, in ms."""
     median = probe(lab, protocol, port, "100", "0.3")["rtt_p50"]
     return "" if least <= median <= most else f"{protocol} {port}: round trip {median} ms, expected {least} to {most}"
+
+
+def by_client(lab, program):
+    """What a connection of the client's to the victim's port raises, or ""."""
+    program = f"""
+import socket
+try:
+{program}
+except OSError as error:
+    print(type(error).__name__, end="")"""
+    return tool("nsenter", f"--net=/run/netns/{lab.client_ns}", "--", "python3", "-c", program)
+
+
+def connects(lab, port, expected):
+    """What a TCP connect to the victim's port raises within 0.6 s, or "" when it succeeds."""
+    seen = by_client(lab, f'    socket.create_connection(("{VICTIM_ADDRESS}", {port}), timeout=0.6).close()')
+    return "" if seen == expected else f"TCP connect to {port}: {seen or 'succeeded'}, expected {expected or 'success'}"
+
+
+def keeps(lab, port, expected):
+    """What happens within 0.8 s to a connection that echoes: what it raises, or ""."""
+    seen = by_client(lab, f"""
+    peer = socket.create_connection(("{VICTIM_ADDRESS}", {port}), timeout=2)
+    for _ in range(20):
+        peer.send(b"x")
+        peer.settimeout(2)
+        peer.recv(1)
+        peer.settimeout(0.04)
+        try:
+            peer.recv(1)
+        except TimeoutError:
+            pass""")
+    return "" if seen == expected else f"connection to {port}: {seen or 'stood'}, expected {expected or 'that it stands'}"
+
+
+def resolves(lab, name, expected):
+    """The code of the answer that a process of the victim gets from a resolver of its own on lo, or what it raises."""
+    seen = ask_own_resolver(lab, name)
+    return "" if seen == str(expected) else f"{name}: {seen}, expected {expected}"
 
 
 def frozen(lab, expected):
@@ -67,13 +139,52 @@ def cpu(lab, least, most):
     return "" if least <= load <= most else f"{load:.2f} CPUs used, expected {least} to {most}"
 
 
+def stopped(lab, expected):
+    """The idle process alone."""
+    states = [read(f"/proc/{pid}/stat").rpartition(") ")[2][:1] for pid in lab.victim.pids()]
+    seen = [state == "T" for state in states]
+    return "" if seen == [False, expected] else f"[server, idle] stopped is {seen}, expected {[False, expected]}"
+
+
+def counter(lab, names):
+    """The first of the files that one of the victim's cgroups has."""
+    return next(int(read(f"{folder}/{name}")) for name in names for folder in lab.victim_cgroup.folders
+                if os.path.exists(f"{folder}/{name}"))
+
+
+def memory(lab, least, most):
+    """MiB that are charged to the victim's cgroup, a second later."""
+    time.sleep(1)
+    used = counter(lab, ("memory.usage_in_bytes", "memory.current")) / (1 << 20)
+    return "" if least <= used <= most else f"{used:.1f} MiB charged, expected {least} to {most}"
+
+
+def pids(lab, least, most):
+    """Process ids in the victim's cgroup, half a second later."""
+    time.sleep(0.5)
+    used = counter(lab, ("pids.current",))
+    return "" if least <= used <= most else f"{used} process ids, expected {least} to {most}"
+
+
+def space(_, folder, least, most):
+    """MiB in use in the file system of a folder, half a second later."""
+    time.sleep(0.5)
+    system = os.statvfs(folder)
+    used = (system.f_blocks - system.f_bfree) * system.f_frsize / (1 << 20)
+    return "" if least <= used <= most else f"{used:.1f} MiB in use in {folder}, expected {least} to {most}"
+
+
 def alive(lab, echo, idle):
     expected = [echo, idle]
     at = wait_until(lambda: lab.victim.alive() == expected, 1)
     return "" if at else f"[server, idle] alive is {lab.victim.alive()}, expected {expected}"
 
 
-CHECKS = {check.__name__: check for check in (round_trip, loss, frozen, cpu, alive)}
+CHECKS = {
+    check.__name__: check
+    for check in (round_trip, loss, twice, wrong, lost, late, connects, keeps, resolves, frozen, cpu, memory, pids, space, alive,
+                  stopped)
+}
 
 
 def check_all(lab, checks):
@@ -82,9 +193,18 @@ def check_all(lab, checks):
 
 def without_case(lab):
     """The attacks of the table that no file here is about."""
-    types = {json.loads(line)["type"] for line in tool(lab.ordeal, "attacks", "--json").splitlines()}
+    attacks = map(json.loads, tool(lab.ordeal, "attacks", "--json").splitlines())
+    types = {attack["type"] for attack in attacks if not attack["only_looks"]}  # a look hits nobody: tests/cli/certificate_test.py
     tested = {json.loads(read(path))["attack"]["type"] for path in glob.glob(HERE + "/*.case")}
     return sorted(types - tested)
+
+
+def with_peer(lab, attack):
+    """The attack, its peer a process beside the client, who has the client's address."""
+    if attack.get("args", {}).get("peer") != "PEER":
+        return attack, None
+    process = start(["sleep", "100"], [lab.stream_cgroup], lab.client_ns)
+    return {**attack, "args": {**attack["args"], "peer": {"type": "container", "cgroup": lab.stream_cgroup.path}}}, process
 
 
 def experiment_of(lab, case):
@@ -96,8 +216,9 @@ def experiment_of(lab, case):
 
 def run_case(lab, report, path, wrap=()):
     with open(path) as file:
-        case = json.load(file)
+        case = json.loads(file.read().replace("DISK", lab.disk))  # of the victim's own
     lab.victim.ensure()
+    case["attack"], peer = with_peer(lab, case["attack"])
     before = traces.fingerprint(lab)
     run = Run(lab, experiment_of(lab, case), wrap=wrap)
     problems = []
@@ -122,6 +243,9 @@ def run_case(lab, report, path, wrap=()):
     report.case(os.path.basename(path), problems, f"{case['what']} ({proof.get('measured', 'no proof')})")
     run.end()
     run.forget()
+    if peer:
+        peer.kill()
+        peer.wait()
 
 
 def main():

@@ -4,8 +4,9 @@ from .isolation import as_root_outside, isolated, reap
 from .lab import Lab
 from .network import Network
 from .processes import kill, must_become, now, passable_folder, read, start, stop, tool, wait_until
+from .resolver import ask_own_resolver
 from .run import Run
-from .victim import CLIENT_ADDRESS, DELAY, NORMAL, PORT, VICTIM_ADDRESS, Respawner, Stream, Victim
+from .victim import CLIENT_ADDRESS, DELAY, NORMAL, PORT, VICTIM_ADDRESS, Reconnector, Respawner, Stream, Victim
 
 __all__ = [
     "CGROUPS", "Cgroup", "hierarchies", "remove_cgroups",
@@ -13,6 +14,7 @@ __all__ = [
     "Lab",
     "Network",
     "kill", "must_become", "now", "passable_folder", "read", "start", "stop", "tool", "wait_until",
+    "ask_own_resolver",
     "Run",
-    "CLIENT_ADDRESS", "DELAY", "NORMAL", "PORT", "VICTIM_ADDRESS", "Respawner", "Stream", "Victim",
+    "CLIENT_ADDRESS", "DELAY", "NORMAL", "PORT", "VICTIM_ADDRESS", "Reconnector", "Respawner", "Stream", "Victim",
 ]

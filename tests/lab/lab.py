@@ -20,12 +20,15 @@ class Lab:
         self.folder = tempfile.mkdtemp(prefix=name + "-")
         self.victim_ns, self.client_ns = name + "v", name + "c"
         self.make_network()
-        self.victim_cgroup = Cgroup(f"/{name}/victim", ["unified", "freezer", "cpu", "cpuacct"])
+        self.victim_cgroup = Cgroup(f"/{name}/victim", ["unified", "freezer", "cpu", "cpuacct", "memory", "pids"])
         self.victim_cgroup.prefer()
         self.stream_cgroup = Cgroup(f"/{name}/stream", ["unified", "cpu", "cpuacct"])  # it measures the victim, not the host
         self.engine_cgroup = Cgroup(f"/{name}/engine", ["unified", "systemd"])
         self.victim = Victim(self, self.victim_cgroup)
         self.stream = None
+        self.disk = f"{self.folder}/disk"  # a tmpfs that nobody else writes to
+        os.mkdir(self.disk)
+        tool("mount", "-t", "tmpfs", "-o", "size=256m", "none", self.disk)
 
     def make_network(self):
         for namespace in (self.victim_ns, self.client_ns):
@@ -91,9 +94,10 @@ class Lab:
                 kill(pid)
             wait_until(lambda: not cgroup.procs(), 2)
             cgroup.remove()
-        for mount in hierarchies(["unified", "freezer", "cpu", "cpuacct", "systemd"]):
+        for mount in hierarchies(["unified", "freezer", "cpu", "cpuacct", "systemd", "memory", "pids"]):
             if os.path.isdir(f"{mount}/{self.name}"):
                 os.rmdir(f"{mount}/{self.name}")
         for namespace in (self.victim_ns, self.client_ns):
             tool("ip", "netns", "del", namespace, check=False)
+        tool("umount", self.disk, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)

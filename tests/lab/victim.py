@@ -72,6 +72,42 @@ class Respawner:
         self.victim.start_idle()
 
 
+TWICE = float("inf")  # instead of the round trip, of what was answered more than once
+
+
+class Reconnector:
+    """A TCP connection to the victim that is made again whenever it is reset, and when that was."""
+
+    PROGRAM = f"""
+import socket, time
+while True:
+    try:
+        peer = socket.create_connection(("{VICTIM_ADDRESS}", {PORT}), timeout=5)
+        while peer.recv(1):
+            pass
+    except ConnectionResetError:
+        print(time.clock_gettime(time.CLOCK_BOOTTIME), flush=True)
+    except OSError:
+        time.sleep(0.01)"""
+
+    def __init__(self, lab):
+        self.resets = []
+        self.process = start(["python3", "-c", self.PROGRAM], [lab.stream_cgroup], lab.client_ns, stdout=subprocess.PIPE,
+                             text=True)
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        for line in self.process.stdout:
+            self.resets.append(float(line))
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join()
+        self.process.stdout.close()
+
+
 class Stream:
     """Round trips to the victim as they come, 200 a second."""
 
@@ -88,7 +124,7 @@ class Stream:
     def work(self):
         for line in self.process.stdout:
             number, _, took = line.split()
-            self.answers[int(number)] = int(took) / 1e9
+            self.answers[int(number)] = TWICE if int(number) in self.answers else int(took) / 1e9
 
     def sent_between(self, begin, end):
         """(time when it was sent, round trip or None) of each."""
@@ -103,7 +139,7 @@ class Stream:
         if not bad:
             return ""
         at, took = bad[-1]
-        what = "lost" if took is None else f"{took * 1e3:.0f} ms"
+        what = "lost" if took is None else "twice" if took == TWICE else f"{took * 1e3:.0f} ms"
         return f"{len(bad)} packets touched, the last one sent {(at - begin) * 1e3:.0f} ms into the time ({what})"
 
     def normal_since(self, begin, limit):

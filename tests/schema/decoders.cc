@@ -5,14 +5,14 @@
 #include "core/model/input/experiment.h"
 #include "core/model/input/inventory.h"
 #include "core/model/input/policy.h"
-#include "fault/attacks/fault.h"
+#include "fault/attacks/scheduled.h"
 
 namespace ordeal::schema {
 namespace {
 
 Result<> experiment(const json::Document& document) {
   Experiment decoded = TRY(decode_experiment(document));
-  TRY_VOID(fault::resolve(decoded.attack));
+  TRY_VOID(fault::resolve_all(decoded));
   return {};
 }
 

@@ -224,13 +224,15 @@ Object experiment_spec(const Object& definitions) {
   Object spec = structural(Object{{"$ref", "#/$defs/experiment"}}, definitions);
   Object& properties = spec["properties"].as_object();
   properties["attack"] = attack_schema(definitions);
+  spec["required"] = Array{"target", "attack"};
   take_commands_as_lists(spec);
   for (const char* list : {"attacks", "findings"})
     properties[list] = Object{{"type", "array"}, {"maxItems", 256}, {"items", SchemaOf<Step>::make()}};
-  for (const char* key : {"ramp", "traffic"}) properties[key] = SchemaOf<Step>::make();
-  properties["pulse"] = Object{{"x-kubernetes-int-or-string", true}};
-  for (const char* key : {"attacks", "findings", "ramp", "traffic", "pulse"})
+  for (const char* key : {"pulse", "ramp", "traffic"}) properties[key] = SchemaOf<Step>::make();
+  for (const char* key : {"findings", "traffic"})
     properties[key].as_object()["description"] = "Reserved: refused until it exists.";
+  for (const char* key : {"attacks", "ramp", "pulse"})
+    properties[key].as_object()["description"] = "On a host only: refused in a cluster.";
   return spec;
 }
 

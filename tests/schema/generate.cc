@@ -30,7 +30,7 @@ Object bounded(const char* type, double least, double most) {
 
 Object list_of(Array items) {
   Object item{{"anyOf", items}};
-  items.push_back(Object{{"type", "array"}, {"items", std::move(item)}});
+  items.push_back(Object{{"type", "array"}, {"minItems", 1}, {"items", std::move(item)}});
   return {{"anyOf", std::move(items)}};
 }
 
@@ -48,6 +48,8 @@ Object schema_of(const ArgumentInfo& info) {
     }
     case ArgumentKind::kPercent:
       return bounded("number", info.least, std::min(info.most, 100.0));
+    case ArgumentKind::kNumber:
+      return bounded("number", info.least, info.most);
     case ArgumentKind::kInteger:
       return bounded("integer", info.least, info.most);
     case ArgumentKind::kBoolean:
@@ -64,6 +66,8 @@ Object schema_of(const ArgumentInfo& info) {
     case ArgumentKind::kTextList:
     case ArgumentKind::kHostList:
       return list_of({reference("text"), Object{{"type", "number"}}});
+    case ArgumentKind::kTarget:
+      return reference("target");
     case ArgumentKind::kPortList:
       return list_of({bounded("integer", 1, 65535), Object{{"type", "string"}, {"pattern", kPorts}}});
   }
@@ -153,7 +157,8 @@ std::string type_of(const ArgumentInfo& a) {
   if (a.kind == ArgumentKind::kWord) return a.expected();
   std::string type = to_text(a.kind);
   if (a.kind == ArgumentKind::kDuration) return a.expected().substr(2) + "; bare: " + format_duration(a.unit);
-  if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger) return a.expected().substr(2);
+  if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger || a.kind == ArgumentKind::kNumber)
+    return a.expected().substr(2);
   return type;
 }
 
@@ -170,10 +175,10 @@ std::string bullets(const char* title, const std::vector<std::string>& items) {
 
 std::string section_of(const AttackInfo& info) {
   std::string text = fmt::format("\n## {}\n\n{}\n\n", info.type, info.summary);
-  text += fmt::format("- **Undo**: {}\n", to_text(info.step)) +
+  text += fmt::format("- **Undo**: {}\n", undo_in_words(info)) +
           bullets("Mechanisms, in order of preference", info.mechanisms) + bullets("Needs", info.capabilities) +
-          bullets("Proof", {info.proof}) + bullets("Limits", info.limits) +
-          bullets("Protection is checked on", {info.judged}) +
+          bullets("Proof", {info.proof}) + bullets("Noticed at most by", {info.noticed}) +
+          bullets("Limits", info.limits) + bullets("Protection is checked on", {info.judged}) +
           bullets("If Ordeal's own cgroup is frozen", {info.when_frozen});
   text += "\n```yaml\n" + info.example + "```\n";
   if (info.arguments.empty()) return text + "\nNo arguments but `length`.\n";

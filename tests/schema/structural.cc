@@ -23,9 +23,9 @@ struct Rule {
 constexpr const char* kHostOnly = "only a host has it: describe the pods by labels, selector or workload";
 constexpr const char* kNoCommand = "a command is run on a host only: here it would run in the controller";
 constexpr Rule kRules[] = {
-    {"experiment", "!has(self.attacks)", "attacks: \"attacks\" is not supported by this version of Ordeal"},
-    {"experiment", "!has(self.pulse)", "pulse: \"pulse\" is not supported by this version of Ordeal"},
-    {"experiment", "!has(self.ramp)", "ramp: \"ramp\" is not supported by this version of Ordeal"},
+    {"experiment", "!has(self.attacks)", "attacks: only a host does it, and this is a cluster"},
+    {"experiment", "!has(self.pulse)", "pulse: only a host does it, and this is a cluster"},
+    {"experiment", "!has(self.ramp)", "ramp: only a host does it, and this is a cluster"},
     {"experiment", "!has(self.budget)", "budget: a controller has no files: an error budget is checked on a host only"},
     {"experiment", "!has(self.traffic)", "traffic: \"traffic\" is not supported by this version of Ordeal"},
     {"experiment", "!has(self.findings)", "findings: \"findings\" is not supported by this version of Ordeal"},

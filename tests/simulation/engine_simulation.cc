@@ -352,7 +352,7 @@ class SimulatedRun {
     if (found == in_force_.end()) return;
     claims_.erase(found->second.claim);
     Proof proof{schedule_.proven, "", "no", 0, 0, ""};
-    if (one_way_) proof.lasting = "a process was killed";
+    if (one_way_) proof.lasting = "a process was killed", proof.may_return = true;
     bool clean = !schedule_.unclean;
     engine::Reverted event{impact, clean, broken, why, clean ? "" : "busy", found->second.applied, now_, 1ms, proof};
     in_force_.erase(found);

@@ -6,8 +6,15 @@
   cpu      whole runs on a cgroup of its own: one CPU, all CPUs, a quota of half a CPU; stress-ng beside it in the same
            cgroup, which is not asserted. Asserted: within 2 points of the asked share.
   bulk     TCP at 10 and 100 ms as a share of the bare path, both directions.
+  loads    memory, process_exhaustion, disk and io as whole runs, by the accounts of the victim's cgroup and of the file system.
+           Asserted: memory within 1 % or 1 MiB, process ids exactly, disk within one block; io only says its rate.
   loss     packet_loss as whole runs, 2 000 packets a second, both directions. Asserted: within 4 standard deviations of chance.
-Without --only: latency, and with --soak all four, with 1 packet/s too. Needs root; exits 77 where it cannot run."""
+  shares   packet_loss (alone and in bursts), duplicate, corrupt (both kinds) and reorder as whole runs, both directions:
+           what a client of the victim counts is exactly the run's own count, and that is within 5 standard deviations of
+           what was asked. 20 000 datagrams each, with --soak 200 000.
+  rates    bandwidth as whole runs, TCP at 1, 10 and 100 Mbit/s, both directions, 30 s after the first 3. Asserted: payload
+           within 3 % of the rate x 1448/1514.
+Without --only: latency, and with --soak all, with 1 packet/s too. Needs root; exits 77 where it cannot run."""
 import argparse
 import json
 import os
@@ -222,6 +229,57 @@ def cpu_rows(build, seconds):
     return rows
 
 
+def counted(lab, *names):
+    return next(int(read(f"{folder}/{name}")) for name in names for folder in lab.victim_cgroup.folders
+                if os.path.exists(f"{folder}/{name}"))
+
+
+def anonymous(lab):
+    text = next(read(folder + "/memory.stat") for folder in lab.victim_cgroup.folders if os.path.exists(folder + "/memory.stat"))
+    fields = dict(line.split() for line in text.splitlines())
+    return int(fields.get("total_rss", fields.get("anon", 0)))
+
+
+def in_use(folder):
+    system = os.statvfs(folder)
+    return (system.f_blocks - system.f_bfree) * system.f_frsize
+
+
+# attack, its argument, its other arguments, asked in the unit of `seen`, what may be off, and who looks
+LOADS = [("memory", "mb", {}, mib << 20, max(1 << 20, (mib << 20) // 100), anonymous) for mib in (10, 100, 1000)]
+LOADS += [("process_exhaustion", "processes", {}, count, 0, lambda lab: counted(lab, "pids.current")) for count in (1, 100, 2000)]
+LOADS += [("disk", "bytes", {"dir": "/dev/shm"}, size, 4096, lambda _: in_use("/dev/shm")) for size in (4096, 100 << 20, 1 << 30)]
+
+
+def load_row(lab, attack, name, more, asked, slack, look, seconds):
+    value = asked >> 20 if name == "mb" else asked
+    before = look(lab)
+    run = Run(lab, {"name": "accuracy", "target": lab.target(), "baseline": "100ms",
+                    "attack": {"type": attack, "args": {**more, name: value}, "length": f"{seconds + 3}s"},
+                    "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}]})
+    wait_until(lambda: run.injected() or run.process.poll() is not None, 10)
+    time.sleep(2.5)
+    got = look(lab) - before
+    run.wait(30)
+    begin = time.monotonic()
+    wait_until(lambda: look(lab) - before <= slack, 5)
+    back = time.monotonic() - begin
+    proof = (run.event("proof") or {"data": {}})["data"].get("got", 0)
+    run.end()
+    run.forget()
+    print(f"{attack} asked {asked}: {got} seen, proof {proof:.0f}, {back * 1000:.0f} ms after the run all was back", flush=True)
+    return {"attack": attack, "asked": asked, "got": got, "proof": proof, "slack": slack, "back": back}
+
+
+def load_rows(build, seconds):
+    lab = Lab(build)
+    try:
+        lab.victim.ensure()
+        return [load_row(lab, *load, seconds) for load in LOADS]
+    finally:
+        lab.close()
+
+
 def loss_rows(build, seconds):
     """packet_loss as a whole run, against what a client of the victim sees."""
     lab, rows = Lab(build), []
@@ -248,6 +306,105 @@ def loss_rows(build, seconds):
     return rows
 
 
+# name, attack, arguments, share in percent, how much more than alone the share varies, what the client counts
+SHARES = (("loss 1 %", "packet_loss", {"percent": 1}, 1, 1, "lost"),
+          ("loss 10 %", "packet_loss", {"percent": 10}, 10, 1, "lost"),
+          ("loss 10 %, correlation 50 %", "packet_loss", {"percent": 10, "correlation": 50}, 10, 3, "lost"),
+          ("loss p 1 %, r 25 %", "packet_loss", {"p": 1, "r": 25}, 100 / 26, 1.74 / 0.26, "lost"),
+          ("duplicate 10 %", "duplicate", {"percent": 10}, 10, 1, "twice"),
+          ("corrupt 10 %, detected", "corrupt", {"percent": 10}, 10, 1, "lost"),
+          ("corrupt 10 %, undetected", "corrupt", {"percent": 10, "checksum": "right"}, 10, 1, "wrong"),
+          ("reorder 10 % by 20 ms", "reorder", {"percent": 10, "delay": "20ms"}, 10, 1, "late"))
+
+
+def whole_run(lab, attack, body):
+    """What `body` gives while the attack is in force, and the run's proof."""
+    run = Run(lab, {"name": "accuracy", "target": lab.target(), "attack": attack, "baseline": "100ms",
+                    "expect": [{"name": "always", "probe": {"command": ["true"]}, "condition": "result == 0"}]})
+    wait_until(lambda: run.injected() or run.process.poll() is not None, 10)
+    seen = body()
+    run.wait(120)
+    proof = (run.event("proof") or {"data": {}})["data"]
+    run.end()
+    run.forget()
+    return seen, proof
+
+
+def share_rows(build, count):
+    lab, rows, gap = Lab(build), [], 100
+    try:
+        lab.victim.ensure()
+        for name, attack, args, percent, more, what in SHARES:
+            for way in ("departure",) if attack == "duplicate" else ("arrival", "departure"):
+                length = f"{int(count * gap / 1e6 + 3)}s"
+                asked = {"type": attack, "args": {**args, "port": 7000, "direction": way, "protocol": "udp"}, "length": length}
+                seen, proof = whole_run(lab, asked, lambda: json.loads(run_in_client(
+                    lab, f"{build}/bin/net_count", VICTIM_ADDRESS, SERVED, str(count), str(gap))))
+                counted = {"lost": seen["sent"] - seen["distinct"], "twice": seen["received"] - seen["distinct"],
+                           "wrong": seen["wrong"], "late": seen["late"]}[what]
+                own = int(proof.get("coverage", [{"affected": -1}])[0]["affected"])
+                slack = 500 * (percent / 100 * (1 - percent / 100) * more / count) ** 0.5
+                rows.append({"name": name, "way": way, "asked": percent, "count": count, "counted": counted, "own": own,
+                             "slack": slack, "alone": 10 + 2 * seen["alone"] if what == "late" else 0})
+                print(f"{name} on {way}: {counted} of {count} {what}, own count {own}, {100 * own / count:.2f} %, "
+                      f"5 deviations are {slack:.2f}", flush=True)
+    finally:
+        lab.close()
+    return rows
+
+
+def share_problems(row):
+    # Nothing overtakes what is held last, or what nothing was sent after in time.
+    if not row["own"] - row["alone"] <= row["counted"] <= row["own"]:
+        yield f"{row['counted']} counted, own count {row['own']}"
+    if abs(100 * row["own"] / row["count"] - row["asked"]) > row["slack"]:
+        yield f"{100 * row['own'] / row['count']:.2f} %"
+
+
+def iperf(lab, way, seconds):
+    server = start(["iperf3", "-s", "-1", "-p", PORT], [lab.victim_cgroup], lab.victim_ns, stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+    back = ("-R",) if way == "departure" else ()
+    out = json.loads(run_in_client(lab, "iperf3", "-c", VICTIM_ADDRESS, "-p", PORT, "-t", str(seconds + 3), "-O", "3", "-J", *back))
+    server.wait(timeout=20)
+    return out["end"]["sum_received"]["bits_per_second"] / 1e6
+
+
+RATES = (1, 10, 100)  # Mbit/s
+
+
+def tbf(lab, way, rate):
+    """Payload through the kernel's own token bucket at the sender, or None where there is none."""
+    sender = lab.client_ns if way == "arrival" else lab.victim_ns
+    made = subprocess.run(("tc", "-n", sender, "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", f"{rate}mbit", "burst",
+                           str(max(int(rate * 1250), 3028)), "latency", "200ms"), capture_output=True)
+    if made.returncode:
+        return None
+    try:
+        return iperf(lab, way, 7)
+    finally:
+        run("tc", "-n", sender, "qdisc", "del", "dev", "eth0", "root")
+
+
+def rate_rows(build, seconds):
+    lab, rows = Lab(build), []
+    try:
+        lab.victim.ensure()
+        for way in ("arrival", "departure"):
+            for rate in RATES:
+                attack = {"type": "bandwidth", "args": {"rate": f"{rate}mbit", "direction": way, "protocol": "tcp"},
+                          "length": f"{seconds + 8}s"}
+                got, proof = whole_run(lab, attack, lambda way=way: iperf(lab, way, seconds))
+                beside = tbf(lab, way, rate)
+                rows.append({"way": way, "asked": rate, "tbf": beside, "payload": got, "share": got / (rate * 1448 / 1514),
+                             "proof": proof.get("got", 0) / 1e3})
+                print(f"bandwidth {rate} Mbit/s on {way}: payload {got:.3f} Mbit/s, {100 * rows[-1]['share']:.1f} % of what it "
+                      f"would be, proof {rows[-1]['proof']:.3f}, tbf {'absent' if beside is None else f'{beside:.3f}'}", flush=True)
+    finally:
+        lab.close()
+    return rows
+
+
 def run_in_client(lab, *argv):
     return run("nsenter", f"--net=/run/netns/{lab.client_ns}", "--", *argv)
 
@@ -264,7 +421,7 @@ def table(title, head, rows):
     return "\n".join(lines) + "\n\n" if rows else ""
 
 
-def markdown(latency, loss, cpu, bulked):
+def markdown(latency, loss, cpu, loads, bulked, shares, rates):
     machine = os.uname()
     text = (f"# Accuracy\n\nAsked against got, on {os.cpu_count()} CPUs, Linux {machine.release}; made by\n"
             f"`tests/soak/accuracy.py {' '.join(sys.argv[1:])}`.\n"
@@ -277,10 +434,21 @@ def markdown(latency, loss, cpu, bulked):
     text += table("Packet loss: what a client of the victim does not get back",
                   ("way", "asked %", "packets", "lost %", "own proof %"),
                   [(r["way"], r["asked"], r["sent"], f"{r['got']:.2f}", f"{r['proof']:.2f}") for r in loss])
+    text += table("Shares of the packets: what a client of the victim counts",
+                  ("attack", "way", "asked %", "packets", "counted", "own count", "own %", "5 deviations"),
+                  [(r["name"], r["way"], f"{r['asked']:.2f}", r["count"], r["counted"], r["own"],
+                    f"{100 * r['own'] / r['count']:.2f}", f"{r['slack']:.2f}") for r in shares])
+    text += table("Bandwidth: payload of TCP", ("way", "asked Mbit/s", "payload Mbit/s", "of rate × 1448/1514 %", "own proof Mbit/s",
+                                                "tbf Mbit/s"),
+                  [(r["way"], r["asked"], f"{r['payload']:.3f}", f"{100 * r['share']:.1f}", f"{r['proof']:.3f}",
+                    "absent" if r["tbf"] is None else f"{r['tbf']:.3f}") for r in rates])
     text += table("CPU: share of the CPUs or of the quota, by the cgroup's own account",
                   ("where", "asked %", "used %", "own proof", "stress-ng %"),
                   [(r["place"], r["asked"], f"{r['got']:.2f}", f"{r['proof']:.2f}",
                     "absent" if r["stress"] is None else f"{r['stress']:.2f}") for r in cpu])
+    text += table("Memory, process ids, disk: by the account of the cgroup or of the file system (bytes, ids)",
+                  ("attack", "asked", "seen", "own proof", "may be off"),
+                  [(r["attack"], r["asked"], r["got"], f"{r['proof']:.0f}", r["slack"]) for r in loads])
     text += table("Bulk TCP", ("way", "family", "delay", "bare Mbit/s", "delayed Mbit/s", "share %"),
                   [(way, family, delay, f"{bare:.0f}", f"{got:.0f}", f"{100 * got / bare:.1f}")
                    for way, family, delay, bare, got in bulked])
@@ -308,7 +476,7 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--soak", action="store_true")
-    parser.add_argument("--only", choices=("latency", "loss", "cpu", "bulk"))
+    parser.add_argument("--only", choices=("latency", "loss", "shares", "rates", "cpu", "loads", "bulk"))
     parser.add_argument("--markdown", metavar="FILE")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -316,8 +484,9 @@ def main():
         return 77
     build = os.path.realpath(options.build)
     tools = build + "/bin"
-    parts = [options.only] if options.only else ["latency", "loss", "cpu", "bulk"] if options.soak else ["latency"]
-    latency, loss, cpu, bulked = [], [], [], []
+    every = ["latency", "loss", "shares", "rates", "cpu", "loads", "bulk"]
+    parts = [options.only] if options.only else every if options.soak else ["latency"]
+    latency, loss, cpu, loads, bulked, shares, rates = [], [], [], [], [], [], []
     try:
         make_namespaces()
         if "latency" in parts:
@@ -328,14 +497,24 @@ def main():
         remove_namespaces()
     if "loss" in parts:
         loss = loss_rows(build, options.seconds)
+    if "shares" in parts:
+        shares = share_rows(build, 200_000 if options.soak else 20_000)
+    if "rates" in parts:
+        rates = rate_rows(build, 30 if options.soak else options.seconds)
     if "cpu" in parts:
         cpu = cpu_rows(build, options.seconds)
+    if "loads" in parts:
+        loads = load_rows(build, options.seconds)
     if options.markdown:
         with open(options.markdown, "w", encoding="utf-8") as file:
-            file.write(markdown(latency, loss, cpu, bulked))
+            file.write(markdown(latency, loss, cpu, loads, bulked, shares, rates))
     failed = [f"{r['way']} {r['family']} {r['asked']} ms at {r['rate']}/s: {p}" for r in latency for p in problems(r)]
     failed += [f"cpu {r['place']} {r['asked']} %: used {r['got']:.2f}" for r in cpu if abs(r["got"] - r["asked"]) > 2]
     failed += [f"loss on {r['way']} {r['asked']} %: {r['got']:.2f}" for r in loss if abs(r["got"] - r["asked"]) > loss_slack(r)]
+    failed += [f"{r['name']} on {r['way']}: {p}" for r in shares for p in share_problems(r)]
+    failed += [f"bandwidth {r['asked']} Mbit/s on {r['way']}: payload {r['payload']:.3f}" for r in rates if abs(r["share"] - 1) > 0.03]
+    failed += [f"{r['attack']} {r['asked']}: {seen} seen" for r in loads for seen in (r["got"], r["proof"])
+               if abs(seen - r["asked"]) > r["slack"]]
     for line in failed:
         print("FAILED:", line)
     return 1 if failed else 0

@@ -11,10 +11,15 @@ PICTURES = os.path.join(HERE, "..", "report", "pictures.py")
 DEMO = os.path.join(HERE, "demo_outcomes.py")
 TRIAL = os.path.join(HERE, "..", "package", "trial.py")
 CONTROLLER = os.path.join(HERE, "..", "cluster", "controller_test.py")
+ACCURACY = os.path.join(HERE, "accuracy.py")
 ARM64 = os.path.join(HERE, "..", "chart", "arm64_test.py")
 
 # name: (what it shows, the arguments of crash_test.py, or the program and its own)
 COMMANDS = {
+    "accuracy-shares": ("each attack on a share of the packets with 200 000 datagrams; about 8 minutes",
+                        [ACCURACY, "--soak", "--only", "shares"]),
+    "accuracy-rates": ("bandwidth at 1, 10 and 100 Mbit/s, 30 s each, both ways; about 5 minutes",
+                       [ACCURACY, "--soak", "--only", "rates"]),
     "arm64": ("the image for arm64, cross-built, and what runs of it in emulators; about 15 minutes, as long for the build, and "
               "Debian's archive", [ARM64]),
     "controller-kill": ("a cluster's controller killed before each write of a run; about half a minute for each",
@@ -45,7 +50,7 @@ def main():
             print(f"  {name:14} {what}")
         return 0 if sys.argv[1:] == ["list"] else 2
     arguments = COMMANDS[sys.argv[1]][1]
-    program = [] if arguments[0] in (ARM64, CONTROLLER, DEMO, PICTURES, TRIAL) else [CRASH]
+    program = [] if arguments[0] in (ACCURACY, ARM64, CONTROLLER, DEMO, PICTURES, TRIAL) else [CRASH]
     environment = {**os.environ, "ORDEAL_EACH_WRITE": "yes"}
     return subprocess.call([sys.executable, "-B", *program, *arguments, *sys.argv[2:]], env=environment)
 

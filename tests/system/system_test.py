@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab
 
 from lab.report import Report  # noqa: E402
 
-SUITES = ["argo", "demo", "evidence", "halting", "interrupt", "prometheus", "scrape"]
+SUITES = ["argo", "demo", "evidence", "gameday", "halting", "interrupt", "prometheus", "scrape"]
 
 
 def main():

@@ -198,6 +198,40 @@ cpu_of_a_pod() {
   finish pod
 }
 
+# What is taken of a cgroup's memory and process ids, with a limit of its own and one above it that throttles.
+loads() {
+  echo '+memory +pids' >$CG/cgroup.subtree_control
+  mkdir -p $CG/room
+  echo '+memory +pids' >$CG/room/cgroup.subtree_control
+  inside room/app sleep 1000
+  wait_for 5 grep -q . $CG/room/app/cgroup.procs
+  echo 134217728 >$CG/room/app/memory.max
+  echo 120 >$CG/room/app/pids.max
+  app='{type: container, cgroup: /room/app}'
+  experiment memory "$app" '{type: memory, args: {percent: 75, strategy: total}}' 5s
+  begin memory
+  sleep 2
+  step memory.held sh -c "cd $CG/room/app; cat memory.current; grep -w anon memory.stat; grep oom_kill memory.events"
+  finish memory
+  step memory.after cat $CG/room/app/memory.current
+  echo 67108864 >$CG/room/memory.high
+  experiment high "$app" '{type: memory, args: {mb: 100}}' 5s
+  step memory.refused ordeal plan /tmp/high.yaml
+  echo max >$CG/room/memory.high
+  experiment pids "$app" '{type: process_exhaustion, args: {percent: 100, strategy: total}}' 4s
+  begin pids
+  sleep 1
+  step pids.held cat $CG/room/app/pids.current
+  step pids.fork sh -c "echo \$\$ >$CG/room/app/cgroup.procs; (sleep 0); echo forked"
+  finish pids
+  step pids.after cat $CG/room/app/pids.current
+  experiment dead_memory "$app" '{type: memory, args: {mb: 64}}' 60s
+  begin dead_memory
+  sleep 2
+  kill_both dead_memory
+  step dead_memory.after cat $CG/room/app/memory.current
+}
+
 killing() {
   inside workers sh -c 'while :; do sleep 777; echo died >>/tmp/deaths; done'
   experiment kill '{type: container, cgroup: /workers}' \

@@ -25,7 +25,7 @@ import machines
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path.home() / ".cache/ordeal-vm"
-PARTS = ["latency", "scope", "pause", "cpu", "killing", "deaths", "host"]  # the last one ends the machine
+PARTS = ["latency", "scope", "pause", "cpu", "loads", "killing", "deaths", "host"]  # the last one ends the machine
 BOOT_LIMIT = 400  # seconds; about 100 on an idle machine
 # Of a round trip, besides 15 %. An idle virtual CPU wakes up to 10 ms late under TCG, so the shortest round trip is
 # exact and the median is not.
@@ -195,6 +195,24 @@ def check_cpu(steps, show):
     expect_near("asked of a pod's container, in % of one CPU", proof["asked"], 16)
     sandbox, app = (stat(steps.out(f"pod.{name}").splitlines())["usage_usec"] for name in ("sandbox", "app"))
     expect(app > 10 * sandbox, f"the load is in the sandbox: {sandbox} µs there, {app} µs in the container")
+
+
+def check_loads(steps, show):
+    proof = expect_proven_and_clean(steps, "memory", 4, tables=False)
+    held = steps.out("memory.held").split()
+    show(f"memory 75 % of 128 MiB in all: {int(held[0]) / (1 << 20):.1f} MiB charged ({proof['measured']})")
+    expect_near("memory charged", int(held[0]) / (1 << 20), 96, share=0.03)
+    expect(held[held.index("oom_kill") + 1] == "0", f"somebody was killed: {held}")
+    expect(int(steps.out("memory.after")) < 8 << 20, f"not given back: {steps.out('memory.after')}")
+    expect_exit(steps, "memory.refused", 3)
+    expect("memory.high" in steps.out("memory.refused"), f"the level is not named: {steps.out('memory.refused')}")
+    proof = expect_proven_and_clean(steps, "pids", 4, tables=False)
+    show(f"process ids: {proof['measured']}")
+    expect(steps.out("pids.held").strip() == "120", f"{steps.out('pids.held')} process ids, 120 asked")
+    expect("forked" not in steps.out("pids.fork"), "a process could be started")
+    expect(steps.out("pids.after").strip() == "1", f"not given back: {steps.out('pids.after')}")
+    expect_exit(steps, "dead_memory.ended", 0)
+    expect(int(steps.out("dead_memory.after")) < 8 << 20, f"not given back: {steps.out('dead_memory.after')}")
 
 
 def check_killing(steps, show):

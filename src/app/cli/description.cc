@@ -265,13 +265,18 @@ void add_targets(CLI::App& app, Choice& choice) {
 
 constexpr const char* kInitFooter =
     "  ordeal init nginx --metrics http://127.0.0.1:8000/metrics -o first.yaml\n"
+    "  ordeal init --list                    the templates, and what each is for\n"
+    "  ordeal init slow-database             one of them\n"
     "  ordeal init --attack latency          for a target to be filled in later";
 
 void add_init(CLI::App& app, Choice& choice) {
-  CLI::App* init = app.add_subcommand("init", "Write a commented first experiment on something that runs here");
+  CLI::App* init =
+      app.add_subcommand("init", "Write a commented experiment: on something that runs here, or a template");
   auto options = std::make_shared<InitOptions>();
-  init->add_option("target", options->target, "What to attack, by its name in `ordeal targets`; \"host\" is this host")
-      ->type_name("TARGET");
+  init->add_option("target", options->target,
+                   "What to attack, by its name in `ordeal targets` (\"host\" is this host), or a template")
+      ->type_name("TARGET|TEMPLATE");
+  init->add_flag("--list", options->list, "Print the templates");
   init->add_option("--attack", options->attack, "The attack; by default one that suits the target")->type_name("NAME");
   init->add_option("--metrics", options->metrics, "A metrics page on which to find expectations")->type_name("URL");
   init->add_option("-o,--output", options->output, "Write to FILE instead of the terminal")->type_name("FILE");

@@ -29,12 +29,13 @@ struct TargetsOptions {
 };
 
 struct InitOptions {
-  std::string target;   // as `ordeal targets` calls it; "" is none
+  std::string target;   // as `ordeal targets` calls it, or a template's name; "" is none
   std::string attack;   // its name; "" is one that suits the target
   std::string metrics;  // a page to find expectations on; "" is none
   std::string output;   // a file; "" is the terminal
   std::vector<std::string> policies;
   bool force = false;  // also over a file that is there
+  bool list = false;   // the templates
 };
 
 struct ObservabilityOptions {

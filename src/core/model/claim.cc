@@ -9,13 +9,29 @@ namespace ordeal {
 namespace {
 
 // A cgroup's path has slashes too, so a field is known by its name.
-constexpr std::array<std::string_view, 8> kFields{"running",         "processes",         "cpu",      "guest", "power",
-                                                  "packets/arrival", "packets/departure", "packets/*"};
+constexpr std::array<std::string_view, 15> kFields{"running",
+                                                   "processes",
+                                                   "cpu",
+                                                   "memory",
+                                                   "pids",
+                                                   "disk",
+                                                   "io",
+                                                   "descriptors",
+                                                   "guest",
+                                                   "power",
+                                                   "packets/arrival",
+                                                   "packets/departure",
+                                                   "packets/*",
+                                                   "lookups",
+                                                   "answers"};
+
+// Who holds it only reads.
+constexpr std::string_view kShared = "lookups";
 
 // Fields that differ and still meet: a kill waits in a paused process and comes when the attack is long over; a paused
-// guest does nothing.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kMeeting{
-    {{"running", "processes"}, {"running", "guest"}}};
+// guest does nothing; a false answer leads a look-up to somebody else.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMeeting{
+    {{"running", "processes"}, {"running", "guest"}, {"answers", "lookups"}}};
 
 struct Claim {
   std::string_view kind;  // "cgroup"
@@ -42,7 +58,7 @@ bool covers(std::string_view all, std::string_view field) {
 }
 
 bool fields_meet(std::string_view a, std::string_view b) {
-  if (a == b || a == "power" || b == "power" || covers(a, b) || covers(b, a)) return true;
+  if ((a == b && a != kShared) || a == "power" || b == "power" || covers(a, b) || covers(b, a)) return true;
   return std::any_of(kMeeting.begin(), kMeeting.end(), [&](const auto& pair) {
     return (pair.first == a && pair.second == b) || (pair.first == b && pair.second == a);
   });

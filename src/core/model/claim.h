@@ -4,10 +4,11 @@
 //             within:PATH     something that lives in that very cgroup
 //             process:PID
 //             netns:INODE     a network namespace
-//   FIELD     what of it is changed: running, processes (who is alive), cpu, guest (a process of ours lives there),
-//   power,
+//             resolver        the host's own look-ups of names
+//   FIELD     what of it is changed: running, processes (who is alive), cpu, memory, pids, disk, io,
+//             descriptors, guest (a process of ours lives there), power,
 //             packets/arrival, packets/departure; "packets/*" is both, and the impacts of one run may hold it
-//             together.
+//             together; answers (of look-ups) meets lookups, which any number hold.
 // Two impacts whose claims meet must not be in force at once: one would undo, hide or outlive the other.
 #pragma once
 

@@ -53,6 +53,12 @@ constexpr Row kTable[] = {
     {"netns:4/packets/*", "netns:4/packets/*", true},
     {"netns:4/packets/*", "netns:5/packets/*", false},
     {"netns:4/packets/*", "cgroup:/p/cpu", false},
+    {"resolver/lookups", "resolver/lookups", false},
+    {"resolver/answers", "resolver/lookups", true},
+    {"resolver/answers", "resolver/answers", true},
+    {"resolver/answers", "netns:4/packets/*", false},
+    {"host/power", "resolver/lookups", true},
+    {"host/cpu", "resolver/lookups", false},
     {"x", "x", true},
     {"x", "y", false},
 };

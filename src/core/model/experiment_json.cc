@@ -1,7 +1,7 @@
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
+#include "core/model/experiment/part.h"
 #include "core/model/experiment/sources.h"
-#include "core/model/experiment/target.h"
 #include "core/model/input/experiment.h"
 
 namespace ordeal {
@@ -21,7 +21,16 @@ json::Value http_json(const HttpProbe& probe) {
                       {"result", result}};
 }
 
+json::Value certificate_json(const CertificateProbe& probe) {
+  json::Object object{{"host", probe.host}, {"port", probe.port}};
+  if (!probe.server_name.empty()) object["server_name"] = probe.server_name;
+  object["family"] = probe.family;
+  object["timeout"] = format_duration(probe.timeout);
+  return object;
+}
+
 json::Value probe_json(const Expectation& expectation) {
+  if (expectation.certificate) return json::Object{{"certificate", certificate_json(*expectation.certificate)}};
   if (expectation.http) return json::Object{{"http", http_json(*expectation.http)}};
   if (expectation.tcp)
     return json::Object{{"tcp", json::Object{{"address", expectation.tcp->address},
@@ -70,10 +79,7 @@ json::Value to_json(const Experiment& experiment) {
   json::Object object{{"name", experiment.name}};
   if (!experiment.description.empty()) object["description"] = experiment.description;
   if (!experiment.hypothesis.empty()) object["hypothesis"] = experiment.hypothesis;
-  object["target"] = to_json(experiment.target);
-  object["attack"] = json::Object{{"type", experiment.attack.type},
-                                  {"args", experiment.attack.args},
-                                  {"length", format_duration(experiment.attack.length)}};
+  put_what_is_done(experiment, object);
   object["expect"] = std::move(expect);
   object["sources"] = to_json(experiment.sources);
   if (experiment.seed) object["seed"] = *experiment.seed;

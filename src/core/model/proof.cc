@@ -59,6 +59,7 @@ json::Value to_json(const Proof& proof) {
                       {"unit", proof.unit},
                       {"coverage", std::move(coverage)},
                       {"lasting", proof.lasting},
+                      {"may_return", proof.may_return},
                       {"done_boot_ns", std::move(moments)}};
 }
 
@@ -73,6 +74,8 @@ Result<Proof> proof_from_json(const json::Value& value) {
     *text = TRY(json::Codec<std::string>::read(TRY(reader.at(key))));
   }
   if (auto lasting = TRY(reader.find("lasting"))) proof.lasting = TRY(json::Codec<std::string>::read(*lasting));
+  auto may_return = TRY(reader.find("may_return"));  // in older versions whatever lasted was a kill
+  proof.may_return = may_return ? TRY(may_return->boolean()) : !proof.lasting.empty();
   if (auto moments = TRY(reader.find("done_boot_ns")))
     for (const json::Reader& moment : TRY(moments->items()))
       proof.moments.push_back(TRY(json::Codec<BootTime>::read(moment)));

@@ -37,6 +37,7 @@ struct Proof {
   std::string unit;
   std::vector<Coverage> coverage{};  // each is judged by itself
   std::string lasting{};             // what no revert gives back: "2 processes were killed"; "" when there is nothing
+  bool may_return = false;           // who was hit so is gone, and may be started anew
   std::vector<BootTime> moments{};   // when that was done, the first ones; empty when that is not known
 };
 

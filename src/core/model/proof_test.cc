@@ -21,6 +21,16 @@ TEST(Proof, OfAnOlderVersionHasNoCoverage) {
   EXPECT_TRUE(back->coverage.empty());
 }
 
+TEST(Proof, WhatLastedInAnOlderVersionWasAKill) {
+  Proof reset{.proven = true, .lasting = "3 connections were reset"};
+  EXPECT_FALSE(proof_from_json(to_json(reset))->may_return);
+  json::Object old = to_json(reset).as_object();
+  old.erase("may_return");
+  EXPECT_TRUE(proof_from_json(old)->may_return);
+  old["lasting"] = "";
+  EXPECT_FALSE(proof_from_json(old)->may_return);
+}
+
 TEST(Proof, NothingToHitIsNeitherHitNorMissed) { EXPECT_EQ(Coverage{}.share(), std::nullopt); }
 
 TEST(Proof, AShareBelowNinetyFivePercentFallsShort) {

@@ -79,6 +79,9 @@ class Injector {
   // Asks whether inject() would succeed, and holds what it needs (claims, caps) until then or until revert_all().
   // Nothing is done to the victim.
   virtual void check(int impact, const Victim& victim, const Attack& attack) = 0;
+  // The same of an attack that comes later, and holds nothing: what this run itself has in force may be over by then.
+  // Where no attack comes later it is never asked.
+  virtual void check_ahead(int impact, const Victim& victim, const Attack& attack) { check(impact, victim, attack); }
   // `impact` names the impact from then on; the same number again is the same request.
   virtual void inject(int impact, const Victim& victim, const Attack& attack) = 0;
   virtual void renew() = 0;

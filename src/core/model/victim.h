@@ -39,6 +39,11 @@ struct Victim {
   bool operator==(const Victim&) const = default;
 };
 
+// Two selections mean the same thing, whatever else they say of it.
+inline bool same_victim(const Victim& a, const Victim& b) {
+  return a.kind == b.kind && a.name == b.name && a.cgroup_inode == b.cgroup_inode;
+}
+
 const char* to_text(VictimKind kind);
 json::Value to_json(const Victim& victim);
 Result<Victim> victim_from_json(const json::Value& value);

@@ -10,7 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/base/result.h"
-#include "core/model/input/attack.h"
+#include "core/model/input/experiment.h"
 #include "core/model/victim.h"
 #include "fault/attacks/undo.h"
 #include "fault/attacks/usability.h"
@@ -51,8 +51,15 @@ class Impact {
   // True when the next work() looks at many processes, or at a disk: the guard says so beforehand, so that a slow
   // machine is not taken for a hung guard. Anything else must be done in a few milliseconds.
   virtual bool is_long(BootTime /*now*/) const { return false; }
+  // False while it waits for what it needs first, and does nothing to anybody. Once true it stays so.
+  virtual bool in_force() const { return true; }
   // Extends what the kernel holds by another 1 s; called every 250 ms.
   virtual Result<> renew() { return {}; }
+  // Starts to end it, for what takes a while to be over and can go on without us: of many, all are let go before one is
+  // waited for. When it should be over; nothing where revert() does it all. revert() comes next.
+  virtual std::optional<BootTime> let_go() { return std::nullopt; }
+  // It was let go and is not over: revert() would wait.
+  virtual bool is_going() const { return false; }
   // Ends the impact cleanly (held packets are let go); idempotent. kRevertFailed when something stays behind.
   virtual Result<> revert() = 0;
   // What was measured so far. After revert(): of the whole impact.
@@ -72,6 +79,10 @@ class Fault {
   virtual Usability usability(const host::Features& features) const = 0;
   // What the resolved arguments must be besides what info() says of each alone. Looks at no victim.
   virtual Result<> check_arguments(const Attack& /*attack*/) const { return {}; }
+  // What becomes of it at the end, with these arguments.
+  virtual StepKind kind(const Attack& /*attack*/) const { return info().step; }
+  // Of one that only looks: what must hold, as its arguments say it.
+  virtual std::vector<Expectation> looks(const Attack& /*attack*/) const { return {}; }
   // The steps on this victim, with the mechanism that this machine would use. Reads only. kRefused for what safety
   // forbids ("other processes share the network namespace"), kUnsupported for what the kernel cannot do.
   // What reach() says is judged by the caller; a fault that chooses processes judges each by `protection`.
@@ -85,6 +96,11 @@ class Fault {
   }
   // Whom it hits while it is in force; whoever applies it refuses, and ends it, when somebody protected is among them.
   virtual Result<Reach> reach(const Victim& victim, const Attack& /*attack*/) const { return whole_victim(victim); }
+  // What `plan` says of the host names in the arguments, as they are now. It may wait for a resolver: not in the guard.
+  // kNotFound for a name that stands for nothing.
+  virtual Result<std::vector<std::string>> names_now(const Attack& /*attack*/) const {
+    return std::vector<std::string>();
+  }
   // What it would take on this victim; nothing where that is not a share of the host. Reads only.
   virtual Result<std::optional<Demand>> demand(const Victim& /*victim*/, const Attack& /*attack*/) const {
     return std::optional<Demand>();

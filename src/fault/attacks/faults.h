@@ -6,12 +6,25 @@
 
 // clang-format off
 #define ORDEAL_EACH_FAULT(FAULT) \
+  FAULT(bandwidth)               \
+  FAULT(blackhole)               \
+  FAULT(corrupt)                 \
   FAULT(cpu)                     \
+  FAULT(disk)                    \
+  FAULT(dns)                     \
+  FAULT(duplicate)               \
+  FAULT(io)                      \
   FAULT(latency)                 \
+  FAULT(memory)                  \
   FAULT(packet_loss)             \
+  FAULT(partition)               \
   FAULT(pause)                   \
+  FAULT(process_exhaustion)      \
   FAULT(process_killer)          \
-  FAULT(shutdown)
+  FAULT(reorder)                 \
+  FAULT(reset)                   \
+  FAULT(shutdown)                \
+  FAULT(certificate_expiry)
 // clang-format on
 
 namespace ordeal::fault {

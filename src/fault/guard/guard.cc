@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "core/base/defer.h"
 #include "core/base/io/failpoint.h"
@@ -38,6 +39,8 @@ constexpr Nanos kHearAtMost = 50ms;
 // What each long step may take on a machine that is slow. What hangs inside of one is found that much later, and so is
 // kept as long as what is in force already; network rules end after 2 s by the kernel's own lease all the same.
 constexpr Nanos kApplyBudget = 5s;   // looks at every process, waits for the reaper's disk, freezes
+constexpr Nanos kMostGoing = 5s;     // that what was let go is waited for at the end, all together
+constexpr Nanos kSlice = 5ms;        // between two looks whether it is over
 constexpr Nanos kRevertBudget = 5s;  // of one impact; waits for the reaper
 constexpr Nanos kWorkBudget = 1s;    // a round, a look for newcomers, reading the rules: every process, or a disk
 constexpr Nanos kRenewBudget = 1s;   // one transaction of an impact, behind those of others
@@ -109,6 +112,7 @@ ExitCode Guard::run() {
     receive_from_reaper();  // without a reaper nothing may be in force
     receive_halt();         // the latch, or this run's own halt
     end_what_is_due();      // length and lease, before more is done: it may have stood still for long
+    end_gone();             // what was let go, and is over
     work_impacts();         // held packets, kill rounds, burners
     watch_victims();        // who is gone is hit no more
     watch_rules();          // a policy that has changed binds at once
@@ -129,6 +133,10 @@ void Guard::wait() {
   if (!active_.empty()) until = std::min(until, now + kWatchVictimsEvery);
   if (auto due = leases_.next()) until = std::min(until, *due);
   for (const auto& [id, active] : active_) {
+    if (active.leaving) {
+      until = std::min(until, now + kSlice);
+      continue;
+    }
     for (int fd : active.impact->descriptors()) fds.push_back({fd, POLLIN, 0});
     if (auto next = active.impact->next_work()) until = std::min(until, *next);
   }
@@ -170,6 +178,11 @@ void Guard::answer(const messages::Bye&) {
 
 void Guard::answer(const messages::Check& request) {
   int id = request.impact;
+  if (request.ahead) {
+    Pulse::Step checking = pulse_->step(kApplyBudget);
+    auto fit = judge_ahead(request);
+    return fit ? send(messages::Checked{id}) : send(messages::CheckFailed{failure(id, fit.error())});
+  }
   if (!admitted_.count(id) && !answers_.count(id)) {
     Pulse::Step checking = pulse_->step(kApplyBudget);
     auto active = admit(request);
@@ -184,11 +197,13 @@ void Guard::answer(const messages::Apply& request) {
   receive_halt();  // many applies may have been asked for before it
   if (done_) return;
   int id = request.impact;
-  if (!answers_.count(id)) {
-    auto reply = apply(request);
-    answers_[id] = reply ? FromGuard(std::move(*reply)) : messages::ApplyFailed{failure(id, reply.error())};
-  }
-  send(answers_[id]);
+  if (auto answered = answers_.find(id); answered != answers_.end()) return send(answered->second);
+  if (active_.count(id)) return;  // it is answered when it is in force
+  if (auto applied = apply(request); !applied) refuse_apply(id, applied.error());
+}
+
+void Guard::refuse_apply(int id, const Error& error) {
+  send(answers_.insert_or_assign(id, messages::ApplyFailed{failure(id, error)}).first->second);
 }
 
 // Their claims are free again.
@@ -196,13 +211,17 @@ void Guard::dismiss_admitted() {
   if (admitted_.empty()) return;
   Pulse::Step dismissing = pulse_->step(kRevertBudget);
   std::vector<std::string> claims;
-  for (const auto& [id, active] : admitted_)
+  int64_t given_back = 0;
+  while (!admitted_.empty()) {
+    shares_.remove(admitted_.begin()->first);
+    ActiveImpact active = std::move(admitted_.extract(admitted_.begin()).mapped());
     for (std::string& claim : claims_of(active)) claims.push_back(std::move(claim));
-  (void)registration_.release(claims, static_cast<int64_t>(admitted_.size()));
-  admitted_.clear();
+    given_back += shares_.counts(active.victim);
+  }
+  (void)registration_.release(claims, given_back);
 }
 
-Result<messages::Applied> Guard::apply(const messages::Apply& request) {
+Result<> Guard::apply(const messages::Apply& request) {
   int id = request.impact;
   if (active_.empty()) reaper_.expect_beats(boot_now());
   Pulse::Step applying = pulse_->step(kApplyBudget);
@@ -213,14 +232,26 @@ Result<messages::Applied> Guard::apply(const messages::Apply& request) {
   auto made = fresh ? Result<>{} : judge_now(active);
   if (made) made = make_impact(active, request);
   if (!made) {
-    if (made.error().code != Errc::kRevertFailed) (void)registration_.release(claims_of(active), 1);
+    if (made.error().code == Errc::kRevertFailed) return tl::unexpected(made.error());
+    shares_.remove(id);
+    (void)registration_.release(claims_of(active), shares_.counts(active.victim));
     return tl::unexpected(made.error());
   }
-  messages::Applied reply{id, active.victim.name, active.steps, active.applied};
-  leases_.applied(id, active.applied, active.attack.total());
+  BootTime applied = active.applied;
+  leases_.awaited(id, applied);
   active_.insert_or_assign(id, std::move(active));
   failpoint("guard.applied");
-  return reply;
+  note_in_force(id, applied);
+  return {};
+}
+
+void Guard::note_in_force(int id, BootTime since) {
+  ActiveImpact& active = active_.at(id);
+  if (answers_.count(id) || !active.impact->in_force()) return;
+  active.applied = since;
+  leases_.applied(id, active.applied, active.attack.total());
+  messages::Applied reply{id, active.victim.name, active.steps, active.applied};
+  send(answers_.insert_or_assign(id, std::move(reply)).first->second);
 }
 
 Result<> Guard::refuse_when_halted() const {
@@ -236,6 +267,7 @@ Result<> Guard::judge_now(ActiveImpact& active) {
   TRY_VOID(refuse_when_halted());
   TRY_VOID(rules_.refresh());
   TRY_VOID(check_victim(active.victim));
+  for (const Victim& peer : active.attack.peers) TRY_VOID(check_victim(peer));
   const fault::Fault* fault = TRY(fault::find_fault(active.attack.type));
   std::vector<Step> steps = TRY(fault->plan(active.victim, active.attack, rules_.protection()));
   fault::Reach reach = TRY(fault->reach(active.victim, active.attack));
@@ -246,13 +278,27 @@ Result<> Guard::judge_now(ActiveImpact& active) {
   return may ? Result<>{} : explain(std::move(may).error(), fault->info());
 }
 
-Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
+Result<Guard::ActiveImpact> Guard::judge(const messages::Hit& request) {
   ActiveImpact active;
   active.victim = request.victim;
   active.attack = TRY(resolve_arguments(request.attack, TRY(fault::find_fault(request.attack.type))->info()));
   TRY_VOID(judge_now(active));
   TRY_VOID(VictimWatch().add(0, active.victim));  // it is who was chosen
-  TRY_VOID(registration_.claim(claims_of(active), rules_.policies(), 1, request.candidates));
+  for (const Victim& peer : active.attack.peers) TRY_VOID(VictimWatch().add(0, peer));
+  TRY_VOID(shares_.check(request.share, active.victim, rules_.policies()));
+  return active;
+}
+
+Result<> Guard::judge_ahead(const messages::Hit& request) {
+  ActiveImpact active = TRY(judge(request));
+  return registration_.check(claims_of(active), rules_.policies(), shares_.counts(active.victim), request.candidates);
+}
+
+Result<Guard::ActiveImpact> Guard::admit(const messages::Hit& request) {
+  ActiveImpact active = TRY(judge(request));
+  TRY_VOID(
+      registration_.claim(claims_of(active), rules_.policies(), shares_.counts(active.victim), request.candidates));
+  shares_.add(request.impact, request.share, active.victim);
   return active;
 }
 
@@ -352,10 +398,12 @@ void Guard::work_impacts() {
   BootTime now = boot_now();
   // Announced once, and each impact that is worked on is progress: a thousand of them would drown the listeners.
   std::optional<Pulse::Step> round;
-  if (std::any_of(active_.begin(), active_.end(), [&](auto& item) { return item.second.impact->is_long(now); }))
-    round.emplace(*pulse_, kWorkBudget);
+  auto is_long = [&](auto& item) { return !item.second.leaving && item.second.impact->is_long(now); };
+  if (std::any_of(active_.begin(), active_.end(), is_long)) round.emplace(*pulse_, kWorkBudget);
   for (auto& [id, active] : active_) {
+    if (active.leaving) continue;
     if (auto worked = active.impact->work(now); !worked) broken.emplace_back(id, worked.error().message());
+    note_in_force(id, boot_now());
     beat();
   }
   round.reset();
@@ -369,7 +417,7 @@ void Guard::watch_victims() {
       victim_watch_.remove(id);
       continue;
     }
-    send(messages::VictimGone{id, found->second.victim.name, why});
+    if (answers_.count(id)) send(messages::VictimGone{id, found->second.victim.name, why});
     end({id}, "the victim is gone: " + why);
   }
 }
@@ -385,7 +433,10 @@ void Guard::watch_rules() {
   if (known && rules_.version() == before) return;
   newcomers_.forget();
   for (const auto& [id, active] : active_) {
+    if (active.leaving) continue;
     auto allowed = known ? check_victim(active.victim) : known;
+    for (const Victim& peer : active.attack.peers)
+      if (allowed) allowed = check_victim(peer);
     if (allowed && active.victim.kind == VictimKind::kProcess && !active.impact->outlives_victim())
       allowed = fault::refuse_protected_in(fault::whole_victim(active.victim), rules_.protection());
     if (!allowed) forbidden.emplace_back(id, allowed.error().message());
@@ -429,6 +480,7 @@ void Guard::renew_kernel_leases() {
   renewed_ = now;
   std::vector<std::pair<int, std::string>> broken;
   for (Pulse::Step renewing = pulse_->step(kRenewBudget); auto& [id, active] : active_) {
+    if (active.leaving) continue;
     if (auto renewed = active.impact->renew(); !renewed) broken.emplace_back(id, renewed.error().message());
     beat();
   }
@@ -437,30 +489,66 @@ void Guard::renew_kernel_leases() {
 
 void Guard::beat() { pulse_->beat(boot_now(), !active_.empty()); }
 
-// First everything is reverted, then it is reported: a thousand victims wait for no report.
 void Guard::end(const std::vector<int>& impacts, const std::string& why, bool broken) {
+  let_go(impacts, why, broken);
+  end_gone();
+}
+
+void Guard::let_go(const std::vector<int>& impacts, const std::string& why, bool broken) {
+  for (int id : impacts) {
+    auto found = active_.find(id);
+    if (found == active_.end() || found->second.leaving) continue;
+    found->second.leaving = Leaving{why, broken, found->second.impact->let_go().value_or(BootTime{})};
+    leases_.ended(id);
+    victim_watch_.remove(id);
+    newcomers_.remove(id);
+    beat();
+  }
+}
+
+// First everything that is over is reverted, then it is reported: a thousand victims wait for no report.
+void Guard::end_gone() {
+  BootTime now = boot_now();
+  std::vector<int> over;
+  for (const auto& [id, active] : active_)
+    if (active.leaving && (now >= active.leaving->until || !active.impact->is_going())) over.push_back(id);
+  // What started last goes first: it may stand on what was there before it. Nobody waits for what does not die.
+  std::stable_sort(over.begin(), over.end(),
+                   [this](int a, int b) { return active_.at(a).applied > active_.at(b).applied; });
+  std::stable_partition(over.begin(), over.end(), [this](int id) { return !active_.at(id).impact->is_going(); });
   std::vector<Ended> all;
-  std::vector<std::string> claims;
-  for (int id : impacts)
-    if (active_.count(id)) all.push_back(revert(id));
+  for (int id : over) all.push_back(revert(id));
+  report(all);
+}
+
+void Guard::report(const std::vector<Ended>& all) {
   if (all.empty()) return;
   Pulse::Step telling = pulse_->step(kRevertBudget);
+  std::vector<std::string> claims;
   int64_t given_back = 0;
   for (const Ended& ended : all) {
-    send_reverted(ended, why, broken);
+    send_ended(ended);
     if (!ended.result) continue;  // what stays in force stays claimed
-    ++given_back;
+    shares_.remove(ended.id);
+    given_back += shares_.counts(ended.active.victim);
     for (std::string& claim : claims_of(ended.active)) claims.push_back(std::move(claim));
   }
-  if (given_back > 0) (void)registration_.release(claims, given_back);
+  if (!claims.empty() || given_back > 0) (void)registration_.release(claims, given_back);
+}
+
+// In slices: those who listen hear of us.
+void Guard::await_gone() {
+  BootTime until = boot_now() + kMostGoing;
+  for (auto& [id, active] : active_) active.leaving->until = std::min(active.leaving->until, until);
+  for (; !active_.empty(); beat()) {
+    std::this_thread::sleep_for(kSlice);
+    end_gone();
+  }
 }
 
 Guard::Ended Guard::revert(int id) {
   Pulse::Step step = pulse_->step(kRevertBudget);
   Ended ended{id, std::move(active_.extract(id).mapped()), {}, {}, {}};
-  leases_.ended(id);
-  victim_watch_.remove(id);
-  newcomers_.remove(id);
   BootTime start = boot_now();
   ended.result = ended.active.impact->revert();
   ended.reverted = boot_now();
@@ -469,20 +557,25 @@ Guard::Ended Guard::revert(int id) {
   return ended;
 }
 
-void Guard::send_reverted(const Ended& ended, const std::string& why, bool broken) {
-  const std::string& victim = ended.active.victim.name;
-  std::string error = ended.result ? "" : ended.result.error().message();
+void Guard::send_ended(const Ended& ended) {
+  if (!ended.result) revert_failed(ended.active.victim.name, ended.result.error());
+  if (answers_.count(ended.id)) return send_reverted(ended);
+  if (!ended.result) return refuse_apply(ended.id, ended.result.error());
+  std::string why = "it was not in force yet: " + ended.active.leaving->why;
+  refuse_apply(ended.id, Error{Errc::kNotInjected, std::move(why), 0, "", nullptr});
+}
+
+void Guard::send_reverted(const Ended& ended) {
   messages::Reverted message{ended.id,
-                             victim,
-                             why,
+                             ended.active.victim.name,
+                             ended.active.leaving->why,
                              ended.active.applied,
                              ended.reverted,
                              ended.took,
-                             broken,
+                             ended.active.leaving->broken,
                              ended.result.has_value(),
-                             error,
+                             ended.result ? "" : ended.result.error().message(),
                              ended.active.impact->proof(ended.reverted)};
-  if (!ended.result) revert_failed(victim, ended.result.error());
   send(message);
 }
 
@@ -497,6 +590,7 @@ void Guard::end_all(const std::string& why) {
   std::vector<int> ids;
   for (const auto& [id, active] : active_) ids.push_back(id);
   end(ids, why);
+  await_gone();
 }
 
 void Guard::end_by(const std::string& by, const std::string& why) {

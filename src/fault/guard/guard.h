@@ -20,6 +20,7 @@
 #include "fault/guard/link/pulse.h"
 #include "fault/guard/newcomers.h"
 #include "fault/guard/recovery/reaper_link.h"
+#include "fault/guard/shares.h"
 #include "fault/guard/standing_rules.h"
 #include "fault/guard/victim_watch.h"
 #include "platform/host/latch.h"
@@ -44,12 +45,19 @@ class Guard {
   ExitCode run();
 
  private:
+  // It was let go, and is kept until it is over or its time is up: nobody works it any more.
+  struct Leaving {
+    std::string why;
+    bool broken = false;  // it stopped working; nobody asked for its end
+    BootTime until;
+  };
   struct ActiveImpact {
     Victim victim;
     Attack attack;
     std::vector<Step> steps;
     std::unique_ptr<fault::Impact> impact;
-    BootTime applied;
+    BootTime applied;  // in force since; before that, since when it is there
+    std::optional<Leaving> leaving{};
   };
 
   Guard(GuardOptions options, host::Paths paths, host::Registration registration, std::unique_ptr<Pulse> pulse,
@@ -62,12 +70,18 @@ class Guard {
   void answer(const messages::Renew&);
   void answer(const messages::Revert& request);
   void answer(const messages::Bye&);
-  Result<messages::Applied> apply(const messages::Apply& request);
+  Result<> apply(const messages::Apply& request);
+  // Its length begins, and its request is answered.
+  void note_in_force(int id, BootTime since);
+  void refuse_apply(int id, const Error& error);
   Result<> check_victim(const Victim& victim) const;
   // By the latch, by this run's own halt, or because it is ending.
   Result<> refuse_when_halted() const;
   // Latch, policy, protection, steps and rights, as of now.
   Result<> judge_now(ActiveImpact& active);
+  Result<ActiveImpact> judge(const messages::Hit& request);
+  // Nothing is held for it; what this run holds now it may not hold any more by then.
+  Result<> judge_ahead(const messages::Hit& request);
   // Judged, and its claims are taken.
   Result<ActiveImpact> admit(const messages::Hit& request);
   Result<> make_impact(ActiveImpact& active, const messages::Apply& request);
@@ -91,11 +105,17 @@ class Guard {
     Nanos took;
     Result<> result;
   };
-  // `broken`: they stopped working; nobody asked for their end.
+  // Those that are still active and not leaving.
+  void let_go(const std::vector<int>& impacts, const std::string& why, bool broken);
+  // Reverts, and reports, what was let go and is over; at a halt it waits until all of it is.
+  void end_gone();
+  void await_gone();
   void end(const std::vector<int>& impacts, const std::string& why, bool broken = false);
+  void report(const std::vector<Ended>& all);
   void revert_failed(const std::string& victim, const Error& error);
   Ended revert(int impact);
-  void send_reverted(const Ended& ended, const std::string& why, bool broken);
+  void send_ended(const Ended& ended);
+  void send_reverted(const Ended& ended);
   void end_all(const std::string& why);
   void end_by(const std::string& by, const std::string& why);
   void end_by_latch(const host::LatchState& latch);
@@ -110,6 +130,7 @@ class Guard {
   ReaperLink reaper_;
   EngineInbox inbox_;
   StandingRules rules_;
+  Shares shares_;
   LeaseTable leases_;
   VictimWatch victim_watch_;
   Newcomers newcomers_;
@@ -117,7 +138,7 @@ class Guard {
   UniqueFd inotify_;
   std::map<int, ActiveImpact> active_;
   std::map<int, ActiveImpact> admitted_;  // checked and not applied yet: claims, and no impact
-  std::map<int, FromGuard> answers_;      // of apply requests, so that a repeated one is not done twice
+  std::map<int, FromGuard> answers_;      // of apply requests; what is active without one is not in force yet
   BootTime admitted_until_{};             // the lease of what is admitted
   Nanos overslept_{0};
   BootTime renewed_{};

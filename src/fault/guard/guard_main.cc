@@ -12,12 +12,14 @@
 #include "core/base/text/text.h"
 #include "core/model/run/exit_code.h"
 #include "core/model/run/run_id.h"
+#include "fault/attacks/load/load_life.h"
 #include "fault/attacks/resource/burner.h"
 #include "fault/guard/guard.h"
 #include "fault/guard/link/messages.h"
 #include "fault/guard/recovery/dead_runs.h"
 #include "fault/guard/recovery/reaper.h"
 #include "fault/guard/recovery/standby.h"
+#include "fault/packets/names/name_watch.h"
 #include "platform/host/latch.h"
 #include "platform/host/own_cgroup.h"
 
@@ -154,6 +156,8 @@ Result<ExitCode> dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   ordeal::guard_output();
   if (argc > 1 && std::string_view(argv[1]) == "--burn") return ordeal::fault::burn_main(argc, argv);
+  if (argc > 1 && std::string_view(argv[1]) == "--look-up") return ordeal::packets::look_up_main(argc, argv);
+  if (argc > 1 && std::string_view(argv[1]) == "--load") return ordeal::fault::load_main(argc, argv);
   ordeal::guard::raise_descriptor_limit();
   (void)ordeal::host::enter_cgroup_namespace_of_init();  // what is journalled names cgroups by the host's paths
   auto code = ordeal::guard::dispatch(argc, argv);

@@ -9,6 +9,11 @@ void LeaseTable::applied(int impact, BootTime now, Nanos length) {
   ends_[impact] = now + length;
 }
 
+void LeaseTable::awaited(int impact, BootTime now) {
+  if (ends_.empty()) lease_until_ = now + lease_;
+  ends_[impact] = BootTime::max();
+}
+
 void LeaseTable::renew(BootTime now) { lease_until_ = std::max(lease_until_, now + lease_); }
 
 std::vector<LeaseTable::Due> LeaseTable::due(BootTime now) const {

@@ -23,6 +23,8 @@ class LeaseTable {
 
   // The first impact starts the lease; a later one does not extend it.
   void applied(int impact, BootTime now, Nanos length);
+  // It is not in force yet: only the lease ends it.
+  void awaited(int impact, BootTime now);
   void ended(int impact) { ends_.erase(impact); }
   // Moves the lease to now + its length; never backwards.
   void renew(BootTime now);

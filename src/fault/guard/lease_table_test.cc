@@ -33,6 +33,19 @@ TEST(LeaseTable, RenewalMovesTheLeaseAndNeverBack) {
   EXPECT_EQ(leases.next(), at(18));
 }
 
+TEST(LeaseTable, WhatIsAwaitedHasALeaseAndNoLengthYet) {
+  LeaseTable leases(5s);
+  leases.awaited(1, at(10));
+  EXPECT_EQ(leases.next(), at(15));
+  leases.renew(at(12));
+  EXPECT_TRUE(leases.due(at(16.9)).empty());
+  ASSERT_EQ(leases.due(at(17)).size(), 1u);
+  EXPECT_EQ(leases.due(at(17))[0].why, LeaseTable::Why::kLease);
+  leases.applied(1, at(13), 2s);
+  ASSERT_EQ(leases.due(at(15)).size(), 1u) << "its length began when it came into force";
+  EXPECT_EQ(leases.due(at(15))[0].why, LeaseTable::Why::kLength);
+}
+
 TEST(LeaseTable, EndedImpactsAreNeverDue) {
   LeaseTable leases(5s);
   leases.applied(1, at(10), 1s);

@@ -47,7 +47,7 @@ std::string named(const sys::Process& process) { return fmt::format("{} (pid {})
 
 // What makes Ordeal's own load joins the victim's cgroup, of whatever run.
 bool is_burner(const sys::Process& process) {
-  return process.comm == "ordeal-burn" || process.exe.ends_with("/ordeal-guard");
+  return process.comm == "ordeal-burn" || process.comm == "ordeal-load" || process.exe.ends_with("/ordeal-guard");
 }
 
 bool lives(const sys::ProcessStat& stat, uint64_t start) {

@@ -13,23 +13,21 @@ bool later(const HeldPacket& a, const HeldPacket& b) {
 }  // namespace
 
 DelayLine::DelayLine(DelayShape shape, HoldBound bound, Random random)
-    : shape_(shape), bound_(bound), random_(random) {}
-
-Nanos DelayLine::draw() {
-  if (shape_.jitter == Nanos(0)) return shape_.delay;
-  double factor = shape_.kind == JitterKind::kNormal ? random_.normal() : 2 * random_.uniform() - 1;
-  auto offset = static_cast<Nanos::rep>(factor * static_cast<double>(shape_.jitter.count()));
-  return std::max(shape_.delay + Nanos(offset), Nanos(0));
-}
+    : draw_(std::move(shape)), bound_(bound), random_(random) {}
 
 bool DelayLine::admit(HeldPacket packet) {
+  BootTime deadline = packet.arrived + draw_.next(random_);
+  return admit(std::move(packet), deadline);
+}
+
+bool DelayLine::admit(HeldPacket packet, BootTime deadline) {
   ++stats_.matched;
-  if (bytes_ + packet.length > bound_.bytes || held_packets() >= bound_.packets) {
+  if (!has_room(packet.length)) {
     ++stats_.passed_over_bound;
     return false;
   }
   bytes_ += packet.length;
-  packet.deadline = packet.arrived + draw();
+  packet.deadline = deadline;
   if (keeps_order()) {
     fifo_.push_back(std::move(packet));
   } else {
@@ -37,6 +35,10 @@ bool DelayLine::admit(HeldPacket packet) {
     std::push_heap(heap_.begin(), heap_.end(), later);
   }
   return true;
+}
+
+bool DelayLine::has_room(uint32_t length) const {
+  return bytes_ + length <= bound_.bytes && held_packets() < bound_.packets;
 }
 
 std::optional<BootTime> DelayLine::next_deadline() const {

@@ -115,6 +115,8 @@ TEST(DelayLine, BeyondTheByteBoundPacketsPassAndAreCounted) {
   auto delays = line({.delay = 10ms}, {.bytes = 250, .packets = 100});
   EXPECT_TRUE(delays.admit(packet(1, 0ns)));
   EXPECT_TRUE(delays.admit(packet(2, 0ns)));
+  EXPECT_FALSE(delays.has_room(51));
+  EXPECT_TRUE(delays.has_room(50));
   EXPECT_FALSE(delays.admit(packet(3, 0ns)));
   EXPECT_TRUE(delays.admit(packet(4, 0ns, 50)));
   EXPECT_EQ(delays.held_bytes(), 250u);

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "fault/packets/traffic.h"
@@ -20,6 +21,8 @@ constexpr int32_t kLast = std::numeric_limits<int32_t>::max();
 // Where the call is refused, what is in a rule just then may be lost: a matter of microseconds.
 void wait_for_packets_in_rules() { ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
 
+uint64_t beyond(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
+
 }  // namespace
 
 std::vector<sys::Rule> control_message_rules() {
@@ -30,6 +33,16 @@ std::vector<sys::Rule> control_message_rules() {
       icmp("neighbour discovery passes", AF_INET6, IPPROTO_ICMPV6).icmp_type(133, 137).leave(),
       icmp("packet too big passes", AF_INET6, IPPROTO_ICMPV6).icmp_type(2, 2).leave(),
       icmp("fragmentation needed passes", AF_INET, IPPROTO_ICMP).icmp_type(3, 3).icmp_code(4).leave(),
+  };
+}
+
+std::vector<sys::Rule> refusal_rules() {
+  constexpr uint8_t kReset = 0x04;
+  auto rule = [](const char* comment, uint8_t protocol) { return std::move(sys::Rule(comment).protocol(protocol)); };
+  return {
+      rule("resets pass", IPPROTO_TCP).tcp_flag(kReset).leave(),
+      rule("unreachable passes", IPPROTO_ICMP).family(AF_INET).icmp_type(3, 3).leave(),
+      rule("unreachable passes", IPPROTO_ICMPV6).family(AF_INET6).icmp_type(1, 1).leave(),
   };
 }
 
@@ -51,14 +64,15 @@ sys::Chain delivery_chain(const PacketOptions& options) {
 }
 
 Result<PacketRules> PacketRules::start(const sys::NetNs& where, const std::string& table, const PacketOptions& options,
-                                       const ChainMaker& chains, Random& random, bool whole_packets) {
+                                       const ChainMaker& chains, Random& random, bool whole_packets,
+                                       const std::vector<sys::Prefix>& spared) {
   return where.run([&]() -> Result<PacketRules> {
     std::optional<VerdictQueue> queue;
     if (needs_queue(options.verdict, options.direction)) queue = TRY(VerdictQueue::open(options, random));
     std::optional<uint16_t> number;
     if (queue) number = queue->number();
     sys::NetlinkSocket socket = TRY(sys::NetlinkSocket::open(NETLINK_NETFILTER));
-    sys::TableSpec spec{.name = table, .chains = chains(number), .whole_packets = whole_packets};
+    sys::TableSpec spec{.name = table, .chains = chains(number), .whole_packets = whole_packets, .spared = spared};
     auto shared = RuledNamespace::of(where);
     for (sys::Chain& chain : spec.chains)
       if (chain.hook != sys::Hook::kPostrouting) chain.priority = shared->next_priority();
@@ -101,14 +115,24 @@ PacketStats PacketRules::stats() const {
   return stats;
 }
 
+uint64_t PacketTally::untaken() const {
+  uint64_t drawn = stats.matched + stats.spared;  // by the reader, or what the rules dropped
+  uint64_t beside_rules = beyond(meant, hit + (spared - stats.spared));
+  return beside_rules + std::max(stats.queue_full, beyond(hit, drawn));
+}
+
+double PacketTally::rules_share() const {
+  uint64_t drawn = stats.matched + stats.spared;
+  return drawn > hit && hit > 0 ? static_cast<double>(hit) / static_cast<double>(drawn) : 1;
+}
+
 PacketTally PacketRules::tally() const {
-  auto beyond = [](uint64_t a, uint64_t b) { return a > b ? a - b : 0; };
   PacketTally tally;
   tally.stats = stats();
   tally.meant = counted(kMeantRule);
   tally.fragments = counted(kFragmentRule);
   tally.hit = counted(rule_name(options_.verdict));
-  tally.spared = counted(kSparedRule);
+  tally.spared = counted(kSparedRule) + tally.stats.spared;
   if (!sends_again(options_.verdict, options_.direction)) return tally;
   if (options_.group == 0)
     tally.foreign = beyond(counted(kResentRule), resent_then_);

@@ -22,6 +22,8 @@ namespace ordeal::packets {
 // Matches that let neighbour discovery (ICMPv6 133-137) and Packet Too Big (ICMPv6 2, ICMP 3/4) pass. To be put before
 // the rules that act.
 std::vector<sys::Rule> control_message_rules();
+// What tells a sender that it was refused passes: on its way back it may be meant by the rules as well.
+std::vector<sys::Rule> refusal_rules();
 // Where the verdict sends packets again, before the rules that queue: what we sent passes. The witness counts it.
 sys::Rule resent_rule(const PacketOptions& options, bool counted = false);
 // The same, the last thing that the namespace does with a packet: counts what we sent again and is still there.
@@ -33,13 +35,16 @@ struct PacketTally {
   PacketStats stats;
   uint64_t meant = 0;      // counted beside the rules that act, lease or not
   uint64_t hit = 0;        // counted by the rules that act
-  uint64_t spared = 0;     // of a verdict for a share of them, those that the kernel drew to pass
+  uint64_t spared = 0;     // of a verdict for a share of them, those that were drawn to pass
   uint64_t fragments = 0;  // passed, because the kernel cannot put them together here
   uint64_t foreign = 0;    // passed, because they carry our mark and are not ours
   // Of what was sent again, dropped by somebody's rule; nothing where that cannot be seen.
   std::optional<uint64_t> undelivered;
-  // Passed beside the verdict: the rules had no effect, or the queue was full.
-  uint64_t untaken() const { return meant > stats.matched + spared ? meant - stats.matched - spared : 0; }
+  // Passed beside the verdict: the rules had no effect, or the queue was full. The rules count merged packets as one,
+  // the reader may count their segments, so that each is set against its own kind.
+  uint64_t untaken() const;
+  // How many packets, as the rules count them, one is that the reader counts: 1, or less where it counts segments.
+  double rules_share() const;
 };
 
 class PacketRules {
@@ -48,9 +53,11 @@ class PacketRules {
   // priority is set here: before connection tracking and destination NAT.
   using ChainMaker = std::function<std::vector<sys::Chain>(std::optional<uint16_t> queue)>;
 
-  // `whole_packets`: fragments are put together before, as for connection tracking, where the kernel can.
+  // `whole_packets`: fragments are put together before, as for connection tracking, where the kernel can. `spared`:
+  // addresses of names that are excluded, known by now.
   static Result<PacketRules> start(const sys::NetNs& where, const std::string& table, const PacketOptions& options,
-                                   const ChainMaker& chains, Random& random, bool whole_packets = false);
+                                   const ChainMaker& chains, Random& random, bool whole_packets = false,
+                                   const std::vector<sys::Prefix>& spared = {});
   PacketRules(PacketRules&& other) noexcept = default;
   PacketRules& operator=(PacketRules&& other) noexcept;
   ~PacketRules() { (void)stop(); }
@@ -62,6 +69,10 @@ class PacketRules {
   Result<> renew() { return table_.renew(); }
   // Reads the kernel's counters for tally(), and so confirms that the rules are there. stop() does it once more.
   Result<> look();
+  // What host names stand for now.
+  Result<> add_addresses(sys::AddressSet set, const std::vector<sys::Prefix>& addresses) {
+    return table_.add_addresses(set, addresses);
+  }
   // Only what belongs to no socket of the victim's: ICMP of the whole namespace is not meant any more.
   Result<> withdraw_icmp() { return table_.withdraw(); }
   // The rules had no effect for a while and have it again (after a renew() that says so).

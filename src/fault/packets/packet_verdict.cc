@@ -6,12 +6,22 @@ namespace ordeal::packets {
 namespace {
 
 // In the order of the variant.
-constexpr std::array kNames{kMeantRule, "delay", "drop"};
+constexpr std::array kNames{kMeantRule, "delay", "drop", "duplicate", "corrupt", "shape", "refuse", "ask"};
 
 void act(sys::Rule& rule, const Pass&, Direction, std::optional<uint16_t>) { rule.leave(); }
 void act(sys::Rule& rule, const Hold&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
-void act(sys::Rule& rule, const Drop&, Direction direction, std::optional<uint16_t> queue) {
-  direction == Direction::kArrival ? rule.drop() : rule.queue(queue.value());
+void act(sys::Rule& rule, const Drop&, Direction, std::optional<uint16_t> queue) {
+  queue ? rule.queue(*queue) : rule.drop();
+}
+void act(sys::Rule& rule, const Duplicate&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
+void act(sys::Rule& rule, const Corrupt&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
+void act(sys::Rule& rule, const Shape&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
+void act(sys::Rule& rule, const Refuse& refuse, Direction, std::optional<uint16_t>) { rule.refuse(refuse.how); }
+void act(sys::Rule& rule, const Ask&, Direction, std::optional<uint16_t> queue) { rule.queue(queue.value()); }
+
+template <typename Act>
+bool is(const PacketVerdict& verdict) {
+  return std::holds_alternative<Act>(verdict.act);
 }
 
 }  // namespace
@@ -19,20 +29,33 @@ void act(sys::Rule& rule, const Drop&, Direction direction, std::optional<uint16
 const char* rule_name(const PacketVerdict& verdict) { return kNames[verdict.act.index()]; }
 
 bool needs_queue(const PacketVerdict& verdict, Direction direction) {
-  bool drops = std::holds_alternative<Drop>(verdict.act);
-  return verdict.held() || (drops && direction == Direction::kDeparture);
+  if (is<Pass>(verdict) || is<Refuse>(verdict)) return false;
+  return !is<Drop>(verdict) || verdict.bursts || direction == Direction::kDeparture;
 }
 
 bool sends_again(const PacketVerdict& verdict, Direction direction) {
-  return verdict.held() && direction == Direction::kDeparture;
+  return direction == Direction::kDeparture && (is<Duplicate>(verdict) || is<Hold>(verdict) || is<Ask>(verdict));
 }
 
-bool reorders(const PacketVerdict& verdict) {
-  return verdict.held() && (verdict.share < 1 || verdict.held()->shape.jitter > Nanos(0));
+bool reads_contents(const PacketVerdict& verdict, Direction direction) {
+  return is<Corrupt>(verdict) || is<Ask>(verdict) || sends_again(verdict, direction);
+}
+
+bool reads_segments(const PacketVerdict& verdict, Direction direction) {
+  return is<Shape>(verdict) || reads_contents(verdict, direction);
+}
+
+bool needs_whole_packets(const PacketVerdict& verdict) {
+  bool overtaken = verdict.held() && (verdict.share < 1 || verdict.held()->shape.varies());
+  return overtaken || is<Corrupt>(verdict);
+}
+
+double PacketVerdict::variance(double packets) const {
+  return bursts ? bursts->variance(packets) : share * (1 - share) / packets;
 }
 
 void finish(sys::Rule& rule, const PacketVerdict& verdict, Direction direction, std::optional<uint16_t> queue) {
-  if (verdict.share < 1) rule.random(verdict.share);
+  if (verdict.drawn_by_kernel()) rule.random(verdict.share);
   rule.counter();
   std::visit([&](const auto& kind) { act(rule, kind, direction, queue); }, verdict.act);
 }

@@ -1,8 +1,6 @@
 #include "fault/packets/traffic.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -39,31 +37,16 @@ Ports read_ports(std::string_view text, Ports::Side side) {
   return Ports{side, *parse_number<uint16_t>(ends.front()), *parse_number<uint16_t>(ends.back()), excluded};
 }
 
-Result<std::vector<sys::Prefix>> look_up(const std::string& host) {
-  if (auto prefix = sys::Prefix::parse(host)) return std::vector{*prefix};
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found))
-    return fail(Errc::kNotFound, fmt::format("cannot look up the host \"{}\": {}", host, ::gai_strerror(error)),
-                "give an address or a network instead");
-  std::vector<sys::Prefix> all;
-  for (const addrinfo* a = found; a; a = a->ai_next) {
-    char text[NI_MAXHOST] = {};
-    ::getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
-    if (auto prefix = sys::Prefix::parse(text)) all.push_back(*prefix);
-  }
-  ::freeaddrinfo(found);
-  return all;
-}
-
-Result<> read_remotes(const std::vector<std::string>& given, Traffic& traffic) {
+void read_remotes(const std::vector<std::string>& given, Traffic& traffic) {
   for (const std::string& item : given) {
     bool excluded = item.starts_with('^');
-    auto& into = excluded ? traffic.excluded_remotes : traffic.remotes;
-    for (const sys::Prefix& prefix : TRY(look_up(item.substr(excluded)))) into.push_back(prefix);
+    std::string host = item.substr(excluded);
+    auto prefix = sys::Prefix::parse(host);
+    if (prefix)
+      (excluded ? traffic.excluded_remotes : traffic.remotes).push_back(*prefix);
+    else
+      (excluded ? traffic.excluded_names : traffic.names).push_back(std::move(host));
   }
-  return {};
 }
 
 using sys::Rule;
@@ -72,6 +55,9 @@ using sys::Rule;
 void match_address(Rule& rule, Direction direction, bool remote, const sys::Prefix& prefix) {
   bool source = (direction == Direction::kArrival) == remote;
   source ? rule.source(prefix) : rule.destination(prefix);
+}
+void match_names(Rule& rule, Direction direction, sys::AddressSet set, int family) {
+  direction == Direction::kArrival ? rule.source_in(set, family) : rule.destination_in(set, family);
 }
 void match_port(Rule& rule, Direction direction, bool remote, uint16_t first, uint16_t last) {
   bool source = (direction == Direction::kArrival) == remote;
@@ -117,6 +103,12 @@ void add_excluded_hosts(const Traffic& traffic, Direction direction, std::vector
     match_address(rule, direction, true, prefix);
     rules.push_back(std::move(rule.leave()));
   }
+  if (traffic.excluded_names.empty()) return;
+  for (int family : {AF_INET, AF_INET6}) {
+    Rule rule("excluded name");
+    match_names(rule, direction, sys::AddressSet::kSpared, family);
+    rules.push_back(std::move(rule.leave()));
+  }
 }
 
 void add_excluded_ports(const Traffic& traffic, Direction direction, std::vector<Rule>& rules) {
@@ -159,17 +151,24 @@ std::vector<Rule> chosen(const Traffic& traffic, Direction direction, const char
 
 // Each rule with each of the remotes.
 std::vector<Rule> with_remotes(const std::vector<Rule>& rules, const Traffic& traffic, Direction direction) {
-  if (traffic.remotes.empty()) return rules;
+  if (traffic.remotes.empty() && traffic.names.empty()) return rules;
   std::vector<Rule> all;
-  for (const Rule& rule : rules)
+  for (const Rule& rule : rules) {
     for (const sys::Prefix& prefix : traffic.remotes) {
       all.push_back(rule);
       match_address(all.back(), direction, true, prefix);
     }
+    if (traffic.names.empty()) continue;
+    for (int family : {AF_INET, AF_INET6}) {
+      all.push_back(rule);
+      match_names(all.back(), direction, sys::AddressSet::kMeant, family);
+    }
+  }
   return all;
 }
 
-Rule other_devices(const Traffic& traffic, Direction direction) {
+void add_other_devices(const Traffic& traffic, Direction direction, std::vector<Rule>& rules) {
+  if (traffic.loopback_too) return;
   bool arrival = direction == Direction::kArrival;
   Rule rule("other devices");
   if (traffic.device.empty())
@@ -178,7 +177,7 @@ Rule other_devices(const Traffic& traffic, Direction direction) {
     arrival ? rule.in_link(traffic.link, false) : rule.out_link(traffic.link, false);
   else
     arrival ? rule.in_device(traffic.device, false) : rule.out_device(traffic.device, false);
-  return std::move(rule.leave());
+  rules.push_back(std::move(rule.leave()));
 }
 
 void add_fragments(const Traffic& traffic, Direction direction, bool counted, std::vector<Rule>& rules) {
@@ -201,7 +200,7 @@ void add_meant(const Traffic& traffic, Direction direction, const PacketVerdict&
   for (size_t i = 0; i < hit.size(); ++i) {
     finish(hit[i], verdict, direction, queue);
     rules.push_back(std::move(hit[i]));
-    if (verdict.share < 1) rules.push_back(std::move(spared[i].counter().leave()));
+    if (verdict.drawn_by_kernel()) rules.push_back(std::move(spared[i].counter().leave()));
   }
 }
 
@@ -221,7 +220,8 @@ std::vector<ArgumentInfo> traffic_arguments() {
        "not Gremlin's: its ports are remote or local"},
       {"ports", Kind::kPortList, 1s, "null", "Remote ports; ^ excludes", "-p, whose default ^53 we do not add"},
       {"source_ports", Kind::kPortList, 1s, "null", "Local ports; ^ excludes", "-n/-s"},
-      {"hosts", Kind::kHostList, 1s, "null", "Remote host names, addresses or networks; ^ excludes", "-h"},
+      {"hosts", Kind::kHostList, 1s, "null",
+       "Remote host names (looked up again every 2 s), addresses or networks; ^ excludes", "-h"},
       {"ips", Kind::kAddressList, 1s, "null", "Remote addresses or networks (10.0.0.0/8); ^ excludes", "-i"},
       {.name = "protocol",
        .kind = Kind::kWord,
@@ -229,7 +229,8 @@ std::vector<ArgumentInfo> traffic_arguments() {
        .help = "tcp, udp, icmp (with ICMPv6) or all; Gremlin's capitals are accepted too",
        .gremlin = "-P",
        .choices = {"tcp", "udp", "icmp", "all", "TCP", "UDP", "ICMP"}},
-      {"device", Kind::kText, 1s, "null", "One network device; lo is exempt unless it is named here", "-d"},
+      {"device", Kind::kText, 1s, "null", "One network device, or any; lo is exempt unless it is named here, or any",
+       "-d"},
   };
 }
 
@@ -240,8 +241,10 @@ Result<Traffic> read_traffic(const Attack& attack) {
                             {"ports", Ports::Side::kRemote},
                             {"source_ports", Ports::Side::kLocal}})
     for (const std::string& item : list_argument(attack, name)) traffic.ports.push_back(read_ports(item, side));
-  for (const char* name : {"hosts", "ips"}) TRY_VOID(read_remotes(list_argument(attack, name), traffic));
+  for (const char* name : {"hosts", "ips"}) read_remotes(list_argument(attack, name), traffic);
   traffic.device = text_argument(attack, "device");
+  traffic.loopback_too = traffic.device == "any";
+  if (traffic.loopback_too) traffic.device.clear();
   return traffic;
 }
 
@@ -257,14 +260,18 @@ std::string describe(const Traffic& traffic) {
       parts.push_back(traffic.protocols.empty() ? "every protocol" : protocol.name);
   for (const Ports& ports : traffic.ports) parts.push_back(port_text(ports));
   for (const sys::Prefix& prefix : traffic.remotes) parts.push_back("remote " + prefix.to_text());
+  for (const std::string& name : traffic.names) parts.push_back("remote " + name);
+  for (const std::string& name : traffic.excluded_names) parts.push_back("not remote " + name);
   for (const sys::Prefix& prefix : traffic.excluded_remotes) parts.push_back("not remote " + prefix.to_text());
-  parts.push_back(traffic.device.empty() ? "every device but lo" : "device " + traffic.device);
+  std::string every = traffic.loopback_too ? "every device" : "every device but lo";
+  parts.push_back(traffic.device.empty() ? every : "device " + traffic.device);
   return join(parts, ", ");
 }
 
 std::vector<Rule> traffic_rules(const Traffic& traffic, Direction direction, const std::vector<Exemption>& exemptions,
                                 const PacketVerdict& verdict, std::optional<uint16_t> queue) {
-  std::vector<Rule> rules{other_devices(traffic, direction)};
+  std::vector<Rule> rules;
+  add_other_devices(traffic, direction, rules);
   for (const Exemption& exemption : exemptions)
     for (bool here : {false, true}) rules.push_back(exemption_rule(exemption, direction, here));
   add_excluded_hosts(traffic, direction, rules);

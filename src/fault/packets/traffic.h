@@ -1,6 +1,6 @@
 // Traffic: which packets of a network namespace an attack means, from its arguments, as nftables rules. Arguments keep
 // Gremlin's meaning: `ports` are remote, `source_ports` local, `^` excludes; `port` is either side.
-// Pure but for the look-up of host names.
+// Pure.
 #pragma once
 
 #include <optional>
@@ -31,8 +31,13 @@ struct Traffic {
   std::vector<Ports> ports;
   std::vector<sys::Prefix> remotes;
   std::vector<sys::Prefix> excluded_remotes;
+  // Host names: their addresses come into the table's sets while the attack is in force.
+  std::vector<std::string> names;
+  std::vector<std::string> excluded_names;
+  bool looks_up() const { return !names.empty() || !excluded_names.empty(); }
   std::vector<uint8_t> protocols;  // empty: all
   std::string device;              // "": every one but lo
+  bool loopback_too = false;       // then also lo
   uint32_t link = 0;               // the device's index, so that a new name does not end the attack
   std::optional<SocketScope> scope;
   bool alone = false;  // nobody but the victim lives in the namespace
@@ -50,7 +55,7 @@ constexpr const char* kFragmentRule = "fragments pass";
 
 // The arguments that every network attack shares.
 std::vector<ArgumentInfo> traffic_arguments();
-// kInvalidInput for what is no address, port or protocol; kNotFound for a host name that does not resolve.
+// kInvalidInput for what is no address, port or protocol.
 Result<Traffic> read_traffic(const Attack& attack);
 // "TCP, port 8000, from 10.0.0.0/8"
 std::string describe(const Traffic& traffic);

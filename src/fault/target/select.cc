@@ -148,6 +148,10 @@ Result<Selection> select(const Target& target, const Inventory& inventory, const
   selection.candidates = static_cast<int64_t>(judged.allowed.size() + judged.refused.size());
   selection.notes = std::move(judged.notes);
   selection.refused = std::move(judged.refused);
+  const char* kind = kThings[static_cast<size_t>(target.type)];
+  for (const Victim& victim : judged.allowed) selection.names.push_back(fmt::format("{} {}", kind, victim.name));
+  for (const Refusal& refusal : selection.refused)
+    selection.names.push_back(fmt::format("{} {}", kind, refusal.victim));
   bool by_name = !target.names.empty();
   if (judged.allowed.empty() || (by_name && !selection.refused.empty())) return refused_by(selection.refused);
   int64_t number = TRY(how_many(target, static_cast<int64_t>(judged.allowed.size())));

@@ -20,6 +20,7 @@ struct Selection {
   std::vector<Victim> chosen;
   std::vector<Refusal> refused;
   std::vector<std::string> notes;
+  std::vector<std::string> names;  // of all candidates, with their kinds: what several selections have in common
 };
 
 // Every candidate, before it is chosen how many: those that the rules allow, and the others.

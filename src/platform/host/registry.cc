@@ -175,15 +175,27 @@ Result<> Registration::write() const {
   return replace_whole(folder_ + "/claims.json", json::write(state));  // claims end with the machine
 }
 
+// Under the registry's lock.
+Result<> Registration::check_others(const std::vector<std::string>& claims, const std::vector<Policy>& policies,
+                                    int64_t new_targets, int64_t candidates) const {
+  std::vector<ActiveRun> active = TRY(read_active(paths_, run_id_));
+  TRY_VOID(check_conflicts(active, claims));
+  return check_caps(active, policies, targets_ + new_targets, candidates);
+}
+
+Result<> Registration::check(const std::vector<std::string>& claims, const std::vector<Policy>& policies,
+                             int64_t new_targets, int64_t candidates) const {
+  UniqueFd registry = TRY(lock_registry(paths_));
+  return check_others(claims, policies, new_targets, candidates);
+}
+
 Result<> Registration::claim(const std::vector<std::string>& claims, const std::vector<Policy>& policies,
                              int64_t new_targets, int64_t candidates) {
   UniqueFd registry = TRY(lock_registry(paths_));
-  std::vector<ActiveRun> active = TRY(read_active(paths_, run_id_));
-  TRY_VOID(check_conflicts(active, claims));
   if (auto meeting = first_meeting(claims_, claims, Between::kImpactsOfOneRun))
     return fail(Errc::kRefused, fmt::format("the run {} already holds {}", run_id_, describe_meeting(*meeting)),
                 "two victims of the run share the same resource: choose one of them");
-  TRY_VOID(check_caps(active, policies, targets_ + new_targets, candidates));
+  TRY_VOID(check_others(claims, policies, new_targets, candidates));
   claims_.insert(claims_.end(), claims.begin(), claims.end());
   targets_ += new_targets;
   return write();

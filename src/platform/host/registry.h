@@ -26,6 +26,9 @@ class Registration {
   // `check_caps` sees the load of the other runs under the lock.
   Result<> claim(const std::vector<std::string>& claims, const std::vector<Policy>& policies, int64_t new_targets,
                  int64_t candidates);
+  // Whether it could be taken if this run held no claims. Nothing is taken.
+  Result<> check(const std::vector<std::string>& claims, const std::vector<Policy>& policies, int64_t new_targets,
+                 int64_t candidates) const;
   Result<> release(const std::vector<std::string>& claims, int64_t targets);
   // Removes the run's folder. The lock ends with the descriptors.
   void leave();
@@ -35,6 +38,8 @@ class Registration {
 
  private:
   Registration(Paths paths, std::string run_id, UniqueFd lock);
+  Result<> check_others(const std::vector<std::string>& claims, const std::vector<Policy>& policies,
+                        int64_t new_targets, int64_t candidates) const;
   Result<> write() const;
 
   Paths paths_;

@@ -30,6 +30,19 @@ TEST_F(HostState, AResourceBelongsToOneRunAtATime) {
   EXPECT_EQ(error_of(b->claim({"netns:1/delay"}, {}, 1, 1)), "taken");
 }
 
+TEST_F(HostState, ACheckAsksTheOthersAloneAndTakesNothing) {
+  auto a = Registration::enter(paths, "ra");
+  auto b = Registration::enter(paths, "rb");
+  Policy policy;
+  policy.origin = "p";
+  policy.max_targets = 1;
+  EXPECT_EQ(error_of(a->check({"netns:1/delay"}, {policy}, 1, 1)), "taken");
+  EXPECT_EQ(error_of(b->claim({"netns:1/delay"}, {policy}, 1, 1)), "taken") << "nothing was taken";
+  EXPECT_EQ(error_of(a->check({"netns:1/delay"}, {}, 1, 1)), "the run rb already holds netns:1/delay");
+  EXPECT_EQ(error_of(b->check({"netns:1/delay"}, {}, 0, 1)), "taken") << "its own may be over by then";
+  EXPECT_NE(error_of(b->check({"netns:2/delay"}, {policy}, 1, 1)), "taken") << "too many";
+}
+
 TEST_F(HostState, AClaimOfTheWholeRunIsSharedByItsImpactsAndByNobodyElse) {
   auto a = Registration::enter(paths, "ra");
   auto b = Registration::enter(paths, "rb");

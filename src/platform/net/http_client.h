@@ -49,8 +49,10 @@ struct HttpCall {
   std::string login;              // "user:password" of basic authentication; "" is the URL's, if any
   std::string token_file;         // its content is sent as "Authorization: Bearer"
   ClientTls tls;
-  std::string tls_name;     // checked in the certificate (and asked for) instead of the URL's host; "" is that
-  bool compressed = false;  // takes a gzip answer too; the body comes unpacked, and `max_body` is of that
+  std::string tls_name;       // checked in the certificate (and asked for) instead of the URL's host; "" is that
+  bool certificates = false;  // of an https URL: the chain that the server shows is kept
+  int family = 0;             // AF_INET or AF_INET6: only addresses of it; 0 is any
+  bool compressed = false;    // takes a gzip answer too; the body comes unpacked, and `max_body` is of that
 };
 
 struct HttpTimings {
@@ -64,6 +66,7 @@ struct HttpReply {
   Headers headers;
   std::string body;
   HttpTimings timings;
+  std::vector<std::string> certificates{};  // PEM, the server's own first
 };
 
 // kOwnLack is a want of this machine's own: descriptors, memory, threads, local ports, the file of a token.

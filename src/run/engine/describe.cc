@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <set>
 
 #include "core/base/duration.h"
 #include "core/base/text/quantity.h"
@@ -15,6 +16,7 @@ namespace {
 std::string looked_at(const Expectation& expectation) {
   if (!expectation.query.empty()) return expectation.query;
   if (expectation.http) return "HTTP " + expectation.http->method + " " + expectation.http->url;
+  if (expectation.certificate) return "certificates of " + expectation.certificate->address() + ", in hours left";
   if (expectation.tcp) return "TCP connect to " + expectation.tcp->address;
   return "command " + hide_command(expectation.command->argv);
 }
@@ -74,6 +76,15 @@ std::vector<std::string> describe_sources(const Sources& sources) {
   return all;
 }
 
+// One victim may be hit by several attacks, or again and again.
+std::vector<std::string> names_of(const std::vector<Victim>& victims) {
+  std::vector<std::string> names;
+  std::set<std::string_view> seen;
+  for (const Victim& victim : victims)
+    if (seen.insert(victim.name).second) names.push_back(victim.name);
+  return names;
+}
+
 }  // namespace
 
 events::Run describe_run(const Setup& setup) {
@@ -85,7 +96,8 @@ events::Run describe_run(const Setup& setup) {
   run.attack = experiment.attack;
   run.experiment = to_json(experiment);
   run.seed = experiment.seed.value_or(0);
-  for (const Victim& victim : setup.victims) run.victims.push_back(victim.name);
+  run.victims = names_of(setup.victims);
+  run.parts = setup.parts;
   for (const judge::Judge& judge : setup.judges) run.expectations.push_back(describe_expectation(judge));
   run.sources = describe_sources(experiment.sources);
   run.version = ORDEAL_VERSION;
@@ -136,19 +148,24 @@ std::string describe_counted(const Expectation& expectation, const judge::Counte
 
 Nanos answer_at_most(const Expectation& expectation) {
   constexpr Nanos kAnswerAtMost = 3s;
-  Nanos limit = expectation.http      ? expectation.http->timeout
-                : expectation.tcp     ? expectation.tcp->timeout
-                : expectation.command ? expectation.command->timeout
-                                      : Nanos(0);
+  Nanos limit = expectation.http          ? expectation.http->timeout
+                : expectation.tcp         ? expectation.tcp->timeout
+                : expectation.command     ? expectation.command->timeout
+                : expectation.certificate ? expectation.certificate->timeout
+                                          : Nanos(0);
   return kAnswerAtMost + limit;
 }
 
 std::string describe_held(const Setup& setup) {
   size_t during = 0;
   for (const judge::Judge& judge : setup.judges) during += judge.expectation().when.count(When::kDuring);
-  return fmt::format("{} held during the attack on {}; the fault was confirmed on every required victim",
-                     counted(during, "expectation", "expectations"),
-                     counted(setup.victims.size(), "victim", "victims"));
+  if (setup.only_looks)
+    return fmt::format("{} held; nothing was injected", counted(during, "expectation", "expectations"));
+  std::string attacks = setup.parts.size() > 1 ? counted(setup.parts.size(), "attack", "attacks") : "the attack";
+  return fmt::format("{} held during {} on {}; {} was confirmed on every required victim",
+                     counted(during, "expectation", "expectations"), attacks,
+                     counted(names_of(setup.victims).size(), "victim", "victims"),
+                     setup.waves.size() > 1 ? "each fault" : "the fault");
 }
 
 Nanos planned_length(const Experiment& experiment, Phase phase) {

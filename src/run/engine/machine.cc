@@ -12,23 +12,45 @@
 namespace ordeal::engine {
 namespace {
 
-constexpr const char* kWhyNotHit = "`ordeal plan` shows each victim's steps; `ordeal doctor` what this machine can do";
 constexpr Nanos kRecoveredFor = 1s;  // how long `after` must hold
 
 }  // namespace
+
+Machine::Machine(Setup setup)
+    : setup_(std::move(setup)), looks_(setup_.judges.size()), impacts_(setup_.victims.size()) {
+  setup_.triggers.resize(setup_.judges.size());
+  counts_[static_cast<size_t>(ImpactState::kNone)] = static_cast<int>(impacts_.size());
+  std::vector<Wave> waves = setup_.waves;
+  if (waves.empty() && !setup_.only_looks)
+    waves.push_back({0, "", {}, setup_.experiment.attack, setup_.one_way, impacts_.size()});
+  size_t first = 0;
+  for (Wave& plan : waves) {
+    for (size_t i = first; i < first + plan.victims; ++i) impacts_[i].wave = waves_.size();
+    WaveState wave;
+    wave.asked = plan.attack;
+    wave.plan = std::move(plan);
+    wave.first = wave.next = first;
+    wave.size = wave.plan.victims;
+    wave.counts[static_cast<size_t>(ImpactState::kNone)] = static_cast<int>(wave.size);
+    first += wave.size;
+    waves_.push_back(std::move(wave));
+  }
+}
 
 Actions Machine::start(BootTime now) {
   now_ = watching_since_ = now;
   for (LookState& look : looks_) look.waiting_since = now;
   emit(describe_run(setup_));
   for (const std::string& warning : setup_.warnings) note(events::Level::kWarning, warning);
-  enter(Phase::kBefore, "");
+  if (!setup_.at_most.empty()) note(events::Level::kInfo, "could be noticed at most by this: " + setup_.at_most);
+  enter(setup_.only_looks ? Phase::kDuring : Phase::kBefore, "");
   return std::exchange(out_, {});
 }
 
 Actions Machine::handle(BootTime now, const Event& event) {
   now_ = std::max(now_, now);
   if (!finished()) std::visit([this](const auto& e) { on(e); }, event);
+  if (phase_ == Phase::kDuring) start_due();
   return std::exchange(out_, {});
 }
 
@@ -74,7 +96,7 @@ void Machine::tick_before() {
   }
   enter(Phase::kInject, "");
   arm_triggers();
-  inject();
+  begin_first();
 }
 
 void Machine::tick_inject() {
@@ -88,7 +110,15 @@ void Machine::tick_inject() {
 
 void Machine::tick_during() {
   if (watching_is_alive()) out_.emplace_back(Renew{});
-  if (in_phase() >= setup_.experiment.attack.total()) begin_revert("attack finished");
+  if (setup_.only_looks && has_seen_enough()) return finish();
+  if (several()) watch_answers();
+  if (phase_ == Phase::kDuring && in_phase() >= setup_.experiment.attack.total()) begin_revert("attack finished");
+}
+
+bool Machine::has_seen_enough() const {
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (unproven_during(i)) return false;
+  return true;
 }
 
 void Machine::tick_revert() {
@@ -165,9 +195,11 @@ void Machine::on(const Applied& event) {
   impact.applied = event.at;
   account(impact, 1);
   impact.hit = event.at;
-  emit(events::Injected{setup_.victims[event.impact].name, event.impact, event.steps});
-  if (more_to_inject()) return inject_next();
-  if (phase_ == Phase::kInject && count(ImpactState::kAsked) == 0) check_enough_victims();
+  WaveState& wave = of(impact);
+  emit(events::Injected{setup_.victims[event.impact].name, event.impact, event.steps, wave.plan.name});
+  if (late(wave, event.at)) return;
+  if (more_to_inject(wave)) return inject_next(wave);
+  check_wave(wave, false);
 }
 
 // Only while the fault is in force: before that nobody knows whether it will be, and after it nobody is hit any more.
@@ -176,6 +208,8 @@ void Machine::on(const Joined& event) {
   impacts_.emplace_back();
   impacts_.back().joined = true;
   ++counts_[static_cast<size_t>(ImpactState::kNone)];
+  ++waves_.front().counts[static_cast<size_t>(ImpactState::kNone)];
+  ++waves_.front().size;
   account(impacts_.back(), 1);
   bool late = phase_ != Phase::kDuring || setup_.one_way;
   if (late) return set(impacts_.back(), ImpactState::kFailed);
@@ -187,9 +221,10 @@ void Machine::on(const ApplyFailed& event) {
   if (impacts_.at(event.impact).state != ImpactState::kAsked) return;
   impacts_[event.impact].asked = false;  // nothing is in force, and nothing was done
   fail_victim(event.impact, event.error);
-  bool refused = event.error.code == Errc::kRefused;
-  if (more_to_inject()) return inject_next();
-  if (phase_ == Phase::kInject && (refused || count(ImpactState::kAsked) == 0)) check_enough_victims();
+  if (phase_ == Phase::kRevert) return after_last_reverted();
+  WaveState& wave = of(impacts_[event.impact]);
+  if (more_to_inject(wave)) return inject_next(wave);
+  check_wave(wave, event.error.code == Errc::kRefused);
 }
 
 void Machine::fail_victim(int index, const Error& error) {
@@ -197,7 +232,7 @@ void Machine::fail_victim(int index, const Error& error) {
   set(impact, ImpactState::kFailed);
   impact.proof.reason = error.what;
   const std::string& victim = setup_.victims[index].name;
-  emit(events::InjectFailed{victim, error.what, error.hint});
+  emit(events::InjectFailed{victim, error.what, error.hint, of(index).plan.name});
   if (error.code == Errc::kRefused) fail_with(Outcome::kRefused, error.what, error.hint);
   if (error.code == Errc::kInternal) fail_with(Outcome::kError, error.what, error.hint);
   if (error.code == Errc::kRevertFailed)
@@ -205,27 +240,12 @@ void Machine::fail_victim(int index, const Error& error) {
               setup_.after_failed_revert);
 }
 
-void Machine::check_enough_victims() {
-  int in_force = count(ImpactState::kInForce);
-  bool refused = verdict_ && verdict_->outcome == Outcome::kRefused;
-  if (in_force >= needed() && !refused && in_force > 0) {
-    if (phase_ == Phase::kInject) enter(Phase::kDuring, "");
-    return;
-  }
-  if (!refused)
-    fail_with(Outcome::kNotInjected,
-              fmt::format("{} of {} victims could be hit, {} are needed{}", in_force, impacts_.size(), needed(),
-                          why_victims_failed()),
-              kWhyNotHit);
-  begin_revert("too few victims");
-}
-
 void Machine::on(const VictimGone& event) {
   Impact& impact = impacts_.at(event.impact);
   account(impact, -1);
   impact.gone = true;
   account(impact, 1);
-  emit(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why});
+  emit(events::VictimGone{setup_.victims[event.impact].name, event.impact, event.why, of(impact).plan.name});
   lose(event.impact, "went away", event.why, "the replacement of a victim is a new incarnation and is not hit");
 }
 
@@ -233,11 +253,11 @@ void Machine::lose(int index, const std::string& what, const std::string& why, c
   account(impacts_[index], -1);
   impacts_[index].lost = true;
   account(impacts_[index], 1);
-  int victims = static_cast<int>(impacts_.size()) - ignored_;
-  if (phase_ != Phase::kDuring || victims - lost_ >= needed()) return;
+  const WaveState& wave = of(index);
+  if (phase_ != Phase::kDuring || victims_of(wave) - wave.lost >= needed(wave)) return;
   fail_with(Outcome::kNotInjected,
-            fmt::format("{} of {} victims were lost during the attack, {} are needed: {} {}: {}", lost_ + ignored_,
-                        impacts_.size(), needed(), setup_.victims[index].name, what, why),
+            fmt::format("{}{} of {} victims were lost during the attack, {} are needed: {} {}: {}", of_part(wave),
+                        wave.lost + wave.ignored, wave.size, needed(wave), setup_.victims[index].name, what, why),
             hint);
   begin_revert("too few victims are left");
 }
@@ -251,15 +271,22 @@ void Machine::on(const Reverted& event) {
   impact.reverted = event.reverted;
   const std::string& victim = setup_.victims[event.impact].name;
   auto result = event.clean ? events::RevertResult::kClean : events::RevertResult::kFailed;
-  emit(events::Reverted{event.impact, victim, event.applied, event.reverted, event.took, result, event.why,
-                        event.error});
-  emit(events::Proven{victim, event.proof});
+  emit(events::Reverted{event.impact, victim, event.applied, event.reverted, event.took, result, event.why, event.error,
+                        of(impact).plan.name});
+  emit(events::Proven{victim, event.proof, setup_.parts.empty() ? std::nullopt : std::optional(event.impact),
+                      of(impact).plan.name});
   if (!event.clean)
     fail_with(Outcome::kRevertFailed, fmt::format("{} could not be reverted: {}", victim, event.error),
               setup_.after_failed_revert);
   if (event.broken) lose(event.impact, "was no longer hit", event.why, "the fault ended by itself; check the victim");
-  if (phase_ == Phase::kDuring && count(ImpactState::kInForce) == 0) begin_revert(event.why);
-  if (phase_ == Phase::kRevert && count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+  bool over = !several() || (all_begun() && std::none_of(waves_.begin(), waves_.end(),
+                                                         [this](auto& wave) { return is_under_way(wave); }));
+  if (phase_ == Phase::kDuring && over && count(ImpactState::kInForce) == 0) begin_revert(event.why);
+  if (phase_ == Phase::kRevert) after_last_reverted();
+}
+
+void Machine::after_last_reverted() {
+  if (count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
 }
 
 void Machine::on(const NothingInForce&) {
@@ -308,10 +335,11 @@ void Machine::on(const Acted& event) {
 
 void Machine::begin_revert(const std::string& why) {
   attack_end_ = now_;
+  if (setup_.only_looks) return finish();
   enter(Phase::kRevert, why);
   out_.emplace_back(RevertAll{why});
   // An impact that was asked for and never confirmed may be in force: it is waited for as well.
-  if (count(ImpactState::kInForce) + count(ImpactState::kAsked) == 0) after_all_reverted();
+  after_last_reverted();
 }
 
 void Machine::after_all_reverted() {
@@ -356,8 +384,9 @@ void Machine::finish() {
 bool Machine::over() const { return verdict_ && verdict_->outcome != Outcome::kDeviated; }
 
 void Machine::set(Impact& impact, ImpactState state) {
-  --counts_[static_cast<size_t>(std::exchange(impact.state, state))];
-  ++counts_[static_cast<size_t>(state)];
+  auto before = static_cast<size_t>(std::exchange(impact.state, state));
+  --counts_[before], ++counts_[static_cast<size_t>(state)];
+  --of(impact).counts[before], ++of(impact).counts[static_cast<size_t>(state)];
 }
 
 bool Machine::matters(const Impact& impact) const {
@@ -367,12 +396,12 @@ bool Machine::matters(const Impact& impact) const {
 
 void Machine::account(const Impact& impact, int sign) {
   bool counts = matters(impact);
-  ignored_ += counts ? 0 : sign;
-  lost_ += counts && impact.lost ? sign : 0;
+  of(impact).ignored += counts ? 0 : sign;
+  of(impact).lost += counts && impact.lost ? sign : 0;
 }
 
-int Machine::needed_of(int victims) const {
-  double share = setup_.experiment.min_injected / 100 * static_cast<double>(victims);
+int Machine::needed(const WaveState& wave) const {
+  double share = setup_.experiment.min_injected / 100 * static_cast<double>(victims_of(wave));
   return std::max(1, static_cast<int>(std::ceil(share - 1e-9)));
 }
 

@@ -4,6 +4,7 @@
 // taken, whenever its answer came (machine_evidence.cc).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -100,7 +101,8 @@ struct Observe {
 };
 // Whether Inject would succeed; asked for all victims before the first step that cannot be undone.
 struct Check {
-  int impact;  // the index of the victim
+  int impact;          // the index of the victim
+  bool ahead = false;  // of an attack that comes later: nothing is held for it yet
 };
 struct Inject {
   int impact;  // the index of the victim
@@ -127,6 +129,19 @@ struct Finish {
 using Action = std::variant<Observe, Check, Inject, Renew, RevertAll, Act, LookForReturn, Emit, Finish>;
 using Actions = std::vector<Action>;
 
+// The victims that one attack hits at one time: of all the run, of a pulse, of a step of a ramp.
+struct Wave {
+  size_t part = 0;   // of the experiment's
+  std::string name;  // of that part; "" where there is but one attack
+  Nanos at{0};       // since what starts first is in force
+  Attack attack;
+  bool one_way = false;
+  size_t victims = 0;  // as many as follow in `victims`
+  bool ahead = true;   // it can be checked before it starts: nothing that starts earlier holds what it hits
+
+  Nanos end() const { return at + attack.total(); }
+};
+
 struct Setup {
   Experiment experiment;  // with its arguments resolved
   std::vector<Victim> victims;
@@ -139,8 +154,15 @@ struct Setup {
   // Of an attack that cannot be undone: the next victim is hit when the last one was, so that fewer are when one fails.
   // Else all at once, for an injector that lets all of them go by one word.
   bool one_by_one = true;
+  std::string at_most{};  // what the fault could be noticed by; "" is not said
+  // Nothing is injected and nobody is hit: what is seen decides alone, and the run ends when each expectation was seen
+  // to hold, or after the attack's length.
+  bool only_looks = false;
   // Victims come and go: one that went away is not missed, as long as one is hit.
   bool follow = false;
+  // In the order of their starts, the first ones at 0; none: all victims, hit by the experiment's attack at once.
+  std::vector<Wave> waves{};
+  std::vector<events::Part> parts{};  // as the record tells of them
   // Whom the injector speaks for, how long it may be silent, and what to do about a fault that stays.
   std::string injector = "the guard";
   Nanos inject_at_most = 10s, revert_at_most = 10s;
@@ -150,11 +172,7 @@ struct Setup {
 
 class Machine {
  public:
-  explicit Machine(Setup setup)
-      : setup_(std::move(setup)), looks_(setup_.judges.size()), impacts_(setup_.victims.size()) {
-    setup_.triggers.resize(setup_.judges.size());
-    counts_[static_cast<size_t>(ImpactState::kNone)] = static_cast<int>(impacts_.size());
-  }
+  explicit Machine(Setup setup);
 
   Actions start(BootTime now);
   Actions handle(BootTime now, const Event& event);
@@ -162,15 +180,19 @@ class Machine {
   Phase phase() const { return phase_; }
   bool finished() const { return phase_ == Phase::kDone; }
   const Victim& victim(int impact) const { return setup_.victims.at(static_cast<size_t>(impact)); }
-  const Attack& attack() const { return setup_.experiment.attack; }
+  const Attack& attack(int impact) const { return of(impact).asked; }
+  // When a wave is to start next; nothing where none is.
+  std::optional<BootTime> next_start() const;
 
  private:
   enum class ImpactState { kNone, kChecking, kChecked, kAsked, kInForce, kFailed, kEnded };
   struct Impact {
+    size_t wave = 0;
     ImpactState state = ImpactState::kNone;
     bool lost = false;    // the victim went, or the fault broke
     bool gone = false;    // the victim went
     bool joined = false;  // it came during the attack
+    bool ahead = false;   // it is being checked, and its attack comes later
     BootTime applied{};
     std::optional<BootTime> reverted;
     Proof proof;
@@ -180,12 +202,37 @@ class Machine {
     std::optional<Nanos> back;    // how long after the hit a process of it began anew
     bool there = false;           // it was there when looked for last
   };
+  // A wave as it goes.
+  struct WaveState {
+    Wave plan;
+    Attack asked;      // of the injector: what comes late is that much shorter
+    size_t first = 0;  // of its impacts
+    size_t size = 0;
+    bool begun = false;
+    BootTime begun_at{};
+    size_t next = 0;     // every one before it was injected, or failed its check
+    int counts[7] = {};  // of its impacts, by state
+    int lost = 0;        // of those that matter
+    int ignored = 0;     // that do not matter
+  };
+  // Of several attacks: what was seen while one of them was in force.
+  struct SeenWave {
+    std::optional<BootTime> last;  // until when the data of the newest look that held was taken
+    bool undiluted = false;
+    judge::CountedPhase counted;
+  };
+  // How new what was seen is. Samples may be as old as the source is slow; its answers may not.
+  struct Freshness {
+    std::optional<BootTime> newest;    // the latest beginning of its newest samples
+    std::optional<BootTime> answered;  // the last look that proves something
+  };
   // What proves that an expectation held in a phase: readings that held, of data that was taken in the phase alone.
   struct Evidence {
     std::optional<BootTime> held;       // the earliest end of such data
     std::optional<BootTime> undiluted;  // of those whose windows do not reach back before the phase
-    std::optional<BootTime> newest;     // the latest beginning of its newest samples
-    std::optional<BootTime> answered;   // the last look that proves something
+    Freshness fresh;
+    std::map<size_t, SeenWave> waves;   // that were in force while such data was taken
+    std::map<size_t, Freshness> parts;  // of each attack, until its own end
     bool had_data = false;
     std::string why_not;   // the last look in it proves nothing; "" is not so
     bool doubted = false;  // it gave data all the same
@@ -231,13 +278,31 @@ class Machine {
   void on(const Joined& event);
 
   void enter(Phase phase, const std::string& why);
-  void inject();
+  // Those that start at once; what cannot be undone when all else is in force.
+  void begin_first();
+  void begin(WaveState& wave);
   void inject(size_t index);
-  void after_checks();
-  void inject_next();
-  bool more_to_inject() const;
+  void after_checks(const WaveState& wave);
+  // Ends the run where so many are not enough.
+  bool fits(const WaveState& wave, int fit);
+  // Before the first step that cannot be undone, of all attacks that come later and cannot be undone either.
+  void look_ahead();
+  void after_look_ahead();
+  void inject_checked();
+  void inject_next(WaveState& wave);
+  bool more_to_inject(const WaveState& wave) const;
   void fail_victim(int index, const Error& error);
-  std::string why_victims_failed() const;
+  std::string why_victims_failed(const WaveState& wave) const;
+  // Each wave whose time has come, once those before it are off.
+  void start_due();
+  bool waits_for_others(const WaveState& wave) const;
+  const WaveState* fell_short() const;
+  void check_wave(const WaveState& wave, bool refused);
+  void too_few(const WaveState& wave);
+  // Whether it came so late that little of it is left.
+  bool late(const WaveState& wave, BootTime at);
+  void fail_late(const WaveState& wave, Nanos late);
+  void watch_answers();
   void look_for_returns();
   void tell_who_is_not_back();
   bool waits_for_returns() const;
@@ -247,6 +312,7 @@ class Machine {
   void tick_before();
   void tick_inject();
   void tick_during();
+  bool has_seen_enough() const;
   void tick_revert();
   void tick_after();
   Nanos recovery_at_most() const;
@@ -267,9 +333,11 @@ class Machine {
   // Ends the run when too few victims are left.
   void lose(int impact, const std::string& what, const std::string& why, const std::string& hint);
   void begin_revert(const std::string& why);
+  void after_last_reverted();
   void after_all_reverted();
   void begin_rollback();
   void check_enough_victims();
+  bool enough_hit(const WaveState& wave) const;
   void fail_with(Outcome outcome, std::string reason, std::string hint = {});
   void finish();
   Verdict held_or_not() const;
@@ -284,9 +352,27 @@ class Machine {
   // The queries' windows lie within the phase, or what was counted in it agrees.
   bool diluted(size_t index, const Evidence& evidence, BootTime end) const;
   std::string diluted_text(size_t index, const Evidence& evidence, const char* phase) const;
-  // Enough victims are hit from one to the other.
+  // Enough victims are hit from one to the other; of several waves, from those that start first to the last one.
   BootTime force_begin() const;
   BootTime force_end() const;
+  BootTime begin_of(const WaveState& wave) const;
+  BootTime end_of(const WaveState& wave) const;
+  // What the data of a look in this wave may reach back to: a ramp goes on from step to step.
+  BootTime reach_of(size_t wave) const;
+  bool taken_in(size_t wave, const Observation& observation) const;
+  void see_waves(Evidence& evidence, const Observation& observation) const;
+  bool is_proven_in(size_t index, size_t wave) const;
+  // By one of its waves; of a ramp by the last one, which is the hardest.
+  bool is_proven_part(size_t index, size_t part) const;
+  bool is_ramp(size_t part) const;
+  // Of its last wave; the end of time before that is in force.
+  BootTime end_of_part(size_t part) const;
+  void note_looks(Freshness& fresh, const Observation& observation) const;
+  // For how long nothing was seen before `end`, where that is too long.
+  std::optional<Nanos> silence_before(BootTime end, size_t index, const Freshness& fresh) const;
+  std::optional<Verdict> unseen_part(size_t index) const;
+  std::optional<Verdict> unseen_part(size_t index, const WaveState& wave) const;
+  std::optional<Verdict> unconfirmed(const WaveState& wave) const;
   bool taken_in_force(const Observation& observation) const;
   // When what a look of this phase sees began.
   BootTime since() const;
@@ -306,8 +392,17 @@ class Machine {
   int count(ImpactState state) const { return counts_[static_cast<size_t>(state)]; }
   // Whether what becomes of it says anything about the run: not of a victim that may come and go, and went.
   bool matters(const Impact& impact) const;
-  int needed() const { return needed_of(static_cast<int>(impacts_.size()) - ignored_); }
-  int needed_of(int victims) const;
+  int victims_of(const WaveState& wave) const { return static_cast<int>(wave.size) - wave.ignored; }
+  int needed(const WaveState& wave) const;
+  WaveState& of(const Impact& impact) { return waves_[impact.wave]; }
+  const WaveState& of(int impact) const { return waves_[impacts_.at(static_cast<size_t>(impact)).wave]; }
+  int count(const WaveState& wave, ImpactState state) const { return wave.counts[static_cast<size_t>(state)]; }
+  bool several() const { return waves_.size() > 1; }
+  bool hits() const { return phase_ == Phase::kInject || (several() && phase_ == Phase::kDuring); }
+  bool is_under_way(const WaveState& wave) const;  // asked of the injector, and not answered
+  bool all_begun() const;
+  // "latency: " in front of what is said of one of several.
+  std::string of_part(const WaveState& wave) const { return wave.plan.name.empty() ? "" : wave.plan.name + ": "; }
   // Around each change of what matters() looks at, and of `lost`: -1 before, 1 after.
   void account(const Impact& impact, int sign);
   Nanos in_phase() const { return now_ - entered_; }
@@ -316,6 +411,7 @@ class Machine {
 
   Setup setup_;
   std::vector<LookState> looks_;
+  std::vector<WaveState> waves_;
   std::vector<Impact> impacts_;
   Phase phase_ = Phase::kCheck;
   BootTime now_{};
@@ -326,12 +422,12 @@ class Machine {
   std::set<std::string> remarked_;
   BootTime looked_for_returns_{};
   BootTime guard_answered_{};          // to a check or an inject
+  BootTime origin_{};                  // what starts first is in force
   int counts_[7] = {};                 // of impacts, by state
-  int lost_ = 0;                       // of those that matter
-  int ignored_ = 0;                    // that do not matter
-  size_t next_ = 0;                    // every one before it was injected, or failed its check
   std::optional<Verdict> verdict_;     // the strongest so far; nothing means that all went well
   std::optional<std::string> breach_;  // what to tell the actuator
+  bool looked_ahead_ = false;
+  size_t ahead_ = 0;  // checks of what comes later that are not answered yet
   bool acting_ = false;
   bool halt_asked_ = false;
   Actions out_;

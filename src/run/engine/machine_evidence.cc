@@ -12,6 +12,8 @@
 namespace ordeal::engine {
 namespace {
 
+constexpr const char* kCheckTheSource = "check its query and its source";
+
 std::string rounded(Nanos duration) { return format_duration(std::chrono::floor<milliseconds>(duration)); }
 
 void keep_earliest(std::optional<BootTime>& kept, BootTime time) { kept = kept ? std::min(*kept, time) : time; }
@@ -20,24 +22,87 @@ void keep_latest(std::optional<BootTime>& kept, BootTime time) { kept = kept ? s
 }  // namespace
 
 // Nobody was hit before those with whom it began were, whatever has become of them.
-BootTime Machine::force_begin() const {
+BootTime Machine::begin_of(const WaveState& wave) const {
   BootTime begin{};
-  for (const Impact& impact : impacts_)
-    if (impact.applied != BootTime{} && !impact.joined) begin = std::max(begin, impact.applied);
-  return begin + setup_.experiment.attack.lead_in;
+  for (size_t i = wave.first; i < wave.first + wave.size; ++i)
+    if (impacts_[i].applied != BootTime{} && !impacts_[i].joined) begin = std::max(begin, impacts_[i].applied);
+  return begin + wave.plan.attack.lead_in;
 }
 
 // That of the needed-th victim to go.
-BootTime Machine::force_end() const {
+BootTime Machine::end_of(const WaveState& wave) const {
   std::vector<BootTime> ends;
-  for (const Impact& impact : impacts_)
-    if (impact.applied != BootTime{} && matters(impact))
-      ends.push_back(impact.reverted.value_or(impact.applied + setup_.experiment.attack.total()));
+  for (size_t i = wave.first; i < wave.first + wave.size; ++i)
+    if (impacts_[i].applied != BootTime{} && matters(impacts_[i]))
+      ends.push_back(impacts_[i].reverted.value_or(impacts_[i].applied + wave.asked.total()));
   std::sort(ends.begin(), ends.end());
+  auto spare = static_cast<int>(ends.size()) - needed(wave);
+  return spare < 0 ? BootTime{} : ends[static_cast<size_t>(spare)];
+}
+
+BootTime Machine::force_begin() const {
+  BootTime begin = setup_.only_looks ? watching_since_ : BootTime{};
+  for (const WaveState& wave : waves_)
+    if (wave.plan.at == Nanos(0)) begin = std::max(begin, begin_of(wave));
+  return begin;
+}
+
+// What lies between two waves is a part of the attack.
+BootTime Machine::force_end() const {
+  if (setup_.only_looks) return now_;
   bool ending = phase_ == Phase::kRevert || phase_ == Phase::kAfter || phase_ == Phase::kDone;
   BootTime end = ending ? attack_end_ : BootTime::max();
-  auto spare = static_cast<int>(ends.size()) - needed();
-  return spare < 0 ? BootTime{} : std::min(end, ends[static_cast<size_t>(spare)]);
+  if (!all_begun()) return end;
+  BootTime last{};
+  for (const WaveState& wave : waves_) last = std::max(last, end_of(wave));
+  return std::min(end, last);
+}
+
+bool Machine::is_ramp(size_t part) const {
+  const std::vector<Part>& parts = setup_.experiment.parts;
+  return part < parts.size() && parts[part].ramp;
+}
+
+BootTime Machine::reach_of(size_t wave) const {
+  size_t part = waves_[wave].plan.part;
+  if (!is_ramp(part)) return begin_of(waves_[wave]);
+  auto first = std::find_if(waves_.begin(), waves_.end(), [&](auto& other) { return other.plan.part == part; });
+  return begin_of(*first);
+}
+
+bool Machine::taken_in(size_t wave, const Observation& observation) const {
+  const auto& taken = observation.taken;
+  return waves_[wave].begun && taken && taken->from >= reach_of(wave) && taken->until >= begin_of(waves_[wave]) &&
+         taken->until <= end_of(waves_[wave]);
+}
+
+void Machine::see_waves(Evidence& evidence, const Observation& observation) const {
+  for (size_t i = 0; i < waves_.size(); ++i) {
+    if (!taken_in(i, observation)) continue;
+    SeenWave& seen = evidence.waves[i];
+    keep_latest(seen.last, observation.taken->until);
+    seen.undiluted |= observation.taken->back_to >= reach_of(i);
+  }
+}
+
+BootTime Machine::end_of_part(size_t part) const {
+  auto last = std::find_if(waves_.rbegin(), waves_.rend(), [&](auto& wave) { return wave.plan.part == part; });
+  BootTime end = end_of(*last);
+  return end == BootTime{} ? BootTime::max() : end;
+}
+
+void Machine::note_looks(Freshness& fresh, const Observation& observation) const {
+  keep_latest(fresh.newest, observation.taken->newest);
+  fresh.answered = now_;
+}
+
+std::optional<Nanos> Machine::silence_before(BootTime end, size_t index, const Freshness& fresh) const {
+  const Expectation& expectation = setup_.judges[index].expectation();
+  Nanos silent = end - fresh.answered.value_or(BootTime{}), old = end - fresh.newest.value_or(BootTime{});
+  Nanos at_most = answer_at_most(expectation);
+  if (expectation.no_data != NoData::kHold || (silent <= at_most && old - 2 * setup_.sample_every <= at_most))
+    return std::nullopt;
+  return std::max(silent, old);
 }
 
 bool Machine::taken_in_force(const Observation& observation) const {
@@ -63,9 +128,13 @@ void Machine::take_evidence(size_t index, const Observation& observation, const 
                                                   : "";
   evidence.doubted = judgement.has_data && !evidence.why_not.empty();
   if (!evidence.why_not.empty() || !judgement.has_data) return;
-  keep_latest(evidence.newest, observation.taken->newest);
-  evidence.answered = now_;
+  note_looks(evidence.fresh, observation);
+  if (!after && several())
+    for (const WaveState& wave : waves_)
+      if (observation.taken->until <= end_of_part(wave.plan.part))
+        note_looks(evidence.parts[wave.plan.part], observation);
   if (judgement.reading != Reading::kHolds || has_time(index, observation)) return;
+  if (!after && several()) see_waves(evidence, observation);
   keep_earliest(evidence.held, observation.taken->until);
   if (observation.taken->back_to >= begin) keep_earliest(evidence.undiluted, observation.taken->until);
 }
@@ -79,6 +148,8 @@ void Machine::count_evidence(size_t index, const Observation& observation) {
   if (phase_ == Phase::kRevert && !taken_in_force(observation)) return look.after.counted.before(counts);
   judge::CountedPhase& counted = after ? look.after.counted : look.during.counted;
   counted.add(counts, inside);
+  for (size_t i = 0; !after && several() && inside && i < waves_.size(); ++i)
+    if (taken_in(i, observation)) look.during.waves[i].counted.add(counts, *counts.read_since >= begin_of(waves_[i]));
   // A system that comes back slowly is judged by what it counts from then on.
   if (after && counted.inside() && !counted.supports(setup_.triggers[index]->options().allowed)) counted.restart();
 }
@@ -135,6 +206,47 @@ std::optional<Verdict> Machine::unknown_series() const {
   return std::nullopt;
 }
 
+bool Machine::is_proven_in(size_t index, size_t wave) const {
+  auto found = looks_[index].during.waves.find(wave);
+  if (found == looks_[index].during.waves.end() || !found->second.last) return false;
+  const auto& trigger = setup_.triggers[index];
+  return found->second.undiluted || (trigger && found->second.counted.supports(trigger->options().allowed));
+}
+
+bool Machine::is_proven_part(size_t index, size_t part) const {
+  bool proven = false;
+  for (size_t i = 0; i < waves_.size(); ++i) {
+    if (waves_[i].plan.part != part) continue;
+    bool here = is_proven_in(index, i);
+    proven = is_ramp(part) ? here : proven || here;
+  }
+  return proven;
+}
+
+// Of several attacks, each is judged by what was seen while it was in force.
+std::optional<Verdict> Machine::unseen_part(size_t index) const {
+  if (!several()) return std::nullopt;
+  for (const WaveState& wave : waves_)
+    if (auto unseen = unseen_part(index, wave)) return unseen;
+  return std::nullopt;
+}
+
+std::optional<Verdict> Machine::unseen_part(size_t index, const WaveState& wave) const {
+  const std::string& name = setup_.judges[index].expectation().name;
+  size_t part = wave.plan.part;
+  if (!is_proven_part(index, part))
+    return Verdict{Outcome::kInconclusive,
+                   fmt::format("\"{}\" returned no evidence while {} was in force{}", name, wave.plan.name,
+                               is_ramp(part) ? " with the last value of its ramp" : ""),
+                   "lengthen it, give a shorter window, or take samples more often"};
+  auto silent = silence_before(end_of_part(part), index, looks_[index].during.parts.at(part));
+  if (!silent) return std::nullopt;
+  return Verdict{
+      Outcome::kInconclusive,
+      fmt::format("\"{}\" returned no evidence in the last {} of {}", name, rounded(*silent), wave.plan.name),
+      kCheckTheSource};
+}
+
 std::optional<Verdict> Machine::unproven_during(size_t index) const {
   const LookState& look = looks_[index];
   const Evidence& seen = look.during;
@@ -149,13 +261,11 @@ std::optional<Verdict> Machine::unproven_during(size_t index) const {
     return inconclusive(fmt::format("\"{}\" returned no {} during the attack{}", expectation.name,
                                     seen.had_data ? "evidence" : "answer", why));
   }
-  // Samples may be as old as the source is slow; its answers may not.
-  Nanos silent = end - *seen.answered, old = end - *seen.newest - 2 * setup_.sample_every;
-  if (expectation.no_data == NoData::kHold && std::max(silent, old) > answer_at_most(expectation))
-    return inconclusive(fmt::format("\"{}\" returned no {} in the last {} of the attack{}", expectation.name,
-                                    seen.doubted ? "evidence" : "answer", rounded(std::max(silent, end - *seen.newest)),
-                                    seen.doubted ? ": " + seen.why_not : ""),
-                        "check its query and its source");
+  if (auto silent = silence_before(end, index, seen.fresh))
+    return inconclusive(
+        fmt::format("\"{}\" returned no {} in the last {} of the attack{}", expectation.name,
+                    seen.doubted ? "evidence" : "answer", rounded(*silent), seen.doubted ? ": " + seen.why_not : ""),
+        kCheckTheSource);
   if (diluted(index, seen, end))
     return inconclusive(diluted_text(index, seen, "the attack"), "give a shorter window, or a longer attack");
   if (look.pending)
@@ -163,7 +273,7 @@ std::optional<Verdict> Machine::unproven_during(size_t index) const {
         fmt::format("\"{}\" was violated when the attack ended, but not yet for long enough to be a breach",
                     expectation.name),
         "lengthen the attack");
-  return std::nullopt;
+  return unseen_part(index);
 }
 
 std::optional<Verdict> Machine::unproven_after(size_t index) const {
@@ -187,19 +297,25 @@ std::optional<Verdict> Machine::unproven(size_t index) const {
   return when.count(When::kAfter) ? unproven_after(index) : std::nullopt;
 }
 
-Verdict Machine::held_or_not() const {
+std::optional<Verdict> Machine::unconfirmed(const WaveState& wave) const {
   int proven = 0;
   std::string reason;
-  for (size_t i = 0; i < impacts_.size(); ++i) {
+  for (size_t i = wave.first; i < wave.first + wave.size; ++i) {
     if (!matters(impacts_[i])) continue;
     proven += impacts_[i].proof.proven;
     if (!impacts_[i].proof.proven) reason = setup_.victims[i].name + ": " + impacts_[i].proof.reason;
   }
-  if (proven < needed())
-    return {Outcome::kNotInjected,
-            fmt::format("the fault was confirmed on {} of {} victims, {} are needed; {}", proven, impacts_.size(),
-                        needed(), reason),
-            "the attack had no measured effect: check the port, address or process that it names"};
+  if (proven >= needed(wave)) return std::nullopt;
+  std::string at = wave.plan.at > Nanos(0) ? " at " + format_duration(wave.plan.at) : "";
+  return Verdict{Outcome::kNotInjected,
+                 fmt::format("{}the fault{} was confirmed on {} of {} victims, {} are needed; {}", of_part(wave), at,
+                             proven, wave.size, needed(wave), reason),
+                 "the attack had no measured effect: check the port, address or process that it names"};
+}
+
+Verdict Machine::held_or_not() const {
+  for (const WaveState& wave : waves_)
+    if (auto missing = unconfirmed(wave)) return *missing;
   bool any = std::any_of(setup_.judges.begin(), setup_.judges.end(),
                          [](const judge::Judge& judge) { return judge.expectation().when.count(When::kDuring) > 0; });
   if (!any)

@@ -8,14 +8,17 @@ namespace {
 
 // A killer on some victims; the one expectation always holds.
 struct Killer {
+  bool watches;
   Machine machine;
   BootTime now{};
   std::vector<int> checked, injected;
   int looked_for = 0;  // returns
   int reverts = 0;
+  bool missing = false;  // somebody is said not to be back
   std::optional<Verdict> verdict;
 
-  explicit Killer(int victims, double min_injected = 100) : machine(setup(victims, min_injected)) {
+  explicit Killer(int victims, double min_injected = 100) : Killer(setup(victims, min_injected)) {}
+  explicit Killer(Setup setup) : watches(!setup.judges.empty()), machine(std::move(setup)) {
     take(machine.start(now));
     for (int i = 0; i < 20 && machine.phase() != Phase::kInject; ++i) tick();
   }
@@ -44,6 +47,9 @@ struct Killer {
       if (auto* inject = std::get_if<Inject>(&action)) injected.push_back(inject->impact);
       looked_for += std::holds_alternative<LookForReturn>(action);
       reverts += std::holds_alternative<RevertAll>(action);
+      auto* emitted = std::get_if<Emit>(&action);
+      auto* returned = emitted ? std::get_if<events::Returned>(&emitted->data) : nullptr;
+      missing = missing || (returned && !returned->there);
       if (auto* finish = std::get_if<Finish>(&action)) verdict = finish->verdict;
     }
   }
@@ -51,6 +57,7 @@ struct Killer {
   void tick() {
     now += 200ms;
     feed(Tick{});
+    if (!watches) return;
     Observation seen{Observation::Outcome::kValues, true, {{"", 0}}, "", 1ms};
     seen.taken = DataTimes{now, now, now, now};  // just now
     feed(Observed{0, seen});
@@ -62,9 +69,10 @@ struct Killer {
   void apply(int impact) { feed(Applied{impact, {}, now}); }
   void killed(int impact, int count, bool proven = true) {
     Proof proof{proven, "m", "r", 1, 1, ""};
-    if (count > 0) proof.lasting = std::to_string(count) + " processes were killed";
-    feed(Reverted{impact, true, false, "why", "", now, now, 1ms, proof});
+    if (count > 0) proof.lasting = std::to_string(count) + " processes were killed", proof.may_return = true;
+    ended(impact, proof);
   }
+  void ended(int impact, const Proof& proof) { feed(Reverted{impact, true, false, "why", "", now, now, 1ms, proof}); }
   Verdict end() {
     for (int i = 0; i < 200 && !verdict; ++i) tick();
     return verdict.value_or(Verdict{});
@@ -212,6 +220,27 @@ TEST(OneWay, WhetherAVictimCameBackIsSaid) {
     std::string expected = back ? "and it was back within 300 ms" : "and it was not back when the run ended";
     EXPECT_NE(verdict.reason.find(expected), std::string::npos) << verdict.reason;
   }
+}
+
+TEST(OneWay, WhatCannotComeBackIsNotWaitedFor) {
+  Nanos took[2];
+  for (bool may_return : {true, false}) {
+    auto setup = Killer::setup(1, 100);
+    setup.judges.clear();  // then nothing else is waited for
+    setup.experiment.expect.clear();
+    Killer run(std::move(setup));
+    run.pass(0);
+    run.apply(0);
+    for (int i = 0; i < 12; ++i) run.tick();
+    BootTime reverted = run.now;
+    run.ended(0, Proof{.proven = true, .lasting = "3 connections were reset", .may_return = may_return});
+    Verdict verdict = run.end();
+    took[may_return] = run.now - reverted;
+    EXPECT_NE(verdict.reason.find("v0: 3 connections were reset"), std::string::npos) << verdict.reason;
+    EXPECT_EQ(verdict.reason.find("not back") != std::string::npos, may_return) << verdict.reason;
+    EXPECT_EQ(run.missing, may_return);
+  }
+  EXPECT_LT(took[false], took[true]);
 }
 
 }  // namespace

@@ -103,6 +103,17 @@ TEST(Machine, AnOwnErrorWhileInjectingIsNoFailureToInject) {
   }
 }
 
+TEST(Machine, AHaltWaitsNoLongerForWhatNeverCameIntoForce) {
+  Drive run(setup_with(1));
+  run.until(Phase::kInject);
+  run.feed(HaltAsked{"person", "enough"});
+  EXPECT_EQ(run.machine.phase(), Phase::kRevert);
+  run.feed(ApplyFailed{0, Error{Errc::kNotInjected, "it was not in force yet", 0, "", nullptr}});
+  EXPECT_NE(run.machine.phase(), Phase::kRevert);
+  run.until(Phase::kDone);
+  EXPECT_EQ(run.verdict->outcome, Outcome::kHalted) << run.verdict->reason;
+}
+
 TEST(Machine, ABreachRevertsFirstThenActsThenReports) {
   engine::Setup setup = setup_with(1);
   setup.experiment.rollback = {{CommandAction{{"undo"}}}, {DeploymentAction{"api"}}};

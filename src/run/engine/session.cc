@@ -20,9 +20,10 @@ void Session::start() {
 void Session::dispatch() {
   // What is answered at once belongs to the next call: a world that always answers must not keep us here.
   for (const Event& event : std::exchange(inbox_, {})) carry_out(machine_.handle(world_.now(), event));
-  if (finished() || world_.now() < next_tick_) return;
+  // What starts at its time does not wait for the next tick.
+  if (finished() || world_.now() < std::min(next_tick_, next_start())) return;
   carry_out(machine_.handle(world_.now(), Tick{}));
-  next_tick_ = std::max(next_tick_ + options_.interval, world_.now());
+  if (world_.now() >= next_tick_) next_tick_ = std::max(next_tick_ + options_.interval, world_.now());
 }
 
 void Session::halt(const std::string& by, const std::string& why) { inbox_.push_back(HaltAsked{by, why}); }
@@ -32,11 +33,12 @@ void Session::carry_out(const Actions& actions) {
 }
 
 void Session::perform(const Check& check) {
-  world_.injector.check(check.impact, machine_.victim(check.impact), machine_.attack());
+  auto ask = check.ahead ? &Injector::check_ahead : &Injector::check;
+  (world_.injector.*ask)(check.impact, machine_.victim(check.impact), machine_.attack(check.impact));
 }
 
 void Session::perform(const Inject& inject) {
-  world_.injector.inject(inject.impact, machine_.victim(inject.impact), machine_.attack());
+  world_.injector.inject(inject.impact, machine_.victim(inject.impact), machine_.attack(inject.impact));
 }
 
 void Session::perform(const Emit& emitted) {

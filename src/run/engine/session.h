@@ -41,13 +41,14 @@ class Session {
   // Takes in what has come, and ticks when it is time. After the end it does nothing.
   void dispatch();
   // When dispatch() is to be called even though nothing came.
-  BootTime next_wake() const { return inbox_.empty() ? next_tick_ : BootTime(); }
+  BootTime next_wake() const { return inbox_.empty() ? std::min(next_tick_, next_start()) : BootTime(); }
   // Asks for an end in good order; `by` as in the event "halt" (signal, person).
   void halt(const std::string& by, const std::string& why);
   bool finished() const { return machine_.finished(); }
   const Verdict& verdict() const { return verdict_; }  // once it has finished
 
  private:
+  BootTime next_start() const { return machine_.next_start().value_or(BootTime::max()); }
   void carry_out(const Actions& actions);
   void perform(const Observe& look) { world_.watcher.look(look.expectation, look.since); }
   void perform(const Check& check);

@@ -44,15 +44,16 @@ EventText describe(const events::Breach& breach, const Expectations&) {
 EventText describe(const events::Injected& injected, const Expectations&) {
   std::vector<std::string> steps;
   for (const Step& step : injected.steps) steps.push_back(step.action);
-  return {Tone::kNeutral, "fault on", injected.victim, join(steps, "; ")};
+  return {Tone::kNeutral, "fault on", title_of(injected.victim, injected.part), join(steps, "; ")};
 }
 
 EventText describe(const events::InjectFailed& failed, const Expectations&) {
-  return {Tone::kBad, "not injected", fmt::format("{}: {}", failed.victim, failed.error), failed.hint};
+  return {Tone::kBad, "not injected", fmt::format("{}: {}", title_of(failed.victim, failed.part), failed.error),
+          failed.hint};
 }
 
 EventText describe(const events::VictimGone& gone, const Expectations&) {
-  return {Tone::kNeutral, "victim left", fmt::format("{}: {}", gone.victim, gone.why), {}};
+  return {Tone::kNeutral, "victim left", fmt::format("{}: {}", title_of(gone.victim, gone.part), gone.why), {}};
 }
 
 EventText describe(const events::Halt& halt, const Expectations&) {
@@ -70,13 +71,14 @@ EventText describe(const events::Reverted& reverted, const Expectations&) {
   bool failed = reverted.result == events::RevertResult::kFailed;
   std::string result = failed ? "NOT REVERTED after" : "removed in";
   return {failed ? Tone::kAlarm : Tone::kNeutral, "fault off",
-          fmt::format("{}: {} {}", reverted.victim, result, format_latency(reverted.took)), reverted.error};
+          fmt::format("{}: {} {}", title_of(reverted.victim, reverted.part), result, format_latency(reverted.took)),
+          reverted.error};
 }
 
 EventText describe(const events::Proven& proven, const Expectations&) {
   bool good = proven.proof.proven;
   return {good ? Tone::kGood : Tone::kBad, good ? "proven" : "not proven",
-          fmt::format("{}: {}", proven.victim, proven.proof.measured), proven.proof.reason};
+          fmt::format("{}: {}", title_of(proven.victim, proven.part), proven.proof.measured), proven.proof.reason};
 }
 
 EventText describe(const events::Action& action, const Expectations&) {
@@ -115,7 +117,7 @@ EventText describe(const RunEvent& event, const RunSummary& summary) {
     if (!impact.one_way) continue;
     if (begun && begun->impact == impact.id) text.kind = "attack on";
     if (ended && ended->impact == impact.id && ended->result == events::RevertResult::kClean)
-      text = {Tone::kNeutral, "attack off", impact.victim + ": nothing to revert", ended->error};
+      text = {Tone::kNeutral, "attack off", impact.title() + ": nothing to revert", ended->error};
   }
   return text;
 }

@@ -8,14 +8,18 @@ constexpr Phase kPhases[] = {Phase::kCheck,  Phase::kBefore, Phase::kInject, Pha
 
 }  // namespace
 
-metrics::Gauge& RunMetrics::impacts() {
-  return registry_.gauge("ordeal_impacts_active", "Impacts in force.", {{"attack", attack_}});
+metrics::Gauge& RunMetrics::impacts(const std::string& part) {
+  auto type = types_.find(part);
+  return registry_.gauge("ordeal_impacts_active", "Impacts in force.",
+                         {{"attack", type == types_.end() ? attack_ : type->second}});
 }
 
 void RunMetrics::on(const events::Run& run) {
   experiment_ = run.name;
   attack_ = run.attack.type;
-  impacts().set(0);
+  for (const events::Part& part : run.parts) types_[part.name] = part.attack;
+  if (types_.empty()) impacts("").set(0);
+  for (const auto& [part, type] : types_) impacts(part).set(0);
   registry_.gauge("ordeal_halt_latched", "Whether the halt latch has ended the run.").set(0);
 }
 
@@ -38,10 +42,10 @@ void RunMetrics::on(const events::Look& look) {
         .set(*look.closeness);
 }
 
-void RunMetrics::on(const events::Injected&) { impacts().add(1); }
+void RunMetrics::on(const events::Injected& injected) { impacts(injected.part).add(1); }
 
 void RunMetrics::on(const events::Reverted& reverted) {
-  impacts().add(-1);
+  impacts(reverted.part).add(-1);
   registry_.counter("ordeal_reverts_total", "Impacts that ended.", {{"result", to_text(reverted.result)}}).add();
 }
 

@@ -10,6 +10,8 @@
 // A pure projection of events; the registry must outlive it.
 #pragma once
 
+#include <map>
+
 #include "core/model/run/run_event.h"
 #include "prometheus/metrics/registry.h"
 
@@ -24,15 +26,16 @@ class RunMetrics {
   void on(const events::Run& run);
   void on(const events::PhaseBegun& begun);
   void on(const events::Look& look);
-  void on(const events::Injected&);
+  void on(const events::Injected& injected);
   void on(const events::Reverted& reverted);
   void on(const events::Breach& breach);
   void on(const events::Halt& halt);
   void on(const auto&) {}  // the others say nothing that is measured
-  metrics::Gauge& impacts();
+  metrics::Gauge& impacts(const std::string& part);
 
   metrics::Registry& registry_;
   std::string experiment_, attack_;
+  std::map<std::string, std::string> types_;  // of the attacks of several, by their names
 };
 
 }  // namespace ordeal::report

@@ -24,6 +24,10 @@ std::optional<When> when_of(Phase phase) {
   }
 }
 
+bool is_of(const events::Proven& proven, const ImpactSummary& impact) {
+  return proven.impact ? *proven.impact == impact.id : proven.victim == impact.victim;
+}
+
 class Projection {
  public:
   RunSummary take(const std::vector<RunEvent>& events) {
@@ -82,6 +86,7 @@ void Projection::on(const events::Run& run, const RunEvent&) {
   summary_.seed = run.seed;
   summary_.choice = run.choice;
   summary_.attack = run.attack;
+  summary_.parts = run.parts;
   summary_.experiment = run.experiment;
   summary_.expectations = expectations_of(run);
 }
@@ -124,6 +129,7 @@ void Projection::on(const events::Injected& injected, const RunEvent& event) {
   ImpactSummary impact;
   impact.id = injected.impact;
   impact.victim = injected.victim;
+  impact.part = injected.part;
   impact.begin = event.boot;
   for (const Step& step : injected.steps) impact.steps.push_back(step.action);
   impact.one_way = is_one_way(injected.steps);
@@ -131,13 +137,13 @@ void Projection::on(const events::Injected& injected, const RunEvent& event) {
 }
 
 void Projection::on(const events::InjectFailed& failed, const RunEvent& event) {
-  summary_.failed.push_back({event.boot, failed.victim, failed.error, failed.hint});
+  summary_.failed.push_back({event.boot, failed.victim, failed.error, failed.hint, failed.part});
 }
 
 void Projection::on(const events::Proven& proven, const RunEvent&) {
   summary_.proofs.push_back(proven);
   for (ImpactSummary& impact : summary_.impacts) {
-    if (impact.victim != proven.victim) continue;
+    if (!is_of(proven, impact)) continue;
     impact.lasting = proven.proof.lasting;
     impact.moments = proven.proof.moments;
   }
@@ -153,8 +159,8 @@ void Projection::on(const events::Returned& returned, const RunEvent&) {
 // Of a record that does not say when: the delay before it was over.
 void Projection::find_moments(ImpactSummary& impact) const {
   BootTime due = impact.begin + summary_.attack.lead_in;
-  bool told = std::any_of(summary_.proofs.begin(), summary_.proofs.end(),
-                          [&](auto& proven) { return proven.victim == impact.victim; });
+  bool told =
+      std::any_of(summary_.proofs.begin(), summary_.proofs.end(), [&](auto& proven) { return is_of(proven, impact); });
   bool done = told ? !impact.lasting.empty() : due <= impact.end.value_or(summary_.end);
   if (impact.one_way && impact.moments.empty() && done) impact.moments.push_back(due);
 }
@@ -302,6 +308,32 @@ std::optional<Nanos> RunSummary::halt_to_reverted() const {
   return *attack_end() - halt->requested;
 }
 
+const Proof* RunSummary::proof_of(const ImpactSummary& impact) const {
+  for (const events::Proven& proven : proofs)
+    if (is_of(proven, impact)) return &proven.proof;
+  return nullptr;
+}
+
+std::vector<ForceSpan> RunSummary::spans_in_force() const {
+  if (!attack_begin()) return {};
+  if (parts.empty()) return {{"", *attack_begin(), *attack_end()}};
+  std::vector<ForceSpan> spans;
+  for (const ImpactSummary& impact : impacts) {
+    if (impact.one_way && impact.moments.empty()) continue;
+    ForceSpan span{impact.part, impact.one_way ? impact.moments.front() : impact.begin, impact.end.value_or(end)};
+    auto same = std::find_if(spans.begin(), spans.end(), [&](const ForceSpan& other) {
+      return other.part == span.part && span.begin <= other.end && other.begin <= span.end;
+    });
+    if (same == spans.end()) {
+      spans.push_back(std::move(span));
+    } else {
+      same->begin = std::min(same->begin, span.begin);
+      same->end = std::max(same->end, span.end);
+    }
+  }
+  return spans;
+}
+
 bool RunSummary::all_reverted_clean() const {
   return std::all_of(impacts.begin(), impacts.end(),
                      [](auto& impact) { return impact.result == events::RevertResult::kClean; });
@@ -328,7 +360,7 @@ std::vector<std::string> RunSummary::gone() const {
 std::vector<std::string> RunSummary::unproven() const {
   std::vector<std::string> names;
   for (const events::Proven& proven : proofs)
-    if (!proven.proof.proven) names.push_back(proven.victim);
+    if (!proven.proof.proven) names.push_back(title_of(proven.victim, proven.part));
   return names;
 }
 

@@ -78,9 +78,15 @@ struct BreachSummary {
   bool counted() const { return trigger == "cusum" || trigger == "silence"; }
 };
 
+// "latency on api"; without a part, the victim alone.
+inline std::string title_of(const std::string& victim, const std::string& part) {
+  return part.empty() ? victim : part + " on " + victim;
+}
+
 struct ImpactSummary {
   int id = 0;
   std::string victim;
+  std::string part;                // of several attacks, or of one in pulses or steps; "" is the only one
   std::vector<std::string> steps;  // what each does
   BootTime begin;
   std::optional<BootTime> end;
@@ -96,11 +102,19 @@ struct ImpactSummary {
   std::optional<Nanos> back;      // from what was done to the first process that began anew
 
   bool dead() const { return there && !*there; }
+  std::string title() const { return title_of(victim, part); }
+};
+
+struct ForceSpan {
+  std::string part;
+  BootTime begin, end;
 };
 
 struct FailedInjection {
   BootTime at;
   std::string victim, error, hint;
+  std::string part{};
+  std::string title() const { return title_of(victim, part); }
 };
 
 struct HaltSummary {
@@ -129,6 +143,7 @@ struct RunSummary {
   json::Value experiment;
   std::optional<uint64_t> seed;
   std::vector<std::string> victims, sources;
+  std::vector<events::Part> parts;       // of several attacks
   std::optional<events::Choice> choice;  // of how many candidates the victims were chosen
   BootTime begin, end;
   Nanos wall_offset{0};
@@ -156,6 +171,9 @@ struct RunSummary {
   std::optional<Nanos> detection() const;
   std::optional<Nanos> breach_to_halt() const;
   std::optional<Nanos> halt_to_reverted() const;
+  const Proof* proof_of(const ImpactSummary& impact) const;  // null where none came
+  // The times in which each attack was in force, those of its victims together; of one steady attack, one.
+  std::vector<ForceSpan> spans_in_force() const;
   bool all_reverted_clean() const;  // of the faults, not of the victims; true when nothing was injected
   bool one_way() const;             // all that was injected cannot be undone; false when nothing was
   // Victims that did not run when the run ended, and those on which the fault was not confirmed.

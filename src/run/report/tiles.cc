@@ -24,7 +24,7 @@ void put_latency(Tiles& tiles, const std::optional<Nanos>& latency, const char* 
 void put_failed_reverts(Tiles& tiles, const RunSummary& summary) {
   std::vector<std::string> victims;
   for (const ImpactSummary& impact : summary.impacts)
-    if (impact.result == events::RevertResult::kFailed) victims.push_back(impact.victim);
+    if (impact.result == events::RevertResult::kFailed) victims.push_back(impact.title());
   if (!victims.empty()) tiles.push_back({Tone::kAlarm, "!\u00a0not reverted", some_of(victims)});
 }
 
@@ -73,7 +73,8 @@ void put_left_behind(Tiles& tiles, const RunSummary& summary) {
 void put_impacts(Tiles& tiles, const RunSummary& summary) {
   if (summary.impacts.empty()) return tiles.push_back({Tone::kNeutral, "none", "victims hit"});
   if (summary.attack_begin() && !summary.one_way())
-    put_latency(tiles, *summary.attack_end() - *summary.attack_begin(), "fault in force");
+    put_latency(tiles, *summary.attack_end() - *summary.attack_begin(),
+                summary.spans_in_force().size() > 1 ? "from the first fault on to the last one off" : "fault in force");
   size_t proven = summary.proofs.size() - summary.unproven().size();
   tiles.push_back({proven < summary.impacts.size() ? Tone::kBad : Tone::kNeutral,
                    fmt::format("{} of {}", proven, summary.impacts.size()), "faults confirmed"});

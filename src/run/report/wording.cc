@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
@@ -176,7 +177,30 @@ std::string limit_in_words(const ExpectationSummary& expectation) {
   return "limit " + format_value(expectation.threshold->value, unit_of(expectation));
 }
 
-std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims) {
+namespace {
+
+std::string part_in_words(const events::Part& part) {
+  Attack attack{.type = part.attack, .args = part.args, .length = part.length};
+  attack.given = part.given;
+  std::string text = attack_in_words(attack, part.victims);
+  if (part.name != part.attack) text = part.name + ": " + text;
+  if (!part.course.empty()) text += ", " + part.course;
+  return part.at > 0s ? fmt::format("{}, from {} on", text, format_latency(part.at)) : text;
+}
+
+}  // namespace
+
+std::string attack_in_words(const RunSummary& summary) {
+  return attack_in_words(summary.attack, summary.victims, summary.parts);
+}
+
+std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims,
+                            const std::vector<events::Part>& parts) {
+  if (!parts.empty()) {
+    std::vector<std::string> texts;
+    for (const events::Part& part : parts) texts.push_back(part_in_words(part));
+    return join(texts, "; ");
+  }
   std::string type = attack.type.empty() ? "an unnamed attack" : attack.type;
   std::replace(type.begin(), type.end(), '_', ' ');
   std::string args = args_in_words(attack, true);
@@ -195,7 +219,9 @@ std::string defaults_in_words(const Attack& attack) { return args_in_words(attac
 std::string choice_in_words(const RunSummary& summary) {
   if (!summary.choice || (!summary.choice->percentage && !summary.choice->count)) return {};
   auto of = static_cast<double>(summary.choice->candidates);
-  size_t hit = summary.impacts.size();
+  std::set<std::string_view> victims;  // pulses hit them again and again
+  for (const ImpactSummary& impact : summary.impacts) victims.insert(impact.victim);
+  size_t hit = victims.size();
   std::string asked = summary.choice->percentage ? fmt::format("{:g}\u00a0%", *summary.choice->percentage)
                                                  : std::to_string(*summary.choice->count);
   std::string text = fmt::format("asked {}, hit {} of {}", asked, hit, summary.choice->candidates);
@@ -245,7 +271,7 @@ std::vector<std::string> next_steps(const RunSummary& summary) {
   std::vector<std::string> steps;
   for (const ImpactSummary& impact : summary.impacts)
     if (impact.result == events::RevertResult::kFailed)
-      put_once(steps, fmt::format("{} was not reverted: {}. Look at it now, then run `ordeal revert`.", impact.victim,
+      put_once(steps, fmt::format("{} was not reverted: {}. Look at it now, then run `ordeal revert`.", impact.title(),
                                   impact.error.empty() ? "no reason was given" : impact.error));
   for (const ActionSummary& action : summary.actions)
     if (!action.ok)

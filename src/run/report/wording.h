@@ -34,7 +34,10 @@ std::string unit_of(const ExpectationSummary& expectation);
 std::string condition_in_words(const ExpectationSummary& expectation);
 std::string limit_in_words(const ExpectationSummary& expectation);  // "limit 1 s", "" without a threshold
 // "latency (delay 500ms, port 8000) for 1 min on 3 victims: api-1, api-2, api-3"; only arguments that were given.
-std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims);
+// Of several attacks, each with its time: "cpu (percent 80) for 1 min on 1 victim: api; latency …, from 10 s on".
+std::string attack_in_words(const Attack& attack, const std::vector<std::string>& victims,
+                            const std::vector<events::Part>& parts = {});
+std::string attack_in_words(const RunSummary& summary);
 std::string defaults_in_words(const Attack& attack);     // of its other arguments; "" is none
 std::string choice_in_words(const RunSummary& summary);  // "asked 50 %, hit 1 of 3 (33 %)"; "" where all were
 // "210 ms before, 1.03 s during the attack (4.9×); back within its limit 1.2 s after the fault was off"; "" is nothing.

@@ -9,6 +9,8 @@
 namespace ordeal::session {
 
 Result<> refuse_cluster_keys(const Experiment& experiment);
+// What only a host does yet: several attacks in one experiment, pulses, ramps.
+Result<> refuse_host_keys(const Experiment& experiment);
 // Caps and gates that would bind nobody; what only opens a gate does no harm.
 Result<> refuse_cluster_keys(const Policy& policy);
 

@@ -30,6 +30,33 @@ TEST(ClusterKeys, EachIsRefusedByNameOnAHost) {
   EXPECT_EQ(refusal("target: {type: kubernetes, namespace: staging, labels: {app: x}}"), "allowed");
 }
 
+TEST(ClusterKeys, TheyAreLookedForInEachOfSeveralAttacks) {
+  for (size_t at : {0, 1}) {
+    std::string parts[] = {"{attack: {type: cpu}, target: {type: container, name: a}}",
+                           "{attack: {type: pause}, target: {type: container, name: b}}"};
+    parts[at].insert(parts[at].size() - 2, ", exclude: {name: c}");
+    json::Document document = json::parse_document("name: x\nattacks: [" + parts[0] + ", " + parts[1] + "]\n").value();
+    auto done = refuse_cluster_keys(decode_experiment(document).value());
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().what,
+              "attacks[" + std::to_string(at) + "].target.exclude: only a cluster has it, and this is a host");
+  }
+}
+
+TEST(ClusterKeys, OnlyAHostHasSeveralAttacksPulsesAndRamps) {
+  auto refusal = [](const std::string& more) {
+    json::Document document = json::parse_document("name: x\ntarget: {type: host}\n" + more).value();
+    auto done = refuse_host_keys(decode_experiment(document).value());
+    return done ? "allowed" : done.error().what;
+  };
+  EXPECT_EQ(refusal("attack: {type: cpu}"), "allowed");
+  EXPECT_EQ(refusal("attacks: [{attack: {type: cpu}}]"), "attacks: only a host does it, and this is a cluster");
+  EXPECT_EQ(refusal("attack: {type: cpu}\npulse: {on: 1s, off: 1s}"),
+            "pulse: only a host does it, and this is a cluster");
+  EXPECT_EQ(refusal("attack: {type: cpu}\nramp: {argument: percent, to: 5}"),
+            "ramp: only a host does it, and this is a cluster");
+}
+
 TEST(ClusterKeys, APolicyThatWouldLimitNobodyIsRefused) {
   auto refusal = [](const char* text) {
     auto done = refuse_cluster_keys(decode_policy(json::parse_document(text).value(), "p").value());

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/model/input/experiment.h"
@@ -16,6 +17,9 @@ struct EvidencePlan {
 };
 // `sample_every`: how often the source takes samples; 0 where that is not known.
 EvidencePlan plan_evidence(const Experiment& experiment, const Expectation& expectation, Nanos sample_every);
+
+// What of several attacks, pulses and ramps may be too short for the windows of the queries, in sentences.
+std::vector<std::string> short_attacks(const Experiment& experiment, Nanos sample_every);
 
 // A `for` or a `within` that the attack cannot outlast is bad input: nothing could ever breach the expectation in it.
 Result<> check_lasting(const Experiment& experiment);

@@ -9,6 +9,7 @@
 #include "core/base/io/file.h"
 #include "core/base/io/output.h"
 #include "core/base/text/secrets.h"
+#include "core/base/text/text.h"
 #include "core/model/claim.h"
 #include "core/model/input/assignment.h"
 #include "core/model/input/inventory.h"
@@ -23,7 +24,9 @@
 #include "run/session/cluster_keys.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/exemptions.h"
+#include "run/session/inputs/recorded_delays.h"
 #include "run/session/preview/loopback.h"
+#include "run/session/preview/quiet.h"
 #include "run/session/watching.h"
 
 namespace ordeal::session {
@@ -106,98 +109,41 @@ Result<> read_expectations(const RunOptions& options, Prepared& prepared) {
   return {};
 }
 
-// The steps, when nobody is in their reach who may not be hit.
-Result<std::vector<Step>> plan_one(const Prepared& prepared, const Victim& victim) {
-  const Attack& attack = prepared.experiment.attack;
-  std::vector<Step> steps = TRY(prepared.fault->plan(victim, attack, prepared.protection));
-  fault::Reach reach = TRY(prepared.fault->reach(victim, attack));
-  TRY_VOID(fault::refuse_protected_in(reach, prepared.protection));
-  if (std::string watch = guard::in_words(reach, prepared.protection); !watch.empty() && !steps.empty())
-    steps.front().notes.push_back(std::move(watch));
-  return steps;
-}
-
-std::vector<VictimPlan> plan_each(const Prepared& prepared) {
-  std::vector<VictimPlan> plans;
-  for (const Victim& victim : prepared.selection.chosen) {
-    VictimPlan plan;
-    auto steps = plan_one(prepared, victim);
-    if (steps) {
-      plan.steps = std::move(*steps);
-    } else {
-      plan.refusal = steps.error();
-    }
-    plans.push_back(std::move(plan));
-  }
-  return plans;
-}
-
-void add(std::vector<fault::Demand>& demands, const fault::Demand& more) {
-  auto same = std::find_if(demands.begin(), demands.end(), [&](auto& demand) { return demand.of == more.of; });
-  if (same == demands.end()) return demands.push_back(more);
-  same->asked += more.asked;
-}
-
-// Of the victims that can be hit.
-std::vector<fault::Demand> demands_of(const Prepared& prepared) {
-  std::vector<fault::Demand> demands;
-  for (size_t i = 0; i < prepared.plans.size(); ++i) {
-    if (prepared.plans[i].refusal) continue;
-    auto demand = prepared.fault->demand(prepared.selection.chosen[i], prepared.experiment.attack);
-    if (demand && *demand) add(demands, **demand);
-  }
-  return demands;
-}
-
-std::vector<std::string> claims_of(const VictimPlan& plan) {
-  std::vector<std::string> claims;
-  for (const Step& step : plan.steps) claims.insert(claims.end(), step.claims.begin(), step.claims.end());
-  return claims;
-}
-
-std::optional<Error> overlap(const std::vector<std::string>& held, const std::vector<std::string>& wanted,
-                             const std::string& other) {
-  auto meeting = first_meeting(held, wanted, Between::kImpactsOfOneRun);
-  if (!meeting) return std::nullopt;
-  return Error{Errc::kRefused, fmt::format("{}, another victim, already holds {}", other, describe_meeting(*meeting)),
-               0, "two victims share the same resource: choose one of them", nullptr};
-}
-
-// Two victims of this run, or one and what another run hits, must not be the same thing, nor one a part of the other.
-void refuse_conflicts(Prepared& prepared, const std::vector<host::ActiveRun>& active) {
-  std::vector<std::vector<std::string>> claims;
-  for (VictimPlan& plan : prepared.plans) {
-    claims.push_back(claims_of(plan));
-    if (auto free = host::check_conflicts(active, claims.back()); !free && !plan.refusal) plan.refusal = free.error();
-    for (size_t k = 0; k + 1 < claims.size() && !plan.refusal; ++k)
-      plan.refusal = overlap(claims[k], claims.back(), prepared.selection.chosen[k].name);
-  }
-}
+int64_t count_of(const PartPlan& part) { return static_cast<int64_t>(part.selection.chosen.size()); }
 
 // The guard checks again at each impact; here a run is refused before it hits anybody.
 Result<std::optional<std::string>> find_broken_cap(const Prepared& prepared,
                                                    const std::vector<host::ActiveRun>& active) {
   ActiveLoad load;
   for (const host::ActiveRun& run : active) load.runs += run.targets > 0, load.targets += run.targets;
-  const target::Selection& selection = prepared.selection;
-  for (const Policy& policy : prepared.policies)
-    if (auto rule = cap_broken(policy, load, static_cast<int64_t>(selection.chosen.size()), selection.candidates))
-      return rule;
+  for (const Policy& policy : prepared.policies) {
+    // A victim of two attacks counts once; each attack's own share is limited as well.
+    auto rule = cap_broken(policy, load, static_cast<int64_t>(prepared.victims.size()), prepared.candidates);
+    for (const PartPlan& part : prepared.parts)
+      if (!rule) rule = cap_broken(policy, load, count_of(part), part.selection.candidates);
+    if (rule) return rule;
+  }
   return std::nullopt;
 }
 
 // Asks only when the file wants it; what it says is a refusal, for `plan` to show.
 Result<> weigh_budget(Prepared& prepared) {
   if (!prepared.experiment.budget) return {};
-  const target::Selection& selection = prepared.selection;
   double blast =
-      static_cast<double>(selection.chosen.size()) / static_cast<double>(std::max<int64_t>(selection.candidates, 1));
+      static_cast<double>(prepared.victims.size()) / static_cast<double>(std::max<int64_t>(prepared.candidates, 1));
   auto checks = check_budget(prepared.experiment, std::min(blast, 1.0));
   if (!checks && checks.error().code == Errc::kInvalidInput) return tl::unexpected(checks.error());
   if (!checks) prepared.budget_refusal = checks.error();
   if (checks) prepared.budgets = std::move(*checks);
   if (auto allowed = enforce(prepared.budgets); !allowed) prepared.budget_refusal = allowed.error();
   return {};
+}
+
+std::vector<Victim> hit_of(const PartPlan& part) {
+  std::vector<Victim> hit;
+  for (size_t i = 0; i < part.plans.size(); ++i)
+    if (!part.plans[i].refusal) hit.push_back(part.selection.chosen[i]);
+  return hit;
 }
 
 std::vector<std::string> warnings_for(const Prepared& prepared) {
@@ -207,11 +153,20 @@ std::vector<std::string> warnings_for(const Prepared& prepared) {
     warnings.push_back("no policy: nothing limits the blast radius (write /etc/ordeal/policy.yaml, or give --policy)");
   if (experiment.expect.empty())
     warnings.push_back("no expectation: the run will be inconclusive (add `expect`, or give --expect FILE)");
-  for (const std::string& note : prepared.selection.notes) warnings.push_back(note);
+  for (const PartPlan& part : prepared.parts)
+    for (const std::string& note : part.selection.notes)
+      if (std::find(warnings.begin(), warnings.end(), note) == warnings.end()) warnings.push_back(note);
+  for (const PartPlan& part : prepared.parts)
+    if (!part.behind.empty())
+      warnings.push_back(fmt::format(
+          "{} cannot be checked before the first attack that cannot be undone, since {} holds what it hits; it is "
+          "checked at its own time alone",
+          part.name, part.behind));
   for (std::string& sentence : half_filled_windows(prepared.experiment)) warnings.push_back(std::move(sentence));
-  if (prepared.fault->info().hits_network)
-    for (std::string& sentence : loopback_warnings(experiment.attack, prepared.selection.chosen))
-      warnings.push_back(std::move(sentence));
+  for (const PartPlan& part : prepared.parts)
+    if (part.fault->info().hits_network)
+      for (std::string& sentence : loopback_warnings(part.stints.front().attack, part.selection.chosen))
+        warnings.push_back(std::move(sentence));
   return warnings;
 }
 
@@ -226,6 +181,22 @@ void check_rollback(Prepared& prepared) {
   for (std::string& warning : sendable->warnings) prepared.warnings.push_back(std::move(warning));
 }
 
+const Target& target_of(const Experiment& experiment, const PartPlan& part) {
+  return experiment.parts.empty() ? experiment.target : experiment.parts[part.stints.front().part].target;
+}
+
+// The peers of each part's attack, wherever the experiment has it.
+void share_peers(Prepared& prepared) {
+  Experiment& experiment = prepared.experiment;
+  for (size_t i = 0; i < prepared.parts.size(); ++i) {
+    const std::vector<Victim>& peers = prepared.parts[i].stints.front().attack.peers;
+    if (experiment.parts.empty()) experiment.attack.peers = peers;
+    if (i < experiment.parts.size()) experiment.parts[i].attack.peers = peers;
+    for (Stint& stint : experiment.schedule)
+      if (stint.part == i) stint.attack.peers = peers;
+  }
+}
+
 // Whether the source answers, and whether what it gives can ever prove anything.
 void check_watching(Prepared& prepared) {
   auto source = check_source(prepared.experiment);
@@ -237,6 +208,8 @@ void check_watching(Prepared& prepared) {
     prepared.warnings.push_back(fmt::format(
         "the attack of {} may be over before each series was scraped twice (every {}): then nothing is proven",
         format_duration(prepared.experiment.attack.length), format_duration(source->slowest)));
+  for (std::string& sentence : short_attacks(prepared.experiment, prepared.sample_every))
+    prepared.warnings.push_back(std::move(sentence));
   // A slow job may not be the one that the query reads: what is refused is certain.
   Nanos at_least = source ? source->fastest : Nanos(0);
   if (prepared.experiment.sources.prometheus.empty()) at_least = prepared.experiment.sources.interval;
@@ -246,12 +219,40 @@ void check_watching(Prepared& prepared) {
   }
 }
 
+// Of an attack that only looks: nobody is hit, and what is seen meanwhile decides.
+Result<> prepare_looks(Prepared& prepared) {
+  Experiment& experiment = prepared.experiment;
+  const std::set<When> always = Expectation{}.when;
+  for (const Expectation& expectation : experiment.expect)
+    if (expectation.when != always && expectation.when != std::set<When>{When::kDuring})
+      prepared.warnings.push_back(fmt::format(
+          "\"{}\" is watched during the look: there is no attack before or after which it could be", expectation.name));
+  for (Expectation& expectation : prepared.parts.front().fault->looks(experiment.attack))
+    experiment.expect.push_back(std::move(expectation));
+  for (Expectation& expectation : experiment.expect) expectation.when = {When::kDuring};
+  if (experiment.rollback) prepared.warnings.push_back("nothing is rolled back after a look");
+  experiment.rollback.reset();
+  if (experiment.budget) prepared.warnings.push_back("no error budget is weighed for a look, which takes none");
+  experiment.budget.reset();
+  if (experiment.target.type != TargetType::kHost)
+    prepared.warnings.push_back("the look is from this host, whatever `target` says");
+  TRY_VOID(check_expectations(experiment));
+  check_watching(prepared);
+  return {};
+}
+
 }  // namespace
 
 Result<> check_expectations(const Experiment& experiment) {
   for (const Expectation& expectation : experiment.expect) TRY_VOID(judge::Judge::create(expectation));
   TRY_VOID(check_lasting(experiment));
   return check_queries(experiment);
+}
+
+Result<> read_recorded_delays(Experiment& experiment, const std::string& from) {
+  TRY_VOID(read_recorded_delays(experiment.attack, from));
+  for (Part& part : experiment.parts) TRY_VOID(read_recorded_delays(part.attack, from));
+  return {};
 }
 
 Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
@@ -265,28 +266,46 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared) {
     return decode_experiment(document);
   }));
   resolve_slo(prepared.experiment, options.experiment);
+  if (auto read = read_recorded_delays(prepared.experiment, options.experiment); !read)
+    return wrap(std::move(read).error(), options.experiment);
   if (options.expect.empty()) TRY_VOID(refuse_args(options));
   if (!options.expect.empty()) TRY_VOID(read_expectations(options, prepared));
   override_experiment(options, prepared.experiment);
   return {};
 }
 
+std::string Prepared::at_most() const {
+  std::vector<std::string> each;
+  for (const PartPlan& part : parts) each.push_back(part.name.empty() ? part.at_most : part.name + ": " + part.at_most);
+  return join(each, "; ");
+}
+
 std::vector<std::string> claims_of(const Prepared& prepared) {
   std::vector<std::string> all;
-  for (const VictimPlan& plan : prepared.plans)
-    for (std::string& claim : claims_of(plan)) all.push_back(std::move(claim));
+  for (const PartPlan& part : prepared.parts)
+    for (const VictimPlan& plan : part.plans)
+      for (std::string& claim : claims_of(plan)) all.push_back(std::move(claim));
   return all;
+}
+
+bool hits_network(const Prepared& prepared) {
+  return std::any_of(prepared.parts.begin(), prepared.parts.end(),
+                     [](const PartPlan& part) { return part.fault->info().hits_network; });
 }
 
 Result<Prepared> prepare(const RunOptions& options) {
   Prepared prepared;
   TRY_VOID(read_experiment(options, prepared));
-  auto fault = fault::resolve(prepared.experiment.attack);
-  if (!fault) return wrap(fault.error(), options.experiment);
-  prepared.fault = *fault;
+  auto parts = resolve_parts(prepared.experiment);
+  if (!parts) return wrap(parts.error(), options.experiment);
+  prepared.parts = std::move(*parts);
   if (auto checked = check_expectations(prepared.experiment); !checked)
     return wrap(checked.error(), options.expect.empty() ? options.experiment : options.expect);
   if (auto here = refuse_cluster_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
+  if (prepared.only_looks()) {
+    TRY_VOID(prepare_looks(prepared));
+    return prepared;
+  }
   prepared.policies = TRY(host::read_policies(options.policies));
   for (const Policy& policy : prepared.policies) TRY_VOID(refuse_cluster_keys(policy));
   target::Inventory inventory;
@@ -296,15 +315,23 @@ Result<Prepared> prepare(const RunOptions& options) {
   }
   prepared.protection =
       TRY(fault::Protection::create(prepared.policies, inventory.value_or(std::vector<InventoryEntry>{})));
-  prepared.selection =
-      TRY(target::select(prepared.experiment.target, inventory, prepared.policies, *prepared.experiment.seed));
-  if (prepared.fault->info().hits_network) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
-  prepared.plans = plan_each(prepared);
+  for (PartPlan& part : prepared.parts)
+    TRY_VOID(plan_part(part, target_of(prepared.experiment, part), inventory, prepared.policies,
+                       *prepared.experiment.seed, prepared.protection));
+  share_peers(prepared);
+  prepared.victims = victims_of(prepared.parts);
+  prepared.candidates = candidates_of(prepared.parts);
+  if (hits_network(prepared)) prepared.exemptions = TRY(exemptions_for(prepared.experiment.sources));
   auto active = TRY(host::active_runs(TRY(host::Paths::find(options.state_dir))));
-  refuse_conflicts(prepared, active);
+  refuse_conflicts(prepared.parts, active);
+  find_behind(prepared.parts);
   prepared.broken_cap = TRY(find_broken_cap(prepared, active));
-  prepared.demands = demands_of(prepared);
+  prepared.demands = demands_of(prepared.parts);
   for (std::string& warning : warnings_for(prepared)) prepared.warnings.push_back(std::move(warning));
+  for (const PartPlan& part : prepared.parts)
+    for (std::string& sentence :
+         quiet_warnings(part.fault->info(), part.stints.front().attack, hit_of(part), demands_of({&part, 1})))
+      prepared.warnings.push_back(std::move(sentence));
   check_rollback(prepared);
   check_watching(prepared);
   TRY_VOID(weigh_budget(prepared));

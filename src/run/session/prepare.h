@@ -8,29 +8,24 @@
 #include "core/base/result.h"
 #include "core/model/input/experiment.h"
 #include "core/model/input/policy.h"
-#include "fault/attacks/fault.h"
 #include "fault/packets/exemption.h"
-#include "fault/target/select.h"
 #include "run/session/budget.h"
+#include "run/session/parts/part_plan.h"
 #include "run/session/run_options.h"
 
 namespace ordeal::session {
 
-struct VictimPlan {
-  std::vector<Step> steps;
-  std::optional<Error> refusal;  // why this machine or the safety rules do not allow it
-};
-
 struct Prepared {
-  Experiment experiment;    // arguments complete, seed set
-  json::Value file;         // the experiment's file with --set, before it was decoded
-  json::Value expect_file;  // of --expect, where it is Ordeal's own; else null
-  const fault::Fault* fault = nullptr;
+  Experiment experiment;                // arguments complete, seed set
+  json::Value file;                     // the experiment's file with --set, before it was decoded
+  json::Value expect_file;              // of --expect, where it is Ordeal's own; else null
+  const fault::Fault* fault = nullptr;  // in a cluster, where there is but one attack
   std::vector<Policy> policies;
   std::string inventory;  // the text of the file; "" for none
   fault::Protection protection;
-  target::Selection selection;
-  std::vector<VictimPlan> plans;       // one per chosen victim
+  std::vector<PartPlan> parts;         // one for each attack; on a host
+  std::vector<Victim> victims;         // of all attacks, each once
+  int64_t candidates = 0;              // for them
   std::vector<fault::Demand> demands;  // of all victims together, each thing once
   std::vector<packets::Exemption> exemptions;
   std::optional<std::string> broken_cap;  // the rule, with what other runs hit now
@@ -42,6 +37,11 @@ struct Prepared {
   std::optional<Error> rollback_refusal;  // why the rollback could not be sent
   std::vector<std::string> notes;         // what was made of an Argo file
   std::vector<std::string> warnings;
+
+  // Nobody is hit: there are neither victims nor plans.
+  bool only_looks() const { return parts.size() == 1 && parts.front().fault->info().only_looks; }
+  // What the faults could be noticed by.
+  std::string at_most() const;
 };
 
 // The local ports that the watcher's own connections leave from, so that the fault can leave them alone.
@@ -53,6 +53,8 @@ Result<> read_experiment(const RunOptions& options, Prepared& prepared);
 // Every condition and query can be judged, in the time that the phases give.
 Result<> check_expectations(const Experiment& experiment);
 Result<Prepared> prepare(const RunOptions& options);
+// Whether an attack acts on packets: Ordeal's own are then let alone.
+bool hits_network(const Prepared& prepared);
 // What the steps on all victims hold (model/claim.h).
 std::vector<std::string> claims_of(const Prepared& prepared);
 

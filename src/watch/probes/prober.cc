@@ -1,9 +1,12 @@
 #include "watch/probes/prober.h"
 
 #include <fmt/core.h>
+#include <sys/socket.h>
+#include <sys/timex.h>
 
 #include "core/base/text/text.h"
 #include "core/json/value.h"
+#include "platform/net/certificate_chain.h"
 #include "watch/evidence/observe.h"
 
 namespace ordeal::watch {
@@ -27,6 +30,35 @@ Observation read(const HttpProbe& probe, const net::HttpReply& reply) {
   Observation seen = json_field(reply.body, probe.json_field);
   if (reply.status >= 400 && seen.kind != Outcome::kValues) seen.error += fmt::format(" (HTTP {})", reply.status);
   return seen;
+}
+
+constexpr const char* kClockAdrift = "; this host's clock, with which the dates are compared, is not synchronised";
+
+// Who vouches for it says nothing of its time: that is remarked, and the hours count all the same. One for another name
+// is what a server shows that does not know the name that was asked for: it says nothing of him.
+Observation read(const CertificateProbe& probe, const net::HttpReply& reply) {
+  auto chain = net::read_chain(reply.certificates, probe.name(), wall_now());
+  if (!chain) return trouble(Outcome::kError, fmt::format("{}: {}", probe.address(), chain.error().message()));
+  if (!chain->for_name && probe.by_name())
+    return trouble(Outcome::kError,
+                   fmt::format("{}: the certificate is {}", probe.address(), join(chain->remarks, "; ")));
+  Observation seen = one_value(chain->hours_left);
+  seen.caveat = fmt::format("{}: the first certificate to expire is {}", probe.address(), chain->first_to_expire);
+  for (const std::string& remark : chain->remarks) seen.caveat += "; " + remark;
+  if (timex clock{}; ::adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC)) seen.caveat += kClockAdrift;
+  return seen;
+}
+
+Observation no_handshake(const CertificateProbe& probe, const net::HttpFailure& failure) {
+  Observation seen = read_failure(failure);
+  const Error& error = failure.error;
+  seen.error =
+      fmt::format("no TLS with {}: {}", probe.address(), error.cause ? error.cause->message() : error.message());
+  return seen;
+}
+
+int family_of(const CertificateProbe& probe) {
+  return probe.family == "ipv4" ? AF_INET : probe.family == "ipv6" ? AF_INET6 : AF_UNSPEC;
 }
 
 const json::Value* step(const json::Value& value, std::string_view name) {
@@ -79,6 +111,18 @@ void Prober::start(const TcpProbe& probe, Callback callback) {
   call.connect_only = true;
   client_.start(std::move(call), [callback = std::move(callback)](net::HttpOutcome outcome) {
     callback(outcome ? one_value(to_seconds(outcome->timings.connect)) : read_failure(outcome.error()));
+  });
+}
+
+void Prober::start(const CertificateProbe& probe, Callback callback) {
+  net::HttpCall call;
+  call.url = "https://" + probe.address();
+  call.timeout = probe.timeout;
+  call.connect_only = call.insecure = call.certificates = true;
+  call.family = family_of(probe);
+  call.tls_name = probe.server_name;
+  client_.start(std::move(call), [probe, callback = std::move(callback)](net::HttpOutcome outcome) {
+    callback(outcome ? read(probe, *outcome) : no_handshake(probe, outcome.error()));
   });
 }
 

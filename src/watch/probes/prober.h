@@ -1,5 +1,5 @@
-// Prober: looks at one thing directly: an HTTP answer (its status, a JSON field or its time), a TCP connect, a command.
-// Its connections are ordinary ones: it must feel the fault that it looks for.
+// Prober: looks at one thing directly: an HTTP answer (its status, a JSON field or its time), a TCP connect, a command,
+// a server's certificates. Its connections are ordinary ones: it must feel the fault that it looks for.
 #pragma once
 
 #include <functional>
@@ -23,6 +23,7 @@ class Prober {
   void start(const HttpProbe& probe, Callback callback);
   void start(const TcpProbe& probe, Callback callback);
   void start(const CommandProbe& probe, Callback callback);
+  void start(const CertificateProbe& probe, Callback callback);
 
  private:
   net::HttpClient& client_;

@@ -395,6 +395,8 @@ void SourceWatcher::look(size_t index, BootTime since) {
     impl_->prober->start(*expectation.http, answer);
   } else if (expectation.tcp) {
     impl_->prober->start(*expectation.tcp, answer);
+  } else if (expectation.certificate) {
+    impl_->prober->start(*expectation.certificate, answer);
   } else if (expectation.command) {
     impl_->prober->start(*expectation.command, answer);
   } else {

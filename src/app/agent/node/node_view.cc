@@ -32,7 +32,8 @@ bool is_our_helper(const sys::Process& process, const target::Snapshot& snapshot
                               [pid](const sys::Process& one) { return one.pid == pid; });
     return found == snapshot.processes.end() ? 0 : found->ppid;
   };
-  bool burner = process.comm == "ordeal-burn" || process.exe.ends_with("/ordeal-guard");  // until it has named itself
+  bool burner = process.comm == "ordeal-burn" || process.comm == "ordeal-load" ||
+                process.exe.ends_with("/ordeal-guard");  // until it has named itself
   return burner && parent_of(process.ppid) == ::getpid();
 }
 

@@ -27,7 +27,8 @@ void print_full(const AttackInfo& info) {
   for (const ArgumentInfo& argument : info.arguments) print_argument(argument);
   print("  {:<14} a duration above 0 and at most 24h (default 60s)\n{:17}How long the attack is in force\n", "length",
         "");
-  print("\nUndo      {}\nProof     {}\n", to_text(info.step), info.proof);
+  print("\nUndo      {}\nProof     {}\n", undo_in_words(info), info.proof);
+  print("Noticed   at most: {}\n", info.noticed);
   for (const std::string& mechanism : info.mechanisms) print("Mechanism {}\n", mechanism);
   for (const std::string& capability : info.capabilities) print("Needs     {}\n", capability);
   for (const std::string& limit : info.limits) print("Limit     {}\n", limit);
@@ -45,7 +46,7 @@ json::Value to_json(const ArgumentInfo& a) {
     object["unit"] = format_duration(a.unit);
     object["least"] = format_duration(from_seconds(a.least));
     object["most"] = format_duration(from_seconds(a.most));
-  } else if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger) {
+  } else if (a.kind == ArgumentKind::kPercent || a.kind == ArgumentKind::kInteger || a.kind == ArgumentKind::kNumber) {
     object["unit"] = a.kind == ArgumentKind::kPercent ? "%" : "";
     object["least"] = a.least;
     object["most"] = a.most;
@@ -61,10 +62,12 @@ json::Value to_json(const AttackInfo& info) {
   for (const ArgumentInfo& argument : info.arguments) arguments.push_back(to_json(argument));
   return json::Object{{"type", info.type},
                       {"summary", info.summary},
-                      {"undo", to_text(info.step)},
+                      {"undo", undo_in_words(info)},
+                      {"only_looks", info.only_looks},
                       {"mechanisms", json::texts(info.mechanisms)},
                       {"capabilities", json::texts(info.capabilities)},
                       {"proof", info.proof},
+                      {"noticed", info.noticed},
                       {"limits", json::texts(info.limits)},
                       {"judged", info.judged},
                       {"when_frozen", info.when_frozen},
@@ -85,7 +88,7 @@ ExitCode attacks_command(const std::string& type, bool json) {
   }
   for (const fault::Fault* fault : fault::all_faults()) {
     if (json) print_json(to_json(fault->info()));
-    if (!json) print("{:<16} {} [{}]\n", fault->info().type, fault->info().summary, to_text(fault->info().step));
+    if (!json) print("{:<16} {} [{}]\n", fault->info().type, fault->info().summary, undo_in_words(fault->info()));
   }
   return ExitCode::kHeld;
 }

@@ -10,6 +10,7 @@
 #include "core/base/io/wait.h"
 #include "core/base/text/secrets.h"
 #include "core/base/text/text.h"
+#include "core/json/reader.h"
 #include "core/json/yaml.h"
 #include "core/model/input/experiment.h"
 #include "fault/attacks/fault.h"
@@ -17,6 +18,7 @@
 #include "platform/net/http_client.h"
 #include "run/session/draft/draft.h"
 #include "run/session/draft/subject.h"
+#include "run/session/draft/templates.h"
 
 namespace ordeal::cli {
 namespace {
@@ -28,10 +30,22 @@ struct Aim {
   std::optional<session::Front> front;
 };
 
+// What is called like nothing here may be a template's name with a letter amiss.
+Unexpected or_a_template(Error error, const std::string& words) {
+  std::vector<std::string_view> names;
+  for (const session::Template& one : session::templates()) names.push_back(one.name);
+  std::string near = error.code == Errc::kInvalidInput ? json::nearest(words, names) : "";
+  if (!near.empty())
+    error.hint = fmt::format("Did you mean the template \"{}\"? `ordeal init --list` has them all.", near);
+  return tl::unexpected(std::move(error));
+}
+
 Result<Aim> aim_at(const InitOptions& options) {
   auto policies = TRY(host::read_policies(options.policies));
   target::Snapshot snapshot = TRY(target::Snapshot::look());
-  target::SurveyEntry entry = TRY(session::choose_subject(target::survey(snapshot, policies), options.target));
+  auto found = session::choose_subject(target::survey(snapshot, policies), options.target);
+  if (!found) return or_a_template(std::move(found).error(), options.target);
+  const target::SurveyEntry& entry = *found;
   Aim aim{entry.line, entry.name, entry.programs.empty() ? "" : entry.programs.front(), {}, {}};
   aim.victims = TRY(session::victims_of(aim.line, snapshot, policies));
   for (const Victim& victim : aim.victims)
@@ -159,7 +173,22 @@ void name_source(session::Draft& draft, const std::string& url, Secrets secrets)
           : "Replace *** with the secret, which is left out here, and first run `chmod 600` on the file."};
 }
 
+// A template's name is meant before a target's, unless there is something to fit to a target.
+const session::Template* template_of(const InitOptions& options) {
+  bool fits = !options.attack.empty() || !options.metrics.empty();
+  return fits ? nullptr : session::find_template(options.target);
+}
+
+std::string text_of(const session::Template& one) {
+  return fmt::format(
+      "# Made by `ordeal init {}`; every line is yours to change, the target (`ordeal targets`) and the addresses "
+      "first.\n"
+      "# Then `ordeal check FILE`, `ordeal plan FILE`, `ordeal run FILE`; docs/formats/experiment.md has all keys.\n{}",
+      one.name, one.text);
+}
+
 Result<std::string> make_text(const InitOptions& options, Secrets secrets) {
+  if (const session::Template* one = template_of(options)) return text_of(*one);
   session::Draft draft;
   Aim aim;
   if (!options.target.empty()) aim = TRY(aim_at(options));
@@ -220,7 +249,7 @@ Result<> make_experiment(const InitOptions& options) {
                 "Give another name, or --force to replace it.");
   if (options.target.empty() && options.attack.empty())
     return fail(Errc::kInvalidInput, "what is it to be about?",
-                "Give one of what `ordeal targets` lists, or --attack NAME of `ordeal attacks`.");
+                "Give one of what `ordeal targets` lists, a template of `ordeal init --list`, or --attack NAME.");
   if (to_file) return write_file(options);
   put_document(TRY(make_checked_text(options, Secrets::kLeftOut)));
   return {};
@@ -229,6 +258,10 @@ Result<> make_experiment(const InitOptions& options) {
 }  // namespace
 
 ExitCode init_command(const InitOptions& options) {
+  if (options.list) {
+    for (const session::Template& one : session::templates()) print("{:<30}{}\n", one.name, one.summary);
+    return ExitCode::kHeld;
+  }
   hide_in_output(secrets_in(options.metrics));
   auto made = make_experiment(options);
   return made ? ExitCode::kHeld : print_error(made.error());

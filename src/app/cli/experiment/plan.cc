@@ -6,8 +6,10 @@
 #include "app/cli/commands.h"
 #include "app/cli/experiment/plan_parts.h"
 #include "app/cli/experiment/readings.h"
+#include "core/base/duration.h"
 #include "core/base/io/output.h"
 #include "core/base/text/quantity.h"
+#include "core/model/experiment/part.h"
 #include "platform/host/latch.h"
 #include "platform/sys/process/capability.h"
 #include "run/rollback/rollback.h"
@@ -48,10 +50,10 @@ void print_plan(const session::VictimPlan& plan) {
 }
 
 // What is the same on several is said once.
-void print_victims(const session::Prepared& prepared) {
-  const std::vector<Victim>& chosen = prepared.selection.chosen;
+void print_victims(const session::PartPlan& part) {
+  const std::vector<Victim>& chosen = part.selection.chosen;
   bool with_netns = !share_netns(chosen);
-  for (const session::AlikePlans& group : session::group_alike(chosen, prepared.plans)) {
+  for (const session::AlikePlans& group : session::group_alike(chosen, part.plans)) {
     for (size_t i : group.victims)
       print("  {}\n", group.differs ? identity(chosen[i], with_netns) : described(chosen[i]));
     if (group.victims.size() > 1) print("    on each of these {} victims:\n", group.victims.size());
@@ -70,10 +72,11 @@ std::string in_words(const fault::Demand& demand) {
 }
 
 // The one line that decides.
-void print_decision(const Result<>& may_start, size_t victims, const Readings& readings) {
+void print_decision(const Result<>& may_start, size_t victims, bool only_looks, const Readings& readings) {
   std::string fails = what_fails_now(readings);
   if (may_start && !fails.empty())
     return print("Nothing was changed. `ordeal run` would stop before its attack: {}.\n", fails);
+  if (may_start && only_looks) return print("Nothing was changed. `ordeal run` would start: it only looks.\n");
   if (may_start)
     return print("Nothing was changed. `ordeal run` would start: {} can be hit.\n",
                  counted(victims, "victim", "victims"));
@@ -81,17 +84,49 @@ void print_decision(const Result<>& may_start, size_t victims, const Readings& r
   if (!may_start.error().advice().empty()) print("{:12}{}\n", "", may_start.error().advice());
 }
 
+// When it starts and ends, and how it comes and goes.
+void print_course(const Part& part, const session::PartPlan& plan) {
+  print("Part        {}, from {} to {}\n", part.name, format_duration(part.at),
+        format_duration(plan.stints.back().end()));
+  std::string course = course_in_words(part);
+  if (!course.empty()) print("Course      {}\n", course);
+  if (!part.ramp) return;
+  for (const Stint& stint : plan.stints)
+    print("            from {}: {} = {}\n", format_duration(stint.at), part.ramp->argument,
+          json::write(stint.attack.args.at(part.ramp->argument)));
+}
+
+void print_part(const Experiment& experiment, size_t index, const session::PartPlan& part) {
+  bool steady = experiment.parts.empty();
+  if (!steady) print_course(experiment.parts[index], part);
+  print_attack(steady ? experiment.attack : experiment.parts[index].attack, *part.fault);
+  print("At most     {}\n", part.at_most);
+  print("If frozen   {} (should Ordeal's own cgroup be frozen meanwhile)\n", part.fault->info().when_frozen);
+  if (steady) print("Seed        {}\n", *experiment.seed);
+  const target::Selection& selection = part.selection;
+  print("Victims     {} of {}\n", selection.chosen.size(), counted(selection.candidates, "candidate", "candidates"));
+  print_victims(part);
+  for (const Refusal& refusal : selection.refused) print("  not {}: {}\n", refusal.victim, refusal.rule);
+}
+
+// Of all attacks, each victim once.
+size_t possible_victims(const session::Prepared& prepared) {
+  std::vector<session::PartPlan> possible = prepared.parts;
+  for (session::PartPlan& part : possible) {
+    std::vector<Victim> victims;
+    for (size_t i = 0; i < part.plans.size(); ++i)
+      if (!part.plans[i].refusal) victims.push_back(part.selection.chosen[i]);
+    part.selection.chosen = std::move(victims);
+  }
+  return session::victims_of(possible).size();
+}
+
 void print_text(const session::Prepared& prepared, const Result<>& may_start, const Readings& readings) {
   const Experiment& experiment = prepared.experiment;
   print("Experiment  {}\n", experiment.name);
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
-  print_attack(experiment.attack, *prepared.fault);
-  print("If frozen   {} (should Ordeal's own cgroup be frozen meanwhile)\n", prepared.fault->info().when_frozen);
-  print("Seed        {}\n", *experiment.seed);
-  const target::Selection& selection = prepared.selection;
-  print("Victims     {} of {}\n", selection.chosen.size(), counted(selection.candidates, "candidate", "candidates"));
-  print_victims(prepared);
-  for (const Refusal& refusal : selection.refused) print("  not {}: {}\n", refusal.victim, refusal.rule);
+  if (!experiment.parts.empty()) print("Seed        {}\n", *experiment.seed);
+  for (size_t i = 0; i < prepared.parts.size(); ++i) print_part(experiment, i, prepared.parts[i]);
   for (const fault::Demand& demand : prepared.demands) print("Together    {}\n", in_words(demand));
   if (prepared.broken_cap) print("Refused     {}\n", *prepared.broken_cap);
   if (prepared.source_refusal) print("Refused     {}\n", prepared.source_refusal->message());
@@ -107,21 +142,55 @@ void print_text(const session::Prepared& prepared, const Result<>& may_start, co
   for (const std::string& note : prepared.notes) print("Note        {}\n", note);
   for (const std::string& warning : prepared.warnings) print("Warning     {}\n", warning);
   print_readings(readings);
-  auto possible = std::count_if(prepared.plans.begin(), prepared.plans.end(),
-                                [](const session::VictimPlan& plan) { return !plan.refusal; });
-  print_decision(may_start, static_cast<size_t>(possible), readings);
+  print_decision(may_start, possible_victims(prepared), prepared.only_looks(), readings);
 }
 
-json::Array victims_json(const session::Prepared& prepared) {
+json::Array victims_json(const session::PartPlan& part) {
   json::Array victims;
-  for (size_t i = 0; i < prepared.plans.size(); ++i) {
+  for (size_t i = 0; i < part.plans.size(); ++i) {
     json::Array steps;
-    for (const Step& step : prepared.plans[i].steps) steps.push_back(ordeal::to_json(step));
-    json::Object victim{{"victim", ordeal::to_json(prepared.selection.chosen[i])}, {"steps", std::move(steps)}};
-    if (prepared.plans[i].refusal) victim["refused"] = prepared.plans[i].refusal->message();
+    for (const Step& step : part.plans[i].steps) steps.push_back(ordeal::to_json(step));
+    json::Object victim{{"victim", ordeal::to_json(part.selection.chosen[i])}, {"steps", std::move(steps)}};
+    if (part.plans[i].refusal) victim["refused"] = part.plans[i].refusal->message();
+    if (!part.name.empty()) victim["part"] = part.name;
     victims.push_back(std::move(victim));
   }
   return victims;
+}
+
+json::Array victims_json(const session::Prepared& prepared) {
+  json::Array all;
+  for (const session::PartPlan& part : prepared.parts)
+    for (json::Value& victim : victims_json(part)) all.push_back(std::move(victim));
+  return all;
+}
+
+json::Array refused_json(const session::Prepared& prepared) {
+  json::Array all;
+  for (const session::PartPlan& part : prepared.parts)
+    for (const Refusal& refusal : part.selection.refused)
+      all.push_back(json::Object{{"victim", refusal.victim}, {"rule", refusal.rule}});
+  return all;
+}
+
+json::Value part_json(const Part& part, const session::PartPlan& plan) {
+  json::Array times;
+  for (const Stint& stint : plan.stints)
+    times.push_back(json::Object{
+        {"at_ms", to_millis(stint.at)}, {"length_ms", to_millis(stint.length())}, {"args", stint.attack.args}});
+  return json::Object{{"name", part.name},
+                      {"attack", part.attack.type},
+                      {"course", course_in_words(part)},
+                      {"candidates", plan.selection.candidates},
+                      {"when_frozen", plan.fault->info().when_frozen},
+                      {"in_force", std::move(times)}};
+}
+
+json::Array parts_json(const session::Prepared& prepared) {
+  json::Array parts;
+  for (size_t i = 0; i < prepared.experiment.parts.size(); ++i)
+    parts.push_back(part_json(prepared.experiment.parts[i], prepared.parts[i]));
+  return parts;
 }
 
 template <typename Items, typename Make>
@@ -137,7 +206,6 @@ json::Value to_json(const fault::Demand& demand) {
 
 json::Value to_json(const session::Prepared& prepared, const Result<>& may_start, const Readings& readings) {
   auto text = [](const std::string& one) { return json::Value(one); };
-  auto rule = [](const Refusal& r) { return json::Object{{"victim", r.victim}, {"rule", r.rule}}; };
   auto refusal = [](const std::optional<Error>& error) {
     return error ? json::Value(error->message()) : json::Value(nullptr);
   };
@@ -147,14 +215,15 @@ json::Value to_json(const session::Prepared& prepared, const Result<>& may_start
                         {"text", session::plan_evidence(experiment, e, prepared.sample_every).text}};
   };
   auto rollback = experiment.rollback.value_or(std::vector<RollbackAction>{});
-  return json::Object{
+  json::Object plan{
       {"experiment", ordeal::to_json(experiment)},
       {"would_start", may_start.has_value()},
       {"would_refuse", may_start ? json::Value(nullptr) : json::Value(may_start.error().message())},
-      {"when_frozen", prepared.fault->info().when_frozen},
-      {"candidates", prepared.selection.candidates},
+      {"at_most", prepared.at_most()},
+      {"when_frozen", prepared.parts.front().fault->info().when_frozen},
+      {"candidates", prepared.candidates},
       {"victims", victims_json(prepared)},
-      {"refused", array_of(prepared.selection.refused, rule)},
+      {"refused", refused_json(prepared)},
       {"together", array_of(prepared.demands, [](const fault::Demand& demand) { return to_json(demand); })},
       {"broken_cap", prepared.broken_cap ? json::Value(*prepared.broken_cap) : json::Value(nullptr)},
       {"triggers", array_of(experiment.expect, trigger_json)},
@@ -168,6 +237,8 @@ json::Value to_json(const session::Prepared& prepared, const Result<>& may_start
       {"readings", array_of(readings, [](const session::FirstReading& reading) { return to_json(reading); })},
       {"notes", array_of(prepared.notes, text)},
       {"warnings", array_of(prepared.warnings, text)}};
+  if (!experiment.parts.empty()) plan["parts"] = parts_json(prepared);
+  return plan;
 }
 
 ExitCode worst_of(const session::Prepared& prepared) {
@@ -175,8 +246,9 @@ ExitCode worst_of(const session::Prepared& prepared) {
   for (const auto& refusal :
        {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
     if (refusal) code = stronger(code, exit_code_of(*refusal));
-  for (const session::VictimPlan& plan : prepared.plans)
-    if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
+  for (const session::PartPlan& part : prepared.parts)
+    for (const session::VictimPlan& plan : part.plans)
+      if (plan.refusal) code = stronger(code, exit_code_of(*plan.refusal));
   return code;
 }
 

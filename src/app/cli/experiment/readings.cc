@@ -10,6 +10,7 @@ namespace ordeal::cli {
 void print_readings(const std::vector<session::FirstReading>& readings) {
   for (const session::FirstReading& reading : readings) {
     print("Now         {}\n", in_words(reading));
+    if (!reading.caveat.empty()) print("{:12}{}\n", "", reading.caveat);
     if (!reading.advice.empty()) print("{:12}{}\n", "", reading.advice);
   }
 }

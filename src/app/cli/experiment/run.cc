@@ -24,6 +24,7 @@
 #include "run/rollback/rollback.h"
 #include "run/session/live_api.h"
 #include "run/session/local/local_session.h"
+#include "run/session/local/look_session.h"
 #include "run/store/store.h"
 
 namespace ordeal::cli {
@@ -64,13 +65,12 @@ json::Value without_secrets(const json::Value& value) { return json::without_sec
 
 json::Value plan_record(const session::Prepared& prepared) {
   json::Array victims;
-  for (const Victim& victim : prepared.selection.chosen) victims.push_back(to_json(victim));
+  for (const Victim& victim : prepared.victims) victims.push_back(to_json(victim));
   json::Array rollback;
   if (prepared.experiment.rollback)
     for (const RollbackAction& action : *prepared.experiment.rollback) rollback.push_back(rollback::describe(action));
-  return json::Object{{"candidates", prepared.selection.candidates},
-                      {"victims", std::move(victims)},
-                      {"rollback", std::move(rollback)}};
+  return json::Object{
+      {"candidates", prepared.candidates}, {"victims", std::move(victims)}, {"rollback", std::move(rollback)}};
 }
 
 // What a run needs from its first line to its last.
@@ -87,7 +87,8 @@ struct Hosted {
 };
 
 // SIGINT, SIGTERM and SIGHUP end it in good order.
-void host(session::LocalSession& session, int signals, const std::function<void()>& before_each_wait) {
+template <typename Session>
+void host(Session& session, int signals, const std::function<void()>& before_each_wait) {
   session.start();
   while (!session.finished()) {
     before_each_wait();
@@ -99,8 +100,30 @@ void host(session::LocalSession& session, int signals, const std::function<void(
   }
 }
 
+template <typename Session>
+Verdict host_to_the_end(const Hosted& run, Session& session, int signals) {
+  Nanos interval = run.prepared.experiment.sources.interval;
+  LiveFeed feed(run.live, run.registry, session.watcher(), interval);  // whoever may ask sees it live
+  if (run.live) run.progress.show("PromQL and /metrics are served at " + run.live->url());
+  host(session, signals, [&] {
+    feed.add(run.events);
+    run.progress.refresh(boot_now());
+  });
+  return session.end();  // the guard has ended; nothing is in force
+}
+
+// Of an attack that only looks: no guard, and no capability.
+Result<Verdict> look_recorded(const Hosted& run) {
+  TRY_VOID(sys::drop_all_capabilities());
+  UniqueFd signals = TRY(take_signals());
+  auto sink = [&](const RunEvent& event) { run.events.take(event); };
+  auto session = TRY(session::LookSession::create(run.prepared, run.run_id, run.offset, std::move(sink)));
+  return host_to_the_end(run, *session, signals.get());
+}
+
 // From the record's first line to the guard's end. An error is from before the attack.
 Result<Verdict> run_recorded(const Hosted& run) {
+  if (run.prepared.only_looks()) return look_recorded(run);
   TRY_VOID(save_fingerprint(run.paths, session::claims_of(run.prepared)));  // verify-clean can compare with now
   guard::GuardClient guard = TRY(session::start_guard(run.prepared, run.options, run.run_id));
   TRY_VOID(sys::drop_all_capabilities());
@@ -108,14 +131,7 @@ Result<Verdict> run_recorded(const Hosted& run) {
   auto sink = [&](const RunEvent& event) { run.events.take(event); };
   auto session = TRY(session::LocalSession::create(run.prepared, std::move(guard), run.paths, run.run_id, run.offset,
                                                    std::move(sink)));
-  Nanos interval = run.prepared.experiment.sources.interval;
-  LiveFeed feed(run.live, run.registry, session->watcher(), interval);  // whoever may ask sees it live
-  if (run.live) run.progress.show("PromQL and /metrics are served at " + run.live->url());
-  host(*session, signals.get(), [&] {
-    feed.add(run.events);
-    run.progress.refresh(boot_now());
-  });
-  return session->end();  // the guard has ended; nothing is in force
+  return host_to_the_end(run, *session, signals.get());
 }
 
 Result<Verdict> run_experiment(const session::RunOptions& options) {

@@ -54,7 +54,7 @@ std::string link_beside(const std::string& output, const std::string& run) {
 std::string attack_of(const std::optional<RunEvent>& begun) {
   if (!begun) return {};
   const auto* run = as<events::Run>(*begun);
-  return run ? report::attack_in_words(run->attack, run->victims) : "";
+  return run ? report::attack_in_words(run->attack, run->victims, run->parts) : "";
 }
 
 Result<> make_index(const ReportOptions& options) {

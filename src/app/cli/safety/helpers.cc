@@ -21,9 +21,11 @@ std::string flag_of(const sys::Process& process, std::string_view flag) {
   return at == process.argv.end() || at + 1 == process.argv.end() ? "" : *(at + 1);
 }
 
+bool is_load(const sys::Process& process) { return process.comm == "ordeal-burn" || process.comm == "ordeal-load"; }
+
 // A reaper is started from the running executable, so that its comm is "exe".
 bool is_helper(const sys::Process& process) {
-  bool named = process.comm == "ordeal-guard" || process.comm == "ordeal-burn";
+  bool named = process.comm == "ordeal-guard" || is_load(process);
   bool called = !process.argv.empty() && process.argv.front() == "ordeal-guard";
   return process.alive() && (named || called);
 }
@@ -35,7 +37,8 @@ const sys::Process* parent_of(const sys::Process& process, const Table& table) {
 
 // Whose command line says where the run is kept. A burner's does not, and it ends with the guard that started it.
 const sys::Process* guard_of(const sys::Process& process, const Table& table) {
-  if (process.comm != "ordeal-burn" && flag_of(process, "--threads").empty()) return &process;
+  bool starting = !flag_of(process, "--threads").empty() || !flag_of(process, "--load").empty();
+  if (!is_load(process) && !starting) return &process;
   const sys::Process* parent = parent_of(process, table);
   return parent && is_helper(*parent) && parent->uid == process.uid ? parent : nullptr;
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/duration.h"
 #include "core/base/text/text.h"
+#include "core/model/experiment/target.h"
 
 namespace ordeal {
 namespace {
@@ -15,7 +16,8 @@ namespace {
 constexpr int64_t kMostEvents = int64_t{1} << 53;
 constexpr std::array kStepKinds{"owned", "journalled", "irreversible"};
 constexpr std::array kArgumentKinds{"duration",  "percent",       "whole number",  "true or false",     "text",
-                                    "text list", "list of ports", "list of hosts", "list of addresses", "word"};
+                                    "text list", "list of ports", "list of hosts", "list of addresses", "word",
+                                    "target",    "number"};
 
 // "8000", "8000-8005", "^53"
 bool is_port(std::string_view text) {
@@ -48,6 +50,12 @@ bool is_item(ArgumentKind kind, std::string_view text) {
   return kind != ArgumentKind::kAddressList || is_address(text);
 }
 
+// An expression has commas of its own.
+std::vector<std::string_view> parts_of(ArgumentKind kind, std::string_view text) {
+  bool expression = kind == ArgumentKind::kTextList && (text.starts_with('/') || text.starts_with("^/"));
+  return expression ? std::vector{text} : split_words(text, ", ");
+}
+
 // A list argument may be a JSON list, one item, or Gremlin's comma list; items are kept as text.
 Result<json::Value> resolve_list(const json::Reader& reader, const ArgumentInfo& info) {
   std::vector<json::Reader> items{reader};
@@ -55,11 +63,12 @@ Result<json::Value> resolve_list(const json::Reader& reader, const ArgumentInfo&
   json::Array list;
   for (const json::Reader& item : items) {
     std::string text = item.value().is_number() ? json::write(item.value()) : TRY(item.text());
-    for (std::string_view part : split_words(text, ", ")) {
+    for (std::string_view part : parts_of(info.kind, text)) {
       if (!is_item(info.kind, part)) return item.expected(info.expected());
       list.push_back(json::Value(part));
     }
   }
+  if (list.empty()) return reader.expected(info.expected());  // nothing would mean everything
   return json::Value(std::move(list));
 }
 
@@ -73,6 +82,8 @@ Result<json::Value> resolve_one(const json::Reader& reader, const ArgumentInfo& 
     }
     case ArgumentKind::kPercent:
       return json::Value(TRY(reader.number(info.least, std::min(info.most, 100.0))));
+    case ArgumentKind::kNumber:
+      return json::Value(TRY(reader.number(info.least, info.most)));
     case ArgumentKind::kInteger:
       return json::Value(TRY(reader.integer(static_cast<int64_t>(info.least), static_cast<int64_t>(info.most))));
     case ArgumentKind::kBoolean:
@@ -81,6 +92,9 @@ Result<json::Value> resolve_one(const json::Reader& reader, const ArgumentInfo& 
       return json::Value(TRY(reader.text()));
     case ArgumentKind::kWord:
       return json::Value(TRY(reader.word({info.choices.begin(), info.choices.end()})));
+    case ArgumentKind::kTarget:
+      TRY_VOID(decode_target(reader));
+      return reader.value();
     case ArgumentKind::kTextList:
     case ArgumentKind::kHostList:
     case ArgumentKind::kAddressList:
@@ -135,6 +149,7 @@ Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info) {
       resolved.given->push_back(argument.name);
     }
   }
+  resolved.peers = attack.peers;
   if (!info.lead_in.empty()) resolved.lead_in = duration_argument(resolved, info.lead_in);
   return resolved;
 }
@@ -145,6 +160,18 @@ Unexpected refuse_field(const Attack& attack, std::string_view name, std::string
   return json::Reader(none, origin).refuse(why);
 }
 
+std::string noticed_at_most(const Attack& attack, const AttackInfo& info) {
+  std::string text = info.noticed;
+  for (const ArgumentInfo& argument : info.arguments) {
+    std::string place = "{" + argument.name + "}";
+    const json::Value* value = attack.args.if_contains(argument.name);
+    std::string shown = !value ? "any" : value->is_string() ? std::string(value->as_string()) : json::write(*value);
+    for (size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += shown.size())
+      text.replace(at, place.size(), shown);
+  }
+  return text;
+}
+
 std::string ArgumentInfo::expected() const {
   switch (kind) {
     case ArgumentKind::kDuration:
@@ -152,6 +179,8 @@ std::string ArgumentInfo::expected() const {
                          format_duration(from_seconds(most)));
     case ArgumentKind::kPercent:
       return fmt::format("a number from {} to {}", least, std::min(most, 100.0));
+    case ArgumentKind::kNumber:
+      return fmt::format("a number from {} to {}", least, most);
     case ArgumentKind::kInteger:
       return fmt::format("a whole number from {} to {}", static_cast<int64_t>(least), static_cast<int64_t>(most));
     case ArgumentKind::kPortList:
@@ -161,7 +190,9 @@ std::string ArgumentInfo::expected() const {
     case ArgumentKind::kAddressList:
       return "an address (10.0.0.1), a network (10.0.0.0/8) or an exclusion (^10.0.0.1)";
     case ArgumentKind::kWord:
-      return "one of " + join(choices, ", ");
+      return choices.size() == 1 ? choices.front() : "one of " + join(choices, ", ");
+    case ArgumentKind::kTextList:
+      return "a text or a list of them, not empty";
     default:
       return to_text(kind);
   }
@@ -195,6 +226,8 @@ std::vector<std::string> list_argument(const Attack& attack, const std::string& 
 }
 
 const char* to_text(ArgumentKind kind) { return kArgumentKinds[static_cast<size_t>(kind)]; }
+
+const char* undo_in_words(const AttackInfo& info) { return info.only_looks ? "nothing to undo" : to_text(info.step); }
 
 const char* to_text(StepKind kind) { return kStepKinds[static_cast<size_t>(kind)]; }
 
@@ -239,6 +272,9 @@ json::Value to_json(const Attack& attack) {
                       {"length_ms", std::chrono::duration_cast<milliseconds>(attack.length).count()},
                       {"lead_in_ms", std::chrono::duration_cast<milliseconds>(attack.lead_in).count()},
                       {"min_events", attack.min_events}};
+  json::Array peers;
+  for (const Victim& peer : attack.peers) peers.push_back(to_json(peer));
+  if (!peers.empty()) object["peers"] = std::move(peers);
   if (attack.given) object["given"] = text_array(*attack.given);
   return object;
 }
@@ -255,6 +291,8 @@ Result<Attack> attack_from_json(const json::Value& value) {
   attack.length = milliseconds(TRY(TRY(reader.at("length_ms")).integer(0, kMost)));
   attack.lead_in = milliseconds(TRY(TRY(reader.at("lead_in_ms")).integer(0, kMost)));
   attack.min_events = TRY(TRY(reader.at("min_events")).integer(0, kMostEvents));
+  if (auto peers = TRY(reader.find("peers")))
+    for (const json::Reader& peer : TRY(peers->items())) attack.peers.push_back(TRY(victim_from_json(peer.value())));
   if (auto given = TRY(reader.find("given"))) attack.given = TRY(given->texts());
   return attack;
 }

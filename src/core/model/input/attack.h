@@ -11,6 +11,7 @@
 #include "core/base/result.h"
 #include "core/json/reader.h"
 #include "core/model/proof.h"
+#include "core/model/victim.h"
 
 namespace ordeal {
 
@@ -25,6 +26,7 @@ struct Attack {
   // Which arguments somebody gave, the others being defaults; set by resolve_arguments, nothing where it is not known.
   std::optional<std::vector<std::string>> given{};
   json::Origin origin{"attack", {}};  // for errors
+  std::vector<Victim> peers{};        // whom an argument `peer` has selected; set where victims are
 
   Nanos total() const { return lead_in + length; }
 };
@@ -39,7 +41,9 @@ enum class ArgumentKind {
   kPortList,
   kHostList,
   kAddressList,
-  kWord
+  kWord,
+  kTarget,
+  kNumber
 };
 const char* to_text(ArgumentKind kind);
 
@@ -62,6 +66,10 @@ struct ArgumentInfo {
 // The undo guarantee of a change.
 enum class StepKind { kOwned, kJournalled, kOneWay };
 
+// What of the network must be hit to prove it: `min_events` packets, one, connections that stand, or DNS questions,
+// whose sockets are there for a moment only.
+enum class Hits { kPackets, kOnePacket, kConnections, kQuestions };
+
 struct AttackInfo {
   std::string type;
   std::string summary;
@@ -72,10 +80,15 @@ struct AttackInfo {
   std::string proof;                      // what is measured to prove the impact
   std::vector<std::string> limits;        // what it refuses or cannot prevent, a sentence each
   std::string judged;                     // on whom protection is judged, what is refused, what ends it later
-  std::string when_frozen;                // what is left of it if Ordeal's own cgroup is frozen
-  std::string lead_in;        // the duration argument that passes before the effect; the length counts from its end
-  std::string example;        // a small experiment, in YAML
-  bool hits_network = false;  // so that Ordeal's own watching must be left alone
+  // What it could at most be noticed by; {NAME} stands for the argument.
+  std::string noticed;
+  std::string when_frozen;  // what is left of it if Ordeal's own cgroup is frozen
+  std::string lead_in;      // the duration argument that passes before the effect; the length counts from its end
+  std::string example;      // a small experiment, in YAML
+  // It changes nothing and hits nobody: its expectations (Fault::looks) are the whole of it, without a guard.
+  bool only_looks = false;
+  bool hits_network = false;   // so that Ordeal's own watching must be left alone
+  Hits hits = Hits::kPackets;  // where it does
   // In a cluster a whole pod means its default container: limits and metrics are of containers, and what is beside them
   // in the pod's cgroup is in nobody's account.
   bool of_container = false;
@@ -84,6 +97,8 @@ struct AttackInfo {
 // Checks `attack.args` against `info` and fills in defaults. Errors name the field: "attack.args.delay: …".
 Result<Attack> resolve_arguments(const Attack& attack, const AttackInfo& info);
 // An error of the field `name`, a path below the attack: "type", "args.delay".
+// info.noticed with the values of resolved arguments.
+std::string noticed_at_most(const Attack& attack, const AttackInfo& info);
 Unexpected refuse_field(const Attack& attack, std::string_view name, std::string_view why);
 
 // Typed reads of resolved arguments; calling one for an argument of another kind is a bug.
@@ -105,6 +120,8 @@ struct Step {
 };
 
 const char* to_text(StepKind kind);
+// "owned", …; of one that only looks "nothing to undo".
+const char* undo_in_words(const AttackInfo& info);
 json::Value to_json(const Step& step);
 Result<Step> step_from_json(const json::Value& value);
 json::Value to_json(const Attack& attack);

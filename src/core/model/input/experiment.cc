@@ -1,47 +1,22 @@
 #include "core/model/input/experiment.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "core/base/text/text.h"
 #include "core/base/text/url.h"
 #include "core/expr/condition.h"
 #include "core/json/reader.h"
+#include "core/model/experiment/part.h"
 #include "core/model/experiment/sources.h"
-#include "core/model/experiment/target.h"
 
 namespace ordeal {
 namespace {
 
 using json::Reader;
-
-Result<> take_length(const Reader& reader, std::optional<Nanos>& length) {
-  Nanos given = TRY(reader.duration(1s));
-  if (given <= Nanos(0) || given > 24h) return reader.expected("a length above 0 and at most 24h");
-  if (length && *length != given) return reader.refuse("differs from the length that is given elsewhere in the file");
-  length = given;
-  return {};
-}
-
-Result<Attack> decode_attack(const Reader& root) {
-  Reader reader = TRY(root.at("attack"));
-  TRY_VOID(reader.only({"type", "args", "length"}));
-  Attack attack;
-  attack.origin = reader.origin();
-  attack.type = TRY(TRY(reader.at("type")).text());
-  std::optional<Nanos> length;
-  if (auto args = TRY(reader.find("args"))) {
-    if (!args->value().is_object()) return args->expected("an object");
-    attack.args = args->value().get_object();
-    if (auto field = TRY(args->find("length"))) TRY_VOID(take_length(*field, length));
-    attack.args.erase("length");
-  }
-  if (auto field = TRY(reader.find("length"))) TRY_VOID(take_length(*field, length));
-  if (auto field = TRY(root.find("length"))) TRY_VOID(take_length(*field, length));
-  if (length) attack.length = *length;
-  return attack;
-}
 
 Result<HttpProbe> decode_http(const Reader& reader) {
   HttpProbe probe;
@@ -92,13 +67,33 @@ Result<CommandProbe> decode_command(const Reader& reader) {
   return probe;
 }
 
+Result<std::string> decode_host(const Reader& reader) {
+  std::string host = TRY(reader.text());
+  if (!is_plain_host(host)) return reader.expected("a host name or an address, without a port");
+  return host;
+}
+
+Result<CertificateProbe> decode_certificate(const Reader& reader) {
+  TRY_VOID(reader.only({"host", "port", "server_name", "family", "timeout"}));
+  CertificateProbe probe;
+  probe.host = TRY(decode_host(TRY(reader.at("host"))));
+  if (auto field = TRY(reader.find("port"))) probe.port = static_cast<uint16_t>(TRY(field->integer(1, 65535)));
+  if (auto field = TRY(reader.find("server_name"))) probe.server_name = TRY(decode_host(*field));
+  if (auto field = TRY(reader.find("family"))) probe.family = TRY(field->word({"any", "ipv4", "ipv6"}));
+  if (auto field = TRY(reader.find("timeout"))) probe.timeout = TRY(field->duration(1s));
+  if (!is_of_family(probe.host, probe.family))
+    return TRY(reader.at("host")).expected("a name, or an address of " + probe.family);
+  return probe;
+}
+
 Result<> decode_probe(const Reader& reader, Expectation& expectation) {
-  TRY_VOID(reader.only({"http", "tcp", "command"}));
+  TRY_VOID(reader.only({"http", "tcp", "command", "certificate"}));
   int kinds = 0;
   if (auto field = TRY(reader.find("http"))) ++kinds, expectation.http = TRY(decode_http(*field));
   if (auto field = TRY(reader.find("tcp"))) ++kinds, expectation.tcp = TRY(decode_tcp(*field));
   if (auto field = TRY(reader.find("command"))) ++kinds, expectation.command = TRY(decode_command(*field));
-  if (kinds != 1) return reader.refuse("expected exactly one of http, tcp and command");
+  if (auto field = TRY(reader.find("certificate"))) ++kinds, expectation.certificate = TRY(decode_certificate(*field));
+  if (kinds != 1) return reader.refuse("expected exactly one of http, tcp, command and certificate");
   return {};
 }
 
@@ -188,7 +183,7 @@ Result<> decode_watching(const Reader& reader, Experiment& experiment) {
 }
 
 Result<> refuse_future_keys(const Reader& reader) {
-  for (std::string_view key : {"traffic", "findings", "attacks", "pulse", "ramp"})
+  for (std::string_view key : {"traffic", "findings"})
     if (auto field = TRY(reader.find(key)))
       return field->refuse(fmt::format("\"{}\" is not supported by this version of Ordeal", key));
   if (auto field = TRY(reader.find("on_breach")))
@@ -198,21 +193,21 @@ Result<> refuse_future_keys(const Reader& reader) {
 
 Result<Experiment> decode_flat(const Reader& reader, const std::string& outer_name) {
   TRY_VOID(refuse_future_keys(reader));
-  TRY_VOID(reader.only({"name", "description", "type", "target", "attack", "hypothesis", "expect", "length", "seed",
-                        "sources", "min_injected", "min_events", "baseline", "recovery", "rollback", "budget",
-                        "environment", "all_traffic"}));
+  TRY_VOID(reader.only({"name",       "description", "type",     "target",   "attack", "attacks",     "pulse",
+                        "ramp",       "hypothesis",  "expect",   "length",   "seed",   "sources",     "min_injected",
+                        "min_events", "baseline",    "recovery", "rollback", "budget", "environment", "all_traffic"}));
   Experiment experiment;
   experiment.name = outer_name;
   if (outer_name.empty()) experiment.name = TRY(TRY(reader.at("name")).text());
   if (auto field = TRY(reader.find("type"))) TRY_VOID(field->word({"attack"}).map([](auto) {}));
   if (auto field = TRY(reader.find("description"))) experiment.description = TRY(field->text());
-  experiment.target = TRY(decode_target(TRY(reader.at("target"))));
-  experiment.attack = TRY(decode_attack(reader));
+  TRY_VOID(decode_what_is_done(reader, experiment));
   if (auto field = TRY(reader.find("seed")))
     experiment.seed = static_cast<uint64_t>(TRY(field->integer(0, int64_t{1} << 53)));
   if (auto field = TRY(reader.find("min_injected"))) experiment.min_injected = TRY(field->number(0, 100));
   if (auto field = TRY(reader.find("min_events")))
     experiment.attack.min_events = TRY(field->integer(0, int64_t{1} << 53));
+  for (Part& part : experiment.parts) part.attack.min_events = experiment.attack.min_events;
   if (auto field = TRY(reader.find("environment"))) experiment.environment = TRY(field->text());
   if (auto field = TRY(reader.find("all_traffic"))) experiment.all_traffic = TRY(field->boolean());
   TRY_VOID(decode_watching(reader, experiment));
@@ -230,6 +225,31 @@ Nanos longest_recovery(const Experiment& experiment) {
   for (const Expectation& expectation : experiment.expect)
     if (expectation.when.count(When::kAfter)) longest = std::max(longest, recovery_of(experiment, expectation));
   return longest;
+}
+
+bool is_plain_host(std::string_view text) {
+  in6_addr bytes;
+  if (::inet_pton(AF_INET6, std::string(text).c_str(), &bytes) == 1) return true;
+  auto in_a_name = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '-' || c == '_'; };
+  return !text.empty() && text.front() != '-' && std::all_of(text.begin(), text.end(), in_a_name);
+}
+
+std::string_view family_of_address(const std::string& text) {
+  in6_addr bytes;
+  if (::inet_pton(AF_INET, text.c_str(), &bytes) == 1) return "4";
+  return ::inet_pton(AF_INET6, text.c_str(), &bytes) == 1 ? "6" : "";
+}
+
+bool is_of_family(const std::string& host, const std::string& family) {
+  std::string_view own = family_of_address(host);
+  return family == "any" || own.empty() || family.ends_with(own);
+}
+
+bool CertificateProbe::by_name() const { return !server_name.empty() || family_of_address(host).empty(); }
+
+std::string CertificateProbe::address() const {
+  bool wide = host.find(':') != std::string::npos;
+  return wide ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
 bool is_http_url(std::string_view url) {

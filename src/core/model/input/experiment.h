@@ -78,12 +78,27 @@ struct CommandProbe {
   Nanos timeout = 5s;
 };
 
+// A TLS handshake; the result is how many hours the chain that the server shows stays valid: until the first of its
+// certificates to expire does, below 0 when one has. Who issued it, and for which name, is said and not judged.
+struct CertificateProbe {
+  std::string host;  // a name or an address
+  uint16_t port = 443;
+  std::string server_name;  // asked for, and looked for in the certificate; "" is the host
+  std::string family = "any";
+  Nanos timeout = 5s;
+
+  bool by_name() const;  // somebody is asked for by name, so that a certificate for another says nothing of him
+  const std::string& name() const { return server_name.empty() ? host : server_name; }
+  std::string address() const;  // "shop.example:443", "[::1]:8443"
+};
+
 struct Expectation {
   std::string name;
   std::string query;  // PromQL, or "" with a probe
   std::optional<HttpProbe> http;
   std::optional<TcpProbe> tcp;
   std::optional<CommandProbe> command;
+  std::optional<CertificateProbe> certificate;
   std::string condition;  // on `result`
   std::set<When> when{When::kBefore, When::kDuring, When::kAfter};
   bool halt = true;
@@ -134,12 +149,49 @@ struct BudgetSpec {
   std::string prometheus;  // with the history of the whole window; "" is sources.prometheus
 };
 
+// In force for `on`, not for `off`, and again, until the attack's length is over.
+struct Pulse {
+  Nanos on{0}, off{0};
+};
+
+// A numeric argument goes from one value to another over the attack's length, in steps of the same length.
+struct Ramp {
+  std::string argument;
+  int64_t steps = 5;
+  json::Value value{};  // as the file has it: `from` and `to` are read by the argument's own description
+  json::Origin origin{};
+};
+
+// One of several attacks, or one that is not in force all the time in the same way (docs/formats/experiment.md).
+struct Part {
+  std::string name;  // unique within the experiment
+  Target target;
+  Attack attack;
+  Nanos at{0};  // from when what starts first is in force
+  std::optional<Pulse> pulse;
+  std::optional<Ramp> ramp;
+};
+
+// One time in force of one part: all of its length, a pulse, or a step of a ramp (experiment/schedule.h).
+struct Stint {
+  size_t part = 0;  // of the experiment's
+  Nanos at{0};
+  Attack attack{};  // of a ramp's step: with its value of the argument
+
+  Nanos length() const { return attack.total(); }
+  Nanos end() const { return at + length(); }
+};
+
+constexpr const char* kCombined = "combined";  // the type of the attack that stands for several
+
 struct Experiment {
   std::string name;
   std::string description;
   std::string hypothesis;
   Target target;
-  Attack attack;
+  Attack attack;                // where there are parts: its length is from the first start to the last end
+  std::vector<Part> parts;      // empty: `attack` on `target` all the time, and nothing else
+  std::vector<Stint> schedule;  // of the parts, once their arguments are resolved; in the order of their starts
   std::vector<Expectation> expect;
   Sources sources;
   std::optional<uint64_t> seed;
@@ -150,6 +202,8 @@ struct Experiment {
   bool all_traffic = false;   // in a cluster a network fault with neither peer nor port needs it
   std::optional<std::vector<RollbackAction>> rollback;  // after a breach, in order; an empty list is none on purpose
   std::optional<BudgetSpec> budget;
+
+  bool is_combined() const { return attack.type == kCombined && !parts.empty(); }
 };
 
 // How long after the attack it may take until the expectation holds: the recovery, or its `within` where that is
@@ -160,6 +214,12 @@ Nanos longest_recovery(const Experiment& experiment);
 
 // http or https, a host, and a port from 1 to 65535 when there is one.
 bool is_http_url(std::string_view url);
+// A host name, or an address of IPv4 or IPv6; no port, no brackets.
+bool is_plain_host(std::string_view text);
+// "4", "6", or "" for what is no address.
+std::string_view family_of_address(const std::string& text);
+// Whether it is a name, or an address of that family: any, ipv4, ipv6.
+bool is_of_family(const std::string& host, const std::string& family);
 constexpr const char* kUrlExpected = "a URL such as http://127.0.0.1:8000/metrics";
 
 Result<Experiment> decode_experiment(const json::Document& document);

@@ -77,7 +77,9 @@ TEST(Experiment, WhatItWritesItReads) {
   Experiment experiment = *decode(kExhaustDatabase);
   json::Document expect = *json::parse_document(
       "expect: [{name: a, probe: {tcp: 'h:1'}, condition: result < 1}, {name: b, probe: {command: [x, y]}, "
-      "condition: result == 0}]\nsources: {prometheus: 'http://p', scrape: [{url: 'http://m', labels: {a: b}}]}\n"
+      "condition: result == 0}, {name: c, probe: {certificate: {host: '::1', port: 8443, server_name: shop.example, "
+      "family: ipv6, timeout: 2s}}, condition: result >= 720}]\nsources: {prometheus: 'http://p', scrape: [{url: "
+      "'http://m', labels: {a: b}}]}\n"
       "rollback: [{command: [undo, --now], timeout: 5s}, {http: {url: 'http://u:p@h/x', method: PUT, headers: {a: b}, "
       "body: c, timeout: 2s}}, {rollout: {name: api, namespace: shop, action: undo}}, {deployment: {name: api}}]\n");
   ASSERT_TRUE(merge_expectations(experiment, expect));
@@ -183,11 +185,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"name: x\ntraffic: {}\n" TARGET ATTACK,
                 "line 2: traffic: \"traffic\" is not supported by this version of Ordeal"},
         BadFile{"name: x\nattacks: []\n" TARGET ATTACK,
-                "line 2: attacks: \"attacks\" is not supported by this version of Ordeal"},
-        BadFile{"name: x\npulse: 5s\n" TARGET ATTACK,
-                "line 2: pulse: \"pulse\" is not supported by this version of Ordeal"},
-        BadFile{"name: x\nramp: {}\n" TARGET ATTACK,
-                "line 2: ramp: \"ramp\" is not supported by this version of Ordeal"},
+                "line 4: attack: \"attack\" stands in each of the attacks where there are several"},
+        BadFile{"name: x\npulse: 5s\n" TARGET ATTACK, "line 2: pulse: expected an object, found \"5s\""},
+        BadFile{"name: x\nramp: {}\n" TARGET ATTACK, "line 2: ramp: \"argument\" is missing"},
         BadFile{
             "name: x\ntarget: {type: vm}\n" ATTACK,
             "line 2: target.type: expected one of host, process, container, kubernetes, systemd, node, found \"vm\""},
@@ -217,7 +217,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"name: x\n" TARGET ATTACK "expect: [{query: up, condition: result > 0, no_data: maybe}]\n",
                 "line 4: expect[0].no_data: expected one of hold, pass, breach, found \"maybe\""},
         BadFile{"name: x\n" TARGET ATTACK "expect: [{probe: {}, condition: result > 0}]\n",
-                "line 4: expect[0].probe: expected exactly one of http, tcp and command"},
+                "line 4: expect[0].probe: expected exactly one of http, tcp, command and certificate"},
         BadFile{"name: x\n" TARGET ATTACK "expect: [{probe: {tcp: nowhere}, condition: result > 0}]\n",
                 "line 4: expect[0].probe.tcp: expected an address as host:port, found \"nowhere\""},
         BadFile{"name: x\n" TARGET ATTACK

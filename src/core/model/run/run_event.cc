@@ -43,6 +43,13 @@ struct Shape<Choice> {
                                              may("percentage", &Choice::percentage), may("count", &Choice::count)};
 };
 template <>
+struct Shape<events::Part> {
+  using T = events::Part;
+  static constexpr auto kFields = std::tuple{
+      must("name", &T::name), must("attack", &T::attack),    must("args", &T::args),    must("given", &T::given),
+      must("at_ms", &T::at),  must("length_ms", &T::length), may("course", &T::course), must("victims", &T::victims)};
+};
+template <>
 struct Shape<Run> {
   static constexpr std::string_view kName = "run";
   static constexpr auto kFields = std::tuple{must("name", &Run::name),
@@ -55,7 +62,8 @@ struct Shape<Run> {
                                              must("expectations", &Run::expectations),
                                              must("sources", &Run::sources),
                                              must("version", &Run::version),
-                                             may("choice", &Run::choice)};
+                                             may("choice", &Run::choice),
+                                             may("parts", &Run::parts)};
 };
 template <>
 struct Shape<PhaseBegun> {
@@ -91,28 +99,29 @@ struct Shape<Breach> {
 template <>
 struct Shape<Injected> {
   static constexpr std::string_view kName = "inject";
-  static constexpr auto kFields =
-      std::tuple{must("victim", &Injected::victim), must("impact", &Injected::impact), must("steps", &Injected::steps)};
+  static constexpr auto kFields = std::tuple{must("victim", &Injected::victim), must("impact", &Injected::impact),
+                                             must("steps", &Injected::steps), may("part", &Injected::part)};
 };
 template <>
 struct Shape<InjectFailed> {
   static constexpr std::string_view kName = "inject_failed";
   static constexpr auto kFields = std::tuple{must("victim", &InjectFailed::victim), must("error", &InjectFailed::error),
-                                             must("hint", &InjectFailed::hint)};
+                                             must("hint", &InjectFailed::hint), may("part", &InjectFailed::part)};
 };
 template <>
 struct Shape<events::VictimGone> {
   using T = events::VictimGone;
   static constexpr std::string_view kName = "victim_gone";
   static constexpr auto kFields =
-      std::tuple{must("victim", &T::victim), must("impact", &T::impact), must("why", &T::why)};
+      std::tuple{must("victim", &T::victim), must("impact", &T::impact), must("why", &T::why), may("part", &T::part)};
 };
 template <>
 struct Shape<events::Returned> {
   using T = events::Returned;
   static constexpr std::string_view kName = "returned";
-  static constexpr auto kFields = std::tuple{must("victim", &T::victim), must("impact", &T::impact),
-                                             must("there", &T::there), may("after_ms", &T::after)};
+  static constexpr auto kFields =
+      std::tuple{must("victim", &T::victim), must("impact", &T::impact), must("there", &T::there),
+                 may("after_ms", &T::after), may("part", &T::part)};
 };
 template <>
 struct Shape<Halt> {
@@ -131,7 +140,8 @@ struct Shape<events::Reverted> {
                                              must("took_ms", &T::took),
                                              must("result", &T::result),
                                              must("why", &T::why),
-                                             must("error", &T::error)};
+                                             must("error", &T::error),
+                                             may("part", &T::part)};
 };
 template <>
 struct Shape<Action> {
@@ -157,6 +167,8 @@ template <>
 void write_fields(const Proven& proven, Object& object) {
   object = to_json(proven.proof).as_object();
   object["victim"] = proven.victim;
+  if (proven.impact) object["impact"] = *proven.impact;
+  if (!proven.part.empty()) object["part"] = proven.part;
 }
 template <>
 struct Codec<Proven> {
@@ -164,6 +176,8 @@ struct Codec<Proven> {
     Proven proven;
     proven.victim = TRY(Codec<std::string>::read(TRY(reader.at("victim"))));
     proven.proof = TRY((Whole<Proof, proof_from_json>::read(reader)));
+    if (auto field = TRY(reader.find("impact"))) proven.impact = TRY(Codec<int>::read(*field));
+    if (auto field = TRY(reader.find("part"))) proven.part = TRY(Codec<std::string>::read(*field));
     return proven;
   }
 };

@@ -43,6 +43,18 @@ struct Choice {
   bool operator==(const Choice&) const = default;
 };
 
+// One of several attacks of a run, or one that comes in pulses or steps; the events of its impacts have its name.
+struct Part {
+  std::string name;
+  std::string attack;  // its type
+  json::Object args;
+  std::vector<std::string> given;  // arguments
+  Nanos at{0}, length{0};
+  std::string course;  // "5s on, 5s off"; "" is steady
+  std::vector<std::string> victims;
+  bool operator==(const Part&) const = default;
+};
+
 struct Run {
   std::string name, hypothesis, description;
   Attack attack;
@@ -53,6 +65,7 @@ struct Run {
   std::vector<std::string> sources;
   std::string version;
   std::optional<Choice> choice;
+  std::vector<Part> parts;  // empty: one attack, steady
 };
 
 struct PhaseBegun {
@@ -87,16 +100,19 @@ struct Injected {
   std::string victim;
   int impact = 0;
   std::vector<Step> steps;
+  std::string part;
 };
 
 struct InjectFailed {
   std::string victim, error, hint;
+  std::string part;
 };
 
 struct VictimGone {
   std::string victim;
   int impact = 0;
   std::string why;
+  std::string part;
 };
 
 // What became of a victim on which something was done that cannot be undone: once when it is first seen to run again,
@@ -106,6 +122,7 @@ struct Returned {
   int impact = 0;
   bool there = false;
   std::optional<Nanos> after;  // from the deed to the first process that began anew; nothing when there was none
+  std::string part;
 };
 
 struct Halt {
@@ -124,11 +141,14 @@ struct Reverted {
   RevertResult result = RevertResult::kClean;
   std::string why;
   std::string error;
+  std::string part;
 };
 
 struct Proven {
   std::string victim;
   Proof proof;
+  std::optional<int> impact;  // nothing in records of before there were several of one victim
+  std::string part;
 };
 
 struct Action {

@@ -116,9 +116,9 @@ TEST(RunEvents, EachIsReadBackAsItWasWritten) {
 // Whatever stands in these is taken as it is.
 const std::set<std::string_view> kFree{"experiment", "request"};
 // These may be absent.
-const std::set<std::string_view> kOptional{"value",    "series",   "detail",     "closeness", "command",      "request",
-                                           "calls",    "revision", "coverage",   "lasting",   "done_boot_ns", "choice",
-                                           "after_ms", "given",    "percentage", "count"};
+const std::set<std::string_view> kOptional{"value",  "series",   "detail",   "closeness",  "command",    "request",
+                                           "calls",  "revision", "coverage", "lasting",    "may_return", "done_boot_ns",
+                                           "choice", "after_ms", "given",    "percentage", "count"};
 
 TEST(RunEvents, AFieldOfAnotherTypeIsOneErrorThatNamesIt) {
   for (const Data& data : Draw(1).one_of_each()) {

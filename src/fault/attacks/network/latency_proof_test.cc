@@ -13,7 +13,7 @@ using Tally = packets::PacketTally;
 // 1 000 packets, all delayed as asked and delivered.
 PacketsSeen all_well(Direction direction = Direction::kArrival) {
   PacketsSeen seen{direction, {}, sys::QueueStyle::kNative};
-  seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.delayed = 1000;
+  seen.tally.meant = seen.tally.hit = seen.tally.stats.matched = seen.tally.stats.delayed = 1000;
   for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(100'200us);
   if (direction == Direction::kDeparture) seen.tally.stats.resent = 1000, seen.tally.undelivered = 0;
   return seen;
@@ -66,9 +66,17 @@ INSTANTIATE_TEST_SUITE_P(
     Ways, LatencyLeak,
     ::testing::Values(
         Leak{"PastTheRule", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.meant += n; }, "not in force"},
+        Leak{"PastTheReader", Direction::kArrival,
+             [](Tally& tally, uint64_t n) { tally.meant += n, tally.hit += n, tally.stats.queue_full = n; },
+             "queue was full"},
+        Leak{"PastTheReaderOfSegments", Direction::kDeparture,
+             [](Tally& tally, uint64_t n) {
+               tally.stats.matched = tally.stats.delayed = tally.stats.resent = 3000, tally.meant += n;
+             },
+             "queue was full"},
         Leak{"BeyondTheBound", Direction::kArrival,
              [](Tally& tally, uint64_t n) {
-               tally.meant += n, tally.stats.matched += n, tally.stats.passed_over_bound = n;
+               tally.meant += n, tally.hit += n, tally.stats.matched += n, tally.stats.passed_over_bound = n;
              },
              "64 MiB"},
         Leak{"Fragments", Direction::kArrival, [](Tally& tally, uint64_t n) { tally.fragments = n; }, "fragments that"},
@@ -94,7 +102,7 @@ TEST(LatencyProof, EachDirectionIsJudgedByItself) {
 TEST(LatencyProof, TooFewPacketsProveNothing) {
   PacketsSeen few{Direction::kArrival, {}, sys::QueueStyle::kNative};
   for (int i = 0; i < 9; ++i) few.tally.stats.added.add(100ms);
-  few.tally.meant = few.tally.stats.matched = few.tally.stats.delayed = 9;
+  few.tally.meant = few.tally.hit = few.tally.stats.matched = few.tally.stats.delayed = 9;
   Proof proof = prove({few});
   EXPECT_FALSE(proof.proven);
   EXPECT_NE(proof.reason.find("only 9 packets"), std::string::npos) << proof.reason;
@@ -105,7 +113,7 @@ TEST(LatencyProof, TooFewPacketsProveNothing) {
 
 TEST(LatencyProof, AnAttackShorterThanItsDelayProvesNothing) {
   PacketsSeen seen{Direction::kArrival, {}, sys::QueueStyle::kNative};
-  seen.tally.meant = seen.tally.stats.matched = seen.tally.stats.released_early = 50;
+  seen.tally.meant = seen.tally.hit = seen.tally.stats.matched = seen.tally.stats.released_early = 50;
   EXPECT_NE(prove({seen}).reason.find("shorter than the delay"), std::string::npos);
 }
 
@@ -115,6 +123,20 @@ TEST(LatencyProof, AnotherDelayThanAskedIsNone) {
   for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(140ms);
   EXPECT_NE(prove({seen}).reason.find("140.0 ms instead of the requested 100.0 ms"), std::string::npos)
       << prove({seen}).reason;
+}
+
+// 1 000 delays that follow each other so much are as good as five: their median may be far from that of all.
+TEST(LatencyProof, DelaysThatFollowEachOtherAverageOutLater) {
+  PacketsAsked asked = kAsked;
+  PacketsSeen seen = all_well();
+  seen.tally.stats.added = {};
+  for (int i = 0; i < 1000; ++i) seen.tally.stats.added.add(145ms);
+  packets::DelayShape shape{.delay = 100ms, .jitter = 20ms, .kind = packets::JitterKind::kNormal};
+  asked.verdict.act = packets::Hold{shape};
+  EXPECT_FALSE(prove_latency(asked, {seen}).proven);
+  shape.correlation = 0.99;
+  asked.verdict.act = packets::Hold{shape};
+  EXPECT_TRUE(prove_latency(asked, {seen}).proven) << prove_latency(asked, {seen}).reason;
 }
 
 TEST(LatencyProof, BlindnessIsSaid) {

@@ -5,6 +5,7 @@
 
 #include "fault/attacks/victim/live_victim.h"
 #include "fault/attacks/victim/scope.h"
+#include "fault/packets/names/lookup.h"
 
 namespace ordeal::fault {
 namespace {
@@ -27,7 +28,8 @@ Result<uint32_t> link_of(const sys::NetNs& netns, const std::string& device) {
                           netns.id().inode));
 }
 
-// With the traffic made as narrow as the place asks for.
+}  // namespace
+
 Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
   if (victim.kind == VictimKind::kHost) {
     sys::NetNs host = TRY(sys::NetNs::current());
@@ -49,8 +51,6 @@ Result<PacketPlace> place_of(const Victim& victim, packets::Traffic& traffic) {
   return place;
 }
 
-}  // namespace
-
 std::string judged_packets() {
   return "all sockets of the victim's cgroup, or of the cgroup in which a lone process is alone, and with a "
          "namespace-wide rule every process in the network namespace; with the target host the whole host, by the "
@@ -68,6 +68,21 @@ ArgumentInfo direction_argument(std::string gremlin) {
           .choices = {"arrival", "departure", "both"}};
 }
 
+ArgumentInfo mark_argument() {
+  return {"mark",      ArgumentKind::kInteger, 1s, "4194304", "Packet mark bit set on packets that Ordeal sends", "", 1,
+          2147483648.0};
+}
+
+std::vector<std::string> queue_mechanisms() {
+  return {"nftables queue in an owned table", "the xt NFQUEUE target in an owned table"};
+}
+
+Usability PacketFault::usability_by_queue(const host::Features& features) const {
+  Usability use = PacketFault::usability(features);
+  if (use.usable) use.how = info().mechanisms[*features.queue == sys::QueueStyle::kNative ? 0 : 1];
+  return use;
+}
+
 Usability PacketFault::usability(const host::Features& features) const {
   bool allowed = features.can("CAP_NET_ADMIN") && features.can("CAP_SYS_ADMIN");
   if (!features.queue)
@@ -79,13 +94,17 @@ Usability PacketFault::usability(const host::Features& features) const {
   return {true, info().mechanisms[0], "", ""};
 }
 
+Result<std::vector<Direction>> PacketFault::directions_of(const Attack& attack) const {
+  return read_direction(text_argument(attack, "direction"));
+}
+
 Result<PacketAttack> PacketFault::read(const Attack& attack) const {
   PacketAttack read;
   read.verdict = TRY(verdict_of(attack));
-  read.directions = TRY(read_direction(text_argument(attack, "direction")));
+  read.directions = TRY(directions_of(attack));
   read.mark = mark_of(attack);
   read.min_events = attack.min_events;
-  read.traffic = TRY(packets::read_traffic(attack));
+  read.traffic = TRY(traffic_of(attack));
   return read;
 }
 
@@ -95,6 +114,10 @@ Result<std::vector<Step>> PacketFault::plan(const Victim& victim, const Attack& 
   std::vector<Step> steps;
   for (Direction direction : wanted.directions) steps.push_back(step_for(victim, wanted, place, direction));
   return steps;
+}
+
+Result<std::vector<std::string>> PacketFault::names_now(const Attack& attack) const {
+  return packets::names_in_words(TRY(packets::read_traffic(attack)));
 }
 
 Result<Reach> PacketFault::reach(const Victim& victim, const Attack& attack) const {
@@ -113,7 +136,8 @@ Result<std::unique_ptr<Impact>> PacketFault::apply(const Victim& victim, const A
   PacketAttack wanted = TRY(read(attack));
   PacketPlace place = TRY(place_of(victim, wanted.traffic));
   auto impact = std::make_unique<PacketImpact>(victim, std::move(wanted), prove());
-  TRY_VOID(impact->start(place, context));
+  impact->confirm_also(confirm_of(attack, context));
+  TRY_VOID(impact->start(std::move(place), context));
   return impact;
 }
 
@@ -131,6 +155,7 @@ Step PacketFault::step_for(const Victim& victim, const PacketAttack& attack, con
   std::string resource = place.scope ? fmt::format("cgroup:{}", place.cgroup) : fmt::format("netns:{}", netns);
   // The whole namespace is the run's: at the end of another run's attack the kernel would drop what this one holds.
   step.claims = {fmt::format("{}/packets/{}", resource, name), fmt::format("netns:{}/packets/*", netns)};
+  if (attack.traffic.looks_up()) step.claims.push_back(kLookups);
   if (place.scope)
     step.notes.push_back(
         "only packets of sockets created in the cgroup are hit, whatever else is in the network namespace or joins it; "
@@ -142,9 +167,13 @@ Step PacketFault::step_for(const Victim& victim, const PacketAttack& attack, con
   if (attack.traffic.means_icmp_besides())
     step.notes.push_back("ICMP of the whole network namespace is hit too, until another process joins it");
   step.notes.push_back("exempt: neighbour discovery, Packet Too Big, and Ordeal's own monitoring");
-  if (attack.traffic.reads_ports() || reorders(attack.verdict))
+  if (attack.traffic.reads_ports() || needs_whole_packets(attack.verdict))
     step.notes.push_back(
         "fragments are reassembled in the namespace before the rules see them, as with connection tracking");
+  if (attack.verdict.bursts)
+    step.notes.push_back(
+        "for bursts every matching packet goes through a queue to be drawn, which costs about 8 us of CPU time each; "
+        "without them the kernel draws, and the rest is not touched");
   for (std::string& note : notes(direction)) step.notes.push_back(std::move(note));
   return step;
 }

@@ -1,8 +1,11 @@
 #include "fault/attacks/network/packet_impact.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "platform/sys/process/process.h"
 
@@ -14,6 +17,7 @@ using packets::PacketOptions;
 using packets::PacketRules;
 
 constexpr Nanos kLook = 200ms;
+constexpr Nanos kAwaitWhatToSpare = 3s;  // those to spare, at the longest
 // A lease that ran out is taken up again when the machine was merely slow (the proof counts what passed meanwhile).
 // After longer than the longest step of the guard it was no slowness, and the attack ends.
 constexpr Nanos kLongestLapse = 6s;
@@ -43,31 +47,86 @@ uint32_t group_for(const PacketPlace& place, Random& random) {
 PacketImpact::PacketImpact(Victim victim, PacketAttack attack, ProvePackets prove)
     : victim_(std::move(victim)), attack_(std::move(attack)), prove_(prove) {}
 
-Result<> PacketImpact::start(const PacketPlace& place, const Context& context) {
+Result<> PacketImpact::start(PacketPlace place, const Context& context) {
   packets::Traffic& traffic = attack_.traffic;
   traffic.scope = place.scope;
   traffic.alone = place.alone;
   traffic.link = place.link;
-  // With jitter the parts of one packet would wait for each other in the kernel, for up to its limit of 30 s.
-  traffic.whole_packets = traffic.reads_ports() || reorders(attack_.verdict);
+  // Parts of one packet that wait for each other would do so in the kernel, for up to its limit of 30 s.
+  traffic.whole_packets = traffic.reads_ports() || needs_whole_packets(attack_.verdict);
   links_ = TRY(sys::Links::open(place.netns));
   if (victim_.kind != VictimKind::kHost) netns_mark_ = TRY(mark_of(place.netns));
-  for (Direction direction : attack_.directions) TRY_VOID(start_one(direction, place, context));
-  renewed_ = boot_now();
-  next_look_ = renewed_ + kLook;
+  random_ = Random(context.random->next());
+  waiting_ = {std::move(place), context.exemptions, boot_now()};
+  TRY_VOID(watch_names());
+  next_look_ = boot_now() + kLook;
+  return traffic.excluded_names.empty() ? start_rules() : Result<>{};
+}
+
+Result<> PacketImpact::start_rules() {
+  for (Direction direction : attack_.directions) TRY_VOID(start_one(direction));
+  for (PacketRules& rules : rules_) TRY_VOID(rules.add_addresses(sys::AddressSet::kMeant, meant_));
+  waiting_.reset();
+  began_ = renewed_ = boot_now();
   return {};
 }
 
-Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, const Context& context) {
+Result<> PacketImpact::watch_names() {
+  std::vector<std::string> names = attack_.traffic.names;
+  names.insert(names.end(), attack_.traffic.excluded_names.begin(), attack_.traffic.excluded_names.end());
+  if (!names.empty()) names_ = TRY(packets::NameWatch::start(names));
+  return {};
+}
+
+Result<> PacketImpact::follow_names() {
+  if (!names_) return {};
+  std::vector<sys::Prefix> meant, spared;
+  const std::vector<std::string>& excluded = attack_.traffic.excluded_names;
+  for (const packets::NamedAddress& found : TRY(names_->read())) {
+    bool is_excluded = std::find(excluded.begin(), excluded.end(), found.name) != excluded.end();
+    (is_excluded ? spared : meant).push_back(found.address);
+  }
+  for (PacketRules& rules : rules_) {
+    TRY_VOID(rules.add_addresses(sys::AddressSet::kSpared, spared));
+    TRY_VOID(rules.add_addresses(sys::AddressSet::kMeant, meant));
+  }
+  if (!waiting_) return {};
+  meant_.insert(meant_.end(), meant.begin(), meant.end());
+  spared_.insert(spared_.end(), spared.begin(), spared.end());
+  std::string unknown = unknown_to_spare();
+  if (unknown.empty()) return start_rules();
+  if (boot_now() - waiting_->since < kAwaitWhatToSpare) return {};
+  return fail(Errc::kNotInjected, "it is not known what to spare" + unknown);
+}
+
+std::string PacketImpact::unknown_to_spare() const {
+  std::string text;
+  for (const std::string& name : attack_.traffic.excluded_names)
+    if (auto found = names_->unknown().find(name); found != names_->unknown().end())
+      text += fmt::format("; {}: {}", name, found->second);
+  return text;
+}
+
+std::string PacketImpact::unknown_names() const {
+  std::string text;
+  if (names_)
+    for (const auto& [name, reason] : names_->unknown()) text += fmt::format("; {}: {}", name, reason);
+  return text;
+}
+
+Result<> PacketImpact::start_one(Direction direction) {
+  const PacketPlace& place = waiting_->place;
   PacketOptions options;
   options.direction = direction;
   options.verdict = attack_.verdict;
   options.mark_bit = attack_.mark;
-  if (sends_again(attack_.verdict, direction)) options.group = group_for(place, *context.random);
+  if (sends_again(attack_.verdict, direction)) options.group = group_for(place, random_);
   auto start = [&] {
-    auto chains = [&](std::optional<uint16_t> queue) { return chains_for(direction, options, context, queue); };
-    return PacketRules::start(place.netns, table_name(), options, chains, *context.random,
-                              attack_.traffic.whole_packets);
+    auto chains = [&](std::optional<uint16_t> queue) {
+      return chains_for(direction, options, waiting_->exemptions, queue);
+    };
+    return PacketRules::start(place.netns, table_name(), options, chains, random_, attack_.traffic.whole_packets,
+                              spared_);
   };
   auto started = start();
   // Without CAP_SETGID there is no group of our own.
@@ -77,8 +136,10 @@ Result<> PacketImpact::start_one(Direction direction, const PacketPlace& place, 
 }
 
 std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const PacketOptions& options,
-                                                 const Context& context, std::optional<uint16_t> queue) const {
+                                                 const std::vector<packets::Exemption>& exemptions,
+                                                 std::optional<uint16_t> queue) const {
   bool arrival = direction == Direction::kArrival;
+  packets::Traffic traffic = traffic_on(direction);
   sys::Chain chain{.name = arrival ? "arrival" : "departure",
                    .hook = arrival ? sys::Hook::kPrerouting : sys::Hook::kOutput};
   auto add = [](std::vector<sys::Rule>& to, std::vector<sys::Rule> rules) {
@@ -88,18 +149,30 @@ std::vector<sys::Chain> PacketImpact::chains_for(Direction direction, const Pack
     chain.rules.push_back(packets::resent_rule(options));
     chain.witness.push_back(packets::resent_rule(options, true));
   }
-  for (auto* rules : {&chain.rules, &chain.witness}) add(*rules, packets::control_message_rules());
-  add(chain.rules, packets::traffic_rules(attack_.traffic, direction, context.exemptions, attack_.verdict, queue));
-  add(chain.witness, packets::witness_rules(attack_.traffic, direction, context.exemptions));
+  for (auto* rules : {&chain.rules, &chain.witness}) {
+    add(*rules, packets::control_message_rules());
+    if (std::holds_alternative<packets::Refuse>(attack_.verdict.act)) add(*rules, packets::refusal_rules());
+  }
+  add(chain.rules, packets::traffic_rules(traffic, direction, exemptions, attack_.verdict, queue));
+  add(chain.witness, packets::witness_rules(traffic, direction, exemptions));
   std::vector<sys::Chain> chains{std::move(chain)};
   if (options.group != 0) chains.push_back(packets::delivery_chain(options));
   return chains;
+}
+
+// Who reads packets reads the questions over UDP as they leave, and the answers over TCP as they come.
+packets::Traffic PacketImpact::traffic_on(Direction direction) const {
+  packets::Traffic traffic = attack_.traffic;
+  if (attack_.verdict.asked())
+    traffic.protocols = {static_cast<uint8_t>(direction == Direction::kArrival ? IPPROTO_TCP : IPPROTO_UDP)};
+  return traffic;
 }
 
 std::vector<int> PacketImpact::descriptors() const {
   std::vector<int> all;
   for (const PacketRules& rules : rules_)
     for (int fd : rules.descriptors()) all.push_back(fd);
+  if (names_ && !ended_) all.push_back(names_->fd());
   return all;
 }
 
@@ -114,6 +187,7 @@ std::optional<BootTime> PacketImpact::next_work() const {
 Result<> PacketImpact::work(BootTime now) {
   if (ended_) return {};
   for (PacketRules& rules : rules_) TRY_VOID(rules.on_ready(now));
+  TRY_VOID(follow_names());
   if (now < next_look_) return {};
   next_look_ = now + kLook;
   return confirm();
@@ -122,6 +196,7 @@ Result<> PacketImpact::work(BootTime now) {
 Result<> PacketImpact::confirm() {
   for (PacketRules& rules : rules_) TRY_VOID(rules.look());
   TRY_VOID(confirm_device());
+  if (also_) TRY_VOID(also_(boot_now()));
   return confirm_victim();
 }
 
@@ -162,21 +237,34 @@ Result<> PacketImpact::renew() {
 // What of it reaches beyond the victim's sockets is ICMP of the whole namespace.
 Result<bool> PacketImpact::leave_others_alone() {
   if (!attack_.traffic.means_icmp_besides()) return false;
+  if (waiting_) attack_.traffic.alone = false;  // then no rule will mean it
   for (PacketRules& rules : rules_) TRY_VOID(rules.withdraw_icmp());
   return icmp_withdrawn_ = true;
 }
 
 Result<> PacketImpact::revert() {
+  if (!ended_) in_force_ = boot_now() - began_;
   ended_ = true;
   for (PacketRules& rules : rules_) TRY_VOID(rules.stop());
   return {};
 }
 
-Proof PacketImpact::proof(BootTime) const {
+Proof PacketImpact::nothing_in_force() const {
+  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, 0}, {});
+  proof.reason = "no rule was in force: it is not known what to spare" + unknown_to_spare();
+  proof.proven = false;
+  return proof;
+}
+
+Proof PacketImpact::proof(BootTime now) const {
+  if (waiting_) return nothing_in_force();
   std::vector<PacketsSeen> seen;
   for (size_t i = 0; i < rules_.size(); ++i)
     seen.push_back({attack_.directions[i], rules_[i].tally(), rules_[i].queue_style()});
-  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_}, seen);
+  Proof proof = prove_({attack_.verdict, describe(attack_.traffic), attack_.min_events, attack_.mark, lapses_,
+                        ended_ ? in_force_ : now - began_},
+                       seen);
+  if (!proof.proven) proof.reason += unknown_names();
   if (icmp_withdrawn_)
     proof.measured += "; ICMP was left alone from the moment another process joined the network namespace";
   return proof;

@@ -18,6 +18,7 @@ struct PacketsAsked {
   int64_t min_events = 0;  // packets, of each direction
   uint32_t mark = 0;       // on what is sent again
   int lapses = 0;          // times that the kernel's lease ran out before it was renewed
+  Nanos in_force{0};
 };
 
 struct PacketsSeen {

@@ -1,29 +1,19 @@
 // pause: the victim stands still. A cgroup is frozen as a whole; where that cannot be, its processes get SIGSTOP.
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
-#include <set>
 
 #include "core/base/duration.h"
 #include "core/base/text/quantity.h"
 #include "fault/attacks/faults.h"
 #include "fault/attacks/process/kill.h"
-#include "fault/attacks/process/paused_time.h"
+#include "fault/attacks/process/standstill_impact.h"
 #include "fault/attacks/victim/live_victim.h"
 #include "platform/sys/cgroup/cgroup_control.h"
-#include "platform/sys/process/pidfd.h"
 #include "platform/sys/process/standstill.h"
 
 namespace ordeal::fault {
 namespace {
-
-constexpr Nanos kFreezeLimit = 300ms;
-constexpr Nanos kAsleepLimit = 20ms;  // for a disk to answer
-constexpr Nanos kLookAgain = 100ms;
-constexpr int kStopRounds = 20;
 
 AttackInfo describe_pause() {
   AttackInfo info;
@@ -41,6 +31,9 @@ AttackInfo describe_pause() {
   info.proof =
       "the frozen or stopped state of every process, checked every 100 ms, including those that join later (95 % of "
       "their time is required), and no CPU time used by them";
+  info.noticed =
+      "every answer of the victim waits until the end, and its connections stay open; nothing where nobody waits for "
+      "it";
   info.judged =
       "everything in the victim's cgroup, in nested cgroups, or in its list of processes. A protected process is "
       "refused (3); one that joins later ends the attack";
@@ -105,230 +98,11 @@ Result<PauseWay> method_for(const Victim& victim) {
   return method;
 }
 
-class PauseImpact : public Impact {
- public:
-  PauseImpact(Victim victim, UndoLog& log) : victim_(std::move(victim)), log_(log) {}
-
-  Result<> freeze(const sys::Cgroup& freezer, std::vector<sys::Still> stood) {
-    freezer_ = freezer;
-    stood_ = std::move(stood);
-    undos_.push_back(TRY(log_.record(TRY(thaw_record(freezer)))));
-    TRY_VOID(sys::freeze(freezer));
-    TRY_VOID(sys::wait_freezer(freezer, sys::FreezerState::kFrozen, kFreezeLimit));
-    for (pid_t pid : TRY(freezer.processes())) watch(pid);
-    return {};
-  }
-
-  // Processes that a victim without a freezer starts while it is being stopped are stopped in the next round.
-  Result<> stop(std::vector<sys::Process> processes) {
-    for (int round = 0; round < kStopRounds && !processes.empty(); ++round) {
-      TRY_VOID(stop_these(processes));
-      if (victim_.cgroup.empty()) return {};
-      LiveVictim live = TRY(look_at(victim_));
-      processes.clear();
-      for (sys::Process& process : live.processes)
-        if (!known_.count({process.pid, process.start_ticks})) processes.push_back(std::move(process));
-    }
-    if (processes.empty()) return {};
-    return fail(Errc::kNotInjected, fmt::format("{} starts processes faster than they can be stopped", victim_.name));
-  }
-
-  bool is_long(BootTime now) const override { return !ended_ && now >= next_; }
-  std::optional<BootTime> next_work() const override {
-    if (ended_) return std::nullopt;
-    return next_;
-  }
-
-  Result<> work(BootTime now) override {
-    if (ended_ || now < next_) return {};
-    next_ = now + kLookAgain;
-    watch_newcomers();
-    Seen seen = observe();
-    time_.look(now, seen.paused, seen.running);
-    if (still_paused() || !still_there(victim_)) return {};
-    return fail(Errc::kNotInjected, fmt::format("somebody else continued {}", victim_.name));
-  }
-
-  Result<> revert() override {
-    if (ended_) return {};
-    last_ = observe();
-    time_.look(last_.at, last_.paused, last_.running);
-    ended_ = true;
-    std::optional<Error> failed;
-    for (int number : undos_) {
-      auto undone = log_.undo(number);
-      if (!undone && !failed) failed = std::move(undone).error();
-    }
-    note_who_else();
-    if (failed) return tl::unexpected(std::move(*failed));
-    return {};
-  }
-
-  Proof proof(BootTime) const override {
-    Seen seen = ended_ ? last_ : observe();
-    Proof proof;
-    proof.asked = static_cast<double>(watched_.size());
-    proof.got = seen.paused;
-    proof.unit = "processes";
-    bool all = !watched_.empty() && seen.paused == static_cast<int>(watched_.size());
-    proof.proven = all && seen.cpu <= kClockError * static_cast<int64_t>(watched_.size());
-    proof.measured = fmt::format("{} of {} {} for {:.1f} s, using {:.0f} ms of CPU", seen.paused,
-                                 counted(watched_.size(), "process", "processes"), freezer_ ? "frozen" : "stopped",
-                                 to_seconds(seen.at - begin_.value_or(seen.at)), to_millis(seen.cpu));
-    if (seen.asleep > 0)
-      proof.measured += fmt::format("; {} of them asleep in the kernel, with the stop pending", seen.asleep);
-    if (!others_.empty()) proof.measured += "; still after the end: " + others_;
-    if (!all) proof.reason = "some processes ended, or were continued by somebody else";
-    if (all && !proof.proven) proof.reason = "the processes used CPU time while they were paused";
-    proof.coverage = {time_.coverage()};
-    if (std::string short_of = shortfall(proof.coverage[0]); !short_of.empty()) {
-      proof.proven = false;
-      proof.reason = std::move(short_of);
-    }
-    return proof;
-  }
-
-  void begin(BootTime now) {
-    next_ = now + kLookAgain;
-    Seen seen = observe();
-    time_.look(seen.at, seen.paused, seen.running);
-  }
-
- private:
-  // A process's CPU clock may be brought up to date after it stopped.
-  static constexpr Nanos kClockError = 10ms;
-
-  struct Watched {
-    ProcessId id;
-    Nanos cpu;  // when it was paused
-  };
-  struct Seen {
-    int paused = 0;
-    int running = 0;  // alive, and not paused
-    int asleep = 0;   // of these: the stop is sent, and the process does not run
-    Nanos cpu{0};
-    BootTime at;
-  };
-
-  void watch(pid_t pid) {
-    auto stat = sys::read_stat(pid);
-    bool stood = std::any_of(stood_.begin(), stood_.end(), [&](const sys::Still& s) { return s.process.pid == pid; });
-    if (stat && stat->alive() && !stood) watched_.push_back({{pid, stat->start_ticks}, sys::cpu_time(*stat)});
-    if (!begin_) begin_ = boot_now();
-  }
-
-  Result<> stop_these(const std::vector<sys::Process>& processes) {
-    std::vector<ProcessId> ids;
-    for (const sys::Process& process : processes) ids.push_back({process.pid, process.start_ticks});
-    undos_.push_back(TRY(log_.record(TRY(continue_record(ids, victim_.name)))));
-    std::vector<pid_t> stopped;
-    for (const ProcessId& id : ids) {
-      known_.insert(id);
-      auto handle = sys::PidFd::open(id.pid, id.start_ticks);
-      if (!handle && handle.error().code == Errc::kNotFound) continue;
-      if (!handle) return tl::unexpected(std::move(handle).error());
-      TRY_VOID(handle->signal(SIGSTOP));
-      stopped.push_back(id.pid);
-    }
-    // One limit for all: a guard that waits longer than its beat counts as hung.
-    for (BootTime end = boot_now() + kFreezeLimit; pid_t pid : stopped) {
-      wait_stopped(pid, end);
-      watch(pid);
-    }
-    return {};
-  }
-
-  // What joins a frozen cgroup is frozen too; what somebody puts beside stopped processes runs.
-  void watch_newcomers() {
-    std::vector<pid_t> pids;
-    if (freezer_) {
-      pids = freezer_->processes().value_or(std::vector<pid_t>{});
-    } else if (auto live = victim_.cgroup.empty() ? fail(Errc::kNotFound, "no cgroup") : look_at(victim_)) {
-      for (const sys::Process& process : live->processes) pids.push_back(process.pid);
-    }
-    for (pid_t pid : pids)
-      if (std::none_of(watched_.begin(), watched_.end(), [&](const Watched& w) { return w.id.pid == pid; })) watch(pid);
-  }
-
-  // One that sleeps in the kernel stops when it wakes, which may be never: no reason to wait for it.
-  static void wait_stopped(pid_t pid, BootTime end) {
-    for (BootTime patience = boot_now() + kAsleepLimit;;) {
-      auto stat = sys::read_stat(pid);
-      if (!stat || boot_now() >= end || sys::stop_of(pid) == sys::Stop::kStopped) return;
-      if (stat->state == 'D' && boot_now() >= patience) return;
-      ::usleep(200);
-    }
-  }
-
-  // The victim may stand still after our end because somebody else froze it meanwhile: that is said.
-  void note_who_else() {
-    auto asleep = [](const Watched& watched) {
-      auto stat = sys::read_stat(watched.id.pid);
-      return stat && stat->state == 'D';
-    };
-    using State = sys::FreezerState;
-    bool still_frozen = freezer_ ? sys::freezer_state(*freezer_).value_or(State::kThawed) != State::kThawed
-                                 : std::any_of(watched_.begin(), watched_.end(), asleep);
-    if (!still_frozen) return;
-    auto live = look_at(victim_);
-    if (!live) return;
-    for (const sys::Still& still : sys::standing_still(live->tree, live->processes))
-      if (still.frozen) others_ = still.why + ", by somebody else";
-  }
-
-  // Neither stopped nor about to be, and yet it does not run: somebody froze it meanwhile.
-  static bool frozen_meanwhile(pid_t pid) {
-    auto process = sys::read_process(pid);
-    auto tree = sys::CgroupTree::discover();
-    return process && tree && sys::frozen_by(*tree, *process).has_value();
-  }
-
-  void count_stop(const sys::ProcessStat& stat, Seen& seen) const {
-    sys::Stop stop = sys::stop_of(stat.pid);
-    bool asleep =
-        stop == sys::Stop::kPending || (stop == sys::Stop::kNone && stat.state == 'D' && frozen_meanwhile(stat.pid));
-    seen.paused += asleep || stop == sys::Stop::kStopped;
-    seen.asleep += asleep;
-  }
-
-  bool still_paused() const {
-    if (freezer_)
-      return sys::freezer_state(*freezer_).value_or(sys::FreezerState::kThawed) == sys::FreezerState::kFrozen;
-    Seen seen = observe();
-    return seen.paused > 0;
-  }
-
-  Seen observe() const {
-    Seen seen;
-    seen.at = boot_now();
-    bool frozen = freezer_ && still_paused();
-    for (const Watched& watched : watched_) {
-      auto stat = sys::read_stat(watched.id.pid);
-      if (!stat || stat->start_ticks != watched.id.start_ticks) continue;
-      if (!stat->alive()) continue;
-      const int before = seen.paused;
-      seen.paused += frozen;
-      if (!freezer_) count_stop(*stat, seen);
-      seen.running += seen.paused == before;
-      seen.cpu += sys::cpu_time(*stat) - watched.cpu;
-    }
-    return seen;
-  }
-
-  Victim victim_;
-  UndoLog& log_;
-  std::optional<sys::Cgroup> freezer_;
-  std::vector<int> undos_;
-  std::vector<Watched> watched_;
-  std::set<ProcessId> known_;
-  std::vector<sys::Still> stood_;  // stopped before us
-  std::string others_;             // what keeps the victim still after our end
-  std::optional<BootTime> begin_;
-  PausedTime time_;
-  BootTime next_;
-  Seen last_;
-  bool ended_ = false;
-};
+// Without a cgroup it is those processes alone.
+StandstillImpact::Members everybody_in(const Victim& victim) {
+  if (victim.cgroup.empty()) return nullptr;
+  return [victim]() -> Result<std::vector<sys::Process>> { return TRY(look_at(victim)).processes; };
+}
 
 class PauseFault : public Fault {
  public:
@@ -368,7 +142,7 @@ class PauseFault : public Fault {
   Result<std::unique_ptr<Impact>> apply(const Victim& victim, const Attack&, const Context& context) const override {
     if (!context.undo) return fail(Errc::kRefused, "pause needs a reaper that holds its undo, and there is none");
     PauseWay method = TRY(method_for(victim));
-    auto impact = std::make_unique<PauseImpact>(victim, *context.undo);
+    auto impact = std::make_unique<StandstillImpact>(victim, *context.undo, everybody_in(victim));
     auto done =
         method.freezer ? impact->freeze(*method.freezer, std::move(method.still)) : impact->stop(method.live.processes);
     if (!done) {

@@ -56,6 +56,7 @@ AttackInfo describe() {
       "  type: shutdown\n"
       "  args: {delay: 5s}\n"
       "  length: 1m\n";
+  info.noticed = "connections of the victim are reset and new ones refused until something starts it again";
   info.judged =
       "everything in the victim's cgroup, in nested cgroups, or in its list of processes. A protected process is "
       "refused (3); those that join later are checked again before the kill";
@@ -134,6 +135,7 @@ class ShutdownImpact : public Impact {
     proof.asked = kills_.sent();
     proof.got = kills_.dead();
     proof.lasting = kills_.lasting();
+    proof.may_return = true;
     proof.moments = kills_.moments();
     if (rounds_ == 0) {
       proof.measured = "nothing was shut down";

@@ -1,33 +1,18 @@
 #include "fault/attacks/resource/burner.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 
-#include <csignal>
-#include <cstring>
 #include <thread>
 
-#include "core/base/io/file.h"
 #include "core/base/text/text.h"
+#include "fault/attacks/load/load_life.h"
 
 namespace ordeal::fault {
 namespace {
-
-constexpr Nanos kDeathLimit = 200ms;
-// Below the guard (nice -20 or real time), above what the victim's machine usually runs: measured, at nice 0 a busy
-// machine gives a burner half of what was asked.
-constexpr int kNice = -19;
-
-std::string& burner_program() {
-  static std::string path = "/proc/self/exe";
-  return path;
-}
 
 Nanos read_clock(clockid_t clock) {
   timespec time{};
@@ -91,18 +76,7 @@ Result<BurnPlan> parse_plan(int argc, char** argv) {
   return plan;
 }
 
-// "go" comes as one byte; the end of the pipe instead means that the guard is gone.
-bool wait_for_go() {
-  char byte = 0;
-  ssize_t n = 0;
-  while ((n = ::read(STDIN_FILENO, &byte, 1)) < 0 && errno == EINTR) {
-  }
-  return n == 1;
-}
-
 }  // namespace
-
-void set_burner_program(std::string path) { burner_program() = std::move(path); }
 
 int burn_main(int argc, char** argv) {
   auto plan = parse_plan(argc, argv);
@@ -113,8 +87,8 @@ int burn_main(int argc, char** argv) {
   }
   ::prctl(PR_SET_NAME, "ordeal-burn");
   ::prctl(PR_SET_TIMERSLACK, 1);
-  if (!wait_for_go()) return 0;
-  (void)!::write(STDOUT_FILENO, "b", 1);
+  if (!load_may_begin()) return 0;
+  (void)!::write(STDOUT_FILENO, "b\n", 2);
   Nanos end = read_clock(CLOCK_MONOTONIC) + plan->limit;
   std::vector<std::thread> threads;
   for (int i = 0; i < plan->threads; ++i) {
@@ -130,56 +104,27 @@ int burn_main(int argc, char** argv) {
 }
 
 Result<Burner> Burner::start(const BurnPlan& plan, const std::vector<sys::Cgroup>& cgroups) {
-  sys::SpawnOptions options;
-  options.argv = {"ordeal-guard", "--burn",
-                  "--threads",    std::to_string(plan.threads),
-                  "--load",       fmt::format("{:.9f}", plan.load),
-                  "--limit-ms",   std::to_string(std::chrono::ceil<milliseconds>(plan.limit).count())};
+  LoadPlan load;
+  load.what = "burner";
+  load.join = cgroups;
+  load.argv = {"--burn",
+               "--threads",
+               std::to_string(plan.threads),
+               "--load",
+               fmt::format("{:.9f}", plan.load),
+               "--limit-ms",
+               std::to_string(std::chrono::ceil<milliseconds>(plan.limit).count())};
   if (!plan.pins.empty()) {
     std::vector<std::string> pins;
     for (int cpu : plan.pins) pins.push_back(std::to_string(cpu));
-    options.argv.insert(options.argv.end(), {"--pins", join(pins, ",")});
+    load.argv.insert(load.argv.end(), {"--pins", join(pins, ",")});
   }
-  options.program = burner_program();
-  options.in = options.out = sys::Stream::kPipe;
-  options.err = sys::Stream::kNull;
-  options.die_with_parent = true;
-  Burner burner(TRY(sys::Child::start(options)));
-  TRY_VOID(burner.arrange(cgroups));
-  if (::write(burner.child_.in(), "g", 1) != 1) return fail_errno("cannot start the burner");
-  return burner;
-}
-
-Result<> Burner::arrange(const std::vector<sys::Cgroup>& cgroups) {
-  pid_t pid = child_.pid();
-  // The guard may run in real time, which a cgroup without real-time budget does not take.
-  sched_param none{};
-  if (::sched_setscheduler(pid, SCHED_OTHER, &none) < 0) return fail_errno("cannot take the burner out of real time");
-  for (const sys::Cgroup& cgroup : cgroups) {
-    auto joined = cgroup.join(pid);
-    if (!joined) return wrap(std::move(joined).error(), "the burner cannot join the victim's cgroup");
-    joined_.push_back(cgroup);
-  }
-  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kNice) < 0)
-    refused_.push_back(fmt::format("the burner cannot have priority {}: {}", kNice, std::strerror(errno)));
-  auto first_victim = write_existing(fmt::format("/proc/{}/oom_score_adj", pid), "1000");
-  if (!first_victim) refused_.push_back(first_victim.error().message());
-  return {};
-}
-
-std::vector<int> Burner::descriptors() const {
-  if (begun_) return {child_.fd()};
-  return {child_.fd(), child_.out()};
+  return Burner(TRY(LoadChild::start(load)));
 }
 
 Result<bool> Burner::begun() {
-  if (auto ended = child_.wait(Nanos(0)))
-    return fail(Errc::kNotInjected, fmt::format("the load process {}", ended->text()));
-  if (begun_) return true;
-  pollfd poll{child_.out(), POLLIN, 0};
-  char byte = 0;
-  begun_ = ::poll(&poll, 1, 0) == 1 && ::read(child_.out(), &byte, 1) == 1;
-  return begun_;
+  TRY_VOID(child_.listen());
+  return child_.begun();
 }
 
 Result<Nanos> Burner::used() const {
@@ -188,17 +133,6 @@ Result<Nanos> Burner::used() const {
   timespec time{};
   if (error != 0 || ::clock_gettime(clock, &time) != 0) return fail(Errc::kNotFound, "the load process is gone");
   return seconds(time.tv_sec) + Nanos(time.tv_nsec);
-}
-
-void Burner::stop() {
-  child_.kill_group(SIGKILL);
-  if (child_.wait(kDeathLimit)) return;
-  // Version 1 lets nobody die who is frozen: at the top of the hierarchy nobody is.
-  for (sys::Cgroup cgroup : joined_) {
-    while (auto up = cgroup.parent()) cgroup = *up;
-    (void)cgroup.join(child_.pid());
-  }
-  child_.wait(kDeathLimit);
 }
 
 }  // namespace ordeal::fault

@@ -8,6 +8,7 @@
 #include "core/base/duration.h"
 #include "core/base/text/quantity.h"
 #include "fault/attacks/faults.h"
+#include "fault/attacks/load/load_place.h"
 #include "fault/attacks/resource/burner.h"
 #include "fault/attacks/resource/cpu_proof.h"
 #include "fault/attacks/victim/live_victim.h"
@@ -66,6 +67,9 @@ AttackInfo describe_cpu() {
       "CPU time actually used by the burner in the victim's cgroup, over the elapsed time, within 2 points, over a "
       "short time more (what six of its periods of 20 ms come to); a throttled period of the quota excuses its own "
       "share, and is reported";
+  info.noticed =
+      "what computes on the loaded CPUs gets less of them and waits the longer the busier they are; under a quota it "
+      "stands still for the rest of each period; nothing as long as idle CPUs take the load";
   info.judged =
       "everything that shares the quota of the loaded cgroup; in the root cgroup and with the target host the whole "
       "host, by the policies alone. A protected process is refused (3); one that joins later ends the attack";
@@ -92,38 +96,6 @@ struct Load {
   std::vector<std::string> notes;
 };
 
-// Of a pod not its sandbox, which has no work and no quota of its own.
-const sys::Process& first_at_work(const Victim& victim, const LiveVictim& live) {
-  auto works = [&](const sys::Process& process) { return victim.kind != VictimKind::kPod || process.comm != "pause"; };
-  auto found = std::find_if(live.processes.begin(), live.processes.end(), works);
-  return found == live.processes.end() ? live.processes.front() : *found;
-}
-
-// The cgroup whose quota counts. A v2 cgroup that hands its controllers down takes no process itself, so there the
-// first process says which one below it.
-std::string quota_cgroup(const Victim& victim, const LiveVictim& live) {
-  if (victim.kind == VictimKind::kHost) return "/";
-  const sys::Process& first = first_at_work(victim, live);
-  if (victim.cgroup.empty()) return live.tree.path_of(first, "cpu");
-  auto found = live.tree.find("cpu", victim.cgroup);
-  if (!found) return live.tree.path_of(first, "cpu");
-  if (found->version() == 1 || found->read("cgroup.subtree_control").value_or("").empty()) return victim.cgroup;
-  return live.tree.path_of(first, "cpu");
-}
-
-// In v1 the CPU's set, time and account are hierarchies of their own; each process is moved in all of them.
-std::vector<sys::Cgroup> cgroups_to_join(const LiveVictim& live, const std::string& path) {
-  std::vector<sys::Cgroup> found;
-  auto own = sys::read_process(::getpid());
-  for (const char* controller : {"cpu", "cpuacct", "cpuset"}) {
-    auto cgroup = live.tree.find(controller, path);
-    if (!cgroup || (own && live.tree.path_of(*own, controller) == path)) continue;
-    bool again = std::any_of(found.begin(), found.end(), [&](auto& c) { return c.folder() == cgroup->folder(); });
-    if (!again) found.push_back(std::move(*cgroup));
-  }
-  return found;
-}
-
 void size_load(Load& load, const Attack& attack) {
   double available = static_cast<double>(load.cpus.size());
   double cores = number_argument(attack, "cores");
@@ -146,8 +118,8 @@ void size_load(Load& load, const Attack& attack) {
 Result<Load> load_for(const Victim& victim, const Attack& attack, const LiveVictim& live) {
   if (victim.kind != VictimKind::kHost) TRY_VOID(refuse_frozen(live));
   Load load;
-  load.cgroup = quota_cgroup(victim, live);
-  load.join = cgroups_to_join(live, load.cgroup);
+  load.cgroup = loaded_cgroup(victim, live, "cpu");
+  load.join = cgroups_to_join(live, load.cgroup, {"cpu", "cpuacct", "cpuset"});
   load.cpus = TRY(sys::allowed_cpus(live.tree, load.cgroup));
   if (load.cpus.empty()) return fail(Errc::kNotInjected, "the victim may use no CPU");
   if (live.tree.with("cpu")) load.quota = TRY(sys::cpu_quota(live.tree, load.cgroup));
@@ -187,9 +159,8 @@ class CpuImpact : public Impact {
     auto last = look();
     if (last && start_) (void)account(*last);
     if (last) last_ = *last;
-    burner_.stop();
     ended_ = true;
-    return {};
+    return burner_.stop();
   }
 
   Proof proof(BootTime) const override {
@@ -334,7 +305,7 @@ class CpuFault : public Fault {
     if (victim.kind == VictimKind::kHost) return whole_victim(victim);
     Reach reach;
     reach.beside = true;
-    reach.cgroup = quota_cgroup(victim, TRY(look_at(victim)));
+    reach.cgroup = loaded_cgroup(victim, TRY(look_at(victim)), "cpu");
     reach.host = reach.cgroup == "/";
     return reach;
   }

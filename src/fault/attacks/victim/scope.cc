@@ -58,12 +58,15 @@ Result<packets::SocketScope> scope_of(const sys::Cgroup& cgroup) {
 
 // The ids of the cgroup and of those below it.
 std::set<uint64_t> ids_of(const sys::Cgroup& cgroup) {
-  std::set<uint64_t> ids{cgroup.inode().value_or(0)};
+  std::set<uint64_t> ids;
+  auto add = [&](const sys::Cgroup& one) {
+    if (auto id = one.inode()) ids.insert(*id);
+  };
+  add(cgroup);
   std::error_code error;  // of a cgroup that goes meanwhile
   using Folders = std::filesystem::recursive_directory_iterator;
   for (Folders entry(cgroup.folder(), error), end; entry != end && !error; entry.increment(error))
-    if (std::error_code gone; entry->is_directory(gone))
-      ids.insert(sys::Cgroup(2, "", entry->path()).inode().value_or(0));
+    if (std::error_code gone; entry->is_directory(gone)) add(sys::Cgroup(2, "", entry->path()));
   return ids;
 }
 
@@ -184,6 +187,14 @@ Result<> owns_netns(const Victim& victim) {
               fmt::format("other processes share the network namespace {} of {}: {}", victim.netns, victim.name,
                           name_some(others)),
               "choose a victim with its own network namespace");
+}
+
+Result<std::set<uint64_t>> socket_cgroup_ids(const std::string& cgroup) {
+  auto tree = TRY(sys::CgroupTree::discover());
+  const sys::Hierarchy* unified = tree.unified();
+  auto found = unified ? tree.find(*unified, cgroup) : std::nullopt;
+  if (!found) return fail(Errc::kNotFound, "there is no cgroup of version 2 " + cgroup);
+  return ids_of(*found);
 }
 
 Reach cgroup_reach(const Victim& victim, const std::string& cgroup) {

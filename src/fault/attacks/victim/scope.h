@@ -1,7 +1,9 @@
 // Scope: whether a victim is alone with what a fault would touch.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/base/result.h"
@@ -28,6 +30,9 @@ struct NetScope {
 // not alone there and has no such cgroup. A host is alone, and has no scope. A lone process has such a cgroup where it
 // stands alone in it with what it has started, and nobody else holds a socket that was made there.
 Result<NetScope> net_scope(const Victim& victim, const sys::NetNs& netns);
+
+// The ids of that cgroup of version 2 and of those below it, as sockets name the one in which they were made.
+Result<std::set<uint64_t>> socket_cgroup_ids(const std::string& cgroup);
 
 // Whoever is in the cgroup of its scope, which is the victim's own or that of a lone process.
 Reach cgroup_reach(const Victim& victim, const std::string& cgroup);

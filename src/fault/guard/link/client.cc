@@ -205,11 +205,17 @@ GuardClient::~GuardClient() {
 Result<> GuardClient::send(const ToGuard& request) { return send_message(socket_.get(), to_message(request)); }
 
 messages::Hit GuardClient::hit(int impact, const Victim& victim, const Attack& attack) const {
-  return {impact, victim, attack, candidates_, exemptions_};
+  auto index = static_cast<size_t>(impact);
+  messages::Share share = index < shares_.size() ? shares_[index] : messages::Share{0, candidates_};
+  return {impact, victim, attack, candidates_, exemptions_, share};
 }
 
 void GuardClient::check(int impact, const Victim& victim, const Attack& attack) {
   ask(messages::Check{hit(impact, victim, attack)});
+}
+
+void GuardClient::check_ahead(int impact, const Victim& victim, const Attack& attack) {
+  ask(messages::Check{hit(impact, victim, attack), true});
 }
 
 void GuardClient::inject(int impact, const Victim& victim, const Attack& attack) {

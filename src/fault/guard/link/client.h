@@ -81,10 +81,13 @@ class GuardClient {
   pid_t pid() const { return process_->pid(); }
   void set_exemptions(std::vector<packets::Exemption> exemptions) { exemptions_ = std::move(exemptions); }
   void set_candidates(int64_t candidates) { candidates_ = candidates; }
+  // Of each impact; none: there is but one attack, and all candidates are its own.
+  void set_shares(std::vector<messages::Share> shares) { shares_ = std::move(shares); }
 
   // Requests go out, and what becomes of them comes as events; the same again is no harm (core/model/seams.h,
   // Injector).
   void check(int impact, const Victim& victim, const Attack& attack);
+  void check_ahead(int impact, const Victim& victim, const Attack& attack);
   void inject(int impact, const Victim& victim, const Attack& attack);
   void renew();
   void revert_all(const std::string& why);
@@ -122,6 +125,7 @@ class GuardClient {
   std::vector<GuardEvent> unsent_;  // what the guard will never answer
   std::vector<packets::Exemption> exemptions_;
   int64_t candidates_ = 1;
+  std::vector<messages::Share> shares_;
   bool revert_asked_ = false;
   bool ended_ = false;  // and nothing is left of it
   bool gone_ = false;

@@ -15,10 +15,14 @@ struct Codec<packets::Exemption> : Whole<packets::Exemption, packets::exemption_
 template <>
 struct Codec<fault::UndoRecord> : Whole<fault::UndoRecord, fault::undo_record_from_json> {};
 
+template <>
+struct Shape<Share> {
+  static constexpr auto kFields = std::tuple{must("part", &Share::part), must("candidates", &Share::candidates)};
+};
 struct HitFields {
-  static constexpr auto kFields =
-      std::tuple{must("impact", &Hit::impact), must("victim", &Hit::victim), must("attack", &Hit::attack),
-                 must("candidates", &Hit::candidates), must("exemptions", &Hit::exemptions)};
+  static constexpr auto kFields = std::tuple{must("impact", &Hit::impact),         must("victim", &Hit::victim),
+                                             must("attack", &Hit::attack),         must("candidates", &Hit::candidates),
+                                             must("exemptions", &Hit::exemptions), must("share", &Hit::share)};
 };
 struct FailureFields {
   static constexpr auto kFields = std::tuple{must("impact", &Failure::impact), must("code", &Failure::code),
@@ -40,8 +44,9 @@ struct Shape<Apply> : HitFields {
   static constexpr std::string_view kName = "apply";
 };
 template <>
-struct Shape<Check> : HitFields {
+struct Shape<Check> {
   static constexpr std::string_view kName = "check";
+  static constexpr auto kFields = std::tuple_cat(HitFields::kFields, std::tuple{must("ahead", &Check::ahead)});
 };
 template <>
 struct Shape<Renew> : NoFields {

@@ -28,16 +28,25 @@ namespace messages {
 
 struct Bye {};
 
+// Which of the experiment's attacks hits a victim, and how many candidates it has.
+struct Share {
+  int part = 0;
+  int64_t candidates = 1;
+};
+
 // The engine to the guard.
 struct Hit {
   int impact = 0;
   Victim victim;
   Attack attack;
-  int64_t candidates = 1;
+  int64_t candidates = 1;  // of all attacks
   std::vector<packets::Exemption> exemptions;
+  Share share{};
 };
 struct Apply : Hit {};
-struct Check : Hit {};
+struct Check : Hit {
+  bool ahead = false;  // its attack comes later: nothing is held for it
+};
 struct Renew {};
 struct Revert {
   std::string why;

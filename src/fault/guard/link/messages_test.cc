@@ -13,7 +13,7 @@ Victim victim() {
   return {VictimKind::kPod, "api-1", "shop", {{"app", "x"}}, "", "/shop/api-1", 77, {{12, 3456}}, 4026532000};
 }
 Hit hit() {
-  Hit hit{3, victim(), {}, 5, {{"10.0.0.1", "", 1000, 2000, 0, "the scraper's connections"}}};
+  Hit hit{3, victim(), {}, 5, {{"10.0.0.1", "", 1000, 2000, 0, "the scraper's connections"}}, {1, 4}};
   hit.attack.type = "pause";
   return hit;
 }
@@ -23,7 +23,7 @@ Proof proof() {
 }
 fault::UndoRecord undo() { return {"continue", {{"processes", json::Array{}}}, "continue it", "8f0e"}; }
 
-const std::vector<ToGuard> kToGuard{Apply{hit()}, Check{hit()}, Renew{}, Revert{"enough"}, Bye{}};
+const std::vector<ToGuard> kToGuard{Apply{hit()}, Check{hit()}, Check{hit(), true}, Renew{}, Revert{"enough"}, Bye{}};
 const std::vector<FromGuard> kFromGuard{
     Ready{true, 500ms},
     Checked{1},

@@ -224,8 +224,8 @@ bool narrowed_by_remotes(const std::vector<std::string>& items) {
 
 }  // namespace
 
-AttackFacts facts_of(const AttackInfo& info, const Attack& resolved) {
-  AttackFacts facts{info.hits_network, info.step == StepKind::kOneWay, false};
+AttackFacts facts_of(const AttackInfo& info, StepKind kind, const Attack& resolved) {
+  AttackFacts facts{info.hits_network, kind == StepKind::kOneWay, false};
   for (const char* name : {"port", "ports", "source_ports"})
     facts.narrowed |= narrowed_by_ports(meant_by(resolved, name));
   std::vector<std::string> remotes = meant_by(resolved, "hosts");

@@ -23,7 +23,8 @@ struct AttackFacts {
   // than 10.0.0.0/8 or fc00::/7.
   bool narrowed = false;
 };
-AttackFacts facts_of(const AttackInfo& info, const Attack& resolved);
+// `kind` is how these very arguments are undone.
+AttackFacts facts_of(const AttackInfo& info, StepKind kind, const Attack& resolved);
 
 // What the other active runs of the cluster hit.
 struct ClusterLoad {

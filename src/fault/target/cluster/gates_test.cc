@@ -147,7 +147,9 @@ TEST(Gates, ANetworkFaultNeedsAPeerOrAPortOrLeave) {
 TEST(Gates, WhatOnlyLeavesSomeOutNarrowsNothing) {
   AttackInfo info;
   info.hits_network = true;
-  auto narrowed = [&](json::Object args) { return facts_of(info, Attack{"latency", std::move(args)}).narrowed; };
+  auto narrowed = [&](json::Object args) {
+    return facts_of(info, StepKind::kOwned, {"latency", std::move(args)}).narrowed;
+  };
   EXPECT_FALSE(narrowed({}));
   EXPECT_FALSE(narrowed({{"ports", json::Array{"^53"}}}));
   EXPECT_TRUE(narrowed({{"ports", json::Array{"^53", "80"}}}));
@@ -162,8 +164,7 @@ TEST(Gates, WhatOnlyLeavesSomeOutNarrowsNothing) {
   }
   for (const char* some : {"10.0.0.0/8", "fc00::/7", "10.0.0.1"})
     EXPECT_TRUE(narrowed({{"ips", json::Array{some}}})) << some;
-  info.step = StepKind::kOneWay;
-  EXPECT_TRUE(facts_of(info, Attack{"shutdown", {}}).one_way);
+  EXPECT_TRUE(facts_of(info, StepKind::kOneWay, {"shutdown", {}}).one_way);
 }
 
 TEST(Gates, AKillLeavesTheFloorOfRunningPods) {

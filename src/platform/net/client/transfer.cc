@@ -136,6 +136,8 @@ Cause classify(CURLcode code, const Transfer& transfer) {
   if (transfer.too_large || transfer.head_bytes > kMostHead) return Cause::kTooLarge;
   if (transfer.was_inward) return Cause::kUnreachable;
   if (lacks_something(code, transfer.easy)) return Cause::kOwnLack;
+  if (code == CURLE_OPERATION_TIMEDOUT && info_time(transfer.easy, CURLINFO_NAMELOOKUP_TIME_T) == Nanos(0))
+    return Cause::kDns;  // whoever answers for the name said nothing
   if (code == CURLE_COULDNT_CONNECT) {
     long number = 0;
     curl_easy_getinfo(transfer.easy, CURLINFO_OS_ERRNO, &number);
@@ -166,6 +168,8 @@ std::string words_of(CURLcode code, Cause kind, const Transfer& transfer) {
   if (transfer.was_inward) return "it is an address of this host or its link, which is not asked here";
   if (transfer.too_large) return fmt::format("the response is larger than {} bytes", transfer.call.max_body);
   if (kind == Cause::kTimeout) return fmt::format("no response within {:.0f} ms", to_millis(transfer.call.timeout));
+  if (kind == Cause::kDns && code == CURLE_OPERATION_TIMEDOUT)
+    return fmt::format("its name was not resolved within {:.0f} ms", to_millis(transfer.call.timeout));
   if (kind == Cause::kBroken && closed_unheard(code, transfer))
     return "the server closed the TLS connection without an answer, as one does that refuses a client's certificate or "
            "misses it";
@@ -210,6 +214,8 @@ void set_connection(Transfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "ordeal/" ORDEAL_VERSION);
+  if (call.family != 0)
+    curl_easy_setopt(easy, CURLOPT_IPRESOLVE, call.family == AF_INET ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6);
   if (call.compressed) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   if (call.connect_only) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   bool uploads = transfer.streaming && transfer.streaming->wish.produce;
@@ -265,6 +271,23 @@ void set_pem(CURL* easy, CURLoption as_file, const std::string& file, CURLoption
   if (text.empty() && !file.empty()) curl_easy_setopt(easy, as_file, file.c_str());
 }
 
+// A resumed session shows no certificates, and what speaks no HTTP may refuse a protocol that is offered.
+void keep_certificates(CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
+}
+
+std::vector<std::string> kept_certificates(CURL* easy) {
+  curl_certinfo* kept = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_CERTINFO, &kept);
+  std::vector<std::string> all;
+  for (int i = 0; kept && i < kept->num_of_certs; ++i)
+    for (const curl_slist* field = kept->certinfo[i]; field; field = field->next)
+      if (std::string_view text = field->data; text.starts_with("Cert:")) all.emplace_back(text.substr(5));
+  return all;
+}
+
 void set_tls(Transfer& transfer) {
   CURL* easy = transfer.easy;
   const ClientTls& tls = transfer.call.tls;
@@ -280,6 +303,7 @@ void set_tls(Transfer& transfer) {
   // A resumed session would go on with the certificate of before. A password of a key is asked of nobody.
   if (!tls.certificate_file.empty() || !tls.certificate.empty())
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  if (transfer.call.certificates) keep_certificates(easy);
   curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");
   if (!transfer.call.insecure) return;
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -372,6 +396,7 @@ void Transfer::end(int number) {
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   reply.status = static_cast<int>(status);
   reply.timings = read_timings(easy);
+  if (call.certificates) reply.certificates = kept_certificates(easy);
   if (streaming) streaming->ended = true;
   if (code == CURLE_OK || failure) return;
   Cause kind = classify(code, *this);

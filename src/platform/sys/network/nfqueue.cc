@@ -15,6 +15,7 @@ constexpr size_t kMaxBatch = 256;
 constexpr size_t kMaxBufferBytes = 2 << 20;
 constexpr size_t kMaxVerdictBytes = 32 << 10;
 constexpr int kNumberAttempts = 64;
+constexpr size_t kMostChanged = 65'000;  // what a netlink attribute can carry
 
 struct VerdictMessage {
   nlmsghdr header;
@@ -148,13 +149,34 @@ size_t NfQueue::visit_datagram(Bytes datagram, const std::function<void(const Qu
       continue;
     }
     if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET)) continue;
-    visit(parse_queue_packet(*message));
+    QueuePacket packet = parse_queue_packet(*message);
+    count_skipped(packet.id);
+    visit(packet);
     ++packets;
   }
   return packets;
 }
 
+// The kernel numbers the packets one by one, from 1 on, before it knows whether there is room for them in our socket.
+void NfQueue::count_skipped(uint32_t id) { skipped_packets_ += id - std::exchange(last_id_, id) - 1; }
+
 void NfQueue::verdict(uint32_t id, Verdict verdict) { add_verdict(NFQNL_MSG_VERDICT, id, 1, verdict); }
+
+Result<> NfQueue::accept_changed(uint32_t id, Bytes packet) {
+  if (packet.size() > kMostChanged) return fail(Errc::kInvalidInput, "the packet is too long to be changed");
+  TRY_VOID(flush());
+  add_verdict(NFQNL_MSG_VERDICT, id, 1, Verdict::kAccept);
+  nlattr contents{static_cast<uint16_t>(sizeof contents + packet.size()), NFQA_PAYLOAD};
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&contents);
+  verdicts_.insert(verdicts_.end(), bytes, bytes + sizeof contents);
+  verdicts_.insert(verdicts_.end(), packet.begin(), packet.end());
+  verdicts_.resize(NLMSG_ALIGN(verdicts_.size()));
+  reinterpret_cast<nlmsghdr*>(verdicts_.data())->nlmsg_len = static_cast<uint32_t>(verdicts_.size());
+  std::vector<uint8_t> message = std::exchange(verdicts_, {});
+  if (::send(fd(), message.data(), message.size(), 0) < 0)
+    return fail_errno("cannot answer the packet queue " + std::to_string(number_));
+  return {};
+}
 
 void NfQueue::verdict_up_to(uint32_t id, uint32_t count, Verdict verdict) {
   add_verdict(NFQNL_MSG_VERDICT_BATCH, id, count, verdict);

@@ -55,17 +55,23 @@ class NfQueue {
   Result<size_t> receive(const std::function<void(const QueuePacket&)>& visit);
 
   void verdict(uint32_t id, Verdict verdict);
+  // Accepts a held packet with other contents, whole and with its checksums, at once, after the verdicts that were
+  // collected; not more than 65 000 bytes. After an error it still waits.
+  Result<> accept_changed(uint32_t id, Bytes packet);
   // One verdict for every held packet up to and including `id`, which are `count`.
   void verdict_up_to(uint32_t id, uint32_t count, Verdict verdict);
   // Sends the collected verdicts, many in one system call.
   Result<> flush();
 
   uint64_t lost_packets() const { return lost_packets_; }
+  // What the kernel let pass because we did not keep up: their numbers are missing among those that came.
+  uint64_t skipped_packets() const { return skipped_packets_; }
 
  private:
   NfQueue(NetlinkSocket socket, uint16_t number);
   static Result<> configure(NetlinkSocket& socket, uint16_t number, const QueueOptions& options);
   void add_verdict(uint8_t message, uint32_t id, uint32_t count, Verdict verdict);
+  void count_skipped(uint32_t id);
   size_t visit_datagram(Bytes datagram, const std::function<void(const QueuePacket&)>& visit);
 
   NetlinkSocket socket_;
@@ -75,6 +81,8 @@ class NfQueue {
   std::vector<uint8_t> buffer_;
   std::vector<uint8_t> verdicts_;
   uint64_t lost_packets_ = 0;
+  uint64_t skipped_packets_ = 0;
+  uint32_t last_id_ = 0;
 };
 
 }  // namespace ordeal::sys

@@ -6,11 +6,18 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
+
 namespace ordeal::sys {
 namespace {
 
-constexpr uint8_t kCommentTag = 0;       // nft's own numbering of rule user data
-constexpr uint32_t kNfprotoKeyType = 2;  // nft's own numbering of key types; only for display
+constexpr uint8_t kCommentTag = 0;  // nft's own numbering of rule user data
+// nft's own numbering of key types; only for display.
+struct KeyType {
+  uint32_t number;
+  uint32_t length;
+};
+constexpr KeyType kNfprotoKey{2, 1}, kIpv4Key{7, 4}, kIpv6Key{8, 16};
 
 void start(MessageBatch& batch) {
   batch.begin_netfilter(NFNL_SUBSYS_NONE, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES,
@@ -33,21 +40,42 @@ void write_table(MessageBatch& batch, const std::string& table) {
   batch.put_be32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
 }
 
-void write_set(MessageBatch& batch, const std::string& table, const char* name, uint32_t id, uint32_t flags) {
+void write_set(MessageBatch& batch, const std::string& table, const char* name, uint32_t id, uint32_t flags,
+               KeyType key = kNfprotoKey) {
   message(batch, NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("make the set {} of the table {}", name, table));
   batch.put_text(NFTA_SET_TABLE, table);
   batch.put_text(NFTA_SET_NAME, name);
   batch.put_be32(NFTA_SET_ID, id);
   batch.put_be32(NFTA_SET_FLAGS, flags);
-  batch.put_be32(NFTA_SET_KEY_TYPE, kNfprotoKeyType);
-  batch.put_be32(NFTA_SET_KEY_LEN, 1);
+  batch.put_be32(NFTA_SET_KEY_TYPE, key.number);
+  batch.put_be32(NFTA_SET_KEY_LEN, key.length);
 }
 
 void write_sets(MessageBatch& batch, const TableSpec& spec) {
   auto lease = std::chrono::duration_cast<milliseconds>(spec.lease);
+  uint32_t id = 3;
+  for (AddressSet set : {AddressSet::kMeant, AddressSet::kSpared})
+    for (int family : {AF_INET, AF_INET6})
+      write_set(batch, spec.name, name_of(set, family), id++, 0, family == AF_INET ? kIpv4Key : kIpv6Key);
   write_set(batch, spec.name, kWithdrawableSet, 2, 0);
   write_set(batch, spec.name, kLeaseSet, 1, NFT_SET_TIMEOUT);
   batch.put_be64(NFTA_SET_TIMEOUT, static_cast<uint64_t>(lease.count()));
+}
+
+void write_addresses(MessageBatch& batch, const std::string& table, AddressSet set, int family,
+                     const std::vector<Prefix>& addresses) {
+  const char* name = name_of(set, family);
+  message(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK,
+          fmt::format("add addresses to the set {} of the table {}", name, table));
+  batch.put_text(NFTA_SET_ELEM_LIST_TABLE, table);
+  batch.put_text(NFTA_SET_ELEM_LIST_SET, name);
+  batch.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+    for (const Prefix& one : addresses)
+      if (one.family == family)
+        batch.nest(NFTA_LIST_ELEM, [&] {
+          batch.nest(NFTA_SET_ELEM_KEY, [&] { batch.put(NFTA_DATA_VALUE, {one.address.data(), one.width()}); });
+        });
+  });
 }
 
 void write_elements(MessageBatch& batch, const std::string& table, const char* set, uint8_t type, int flags,
@@ -129,6 +157,7 @@ Result<NftTable> NftTable::create(NetlinkSocket socket, TableSpec spec, QueueSty
     made = table.make_rules();
   }
   if (made && table.spec_.whole_packets) table.whole_packets_ = table.put_packets_together().has_value();
+  if (made) made = table.add_addresses(AddressSet::kSpared, table.spec_.spared);
   if (made) made = table.put_in_force();
   if (!made) return wrap(std::move(made).error(), "cannot create the nftables table " + table.spec_.name);
   return table;
@@ -250,6 +279,18 @@ Result<> NftTable::empty_set(const char* set) {
   batch.put_text(NFTA_SET_ELEM_LIST_SET, set);
   finish(batch);
   return socket_.transact(batch);
+}
+
+Result<> NftTable::add_addresses(AddressSet set, const std::vector<Prefix>& addresses) {
+  for (int family : {AF_INET, AF_INET6}) {
+    if (std::none_of(addresses.begin(), addresses.end(), [&](auto& one) { return one.family == family; })) continue;
+    MessageBatch batch;
+    start(batch);
+    write_addresses(batch, spec_.name, set, family, addresses);
+    finish(batch);
+    TRY_VOID(socket_.transact(batch));
+  }
+  return {};
 }
 
 Result<std::vector<RuleCounter>> NftTable::counters() {

@@ -17,9 +17,14 @@ namespace ordeal::sys {
 // The sets of every table: both families are in them as long as the lease lives, and until withdraw().
 constexpr const char* kLeaseSet = "lease";
 constexpr const char* kWithdrawableSet = "withdrawable";
+// Addresses that are added while the table exists (add_addresses()), and stay.
+enum class AddressSet { kMeant, kSpared };
 
 // How a rule hands packets to a queue: nft's own expression, or (kernels built without it) the xt target NFQUEUE.
 enum class QueueStyle { kNative, kXtTarget };
+
+// What answers a packet that a rule refuses: a TCP reset (what is not TCP gets no answer), or ICMP.
+enum class Refusal { kTcpReset, kHostUnreachable };
 
 class Rule {
  public:
@@ -38,10 +43,13 @@ class Rule {
   Rule& mark(uint32_t mask, uint32_t value, bool equal = true);
   Rule& source(const Prefix& prefix);
   Rule& destination(const Prefix& prefix);
+  Rule& source_in(AddressSet set, int family);
+  Rule& destination_in(AddressSet set, int family);
   Rule& source_port(uint16_t first, uint16_t last);
   Rule& destination_port(uint16_t first, uint16_t last);
   Rule& icmp_type(uint8_t first, uint8_t last);
   Rule& icmp_code(uint8_t code);
+  Rule& tcp_flag(uint8_t flag);  // set; TCP only
   // The packet's socket belongs to the cgroup v2 whose directory has inode `id`, `level` steps below the root.
   Rule& cgroup(uint32_t level, uint64_t id);
   // The sending socket was opened by a thread whose file system group was `group`. Only where the packet has one.
@@ -59,7 +67,8 @@ class Rule {
   // Verdicts; the last thing in a rule.
   Rule& accept();
   Rule& drop();
-  Rule& leave();  // the rest of this chain is skipped ("return")
+  Rule& refuse(Refusal refusal);  // drops it, and answers its sender; in prerouting, input, forward, output
+  Rule& leave();                  // the rest of this chain is skipped ("return")
   Rule& jump(const std::string& chain);
   Rule& queue(uint16_t number);  // to that queue; with nobody there the packet passes
 
@@ -73,8 +82,10 @@ class Rule {
   Rule& masked(std::vector<uint8_t> mask);
   Rule& within(uint32_t base, uint32_t offset, std::vector<uint8_t> first, std::vector<uint8_t> last);
   Rule& address(const Prefix& prefix, uint32_t v4_offset, uint32_t v6_offset);
+  Rule& address_in(AddressSet set, int family, uint32_t v4_offset, uint32_t v6_offset);
   Rule& verdict(int32_t code, const std::string& chain = {});
   Rule& in_set(const char* set);
+  Rule& look_up(const char* set);
   Rule& whole_packets();
 
   std::string comment_;
@@ -101,7 +112,12 @@ struct TableSpec {
   // The kernel puts fragments together before the hooks, as for connection tracking, as long as the table exists.
   // Where it cannot, nothing fails: whole_packets() says so.
   bool whole_packets = false;
+  // In the set kSpared from the first packet on.
+  std::vector<Prefix> spared{};
 };
+
+// "meant4": the set of one family.
+const char* name_of(AddressSet set, int family);
 
 struct RuleCounter {
   std::string chain;
@@ -129,6 +145,8 @@ class NftTable {
   Result<> disarm();
   // The rules that are withdrawable() match nothing from now on, for good.
   Result<> withdraw();
+  // Whole addresses (no networks) into a set; those that are in it already are fine.
+  Result<> add_addresses(AddressSet set, const std::vector<Prefix>& addresses);
   // Counters of the rules that have one, in the order of the rules.
   Result<std::vector<RuleCounter>> counters();
   // Deletes the table. Idempotent; the destructor does it too.

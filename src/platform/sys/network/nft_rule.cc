@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint16_t kLoopback = ARPHRD_LOOPBACK;
 constexpr uint32_t kFragmentField = 6;      // of an IPv4 header
+constexpr uint32_t kTcpFlags = 13;          // of a TCP header
 constexpr uint16_t kFragmentBits = 0x3fff;  // "more follow", and the offset
 
 // One expression: its name, and its attributes as `fill` writes them.
@@ -201,6 +202,10 @@ Rule& Rule::destination_port(uint16_t first, uint16_t last) {
 Rule& Rule::icmp_type(uint8_t first, uint8_t last) { return within(NFT_PAYLOAD_TRANSPORT_HEADER, 0, {first}, {last}); }
 Rule& Rule::icmp_code(uint8_t code) { return within(NFT_PAYLOAD_TRANSPORT_HEADER, 1, {code}, {code}); }
 
+Rule& Rule::tcp_flag(uint8_t flag) {
+  return payload(NFT_PAYLOAD_TRANSPORT_HEADER, kTcpFlags, 1).masked({flag}).compare(NFT_CMP_EQ, {flag});
+}
+
 Rule& Rule::cgroup(uint32_t level, uint64_t id) {
   add([level](MessageBatch& batch, QueueStyle) {
     expression(batch, "socket", [&] {
@@ -218,8 +223,24 @@ Rule& Rule::random(double share) {
   return meta(NFT_META_PRANDOM).compare(NFT_CMP_LT, raw_bytes(htonl(below)));
 }
 
-Rule& Rule::in_set(const char* set) {
-  return meta(NFT_META_NFPROTO).add([set](MessageBatch& batch, QueueStyle) {
+const char* name_of(AddressSet set, int family) {
+  bool meant = set == AddressSet::kMeant;
+  return family == AF_INET ? (meant ? "meant4" : "spared4") : (meant ? "meant6" : "spared6");
+}
+
+Rule& Rule::address_in(AddressSet set, int version, uint32_t v4_offset, uint32_t v6_offset) {
+  bool v4 = version == AF_INET;
+  family(version).payload(NFT_PAYLOAD_NETWORK_HEADER, v4 ? v4_offset : v6_offset, v4 ? 4 : 16);
+  return look_up(name_of(set, version));
+}
+
+Rule& Rule::source_in(AddressSet set, int family) { return address_in(set, family, 12, 8); }
+Rule& Rule::destination_in(AddressSet set, int family) { return address_in(set, family, 16, 24); }
+
+Rule& Rule::in_set(const char* set) { return meta(NFT_META_NFPROTO).look_up(set); }
+
+Rule& Rule::look_up(const char* set) {
+  return add([set](MessageBatch& batch, QueueStyle) {
     expression(batch, "lookup", [&] {
       batch.put_text(NFTA_LOOKUP_SET, set);
       batch.put_be32(NFTA_LOOKUP_SREG, NFT_REG_1);
@@ -262,6 +283,15 @@ Rule& Rule::verdict(int32_t code, const std::string& chain) {
 
 Rule& Rule::accept() { return verdict(NF_ACCEPT); }
 Rule& Rule::drop() { return verdict(NF_DROP); }
+Rule& Rule::refuse(Refusal refusal) {
+  return add([refusal](MessageBatch& batch, QueueStyle) {
+    expression(batch, "reject", [&] {
+      bool reset = refusal == Refusal::kTcpReset;
+      batch.put_be32(NFTA_REJECT_TYPE, reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMPX_UNREACH);
+      if (!reset) batch.put_u8(NFTA_REJECT_ICMP_CODE, NFT_REJECT_ICMPX_HOST_UNREACH);
+    });
+  });
+}
 Rule& Rule::leave() { return verdict(NFT_RETURN); }
 Rule& Rule::jump(const std::string& chain) { return verdict(NFT_JUMP, chain); }
 

@@ -108,6 +108,9 @@ Result<RawSocket> RawSocket::open(uint32_t group) {
   FileSystemGroup as(group);
   if (!as.taken()) return fail_errno("cannot open a raw socket as a group of its own", EPERM);
   UniqueFd v4 = TRY(open_one(AF_INET, IPPROTO_IP, IP_HDRINCL));
+  int allowed = 1;
+  if (::setsockopt(v4.get(), SOL_SOCKET, SO_BROADCAST, &allowed, sizeof allowed) != 0)
+    return fail_errno("cannot let a raw socket send to broadcast addresses");
   auto v6 = open_one(AF_INET6, IPPROTO_IPV6, IPV6_HDRINCL);
   if (!v6 && v6.error().sys_errno != EAFNOSUPPORT) return tl::unexpected(std::move(v6).error());
   return RawSocket(std::move(v4), v6 ? std::move(*v6) : UniqueFd());

@@ -91,6 +91,50 @@ std::vector<ListeningSocket> connected_beside(pid_t pid, const std::string& proc
   return beside(pid, proc, kConnected);
 }
 
+std::vector<SocketPorts> parse_socket_ports(std::string_view text) {
+  constexpr std::string_view kTimeWait = "06";
+  auto port_of = [](std::string_view end, uint16_t& port) {
+    size_t colon = end.rfind(':');
+    return colon != std::string_view::npos && read_number(end.substr(colon + 1), port, 16);
+  };
+  std::vector<SocketPorts> found;
+  for (std::string_view line : split(text, '\n')) {
+    auto words = split_words(line, " \t");
+    SocketPorts ports;
+    if (words.size() < 10 || words[3] == kTimeWait) continue;
+    if (port_of(words[1], ports.local) && port_of(words[2], ports.remote)) found.push_back(ports);
+  }
+  return found;
+}
+
+std::optional<std::vector<SocketPorts>> socket_ports_beside(pid_t pid, const std::string& proc) {
+  std::vector<SocketPorts> found;
+  for (const std::string file : {"tcp", "udp", "tcp6", "udp6"}) {
+    std::string path = fmt::format("{}/{}/net/{}", proc, pid, file);
+    std::error_code error;
+    bool absent = file.back() == '6' && !std::filesystem::exists(path, error) && !error;  // a kernel without IPv6
+    if (absent) continue;
+    auto text = read_file(path, kMostTable);
+    if (!text) return std::nullopt;
+    for (const SocketPorts& ports : parse_socket_ports(*text)) found.push_back(ports);
+  }
+  return found;
+}
+
+bool parse_forwards(std::string_view snmp, std::string_view snmp6) {
+  constexpr std::string_view kOff = "\nIp: 2 ", kSix = "Ip6OutForwDatagrams";
+  if (snmp.find(kOff) == std::string_view::npos) return true;
+  size_t at = snmp6.find(kSix);
+  if (at == std::string_view::npos) return false;
+  std::string_view line = snmp6.substr(at + kSix.size());
+  return trim(line.substr(0, line.find('\n'))) != "0";
+}
+
+bool forwards_beside(pid_t pid, const std::string& proc) {
+  auto snmp = read_file(fmt::format("{}/{}/net/snmp", proc, pid));
+  return !snmp || parse_forwards(*snmp, read_file(fmt::format("{}/{}/net/snmp6", proc, pid)).value_or(""));
+}
+
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc) {
   constexpr std::string_view kSocket = "socket:[";
   std::set<uint64_t> inodes;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,6 +29,20 @@ std::vector<ListeningSocket> listening_beside(pid_t pid, const std::string& proc
 // The same of connections that stand: address and port are the other end's.
 std::vector<ListeningSocket> parse_connected(std::string_view text);
 std::vector<ListeningSocket> connected_beside(pid_t pid, const std::string& proc = "/proc");
+// The two ends of a socket of TCP or UDP, whatever its state; a remote port of 0 is of one that is not connected.
+struct SocketPorts {
+  uint16_t local = 0;
+  uint16_t remote = 0;
+};
+// The text of /proc/PID/net/tcp, tcp6, udp or udp6. Those that only wait for the end of a closed connection are left
+// out.
+std::vector<SocketPorts> parse_socket_ports(std::string_view text);
+// Of the process's network namespace; nothing where one of its tables cannot be read.
+std::optional<std::vector<SocketPorts>> socket_ports_beside(pid_t pid, const std::string& proc = "/proc");
+// Whether its network namespace forwards packets for others, who have no socket in it: a router, a host of containers.
+// True where that cannot be read. From the texts of /proc/PID/net/snmp and snmp6 (empty without IPv6).
+bool parse_forwards(std::string_view snmp, std::string_view snmp6);
+bool forwards_beside(pid_t pid, const std::string& proc = "/proc");
 // The inodes of the sockets that it holds.
 std::set<uint64_t> sockets_of(pid_t pid, const std::string& proc = "/proc");
 // The first address of its network namespace that is not loopback; "" for none. From the text of

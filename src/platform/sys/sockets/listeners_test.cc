@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "core/base/io/file.h"
 #include "core/base/io/unique_fd.h"
 
 namespace ordeal::sys {
@@ -36,6 +38,39 @@ TEST(Listeners, AreReadFromTheKernelsTable) {
   EXPECT_TRUE(found[2].loopback);
   EXPECT_EQ(to_text(found[3]), "127.0.0.1:8081");
   EXPECT_TRUE(found[3].loopback);
+}
+
+TEST(Listeners, BothEndsOfEverySocketAreReadButOfThoseThatClosed) {
+  auto found =
+      parse_socket_ports(std::string(kTable) +
+                         "   6: 0100007F:9C41 0100007F:1F40 06 00000000:00000000 03:00000000 00000000     0     "
+                         "   0 0 3 0000000000000000\n");
+  ASSERT_EQ(found.size(), 6u);  // a line that is cut short has ports all the same
+  EXPECT_EQ(found[2].local, 8000);
+  EXPECT_EQ(found[2].remote, 0x9C40);
+  EXPECT_TRUE(socket_ports_beside(::getpid()).has_value());
+  EXPECT_FALSE(socket_ports_beside(-1).has_value());
+}
+
+TEST(Listeners, NothingIsSaidOfPortsUnlessEachTableWasRead) {
+  std::string proc = testing::TempDir() + "ordeal-tables";
+  std::filesystem::remove_all(proc);
+  std::filesystem::create_directories(proc + "/7/net");
+  for (const char* file : {"tcp", "udp"}) ASSERT_TRUE(write_atomically(proc + "/7/net/" + file, kTable));
+  EXPECT_EQ(socket_ports_beside(7, proc)->size(), 12u) << "without IPv6";
+  std::filesystem::create_directory(proc + "/7/net/tcp6");  // there, and cannot be read
+  EXPECT_FALSE(socket_ports_beside(7, proc));
+  std::filesystem::remove_all(proc);
+}
+
+TEST(Listeners, WhetherPacketsPassThroughIsRead) {
+  const std::string header = "Ip: Forwarding DefaultTTL\n";
+  EXPECT_FALSE(parse_forwards(header + "Ip: 2 64\n", "Ip6OutForwDatagrams             \t0\nIp6InMcastPkts 7\n"));
+  EXPECT_FALSE(parse_forwards(header + "Ip: 2 64\n", ""));
+  EXPECT_TRUE(parse_forwards(header + "Ip: 1 64\n", ""));
+  EXPECT_TRUE(parse_forwards(header + "Ip: 2 64\n", "Ip6OutForwDatagrams             \t3\n"));
+  EXPECT_TRUE(parse_forwards("", ""));
+  EXPECT_TRUE(forwards_beside(-1));
 }
 
 TEST(Listeners, OurOwnIsFoundAndIsOurs) {

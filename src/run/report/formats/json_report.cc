@@ -49,7 +49,7 @@ class Writer {
                         {"text", breach.text}};
   }
   json::Value impact(const ImpactSummary& impact) const {
-    return json::Object{{"impact", impact.id},
+    json::Object object{{"impact", impact.id},
                         {"victim", impact.victim},
                         {"steps", json::texts(impact.steps)},
                         {"begin_s", at(impact.begin)},
@@ -65,6 +65,8 @@ class Writer {
                         {"back_after_ms", optional_millis(impact.back)},
                         {"reverted", revert_in_words(impact).text},
                         {"reverted_detail", revert_in_words(impact).detail}};
+    if (!impact.part.empty()) object["part"] = impact.part;
+    return object;
   }
   json::Value action(const ActionSummary& action) const {
     return json::Object{{"action", action.text},   {"at_s", at(action.at)},   {"ok", action.ok},
@@ -109,6 +111,8 @@ json::Value Writer::expectation(const ExpectationSummary& expectation) const {
 
 json::Value proof_json(const events::Proven& proven) {
   json::Object object{{"victim", proven.victim}};
+  if (proven.impact) object["impact"] = *proven.impact;
+  if (!proven.part.empty()) object["part"] = proven.part;
   json::Value proof = to_json(proven.proof);
   for (const auto& [key, value] : proof.as_object()) object[key] = value;
   return object;
@@ -136,6 +140,13 @@ json::Value Writer::timings() const {
                       {"recovered_ms", optional_millis(slowest ? slowest->effect.recovered : std::nullopt)}};
 }
 
+json::Value part_json(const events::Part& part) {
+  return json::Object{{"name", part.name},           {"type", part.attack},
+                      {"args", part.args},           {"given", json::texts(part.given)},
+                      {"at_ms", to_millis(part.at)}, {"length_ms", to_millis(part.length)},
+                      {"course", part.course},       {"victims", json::texts(part.victims)}};
+}
+
 json::Value Writer::attack() const {
   json::Array given;
   for (const auto& [key, value] : summary_.attack.args)
@@ -145,9 +156,10 @@ json::Value Writer::attack() const {
                       {"args", summary_.attack.args},
                       {"given", std::move(given)},
                       {"length_ms", to_millis(summary_.attack.length)},
-                      {"text", attack_in_words(summary_.attack, summary_.victims)},
+                      {"text", attack_in_words(summary_)},
                       {"hit", summary_.impacts.size()},
                       {"confirmed", summary_.proofs.size() - summary_.unproven().size()}};
+  if (!summary_.parts.empty()) object["parts"] = array_of(summary_.parts, part_json);
   if (!summary_.choice) return object;
   object["choice"] = choice_in_words(summary_);
   object["candidates"] = summary_.choice->candidates;
@@ -179,7 +191,9 @@ json::Object Writer::write() const {
   object["breaches"] = array_of(summary_.breaches, [this](auto& item) { return breach(item); });
   object["impacts"] = array_of(summary_.impacts, [this](auto& item) { return impact(item); });
   object["not_injected"] = array_of(summary_.failed, [](auto& failed) -> json::Value {
-    return json::Object{{"victim", failed.victim}, {"error", failed.error}, {"hint", failed.hint}};
+    json::Object one{{"victim", failed.victim}, {"error", failed.error}, {"hint", failed.hint}};
+    if (!failed.part.empty()) one["part"] = failed.part;
+    return one;
   });
   object["proofs"] = array_of(summary_.proofs, proof_json);
   object["rollback"] = array_of(summary_.actions, [this](auto& item) { return action(item); });

@@ -46,12 +46,12 @@ Case proof_case(const RunSummary& summary) {
   if (summary.impacts.empty() && summary.failed.empty())
     return {result.name, CaseResult::kSkipped, "nothing was injected", {}};
   for (const FailedInjection& failed : summary.failed)
-    result = {result.name, CaseResult::kFailure, failed.victim + " was not hit: " + failed.error, {}};
+    result = {result.name, CaseResult::kFailure, failed.title() + " was not hit: " + failed.error, {}};
   if (!summary.failed.empty()) return result;
   if (summary.proofs.empty()) return {result.name, CaseResult::kError, "no proof was recorded", {}};
   for (const events::Proven& proven : summary.proofs)
     if (!proven.proof.proven)
-      return {result.name, CaseResult::kFailure, proven.victim + ": " + proven.proof.reason, {}};
+      return {result.name, CaseResult::kFailure, title_of(proven.victim, proven.part) + ": " + proven.proof.reason, {}};
   return result;
 }
 
@@ -60,7 +60,7 @@ std::string fates_of(const RunSummary& summary) {
   std::vector<std::string> fates;
   for (const ImpactSummary& impact : summary.impacts)
     if (impact.one_way || !impact.gone.empty())
-      fates.push_back(fmt::format("{}: {}", impact.victim, revert_in_words(impact).detail));
+      fates.push_back(fmt::format("{}: {}", impact.title(), revert_in_words(impact).detail));
   return (summary.one_way() ? "nothing to revert; " : "fault off; ") + join(fates, "; ");
 }
 
@@ -69,8 +69,8 @@ Case revert_case(const RunSummary& summary) {
   if (summary.impacts.empty()) return {result.name, CaseResult::kSkipped, "nothing was injected", {}};
   for (const ImpactSummary& impact : summary.impacts) {
     if (impact.result == events::RevertResult::kFailed)
-      return {result.name, CaseResult::kFailure, impact.victim + ": " + impact.error, {}};
-    if (!impact.result) result = {result.name, CaseResult::kError, impact.victim + ": no revert was recorded", {}};
+      return {result.name, CaseResult::kFailure, impact.title() + ": " + impact.error, {}};
+    if (!impact.result) result = {result.name, CaseResult::kError, impact.title() + ": no revert was recorded", {}};
     result.took += impact.revert_took;
   }
   if ((summary.one_way() || !summary.gone().empty()) && result.result == CaseResult::kPassed)
@@ -134,7 +134,7 @@ std::string junit_report(const RunSummary& summary) {
   xml.text("\n").open("properties");
   xml.empty("property", {{"name", "run"}, {"value", summary.run}});
   xml.empty("property", {{"name", "hypothesis"}, {"value", summary.hypothesis}});
-  xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary.attack, summary.victims)}});
+  xml.empty("property", {{"name", "attack"}, {"value", attack_in_words(summary)}});
   std::string choice = choice_in_words(summary);
   if (!choice.empty()) xml.empty("property", {{"name", "victims"}, {"value", choice}});
   for (const Tile& tile : tiles_of(summary)) xml.empty("property", {{"name", tile.name}, {"value", tile.value}});

@@ -62,11 +62,10 @@ std::string impacts_table(const RunSummary& summary) {
   std::string out = "| victim | proof of impact | reverted |\n|---|---|---|\n";
   for (const ImpactSummary& impact : summary.impacts) {
     std::string proven = "– no proof";
-    for (const events::Proven& one : summary.proofs)
-      if (one.victim == impact.victim) proven = (one.proof.proven ? "✓ " : "✕ ") + plain(one.proof.measured);
+    if (const Proof* proof = summary.proof_of(impact)) proven = (proof->proven ? "✓ " : "✕ ") + plain(proof->measured);
     RevertText revert = revert_in_words(impact);
     std::string result = revert.detail.empty() ? revert.text : revert.text + ": " + revert.detail;
-    out += fmt::format("| {} | {} | {} |\n", plain(impact.victim), proven, plain(result));
+    out += fmt::format("| {} | {} | {} |\n", plain(impact.title()), proven, plain(result));
   }
   return out + "\n";
 }
@@ -105,7 +104,7 @@ std::string markdown_report(const RunSummary& summary) {
   if (!summary.hypothesis.empty()) out += fmt::format("> {}\n\n", plain(summary.hypothesis));
   out += fmt::format("**{} {}**", headline.mark, headline.title);
   if (summary.verdict) out += fmt::format(": {}", plain(summary.verdict->reason));
-  out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary.attack, summary.victims)));
+  out += fmt::format("\n\nAttack: {}\n\n", plain(attack_in_words(summary)));
   std::string choice = choice_in_words(summary);
   if (!choice.empty()) out += fmt::format("Victims: {}\n\n", plain(choice));
   out += timings(summary) + expectations_table(summary) + effects(summary) + impacts_table(summary) +

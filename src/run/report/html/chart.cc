@@ -109,7 +109,7 @@ std::vector<Flag> Chart::make_flags() const {
   if (summary_.one_way())
     put_kills(flags);
   else if (auto begin = summary_.attack_begin())
-    flags.push_back({x(*begin), "on", "fault on"});
+    flags.push_back({x(*begin), "on", summary_.parts.size() > 1 ? "first fault on" : "fault on"});
   for (const BreachSummary& breach : summary_.breaches)
     if (breach.expectation == index_ && flags.size() < 4)
       flags.push_back({x(breach.at), "bad",
@@ -155,12 +155,15 @@ void Chart::open() {
 }
 
 void Chart::draw_attack() {
-  auto begin = summary_.attack_begin(), end = summary_.attack_end();
-  if (!begin) return;
-  // At least a hair, so that a fault of a few milliseconds is seen.
-  double width = std::max(x(*end) - x(*begin), 1.5);
-  svg_.empty("rect",
-             {{"class", "attack"}, {"x", x(*begin)}, {"y", top_}, {"width", width}, {"height", bottom_ - top_}});
+  for (const ForceSpan& span : summary_.spans_in_force()) {
+    // At least a hair, so that a fault of a few milliseconds is seen.
+    double from = x(span.begin), width = std::max(x(span.end) - from, 1.5);
+    Attributes box{{"class", "attack"}, {"x", from}, {"y", top_}, {"width", width}, {"height", bottom_ - top_}};
+    if (span.part.empty())
+      svg_.empty("rect", box);
+    else
+      svg_.open("rect", box).element("title", {}, span.part).close();
+  }
 }
 
 void Chart::draw_phases() {

@@ -66,7 +66,6 @@ class Page {
     for (std::string_view name : names) html_.element("th", {{"scope", "col"}}, name);
     html_.close().close();
   }
-  const Proof* proof_of(const std::string& victim) const;
   std::string last_words() const;
 
   const RunSummary& summary_;
@@ -98,7 +97,7 @@ std::string Page::last_words() const {
 
 // The arguments that nobody gave are folded.
 void Page::put_attack_fact() {
-  html_.element("dt", {}, "Attack").open("dd").text(attack_in_words(summary_.attack, summary_.victims));
+  html_.element("dt", {}, "Attack").open("dd").text(attack_in_words(summary_));
   std::string defaults = defaults_in_words(summary_.attack);
   if (!defaults.empty()) html_.open("details").element("summary", {}, "Defaults").element("span", {}, defaults).close();
   html_.close();
@@ -167,18 +166,12 @@ void Page::put_expectation(size_t index) {
   html_.close();
 }
 
-const Proof* Page::proof_of(const std::string& victim) const {
-  for (const events::Proven& proven : summary_.proofs)
-    if (proven.victim == victim) return &proven.proof;
-  return nullptr;
-}
-
 void Page::put_impact(const ImpactSummary& impact) {
-  html_.open("tr").element("td", {}, impact.victim);
+  html_.open("tr").element("td", {}, impact.title());
   html_.open("td").text(join(impact.steps, "; "));
   if (impact.one_way && !impact.gone.empty()) html_.element("small", {}, "The victim went away: " + impact.gone);
   html_.close();
-  const Proof* proof = proof_of(impact.victim);
+  const Proof* proof = summary_.proof_of(impact);
   html_.open("td").text(!proof ? "– no proof" : (proof->proven ? "✓ " : "✕ ") + proof->measured);
   if (proof && !proof->reason.empty()) html_.element("small", {}, proof->reason);
   html_.close();
@@ -189,7 +182,7 @@ void Page::put_impact(const ImpactSummary& impact) {
 }
 
 void Page::put_failed(const FailedInjection& failed) {
-  html_.open("tr").element("td", {}, failed.victim);
+  html_.open("tr").element("td", {}, failed.title());
   html_.open("td").text("✕ not injected: " + failed.error);
   if (!failed.hint.empty()) html_.element("small", {}, failed.hint);
   html_.close().element("td", {}, "–").element("td", {}, "nothing to revert").close();

@@ -45,7 +45,7 @@ void TerminalView::on(const events::Run& run, const RunEvent& event) {
   rows_.assign(expectations_.size(), Row());
   due_.push_back(fmt::format("{}  {}", name_, run_));
   if (!hypothesis_.empty()) due_.push_back("hypothesis: " + hypothesis_);
-  due_.push_back("attack: " + printable(attack_in_words(run.attack, run.victims)));
+  due_.push_back("attack: " + printable(attack_in_words(run.attack, run.victims, run.parts)));
 }
 
 void TerminalView::on(const events::Look& look, const RunEvent& event) {
@@ -70,7 +70,7 @@ void TerminalView::take(const RunEvent& event) {
     phase_length_ = phase->length;
   }
   if (const auto* injected = as<events::Injected>(event))
-    in_force_[injected->impact] = {printable(injected->victim),
+    in_force_[injected->impact] = {printable(title_of(injected->victim, injected->part)),
                                    injected->steps.empty() ? "" : printable(injected->steps.front().action)};
   const auto* begun = as<events::Injected>(event);
   if (begun && is_one_way(begun->steps)) one_way_.insert(begun->impact);
@@ -98,7 +98,8 @@ EventText TerminalView::describe_here(const RunEvent& event) const {
   EventText text = describe(event, expectations_);
   const auto* reverted = as<events::Reverted>(event);
   if (reverted && one_way_.count(reverted->impact) && reverted->result == events::RevertResult::kClean)
-    return {Tone::kNeutral, "attack off", reverted->victim + ": nothing to revert", reverted->error};
+    return {Tone::kNeutral, "attack off", title_of(reverted->victim, reverted->part) + ": nothing to revert",
+            reverted->error};
   return text;
 }
 

@@ -78,7 +78,7 @@ void TextReport::put_top() {
   put_verdict();
   out_ += "\n" + bold(printable(summary_.name), style_) + "\n";
   if (!summary_.hypothesis.empty()) put("Hypothesis: " + summary_.hypothesis, 2);
-  put("Attack: " + attack_in_words(summary_.attack, summary_.victims), 2);
+  put("Attack: " + attack_in_words(summary_), 2);
   if (std::string choice = choice_in_words(summary_); !choice.empty()) put("Victims: " + choice, 2);
   if (summary_.halt) put("Ended early: " + halt_in_words(*summary_.halt), 2);
 }
@@ -127,16 +127,15 @@ void TextReport::put_victims() {
   if (summary_.impacts.empty() && summary_.failed.empty()) put("  nothing");
   for (const ImpactSummary& impact : summary_.impacts) {
     RevertText revert = revert_in_words(impact);
-    put(fmt::format("  {}: {}", impact.victim, join(impact.steps, "; ")), 4);
-    for (const events::Proven& one : summary_.proofs)
-      if (one.victim == impact.victim)
-        put(fmt::format("    {} {}{}{}", one.proof.proven ? "✓" : "✕", one.proof.measured,
-                        one.proof.reason.empty() ? "" : ": ", one.proof.reason),
-            6);
+    put(fmt::format("  {}: {}", impact.title(), join(impact.steps, "; ")), 4);
+    if (const Proof* proof = summary_.proof_of(impact))
+      put(fmt::format("    {} {}{}{}", proof->proven ? "✓" : "✕", proof->measured, proof->reason.empty() ? "" : ": ",
+                      proof->reason),
+          6);
     put(fmt::format("    {}{}{}", revert.text, revert.detail.empty() ? "" : ": ", revert.detail), 6);
   }
   for (const FailedInjection& failed : summary_.failed)
-    put(fmt::format("  {}: ✕ not injected: {}", failed.victim, failed.error), 4);
+    put(fmt::format("  {}: ✕ not injected: {}", failed.title(), failed.error), 4);
 }
 
 void TextReport::put_rollback() {

@@ -9,6 +9,7 @@
 #include "core/json/yaml.h"
 #include "core/model/cluster/names.h"
 #include "fault/target/cluster/described.h"
+#include "run/session/cluster_keys.h"
 #include "run/session/evidence_plan.h"
 #include "run/session/prepare.h"
 #include "run/session/tenant/rules.h"
@@ -114,6 +115,8 @@ Result<> check_for_cluster(const Experiment& experiment, const std::string& home
     if (experiment.expect[i].command)
       return refuse_field(fmt::format("expect[{}].probe.command", i), "a controller runs no programs");
   if (experiment.budget) return refuse_field("budget", "a controller has no files");
+  if (experiment.attack.args.if_contains("peer"))
+    return refuse_field("attack.args.peer", "peers are selected on one host only; give their addresses to a blackhole");
   TRY_VOID(check_tenant(experiment));
   return check_rollback_home(experiment.rollback.value_or(std::vector<RollbackAction>{}), home);
 }
@@ -125,7 +128,10 @@ Result<ClusterExperiment> read_cluster_experiment(const cluster::ExperimentObjec
   document.value.as_object()["kind"] = "Experiment";
   complete_rollback(document.value, object.namespace_);
   ClusterExperiment read{TRY(decode_experiment(document))};
+  TRY_VOID(refuse_host_keys(read.experiment));
   read.fault = TRY(fault::resolve(read.experiment.attack));
+  if (read.fault->info().only_looks)
+    return refuse_field("attack.type", "it only looks, which needs no cluster: `ordeal run` does it from any host");
   TRY_VOID(check_for_cluster(read.experiment, object.namespace_));
   if (!read.experiment.seed) read.experiment.seed = seed;
   return read;
@@ -169,6 +175,10 @@ watch::SourceLogin login_of(const Experiment& experiment, const SecretValues& va
 
 ClusterTarget target_of(const target::ClusterPick& pick) { return {pick.victim, pick.node}; }
 
+target::AttackFacts facts_of(const fault::Fault& fault, const Attack& attack) {
+  return target::facts_of(fault.info(), fault.kind(attack), attack);
+}
+
 Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInputs& inputs) {
   ClusterPrepared prepared;
   prepared.experiment = std::move(read.experiment);
@@ -181,7 +191,7 @@ Result<ClusterPrepared> prepare_cluster(ClusterExperiment read, const ClusterInp
                     info.hits_network,
                     info.of_container};
   if (auto beyond = target::beyond_home(experiment.target, prepared.rules)) return tl::unexpected(refusal_of(*beyond));
-  prepared.facts = target::facts_of(info, experiment.attack);
+  prepared.facts = facts_of(*prepared.fault, experiment.attack);
   prepared.choice = TRY(target::choose_in_cluster(experiment.target, inputs.view, prepared.rules, *experiment.seed));
   target::Gates gates =
       TRY(target::judge_gates(experiment, prepared.facts, prepared.rules, inputs.view, prepared.choice, inputs.load));

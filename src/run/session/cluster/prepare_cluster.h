@@ -78,6 +78,8 @@ Result<> take_source_check(ClusterPrepared& prepared, Nanos fastest, Nanos slowe
 json::Value plan_json(const ClusterPrepared& prepared);
 // One more victim, as the engine and the agents know it.
 ClusterTarget target_of(const target::ClusterPick& pick);
+// What the gates must know of it, with these arguments.
+target::AttackFacts facts_of(const fault::Fault& fault, const Attack& attack);
 
 // Takes out of `pages` those whose pod is gone, or has its address no more.
 std::vector<PodPage> take_gone(std::vector<PodPage>& pages, const Kept<cluster::Pod>& pods);

@@ -80,6 +80,21 @@ TEST(PrepareClusterTest, RunsNoProgramsForWhoeverMayWriteAnExperiment) {
   EXPECT_NE(refusal(rollback).find("spec.rollback[0].command"), std::string::npos) << refusal(rollback);
 }
 
+TEST(PrepareClusterTest, WhatOnlyLooksNeedsNoCluster) {
+  auto look = prepared(
+      R"({"name":"x","target":{"type":"host"},"attack":{"type":"certificate_expiry","args":{"hosts":"a"}}})", kPolicy);
+  EXPECT_NE(refusal(look).find("spec.attack.type: it only looks"), std::string::npos) << refusal(look);
+}
+
+TEST(PrepareClusterTest, WhetherItCanBeUndoneIsAskedOfTheseArguments) {
+  for (auto [signal, one_way] : {std::pair("kill", true), std::pair("stop", false)}) {
+    Attack attack{"process_killer", {{"process", "sh"}, {"signal", signal}}};
+    auto fault = fault::resolve(attack);
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(facts_of(**fault, attack).one_way, one_way) << signal;
+  }
+}
+
 TEST(PrepareClusterTest, ARollbackStaysInTheExperimentsNamespace) {
   auto elsewhere = prepared(spec(R"(,"rollback":[{"deployment":{"name":"api","namespace":"other"}}])"), kPolicy);
   ASSERT_FALSE(elsewhere);

@@ -92,6 +92,8 @@ std::string placeholder(const Draft& draft) {
 }
 
 std::string expect_block(const Draft& draft) {
+  if (draft.attack->only_looks && draft.expect.empty())
+    return "# What it looks at is what must hold; `expect` adds to that.\n";
   if (draft.expect.empty()) return placeholder(draft);
   std::string text =
       "# What must hold: before, during and after. A violation during the attack ends it at once.\nexpect:\n";
@@ -108,10 +110,15 @@ std::string write(const Draft& draft) {
          sources_block(draft) + expect_block(draft);
 }
 
-json::Object example_arguments(const AttackInfo& attack, uint16_t port, const std::string& program) {
+json::Object example_arguments(const AttackInfo& attack) {
   json::Value example = example_of(attack);
   const json::Value* given = example.at("attack").as_object().if_contains("args");
-  json::Object args = given ? given->as_object() : json::Object{};
+  return given ? given->as_object() : json::Object{};
+}
+
+json::Object example_arguments(const AttackInfo& attack, uint16_t port, const std::string& program) {
+  json::Object args = example_arguments(attack);
+  if (attack.only_looks) return args;
   if (args.contains("port") && port != 0) args["port"] = port;
   if (args.contains("port") && port == 0) args.erase("port");
   if (args.contains("process") && !program.empty()) args["process"] = program;

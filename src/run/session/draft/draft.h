@@ -28,7 +28,9 @@ struct Draft {
 // Pure. Texts of others are quoted, and stay on their line.
 std::string write(const Draft& draft);
 
-// The arguments of the attack's own example, made to fit: `port` is the one that the target listens on (0: none, and
+// The arguments of the attack's own example.
+json::Object example_arguments(const AttackInfo& attack);
+// The same, made to fit: `port` is the one that the target listens on (0: none, and
 // then it is left out), `program` the one to kill.
 json::Object example_arguments(const AttackInfo& attack, uint16_t port, const std::string& program);
 // The line of the target in the attack's own example.

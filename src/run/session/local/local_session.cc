@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/io/failpoint.h"
+#include "core/model/experiment/part.h"
 #include "platform/host/latch.h"
 #include "watch/sources/source_watcher.h"
 
@@ -11,16 +14,57 @@ namespace {
 
 constexpr Nanos kLookAgain = 1s;  // where the descriptor of what is waited for could not be had
 
+// Each stint hits the victims of its attack.
+void put_waves(const Prepared& prepared, engine::Setup& setup) {
+  for (const Stint& stint : prepared.experiment.schedule) {
+    const PartPlan& part = prepared.parts[stint.part];
+    const std::vector<Victim>& chosen = part.selection.chosen;
+    setup.waves.push_back(
+        {stint.part, part.name, stint.at, stint.attack, part.one_way(), chosen.size(), part.behind.empty()});
+    setup.victims.insert(setup.victims.end(), chosen.begin(), chosen.end());
+  }
+}
+
+events::Part part_record(const Part& part, const PartPlan& plan) {
+  std::vector<std::string> victims;
+  for (const Victim& victim : plan.selection.chosen) victims.push_back(victim.name);
+  const Attack& attack = part.attack;
+  return {part.name, attack.type,   attack.args,           attack.given.value_or(std::vector<std::string>{}),
+          part.at,   attack.length, course_in_words(part), std::move(victims)};
+}
+
+}  // namespace
+
 Result<engine::Setup> make_setup(const Prepared& prepared) {
-  engine::Setup setup{prepared.experiment, prepared.selection.chosen, {}, {}, prepared.warnings, prepared.sample_every};
-  setup.one_way = prepared.fault->info().step == StepKind::kOneWay;
-  setup.candidates = prepared.selection.candidates - static_cast<int64_t>(prepared.selection.refused.size());
+  engine::Setup setup{prepared.experiment, {}, {}, {}, prepared.warnings, prepared.sample_every};
+  if (prepared.experiment.parts.empty()) setup.victims = prepared.victims;
+  put_waves(prepared, setup);
+  for (size_t i = 0; i < prepared.experiment.parts.size(); ++i)
+    setup.parts.push_back(part_record(prepared.experiment.parts[i], prepared.parts[i]));
+  const PartPlan& first = prepared.parts.front();
+  setup.one_way = first.one_way();
+  setup.at_most = prepared.at_most();
+  setup.only_looks = prepared.only_looks();
+  if (prepared.parts.size() == 1)
+    setup.candidates = first.selection.candidates - static_cast<int64_t>(first.selection.refused.size());
   for (const Expectation& expectation : prepared.experiment.expect) {
     setup.judges.push_back(TRY(judge::Judge::create(expectation)));
     bool counted = !watch::counted_from(expectation, prepared.experiment.sources).empty();
     setup.triggers.push_back(counted ? judge::FastTrigger::create(prepared.experiment, expectation) : std::nullopt);
   }
   return setup;
+}
+
+namespace {
+
+std::vector<fault::Incarnation> incarnations_of(const engine::Setup& setup) {
+  std::vector<fault::Incarnation> all;
+  if (setup.waves.empty())
+    for (const Victim& victim : setup.victims) all.push_back(fault::Incarnation::of(victim, setup.experiment.attack));
+  for (const engine::Wave& wave : setup.waves)
+    for (size_t i = 0; i < wave.victims; ++i)
+      all.push_back(fault::Incarnation::of(setup.victims[all.size()], wave.attack));
+  return all;
 }
 
 // A revert that failed shows in the guard's own exit code too.
@@ -39,18 +83,24 @@ Verdict with_latch(Verdict verdict, const host::Paths& paths, const std::string&
   return verdict;
 }
 
+Unexpected refusal_of(const PartPlan& part, const Error& refusal) {
+  return part.name.empty() ? tl::unexpected(refusal) : wrap(refusal, part.name);
+}
+
 }  // namespace
 
 Result<> check_plans(const Prepared& prepared) {
   for (const auto& refusal :
        {prepared.source_refusal, prepared.evidence_refusal, prepared.budget_refusal, prepared.rollback_refusal})
     if (refusal) return tl::unexpected(*refusal);
+  if (prepared.only_looks()) return {};
   if (prepared.broken_cap) return fail(Errc::kRefused, *prepared.broken_cap, "`ordeal list` shows what runs now");
-  for (const VictimPlan& plan : prepared.plans)
-    if (plan.refusal && plan.refusal->code == Errc::kRefused) return tl::unexpected(*plan.refusal);
-  int possible = 0;
-  for (const VictimPlan& plan : prepared.plans) possible += !plan.refusal;
-  if (possible == 0) return tl::unexpected(*prepared.plans.front().refusal);
+  for (const PartPlan& part : prepared.parts)
+    for (const VictimPlan& plan : part.plans)
+      if (plan.refusal && plan.refusal->code == Errc::kRefused) return refusal_of(part, *plan.refusal);
+  for (const PartPlan& part : prepared.parts)
+    if (std::all_of(part.plans.begin(), part.plans.end(), [](const VictimPlan& plan) { return plan.refusal; }))
+      return refusal_of(part, *part.plans.front().refusal);
   return {};
 }
 
@@ -60,7 +110,8 @@ Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOption
   guard::GuardClient guard = TRY(guard::GuardClient::start(start));
   failpoint("engine.guard_started");
   guard.set_exemptions(prepared.exemptions);
-  guard.set_candidates(prepared.selection.candidates);
+  guard.set_candidates(prepared.candidates);
+  guard.set_shares(shares_of(prepared.experiment.schedule, prepared.parts));
   return guard;
 }
 
@@ -68,12 +119,13 @@ Result<std::unique_ptr<LocalSession>> LocalSession::create(const Prepared& prepa
                                                            const host::Paths& paths, const std::string& run_id,
                                                            WallOffset offset, engine::Sink sink) {
   const Experiment& experiment = prepared.experiment;
-  auto world = TRY(LocalWorld::create(experiment, prepared.selection.chosen, std::move(guard), paths, run_id));
+  engine::Setup setup = TRY(make_setup(prepared));
+  auto world = TRY(LocalWorld::create(experiment, incarnations_of(setup), std::move(guard), paths, run_id));
   std::unique_ptr<LocalSession> session(new LocalSession(std::move(world)));
   session->paths_ = paths;
   session->run_id_ = run_id;
   session->engine_ = std::make_unique<engine::Session>(
-      TRY(make_setup(prepared)), session->world_->parts(), session->world_->inbox(),
+      std::move(setup), session->world_->parts(), session->world_->inbox(),
       engine::Session::Options{run_id, offset, experiment.sources.interval}, std::move(sink));
   return session;
 }

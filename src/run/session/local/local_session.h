@@ -14,6 +14,8 @@ namespace ordeal::session {
 // What a plan may lack, and a run may not: each victim can be hit, by a mechanism of this machine; the source answers.
 Result<> check_plans(const Prepared& prepared);
 
+Result<engine::Setup> make_setup(const Prepared& prepared);
+
 // From then on the guard alone may touch the kernel.
 Result<guard::GuardClient> start_guard(const Prepared& prepared, const RunOptions& options, const std::string& run_id);
 

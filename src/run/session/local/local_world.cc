@@ -18,12 +18,12 @@ constexpr Nanos kListFor = 200ms;
 LocalWorld::LocalWorld(guard::GuardClient guard, host::Paths paths, std::string run_id)
     : guard_(std::move(guard)), paths_(std::move(paths)), run_id_(std::move(run_id)) {}
 
-Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experiment, const std::vector<Victim>& victims,
+Result<std::unique_ptr<LocalWorld>> LocalWorld::create(const Experiment& experiment,
+                                                       std::vector<fault::Incarnation> incarnations,
                                                        guard::GuardClient guard, host::Paths paths,
                                                        std::string run_id) {
   std::unique_ptr<LocalWorld> world(new LocalWorld(std::move(guard), std::move(paths), std::move(run_id)));
-  for (const Victim& victim : victims)
-    world->incarnations_.push_back(fault::Incarnation::of(victim, experiment.attack));
+  world->incarnations_ = std::move(incarnations);
   world->watcher_ = TRY(make_watcher(experiment, [w = world.get()](size_t index, const Observation& observation) {
     w->inbox_.push_back(engine::Observed{index, observation});
   }));
@@ -184,6 +184,10 @@ void LocalWorld::look_for_return(int impact, BootTime since) {
 
 void LocalWorld::check(int impact, const Victim& victim, const Attack& attack) {
   if (!guard_lost_) guard_.check(impact, victim, attack);
+}
+
+void LocalWorld::check_ahead(int impact, const Victim& victim, const Attack& attack) {
+  if (!guard_lost_) guard_.check_ahead(impact, victim, attack);
 }
 
 void LocalWorld::inject(int impact, const Victim& victim, const Attack& attack) {

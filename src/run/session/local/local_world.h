@@ -20,8 +20,9 @@ namespace ordeal::session {
 
 class LocalWorld : public Injector, public RecoveryWatcher {
  public:
-  // Experiment and victims outlive it.
-  static Result<std::unique_ptr<LocalWorld>> create(const Experiment& experiment, const std::vector<Victim>& victims,
+  // The experiment outlives it. `incarnations`: of the victim of each impact.
+  static Result<std::unique_ptr<LocalWorld>> create(const Experiment& experiment,
+                                                    std::vector<fault::Incarnation> incarnations,
                                                     guard::GuardClient guard, host::Paths paths, std::string run_id);
 
   engine::World parts() { return {*watcher_, *this, *rollback_, *this, boot_now}; }
@@ -37,6 +38,7 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   bool busy() const { return recovery_ || ending_; }
 
   void check(int impact, const Victim& victim, const Attack& attack) override;
+  void check_ahead(int impact, const Victim& victim, const Attack& attack) override;
   void inject(int impact, const Victim& victim, const Attack& attack) override;
   void renew() override;
   void revert_all(const std::string& why) override;
@@ -73,7 +75,7 @@ class LocalWorld : public Injector, public RecoveryWatcher {
   std::unique_ptr<rollback::Rollback> rollback_;
   engine::Inbox inbox_;
   std::map<std::string, std::vector<std::string>> remarked_;  // of each target, without digits
-  std::vector<fault::Incarnation> incarnations_;              // of each victim
+  std::vector<fault::Incarnation> incarnations_;              // of each impact's victim
   std::vector<sys::Process> processes_;                       // as of `listed_`
   BootTime listed_{};
   bool guard_lost_ = false;

@@ -126,6 +126,7 @@ class FirstLook {
     if (item.seen.values.size() == 1) told.series.clear();  // it has no other
     auto words = engine::describe_reading(item.judge, told);
     reading.limit_text = std::move(words.limit);
+    reading.caveat = item.seen.caveat;
     if (item.left_out) {
       reading.why = expectation.command ? "it starts a program" : "it sends a " + expectation.http->method;
     } else if (item.judgement.has_data) {
@@ -244,6 +245,7 @@ json::Value to_json(const FirstReading& reading) {
                       {"series", or_null(reading.series)},
                       {"value_text", or_null(reading.value_text)},
                       {"limit", reading.limit_text},
+                      {"caveat", or_null(reading.caveat)},
                       {"why", or_null(reading.why)},
                       {"advice", or_null(reading.advice)}};
 }

@@ -23,6 +23,7 @@ struct FirstReading {
   std::string series;                  // which element
   std::string value_text;              // "312 ms at route=/pay"; "" without one value
   std::string limit_text;              // "limit: below 1 s"
+  std::string caveat;                  // how it was read, for a person
   std::string why;                     // there is no value
   std::string advice;                  // what to do about it
   bool before = true;                  // the run needs it before the attack

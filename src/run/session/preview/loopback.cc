@@ -81,7 +81,9 @@ std::vector<std::string> sentences_on(const Attack& attack, const Victim& victim
 std::vector<ListeningSocket> missed_on_loopback(const Attack& attack, const std::vector<ListeningSocket>& sockets,
                                                 const std::set<uint64_t>& own) {
   auto traffic = packets::read_traffic(attack);
-  if (!traffic || traffic->device == "lo" || !traffic->remotes.empty() || !means_tcp(*traffic)) return {};
+  if (!traffic || traffic->device == "lo" || traffic->loopback_too || !traffic->remotes.empty() ||
+      !traffic->names.empty() || !means_tcp(*traffic))
+    return {};
   std::vector<ListeningSocket> missed;
   for (const ListeningSocket& socket : sockets) {
     bool meant = names(*traffic, socket.port) && (names_ports(*traffic) || own.count(socket.inode) != 0);

@@ -35,6 +35,8 @@ Result<> check_addresses(const Experiment& experiment) {
   for (size_t i = 0; i < experiment.expect.size(); ++i) {
     std::string field = fmt::format("expect[{}].probe.", i);
     if (const auto& http = experiment.expect[i].http) TRY_VOID(check_address(field + "http", http->url));
+    if (const auto& look = experiment.expect[i].certificate)
+      TRY_VOID(check_address(field + "certificate", look->address()));
     if (const auto& tcp = experiment.expect[i].tcp) TRY_VOID(check_address(field + "tcp", tcp->address));
   }
   if (!experiment.rollback) return {};

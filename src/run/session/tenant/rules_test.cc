@@ -43,6 +43,12 @@ TEST(TenantRules, NothingOfTheControllersOwnHostIsAsked) {
               std::string::npos)
         << host;
   }
+  auto look_at = [](const char* host) {
+    return fmt::format("  expect: [{{probe: {{certificate: {{host: '{}'}}}}, condition: result > 720}}]\n", host);
+  };
+  for (const char* host : {"127.0.0.1", "::1", "169.254.169.254"})
+    EXPECT_NE(tenant_refusal(look_at(host)).find("expect[0].probe.certificate"), std::string::npos) << host;
+  EXPECT_EQ(tenant_refusal(look_at("10.0.0.7")), "");
   EXPECT_EQ(tenant_refusal("  sources: {prometheus: 'http://prometheus.monitoring:9090'}\n"), "");
   EXPECT_EQ(tenant_refusal("  expect: [{probe: {tcp: '10.0.0.7:80'}, condition: result < 1}]\n"), "");
 }

@@ -55,7 +55,7 @@ void choose(ClusterPlan& plan, const target::ClusterRules& rules) {
 
 Result<> judge_gates_of(ClusterPlan& plan, const target::ClusterRules& rules) {
   if (plan.choice.chosen.empty()) return {};
-  target::AttackFacts attack = target::facts_of(plan.prepared.fault->info(), plan.experiment().attack);
+  target::AttackFacts attack = session::facts_of(*plan.prepared.fault, plan.experiment().attack);
   target::Gates gates =
       TRY(target::judge_gates(plan.experiment(), attack, rules, plan.facts.view, plan.choice, plan.facts.load));
   for (target::GateRefusal& refusal : gates.refusals) refuse(plan, Errc::kRefused, std::move(refusal.sentence));

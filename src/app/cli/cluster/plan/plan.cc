@@ -48,11 +48,11 @@ void print_victims(const ClusterPlan& plan) {
     print("  not {}: {}\n", named_briefly(group.victims), group.rule);
 }
 
-void print_ways(const fault::Fault& fault) {
+void print_ways(const fault::Fault& fault, const Attack& attack) {
   const AttackInfo& info = fault.info();
   print("Each agent  {}\n", join(info.mechanisms, ", or "));
   print("            proof: {}\n", info.proof);
-  if (info.step == StepKind::kOneWay)
+  if (fault.kind(attack) == StepKind::kOneWay)
     print("            what it does cannot be undone; it is done once every victim was checked\n");
   else
     print("            reverts at the end; by itself within {} when it hears nothing of the controller\n",
@@ -89,7 +89,7 @@ void print_text(const ClusterPlan& plan) {
   print("Experiment  {}, as {}/{}\n", experiment.name, plan.submission.namespace_, plan.submission.name());
   if (!experiment.hypothesis.empty()) print("Hypothesis  {}\n", experiment.hypothesis);
   print_attack(experiment.attack, *plan.prepared.fault);
-  print_ways(*plan.prepared.fault);
+  print_ways(*plan.prepared.fault, plan.prepared.experiment.attack);
   print("Seed        {}\n", *experiment.seed);
   print("Policy      {}\n", plan.facts.policy_origin);
   print_victims(plan);

@@ -5,6 +5,7 @@
 #include "app/cli/cluster/objects.h"
 #include "core/model/cluster/names.h"
 #include "fault/attacks/fault.h"
+#include "run/session/cluster_keys.h"
 
 namespace ordeal::cli {
 namespace {
@@ -114,6 +115,7 @@ Result<session::Prepared> read_for_cluster(const ExperimentOptions& options) {
   TRY_VOID(refuse_flags_of_a_host(options));
   session::Prepared prepared;
   TRY_VOID(session::read_experiment(options, prepared));
+  if (auto here = session::refuse_host_keys(prepared.experiment); !here) return wrap(here.error(), options.experiment);
   auto fault = fault::resolve(prepared.experiment.attack);
   if (!fault) return wrap(fault.error(), options.experiment);
   prepared.fault = *fault;
