@@ -185,24 +185,25 @@ def lone_in_namespace(lab, report):
 
 
 def leaves(lab, report):
-    """A process that leaves the paused cgroup goes on within 100 ms of being seen."""
-    lab.victim.ensure()
-    before = traces.fingerprint(lab)
-    elsewhere = Cgroup(f"/{lab.name}/elsewhere", ["unified", "freezer", "cpu", "cpuacct"])
-    rules = Rules(lab, OPEN, [])
-    run = Run(lab, experiment(lab, attacks.Cpu().experiment(lab)["attack"], length="3s"), flags=rules.flags())
-    run.wait_injected()
-    time.sleep(0.2)
-    for folder in elsewhere.folders:
-        with open(folder + "/cgroup.procs", "w") as file:
-            file.write(str(lab.victim.idle.pid))
-    left = now()
-    took = ended_after(run, left)
-    kill(lab.victim.idle.pid)
-    lab.victim.ensure()
-    finish(lab, report, "a process leaves the cgroup", run, 4, ["has left the cgroup"], late(took, 0.4), before, took)
-    wait_until(lambda: not elsewhere.procs(), 2)
-    elsewhere.remove()
+    """A process that leaves the loaded cgroup, in all hierarchies or in one of them, ends the attack."""
+    for name, hierarchies in (("a process leaves the cgroup", lab.victim_cgroup.names),
+                              ("a process leaves the cgroup of the freezer alone", ["freezer"])):
+        lab.victim.ensure()
+        before = traces.fingerprint(lab)
+        elsewhere = Cgroup(f"/{lab.name}/elsewhere", hierarchies)
+        run = Run(lab, experiment(lab, attacks.Cpu().experiment(lab)["attack"], length="3s"), flags=Rules(lab, OPEN, []).flags())
+        run.wait_injected()
+        time.sleep(0.2)
+        for folder in elsewhere.folders:
+            with open(folder + "/cgroup.procs", "w") as file:
+                file.write(str(lab.victim.idle.pid))
+        left = now()
+        took = ended_after(run, left)
+        kill(lab.victim.idle.pid)
+        lab.victim.ensure()
+        finish(lab, report, name, run, 4, ["has left the cgroup"], late(took, 0.4), before, took)
+        wait_until(lambda: not elsewhere.procs(), 2)
+        elsewhere.remove()
 
 
 def killer(lab, report):

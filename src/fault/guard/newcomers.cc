@@ -32,13 +32,12 @@ std::string last_started() {
   return std::string(trim(text.substr(text.rfind(' ') + 1)));
 }
 
-std::vector<pid_t> pids_in(const std::vector<sys::Cgroup>& folders) {
-  std::vector<pid_t> pids;
+// In how many of the folders each process is: in version 1 the CPU, the freezer and others are hierarchies of their own.
+std::map<pid_t, size_t> members_of(const std::vector<sys::Cgroup>& folders) {
+  std::map<pid_t, size_t> found;
   for (const sys::Cgroup& cgroup : folders)
-    for (pid_t pid : cgroup.processes().value_or(std::vector<pid_t>{})) pids.push_back(pid);
-  std::sort(pids.begin(), pids.end());
-  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
-  return pids;
+    for (pid_t pid : cgroup.processes().value_or(std::vector<pid_t>{})) ++found[pid];
+  return found;
 }
 
 std::string cgroups_of(pid_t pid) { return read_file(fmt::format("/proc/{}/cgroup", pid)).value_or(""); }
@@ -190,10 +189,11 @@ std::vector<pid_t> Newcomers::young(BootTime now) {
 }
 
 std::optional<std::string> Newcomers::look_at_cgroup(Watched& watched, const fault::Protection& protection) {
-  std::vector<pid_t> inside = pids_in(watched.folders);
+  std::map<pid_t, size_t> inside = members_of(watched.folders);
   std::vector<std::pair<pid_t, uint64_t>> away;
-  for (const auto& [pid, start] : watched.members)
-    if (!std::binary_search(inside.begin(), inside.end(), pid)) away.emplace_back(pid, start);
+  for (const auto& [pid, member] : watched.members)
+    if (auto found = inside.find(pid); found == inside.end() || found->second < member.folders)
+      away.emplace_back(pid, member.start_ticks);
   for (const auto& [pid, start] : away) {
     watched.members.erase(pid);
     auto stat = sys::read_stat(pid);
@@ -201,8 +201,11 @@ std::optional<std::string> Newcomers::look_at_cgroup(Watched& watched, const fau
     if (ours && stat && lives(*stat, start))
       return fmt::format("{} (pid {}) has left the cgroup {}", stat->comm, pid, watched.home);
   }
-  for (pid_t pid : inside) {
-    if (watched.members.count(pid)) continue;
+  for (const auto& [pid, folders] : inside) {
+    if (auto known = watched.members.find(pid); known != watched.members.end()) {
+      known->second.folders = std::max(known->second.folders, folders);
+      continue;
+    }
     auto process = sys::read_process(pid);
     if (!process) continue;
     auto rule = is_burner(*process) ? protection.policy_refusal(*process)
@@ -211,7 +214,7 @@ std::optional<std::string> Newcomers::look_at_cgroup(Watched& watched, const fau
                     !is_of_victim(*process, watched.victim);
     if (!rule && stranger) rule = "it does not belong to the victim " + watched.victim.name;
     if (rule) return fmt::format("{} has joined the cgroup {}: {}", named(*process), watched.home, *rule);
-    watched.members[pid] = process->start_ticks;
+    watched.members[pid] = {process->start_ticks, folders};
   }
   return std::nullopt;
 }

@@ -51,13 +51,17 @@ class Newcomers {
   void forget();
 
  private:
+  struct Member {
+    uint64_t start_ticks = 0;
+    size_t folders = 0;  // of the watched ones that it was seen in: it has left as soon as it is missing in one of them
+  };
   struct Watched {
     Victim victim;
     fault::Reach reach;
     bool may_leave = false;
     std::string home;                     // the cgroup whose members are in reach; "" for none
     std::vector<sys::Cgroup> folders;     // of it
-    std::map<pid_t, uint64_t> members;    // of it, with their start: seen, and not refused
+    std::map<pid_t, Member> members;      // of it: seen, and not refused
     std::set<pid_t> judged;               // of the host or the namespace
     std::map<pid_t, BootTime> strangers;  // in the namespace, and since when
     std::map<pid_t, std::string> homes;   // of lone processes: their cgroups as the impact began
