@@ -23,6 +23,7 @@ class Names : public ::testing::Test {
     there_ = *udp_socket(*pair_.there, {"10.9.0.2", kPort});
     arguments_.verdict = {packets::Drop{}};
     arguments_.directions = {Direction::kArrival};
+    arguments_.traffic.protocols = {IPPROTO_UDP};  // the kernel's own ICMPv6 comes when it likes
   }
   void TearDown() override {
     host_.reset();
