@@ -184,13 +184,14 @@ def index_of(manifests):
 
 
 class Platform:
-    """What the programs of one build make: `layer`, a tar, and `compressed`."""
+    """What the programs of one build make: `layer`, a tar, and `compressed`, as the archive has it."""
 
     def __init__(self, build):
         programs = {name: build / name for name in PROGRAMS}
         self.architecture = Elf(programs["ordeal"]).architecture
         self.layer = rootfs(self.architecture, programs)
-        self.compressed = gzip.compress(self.layer, 9, mtime=0)
+        # An eighth smaller than by gzip; containerd 1.5, CRI-O 1.20 and Docker 23 read it.
+        self.compressed = subprocess.run(["zstd", "-q", "-12", "-c"], input=self.layer, check=True, capture_output=True).stdout
 
     def size(self):
         return f"{len(self.compressed) / 2**20:.1f} MiB ({len(self.layer) / 2**20:.1f} MiB unpacked)"
@@ -201,7 +202,7 @@ class Platform:
             "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(self.layer).hexdigest()]}})
         return layout.document("manifest.v1+json", {
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": described,
-            "layers": [layout.blob("layer.v1.tar+gzip", self.compressed)]},
+            "layers": [layout.blob("layer.v1.tar+zstd", self.compressed)]},
             platform={"os": "linux", "architecture": self.architecture})
 
 
@@ -230,7 +231,7 @@ def main():
         raise SystemExit("a layer is of one platform")
     platforms = [Platform(build) for build in options.build]
     if options.layer:
-        options.out.write_bytes(platforms[0].compressed)
+        options.out.write_bytes(gzip.compress(platforms[0].layer, 9, mtime=0))
         return
     digest = write_image(options.out, options.name, options.version, platforms)
     for each in platforms:

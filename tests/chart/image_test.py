@@ -51,10 +51,12 @@ class Image(unittest.TestCase):
         cls.described = index["manifests"][0]
         cls.manifest = cls.blob(cls.described)
         cls.config = cls.blob(cls.manifest["config"])
-        cls.layer = cls.layout / "blobs/sha256" / cls.manifest["layers"][0]["digest"].split(":")[1]
+        packed = cls.layout / "blobs/sha256" / cls.manifest["layers"][0]["digest"].split(":")[1]
+        cls.layer = Path(cls.folder.name, "layer.tar")
+        subprocess.run(["zstd", "-q", "-d", packed, "-o", cls.layer], check=True)
         cls.rootfs = Path(cls.folder.name, "rootfs")
         cls.rootfs.mkdir()
-        subprocess.run(["tar", "-xzf", cls.layer, "-C", cls.rootfs], check=True)
+        subprocess.run(["tar", "-xf", cls.layer, "-C", cls.rootfs], check=True)
 
     @classmethod
     def blob(cls, described):

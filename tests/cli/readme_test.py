@@ -15,6 +15,11 @@ COMMANDS = re.search(r"```sh\n(.*?)```", SECTION, re.S)[1]
 FILE = re.search(r"```yaml\n(.*?)```", SECTION, re.S)[1]
 
 
+def idle_seconds():
+    """Of all CPUs together, since the machine started."""
+    return int(Path("/proc/stat").read_text().split()[4]) / os.sysconf("SC_CLK_TCK")
+
+
 @unittest.skipIf(os.geteuid() != 0, "needs root")
 class Readme(unittest.TestCase):
     def run_it(self, more=""):
@@ -33,14 +38,18 @@ class Readme(unittest.TestCase):
             return done, events
 
     def test_it_holds_as_printed(self):
+        idle = idle_seconds()
         done, events = self.run_it()
-        self.assertEqual(done.returncode, 0, (done.stdout, events))
-        self.assertEqual(events[-1]["data"]["outcome"], "held")
+        verdict = events[-1]["data"]
+        if "other load is using the CPUs" in verdict["reason"]:  # which must be so: a core's worth was asked for 10 s
+            self.assertLess(idle_seconds() - idle, 10, verdict)
+            return self.skipTest(verdict["reason"])
+        self.assertEqual((done.returncode, verdict["outcome"]), (0, "held"), (done.stdout, verdict))
 
     def test_the_one_that_does_not_hold_ends_within_a_second(self):
         more = re.search(r"Add `(--set .*?)` to see", SECTION)[1]
         done, events = self.run_it(more)
-        self.assertEqual(done.returncode, 1, (done.stdout, events))
+        self.assertEqual(done.returncode, 1, (done.stdout, events[-1]))
         at = {event["type"]: event["boot_ns"] / 1e9 for event in events if event["type"] in ("inject", "reverted")}
         self.assertLess(at["reverted"] - at["inject"], 3)
 
