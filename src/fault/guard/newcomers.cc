@@ -32,7 +32,8 @@ std::string last_started() {
   return std::string(trim(text.substr(text.rfind(' ') + 1)));
 }
 
-// In how many of the folders each process is: in version 1 the CPU, the freezer and others are hierarchies of their own.
+// In how many of the folders each process is: in version 1 the CPU, the freezer and others are hierarchies of their
+// own.
 std::map<pid_t, size_t> members_of(const std::vector<sys::Cgroup>& folders) {
   std::map<pid_t, size_t> found;
   for (const sys::Cgroup& cgroup : folders)
