@@ -13,7 +13,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "kernel")]
 
 from lab import Lab  # noqa: E402
 from lab.report import Report  # noqa: E402
-from run_cases import run_case  # noqa: E402
+from run_cases import in_lanes, run_case  # noqa: E402
 
 VALUES = TESTS.parent / "charts/ordeal/values.yaml"
 STRANGER = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
@@ -31,21 +31,23 @@ def of_this_machine():
     return {name.removeprefix("cap_").upper() for name in line.split("=")[1].split(",")}
 
 
-def chosen(pattern):
-    """All that take effect: what hits nothing needs no capability."""
-    paths = sorted(glob.glob(str(TESTS / f"kernel/{pattern}.case")))
-    return [path for path in paths if pattern != "*" or not path.endswith(("_not_hit.case", "_too_few.case"))]
+def all_that_take_effect():
+    """What hits nothing needs no capability."""
+    paths = sorted(glob.glob(str(TESTS / "kernel/*.case")))
+    return [path for path in paths if not path.endswith(("_not_hit.case", "_too_few.case"))]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
     parser.add_argument("--without", default="")
-    parser.add_argument("--case", default="*", help="only these files")
+    parser.add_argument("cases", nargs="*", help="only these files")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("skipped: the kernel cases need root for namespaces and cgroups")
         return 77
+    if not options.cases:
+        return in_lanes([sys.executable, "-B", __file__, "--without=" + options.without, options.build], all_that_take_effect())
     given = sorted((of_the_chart() & of_this_machine()) - set(options.without.split(",")))
     print("capabilities:", " ".join(given))
     wrap = ["setpriv", "--bounding-set", ",".join(["-all", *("+" + name.lower() for name in given)]), "--inh-caps=-all"]
@@ -53,7 +55,7 @@ def main():
     lab = Lab(os.path.realpath(options.build))
     lab.victim.wrap = STRANGER
     try:
-        for path in chosen(options.case):
+        for path in options.cases:
             run_case(lab, report, path, wrap)
     finally:
         lab.close()
