@@ -203,8 +203,12 @@ TEST_F(ElectorTest, UnderRefusalsAndRestartsThereAreNeverTwo) {
   for (int i = 0; i < 3; ++i) replicas.push_back(std::make_unique<Replica>(cluster_, "r" + std::to_string(i), now_));
   std::vector<Replica*> all;
   for (auto& replica : replicas) all.push_back(replica.get());
-  int changes = 0;
-  for (int round = 0; round < 25; ++round) {
+  auto transitions = [&] {
+    auto objects = cluster_.objects();
+    return objects.count("leader") ? number_at(objects.at("leader"), "spec.leaseTransitions") : 0;
+  };
+  // How many there are is chance: the requests of a slow machine fall otherwise.
+  for (int round = 0; round < 25 || (transitions() < 3 && round < 250); ++round) {
     cluster_.set({.refuse = random.below(3) == 0 ? 0.9 : 0.1});
     std::vector<Replica*> awake = all;
     awake.erase(awake.begin() + static_cast<ptrdiff_t>(random.below(awake.size())));  // this one is frozen
@@ -212,12 +216,11 @@ TEST_F(ElectorTest, UnderRefusalsAndRestartsThereAreNeverTwo) {
     int leaders = 0;
     for (Replica* replica : all) leaders += replica->leads();
     EXPECT_LE(leaders, 1);
-    changes += leaders == 0;
   }
   cluster_.set({});
   EXPECT_TRUE(turn(
       all, [&] { return all[0]->leads() || all[1]->leads() || all[2]->leads(); }, 50ms));
-  EXPECT_GT(number_at(cluster_.objects().at("leader"), "spec.leaseTransitions"), 2) << changes;
+  EXPECT_GE(transitions(), 3);
 }
 
 TEST(LeaseRecord, KeepsWhatOthersPutOnTheObject) {
